@@ -1,0 +1,52 @@
+# Every target makes .venv first, if it is missing or older than requirements.lock.
+PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+READY := .venv/.ready
+
+.PHONY: help setup run test check track ui lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: $(READY)  ## .venv from requirements.lock, and nothing else
+
+run: $(READY)  ## the whole experiment from nothing: dvc repro --force
+	@python src/prepare.py --check
+	@dvc repro --force
+	@echo; cat reports/summary.txt
+
+test: $(READY)  ## the tests
+	@python -m pytest
+
+check: $(READY)  ## lint, format and types
+	@ruff check .
+	@ruff format --check .
+	@mypy src
+
+track: $(READY)  ## send this run to MLflow again; what is there already is not sent twice
+	@python src/track.py
+
+ui: $(READY)  ## the MLflow pages on http://127.0.0.1:5000
+	@python -m charloom.cli ui
+
+lock: $(READY)  ## requirements.lock from pyproject.toml
+	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --all-extras \
+	    --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+
+clean:  ## remove .venv and caches; results and the MLflow record stay
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip installs uv alone, by its hashes in the lock; uv installs the rest in seconds.
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "charloom needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make setup PYTHON=python3.13")'
+	@echo "making .venv from requirements.lock"
+	@$(PYTHON) -m venv --clear .venv
+	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > .venv/uv.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@.venv/bin/uv pip install --python .venv/bin/python --quiet --require-hashes -r requirements.lock
+	@.venv/bin/uv pip install --python .venv/bin/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

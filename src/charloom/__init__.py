@@ -1,0 +1,1 @@
+"""An experiment you can run again to the last bit."""

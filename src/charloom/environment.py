@@ -1,0 +1,11 @@
+"""Refuse, in one line, a Python that has not the project's packages. A stage imports this before any other."""
+
+import sys
+from importlib.util import find_spec
+
+if missing := [name for name in ("numpy", "pydantic", "ruamel.yaml", "rich") if find_spec(name.split(".")[0]) is None]:
+    sys.stderr.write(
+        f"charloom: {sys.executable} has no {', '.join(missing)}: "
+        "type `make setup` once and `. .venv/bin/activate`, then repeat the command\n"
+    )
+    sys.exit(2)

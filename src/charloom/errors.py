@@ -1,0 +1,37 @@
+"""What can go wrong, drawn once. Each is one line for the user and an exit code; none is a traceback."""
+
+
+class CharloomError(Exception):
+    """The root. Its message is one line that names the file or key, the value and what is allowed."""
+
+    exit_code: int
+
+
+class CheckFailed(CharloomError):
+    """A check said no: the gradient, a verification."""
+
+    exit_code = 1
+
+
+class WrongInput(CharloomError):
+    """A parameter, a text or an option is not what it has to be."""
+
+    exit_code = 2
+
+
+class Damaged(CharloomError):
+    """A file is not what was written."""
+
+    exit_code = 3
+
+
+class Diverged(CharloomError):
+    """Training met a number that is not finite."""
+
+    exit_code = 4
+
+
+class Unavailable(CharloomError):
+    """Another process holds it, or memory or disk are missing."""
+
+    exit_code = 5

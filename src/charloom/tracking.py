@@ -1,0 +1,179 @@
+"""The MLflow mirror of a run. Files are the record: this completes or rebuilds its copy, and never adds twice.
+
+A run is found by its fingerprint, so that training, tracking, a queue and a repetition all meet the same one.
+Every point carries one timestamp, the run's start: MLflow drops a point sent again only if all of it is equal.
+"""
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Before mlflow is imported: it reads them once. A server that is away costs seconds, not four minutes.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+
+from charloom.params import Params
+from charloom.pipeline import root
+
+EXPERIMENT = "charloom"
+FINGERPRINT = "charloom.fingerprint"
+RESULTS = "charloom.results"
+REPETITIONS = "charloom.repetitions"
+POINTS_PER_REQUEST = 1000
+SECONDS_BETWEEN_BATCHES = 2.0
+
+Points = dict[int, float]
+
+
+class Store:
+    """The experiment `charloom` in the store of MLFLOW_TRACKING_URI, or else in the main repository's mlflow.db."""
+
+    def __init__(self) -> None:
+        """Open the store, and create what is missing. Raises MlflowException where it cannot be reached."""
+        local = root()
+        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{local}/mlflow.db"
+        artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (local / "mlartifacts").as_uri()
+        with _lock(local / ".charloom" / "mlflow.lock"):
+            self.client = MlflowClient(self.uri)
+            found = self.client.get_experiment_by_name(EXPERIMENT)
+            self.experiment_id = found.experiment_id if found else self.client.create_experiment(EXPERIMENT, artifacts)
+
+    def run(self, fingerprint: str, params: Params, number: int = 0) -> MlflowRun:
+        """Return the run of the fingerprint, created if need be; number 1, 2, … when results have differed."""
+        key = f"{fingerprint}:{number}" if number else fingerprint
+        with _lock(root() / ".charloom" / "mlflow.lock"):
+            found = self.client.search_runs(
+                [self.experiment_id],
+                f"tags.`{FINGERPRINT}` = '{key}'",
+                order_by=["attributes.start_time ASC"],
+            )
+            if found:
+                return found[0]
+            name = f"{Path(params.prepare.text).stem} m={params.m} eta={params.eta} seed={params.seed}"
+            run = self.client.create_run(self.experiment_id, tags={FINGERPRINT: key}, run_name=name)
+        self.client.log_batch(run.info.run_id, params=[Param(k, str(v)) for k, v in flat(params.model_dump())])
+        return run
+
+    def points(self, run: MlflowRun, name: str) -> Points:
+        """Return the metric's points in the store, by step."""
+        return {metric.step: metric.value for metric in self.client.get_metric_history(run.info.run_id, name)}
+
+    def send(self, run: MlflowRun, name: str, points: Points) -> None:
+        """Send the points: 1,000 a request, all at the run's start time."""
+        metrics = [Metric(name, value, run.info.start_time, step) for step, value in points.items()]
+        for first in range(0, len(metrics), POINTS_PER_REQUEST):
+            self.client.log_batch(run.info.run_id, metrics=metrics[first : first + POINTS_PER_REQUEST])
+
+    def tag(self, run: MlflowRun, tags: dict[str, str]) -> None:
+        """Set the tags."""
+        self.client.log_batch(run.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+
+def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested dictionaries under dotted names."""
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+class Live:
+    """Points sent while training runs. The first failure ends it with a warning; `track` sends the rest."""
+
+    def __init__(self, fingerprint: str, params: Params, name: str) -> None:
+        """Find or create the run; one that is complete already is left alone."""
+        self.name, self.waiting, self.last = name, Points(), time.monotonic()
+        self.run: MlflowRun | None = None
+        with self._tolerant():
+            self.store = Store()
+            run = self.store.run(fingerprint, params)
+            self.run = None if RESULTS in run.data.tags else run
+
+    def point(self, step: int, value: float) -> None:
+        """Take a point; send what waits every two seconds."""
+        self.waiting[step] = value
+        if time.monotonic() - self.last >= SECONDS_BETWEEN_BATCHES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self.run is not None:
+            with self._tolerant():
+                self.store.send(self.run, self.name, self.waiting)
+        self.waiting, self.last = Points(), time.monotonic()
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            self.run = None
+            warn(error)
+
+
+def warn(error: Exception) -> None:
+    """Say in one line that the store did not answer."""
+    sys.stderr.write(f"warning: MLflow not updated ({str(error).splitlines()[0]}); `make track` sends it later\n")
+
+
+def record(
+    fingerprint: str,
+    params: Params,
+    results: str,
+    series: dict[str, Points],
+    tags: dict[str, str],
+    artifacts: Iterable[tuple[Path, str]],
+) -> MlflowRun:
+    """Complete the run from the files and return it, FINISHED.
+
+    A run that holds these results already only counts a repetition; one that holds others is left as it is, and
+    a second run, tagged differs_from, takes these. Raises MlflowException where the store does not answer.
+    """
+    store = Store()
+    run, number = store.run(fingerprint, params), 0
+    first = run.info.run_id
+    while _differs(store, run, results, series):
+        number += 1
+        run = store.run(fingerprint, params, number)
+    if run.data.tags.get(RESULTS) == results:
+        again = int(run.data.tags.get(REPETITIONS, "0")) + 1
+        store.tag(run, {REPETITIONS: str(again)})
+    else:
+        for name, points in series.items():
+            there = store.points(run, name)
+            store.send(run, name, {step: value for step, value in points.items() if step not in there})
+        for path, folder in artifacts:
+            store.client.log_artifact(run.info.run_id, str(path), folder or None)
+        store.tag(run, tags | ({"charloom.differs_from": first} if number else {}) | {RESULTS: results})
+        store.client.set_terminated(run.info.run_id)
+    return store.client.get_run(run.info.run_id)
+
+
+def _differs(store: Store, run: MlflowRun, results: str, series: dict[str, Points]) -> bool:
+    """Return whether the run holds results, or points streamed on the way to them, that are not these."""
+    if RESULTS in run.data.tags:
+        return run.data.tags[RESULTS] != results
+    return any(series[name].get(step) != value for name in series for step, value in store.points(run, name).items())
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold an OS lock, which the end of the process frees: eight processes that create one database would crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,98 @@
+"""A small project of its own for each test that runs the real pipeline: real DVC, a real MLflow store."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("src", "dvc.yaml", "params.yaml", "data/dd2424_report.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore")
+TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
+SMALL = {
+    "m: 100": "m: 8",
+    "seq_length: 25": "seq_length: 10",
+    "data/moby_dick.txt": "data/fox.txt",
+    "updates: 100000": "updates: 400",
+    "checkpoint_every: 10000": "checkpoint_every: 200",
+    "best_length: 1000": "best_length: 50",
+}
+
+
+class Project:
+    """A copy of the project in a Git repository of its own, with small settings."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def run(self, *command: str, expect: int | None = 0, cwd: Path | None = None, **variables: str) -> str:
+        """Run a command here, with the environment's Python first on PATH, and return all that it prints."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        done = subprocess.run(
+            command, cwd=cwd or self.folder, env=environment | variables, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert expect is None or done.returncode == expect, done.stdout
+        return done.stdout
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text that has to be there in a file."""
+        path = self.folder / name
+        content = path.read_text()
+        assert old in content
+        path.write_text(content.replace(old, new))
+
+    def stages(self, printed: str) -> list[str]:
+        """Return the stages that a `dvc repro` ran."""
+        return [line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")]
+
+    def contents(self) -> dict[str, bytes]:
+        """Return every result by its path."""
+        folders = ("data/prepared", "metrics", "plots", "models", "reports")
+        files = [file for name in folders for file in (self.folder / name).rglob("*") if file.is_file()]
+        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files if file.name != ".gitignore"}
+
+    def client(self):
+        """Return a client of this project's own MLflow store."""
+        return MlflowClient(f"sqlite:///{self.folder}/mlflow.db")
+
+    def runs(self) -> list:
+        """Return every run in this project's own MLflow store."""
+        client = self.client()
+        return client.search_runs([e.experiment_id for e in client.search_experiments()])
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A small project whose pipeline has run once and is committed. For reading, or for copying."""
+    project = Project(tmp_path_factory.mktemp("finished"))
+    for part in PARTS:
+        target = project.folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / part, target)
+    shutil.copy(ROOT / ".gitignore", project.folder)
+    (project.folder / "data/fox.txt").write_text(TEXT, encoding="utf-8")
+    for old, new in SMALL.items():
+        project.edit("params.yaml", old, new)
+    project.run("git", "init", "-q")
+    project.run("git", "config", "user.name", "a test")
+    project.run("git", "config", "user.email", "test@example.invalid")
+    project.printed = project.run("dvc", "repro")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a finished run")
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Project:
+    """A copy of the finished project, with an MLflow store still to be made."""
+    folder = tmp_path / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+    return Project(folder)

@@ -1,0 +1,36 @@
+"""AdaGrad by hand: a 3-4-5 triangle."""
+
+import numpy as np
+import pytest
+
+from charloom import adagrad
+from charloom.rnn import Parameters, filled, size
+
+
+def moved(gradient, accumulator, eta=0.5, clip=5.0):
+    theta, s = filled(1.0, 1, 1), filled(accumulator, 1, 1)
+    adagrad.step(theta, Parameters(np.full(size(1, 1), gradient), 1, 1), s, eta, clip)
+    assert len(set(theta.flat)) == 1
+    return theta.flat[0], s.flat[0]
+
+
+def test_a_step_divides_by_the_root_of_the_sum_of_squares():
+    theta, s = moved(gradient=4.0, accumulator=9.0)
+    assert s == 25.0
+    assert theta == pytest.approx(1 - 0.5 * 4 / 5, rel=1e-15)
+
+
+def test_gradients_are_clipped_before_they_are_squared():
+    assert moved(gradient=-12.0, accumulator=0.0)[1] == 25.0
+    assert moved(gradient=12.0, accumulator=0.0, clip=2.0)[1] == 4.0
+
+
+@pytest.mark.parametrize("gradient", [1e-3, -2.0])
+def test_from_zero_the_first_step_has_length_eta_however_small_the_gradient(gradient):
+    theta, _ = moved(gradient, accumulator=0.0)
+    assert theta == pytest.approx(1 - 0.5 * np.sign(gradient), rel=1e-9)
+
+
+def test_epsilon_stands_inside_the_root():
+    theta, _ = moved(gradient=1e-9, accumulator=0.0)
+    assert 1 - theta == pytest.approx(0.5 * 1e-9 / np.sqrt(1e-18 + 2.2e-16), rel=1e-6)

@@ -1,0 +1,97 @@
+"""A model survives the disk to the bit, is refused when damaged, and writes by its own probabilities."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from charloom import rnn, sampling
+from charloom.checkpoint import Model, read_model, write_model
+from charloom.errors import Damaged, WrongInput
+from charloom.vocabulary import Vocabulary
+
+
+def model(seed=1):
+    rng = np.random.default_rng(seed)
+    vocabulary = Vocabulary.of("abc—😀\n")
+    return Model(rnn.init(5, len(vocabulary), 1.0, rng), rng.normal(size=5), 3, vocabulary, 12_000, 44.25)
+
+
+def test_a_model_reads_back_to_the_bit(tmp_path):
+    write_model(tmp_path / "model.npz", model())
+    back = read_model(tmp_path / "model.npz")
+    assert np.array_equal(back.theta.flat, model().theta.flat)
+    assert np.array_equal(back.h, model().h)
+    assert (back.first, back.vocabulary, back.update, back.smooth_loss) == (3, model().vocabulary, 12_000, 44.25)
+
+
+def test_equal_models_are_equal_files_and_nothing_else_is_left(tmp_path):
+    for name in ("one.npz", "two.npz"):
+        write_model(tmp_path / name, model())
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("W", np.zeros((5, 4))),
+        ("W", np.full((5, 5), np.nan)),
+        ("W", np.zeros((5, 5), int)),
+        ("h", np.zeros(4)),
+        ("first", np.int64(6)),
+        ("vocabulary", np.array([98, 97, 99, 100, 101, 102], np.uint32)),
+        ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32)),
+        ("extra", np.zeros(1)),
+        ("b", np.array([None] * 5)),
+        ("b", np.float64(1)),
+    ],
+)
+def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value):
+    path = tmp_path / "model.npz"
+    write_model(path, model())
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    np.savez(path, **arrays | {name: value})
+    with pytest.raises(Damaged, match=r"model\.npz: not a model"):
+        read_model(path)
+
+
+def test_a_truncated_file_and_a_missing_one_are_told_apart(tmp_path):
+    path = tmp_path / "model.npz"
+    with pytest.raises(WrongInput, match="No such file"):
+        read_model(path)
+    write_model(path, model())
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(Damaged):
+        read_model(path)
+
+
+def test_characters_come_with_the_probabilities_of_the_network():
+    theta, draws = rnn.filled(0.0, 1, 4), 40_000
+    theta.c[:] = np.log([0.5, 0.3, 0.2, 1e-300])
+    drawn = np.fromiter(islice(sampling.characters(theta, np.zeros(1), 0, 1.0, np.random.default_rng(1)), draws), int)
+    frequency = np.bincount(drawn, minlength=4) / draws
+    assert frequency[:3] == pytest.approx([0.5, 0.3, 0.2], abs=4 * 0.5 / draws**0.5)
+    assert frequency[3] == 0
+
+
+def test_each_character_is_fed_back_and_the_state_carried():
+    # From a the network must write b, from b c, from c a: only feeding back what was drawn gives the cycle.
+    theta = rnn.filled(0.0, 3, 3)
+    theta.U[...] = 50 * np.eye(3)
+    theta.V[...] = 50 * np.roll(np.eye(3), 1, axis=0)
+    drawn = sampling.characters(theta, np.zeros(3), 0, 1.0, np.random.default_rng(0))
+    assert list(islice(drawn, 7)) == [1, 2, 0, 1, 2, 0, 1]
+
+
+def test_a_low_temperature_writes_the_most_likely_character():
+    theta = model().theta
+    _, o = rnn.forward(theta, np.array([2]), np.zeros(5))
+    assert next(sampling.characters(theta, np.zeros(5), 2, 1e-6, np.random.default_rng(0))) == o[0].argmax()
+
+
+def test_no_sample_shares_a_stream_with_another_or_with_the_initial_weights():
+    streams = [np.random.default_rng(7)]
+    streams += [sampling.stream(7, kind, update) for kind in (1, 2, 3) for update in (0, 1, 10_000, 20_000)]
+    assert len({stream.random() for stream in streams}) == len(streams)

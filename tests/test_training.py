@@ -1,0 +1,108 @@
+"""The loop: which characters each update sees, what is carried, and what the rows of the trace mean."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charloom import adagrad, rnn, training
+from charloom.errors import Diverged
+from charloom.vocabulary import Vocabulary
+
+TEXT = "abcdefghij"
+IDS = Vocabulary.of(TEXT).encode(TEXT)
+SETTINGS = {"seq_length": 3, "eta": 0.1, "clip": 5.0}
+
+
+def fresh(accumulator=0.0, seed=1):
+    return training.start(rnn.init(4, len(TEXT), 0.1, np.random.default_rng(seed)), accumulator)
+
+
+def by_the_book(updates):
+    """Return losses, smooth losses and weights before each update, written out with one window after another."""
+    windows = [("abc", "bcd"), ("def", "efg"), ("ghi", "hij")]
+    vocabulary = Vocabulary.of(TEXT)
+    theta, s, h = fresh().theta.copy(), rnn.filled(0.0, 4, len(TEXT)), np.zeros(4)
+    losses, smooth, weights, states = [], [], [], []
+    for update in range(updates + 1):
+        read, following = windows[update % 3]
+        if update % 3 == 0:
+            h = np.zeros(4)
+        weights.append(theta.flat.copy())
+        states.append(h)
+        loss, gradients, h = rnn.loss_and_gradients(theta, vocabulary.encode(read), vocabulary.encode(following), h)
+        losses.append(loss)
+        smooth.append(loss if not smooth else 0.999 * smooth[-1] + 0.001 * loss)
+        adagrad.step(theta, gradients, s, 0.1, 5.0)
+    return losses, smooth, weights, states
+
+
+def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_the_end():
+    losses, smooth, weights, states = by_the_book(8)
+    rows = list(training.train(fresh(), IDS, 8, (1,), **SETTINGS))
+    assert [r.state.update for r in rows] == list(range(9))
+    assert [r.losses[0] for r in rows] == losses
+    assert [r.smooth_losses[0] for r in rows] == smooth
+    for r, w, h in zip(rows, weights, states, strict=True):
+        assert np.array_equal(r.state.theta.flat, w)
+        assert np.array_equal(r.state.h, h)
+
+
+def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
+    _, smooth, weights, states = by_the_book(40)
+    best = list(training.train(fresh(), IDS, 40, (7, 10), **SETTINGS))[-1].best
+    lowest = int(np.argmin(smooth))
+    assert lowest > 0
+    assert (best.update, best.smooth_loss) == (lowest, smooth[lowest])
+    assert np.array_equal(best.theta.flat, weights[lowest])
+    assert np.array_equal(best.h, states[lowest])
+
+
+def test_the_last_row_is_a_loss_without_a_step_and_may_be_the_best():
+    rows = list(training.train(fresh(accumulator=10.0), IDS, 30, (100,), **SETTINGS))
+    assert [len(r.losses) for r in rows] == [30, 1]
+    assert rows[-1].state.update == 30
+    assert rows[-1].best.update == 30
+    assert np.array_equal(rows[-1].best.theta.flat, rows[-1].state.theta.flat)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 40))
+def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other, updates):
+    rows = list(training.train(fresh(), IDS, updates, (one, other), **SETTINGS))
+    starts = {r.state.update for r in rows}
+    assert starts >= set(range(0, updates + 1, one)) | set(range(0, updates + 1, other)) | {updates}
+    assert np.concatenate([r.losses for r in rows]).tolist() == by_the_book(updates)[0]
+
+
+def test_a_state_goes_in_unchanged():
+    state = fresh()
+    before = state.theta.flat.copy()
+    training.advance(state, IDS, 5, **SETTINGS)
+    assert np.array_equal(state.theta.flat, before)
+    assert not state.accumulators.flat.any()
+
+
+def test_training_stops_at_the_first_loss_that_is_not_finite():
+    state = fresh()
+    state.theta.V[0, 0] = np.inf
+    with pytest.raises(Diverged, match="the loss of update 0 is nan"), np.errstate(all="ignore"):
+        training.advance(state, IDS, 5, **SETTINGS)
+
+
+def test_epochs_and_positions_of_the_shortest_and_of_an_uneven_text():
+    assert [training.position(u, 4, 3) for u in range(3)] == [0, 0, 0]
+    assert [training.position(u, 9, 3) for u in range(4)] == [0, 3, 0, 3]
+    assert [training.position(u, 10, 3) for u in range(4)] == [0, 3, 6, 0]
+
+
+def test_epoch_means_by_hand():
+    assert training.epoch_means(np.array([1.0, 2, 3, 5, 6, 7, 9]), 10, 3) == [2.0, 6.0, 9.0]
+
+
+def test_held_out_loss_carries_the_state_across_its_chunks():
+    theta = rnn.init(5, 4, 0.5, np.random.default_rng(2))
+    ids = np.random.default_rng(3).integers(0, 4, 2345)
+    whole, _, _ = rnn.loss_and_gradients(theta, ids[:-1], ids[1:], np.zeros(5))
+    assert training.cross_entropy(theta, ids) == pytest.approx(whole / 2344, rel=1e-12)
+    assert training.cross_entropy(theta, ids[:1]) is None
