@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help setup run test check track ui lock clean
+.PHONY: help setup run test check verify track ui lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -16,10 +16,12 @@ setup: $(READY)  ## .venv from requirements.lock, and nothing else
 run: $(READY)  ## the whole experiment from nothing: dvc repro --force
 	@python src/prepare.py --check
 	@dvc repro --force
-	@echo; cat reports/summary.txt
 
 test: $(READY)  ## the tests
 	@python -m pytest
+
+verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
+	@charloom verify
 
 check: $(READY)  ## lint, format and types
 	@ruff check .
@@ -30,7 +32,9 @@ track: $(READY)  ## send this run to MLflow again; what is there already is not 
 	@python src/track.py
 
 ui: $(READY)  ## the MLflow pages on http://127.0.0.1:5000
-	@python -m charloom.cli ui
+	@echo "open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true mlflow server --host 127.0.0.1 --port 5000 \
+	    --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --artifacts-destination $(CURDIR)/mlartifacts
 
 lock: $(READY)  ## requirements.lock from pyproject.toml
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --all-extras \

@@ -1,4 +1,4 @@
-"""gradcheck: the gate. Training starts only if the analytic gradient is the derivative of the loss."""
+"""gradcheck: the gate. Training starts only if what the kernel learns from is the derivative of the loss."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +12,11 @@ import numpy as np
 from charloom.corpus import read_ids
 from charloom.errors import CheckFailed
 from charloom.gradients import central_differences, complex_step, relative_error
+from charloom.kernel import gradients
 from charloom.params import read_params
 from charloom.pipeline import files, run, write_json
 from charloom.progress import Report, progress
-from charloom.rnn import NAMES, Array, Parameters, forward, init, loss_and_gradients
+from charloom.rnn import NAMES, Array, Parameters, forward, init
 from charloom.vocabulary import read_vocabulary
 
 BATCH = 128  # networks side by side: their complex states still fit the cache
@@ -40,10 +41,10 @@ def main() -> None:
     with progress("gradcheck", len(states) * sum(map(len, entries.values()))) as report:
         done = 0
         for state, h_0 in states.items():
-            gradients = loss_and_gradients(theta, x, y, h_0)[1]
+            compiled = gradients(theta, ids, h_0)
             measured[state] = {}
             for name in NAMES:
-                analytic = getattr(gradients, name).ravel()
+                analytic = getattr(compiled, name).ravel()
                 measured[state][name] = _check(theta, name, analytic, entries[name], x, y, h_0, report, done)
                 done += len(entries[name])
 

@@ -22,6 +22,7 @@ from charloom.training import cross_entropy, epoch_means, position, sequences, s
 from charloom.vocabulary import read_vocabulary
 
 TRACE_EVERY = 100
+BLOCK = 1000  # updates between looks at the clock
 
 
 def main() -> None:
@@ -38,12 +39,13 @@ def main() -> None:
         first = int(ids[position(update, len(ids), params.seq_length)])
         return Model(theta, h, first, vocabulary, update, smooth_loss)
 
-    theta = init(params.m, K, params.sigma, np.random.default_rng(params.seed))
+    drawn = init(params.m, K, params.sigma, np.random.default_rng(params.seed))
+    theta = Parameters(drawn.flat.astype(params.train.dtype), params.m, K)
     blocks = train(
         start(theta, params.train.initial_accumulator_value),
         ids,
         params.train.updates,
-        (TRACE_EVERY, params.train.checkpoint_every),
+        (BLOCK, params.train.checkpoint_every),
         seq_length=params.seq_length,
         eta=params.eta,
         clip=params.train.clip,
@@ -58,9 +60,9 @@ def main() -> None:
             if state.update % params.train.checkpoint_every == 0:
                 name = f"{state.update:0{len(str(params.train.updates))}}.npz"
                 write_model(path["models/checkpoints"] / name, model(state.update, smooth, state.theta, state.h))
-            if state.update % TRACE_EVERY == 0:
-                live.point(state.update, smooth)
-                report(state.update, f"smooth loss {smooth:.3f}")
+            for update in range(-state.update % TRACE_EVERY, len(rows.losses), TRACE_EVERY):
+                live.point(state.update + update, float(rows.smooth_losses[update]))
+            report(state.update, f"smooth loss {smooth:.3f}")
     live.flush()
 
     last, best = rows.state, rows.best

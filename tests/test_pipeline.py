@@ -55,14 +55,14 @@ def test_an_edited_picture_reruns_only_plot_and_track(project):
 @pytest.mark.parametrize(
     ("right", "wrong", "named"),
     [
-        ("d_t += np.dot", "d_t -= np.dot", r"W\[\d+, \d+\] at the zero state"),
-        ("g[steps, y] -= 1", "g[steps, y] += 1", r"c\[\d+\] at the zero state"),
+        ("load(d, t, k) * (1.0 - state * state)", "load(d, t, k) * (1.0 + state * state)", r"[WUb]\[.*\] at the"),
+        ("o[t, ids[place + t + 1]] -= 1", "o[t, ids[place + t + 1]] += 1", r"c\[\d+\] at the zero state"),
         # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-        ("np.matmul(d.T, h[:-1], out=gradients.W)", "np.matmul(d[1:].T, h[1:-1], out=gradients.W)", "carried state"),
+        ("_learn(W, sW, dT, m, h, 0, T", "_learn(W, sW, dT[:, 1:], m, h, 1, T - 1", "at the carried state"),
     ],
 )
 def test_a_wrong_gradient_stops_the_pipeline_before_training(project, right, wrong, named):
-    project.edit("src/charloom/rnn.py", right, wrong)
+    project.edit("src/charloom/kernel.py", right, wrong)
     printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)

@@ -1,4 +1,4 @@
-"""charloom: text from the best model."""
+"""Text from the best model, and proof that the committed results are the results."""
 
 import argparse
 import math
@@ -10,7 +10,8 @@ import charloom.environment  # noqa: F401  first: a foreign Python is refused in
 
 from charloom.checkpoint import read_model
 from charloom.pipeline import files, run
-from charloom.sampling import ON_DEMAND, characters, read, stream
+from charloom.sampling import ON_DEMAND, characters, state_after, stream
+from charloom.verify import verify
 
 
 def main() -> None:
@@ -24,6 +25,8 @@ def main() -> None:
     command.add_argument("--seed", type=_count, default=1, help="of the random stream (default 1)")
     command.add_argument("--model", type=Path, help="an npz file (default: the pipeline's best model)")
     command.set_defaults(call=sample)
+    command = commands.add_parser("verify", help="rebuild HEAD's results from nothing and compare them bit for bit")
+    command.set_defaults(call=lambda _: verify())
     arguments = parser.parse_args()
     run(lambda: arguments.call(arguments))
 
@@ -34,7 +37,7 @@ def sample(arguments: argparse.Namespace) -> None:
     h, first = model.h, model.first
     if arguments.prime:
         ids = model.vocabulary.encode(arguments.prime)
-        h, first = read(model.theta, ids[:-1]), int(ids[-1])
+        h, first = state_after(model.theta, ids[:-1]), int(ids[-1])
         sys.stdout.write(arguments.prime)
     rng = stream(arguments.seed, ON_DEMAND, model.update)
     for drawn in islice(characters(model.theta, h, first, arguments.temperature, rng), arguments.length):

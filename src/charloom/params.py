@@ -42,7 +42,7 @@ class Train(Section):
     updates: Annotated[int, Field(ge=0)]
     initial_accumulator_value: Annotated[float, Field(ge=0)]
     clip: Positive
-    dtype: Literal["float64"]
+    dtype: Literal["float64", "float32"]
     checkpoint_every: Count
     target_smooth_loss: Positive
 

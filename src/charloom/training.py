@@ -14,9 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charloom import adagrad
+from charloom.adagrad import EPSILON
 from charloom.errors import Diverged
-from charloom.rnn import Array, Parameters, filled, forward, log_softmax, loss_and_gradients
+from charloom.kernel import read, updates
+from charloom.layout import parameters, scratch, weights, width
+from charloom.rnn import Array, Parameters, filled
+
+CHUNK = 100  # characters read at a time where nothing is learnt
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,24 +85,27 @@ def advance(
 
     Raises Diverged at the first loss that is not finite.
     """
-    theta, s, h = state.theta.copy(), state.accumulators.copy(), state.h
-    smooth, best = state.smooth_loss, state.best
+    m, K, number = state.theta.m, state.theta.K, state.theta.flat.dtype.type
+    w, s = weights(state.theta, -np.inf), weights(state.accumulators)
+    best_w, z = weights(state.theta), scratch(w, m, K, seq_length)
+    z.h[0, :m] = state.h
+    best_h = np.empty_like(z.h[0])
     losses, smooth_losses = np.empty(count), np.empty(count)
-    for row in range(count):
-        update = state.update + row
-        place = position(update, len(ids), seq_length)
-        x, y = ids[place : place + seq_length], ids[place + 1 : place + seq_length + 1]
-        loss, gradients, h_next = loss_and_gradients(theta, x, y, h)
-        if not math.isfinite(loss):
-            raise Diverged(f"training diverged: the loss of update {update} is {loss}; a smaller eta may help")
-        smooth = loss if smooth is None else 0.999 * smooth + 0.001 * loss
-        if best is None or smooth < best.smooth_loss:
-            best = Best(update, smooth, theta.copy(), h)
-        losses[row], smooth_losses[row] = loss, smooth
-        adagrad.step(theta, gradients, s, eta, clip)
-        h = h_next if position(update + 1, len(ids), seq_length) else np.zeros_like(h)
-    assert best is not None  # noqa: S101  count is at least 1
-    after = TrainState(state.update + count, theta, s, h, smooth, best)
+    smooth = math.nan if state.smooth_loss is None else state.smooth_loss
+    lowest = math.inf if state.best is None else state.best.smooth_loss
+    settings = number(eta), number(clip), number(EPSILON), smooth, lowest
+    done, best_update, lowest = updates(
+        w, s, best_w, best_h, z, ids, state.update, seq_length, m, K, *settings, losses, smooth_losses, width(w)
+    )
+    if done < count:
+        update, loss = state.update + done, losses[done]
+        raise Diverged(f"training diverged: the loss of update {update} is {loss}; a smaller eta may help")
+    best = Best(best_update, lowest, parameters(best_w, m, K), best_h[:m]) if best_update >= 0 else state.best
+    assert best is not None  # noqa: S101  the first row is the lowest so far
+    smooth_loss = float(smooth_losses[-1])
+    after = TrainState(
+        state.update + count, parameters(w, m, K), parameters(s, m, K), z.h[0, :m].copy(), smooth_loss, best
+    )
     return after, Rows(state, losses, smooth_losses, best)
 
 
@@ -130,13 +137,9 @@ def cross_entropy(theta: Parameters, ids: Array) -> float | None:
     """Return nats per character of the ids, read once from a zero state; None for fewer than two."""
     if len(ids) < 2:
         return None
-    total, h = 0.0, np.zeros(theta.m, theta.flat.dtype)
-    for first in range(0, len(ids) - 1, 1000):
-        x, y = ids[first : first + 1000], ids[first + 1 : first + 1001]
-        states, o = forward(theta, x[: len(y)], h)
-        total -= float(log_softmax(o)[np.arange(len(y)), y].sum())
-        h = states[-1]
-    return total / (len(ids) - 1)
+    w = weights(theta, -np.inf)
+    nats: float = read(w, scratch(w, theta.m, theta.K, CHUNK), ids, CHUNK, theta.m, width(w))
+    return nats / (len(ids) - 1)
 
 
 def epoch_means(losses: Array, characters: int, seq_length: int) -> list[float]:

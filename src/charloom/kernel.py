@@ -1,0 +1,385 @@
+"""The update of rnn.py and adagrad.py, compiled: many updates a call, the same bits on every processor.
+
+Bits. Every sum runs in one order, which this file fixes; vector.py gives the arithmetic.
+
+Speed. A product keeps five rows of results in registers while it runs through its sums. A gradient never goes to
+memory: AdaGrad takes it from the register that it was summed up in. The rows of U whose characters do not occur have
+gradient zero, for which AdaGrad's step is zero too, so they are left alone. A recurrence reads all of W for every
+character, more than the first-level cache holds; so odd steps sum from the last row to the first, and begin with what
+was read last. All rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+import charloom.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
+from charloom.elementary import vector_exp, vector_log, vector_tanh
+from charloom.layout import ROWS, Scratch, Weights, parameters, scratch, weights, width
+from charloom.rnn import Array, Gradients, Parameters, filled
+from charloom.vector import (
+    COMPILED,
+    add_products,
+    at_least,
+    at_most,
+    load,
+    load_block,
+    splat,
+    square_root,
+    store,
+    store_block,
+    transpose,
+    where_less,
+)
+
+
+@njit(**COMPILED)
+def _product(out: Array, left: Array, first: int, rows: int, right: Array, n: int) -> None:
+    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for at least the given rows."""
+    lanes = 64 // out.itemsize
+    for t in range(0, rows, ROWS):
+        s = first + t
+        for k in range(0, out.shape[1], lanes):
+            x0, x1, x2 = load(out, t, k), load(out, t + 1, k), load(out, t + 2, k)
+            x3, x4 = load(out, t + 3, k), load(out, t + 4, k)
+            for j in range(n):
+                row = load(right, j, k)
+                x0 = x0 + row * left[s, j]
+                x1 = x1 + row * left[s + 1, j]
+                x2 = x2 + row * left[s + 2, j]
+                x3 = x3 + row * left[s + 3, j]
+                x4 = x4 + row * left[s + 4, j]
+            store(out, t, k, x0)
+            store(out, t + 1, k, x1)
+            store(out, t + 2, k, x2)
+            store(out, t + 3, k, x3)
+            store(out, t + 4, k, x4)
+
+
+@njit(**COMPILED)
+def _adagrad(w: Array, s: Array, i: int, k: int, g: Any, eta: Any, clip: Any, epsilon: Any) -> None:
+    """One clipped AdaGrad step of the vector at [i, k] with gradient g."""
+    g = at_least(at_most(g, clip), -clip)
+    total = load(s, i, k) + g * g
+    store(s, i, k, total)
+    store(w, i, k, load(w, i, k) - g * eta / square_root(total + epsilon))
+
+
+@njit(**COMPILED)
+def _learn(
+    w: Array,
+    s: Array,
+    left: Array,
+    rows: int,
+    right: Array,
+    first: int,
+    T: int,
+    eta: Any,
+    clip: Any,
+    eps: Any,
+    g: Array,
+) -> None:
+    """AdaGrad on w with the gradient Σ_t left[i, t] · right[first + t], t from 0 to T − 1.
+
+    Between fifths of the sum for one tile of w, a row of the tile before takes its step from g: a processor divides
+    and takes roots beside its multiplications, if they are close enough together.
+    """
+    lanes = 64 // w.itemsize
+    zero = splat(w, 0.0)
+    before_i, before_k = -1, 0
+    for i in range(0, rows, ROWS):
+        for k in range(0, w.shape[1], lanes):
+            g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
+            for fifth in range(ROWS):
+                if before_i >= 0:
+                    _adagrad(w, s, before_i + fifth, before_k, load(g, fifth, 0), eta, clip, eps)
+                for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
+                    row = load(right, first + t, k)
+                    g0 = g0 + row * left[i, t]
+                    g1 = g1 + row * left[i + 1, t]
+                    g2 = g2 + row * left[i + 2, t]
+                    g3 = g3 + row * left[i + 3, t]
+                    g4 = g4 + row * left[i + 4, t]
+            store(g, 0, 0, g0)
+            store(g, 1, 0, g1)
+            store(g, 2, 0, g2)
+            store(g, 3, 0, g3)
+            store(g, 4, 0, g4)
+            before_i, before_k = i, k
+    for row_of_tile in range(ROWS):
+        _adagrad(w, s, before_i + row_of_tile, before_k, load(g, row_of_tile, 0), eta, clip, eps)
+
+
+@njit(**COMPILED)
+def _recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, w: Array, n: int, width: Any) -> None:
+    """out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, from n − 1 to 0 at odd ones."""
+    block = len(width) * 64 // out.itemsize
+    first, stride = (n - 1, -1) if step % 2 == 1 else (0, 1)
+    for column in range(0, out.shape[1], block):
+        k = min(column, out.shape[1] - block)  # the last overlaps its neighbour rather than leave a remainder
+        a = load_block(start, at, k, width)
+        j = first
+        for _ in range(n):
+            a = add_products(a, w, j, k, x[step, j])
+            j += stride
+        store_block(out, to, k, a)
+
+
+@njit(**COMPILED)
+def _transpose(source: Array, rows: int, columns: int, target: Array) -> None:
+    lanes = 64 // source.itemsize
+    for i in range(0, rows, lanes):
+        for k in range(0, columns, lanes):
+            transpose(source, i, k, target)
+
+
+@njit(**COMPILED)
+def _forward(w: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, width: Any) -> None:
+    """h and o for the characters from `place` on, from the state in h[0]."""
+    WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
+    h, a, o = z.h, z.a, z.o
+    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
+    for t in range(T):
+        x = ids[place + t]
+        for k in range(0, p, lanes):
+            store(a, t, k, load(UT, x, k) + load(b, 0, k))
+        _recurrence(h, t + 1, a, t, h, t, WT, m, width)
+        for k in range(0, p, lanes):
+            store(h, t + 1, k, vector_tanh(load(h, t + 1, k)))
+        for k in range(0, q, lanes):
+            store(o, t, k, load(c, 0, k))
+    _product(o, h, 1, T, VT, m)
+
+
+@njit(**COMPILED)
+def _exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
+    """o[t] becomes e^(o − max o); return max o and the sum: lane by lane from the left, then over the lanes."""
+    lanes = lane.shape[1]
+    largest = load(o, t, 0)
+    for k in range(lanes, o.shape[1], lanes):
+        x = load(o, t, k)
+        largest = where_less(largest, x, x, largest)
+    store(lane, 0, 0, largest)
+    top = lane[0, 0]
+    for i in range(1, lanes):
+        top = max(top, lane[0, i])
+    total = splat(o, 0.0)
+    for k in range(0, o.shape[1], lanes):
+        e = vector_exp(load(o, t, k) - top)
+        store(o, t, k, e)
+        total = total + e
+    store(lane, 0, 0, total)
+    summed = lane[0, 0]
+    for i in range(1, lanes):
+        summed = summed + lane[0, i]
+    return top, summed
+
+
+@njit(**COMPILED)
+def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
+    """o becomes softmax(o); return the loss Σ_t (max o − o_y) + log Σ_k e^(o_k − max o), summed in float64."""
+    o, sums, logs = z.o, z.sums, z.logs
+    lanes = z.lane.shape[1]
+    loss = 0.0
+    for t in range(T):
+        chosen = o[t, ids[place + t + 1]]
+        top, summed = _exponentials(o, t, z.lane)
+        loss = loss + float(top - chosen)
+        sums[0, t] = summed
+        scale = 1 / summed
+        for k in range(0, o.shape[1], lanes):
+            store(o, t, k, load(o, t, k) * scale)
+    for t in range(0, T, 8):
+        store(logs, 0, t, vector_log(load(sums, 0, t)))
+    for t in range(T):
+        loss = loss + logs[0, t]
+    return loss
+
+
+@njit(**COMPILED)
+def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> None:
+    """d[t] = (Vᵀ g_t + Wᵀ d[t + 1]) ⊙ (1 − h_t²), with g = p − onehot(y) in o."""
+    W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
+    p, lanes = h.shape[1], 64 // h.itemsize
+    a[:T] = 0
+    _product(a, o, 0, T, V, K)
+    for t in range(T - 1, -1, -1):  # d[T] is never written: it is zero
+        _recurrence(d, t, a, t, d, t + 1, W, m, width)
+        for k in range(0, p, lanes):
+            state = load(h, t + 1, k)
+            store(d, t, k, load(d, t, k) * (1.0 - state * state))
+
+
+@njit(**COMPILED)
+def _step(
+    w: Weights, s: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, K: int, eta: Any, clip: Any, eps: Any
+) -> None:
+    """Move w and s by one clipped AdaGrad step along the gradients that d and o hold."""
+    W, WT, UT, V, VT, b, c = w.W, w.WT, w.UT, w.V, w.VT, w.b, w.c
+    sW, sU, sV, sb, sc = s.W, s.UT, s.V, s.b, s.c
+    h, o, d, oT, dT, dU, seen = z.h, z.o, z.d, z.oT, z.dT, z.dU, z.seen
+    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
+    for k in range(0, p, lanes):
+        total = splat(d, 0.0)
+        for t in range(T):
+            total = total + load(d, t, k)
+        _adagrad(b, sb, 0, k, total, eta, clip, eps)
+    for k in range(0, q, lanes):
+        total = splat(o, 0.0)
+        for t in range(T):
+            total = total + load(o, t, k)
+        _adagrad(c, sc, 0, k, total, eta, clip, eps)
+    for t in range(T):
+        x = ids[place + t]
+        if seen[x]:
+            for k in range(0, p, lanes):
+                store(dU, x, k, load(dU, x, k) + load(d, t, k))
+        else:
+            for k in range(0, p, lanes):
+                store(dU, x, k, load(d, t, k))
+            seen[x] = True
+    for t in range(T):
+        x = ids[place + t]
+        if seen[x]:
+            seen[x] = False
+            for k in range(0, p, lanes):
+                _adagrad(UT, sU, x, k, load(dU, x, k), eta, clip, eps)
+    _transpose(d, T, m, dT)
+    _transpose(o, T, K, oT)
+    _learn(W, sW, dT, m, h, 0, T, eta, clip, eps, z.tile)
+    _learn(V, sV, oT, K, h, 1, T, eta, clip, eps, z.tile)
+    _transpose(W, m, m, WT)
+    _transpose(V, K, m, VT)
+
+
+@njit(**COMPILED)
+def _copy(source: Weights, target: Weights) -> None:
+    target.W[:] = source.W
+    target.UT[:] = source.UT
+    target.V[:] = source.V
+    target.b[:] = source.b
+    target.c[:] = source.c
+
+
+@njit(**COMPILED, cache=True)
+def updates(
+    w: Weights,
+    s: Weights,
+    best: Weights,
+    best_h: Array,
+    z: Scratch,
+    ids: Array,
+    update: int,
+    T: int,
+    m: int,
+    K: int,
+    eta: Any,
+    clip: Any,
+    eps: Any,
+    smooth: float,
+    lowest: float,
+    losses: Array,
+    smooth_losses: Array,
+    width: Any,
+) -> tuple[int, int, float]:
+    """Do len(losses) updates in place, or those before the first loss that is not finite.
+
+    Returns the number done, the update with the lowest smooth loss so far or −1 for none in this call, and that
+    smooth loss. `smooth` is NaN before update 0. The state that a sequence starts with is in z.h[0].
+    """
+    h, o = z.h, z.o
+    sequences = (len(ids) - 1) // T
+    best_update = -1
+    for row in range(len(losses)):
+        place = (update + row) % sequences * T
+        _forward(w, z, ids, place, T, m, width)
+        loss = _softmax(z, ids, place, T)
+        losses[row] = loss
+        if not np.isfinite(loss):
+            return row, best_update, lowest
+        smooth = loss if np.isnan(smooth) else 0.999 * smooth + 0.001 * loss
+        smooth_losses[row] = smooth
+        if smooth < lowest:
+            lowest, best_update = smooth, update + row
+            _copy(w, best)
+            best_h[:] = h[0]
+        for t in range(T):
+            o[t, ids[place + t + 1]] -= 1
+        _backward(w, z, T, m, K, width)
+        _step(w, s, z, ids, place, T, m, K, eta, clip, eps)
+        if (update + row + 1) % sequences == 0:
+            h[0] = 0
+        else:
+            h[0] = h[T]
+    return len(losses), best_update, lowest
+
+
+@njit(**COMPILED, cache=True)
+def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, width: Any) -> float:
+    """Read all ids but the last from the state in z.h[0], T at a time, and return the nats of those from the second on.
+
+    Leaves the last state in z.h[0].
+    """
+    nats = 0.0
+    for place in range(0, len(ids) - 1, T):
+        steps = min(T, len(ids) - 1 - place)
+        _forward(w, z, ids, place, steps, m, width)
+        nats += _softmax(z, ids, place, steps)
+        z.h[0] = z.h[steps]
+    return nats
+
+
+@njit(**COMPILED, cache=True)
+def probabilities(w: Weights, z: Scratch, ids: Array, m: int, temperature: Any, width: Any) -> None:
+    """Read the one id from the state in z.h[0]; softmax(o / temperature) is then in z.o[0], the state in z.h[0]."""
+    lanes = z.lane.shape[1]
+    o = z.o
+    _forward(w, z, ids, 0, 1, m, width)
+    for k in range(0, o.shape[1], lanes):
+        store(o, 0, k, load(o, 0, k) / temperature)
+    _, summed = _exponentials(o, 0, z.lane)
+    for k in range(0, o.shape[1], lanes):
+        store(o, 0, k, load(o, 0, k) / summed)
+    z.h[0] = z.h[1]
+
+
+def gradients(theta: Parameters, ids: Array, h_0: Array) -> Gradients:
+    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0 (m,), before clipping: float64.
+
+    The kernel never stores a gradient: this reads it off one update. From accumulators of 2^100, in which g² is
+    lost, √s is 2^50; with eta = 2^110 the weights move by 2^60 · g, exactly but for the last rounding.
+    """
+    m, K = theta.m, theta.K
+    w, s = weights(theta, -np.inf), weights(filled(2.0**100, m, K))
+    z = scratch(w, m, K, len(ids) - 1)
+    z.h[0, :m] = h_0
+    nothing = weights(theta), np.empty_like(z.h[0])
+    row = np.empty(1), np.empty(1)
+    settings = (2.0**110, np.inf, 0.0)
+    updates(w, s, *nothing, z, ids, 0, len(ids) - 1, m, K, *settings, np.nan, -np.inf, *row, width(w))
+    return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K)
+
+
+@njit(**COMPILED, cache=True)
+def _apply(which: int, x: Array) -> None:
+    for k in range(0, x.shape[1], 64 // x.itemsize):
+        v = load(x, 0, k)
+        store(x, 0, k, vector_exp(v) if which == 0 else vector_tanh(v))
+
+
+@njit(**COMPILED, cache=True)
+def _apply_log(x: Array) -> None:
+    for k in range(0, x.shape[1], 8):
+        store(x, 0, k, vector_log(load(x, 0, k)))
+
+
+def elementary(name: str, x: Array) -> Array:
+    """Return the kernel's exp, tanh or, in float64, log of x (n,)."""
+    padded = np.ones((1, -(-len(x) // 16) * 16), x.dtype)
+    padded[0, : len(x)] = x
+    if name == "log":
+        _apply_log(padded)
+    else:
+        _apply(["exp", "tanh"].index(name), padded)
+    return padded[0, : len(x)]

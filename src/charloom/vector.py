@@ -1,0 +1,298 @@
+"""Vectors of 64 bytes in compiled code.
+
+Numba has no type for a register. Here is one, with + − × ÷ √, comparison, and exact powers of two, each a single
+instruction of LLVM's intermediate code. A processor with narrower registers works a vector off in halves or
+quarters, lane by lane, to the same bits. Nothing is ever fused or reassociated.
+"""
+
+import operator
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+# error_model: a division by zero is IEEE's, not an exception.
+COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+VECTOR_BITS = 512
+
+
+class Vector(types.Type):
+    """64 bytes of float64 or float32 in a register."""
+
+    def __init__(self, scalar: Any) -> None:
+        """Take the type of a lane."""
+        self.scalar = scalar
+        self.lanes = VECTOR_BITS // scalar.bitwidth
+        super().__init__(f"Vector({scalar})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, vector: Vector) -> None:
+        lane = manager.lookup(vector.scalar).get_value_type()
+        super().__init__(manager, vector, ir.VectorType(lane, vector.lanes))
+
+
+def _splat(context: Any, builder: Any, value: Any, given: Any, vector: Vector) -> Any:
+    """Return the scalar in every lane, cast to the lane's type; a vector as it is."""
+    if isinstance(given, Vector):
+        return value
+    register = context.get_value_type(vector)
+    value = context.cast(builder, value, given, vector.scalar)
+    one = builder.insert_element(ir.Constant(register, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), [0] * vector.lanes)
+    return builder.shuffle_vector(one, ir.Constant(register, ir.Undefined), lanes)
+
+
+def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, vector: Vector) -> Any:
+    array_type = signature.args[0]
+    array = context.make_array(array_type)(context, builder, arguments[0])
+    element = cgutils.get_item_pointer(context, builder, array_type, array, arguments[1:3], wraparound=False)
+    return builder.bitcast(element, context.get_value_type(vector).as_pointer())
+
+
+@intrinsic
+def load(_: Any, array: Any, row: Any, column: Any) -> Any:
+    """Return the vector that starts at array[row, column]."""
+    vector = Vector(array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, signature, arguments, vector)
+        return builder.load(pointer, align=array.dtype.bitwidth // 8)
+
+    return vector(array, types.intp, types.intp), generate
+
+
+@intrinsic
+def store(_: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
+    """Write the vector from array[row, column] on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, signature, arguments, vector)
+        builder.store(arguments[3], pointer, align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vector), generate
+
+
+@intrinsic
+def splat(_: Any, array: Any, value: Any) -> Any:
+    """Return the number in every lane of a vector for the array."""
+    vector = Vector(array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _splat(context, builder, arguments[1], signature.args[1], vector)
+
+    return vector(array, value), generate
+
+
+@intrinsic
+def load_block(_: Any, array: Any, row: Any, column: Any, width: Any) -> Any:
+    """Return len(width) vectors from array[row, column] on, as a tuple that stays in registers."""
+    block = types.UniTuple(Vector(array.dtype), len(width))
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors = _loaded(context, builder, signature, arguments, block)
+        return context.make_tuple(builder, block, vectors)
+
+    return block(array, types.intp, types.intp, width), generate
+
+
+@intrinsic
+def add_products(_: Any, block: Any, array: Any, row: Any, column: Any, factor: Any) -> Any:
+    """Return the block plus factor times the vectors from array[row, column] on: rounded twice, never fused."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sums = cgutils.unpack_tuple(builder, arguments[0])
+        inner = types.void(*signature.args[1:4])
+        vectors = _loaded(context, builder, inner, arguments[1:4], block)
+        times = _splat(context, builder, arguments[4], factor, block.dtype)
+        added = [builder.fadd(x, builder.fmul(v, times)) for x, v in zip(sums, vectors, strict=True)]
+        return context.make_tuple(builder, block, added)
+
+    return block(block, array, types.intp, types.intp, factor), generate
+
+
+@intrinsic
+def store_block(_: Any, array: Any, row: Any, column: Any, block: Any) -> Any:
+    """Write the block's vectors from array[row, column] on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        first = _pointer(context, builder, signature, arguments, block.dtype)
+        for i, vector in enumerate(cgutils.unpack_tuple(builder, arguments[3])):
+            builder.store(vector, builder.gep(first, [ir.Constant(ir.IntType(64), i)]), align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, block), generate
+
+
+def _loaded(context: Any, builder: Any, signature: Any, arguments: Any, block: Any) -> list[Any]:
+    first = _pointer(context, builder, signature, arguments, block.dtype)
+    align = block.dtype.scalar.bitwidth // 8
+    return [builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), i)]), align=align) for i in range(block.count)]
+
+
+def _elementwise(emit: Any) -> Any:
+    """Return an intrinsic that applies `emit(builder, left, right)` lane by lane; a scalar stands for a vector."""
+
+    @intrinsic
+    def operation(_: Any, left: Any, right: Any) -> Any:
+        vector = left if isinstance(left, Vector) else right
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return emit(
+                builder,
+                *(_splat(context, builder, v, t, vector) for v, t in zip(arguments, signature.args, strict=True)),
+            )
+
+        return vector(left, right), generate
+
+    return operation
+
+
+def _register(symbol: Any, emit: Any) -> None:
+    operation = _elementwise(emit)
+
+    @overload(symbol, strict=False)
+    def implementation(left: Any, right: Any) -> Any:
+        if isinstance(left, Vector) or isinstance(right, Vector):
+            return lambda left, right: operation(left, right)
+        return None
+
+
+_register(operator.add, lambda builder, left, right: builder.fadd(left, right))
+_register(operator.sub, lambda builder, left, right: builder.fsub(left, right))
+_register(operator.mul, lambda builder, left, right: builder.fmul(left, right))
+_register(operator.truediv, lambda builder, left, right: builder.fdiv(left, right))
+
+
+@intrinsic
+def where_less(_: Any, x: Any, y: Any, then: Any, otherwise: Any) -> Any:
+    """Return `then` where x < y, else, and for NaN, `otherwise`, lane by lane; scalars stand for vectors."""
+    (vector,) = {each for each in (x, y, then, otherwise) if isinstance(each, Vector)}
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, y, then, otherwise = (
+            _splat(context, builder, v, t, vector) for v, t in zip(arguments, signature.args, strict=True)
+        )
+        return builder.select(builder.fcmp_ordered("<", x, y), then, otherwise)
+
+    return vector(x, y, then, otherwise), generate
+
+
+@njit(**COMPILED)
+def at_most(x: Any, limit: Any) -> Any:
+    """Return x, or the limit where x is above it; NaN stays NaN."""
+    return where_less(limit, x, limit, x)
+
+
+@njit(**COMPILED)
+def at_least(x: Any, limit: Any) -> Any:
+    """Return x, or the limit where x is below it; NaN stays NaN."""
+    return where_less(x, limit, limit, x)
+
+
+@intrinsic
+def square_root(_: Any, x: Any) -> Any:
+    """Return √x, which IEEE 754 rounds correctly."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        register = arguments[0].type
+        name = f"llvm.sqrt.v{x.lanes}f{x.scalar.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(register, [register]), name)
+        return builder.call(function, arguments)
+
+    return x(x), generate
+
+
+class _Format(NamedTuple):
+    """An IEEE 754 format: bits of the fraction, the exponent's bias, and 1.5 · 2^fraction, which rounds by adding."""
+
+    fraction: int
+    bias: int
+
+    @property
+    def magic(self) -> float:
+        return 1.5 * 2.0**self.fraction
+
+
+_FORMATS = {64: _Format(52, 1023), 32: _Format(23, 127)}
+
+
+def _integers(x: Vector, value: int) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes), [value] * x.lanes)
+
+
+def _floats(context: Any, x: Vector, value: float) -> Any:
+    return ir.Constant(context.get_value_type(x), [value] * x.lanes)
+
+
+@intrinsic
+def nearest(_: Any, x: Any) -> Any:
+    """Return the nearest whole number, for |x| below 2^(fraction − 1)."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        magic = _floats(context, x, _FORMATS[x.scalar.bitwidth].magic)
+        return builder.fsub(builder.fadd(arguments[0], magic), magic)
+
+    return x(x), generate
+
+
+@intrinsic
+def power_of_two(_: Any, n: Any) -> Any:
+    """Return 2^n exactly, for whole n in the range of normal exponents."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        form = _FORMATS[n.scalar.bitwidth]
+        integers = ir.VectorType(ir.IntType(n.scalar.bitwidth), n.lanes)
+        # After adding 1.5 · 2^fraction the low bits of the float are n; shifted up they are an exponent.
+        low = builder.bitcast(builder.fadd(arguments[0], _floats(context, n, form.magic)), integers)
+        exponent = builder.shl(builder.add(low, _integers(n, form.bias)), _integers(n, form.fraction))
+        return builder.bitcast(exponent, context.get_value_type(n))
+
+    return n(n), generate
+
+
+@intrinsic
+def exponent_of(_: Any, x: Any) -> Any:
+    """Return the whole n with x = 2^n · f, 1 ≤ f < 2, for positive normal x."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        form = _FORMATS[x.scalar.bitwidth]
+        integers = ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes)
+        bits = builder.lshr(builder.bitcast(arguments[0], integers), _integers(x, form.fraction))
+        return builder.sitofp(builder.sub(bits, _integers(x, form.bias)), context.get_value_type(x))
+
+    return x(x), generate
+
+
+@intrinsic
+def transpose(_: Any, source: Any, row: Any, column: Any, target: Any) -> Any:
+    """Write the square of lanes × lanes at source[row, column] to target[column, row], transposed."""
+    vector = Vector(source.dtype)
+    size = source.dtype.bitwidth // 8
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def moved(array: Any, kind: Any, i: Any, k: Any, step: int) -> Any:
+            i = builder.add(i, ir.Constant(i.type, step))
+            inner = types.void(kind, types.intp, types.intp)
+            return _pointer(context, builder, inner, [array, i, k], vector)
+
+        source_, row_, column_, target_ = arguments
+        lanes = vector.lanes
+        rows = [builder.load(moved(source_, signature.args[0], row_, column_, i), align=size) for i in range(lanes)]
+        # Each round interleaves row i with row i + lanes/2; after log2(lanes) rounds, rows are columns.
+        low, high = (
+            ir.Constant(ir.VectorType(ir.IntType(32), lanes), [(i // 2 + half) + lanes * (i % 2) for i in range(lanes)])
+            for half in (0, lanes // 2)
+        )
+        for _round in range(lanes.bit_length() - 1):
+            pairs = [(rows[i], rows[i + lanes // 2]) for i in range(lanes // 2)]
+            rows = [builder.shuffle_vector(*pair, mask) for pair in pairs for mask in (low, high)]
+        for i, register in enumerate(rows):
+            builder.store(register, moved(target_, signature.args[3], column_, row_, i), align=size)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, target), generate

@@ -1,0 +1,104 @@
+"""The same bits whatever the processor, its vector width, and the way the code is compiled."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import njit
+
+from charloom import kernel
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMITTED = json.loads((ROOT / "signature.json").read_text())
+FULL = {name: COMMITTED[name] for name in ("float64", "float32", "probes")}
+
+PRINT = "import json; from charloom.signature import everything; print(json.dumps(everything()))"
+# Each with a cache of its own; what only NumPy or BLAS could change is tried without compiling anew.
+COMPILED = {
+    "generic": {"NUMBA_CPU_NAME": "generic"},
+    "x86-64-v2": {"NUMBA_CPU_NAME": "x86-64-v2"},
+    "x86-64-v3": {"NUMBA_CPU_NAME": "x86-64-v3"},
+    "haswell": {"NUMBA_CPU_NAME": "haswell"},
+    "skylake-avx512": {"NUMBA_CPU_NAME": "skylake-avx512"},
+    "znver4": {"NUMBA_CPU_NAME": "znver4"},
+    "x86-64-v3 without fused multiply-add": {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": "-fma"},
+    "unoptimised": {"NUMBA_OPT": "0"},
+}
+
+
+def signature(**variables):
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT], cwd=ROOT, env=os.environ | variables, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    return {name: found[name] for name in FULL}
+
+
+def runs_here(name):
+    """Return whether this processor has what code for the named one uses."""
+    if "avx512" in name or name == "znver4":
+        return "avx512f" in COMMITTED_HERE
+    return "avx2" in COMMITTED_HERE or name in {"generic", "x86-64-v2", "unoptimised"}
+
+
+COMMITTED_HERE = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+
+
+def test_the_signature_is_the_committed_one():
+    assert signature() == FULL
+
+
+@pytest.mark.parametrize("name", [name for name in COMPILED if runs_here(name)])
+def test_the_signature_of_code_compiled_for_another_processor(name, tmp_path):
+    features = {"NUMBA_CPU_FEATURES": ""} if "NUMBA_CPU_NAME" in COMPILED[name] else {}
+    assert signature(**{"NUMBA_CACHE_DIR": str(tmp_path)} | features | COMPILED[name]) == FULL
+
+
+def core_types():
+    """Return the OpenBLAS kernels for processors like this one and for older ones."""
+    flags = COMMITTED_HERE
+    types = ["Prescott", "Core2", "Nehalem"] if "sse2" in flags else []
+    types += ["Sandybridge"] if " avx " in flags else []
+    types += ["Haswell", "Zen"] if "avx2" in flags else []
+    return types + (["SkylakeX", "Cooperlake"] if "avx512vl" in flags else [])
+
+
+@pytest.mark.parametrize("core", core_types())
+def test_the_signature_under_every_matrix_library(core):
+    assert signature(OPENBLAS_CORETYPE=core, OPENBLAS_NUM_THREADS="2") == FULL
+
+
+def test_the_signature_without_numpys_vector_code():
+    config = subprocess.run(
+        [sys.executable, "-c", "import numpy; print(*numpy.show_config('dicts')['SIMD Extensions'].get('found', []))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert signature(NPY_DISABLE_CPU_FEATURES=config.stdout.strip()) == FULL
+
+
+def test_the_compiled_code_has_no_fused_multiply_add():
+    kernel.gradients(kernel.filled(0.1, 3, 4), np.array([0, 1, 2, 3]), np.zeros(3))
+    for function in (kernel.updates, kernel.read, kernel.probabilities):
+        for assembly in function.inspect_asm().values():
+            assert "vmul" in assembly or "mul" in assembly
+            assert not [word for word in ("vfmadd", "vfmsub", "vfnmadd", "fmla", "fmadd\t") if word in assembly]
+
+
+def test_the_search_for_fused_multiply_add_would_find_one():
+    @njit(fastmath=True)
+    def fused(x, y):
+        total = 0.0
+        for i in range(len(x)):
+            total += x[i] * y[i]
+        return total
+
+    fused(np.ones(9), np.ones(9))
+    assembly = next(iter(fused.inspect_asm().values()))
+    assert "vfmadd" in assembly or "fmla" in assembly or " fma" not in COMMITTED_HERE
