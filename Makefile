@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help setup run test check verify track ui lock clean
+.PHONY: help setup run test check verify track ui bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -35,6 +35,14 @@ ui: $(READY)  ## the MLflow pages on http://127.0.0.1:5000
 	@echo "open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true mlflow server --host 127.0.0.1 --port 5000 \
 	    --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --artifacts-destination $(CURDIR)/mlartifacts
+
+bench: $(READY) .venv-bench/.ready  ## time an update beside NumPy, PyTorch and JAX; writes benchmarks/results.md
+	@python benchmarks/run.py
+
+.venv-bench/.ready: benchmarks/requirements.txt
+	@$(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
 
 lock: $(READY)  ## requirements.lock from pyproject.toml
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --all-extras \

@@ -37,14 +37,14 @@ def main() -> None:
     rng = np.random.default_rng([params.seed, 4])
     entries = {name: _chosen(getattr(theta, name).size, params.gradcheck.entries, rng) for name in NAMES}
 
+    compiled = {state: gradients(theta, ids, h_0) for state, h_0 in states.items()}
     measured: dict[str, dict[str, dict[str, Any]]] = {}
     with progress("gradcheck", len(states) * sum(map(len, entries.values()))) as report:
         done = 0
         for state, h_0 in states.items():
-            compiled = gradients(theta, ids, h_0)
             measured[state] = {}
             for name in NAMES:
-                analytic = getattr(compiled, name).ravel()
+                analytic = getattr(compiled[state], name).ravel()
                 measured[state][name] = _check(theta, name, analytic, entries[name], x, y, h_0, report, done)
                 done += len(entries[name])
 

@@ -1,0 +1,27 @@
+"""One update with charloom's kernel, as the train stage calls it."""
+
+import sys
+import time
+
+import numpy as np
+from text import CLIP, ETA, SEQ_LENGTH, problem, report
+
+from charloom.rnn import Parameters
+from charloom.training import start, train
+
+
+def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
+    """Compile, train and print microseconds of CPU time per update."""
+    ids, W, U, V, b, c = problem(m, K, dtype, updates + 1, seq_length)
+    theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
+    settings = {"seq_length": seq_length, "eta": ETA, "clip": CLIP}
+    ids = ids.astype(np.min_scalar_type(K - 1))
+    list(train(start(theta, 0.0), ids, 1, (1000,), **settings))
+    started = time.process_time()
+    for rows in train(start(theta, 0.0), ids, updates, (1000,), **settings):
+        loss = rows.losses[-1]
+    report(started, updates, loss)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,0 +1,141 @@
+"""Time one update, ours and others', on the same text with the same work; write benchmarks/results.md.
+
+Every figure is the CPU time of a process of its own with one thread; the implementations take turns, and the median
+of the turns counts. Ratios are between medians of the same run.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OURS, OTHERS = sys.executable, HERE.parent / ".venv-bench/bin/python"
+TURNS = 5
+WAYS = {
+    "NumPy, a column at a time (textbook)": (OURS, ["textbook.py"]),
+    "NumPy, vectorised (`rnn.py` + `adagrad.py`)": (OURS, ["vectorised.py"]),
+    "PyTorch, nn.RNN + Adagrad": (OTHERS, ["with_torch.py"]),
+    "JAX, one jitted update a call": (OTHERS, ["with_jax.py", "call"]),
+    "JAX, all updates fused in one scan": (OTHERS, ["with_jax.py", "scan"]),
+    "charloom": (OURS, ["ours.py"]),
+}
+FUSED, VECTORISED, CHARLOOM = (
+    "JAX, all updates fused in one scan",
+    "NumPy, vectorised (`rnn.py` + `adagrad.py`)",
+    "charloom",
+)
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+
+
+def microseconds(way: str, dtype: str, updates: int, *sizes: int) -> float:
+    """Return the CPU time of an update in a new process."""
+    python, (script, *arguments) = WAYS[way]
+    # Set for other programs on some machines, they would slow NumPy down.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")} | ONE_THREAD
+    command = [str(python), str(HERE / script), *arguments, dtype, str(updates), *map(str, sizes)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["microseconds"]
+
+
+def medians(ways: list[str], dtype: str, updates: int, *sizes: int, turns: int = TURNS) -> dict[str, float]:
+    """Return the median of each way, turn by turn."""
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(turns):
+        for way in ways:
+            # The slow ones get fewer updates: a turn should not wait for them.
+            fewer = updates // 10 if "textbook" in way or "PyTorch" in way or "call" in way else updates
+            times[way].append(microseconds(way, dtype, max(fewer, 3), *sizes))
+    print(dtype, sizes, {way: round(statistics.median(each), 1) for way, each in times.items()}, flush=True)
+    return {way: statistics.median(each) for way, each in times.items()}
+
+
+def headline() -> list[str]:
+    """Return the table of one update at m = 100, K = 80, seq_length = 25."""
+    measured = {dtype: medians(list(WAYS), dtype, 8000, 100, 80) for dtype in ("float64", "float32")}
+    lines = ["| one update, µs | float64 | charloom takes | float32 | charloom takes |", "|---|---|---|---|---|"]
+    for way in WAYS:
+        cells = []
+        for figures in measured.values():
+            cells += [f"{figures[way]:,.0f}", f"{figures[CHARLOOM] / figures[way]:.3f}"]
+        lines.append(f"| {way} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def scaling(name: str, values: list[int], place: int) -> list[str]:
+    """Return a table of one update against m, K or seq_length, the others as in the headline."""
+    lines = [
+        f"| {name} | dtype | NumPy, vectorised | JAX, fused | charloom | charloom / best other |",
+        "|---|---|---|---|---|---|",
+    ]
+    for value in values:
+        for dtype in ("float64", "float32"):
+            sizes = [100, 80, 25]
+            sizes[place] = value
+            updates = max(20, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
+            figures = medians([VECTORISED, FUSED, CHARLOOM], dtype, min(updates, 4000), *sizes, turns=3)
+            best = min(figures[VECTORISED], figures[FUSED])
+            lines.append(
+                f"| {value:,} | {dtype} | {figures[VECTORISED]:,.0f} | {figures[FUSED]:,.0f} "
+                f"| {figures[CHARLOOM]:,.0f} | {figures[CHARLOOM] / best:.2f} |"
+            )
+    return lines
+
+
+def pipeline() -> list[str]:
+    """Return the wall time of `dvc repro --force`, by stage."""
+    started = time.monotonic()
+    process = subprocess.Popen(["dvc", "repro", "--force"], cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
+    marks: list[tuple[str, float]] = []
+    assert process.stdout is not None  # noqa: S101  it was asked for
+    for line in process.stdout:
+        if line.startswith("Running stage"):
+            marks.append((line.split("'")[1], time.monotonic()))
+    process.wait()
+    ended = time.monotonic()
+    ends = [*(at for _, at in marks[1:]), ended]
+    lines = ["| stage | s | share |", "|---|---|---|", f"| DVC, before the first | {marks[0][1] - started:.1f} | |"]
+    for (stage, at), end in zip(marks, ends, strict=True):
+        lines.append(f"| {stage} | {end - at:.1f} | {(end - at) / (ended - started):.0%} |")
+    return [*lines, f"| **all** | **{ended - started:.1f}** | |"]
+
+
+def main() -> None:
+    """Measure and write."""
+    others = subprocess.run(
+        [str(OTHERS), "-c", "import jax, torch; print('JAX', jax.__version__ + ', PyTorch', torch.__version__)"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    import llvmlite.binding as llvm  # noqa: PLC0415  only for the processor's name
+
+    text = [
+        "# One update, ours and others'",
+        "",
+        "Written by `make bench`. Microseconds of CPU time, one thread, one process each, taking turns; medians of "
+        f"{TURNS} (3 in the tables by size). The same text, initial weights and work. *charloom takes*: its time as a "
+        "share of that row's.",
+        "",
+        f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {platform.system()}, "
+        f"Python {platform.python_version()}, NumPy {version('numpy')}, Numba {version('numba')}, {others}.",
+        "",
+        "## m = 100, K = 80, seq_length = 25",
+        "",
+        *headline(),
+    ]
+    for name, values, place in (
+        ("m", [50, 100, 256, 512, 1024], 0),
+        ("seq_length", [10, 50, 200], 2),
+        ("K", [30, 500, 5000], 1),
+    ):
+        text += ["", f"## Against {name}", "", *scaling(name, values, place)]
+    text += ["", "## `dvc repro --force`, by stage", "", *pipeline(), ""]
+    (HERE / "results.md").write_text("\n".join(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""One update with JAX: one jitted update a call, or all of them fused in one scan."""
+
+import os
+import sys
+import time
+
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+import jax
+import jax.numpy as jnp
+from text import CLIP, EPSILON, ETA, SEQ_LENGTH, problem, report
+
+
+def loss_of(parameters, h, x, y):
+    """Return the summed loss of a sequence and its last state."""
+    inputs = parameters["U"][x] + parameters["b"]
+
+    def cell(h, a):
+        h = jnp.tanh(parameters["W"] @ h + a)
+        return h, h
+
+    h, states = jax.lax.scan(cell, h, inputs)
+    log_p = jax.nn.log_softmax(states @ parameters["V"].T + parameters["c"])
+    return -jnp.take_along_axis(log_p, y[:, None], 1).sum(), h
+
+
+def update(carried, sequence):
+    """Return the state after one clipped AdaGrad step, and the loss."""
+    parameters, sums, h = carried
+    (loss, h), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters, h, *sequence)
+    gradients = jax.tree.map(lambda g: jnp.clip(g, -CLIP, CLIP), gradients)
+    sums = jax.tree.map(lambda s, g: s + g * g, sums, gradients)
+    parameters = jax.tree.map(lambda p, g, s: p - ETA * g / jnp.sqrt(s + EPSILON), parameters, gradients, sums)
+    return (parameters, sums, h), loss
+
+
+def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
+    """Compile, train and print microseconds of CPU time per update."""
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    ids, W, U, V, _, _ = problem(m, K, dtype, updates, seq_length)
+    parameters = {"W": W, "U": U.T, "V": V, "b": jnp.zeros(m, dtype), "c": jnp.zeros(K, dtype)}
+    parameters = jax.tree.map(jnp.asarray, parameters)
+    first = parameters, jax.tree.map(jnp.zeros_like, parameters), jnp.zeros(m, dtype)
+    x = jnp.asarray(ids[:-1].reshape(updates, seq_length))
+    y = jnp.asarray(ids[1:].reshape(updates, seq_length))
+    if way == "scan":
+        train = jax.jit(lambda state, x, y: jax.lax.scan(update, state, (x, y))).lower(first, x, y).compile()
+        started = time.process_time()
+        _, losses = jax.block_until_ready(train(first, x, y))
+        report(started, updates, losses[-1])
+    else:
+        step = jax.jit(update, donate_argnums=0)
+        sequences = list(zip(x, y, strict=True))
+        jax.block_until_ready(step(jax.tree.map(jnp.copy, first), sequences[0]))
+        started = time.process_time()
+        state = first
+        for sequence in sequences:
+            state, loss = step(state, sequence)
+        jax.block_until_ready(state)
+        report(started, updates, loss)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
