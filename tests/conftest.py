@@ -10,7 +10,16 @@ import pytest
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("src", "dvc.yaml", "params.yaml", "data/dd2424_report.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore")
+PARTS = (
+    "src",
+    "dvc.yaml",
+    "params.yaml",
+    "data/dd2424_report.yaml",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    "signature.json",
+)
 TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
 SMALL = {
     "m: 100": "m: 8",
@@ -78,6 +87,7 @@ def finished(tmp_path_factory) -> Project:
         else:
             shutil.copy(ROOT / part, target)
     shutil.copy(ROOT / ".gitignore", project.folder)
+    (project.folder / "README.md").write_text("a test\n")
     (project.folder / "data/fox.txt").write_text(TEXT, encoding="utf-8")
     for old, new in SMALL.items():
         project.edit("params.yaml", old, new)

@@ -68,7 +68,7 @@ def test_a_queued_experiment_runs_the_code_it_was_queued_with_and_records_in_the
     project.edit("src/sample.py", "samples of {params", "pieces of {params")
     project.run("dvc", "exp", "run", "--queue", "-S", "m=9", "-n", "queued")
     project.run("git", "checkout", "src/sample.py")
-    project.edit("src/charloom/training.py", "0.999 * smooth", "0.5 * smooth")
+    project.edit("src/charloom/kernel.py", "0.999 * smooth", "0.5 * smooth")
     printed = project.run("dvc", "exp", "run", "--run-all")
     assert "pieces of" in printed
     runs = project.runs()
@@ -80,7 +80,7 @@ def test_a_queued_experiment_runs_the_code_it_was_queued_with_and_records_in_the
     recorded = {m.step: m.value for m in project.client().get_metric_history(queued.info.run_id, "smooth_loss")}
     assert "queued" in project.run("dvc", "exp", "show")
     project.edit("params.yaml", "m: 8", "m: 9")
-    project.run("git", "checkout", "src/charloom/training.py")
+    project.run("git", "checkout", "src/charloom/kernel.py")
     project.run("python", "src/gradcheck.py")
     project.run("python", "src/train.py")
     assert recorded == trace(project)
