@@ -58,7 +58,7 @@ def test_an_edited_picture_reruns_only_plot_and_track(project):
         ("load(d, t, k) * (1.0 - state * state)", "load(d, t, k) * (1.0 + state * state)", r"[WUb]\[.*\] at the"),
         ("o[t, ids[place + t + 1]] -= 1", "o[t, ids[place + t + 1]] += 1", r"c\[\d+\] at the zero state"),
         # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-        ("_learn(W, sW, dT, m, h, 0, T", "_learn(W, sW, dT[:, 1:], m, h, 1, T - 1", "at the carried state"),
+        ("learn(W, sW, dT, m, h, 0, T", "learn(W, sW, dT[:, 1:], m, h, 1, T - 1", "at the carried state"),
     ],
 )
 def test_a_wrong_gradient_stops_the_pipeline_before_training(project, right, wrong, named):

@@ -105,7 +105,9 @@ def update(theta, s, x, y, h_0, eta, clip, epsilon):
     p[np.arange(T), y] -= 1
     for t in range(T - 1, -1, -1):
         a = added(np.zeros(m, number), V * p[t][:, None])
-        d[t] = added(a, (W * d[t + 1][:, None])[way(m, t + 1)]) * (1 - h[t + 1] * h[t + 1])
+        if t < T - 1:
+            a = added(a, (W * d[t + 1][:, None])[way(m, t + 1)])
+        d[t] = a * (1 - h[t + 1] * h[t + 1])
     gradients = {
         "W": added(np.zeros((m, m), number), d[:T, :, None] * h[:T, None, :]),
         "V": added(np.zeros((K, m), number), p[:, :, None] * h[1:, None, :]),

@@ -9,7 +9,7 @@ from typing import Any
 from numba import njit
 from numba.extending import overload
 
-from charloom.vector import COMPILED, at_least, at_most, exponent_of, nearest, power_of_two, where_less
+from charloom.vector import INNER, at_least, at_most, exponent_of, nearest, power_of_two, where_less
 
 LOG2_E = 1 / math.log(2)
 # ln 2 in two parts: n times the first is exact for every exponent n.
@@ -64,7 +64,7 @@ def _(x: Any) -> Any:
     return lambda x: at_most(at_least(x, -750.0), 750.0)
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def vector_exp(x: Any) -> Any:
     """Return e^x. Two powers of two, so that subnormal results and overflow round once, at the end."""
     x = _within_range(x)
@@ -73,7 +73,7 @@ def vector_exp(x: Any) -> Any:
     return (_expm1_reduced(_less_ln2(x, n)) + 1.0) * power_of_two(half) * power_of_two(n - half)
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def vector_tanh(x: Any) -> Any:
     """Return tanh x = g / (2 − g) with the sign of x, where g = 1 − e^(−2|x|) loses no digits near 0.
 
@@ -97,7 +97,7 @@ def vector_tanh(x: Any) -> Any:
 A1, A2, A3, A4, A5, A6, A7, A8, A9, A10 = (2 / (2 * n + 1) for n in range(1, 11))
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def vector_log(x: Any) -> Any:
     """Return log x, in float64 only; −∞ at 0, NaN below."""
     tiny = 2.0**-1022

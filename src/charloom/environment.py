@@ -3,7 +3,9 @@
 import sys
 from importlib.util import find_spec
 
-if missing := [name for name in ("numpy", "pydantic", "ruamel.yaml", "rich") if find_spec(name.split(".")[0]) is None]:
+if missing := [
+    name for name in ("numba", "numpy", "pydantic", "rich", "ruamel.yaml") if find_spec(name.split(".")[0]) is None
+]:
     sys.stderr.write(
         f"charloom: {sys.executable} has no {', '.join(missing)}: "
         "type `make setup` once and `. .venv/bin/activate`, then repeat the command\n"

@@ -1,12 +1,12 @@
 """The update of rnn.py and adagrad.py, compiled: many updates a call, the same bits on every processor.
 
-Bits. Every sum runs in one order, which this file fixes; vector.py gives the arithmetic.
+Bits. Every sum runs in one order, which this file and products.py fix; vector.py gives the arithmetic.
 
-Speed. A product keeps five rows of results in registers while it runs through its sums. A gradient never goes to
-memory: AdaGrad takes it from the register that it was summed up in. The rows of U whose characters do not occur have
-gradient zero, for which AdaGrad's step is zero too, so they are left alone. A recurrence reads all of W for every
-character, more than the first-level cache holds; so odd steps sum from the last row to the first, and begin with what
-was read last. All rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
+Speed. A product keeps five rows of results in registers while it runs through its sums. No gradient of W and V goes
+to memory: AdaGrad takes it where it was summed up. The rows of U whose characters do not occur have gradient zero,
+for which AdaGrad's step is zero too, so they are left alone. A recurrence reads all of W for every character, more
+than the first-level cache holds; so odd steps sum from the last row to the first, and begin with what was read last.
+All rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
 """
 
 from typing import Any
@@ -16,125 +16,13 @@ from numba import njit
 
 import charloom.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.elementary import vector_exp, vector_log, vector_tanh
-from charloom.layout import ROWS, Scratch, Weights, parameters, scratch, weights, width
+from charloom.layout import Scratch, Weights, parameters, scratch, weights, width
+from charloom.products import adagrad_step, add_product, learn, recurrence, transpose_all
 from charloom.rnn import Array, Gradients, Parameters, filled
-from charloom.vector import (
-    COMPILED,
-    add_products,
-    at_least,
-    at_most,
-    load,
-    load_block,
-    splat,
-    square_root,
-    store,
-    store_block,
-    transpose,
-    where_less,
-)
+from charloom.vector import COMPILED, INNER, load, splat, store, where_less
 
 
-@njit(**COMPILED)
-def _product(out: Array, left: Array, first: int, rows: int, right: Array, n: int) -> None:
-    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for at least the given rows."""
-    lanes = 64 // out.itemsize
-    for t in range(0, rows, ROWS):
-        s = first + t
-        for k in range(0, out.shape[1], lanes):
-            x0, x1, x2 = load(out, t, k), load(out, t + 1, k), load(out, t + 2, k)
-            x3, x4 = load(out, t + 3, k), load(out, t + 4, k)
-            for j in range(n):
-                row = load(right, j, k)
-                x0 = x0 + row * left[s, j]
-                x1 = x1 + row * left[s + 1, j]
-                x2 = x2 + row * left[s + 2, j]
-                x3 = x3 + row * left[s + 3, j]
-                x4 = x4 + row * left[s + 4, j]
-            store(out, t, k, x0)
-            store(out, t + 1, k, x1)
-            store(out, t + 2, k, x2)
-            store(out, t + 3, k, x3)
-            store(out, t + 4, k, x4)
-
-
-@njit(**COMPILED)
-def _adagrad(w: Array, s: Array, i: int, k: int, g: Any, eta: Any, clip: Any, epsilon: Any) -> None:
-    """One clipped AdaGrad step of the vector at [i, k] with gradient g."""
-    g = at_least(at_most(g, clip), -clip)
-    total = load(s, i, k) + g * g
-    store(s, i, k, total)
-    store(w, i, k, load(w, i, k) - g * eta / square_root(total + epsilon))
-
-
-@njit(**COMPILED)
-def _learn(
-    w: Array,
-    s: Array,
-    left: Array,
-    rows: int,
-    right: Array,
-    first: int,
-    T: int,
-    eta: Any,
-    clip: Any,
-    eps: Any,
-    g: Array,
-) -> None:
-    """AdaGrad on w with the gradient Σ_t left[i, t] · right[first + t], t from 0 to T − 1.
-
-    Between fifths of the sum for one tile of w, a row of the tile before takes its step from g: a processor divides
-    and takes roots beside its multiplications, if they are close enough together.
-    """
-    lanes = 64 // w.itemsize
-    zero = splat(w, 0.0)
-    before_i, before_k = -1, 0
-    for i in range(0, rows, ROWS):
-        for k in range(0, w.shape[1], lanes):
-            g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
-            for fifth in range(ROWS):
-                if before_i >= 0:
-                    _adagrad(w, s, before_i + fifth, before_k, load(g, fifth, 0), eta, clip, eps)
-                for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
-                    row = load(right, first + t, k)
-                    g0 = g0 + row * left[i, t]
-                    g1 = g1 + row * left[i + 1, t]
-                    g2 = g2 + row * left[i + 2, t]
-                    g3 = g3 + row * left[i + 3, t]
-                    g4 = g4 + row * left[i + 4, t]
-            store(g, 0, 0, g0)
-            store(g, 1, 0, g1)
-            store(g, 2, 0, g2)
-            store(g, 3, 0, g3)
-            store(g, 4, 0, g4)
-            before_i, before_k = i, k
-    for row_of_tile in range(ROWS):
-        _adagrad(w, s, before_i + row_of_tile, before_k, load(g, row_of_tile, 0), eta, clip, eps)
-
-
-@njit(**COMPILED)
-def _recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, w: Array, n: int, width: Any) -> None:
-    """out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, from n − 1 to 0 at odd ones."""
-    block = len(width) * 64 // out.itemsize
-    first, stride = (n - 1, -1) if step % 2 == 1 else (0, 1)
-    for column in range(0, out.shape[1], block):
-        k = min(column, out.shape[1] - block)  # the last overlaps its neighbour rather than leave a remainder
-        a = load_block(start, at, k, width)
-        j = first
-        for _ in range(n):
-            a = add_products(a, w, j, k, x[step, j])
-            j += stride
-        store_block(out, to, k, a)
-
-
-@njit(**COMPILED)
-def _transpose(source: Array, rows: int, columns: int, target: Array) -> None:
-    lanes = 64 // source.itemsize
-    for i in range(0, rows, lanes):
-        for k in range(0, columns, lanes):
-            transpose(source, i, k, target)
-
-
-@njit(**COMPILED)
+@njit(**INNER)
 def _forward(w: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, width: Any) -> None:
     """h and o for the characters from `place` on, from the state in h[0]."""
     WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
@@ -144,15 +32,15 @@ def _forward(w: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, wid
         x = ids[place + t]
         for k in range(0, p, lanes):
             store(a, t, k, load(UT, x, k) + load(b, 0, k))
-        _recurrence(h, t + 1, a, t, h, t, WT, m, width)
+        recurrence(h, t + 1, a, t, h, t, WT, m, width)
         for k in range(0, p, lanes):
             store(h, t + 1, k, vector_tanh(load(h, t + 1, k)))
         for k in range(0, q, lanes):
             store(o, t, k, load(c, 0, k))
-    _product(o, h, 1, T, VT, m)
+    add_product(o, h, 1, T, VT, m)
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def _exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
     """o[t] becomes e^(o − max o); return max o and the sum: lane by lane from the left, then over the lanes."""
     lanes = lane.shape[1]
@@ -176,7 +64,7 @@ def _exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
     return top, summed
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
     """o becomes softmax(o); return the loss Σ_t (max o − o_y) + log Σ_k e^(o_k − max o), summed in float64."""
     o, sums, logs = z.o, z.sums, z.logs
@@ -197,21 +85,23 @@ def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
     return loss
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> None:
     """d[t] = (Vᵀ g_t + Wᵀ d[t + 1]) ⊙ (1 − h_t²), with g = p − onehot(y) in o."""
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
     p, lanes = h.shape[1], 64 // h.itemsize
     a[:T] = 0
-    _product(a, o, 0, T, V, K)
-    for t in range(T - 1, -1, -1):  # d[T] is never written: it is zero
-        _recurrence(d, t, a, t, d, t + 1, W, m, width)
+    add_product(a, o, 0, T, V, K)
+    d[T - 1] = a[T - 1]
+    for t in range(T - 1, -1, -1):
+        if t < T - 1:
+            recurrence(d, t, a, t, d, t + 1, W, m, width)
         for k in range(0, p, lanes):
             state = load(h, t + 1, k)
             store(d, t, k, load(d, t, k) * (1.0 - state * state))
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def _step(
     w: Weights, s: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, K: int, eta: Any, clip: Any, eps: Any
 ) -> None:
@@ -224,12 +114,12 @@ def _step(
         total = splat(d, 0.0)
         for t in range(T):
             total = total + load(d, t, k)
-        _adagrad(b, sb, 0, k, total, eta, clip, eps)
+        adagrad_step(b, sb, 0, k, total, eta, clip, eps)
     for k in range(0, q, lanes):
         total = splat(o, 0.0)
         for t in range(T):
             total = total + load(o, t, k)
-        _adagrad(c, sc, 0, k, total, eta, clip, eps)
+        adagrad_step(c, sc, 0, k, total, eta, clip, eps)
     for t in range(T):
         x = ids[place + t]
         if seen[x]:
@@ -244,16 +134,16 @@ def _step(
         if seen[x]:
             seen[x] = False
             for k in range(0, p, lanes):
-                _adagrad(UT, sU, x, k, load(dU, x, k), eta, clip, eps)
-    _transpose(d, T, m, dT)
-    _transpose(o, T, K, oT)
-    _learn(W, sW, dT, m, h, 0, T, eta, clip, eps, z.tile)
-    _learn(V, sV, oT, K, h, 1, T, eta, clip, eps, z.tile)
-    _transpose(W, m, m, WT)
-    _transpose(V, K, m, VT)
+                adagrad_step(UT, sU, x, k, load(dU, x, k), eta, clip, eps)
+    transpose_all(d, T, m, dT)
+    transpose_all(o, T, K, oT)
+    learn(W, sW, dT, m, h, 0, T, eta, clip, eps, z.tile)
+    learn(V, sV, oT, K, h, 1, T, eta, clip, eps, z.tile)
+    transpose_all(W, m, m, WT)
+    transpose_all(V, K, m, VT)
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def _copy(source: Weights, target: Weights) -> None:
     target.W[:] = source.W
     target.UT[:] = source.UT

@@ -15,6 +15,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 # error_model: a division by zero is IEEE's, not an exception.
 COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+INNER = COMPILED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called from compiled code alone
 VECTOR_BITS = 512
 
 
@@ -182,13 +183,13 @@ def where_less(_: Any, x: Any, y: Any, then: Any, otherwise: Any) -> Any:
     return vector(x, y, then, otherwise), generate
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def at_most(x: Any, limit: Any) -> Any:
     """Return x, or the limit where x is above it; NaN stays NaN."""
     return where_less(limit, x, limit, x)
 
 
-@njit(**COMPILED)
+@njit(**INNER)
 def at_least(x: Any, limit: Any) -> Any:
     """Return x, or the limit where x is below it; NaN stays NaN."""
     return where_less(x, limit, limit, x)
