@@ -14,6 +14,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import llvmlite.binding as llvm
+
 HERE = Path(__file__).resolve().parent
 OURS, OTHERS = sys.executable, HERE.parent / ".venv-bench/bin/python"
 TURNS = 3
@@ -113,8 +115,6 @@ def main() -> None:
         [str(OTHERS), "-c", "import jax, torch; print('JAX', jax.__version__ + ', PyTorch', torch.__version__)"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
-    import llvmlite.binding as llvm  # noqa: PLC0415  only for the processor's name
-
     text = [
         "# One update, ours and others'",
         "",
