@@ -6,55 +6,59 @@ from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
-from charloom.corpus import conditional_entropy, read_text, split, write_ids
+import numpy as np
+
+from charloom.corpus import Text, conditional_entropy, read_text, split, write_text
 from charloom.errors import WrongInput
 from charloom.params import read_params
-from charloom.pipeline import files, run, sha256, write_json
-from charloom.vocabulary import Vocabulary, write_vocabulary
+from charloom.pipeline import files, stage
+from charloom.records import Levels, Prepare
+from charloom.room import check_memory, training_memory
+from charloom.storage import sha256, write_json
+from charloom.vocabulary import Vocabulary
 
 
 def main() -> None:
     """Check, and unless the only argument is --check, write."""
     params = read_params()
-    text_path = Path(params.prepare.text)
-    text = read_text(text_path)
-    vocabulary = Vocabulary.of(text)
+    path = Path(params.prepare.text)
+    characters = read_text(path)
+    vocabulary = Vocabulary.of(characters)
     K = len(vocabulary)
-    ids = vocabulary.encode(text)
-    training, held_out = split(ids, params.prepare.held_out)
-    if len(training) < params.seq_length + 1:
+    ids = vocabulary.encode(characters)
+    text = Text(vocabulary, *split(ids, params.prepare.held_out))
+    if len(text.training) < params.seq_length + 1:
         raise WrongInput(
-            f"{text_path}: {len(training)} characters for training with held_out = {params.prepare.held_out}; "
+            f"{path}: {len(text.training)} characters for training with held_out = {params.prepare.held_out}; "
             f"seq_length = {params.seq_length} needs at least {params.seq_length + 1}"
         )
+    needed = training_memory(params.m, K, params.seq_length, len(ids), params.train.dtype)
+    check_memory(needed, f"training with m = {params.m}, seq_length = {params.seq_length} and K = {K}")
     if sys.argv[1:] == ["--check"]:
         return
 
-    once = [character for character in vocabulary.characters if text.count(character) == 1]
-    nats = {"uniform": math.log(K)}
-    nats |= {
-        name: conditional_entropy(training, K, n) for n, name in enumerate(("unigram", "bigram", "trigram"), start=1)
-    }
-    path = files("prepare")
-    write_vocabulary(path["prepared/vocabulary"], vocabulary)
-    write_ids(path["prepared/training"], training)
-    write_ids(path["prepared/held_out"], held_out)
-    write_json(
-        path["metrics/prepare"],
-        {
-            "characters": len(ids),
-            "training_characters": len(training),
-            "held_out_characters": len(held_out),
-            "K": K,
-            "sha256": sha256(text_path),
-            "characters_that_occur_once": len(once),
-            # Rounded far above the last bits, in which processors' logarithms differ.
-            "nats_per_sequence": {name: round(value * params.seq_length, 6) for name, value in nats.items()},
-            "bits_per_character": {name: round(value / math.log(2), 6) for name, value in nats.items()},
-        },
+    once = vocabulary.decode(np.flatnonzero(np.bincount(ids, minlength=K) == 1))
+    entropies = [math.log(K), *(conditional_entropy(text.training, K, n) for n in (1, 2, 3))]
+    output = files("prepare")
+    write_text(output["prepared/text"], text)
+    record = Prepare(
+        characters=len(ids),
+        training_characters=len(text.training),
+        held_out_characters=len(text.held_out),
+        K=K,
+        sha256=sha256(path),
+        characters_that_occur_once=len(once),
+        nats_per_sequence=_levels([nats * params.seq_length for nats in entropies]),
+        bits_per_character=_levels([nats / math.log(2) for nats in entropies]),
     )
-    print(f"{text_path}: {len(ids):,} characters, K = {K}, {len(held_out):,} held out")
-    print(f"once only: {ascii(''.join(once)) if once else 'none'}")
+    write_json(output["metrics/prepare"], record.model_dump())
+    print(f"{path}: {len(ids):,} characters, K = {K}, {len(text.held_out):,} held out")
+    print(f"once only: {f'{len(once):,}, {once[:50]!a}' if once else 'none'}")
 
 
-run(main)
+def _levels(entropies: list[float]) -> Levels:
+    """Return them rounded far above the last bits, in which processors' logarithms differ."""
+    return Levels(**{name: round(value, 6) for name, value in zip(Levels.model_fields, entropies, strict=True)})
+
+
+stage(main)

@@ -1,31 +1,37 @@
 """sample: what the network writes, from every checkpoint and from the best model."""
 
 from itertools import islice
+from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
-from charloom.checkpoint import Model, read_model
+from charloom.checkpoint import read_model
+from charloom.corpus import read_prepared
+from charloom.errors import Damaged
 from charloom.params import read_params
-from charloom.pipeline import files, run, write, write_json
+from charloom.pipeline import files, stage
 from charloom.sampling import BEST, CHECKPOINT, characters, stream
+from charloom.storage import write, write_json
 
 
 def main() -> None:
     """Sample, and write one file for people and one for machines."""
     params = read_params()
     path = files("sample")
+    vocabulary = read_prepared(path["prepared/text"]).vocabulary
 
-    def sample(model: Model, kind: int, length: int) -> list[str | int | float]:
+    def sample(file: Path, kind: int, length: int) -> list[str | int | float]:
+        model = read_model(file)
+        if model.vocabulary != vocabulary:
+            raise Damaged(f"{file}: its vocabulary is not that of {path['prepared/text']}; `dvc repro` makes it again")
         rng = stream(params.seed, kind, model.update)
         drawn = characters(model.theta, model.h, model.first, params.sample.temperature, rng)
         name = "best" if kind == BEST else "checkpoint"
-        return [name, model.update, model.smooth_loss, model.vocabulary.decode(islice(drawn, length))]
+        return [name, model.update, model.smooth_loss, vocabulary.decode(islice(drawn, length))]
 
-    rows = [
-        sample(read_model(file), CHECKPOINT, params.sample.length)
-        for file in sorted(path["models/checkpoints"].glob("*.npz"))
-    ]
-    rows.append(sample(read_model(path["models/best"]), BEST, params.sample.best_length))
+    checkpoints = sorted(path["models/checkpoints"].glob("*.npz"))
+    rows = [sample(file, CHECKPOINT, params.sample.length) for file in checkpoints]
+    rows.append(sample(path["models/best"], BEST, params.sample.best_length))
     # The layout of an MLflow table, so that its page can lay runs side by side.
     write_json(path["reports/sample_table"], {"columns": ["model", "update", "smooth_loss", "text"], "data": rows})
     write(
@@ -38,4 +44,4 @@ def main() -> None:
     print(f"{len(rows) - 1} samples of {params.sample.length} characters, one of {params.sample.best_length}")
 
 
-run(main)
+stage(main)

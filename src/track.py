@@ -1,20 +1,20 @@
 """track: complete or rebuild the MLflow run from the files, and say what the run made."""
 
-import csv
 import hashlib
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
 from mlflow.exceptions import MlflowException
 
 from charloom.fingerprint import fingerprint
-from charloom.params import read_params
-from charloom.pipeline import files, read_json, run, sha256
-from charloom.tracking import Points, flat, record, warn
+from charloom.params import flat, read_params
+from charloom.pipeline import files, stage
+from charloom.records import Gradcheck, Prepare, Train
+from charloom.storage import read_column, read_json, sha256
+from charloom.tracking import Points, record, warn
 
 
 def main() -> None:
@@ -22,18 +22,17 @@ def main() -> None:
     params = read_params()
     path = files("track")
     made = [file for file in path.values() if file.parts[0] in {"metrics", "plots", "models", "reports"}]
-    prepare, train = read_json(path["metrics/prepare"]), read_json(path["metrics/train"])
-    series = _series(prepare, read_json(path["metrics/gradcheck"]), train)
-    with path["plots/smooth_loss"].open(newline="") as table:
-        series["smooth_loss"] = {int(row["update"]): float(row["smooth_loss"]) for row in csv.DictReader(table)}
+    prepare, train = read_json(path["metrics/prepare"], Prepare), read_json(path["metrics/train"], Train)
+    series = _series(prepare, read_json(path["metrics/gradcheck"], Gradcheck), train)
+    series["smooth_loss"] = read_column(path["plots/smooth_loss"], "smooth_loss")
     tags = {
-        "mlflow.note.content": f"Smooth loss {train['smooth_loss']:.3f} after {train['updates']:,} updates of "
-        f"{params.prepare.text}, lowest {train['best_smooth_loss']:.3f} after {train['best_update']:,}.",
+        "mlflow.note.content": f"Smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates of "
+        f"{params.prepare.text}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}.",
         "mlflow.source.name": "dvc repro",
         "mlflow.source.git.commit": _git("rev-parse", "HEAD"),
         "charloom.uncommitted_changes": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
         "charloom.dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
-        "charloom.text_sha256": prepare["sha256"],
+        "charloom.text_sha256": prepare.sha256,
         "mlflow.loggedArtifacts": '[{"path": "sample_table.json", "type": "table"}]',
     }
     artifacts = [(Path("params.yaml"), ""), (Path("dvc.yaml"), "")]
@@ -41,8 +40,8 @@ def main() -> None:
     for file in made:
         print(f"  {file}")
     print(
-        f"smooth loss {train['smooth_loss']:.3f} after {train['updates']:,} updates, "
-        f"lowest {train['best_smooth_loss']:.3f} after {train['best_update']:,}"
+        f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
+        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     )
     try:
         tracked = record(fingerprint(params, Path("src")), params, _results(made), series, tags, artifacts)
@@ -52,15 +51,15 @@ def main() -> None:
         print(f"MLflow run {tracked.info.run_name}: `make ui` shows it")
 
 
-def _series(prepare: dict[str, Any], gradcheck: dict[str, Any], train: dict[str, Any]) -> dict[str, Points]:
+def _series(prepare: Prepare, gradcheck: Gradcheck, train: Train) -> dict[str, Points]:
     """Return every metric but the trace as points by update."""
-    each, updates = train["updates_per_epoch"], train["updates"]
-    means = train.pop("epoch_mean")
-    series = {"epoch_mean": {min(int(epoch) * each, updates): mean for epoch, mean in means.items()}}
+    each, updates = train.updates_per_epoch, train.updates
+    series = {"epoch_mean": {min(epoch * each, updates): mean for epoch, mean in train.epoch_mean.items()}}
+    last = train.model_dump(exclude={"epoch_mean", "smooth_loss"})
     single = [
-        *((name, value, updates) for name, value in train.items() if name != "smooth_loss"),
-        *((f"prepare.{name}", value, 0) for name, value in flat(prepare)),
-        *((f"gradcheck.{name}", value, 0) for name, value in flat(gradcheck)),
+        *((name, value, updates) for name, value in last.items()),
+        *((f"prepare.{name}", value, 0) for name, value in flat(prepare.model_dump())),
+        *((f"gradcheck.{name}", value, 0) for name, value in flat(gradcheck.model_dump())),
     ]
     return series | {name: {step: float(value)} for name, value, step in single if isinstance(value, int | float)}
 
@@ -78,4 +77,4 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-run(main)
+stage(main)

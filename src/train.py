@@ -1,106 +1,135 @@
 """train: the report's protocol, from a checked gradient to a trace, checkpoints, last and best model."""
 
-import csv
-import io
+import hashlib
 import math
+import shutil
 from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
 import numpy as np
 
-from charloom.checkpoint import Model, write_model
-from charloom.corpus import read_ids
-from charloom.errors import CheckFailed
+from charloom import resume
+from charloom.checkpoint import Model, model_bytes, write_model
+from charloom.corpus import Text, read_prepared
+from charloom.errors import CheckFailed, Diverged
 from charloom.fingerprint import fingerprint
-from charloom.params import read_params
-from charloom.pipeline import files, read_json, run, write, write_json
+from charloom.lock import exclusive
+from charloom.params import Params, flat, read_params
+from charloom.pipeline import OWN, declared, files, root, stage
 from charloom.progress import progress
+from charloom.records import Gradcheck, Train
 from charloom.rnn import Array, Parameters, init
+from charloom.room import check_disk, check_memory, training_disk, training_memory
+from charloom.signals import Stopped, deferred
+from charloom.storage import read_json, sha256, write, write_column, write_json
+from charloom.trace import EMPTY, EVERY, epoch_means, extended
 from charloom.tracking import Live
-from charloom.training import cross_entropy, epoch_means, position, sequences, start, train
-from charloom.vocabulary import read_vocabulary
-
-TRACE_EVERY = 100
-BLOCK = 1000  # updates between looks at the clock
+from charloom.training import block, cross_entropy, position, sequences, start, train
 
 
 def main() -> None:
-    """Train, and write what the run is."""
+    """Check that there is room, and that nobody else is at this training; train; forget the way there."""
     params = read_params()
     path = files("train")
-    if read_json(path["metrics/gradcheck"])["passed"] is not True:
+    if not read_json(path["metrics/gradcheck"], Gradcheck).passed:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
-    vocabulary = read_vocabulary(path["prepared/vocabulary"])
-    K = len(vocabulary)
-    ids, held_out = np.asarray(read_ids(path["prepared/training"], K)), read_ids(path["prepared/held_out"], K)
+    text = read_prepared(path["prepared/text"])
+    K, m, dtype = len(text.vocabulary), params.m, params.train.dtype
+    needed = training_memory(m, K, params.seq_length, len(text.training), dtype)
+    check_memory(needed, f"training with m = {m}, seq_length = {params.seq_length} and K = {K}")
+    outputs, resuming = training_disk(m, K, params.train.updates, params.train.checkpoint_every, dtype)
+    results = {file.parent for file in files("train", "outs", "metrics", "plots").values()}
+    check_disk(dict.fromkeys(results, 0) | {path["models/last"].parent: outputs, root() / OWN: resuming})
+
+    settings = _settings(params)
+    folder = root() / OWN / "train" / resume.key(settings)
+    with exclusive(folder.with_suffix(".lock"), "this training"):
+        _train(params, path, text, folder, settings)
+        shutil.rmtree(folder, ignore_errors=True)  # a forced run is to train again
+
+
+def _settings(params: Params) -> resume.Settings:
+    """Return everything that dvc.yaml lets this stage depend on: values of params, hashes of files."""
+    entry = declared("train")
+    dumped = params.model_dump()
+    return dict(flat({name: dumped[name] for name in entry["params"]})) | {
+        file: sha256(Path(file)) for file in entry["deps"]
+    }
+
+
+def _train(params: Params, path: dict[str, Path], text: Text, folder: Path, settings: resume.Settings) -> None:
+    """Train, from where it was stopped if it was, and write what the run is."""
+    ids, seq_length, each = text.training, params.seq_length, params.train
+    epoch = sequences(len(ids), seq_length)
 
     def model(update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
-        first = int(ids[position(update, len(ids), params.seq_length)])
-        return Model(theta, h, first, vocabulary, update, smooth_loss)
+        return Model(theta, h, int(ids[position(update, len(ids), seq_length)]), text.vocabulary, update, smooth_loss)
 
-    drawn = init(params.m, K, params.sigma, np.random.default_rng(params.seed))
-    theta = Parameters(drawn.flat.astype(params.train.dtype), params.m, K)
-    blocks = train(
-        start(theta, params.train.initial_accumulator_value),
-        ids,
-        params.train.updates,
-        (BLOCK, params.train.checkpoint_every),
-        seq_length=params.seq_length,
-        eta=params.eta,
-        clip=params.train.clip,
-    )
+    drawn = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.seed))
+    state = start(Parameters(drawn.flat.astype(each.dtype), drawn.m, drawn.K), each.initial_accumulator_value)
+    trace, checkpoints = EMPTY, dict[str, str]()
+    if resumed := resume.load(folder, settings, state, epoch):
+        state, trace, checkpoints = resumed
+        for name in checkpoints:
+            write(path["models/checkpoints"] / name, (folder / name).read_bytes())
+        print(f"resumed at update {state.update}", flush=True)
+    elif reason := resume.unlike(folder, settings):
+        print(reason, flush=True)
+
+    every = (block(drawn.m, drawn.K, seq_length), each.checkpoint_every, each.save_every)
+    blocks = train(state, ids, each.updates, every, seq_length=seq_length, eta=params.eta, clip=each.clip)
     live = Live(fingerprint(params, Path("src")), params, "smooth_loss")
-    losses, smooth_losses = [], []
-    with progress("train", params.train.updates) as report:
-        for rows in blocks:
-            state, smooth = rows.state, float(rows.smooth_losses[0])
-            losses.append(rows.losses)
-            smooth_losses.append(rows.smooth_losses)
-            if state.update % params.train.checkpoint_every == 0:
-                name = f"{state.update:0{len(str(params.train.updates))}}.npz"
-                write_model(path["models/checkpoints"] / name, model(state.update, smooth, state.theta, state.h))
-            for update in range(-state.update % TRACE_EVERY, len(rows.losses), TRACE_EVERY):
-                live.point(state.update + update, float(rows.smooth_losses[update]))
-            report(state.update, f"smooth loss {smooth:.3f}")
+    try:
+        with progress("train", each.updates) as report, deferred() as received:
+            for rows in blocks:
+                state, smooth = rows.state, float(rows.smooth_losses[0])
+                if state.update % each.checkpoint_every == 0:
+                    name = f"{state.update:0{len(str(each.updates))}}.npz"
+                    content = model_bytes(model(state.update, smooth, state.theta, state.h))
+                    write(folder / name, content)
+                    checkpoints[name] = hashlib.sha256(content).hexdigest()
+                    write(path["models/checkpoints"] / name, content)
+                for row in range(-state.update % EVERY, len(rows.losses), EVERY):
+                    live.point(state.update + row, float(rows.smooth_losses[row]))
+                trace = extended(trace, rows, epoch, each.target_smooth_loss)
+                report(state.update, f"smooth loss {smooth:.3f}")
+                if received or rows.after.update % each.save_every == 0:
+                    resume.save(folder, settings, rows.after, trace, checkpoints)
+                if received:
+                    raise Stopped(received[0])
+    except Diverged as diverged:
+        resume.save(folder, settings, diverged.state, trace, checkpoints)
+        live.end("FAILED")
+        raise
+    except Stopped:
+        live.end("KILLED")
+        raise
     live.flush()
 
-    last, best = rows.state, rows.best
-    loss, smooth_loss = np.concatenate(losses), np.concatenate(smooth_losses)
-    write_model(path["models/last"], model(last.update, float(smooth_loss[-1]), last.theta, last.h))
+    last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
+    write_model(path["models/last"], model(last.update, smooth, last.theta, last.h))
     write_model(path["models/best"], model(best.update, best.smooth_loss, best.theta, best.h))
-    write(path["plots/smooth_loss"], _csv("smooth_loss", smooth_loss, TRACE_EVERY))
-    write(path["plots/first_losses"], _csv("loss", loss[:100], 1))
-    below = np.flatnonzero(smooth_loss < params.train.target_smooth_loss)
-    metrics = {
-        "updates": last.update,
-        "updates_per_epoch": sequences(len(ids), params.seq_length),
-        "smooth_loss": float(smooth_loss[-1]),
-        "best_smooth_loss": best.smooth_loss,
-        "best_update": best.update,
-        "best_position": position(best.update, len(ids), params.seq_length),
-        "first_update_below_target": int(below[0]) if len(below) else None,
-        "held_out_bits_per_character": _bits(cross_entropy(last.theta, held_out)),
-        "best_held_out_bits_per_character": _bits(cross_entropy(best.theta, held_out)),
-        "epoch_mean": {
-            str(epoch): mean for epoch, mean in enumerate(epoch_means(loss, len(ids), params.seq_length), start=1)
-        },
-    }
-    write_json(path["metrics/train"], metrics)
-    print(f"smooth loss {smooth_loss[-1]:.3f}, lowest {best.smooth_loss:.3f} after {best.update:,} updates")
-
-
-def _csv(column: str, values: Array, every: int) -> str:
-    """Return rows `update,column` for every so manyth update, numbers in full."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["update", column])
-    writer.writerows((update, repr(float(values[update]))) for update in range(0, len(values), every))
-    return table.getvalue()
+    write_column(path["plots/smooth_loss"], "smooth_loss", trace.smooth_losses, EVERY)
+    write_column(path["plots/first_losses"], "loss", trace.losses, 1)
+    metrics = Train(
+        updates=last.update,
+        updates_per_epoch=epoch,
+        smooth_loss=smooth,
+        best_smooth_loss=best.smooth_loss,
+        best_update=best.update,
+        best_position=position(best.update, len(ids), seq_length),
+        first_update_below_target=trace.first_below if trace.first_below >= 0 else None,
+        held_out_bits_per_character=_bits(cross_entropy(last.theta, text.held_out)),
+        best_held_out_bits_per_character=_bits(cross_entropy(best.theta, text.held_out)),
+        epoch_mean=epoch_means(trace, epoch),
+    )
+    write_json(path["metrics/train"], metrics.model_dump())
+    print(f"smooth loss {smooth:.3f}, lowest {best.smooth_loss:.3f} after {best.update:,} updates")
 
 
 def _bits(nats: float | None) -> float | None:
     return None if nats is None else nats / math.log(2)
 
 
-run(main)
+stage(main)

@@ -27,6 +27,7 @@ SMALL = {
     "data/moby_dick.txt": "data/fox.txt",
     "updates: 100000": "updates: 400",
     "checkpoint_every: 10000": "checkpoint_every: 200",
+    "save_every: 10000": "save_every: 100",
     "best_length: 1000": "best_length: 50",
 }
 
@@ -37,12 +38,15 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a command here."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
+        return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
     def run(self, *command: str, expect: int | None = 0, cwd: Path | None = None, **variables: str) -> str:
         """Run a command here, with the environment's Python first on PATH, and return all that it prints."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         done = subprocess.run(
-            command, cwd=cwd or self.folder, env=environment | variables, text=True, check=False,
+            command, cwd=cwd or self.folder, env=self.environment() | variables, text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert expect is None or done.returncode == expect, done.stdout
@@ -75,10 +79,19 @@ class Project:
         return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Project:
-    """A small project whose pipeline has run once and is committed. For reading, or for copying."""
-    project = Project(tmp_path_factory.mktemp("finished"))
+def pytest_addoption(parser):
+    parser.addoption("--thorough", action="store_true", help="the long version of the fault tests: `make faults`")
+
+
+@pytest.fixture
+def thorough(request) -> bool:
+    """Whether every point is wanted, and not a choice of them."""
+    return request.config.getoption("--thorough")
+
+
+def make(folder: Path, changes: dict[str, str]) -> Project:
+    """Return a project in the folder, with these changes to params.yaml, not yet run."""
+    project = Project(folder)
     for part in PARTS:
         target = project.folder / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,11 +102,18 @@ def finished(tmp_path_factory) -> Project:
     shutil.copy(ROOT / ".gitignore", project.folder)
     (project.folder / "README.md").write_text("a test\n")
     (project.folder / "data/fox.txt").write_text(TEXT, encoding="utf-8")
-    for old, new in SMALL.items():
+    for old, new in changes.items():
         project.edit("params.yaml", old, new)
     project.run("git", "init", "-q")
     project.run("git", "config", "user.name", "a test")
     project.run("git", "config", "user.email", "test@example.invalid")
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A small project whose pipeline has run once and is committed. For reading, or for copying."""
+    project = make(tmp_path_factory.mktemp("finished"), SMALL)
     project.printed = project.run("dvc", "repro")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "a finished run")

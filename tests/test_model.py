@@ -45,6 +45,12 @@ def test_equal_models_are_equal_files_and_nothing_else_is_left(tmp_path):
         ("extra", np.zeros(1)),
         ("b", np.array([None] * 5)),
         ("b", np.float64(1)),
+        ("W", np.asfortranarray(np.arange(25.0).reshape(5, 5))),
+        ("W", np.zeros((5, 5), ">f8")),
+        ("W", np.zeros((5, 5), np.float32)),
+        ("first", np.int64(-1)),
+        ("update", np.int64(-1)),
+        ("smooth_loss", np.float64(np.inf)),
     ],
 )
 def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom import corpus
+from charloom.arrays import pack
 from charloom.errors import Damaged, WrongInput
-from charloom.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
+from charloom.vocabulary import Vocabulary
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
@@ -39,15 +40,6 @@ def test_ids_have_the_smallest_unsigned_type(K, dtype):
 def test_unknown_characters_are_named():
     with pytest.raises(WrongInput, match=r"'z', '\\xe9'$"):
         Vocabulary.of("abc").encode("abézba")
-
-
-def test_the_vocabulary_file_reads_back_and_another_order_is_refused(tmp_path):
-    path = tmp_path / "vocabulary.json"
-    write_vocabulary(path, Vocabulary.of("to be —\n\0"))
-    assert read_vocabulary(path) == Vocabulary.of("to be —\n\0")
-    path.write_text('["b", "a"]')
-    with pytest.raises(Damaged, match=r"vocabulary\.json.*sorted"):
-        read_vocabulary(path)
 
 
 def test_a_byte_order_mark_goes_crlf_becomes_lf_and_nothing_else_changes(tmp_path):
@@ -85,16 +77,24 @@ def test_conditional_entropy_is_what_counting_by_hand_gives(text, n):
     assert entropy == pytest.approx(expected, abs=1e-12)
 
 
-def test_ids_read_back_mapped_into_memory_and_foreign_ones_are_refused(tmp_path):
-    path = tmp_path / "ids.npy"
-    corpus.write_ids(path, np.array([3, 1, 2], np.uint8))
-    ids = corpus.read_ids(path, 4)
-    assert isinstance(ids, np.memmap)
-    assert ids.tolist() == [3, 1, 2]
-    with pytest.raises(Damaged, match="ids below 3"):
-        corpus.read_ids(path, 3)
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(Damaged, match=r"ids\.npy"):
-        corpus.read_ids(path, 4)
-    corpus.write_ids(path, np.array([], np.uint8))
-    assert len(corpus.read_ids(path, 4)) == 0
+@pytest.mark.parametrize("K", [1, 2, 300, 70_000])
+@pytest.mark.parametrize("held_out", [0, 5])
+def test_a_prepared_text_reads_back(tmp_path, K, held_out):
+    vocabulary = Vocabulary("".join(chr(i) for i in range(0x10000, 0x10000 + K)))
+    ids = vocabulary.encode((vocabulary.characters * 7)[: K + 7])
+    corpus.write_text(tmp_path / "text.npz", corpus.Text(vocabulary, ids, ids[:held_out]))
+    back = corpus.read_prepared(tmp_path / "text.npz")
+    assert back.vocabulary == vocabulary
+    assert np.array_equal(back.training, ids)
+    assert np.array_equal(back.held_out, ids[:held_out])
+
+
+def test_a_prepared_text_with_foreign_ids_or_another_order_is_refused(tmp_path):
+    path = tmp_path / "text.npz"
+    vocabulary, ids = np.array([97, 98, 99], np.uint32), np.array([3, 1, 2], np.uint8)
+    path.write_bytes(pack({"vocabulary": vocabulary, "training": ids, "held_out": ids[:0]}))
+    with pytest.raises(Damaged, match=r"text\.npz: training does not hold ids below 3"):
+        corpus.read_prepared(path)
+    path.write_bytes(pack({"vocabulary": vocabulary[::-1], "training": ids % 3, "held_out": ids[:0]}))
+    with pytest.raises(Damaged, match=r"text\.npz: the vocabulary is empty, or not sorted"):
+        corpus.read_prepared(path)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charloom import adagrad, rnn, training
+from charloom import adagrad, rnn, trace, training
 from charloom.errors import Diverged
 from charloom.vocabulary import Vocabulary
 
@@ -88,11 +88,26 @@ def test_a_state_goes_in_unchanged():
     assert (state.accumulators.flat == 1).all()
 
 
-def test_training_stops_at_the_first_loss_that_is_not_finite():
+def diverging(state, eta=0.1, clip=5.0):
+    rows = []
+    with pytest.raises(Diverged) as caught:
+        rows += training.train(state, IDS, 5, (5,), seq_length=3, eta=eta, clip=clip)
+    return str(caught.value), caught.value.state
+
+
+def test_training_stops_at_the_first_loss_gradient_or_weight_that_is_not_finite():
     state = fresh()
     state.theta.V[0, 0] = np.inf
-    with pytest.raises(Diverged, match="the loss of update 0 is nan"):
-        training.advance(state, IDS, 5, **SETTINGS)
+    assert diverging(state)[0].startswith("training diverged at update 0: the loss is nan")
+    state = fresh()
+    state.theta.W[...] = 1e200 * np.eye(4)  # the states do not saturate at zero; the way back through time overflows
+    state.theta.U[...] = 0
+    state.theta.b[...] = 0
+    assert diverging(state)[0].startswith("training diverged at update 0: a gradient is not finite")
+    message, last = diverging(fresh(), eta=1.7e308)
+    assert message.startswith("training diverged at update 1: ")
+    assert last.update == 1
+    assert np.isfinite(last.theta.flat).all()
 
 
 def test_epochs_and_positions_of_the_shortest_and_of_an_uneven_text():
@@ -101,8 +116,30 @@ def test_epochs_and_positions_of_the_shortest_and_of_an_uneven_text():
     assert [training.position(u, 10, 3) for u in range(4)] == [0, 3, 6, 0]
 
 
-def test_epoch_means_by_hand():
-    assert training.epoch_means(np.array([1.0, 2, 3, 5, 6, 7, 9]), 10, 3) == [2.0, 6.0, 9.0]
+def traced(losses, cuts, sequences=3, target=5.5):
+    whole = trace.EMPTY
+    for part in np.split(np.array(losses), cuts):
+        whole = trace.extended(whole, training.Rows(None, None, part, part), sequences, target)
+    return whole
+
+
+def test_epoch_means_and_the_first_row_below_the_target_by_hand():
+    whole = traced([9.0, 7, 8, 6, 5, 4, 9], [])
+    assert trace.epoch_means(whole, 3) == {1: 8.0, 2: 5.0, 3: 9.0}
+    assert whole.first_below == 4
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=350), st.data())
+def test_a_trace_does_not_depend_on_where_its_rows_were_cut(losses, data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(losses)), max_size=5)))
+    whole, cut = traced(losses, []), traced(losses, cuts)
+    assert whole.smooth_losses.tolist() == losses[::100]
+    assert whole.losses.tolist() == losses[:100]
+    for name in ("rows", "smooth_losses", "losses", "epoch_sums", "first_below"):
+        assert np.array_equal(getattr(whole, name), getattr(cut, name))
+    assert trace.sizes(len(losses), 3) == tuple(
+        len(getattr(cut, name)) for name in ("smooth_losses", "losses", "epoch_sums")
+    )
 
 
 def test_held_out_loss_carries_the_state_across_its_chunks():

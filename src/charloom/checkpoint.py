@@ -1,15 +1,15 @@
 """A model on disk: an npz of plain arrays, written whole or not at all, verified when read."""
 
-import io
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from charloom.arrays import Layout, pack, unpack
 from charloom.errors import Damaged, WrongInput
-from charloom.pipeline import write
-from charloom.rnn import NAMES, Array, Parameters, filled
+from charloom.rnn import NAMES, Array, Parameters, filled, shapes
+from charloom.storage import write
 from charloom.vocabulary import Vocabulary
 
 
@@ -30,55 +30,65 @@ class Model:
     smooth_loss: float
 
 
-def write_model(path: Path, model: Model) -> None:
-    """Write the model. Equal models give equal files: no time and no path go in."""
-    content = io.BytesIO()
-    np.savez(
-        content,
-        **{name: getattr(model.theta, name) for name in NAMES},
-        h=model.h,
-        first=np.int64(model.first),
-        vocabulary=model.vocabulary.code_points,
-        update=np.int64(model.update),
-        smooth_loss=np.float64(model.smooth_loss),
+def model_bytes(model: Model) -> bytes:
+    """Return the file of the model. Equal models give equal files."""
+    return pack(
+        {name: getattr(model.theta, name) for name in NAMES}
+        | {
+            "h": model.h,
+            "first": np.array(model.first, np.int64),
+            "vocabulary": model.vocabulary.code_points,
+            "update": np.array(model.update, np.int64),
+            "smooth_loss": np.array(model.smooth_loss, np.float64),
+        }
     )
-    write(path, content.getvalue())
+
+
+def write_model(path: Path, model: Model) -> None:
+    """Write the model."""
+    write(path, model_bytes(model))
 
 
 def read_model(path: Path) -> Model:
     """Return the model of the file.
 
-    Raises WrongInput where there is no such file, Damaged where it is not a model: names, shapes, dtypes and
-    finiteness are checked, and no pickle is ever read.
+    Raises WrongInput where there is no such file, Damaged where it is not a model.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        model = _model(arrays)
+        with path.open("rb") as file:
+            arrays = unpack(file, _layout)
+        return _model(arrays)
     except OSError as error:
-        raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes it") from None
-    except (ValueError, KeyError, TypeError, EOFError, OverflowError, zipfile.BadZipFile) as error:
-        raise Damaged(f"{path}: not a model that charloom wrote ({error}); `dvc repro` makes it again") from None
-    return model
+        raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's models") from None
+    except ValueError as error:
+        raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes it again") from None
+
+
+def _layout(sizes: Mapping[str, int]) -> Layout:
+    """Return what a model with a vocabulary and an h of these sizes holds; W's size tells float32 from float64."""
+    K = sizes.get("vocabulary", 0) // 4
+    dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
+    m = sizes.get("h", 0) // dtype.itemsize
+    if m < 1 or K < 1:
+        raise ValueError("it has no h or no vocabulary")
+    return {name: (shape, dtype) for name, shape in shapes(m, K).items()} | {
+        "h": ((m,), dtype),
+        "first": ((), np.int64),
+        "vocabulary": ((K,), np.uint32),
+        "update": ((), np.int64),
+        "smooth_loss": ((), np.float64),
+    }
 
 
 def _model(arrays: dict[str, Array]) -> Model:
-    """Return the arrays as a Model. Raises ValueError, KeyError or TypeError at the first that does not fit."""
-    m, K = len(arrays["b"]), len(arrays["c"])
-    theta = filled(0.0, m, K)
-    expected = {name: (getattr(theta, name).shape, "f") for name in NAMES}
-    expected |= {"h": ((m,), "f"), "vocabulary": ((K,), "u")}
-    expected |= {"first": ((), "i"), "update": ((), "i"), "smooth_loss": ((), "f")}
-    if arrays.keys() != expected.keys():
-        raise ValueError(f"it holds {', '.join(sorted(arrays))}")
-    for name, (shape, kind) in expected.items():
-        array = arrays[name]
-        if array.shape != shape or array.dtype.kind != kind or not np.isfinite(array).all():
-            raise ValueError(f"{name} has shape {array.shape} and type {array.dtype}, or is not finite")
+    """Return the arrays as a Model. Raises ValueError where first is no id or the vocabulary none."""
+    vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
+    first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
+    if not 0 <= first < len(vocabulary):
+        raise ValueError(f"first is {first}, which is no id")
+    if update < 0 or smooth_loss < 0:
+        raise ValueError(f"update is {update}, smooth_loss {smooth_loss}")
+    theta = filled(0.0, len(arrays["h"]), len(vocabulary), arrays["h"].dtype)
     for name in NAMES:
         getattr(theta, name)[...] = arrays[name]
-    vocabulary = Vocabulary(arrays["vocabulary"].astype("<u4").tobytes().decode("utf-32-le"))
-    first = int(arrays["first"])
-    if not 0 <= first < K:
-        raise ValueError(f"first is {first}, which is no id")
-    return Model(theta, arrays["h"], first, vocabulary, int(arrays["update"]), float(arrays["smooth_loss"]))
+    return Model(theta, arrays["h"], first, vocabulary, update, smooth_loss)

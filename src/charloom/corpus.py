@@ -1,27 +1,47 @@
 """A text from disk, its held-out end, and what counting alone can predict."""
 
-import io
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from charloom.arrays import Layout, pack, unpack
 from charloom.errors import Damaged, WrongInput
-from charloom.pipeline import write
 from charloom.rnn import Array
+from charloom.room import check_memory
+from charloom.storage import write
+from charloom.vocabulary import Vocabulary
+
+BYTES_PER_CHARACTER = 50  # of memory, while n-grams are counted
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text as ids (characters,) in its own vocabulary: the part to learn from, and the end that is held out."""
+
+    vocabulary: Vocabulary
+    training: Array
+    held_out: Array
 
 
 def read_text(path: Path) -> str:
     """Return the text: UTF-8, a byte-order mark dropped, CRLF read as LF, nothing else changed.
 
-    Raises WrongInput naming the file, and the byte's offset where it is not UTF-8.
+    Raises WrongInput naming the file, and the byte's offset where it is not UTF-8; Unavailable where the machine's
+    memory is too small for it.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise WrongInput(f"{path}: not a file (prepare.text)")
+        check_memory(BYTES_PER_CHARACTER * path.stat().st_size, f"{path} (prepare.text)")
         text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise WrongInput(f"{path}: {error.strerror} (prepare.text)") from None
     except UnicodeDecodeError as error:
         wrong = error.object[error.start]
         raise WrongInput(f"{path}: byte {wrong:#04x} at offset {error.start} is not UTF-8") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise WrongInput(f"{str(path)!r}: {getattr(error, 'strerror', error)} (prepare.text)") from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if not text:
         raise WrongInput(f"{path}: the text is empty")
@@ -53,19 +73,28 @@ def conditional_entropy(ids: Array, K: int, n: int) -> float:
     return (weighted[0] - weighted[1]) / total
 
 
-def write_ids(path: Path, ids: Array) -> None:
-    """Write the ids as an npy file, which can be mapped into memory."""
-    content = io.BytesIO()
-    np.save(content, ids, allow_pickle=False)
-    write(path, content.getvalue())
+def write_text(path: Path, text: Text) -> None:
+    """Write the text as an npz file."""
+    arrays = {"vocabulary": text.vocabulary.code_points, "training": text.training, "held_out": text.held_out}
+    write(path, pack(arrays))
 
 
-def read_ids(path: Path, K: int) -> Array:
-    """Return the ids (characters,), mapped into memory. Raises Damaged where they are not ids below K."""
+def read_prepared(path: Path) -> Text:
+    """Return the text that `prepare` wrote. Raises Damaged, naming the file, where it holds none."""
     try:
-        ids: Array = np.load(path, mmap_mode="r" if path.stat().st_size > 0 else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise Damaged(f"{path}: not readable as an array ({error}); `dvc repro` makes it again") from None
-    if ids.ndim != 1 or ids.dtype.kind != "u" or (len(ids) and ids.max() >= K):
-        raise Damaged(f"{path}: does not hold ids below {K}; `dvc repro` makes it again")
-    return ids
+        with path.open("rb") as file:
+            arrays = unpack(file, _layout)
+        vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
+        for name in ("training", "held_out"):
+            if len(arrays[name]) and arrays[name].max() >= len(vocabulary):
+                raise ValueError(f"{name} does not hold ids below {len(vocabulary)}")
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
+    return Text(vocabulary, arrays["training"], arrays["held_out"])
+
+
+def _layout(sizes: Mapping[str, int]) -> Layout:
+    K = sizes.get("vocabulary", 0) // 4
+    ids = np.min_scalar_type(max(K - 1, 0))
+    lengths = {name: sizes.get(name, 0) // ids.itemsize for name in ("training", "held_out")}
+    return {"vocabulary": ((K,), np.uint32)} | {name: ((length,), ids) for name, length in lengths.items()}

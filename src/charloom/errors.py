@@ -1,5 +1,7 @@
 """What can go wrong, drawn once. Each is one line for the user and an exit code; none is a traceback."""
 
+from typing import Any
+
 
 class CharloomError(Exception):
     """The root. Its message is one line that names the file or key, the value and what is allowed."""
@@ -26,9 +28,14 @@ class Damaged(CharloomError):
 
 
 class Diverged(CharloomError):
-    """Training met a number that is not finite."""
+    """Training met a number that is not finite. `state` is the last one before it, where there is one."""
 
     exit_code = 4
+
+    def __init__(self, message: str, state: Any = None):
+        """Take both."""
+        super().__init__(message)
+        self.state = state
 
 
 class Unavailable(CharloomError):

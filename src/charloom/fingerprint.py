@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from charloom.params import Params
-from charloom.pipeline import sha256
+from charloom.storage import sha256
 
 
 def fingerprint(params: Params, sources: Path) -> str:

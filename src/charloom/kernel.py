@@ -86,10 +86,14 @@ def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
 
 
 @njit(**INNER)
-def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> None:
-    """d[t] = (Vᵀ g_t + Wᵀ d[t + 1]) ⊙ (1 − h_t²), with g = p − onehot(y) in o."""
+def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> bool:
+    """d[t] = (Vᵀ g_t + Wᵀ d[t + 1]) ⊙ (1 − h_t²), with g = p − onehot(y) in o; return whether all of it is finite.
+
+    |h| ≤ 1 and o is finite where the loss is, so with d every gradient is finite: clipping would hide one that is not.
+    """
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
     p, lanes = h.shape[1], 64 // h.itemsize
+    nothing = splat(d, 0.0)
     a[:T] = 0
     add_product(a, o, 0, T, V, K)
     d[T - 1] = a[T - 1]
@@ -98,7 +102,14 @@ def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> Non
             recurrence(d, t, a, t, d, t + 1, W, m, width)
         for k in range(0, p, lanes):
             state = load(h, t + 1, k)
-            store(d, t, k, load(d, t, k) * (1.0 - state * state))
+            gradient = load(d, t, k) * (1.0 - state * state)
+            store(d, t, k, gradient)
+            nothing = nothing + gradient * 0.0  # 0, or NaN from the first that is not finite
+    store(z.lane, 0, 0, nothing)
+    finite = True
+    for i in range(lanes):
+        finite = finite and z.lane[0, i] == 0
+    return finite
 
 
 @njit(**INNER)
@@ -173,7 +184,7 @@ def updates(
     smooth_losses: Array,
     width: Any,
 ) -> tuple[int, int, float]:
-    """Do len(losses) updates in place, or those before the first loss that is not finite.
+    """Do len(losses) updates in place, or those before the first loss or gradient that is not finite.
 
     Returns the number done, the update with the lowest smooth loss so far or −1 for none in this call, and that
     smooth loss. `smooth` is NaN before update 0. The state that a sequence starts with is in z.h[0].
@@ -196,7 +207,8 @@ def updates(
             best_h[:] = h[0]
         for t in range(T):
             o[t, ids[place + t + 1]] -= 1
-        _backward(w, z, T, m, K, width)
+        if not _backward(w, z, T, m, K, width):
+            return row, best_update, lowest
         _step(w, s, z, ids, place, T, m, K, eta, clip, eps)
         if (update + row + 1) % sequences == 0:
             h[0] = 0

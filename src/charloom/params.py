@@ -1,16 +1,19 @@
 """params.yaml into frozen, typed sections: read once, at the door, and by DVC's rules (YAML 1.2)."""
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from charloom.errors import WrongInput
 
 PARAMS = Path("params.yaml")
+
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -44,6 +47,7 @@ class Train(Section):
     clip: Positive
     dtype: Literal["float64", "float32"]
     checkpoint_every: Count
+    save_every: Count
     target_smooth_loss: Positive
 
 
@@ -67,6 +71,19 @@ class Params(Section):
     gradcheck: Gradcheck
     train: Train
     sample: Sample
+
+    @model_validator(mode="after")
+    def _fit_the_dtype(self) -> "Params":
+        """Refuse what float32 would turn into 0 or infinity."""
+        if self.train.dtype == "float32":
+            values = {"eta": self.eta, "sigma": self.sigma, "train.clip": self.train.clip}
+            values["train.initial_accumulator_value"] = self.train.initial_accumulator_value
+            for name, value in values.items():
+                if value and not SMALLEST <= value <= LARGEST:
+                    raise ValueError(
+                        f"{name}: {value} does not fit train.dtype: float32 goes from {SMALLEST} to {LARGEST}"
+                    )
+        return self
 
 
 def read_params(path: Path = PARAMS) -> Params:
@@ -100,6 +117,8 @@ def _line(error: ValidationError) -> str:
             near = difflib.get_close_matches(str(first["loc"][-1]), section.model_fields, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             return f"{key}: unknown key; allowed are {', '.join(section.model_fields)}{hint}"
+        case "value_error":
+            return first["msg"].removeprefix("Value error, ")
         case "missing":
             return f"{key}: missing"
         case "model_type":
@@ -109,3 +128,12 @@ def _line(error: ValidationError) -> str:
             return f"{key}: {value!r} is a text, not a number: write it without quotes, as 0.1 or 1e-5"
         case _:
             return f"{key}: {value!r} is not allowed: it has to be {first['msg'].removeprefix('Input should be ')}"
+
+
+def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested dictionaries under dotted names."""
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

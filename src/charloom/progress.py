@@ -18,13 +18,15 @@ def progress(name: str, total: int) -> Iterator[Report]:
     """Give a function to call with the work done, out of `total`, and a note on where it stands."""
     console = Console()
     started = last = time.monotonic()
+    before: int | None = None
 
     def line(done: int, note: str) -> None:
-        nonlocal last
+        nonlocal last, before
+        before = done if before is None else before
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES and 0 < done < total:
             last = now
-            left = (now - started) * (total - done) / done
+            left = (now - started) * (total - done) / max(done - before, 1)
             print(f"{name}: {done:,} of {total:,}  {note}  about {left:.0f} s left", flush=True)
 
     if not console.is_terminal:

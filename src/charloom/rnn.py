@@ -83,6 +83,11 @@ def size(m: int, K: int) -> int:
     return m * m + 2 * m * K + m + K
 
 
+def shapes(m: int, K: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each matrix by its name."""
+    return {"W": (m, m), "U": (m, K), "V": (K, m), "b": (m,), "c": (K,)}
+
+
 def filled(value: float, m: int, K: int, dtype: Any = np.float64) -> Parameters:
     """Return Parameters that are `value` everywhere."""
     return Parameters(np.full(size(m, K), value, dtype), m, K)

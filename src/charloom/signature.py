@@ -32,7 +32,8 @@ def signature(dtype: str) -> dict[str, str]:
     digest, hashes = hashlib.sha256(), {}
     for update in UPDATES:
         count = update - state.update
-        state, rows = advance(state, ids, count, seq_length=SEQ_LENGTH, eta=ETA, clip=CLIP)
+        rows = advance(state, ids, count, seq_length=SEQ_LENGTH, eta=ETA, clip=CLIP)
+        state = rows.after
         digest.update(rows.losses.tobytes() + rows.smooth_losses.tobytes())
         hashes[str(update)] = hashlib.sha256(digest.digest() + state_bytes(state)).hexdigest()
     return hashes

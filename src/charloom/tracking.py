@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 # Before mlflow is imported: it reads them once. A server that is away costs seconds, not four minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -26,7 +25,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
-from charloom.params import Params
+from charloom.params import Params, flat
 from charloom.pipeline import root
 
 EXPERIMENT = "charloom"
@@ -83,15 +82,6 @@ class Store:
         self.client.log_batch(run.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
 
-def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested dictionaries under dotted names."""
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 class Live:
     """Points sent while training runs. The first failure ends it with a warning; `track` sends the rest."""
 
@@ -116,6 +106,13 @@ class Live:
             with self._tolerant():
                 self.store.send(self.run, self.name, self.waiting)
         self.waiting, self.last = Points(), time.monotonic()
+
+    def end(self, status: str) -> None:
+        """Send what waits, and close the run: KILLED or FAILED."""
+        self.flush()
+        if self.run is not None:
+            with self._tolerant():
+                self.store.client.set_terminated(self.run.info.run_id, status)
 
     @contextmanager
     def _tolerant(self) -> Iterator[None]:

@@ -54,12 +54,18 @@ class TrainState:
 
 
 class Rows(NamedTuple):
-    """Rows state.update, state.update + 1, … of the trace: losses and smooth losses in nats, the best so far."""
+    """Rows state.update, state.update + 1, … of the trace: losses and smooth losses in nats; `after` them."""
 
     state: TrainState
+    after: TrainState
     losses: Array
     smooth_losses: Array
-    best: Best
+
+    @property
+    def best(self) -> Best:
+        """The best weights up to and including these rows."""
+        assert self.after.best is not None  # noqa: S101  the first row is the lowest so far
+        return self.after.best
 
 
 def start(theta: Parameters, initial_accumulator_value: float) -> TrainState:
@@ -73,17 +79,20 @@ def sequences(characters: int, seq_length: int) -> int:
     return (characters - 1) // seq_length
 
 
+def block(m: int, K: int, seq_length: int) -> int:
+    """Return how many updates take about a tenth of a second: between two, a signal may end training."""
+    return max(1, round(3e9 / (6 * seq_length * m * (m + 2 * K))))
+
+
 def position(update: int, characters: int, seq_length: int) -> int:
     """Return where in the text the sequence of this update starts, in characters."""
     return update % sequences(characters, seq_length) * seq_length
 
 
-def advance(
-    state: TrainState, ids: Array, count: int, *, seq_length: int, eta: float, clip: float
-) -> tuple[TrainState, Rows]:
-    """Return the state `count` updates on, and the rows that it passed.
+def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: float, clip: float) -> Rows:
+    """Return the next `count` rows, and the state after them.
 
-    Raises Diverged at the first loss that is not finite.
+    Raises Diverged where a loss, a gradient or a number of that state is not finite.
     """
     m, K, number = state.theta.m, state.theta.K, state.theta.flat.dtype.type
     w, s = weights(state.theta, -np.inf), weights(state.accumulators)
@@ -98,15 +107,18 @@ def advance(
         w, s, best_w, best_h, z, ids, state.update, seq_length, m, K, *settings, losses, smooth_losses, width(w)
     )
     if done < count:
-        update, loss = state.update + done, losses[done]
-        raise Diverged(f"training diverged: the loss of update {update} is {loss}; a smaller eta may help")
+        loss = losses[done]
+        what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
+        raise Diverged(f"training diverged at update {state.update + done}: {what}; a smaller eta may help")
     best = Best(best_update, lowest, parameters(best_w, m, K), best_h[:m]) if best_update >= 0 else state.best
-    assert best is not None  # noqa: S101  the first row is the lowest so far
     smooth_loss = float(smooth_losses[-1])
     after = TrainState(
         state.update + count, parameters(w, m, K), parameters(s, m, K), z.h[0, :m].copy(), smooth_loss, best
     )
-    return after, Rows(state, losses, smooth_losses, best)
+    for what, array in (("weight", after.theta.flat), ("accumulator", after.accumulators.flat)):
+        if not np.isfinite(array).all():
+            raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
+    return Rows(state, after, losses, smooth_losses)
 
 
 def train(
@@ -123,14 +135,23 @@ def train(
 
     A block starts at each multiple of each number in `every`, with the state at its first row. The last block
     is row `updates` alone: its loss is wanted, the step that follows is not taken.
+
+    Raises Diverged with the last state that is finite, all rows before it yielded.
     """
+    longest = updates
     while True:
-        count = min([updates - state.update, *(each - state.update % each for each in every)]) or 1
-        after, rows = advance(state, ids, count, seq_length=seq_length, eta=eta, clip=clip)
+        count = min([updates - state.update, longest, *(each - state.update % each for each in every)]) or 1
+        try:
+            rows = advance(state, ids, count, seq_length=seq_length, eta=eta, clip=clip)
+        except Diverged as diverged:
+            if count == 1:
+                raise Diverged(str(diverged), state) from None
+            longest = 1  # the same updates again, one at a time, to the last that is finite
+            continue
         yield rows
         if state.update == updates:
             return
-        state = after
+        state = rows.after
 
 
 def cross_entropy(theta: Parameters, ids: Array) -> float | None:
@@ -140,9 +161,3 @@ def cross_entropy(theta: Parameters, ids: Array) -> float | None:
     w = weights(theta, -np.inf)
     nats: float = read(w, scratch(w, theta.m, theta.K, CHUNK), ids, CHUNK, theta.m, width(w))
     return nats / (len(ids) - 1)
-
-
-def epoch_means(losses: Array, characters: int, seq_length: int) -> list[float]:
-    """Return the mean loss in nats of each epoch, the last of which may be unfinished."""
-    each = sequences(characters, seq_length)
-    return [math.fsum(epoch) / len(epoch) for epoch in np.split(losses, range(each, len(losses), each))]

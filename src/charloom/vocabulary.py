@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from charloom.errors import Damaged, WrongInput
-from charloom.pipeline import read_json, write_json
+from charloom.errors import WrongInput
 from charloom.rnn import Array
 
 
@@ -26,6 +24,11 @@ class Vocabulary:
     def of(cls, text: str) -> "Vocabulary":
         """Return the vocabulary of the text."""
         return cls("".join(sorted(set(text))))
+
+    @classmethod
+    def from_code_points(cls, code_points: Array) -> "Vocabulary":
+        """Return the vocabulary of sorted code points (K,). Raises ValueError where they are not, or no characters."""
+        return cls(code_points.astype("<u4").tobytes().decode("utf-32-le"))
 
     def __len__(self) -> int:
         """Return K."""
@@ -53,16 +56,3 @@ class Vocabulary:
 
 def _code_points(text: str) -> Array:
     return np.frombuffer(text.encode("utf-32-le"), np.uint32)
-
-
-def write_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
-    """Write the characters as a JSON list, one a line, in the order of their ids."""
-    write_json(path, list(vocabulary.characters))
-
-
-def read_vocabulary(path: Path) -> Vocabulary:
-    """Return the vocabulary of the file. Raises Damaged where it does not hold one."""
-    try:
-        return Vocabulary("".join(read_json(path)))
-    except (TypeError, ValueError) as error:
-        raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None

@@ -1,0 +1,103 @@
+"""What the JSON files of the pipeline hold, said once: stages write them from these and check them against these."""
+
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+Row = TypeVar("Row")
+
+
+class Record(BaseModel):
+    """Frozen; an unknown key, a missing one, a wrong type, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Levels(Record):
+    """The in-sample entropy of n-grams: what counting alone can reach."""
+
+    uniform: float
+    unigram: float
+    bigram: float
+    trigram: float
+
+
+class Prepare(Record):
+    """metrics/prepare.json: the text."""
+
+    characters: int
+    training_characters: int
+    held_out_characters: int
+    K: int
+    sha256: str
+    characters_that_occur_once: int
+    nats_per_sequence: Levels
+    bits_per_character: Levels
+
+
+class Agreement(Record):
+    """One matrix at one state, as far as it is equal on every processor."""
+
+    entries: int
+    entries_zero: int
+    agreeing_digits: int
+
+
+class Check(Record):
+    """One matrix at one state: the worst entry by the complex step, and the source report's own check."""
+
+    max_relative_error: float
+    worst_entry: list[int]
+    analytic: float
+    numeric: float
+    entries: int
+    entries_zero: int
+    report_relative_error: float
+
+
+class Matrices(Record, Generic[Row], extra="ignore"):
+    """A row for each matrix."""
+
+    W: Row
+    U: Row
+    V: Row
+    b: Row
+    c: Row
+
+
+class Checks(Record):
+    """reports/gradcheck.json: measured errors, which are a processor's own."""
+
+    zero: Matrices[Check]
+    carried: Matrices[Check]
+
+
+class Gradcheck(Record):
+    """metrics/gradcheck.json: what every processor says alike."""
+
+    passed: bool
+    tolerance: float
+    zero: Matrices[Agreement]
+    carried: Matrices[Agreement]
+
+
+class Train(Record):
+    """metrics/train.json: losses in nats per sequence, held-out ones in bits per character."""
+
+    updates: int
+    updates_per_epoch: int
+    smooth_loss: float
+    best_smooth_loss: float
+    best_update: int
+    best_position: int
+    first_update_below_target: int | None
+    held_out_bits_per_character: float | None
+    best_held_out_bits_per_character: float | None
+    epoch_mean: dict[int, float]
+
+
+class Published(Record, extra="ignore"):
+    """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows."""
+
+    gradient_check: Matrices[float]
+    smooth_loss: dict[int, float]

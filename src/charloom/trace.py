@@ -1,0 +1,60 @@
+"""What the results keep of a training's rows: of a size that does not grow with every update."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from charloom.rnn import Array
+from charloom.training import Rows
+
+EVERY = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Rows 0 … rows − 1, in nats.
+
+    smooth_losses  of row 0 and every hundredth
+    losses         of the first hundred
+    epoch_sums     Σ losses of each epoch, added in the order of the rows; the last one may be unfinished
+    first_below    the first row whose smooth loss was below the target, or −1
+    """
+
+    rows: int
+    smooth_losses: Array
+    losses: Array
+    epoch_sums: Array
+    first_below: int
+
+
+EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), -1)
+
+
+def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
+    """Return the trace with these rows after it; `sequences` make an epoch."""
+    first, end = trace.rows, trace.rows + len(rows.losses)
+    sums = list(trace.epoch_sums)
+    for epoch in range(first // sequences, -(-end // sequences)):
+        part = rows.losses[max(epoch * sequences - first, 0) : (epoch + 1) * sequences - first]
+        before = sums.pop() if len(sums) > epoch else 0.0
+        sums.append(float(np.cumsum(np.append(before, part))[-1]))
+    below = np.flatnonzero(rows.smooth_losses < target)
+    return Trace(
+        end,
+        np.append(trace.smooth_losses, rows.smooth_losses[-first % EVERY :: EVERY]),
+        np.append(trace.losses, rows.losses[: max(EVERY - first, 0)]),
+        np.array(sums),
+        first + int(below[0]) if trace.first_below < 0 and len(below) else trace.first_below,
+    )
+
+
+def sizes(rows: int, sequences: int) -> tuple[int, int, int]:
+    """Return the lengths of smooth_losses, losses and epoch_sums after so many rows."""
+    return math.ceil(rows / EVERY), min(rows, EVERY), math.ceil(rows / sequences)
+
+
+def epoch_means(trace: Trace, sequences: int) -> dict[int, float]:
+    """Return the mean loss of each epoch, counted from 1; of an unfinished one, over the rows that it has."""
+    counts = [min(sequences, trace.rows - epoch * sequences) for epoch in range(len(trace.epoch_sums))]
+    return {n: float(total) / count for n, (total, count) in enumerate(zip(trace.epoch_sums, counts, strict=True), 1)}
