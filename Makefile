@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help setup run test check verify track ui bench lock clean
+.PHONY: help setup run test faults check verify track ui bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -19,6 +19,9 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force
 
 test: $(READY)  ## the tests
 	@python -m pytest
+
+faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files; about 40 minutes
+	@python -m pytest --thorough -rP tests/test_resume.py tests/test_mutations.py tests/test_faults.py tests/test_random_kills.py
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify

@@ -9,49 +9,41 @@ started again and left alone (0). Prints a JSON list: of each history what was p
 import hashlib
 import json
 import os
-import runpy
 import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
-import mlflow.store.db.utils
-import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  so that no child has to
-import numpy as np
+from forked import compile_kernel, run
 
-from charloom import checkpoint, progress, records, resume, rnn, tracking, training  # noqa: F401
+from charloom import training
 
 OUTPUTS = ("models", "metrics/train.json", "plots")
 
 
 def train(updates: int) -> str:
     """Run the stage in a child, killed after `updates` (0: never). Return what it printed, and how it ended."""
-    with tempfile.TemporaryFile("w+") as printed:
-        child = os.fork()
-        if not child:
-            for number in (1, 2):
-                os.dup2(printed.fileno(), number)
-            advance, done = training.advance, []
 
-            def counted(*arguments, **settings):
-                if updates and len(done) == updates:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                done.append(1)
-                return advance(*arguments, **settings)
+    def count() -> None:
+        advance, done = training.advance, []
 
-            training.advance = counted
-            training.block = lambda *_: 1  # one update a call
-            runpy.run_path("src/train.py")
-        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        printed.seek(0)
-        return f"{printed.read()}exit {ended}"
+        def counted(*arguments, **settings):
+            if updates and len(done) == updates:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done.append(1)
+            return advance(*arguments, **settings)
+
+        training.advance = counted
+        training.block = lambda *_: 1  # one update a call
+
+    printed, code = run("train", count)
+    return f"{printed}exit {code}"
 
 
-def clear() -> None:
+def clear(folder: Path) -> None:
     """Do what DVC does before it runs the stage."""
     for name in OUTPUTS:
-        path = Path(name)
+        path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
@@ -61,13 +53,18 @@ def hashes() -> dict[str, str]:
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files) if file.is_file()}
 
 
-start = training.start(rnn.init(8, 5, 0.1, np.random.default_rng(0)), 0.0)
-training.advance(start, np.arange(5, dtype=np.uint8), 1, seq_length=3, eta=0.1, clip=5.0)  # compiles
-histories = []
-for history in sys.argv[1:]:
-    said = []
-    for updates in map(int, history.split(",")):
-        clear()
-        said.append(train(updates))
-    histories.append({"printed": said, "outputs": hashes()})
-print(json.dumps(histories))
+def main() -> None:
+    """Play the histories."""
+    compile_kernel()
+    histories = []
+    for history in sys.argv[1:]:
+        said = []
+        for updates in map(int, history.split(",")):
+            clear(Path())
+            said.append(train(updates))
+        histories.append({"printed": said, "outputs": hashes()})
+    print(json.dumps(histories))
+
+
+if __name__ == "__main__":
+    main()

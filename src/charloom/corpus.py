@@ -34,14 +34,15 @@ def read_text(path: Path) -> str:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise WrongInput(f"{path}: not a file (prepare.text)")
+            raise WrongInput(f"params.yaml: prepare.text: {path}: not a file")
         check_memory(BYTES_PER_CHARACTER * path.stat().st_size, f"{path} (prepare.text)")
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         wrong = error.object[error.start]
         raise WrongInput(f"{path}: byte {wrong:#04x} at offset {error.start} is not UTF-8") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise WrongInput(f"{str(path)!r}: {getattr(error, 'strerror', error)} (prepare.text)") from None
+        name = str(path) if str(path).isprintable() else ascii(str(path))
+        raise WrongInput(f"params.yaml: prepare.text: {name}: {getattr(error, 'strerror', error)}") from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if not text:
         raise WrongInput(f"{path}: the text is empty")

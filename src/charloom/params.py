@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from charloom.errors import WrongInput
 
@@ -95,7 +95,10 @@ def read_params(path: Path = PARAMS) -> Params:
         loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror}") from None
-    except (YAMLError, UnicodeDecodeError, ValueError) as error:
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
+    except (YAMLError, ValueError) as error:
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict):
         raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(Params.model_fields)}")
@@ -125,9 +128,11 @@ def _line(error: ValidationError) -> str:
             keys = section.model_fields[first["loc"][-1]].annotation.model_fields
             return f"{key}: {value!r} is not a section with the keys {', '.join(keys)}"
         case "float_type" | "int_type" if isinstance(value, str):
-            return f"{key}: {value!r} is a text, not a number: write it without quotes, as 0.1 or 1e-5"
+            return f"{key}: {value!r} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes"
         case _:
-            return f"{key}: {value!r} is not allowed: it has to be {first['msg'].removeprefix('Input should be ')}"
+            what = "nothing" if value is None else repr(value)
+            allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
+            return f"{key}: {what} is not allowed, it has to be {allowed}"
 
 
 def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

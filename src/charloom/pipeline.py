@@ -95,4 +95,7 @@ def run(command: Callable[[], None]) -> NoReturn:
     except BrokenPipeError:  # whoever read what we print has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'the system'}: {error.strerror or error}\n")
+        sys.exit(5)
     sys.exit(0)

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from charloom.errors import Unavailable
@@ -11,16 +12,17 @@ from charloom.rnn import size
 
 def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str) -> int:
     """Return an estimate, from above, of the bytes that training holds at once."""
-    item = 8 if dtype == "float64" else 4
-    padded = size(m + 16, K + 16)  # rows are whole vectors in the kernel's layout
-    states = 2 * 3 * size(m, K) + 3 * 2 * padded + 2 * size(m, K)  # two states, the kernel's, the initial draw
-    sequence = (seq_length + 32) * (4 * (m + 16) + 3 * (K + 16)) + (K + 16) * (m + 16)
-    return item * (states + sequence) + 16 * characters
+    item = np.dtype(dtype).itemsize
+    p, q = m + 64 // item, K + 64 // item  # rows are whole vectors in the kernel's layout
+    states = 8 * size(m, K) + item * 11 * size(m, K)  # the initial draw; three states, their parts in part the same
+    kernel = item * 3 * (2 * m * p + 2 * K * p + m * q)
+    sequence = item * ((seq_length + 32) * (3 * p + 2 * q + m + K) + K * p)
+    return states + kernel + sequence + 16 * characters
 
 
 def training_disk(m: int, K: int, updates: int, checkpoint_every: int, dtype: str) -> tuple[int, int]:
     """Return the bytes of the outputs, and of the resume state beside them."""
-    item = 8 if dtype == "float64" else 4
+    item = np.dtype(dtype).itemsize
     model = item * (size(m, K) + m) + 4 * K + 4096
     checkpoints = updates // checkpoint_every + 1
     trace = 8 * updates // 100

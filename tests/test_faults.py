@@ -1,0 +1,119 @@
+"""A disk that is full or broken, a plug that is pulled: nothing that was whole before is lost."""
+
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from killer import clear
+from test_mutations import IDS, SETTINGS, START, flat
+
+from charloom import resume, training
+from charloom.trace import EMPTY, extended
+
+SAVER = Path(__file__).with_name("saver.py")
+CALLS = ("openat", "write", "fsync", "rename", "unlink")
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
+
+def undisturbed() -> dict[int, list]:
+    """Return state and trace after 0, 2, 4 and 6 updates, flat."""
+    state, trace = START, EMPTY
+    made = {}
+    for _ in range(3):
+        rows = training.advance(state, IDS, 2, seq_length=3, eta=0.1, clip=5.0)
+        state, trace = rows.after, extended(trace, rows, 3, 1.0)
+        made[state.update] = flat([state, trace])
+    return made
+
+
+def traced(folder: Path, *options: str) -> subprocess.CompletedProcess:
+    """Run the saver with the calls on its folder traced; `options` may let some fail."""
+    names = [f"{update:012}.state" for update in (2, 4, 6)]
+    paths = [folder, *(folder / name for name in names), *(folder / f".{name}.new" for name in names)]
+    filters = [argument for path in paths for argument in ("-P", str(path))]
+    command = [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-o",
+        f"{folder}.trace",
+        "-e",
+        f"trace={','.join(CALLS)}",
+        *options,
+        *filters,
+    ]
+    return subprocess.run([*command, sys.executable, SAVER, folder], capture_output=True, text=True, check=False)
+
+
+def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whole(tmp_path, thorough, capsys):
+    calm = traced(tmp_path / "calm")
+    assert calm.returncode == 0
+    seen = (tmp_path / "calm.trace").read_text()
+    counts = {call: len(re.findall(rf"^\d+ +{call}\(", seen, re.MULTILINE)) for call in CALLS}
+    assert counts["rename"] == 3
+    assert counts["fsync"] == 6  # of each file, and of its folder
+    whole = undisturbed()
+    points = 0
+    for call, count in counts.items():
+        for fault in ("error=ENOSPC", "error=EIO", "signal=KILL"):
+            for when in range(1, count + 1):
+                if not thorough and (when + len(fault)) % 3:
+                    continue
+                folder = tmp_path / f"{call}-{fault}-{when}"
+                done = traced(folder, "-e", f"inject={call}:{fault}:when={when}")
+                points += 1
+                assert done.stderr.count("\n") == (done.returncode == 5)  # a line, or killed, or not harmed
+                saved = [int(line) for line in done.stdout.split()]
+                found = resume.load(folder, SETTINGS, START, 3)
+                if found is None:
+                    assert saved == []
+                    continue
+                state, trace, _ = found
+                assert state.update >= max(saved, default=0), folder
+                assert flat([state, trace]) == whole[state.update], folder
+    capsys.readouterr()
+    print(f"{points} points")
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
+@pytest.mark.parametrize("fault", ["error=ENOSPC", "error=EIO"])
+def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, thorough, call, fault):
+    project.edit("params.yaml", "updates: 400", "updates: 60")
+    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 25")
+    project.edit("params.yaml", "save_every: 100", "save_every: 20")
+    project.run("python", "src/gradcheck.py")
+    clear(project.folder)
+    project.run("python", "src/train.py")
+    before = project.contents()
+    folders = ["models", "models/checkpoints", "metrics", "plots"]
+    files = ["models/last.npz", "models/best.npz", "models/checkpoints/25.npz", "metrics/train.json"]
+    names = [*folders, *(str(Path(file).with_name(f".{Path(file).name}.new")) for file in files)]
+    filters = [argument for name in names for argument in ("-P", str(project.folder / name))]
+    for when in range(1, 9) if thorough else (2,):
+        clear(project.folder)
+        printed = project.run(
+            "strace", "-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={call}",
+            "-e", f"inject={call}:{fault}:when={when}", *filters, "python", "src/train.py", expect=None,
+        )  # fmt: skip
+        assert "Traceback" not in printed
+        assert "smooth loss" in printed or re.search(r"(No space left on device|Input/output error)", printed)
+        project.run("python", "src/train.py")
+        assert project.contents() == before
+
+
+def test_a_file_that_may_not_grow_further_is_named_and_the_old_one_unharmed(project):
+    """RLIMIT_FSIZE: the kernel refuses the write in the middle of a file, as a full disk does."""
+    before = project.contents()
+    limit = (200, 200)
+    done = subprocess.run(
+        [sys.executable, "src/plot.py"], cwd=project.folder, env=project.environment(), text=True, check=False,
+        capture_output=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )  # fmt: skip
+    assert done.returncode == 5
+    line = "reports/smooth_loss.png: File too large: not written; what was there before is unharmed\n"
+    assert done.stderr == line
+    assert project.contents() == before

@@ -1,0 +1,139 @@
+"""The same bytes whatever the clock, the locale, the terminal or the folder; and any Unicode text will do."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+FORKED = Path(__file__).with_name("forked.py")
+STAGES = ("prepare", "gradcheck", "train", "sample")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+def again(project, *stages: str, **variables: str) -> None:
+    """Run the stages again; their outputs go first, as when DVC runs them."""
+    for name in ("models", "plots", "metrics", "reports"):
+        for file in (project.folder / name).rglob("*"):
+            if file.is_file() and file.name != ".gitignore":
+                file.unlink()
+    project.run("python", str(FORKED), *stages, **variables)
+
+
+def results(project) -> dict[str, bytes]:
+    """Return the outputs of STAGES."""
+    return {
+        name: content
+        for name, content in project.contents().items()
+        if not name.startswith("reports") or "sample" in name or "gradcheck.json" in name
+    }
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
+        {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii", "TZ": "XXX-26YYY,0/0,J365/23", "PYTHONHASHSEED": "99"},
+        {"LANG": "tr_TR.UTF-8", "COLUMNS": "1", "TERM": "dumb", "HOME": "/nonexistent"},
+    ],
+)
+def test_locale_time_zone_hash_seed_and_terminal_change_nothing(project, variables):
+    before = results(project)
+    again(project, *STAGES, **variables)
+    assert results(project) == before
+
+
+def test_umask_and_folder_change_nothing(project, tmp_path):
+    before = results(project)
+    folder = tmp_path / "ein größerer Ordner — mit 'Zeichen'"
+    project.folder.rename(folder)
+    project.folder = folder
+    again(project)
+    for stage in STAGES:
+        project.run("sh", "-c", f"umask 077 && python src/{stage}.py")
+    assert results(project) == before
+
+
+@pytest.mark.parametrize("closing", [">&-", "| true", "> /dev/full", ">&- 2>&- <&-"])
+def test_nobody_has_to_listen(project, closing):
+    before = results(project)
+    again(project)
+    project.run("bash", "-c", " && ".join(f"python src/{stage}.py {closing}" for stage in STAGES))
+    assert results(project) == before
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime")
+def test_a_clock_that_jumps_ten_days_to_and_fro_changes_nothing(project):
+    project.edit("params.yaml", "updates: 400", "updates: 400000")
+    project.edit("params.yaml", "save_every: 100", "save_every: 10000")
+    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 100000")
+    project.run("python", "src/gradcheck.py")
+    again(project, *STAGES)
+    before = results(project)
+    again(project)
+    clock, soon = project.folder / "clock", project.folder / "clock.soon"
+    clock.write_text("+0d")
+    variables = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    variables |= {"TZ": "Europe/Stockholm", "FAKETIME_DONT_RESET": "1"}
+    for stage in STAGES:
+        with subprocess.Popen(
+            ["python", f"src/{stage}.py"], cwd=project.folder, env=project.environment() | variables,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            jumps = 0
+            while process.poll() is None:
+                jumps += 1
+                soon.write_text("+10d" if jumps % 2 else "-10d")
+                soon.rename(clock)
+                time.sleep(0.05)
+        assert process.returncode == 0
+    assert results(project) == before
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("folder", ["models", "plots", "metrics"])
+def test_a_read_only_results_folder_is_refused_before_training(project, folder):
+    before = project.contents()
+    printed = project.run(
+        "strace", "-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-P", f"{folder}/.trial", "-e", "trace=openat",
+        "-e", "inject=openat:error=EROFS", "python", "src/train.py", expect=5,
+    )  # fmt: skip
+    assert printed == f"{folder}: Read-only file system; results are written here\n"
+    assert project.contents() == before
+
+
+UNICODE = {
+    "NUL and controls": "a\0b\x1b[31mc\x07\x7f\x85d\r",
+    "combining marks": "e\u0301\u0327o\u0308\u0323\u200d",
+    "emoji sequences": "👩‍👩‍👧‍👦🏳️‍🌈👍🏽",
+    "right to left": "\u202eabc\u202c שלום \u2067x\u2069",
+    "one character": "a",
+    "above 256": "".join(chr(0x100 + i) for i in range(300)),
+    "noncharacters and the last": "\uffff\ufffe\U0010ffff",
+    "line ends of all kinds": "\u2028\u2029\v\f\x1c",
+}
+
+
+@pytest.mark.parametrize("name", UNICODE)
+def test_any_unicode_text_goes_through_the_whole_pipeline(project, name):
+    (project.folder / "data/fox.txt").write_text(UNICODE[name] * (1 + 400 // len(UNICODE[name])), newline="")
+    project.edit("params.yaml", "updates: 400", "updates: 40")
+    again(project, *STAGES, "plot", "track")
+    characters = set(UNICODE[name])
+    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == len(characters)
+    table = json.loads((project.folder / "reports/sample_table.json").read_text())
+    assert set("".join(row[3] for row in table["data"])) <= characters
+    printed = project.run("charloom", "sample", "--length", "300")
+    assert set(printed) <= characters | {"\n"}
+
+
+def test_a_vocabulary_above_65536_goes_through_training(project):
+    characters = "".join(chr(i) for i in range(0x20000, 0x20000 + 65_600))
+    (project.folder / "data/fox.txt").write_text(characters * 2)
+    for old, new in [("m: 8", "m: 2"), ("seq_length: 10", "seq_length: 2"), ("entries: 10000", "entries: 3")]:
+        project.edit("params.yaml", old, new)
+    project.edit("params.yaml", "updates: 400", "updates: 4")
+    again(project, *STAGES)
+    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == 65_600
