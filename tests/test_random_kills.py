@@ -1,10 +1,11 @@
 """The real experiment, killed at 50 random moments: `make faults` runs it, in about half an hour."""
 
-import random
+import contextlib
 import shutil
 import subprocess
 import time
 
+import numpy as np
 import psutil
 import pytest
 from conftest import ROOT, make
@@ -17,10 +18,8 @@ def killed(dvc: psutil.Popen, victim: str) -> None:
     """SIGKILL the stage, `dvc repro` or both; wait until they have ended, and until an orphan has."""
     children = dvc.children(recursive=True)
     for process in [*(children if victim != "dvc" else []), *([dvc] if victim != "stage" else [])]:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            pass
     dvc.wait()
     psutil.wait_procs(children)
 
@@ -37,7 +36,7 @@ def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_by
     for name, content in undisturbed.items():
         if name.startswith(("metrics", "plots")):
             assert content == (ROOT / name).read_bytes()
-    rng, kills, finished, resumed = random.Random(1), 0, 0, 0
+    rng, kills, finished, resumed = np.random.default_rng(1), 0, 0, 0
     force = ["--force"]
     while kills < KILLS or force == []:
         with (tmp_path / "printed.txt").open("w") as printed:

@@ -1,12 +1,16 @@
 """The same bytes whatever the clock, the locale, the terminal or the folder; and any Unicode text will do."""
 
 import json
+import os
+import pty
 import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+
+from charloom.terminal import visible
 
 FORKED = Path(__file__).with_name("forked.py")
 STAGES = ("prepare", "gradcheck", "train", "sample")
@@ -127,6 +131,25 @@ def test_any_unicode_text_goes_through_the_whole_pipeline(project, name):
     assert set("".join(row[3] for row in table["data"])) <= characters
     printed = project.run("charloom", "sample", "--length", "300")
     assert set(printed) <= characters | {"\n"}
+
+
+def test_a_terminal_gets_no_control_characters_and_a_pipe_gets_them_raw(project):
+    (project.folder / "data/fox.txt").write_text(UNICODE["NUL and controls"] * 40 + UNICODE["right to left"] * 40)
+    project.edit("params.yaml", "updates: 400", "updates: 40")
+    again(project, *STAGES)
+    command = f"charloom sample --length 300 --prime '{UNICODE['right to left']}'"
+    piped = project.run("sh", "-c", command)
+    assert {"\x1b", "\u202e", "\x00"} <= set(piped)
+    ours, terminal = pty.openpty()
+    variables = project.environment() | {"TERM": "dumb"}
+    subprocess.run(["sh", "-c", command], cwd=project.folder, env=variables, stdout=terminal, check=True)
+    shown = os.read(ours, 100_000).decode().replace("\r\n", "\n")
+    os.close(ours)
+    os.close(terminal)
+    assert [character for character in shown if not (character.isprintable() or character == "\n")] == []
+    assert shown == visible(piped)
+    printed = project.run("charloom", "sample", "--model", "no\x1b[31m.npz", expect=2)
+    assert printed.startswith("no\\x1b[31m.npz: No such file")
 
 
 def test_a_vocabulary_above_65536_goes_through_training(project):

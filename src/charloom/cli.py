@@ -11,6 +11,7 @@ import charloom.environment  # noqa: F401  first: a foreign Python is refused in
 from charloom.checkpoint import read_model
 from charloom.pipeline import files, run
 from charloom.sampling import ON_DEMAND, characters, state_after, stream
+from charloom.terminal import visible
 from charloom.verify import verify
 
 
@@ -35,13 +36,14 @@ def sample(arguments: argparse.Namespace) -> None:
     """Print the prime and what the model writes after it, as it writes."""
     model = read_model(arguments.model or files("sample")["models/best"])
     h, first = model.h, model.first
+    shown = visible if sys.stdout.isatty() else str
     if arguments.prime:
         ids = model.vocabulary.encode(arguments.prime)
         h, first = state_after(model.theta, ids[:-1]), int(ids[-1])
-        sys.stdout.write(arguments.prime)
+        sys.stdout.write(shown(arguments.prime))
     rng = stream(arguments.seed, ON_DEMAND, model.update)
     for drawn in islice(characters(model.theta, h, first, arguments.temperature, rng), arguments.length):
-        sys.stdout.write(model.vocabulary.characters[drawn])
+        sys.stdout.write(shown(model.vocabulary.characters[drawn]))
         sys.stdout.flush()
     print()
 

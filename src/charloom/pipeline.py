@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from charloom.errors import CharloomError, WrongInput
 from charloom.lock import exclusive
 from charloom.signals import Stopped, at_once
+from charloom.terminal import visible
 
 PIPELINE = Path("dvc.yaml")
 OWN = Path(".charloom")  # what is ours and no result: locks, the resume state
@@ -62,7 +63,7 @@ def stage(main: Callable[[], None]) -> NoReturn:
     if sys.stdout is not None:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Unheard(sys.stdout.fileno(), "w", closefd=False)),
-            encoding=sys.stdout.encoding, errors="backslashreplace", line_buffering=True,
+            encoding=sys.stdout.encoding, line_buffering=True,
         )  # fmt: skip
     run(alone)
 
@@ -83,11 +84,13 @@ def run(command: Callable[[], None]) -> NoReturn:
     One BLAS thread: at this size more are slower, and the bits of a product depend on their number.
     """
     at_once()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the user's encoding lacks
     try:
         with threadpool_limits(limits=1):
             command()
     except (CharloomError, Stopped) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error))}\n")
         sys.exit(error.exit_code)
     except MemoryError:
         sys.stderr.write("out of memory: close other programs, or choose a smaller m, seq_length or text\n")
@@ -96,6 +99,6 @@ def run(command: Callable[[], None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
     except OSError as error:
-        sys.stderr.write(f"{error.filename or 'the system'}: {error.strerror or error}\n")
+        sys.stderr.write(visible(f"{error.filename or 'the system'}: {error.strerror or error}\n"))
         sys.exit(5)
     sys.exit(0)

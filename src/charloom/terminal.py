@@ -1,0 +1,17 @@
+"""Text from a model or a file name, made harmless for a terminal."""
+
+import unicodedata
+
+OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # what turns the direction of a line
+
+
+def visible(text: str) -> str:
+    """Return the text with controls, line separators and directional overrides as escapes; \\n and \\t stay."""
+    return "".join(character if _harmless(character) else ascii(character)[1:-1] for character in text)
+
+
+def _harmless(character: str) -> bool:
+    if character in "\n\t":
+        return True
+    hidden = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+    return not hidden and unicodedata.bidirectional(character) not in OVERRIDES
