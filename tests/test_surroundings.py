@@ -138,10 +138,11 @@ def test_a_terminal_gets_no_control_characters_and_a_pipe_gets_them_raw(project)
     project.edit("params.yaml", "updates: 400", "updates: 40")
     again(project, *STAGES)
     command = f"charloom sample --length 300 --prime '{UNICODE['right to left']}'"
-    piped = project.run("sh", "-c", command)
+    variables = project.environment()
+    raw = subprocess.run(["sh", "-c", command], cwd=project.folder, env=variables, capture_output=True, check=True)
+    piped = raw.stdout.decode()
     assert {"\x1b", "\u202e", "\x00"} <= set(piped)
     ours, terminal = pty.openpty()
-    variables = project.environment()
     subprocess.run(["sh", "-c", command], cwd=project.folder, env=variables, stdout=terminal, check=True)
     shown = os.read(ours, 100_000).decode().removesuffix("\x1b[0m").replace("\r\n", "\n")  # a library says goodbye
     os.close(ours)
