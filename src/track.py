@@ -10,11 +10,12 @@ import charloom.environment  # noqa: F401  first: a foreign Python is refused in
 from mlflow.exceptions import MlflowException
 
 from charloom.fingerprint import fingerprint
+from charloom.live import warn
 from charloom.params import flat, read_params
 from charloom.pipeline import files, stage
 from charloom.records import Gradcheck, Prepare, Train
 from charloom.storage import read_column, read_json, sha256
-from charloom.tracking import Points, record, warn
+from charloom.tracking import Points, record
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
     try:
         tracked = record(fingerprint(params, Path("src")), params, _results(made), series, tags, artifacts)
     except (MlflowException, OSError) as error:
-        warn(error)
+        warn(str(error))
     else:
         print(f"MLflow run {tracked.info.run_name}: `make ui` shows it")
 

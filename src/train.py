@@ -14,6 +14,7 @@ from charloom.checkpoint import Model, model_bytes, write_model
 from charloom.corpus import Text, read_prepared
 from charloom.errors import CheckFailed, Diverged
 from charloom.fingerprint import fingerprint
+from charloom.live import Live
 from charloom.lock import exclusive
 from charloom.params import Params, flat, read_params
 from charloom.pipeline import OWN, declared, files, root, stage
@@ -24,8 +25,9 @@ from charloom.room import check_disk, check_memory, training_disk, training_memo
 from charloom.signals import Stopped, deferred
 from charloom.storage import read_json, sha256, write, write_column, write_json
 from charloom.trace import EMPTY, EVERY, epoch_means, extended
-from charloom.tracking import Live
 from charloom.training import block, cross_entropy, position, sequences, start, train
+
+PATIENCE = 5  # seconds that a store may take to answer when all is done
 
 
 def main() -> None:
@@ -100,12 +102,12 @@ def _train(params: Params, path: dict[str, Path], text: Text, folder: Path, sett
                     raise Stopped(received[0])
     except Diverged as diverged:
         resume.save(folder, settings, diverged.state, trace, checkpoints)
-        live.end("FAILED")
+        live.end("FAILED", PATIENCE)
         raise
     except Stopped:
-        live.end("KILLED")
+        live.end("KILLED", 1, at_once=True)
         raise
-    live.flush()
+    live.end("RUNNING", PATIENCE)  # `track` finishes it
 
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     write_model(path["models/last"], model(last.update, smooth, last.theta, last.h))

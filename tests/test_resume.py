@@ -90,7 +90,7 @@ def long(project):
 @pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGINT, 130, "SIGINT"), (signal.SIGTERM, 143, "SIGTERM")])
 def test_a_signal_saves_closes_the_run_and_ends_within_two_seconds(long, number, code, word):
     stage = started(long, "python", "src/train.py")
-    until(lambda: states(long))
+    until(lambda: states(long) and (long.folder / "mlflow.db").exists() and long.runs())
     sent = time.monotonic()
     stage.send_signal(number)
     assert stage.wait(timeout=10) == code

@@ -6,8 +6,6 @@ Every point carries one timestamp, the run's start: MLflow drops a point sent ag
 
 import fcntl
 import os
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,17 +21,16 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
-from mlflow.exceptions import MlflowException
 
 from charloom.params import Params, flat
 from charloom.pipeline import root
 
+DATABASE = "mlflow.db"
 EXPERIMENT = "charloom"
 FINGERPRINT = "charloom.fingerprint"
 RESULTS = "charloom.results"
 REPETITIONS = "charloom.repetitions"
 POINTS_PER_REQUEST = 1000
-SECONDS_BETWEEN_BATCHES = 2.0
 
 Points = dict[int, float]
 
@@ -43,8 +40,9 @@ class Store:
 
     def __init__(self) -> None:
         """Open the store, and create what is missing. Raises MlflowException where it cannot be reached."""
+        create()
         local = root()
-        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{local}/mlflow.db"
+        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{local}/{DATABASE}"
         artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (local / "mlartifacts").as_uri()
         with _lock(local / ".charloom" / "mlflow.lock"):
             self.client = MlflowClient(self.uri)
@@ -80,52 +78,6 @@ class Store:
     def tag(self, run: MlflowRun, tags: dict[str, str]) -> None:
         """Set the tags."""
         self.client.log_batch(run.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-
-
-class Live:
-    """Points sent while training runs. The first failure ends it with a warning; `track` sends the rest."""
-
-    def __init__(self, fingerprint: str, params: Params, name: str) -> None:
-        """Find or create the run; one that is complete already is left alone."""
-        self.name, self.waiting, self.last = name, Points(), time.monotonic()
-        self.run: MlflowRun | None = None
-        with self._tolerant():
-            self.store = Store()
-            run = self.store.run(fingerprint, params)
-            self.run = None if RESULTS in run.data.tags else run
-
-    def point(self, step: int, value: float) -> None:
-        """Take a point; send what waits every two seconds."""
-        self.waiting[step] = value
-        if time.monotonic() - self.last >= SECONDS_BETWEEN_BATCHES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what waits."""
-        if self.run is not None:
-            with self._tolerant():
-                self.store.send(self.run, self.name, self.waiting)
-        self.waiting, self.last = Points(), time.monotonic()
-
-    def end(self, status: str) -> None:
-        """Send what waits, and close the run: KILLED or FAILED."""
-        self.flush()
-        if self.run is not None:
-            with self._tolerant():
-                self.store.client.set_terminated(self.run.info.run_id, status)
-
-    @contextmanager
-    def _tolerant(self) -> Iterator[None]:
-        try:
-            yield
-        except (MlflowException, OSError) as error:
-            self.run = None
-            warn(error)
-
-
-def warn(error: Exception) -> None:
-    """Say in one line that the store did not answer."""
-    sys.stderr.write(f"warning: MLflow not updated ({str(error).splitlines()[0]}); `make track` sends it later\n")
 
 
 def record(
@@ -166,6 +118,20 @@ def _differs(store: Store, run: MlflowRun, results: str, series: dict[str, Point
     if RESULTS in run.data.tags:
         return run.data.tags[RESULTS] != results
     return any(series[name].get(step) != value for name in series for step, value in store.points(run, name).items())
+
+
+def create() -> None:
+    """Create the local database where it is wanted and missing, whole or not at all.
+
+    One that was killed half-way through its migrations would stay broken.
+    """
+    database = root() / DATABASE
+    new = database.with_name(f".{DATABASE}.new")
+    with _lock(root() / ".charloom" / "mlflow.lock"):
+        if not os.environ.get("MLFLOW_TRACKING_URI") and not database.exists():
+            new.unlink(missing_ok=True)
+            MlflowClient(f"sqlite:///{new}").search_experiments()
+            new.replace(database)
 
 
 @contextmanager
