@@ -94,10 +94,12 @@ def _train(params: Params, path: dict[str, Path], text: Text, folder: Path, sett
                     write(path["models/checkpoints"] / name, content)
                 for row in range(-state.update % EVERY, len(rows.losses), EVERY):
                     live.point(state.update + row, float(rows.smooth_losses[row]))
-                trace = extended(trace, rows, epoch, each.target_smooth_loss)
+                before, trace = trace, extended(trace, rows, epoch, each.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
-                if received or rows.after.update % each.save_every == 0:
-                    resume.save(folder, settings, rows.after, trace, checkpoints)
+                # The step after the last row is never taken: the last state is the one before it.
+                saved = (state, before) if state.update == each.updates else (rows.after, trace)
+                if received or saved[0].update % each.save_every == 0:
+                    resume.save(folder, settings, *saved, checkpoints)
                 if received:
                     raise Stopped(received[0])
     except Diverged as diverged:

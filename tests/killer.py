@@ -3,7 +3,8 @@
     python killer.py "3,5,0" "7,0"
 
 Each argument is a history that starts without outputs: SIGKILL after 3 updates, started again, SIGKILL after 5 more,
-started again and left alone (0). Prints a JSON list: of each history what was printed, and SHA-256 by output.
+started again and left alone (0); −3 is SIGTERM in the update after the third.
+Prints a JSON list: of each history what was printed, and SHA-256 by output.
 """
 
 import hashlib
@@ -22,14 +23,14 @@ OUTPUTS = ("models", "metrics/train.json", "plots")
 
 
 def train(updates: int) -> str:
-    """Run the stage in a child, killed after `updates` (0: never). Return what it printed, and how it ended."""
+    """Run the stage in a child, killed after `updates` (0: never; below 0: by SIGTERM); return what it printed."""
 
     def count() -> None:
         advance, done = training.advance, []
 
         def counted(*arguments, **settings):
-            if updates and len(done) == updates:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if updates and len(done) == abs(updates):
+                os.kill(os.getpid(), signal.SIGKILL if updates > 0 else signal.SIGTERM)
             done.append(1)
             return advance(*arguments, **settings)
 

@@ -56,6 +56,16 @@ def test_killed_once_after_any_number_of_updates_it_ends_with_the_same_bytes(sho
         assert resumed == ([str(update // 7 * 7)] if update >= 7 else [])
 
 
+@pytest.mark.parametrize("short", [7], indirect=True)
+def test_stopped_by_a_signal_in_any_update_it_goes_on_from_the_next(short):
+    after = (1, 6, 7, 38, 39, UPDATES)
+    alone, *others = killed(short, "0", *(f"-{update},0" for update in after))
+    for update, other in zip(after, others, strict=True):
+        assert other["printed"][0].endswith("stopped by SIGTERM\nexit 143")
+        assert f"resumed at update {min(update + 1, UPDATES)}\n" in other["printed"][1]
+        assert other["outputs"] == alone["outputs"], update
+
+
 def started(project, *command: str, **variables: str) -> subprocess.Popen:
     """Return the command at work, in a process group of its own; what it prints is in `printed.txt`."""
     with (project.folder / "printed.txt").open("w") as printed:
