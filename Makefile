@@ -20,7 +20,7 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force
 test: $(READY)  ## the tests
 	@python -m pytest
 
-faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files; about 40 minutes
+faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files; about 35 minutes
 	@python -m pytest --thorough -rP tests/test_resume.py tests/test_mutations.py tests/test_faults.py tests/test_random_kills.py
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit

@@ -30,6 +30,7 @@ def main() -> None:
     params = read_params()
     path = files("gradcheck")
     text = read_prepared(path["prepared/text"])
+    text.check(path["prepared/text"], params.seq_length)
     K, ids = len(text.vocabulary), text.training[: params.seq_length + 1]
     x, y = ids[:-1], ids[1:]
     theta = init(params.m, K, params.sigma, np.random.default_rng(params.seed))

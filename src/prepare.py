@@ -9,7 +9,6 @@ import charloom.environment  # noqa: F401  first: a foreign Python is refused in
 import numpy as np
 
 from charloom.corpus import Text, conditional_entropy, read_text, split, write_text
-from charloom.errors import WrongInput
 from charloom.params import read_params
 from charloom.pipeline import files, stage
 from charloom.records import Levels, Prepare
@@ -27,11 +26,7 @@ def main() -> None:
     K = len(vocabulary)
     ids = vocabulary.encode(characters)
     text = Text(vocabulary, *split(ids, params.prepare.held_out))
-    if len(text.training) < params.seq_length + 1:
-        raise WrongInput(
-            f"{path}: {len(text.training)} characters for training with held_out = {params.prepare.held_out}; "
-            f"seq_length = {params.seq_length} needs at least {params.seq_length + 1}"
-        )
+    text.check(path, params.seq_length)
     needed = training_memory(params.m, K, params.seq_length, len(ids), params.train.dtype)
     check_memory(needed, f"training with m = {params.m}, seq_length = {params.seq_length} and K = {K}")
     if sys.argv[1:] == ["--check"]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
@@ -12,7 +12,7 @@ import numpy as np
 from charloom import resume
 from charloom.checkpoint import Model, model_bytes, write_model
 from charloom.corpus import Text, read_prepared
-from charloom.errors import CheckFailed, Diverged
+from charloom.errors import CharloomError, CheckFailed, Diverged
 from charloom.fingerprint import fingerprint
 from charloom.live import Live
 from charloom.lock import exclusive
@@ -24,8 +24,8 @@ from charloom.rnn import Array, Parameters, init
 from charloom.room import check_disk, check_memory, training_disk, training_memory
 from charloom.signals import Stopped, deferred
 from charloom.storage import read_json, sha256, write, write_column, write_json
-from charloom.trace import EMPTY, EVERY, epoch_means, extended
-from charloom.training import block, cross_entropy, position, sequences, start, train
+from charloom.trace import EMPTY, EVERY, Trace, epoch_means, extended
+from charloom.training import Rows, advance, block, cross_entropy, position, sequences, start, train
 
 PATIENCE = 5  # seconds that a store may take to answer when all is done
 
@@ -37,18 +37,30 @@ def main() -> None:
     if not read_json(path["metrics/gradcheck"], Gradcheck).passed:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
     text = read_prepared(path["prepared/text"])
+    text.check(path["prepared/text"], params.seq_length)
     K, m, dtype = len(text.vocabulary), params.m, params.train.dtype
     needed = training_memory(m, K, params.seq_length, len(text.training), dtype)
     check_memory(needed, f"training with m = {m}, seq_length = {params.seq_length} and K = {K}")
     outputs, resuming = training_disk(m, K, params.train.updates, params.train.checkpoint_every, dtype)
-    results = {file.parent for file in files("train", "outs", "metrics", "plots").values()}
-    check_disk(dict.fromkeys(results, 0) | {path["models/last"].parent: outputs, root() / OWN: resuming})
-
     settings = _settings(params)
     folder = root() / OWN / "train" / resume.key(settings)
+    results = {file.parent for file in files("train", "outs", "metrics", "plots").values()}
+    check_disk(
+        dict.fromkeys(results, 0) | {path["models/last"].parent: outputs, root() / OWN: resuming - resume.taken(folder)}
+    )
     with exclusive(folder.with_suffix(".lock"), "this training"):
-        _train(params, path, text, folder, settings)
-        shutil.rmtree(folder, ignore_errors=True)  # a forced run is to train again
+        live = Live(fingerprint(params, Path("src")), params, "smooth_loss")
+        try:
+            rows, trace = _train(params, path, text, folder, settings, live)
+            _write_results(params, path, text, rows, trace)
+        except Stopped:
+            live.end("KILLED", 1, at_once=True)
+            raise
+        except (CharloomError, OSError, MemoryError):
+            live.end("FAILED", PATIENCE)
+            raise
+        live.end("RUNNING", PATIENCE)  # `track` finishes it
+        resume.forget(folder)  # a forced run is to train again
 
 
 def _settings(params: Params) -> resume.Settings:
@@ -60,14 +72,17 @@ def _settings(params: Params) -> resume.Settings:
     }
 
 
-def _train(params: Params, path: dict[str, Path], text: Text, folder: Path, settings: resume.Settings) -> None:
-    """Train, from where it was stopped if it was, and write what the run is."""
-    ids, seq_length, each = text.training, params.seq_length, params.train
-    epoch = sequences(len(ids), seq_length)
+def _model(params: Params, text: Text, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
+    first = int(text.training[position(update, len(text.training), params.seq_length)])
+    return Model(theta, h, first, text.vocabulary, update, smooth_loss)
 
-    def model(update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
-        return Model(theta, h, int(ids[position(update, len(ids), seq_length)]), text.vocabulary, update, smooth_loss)
 
+def _train(
+    params: Params, path: dict[str, Path], text: Text, folder: Path, settings: resume.Settings, live: Live
+) -> tuple[Rows, Trace]:
+    """Train, from where it was stopped if it was; write the checkpoints, and return the last row and the trace."""
+    ids, each = text.training, params.train
+    epoch = sequences(len(ids), params.seq_length)
     drawn = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.seed))
     state = start(Parameters(drawn.flat.astype(each.dtype), drawn.m, drawn.K), each.initial_accumulator_value)
     trace, checkpoints = EMPTY, dict[str, str]()
@@ -79,16 +94,17 @@ def _train(params: Params, path: dict[str, Path], text: Text, folder: Path, sett
     elif reason := resume.unlike(folder, settings):
         print(reason, flush=True)
 
-    every = (block(drawn.m, drawn.K, seq_length), each.checkpoint_every, each.save_every)
-    blocks = train(state, ids, each.updates, every, seq_length=seq_length, eta=params.eta, clip=each.clip)
-    live = Live(fingerprint(params, Path("src")), params, "smooth_loss")
+    every = (block(drawn.m, drawn.K, params.seq_length), each.checkpoint_every, each.save_every)
+    with suppress(Diverged):  # compiles, while a signal still ends the stage at once
+        advance(state, ids, 1, seq_length=params.seq_length, eta=params.eta, clip=each.clip)
+    blocks = train(state, ids, each.updates, every, seq_length=params.seq_length, eta=params.eta, clip=each.clip)
     try:
         with progress("train", each.updates) as report, deferred() as received:
             for rows in blocks:
                 state, smooth = rows.state, float(rows.smooth_losses[0])
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"
-                    content = model_bytes(model(state.update, smooth, state.theta, state.h))
+                    content = model_bytes(_model(params, text, state.update, smooth, state.theta, state.h))
                     write(folder / name, content)
                     checkpoints[name] = hashlib.sha256(content).hexdigest()
                     write(path["models/checkpoints"] / name, content)
@@ -98,22 +114,24 @@ def _train(params: Params, path: dict[str, Path], text: Text, folder: Path, sett
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step after the last row is never taken: the last state is the one before it.
                 saved = (state, before) if state.update == each.updates else (rows.after, trace)
-                if received or saved[0].update % each.save_every == 0:
+                if received or saved[0].update % each.save_every == 0 or state.update == each.updates:
                     resume.save(folder, settings, *saved, checkpoints)
                 if received:
                     raise Stopped(received[0])
     except Diverged as diverged:
         resume.save(folder, settings, diverged.state, trace, checkpoints)
-        live.end("FAILED", PATIENCE)
         raise
-    except Stopped:
-        live.end("KILLED", 1, at_once=True)
-        raise
-    live.end("RUNNING", PATIENCE)  # `track` finishes it
+    if received:
+        raise Stopped(received[0])
+    return rows, trace
 
+
+def _write_results(params: Params, path: dict[str, Path], text: Text, rows: Rows, trace: Trace) -> None:
+    """Write what the run is."""
+    epoch = sequences(len(text.training), params.seq_length)
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
-    write_model(path["models/last"], model(last.update, smooth, last.theta, last.h))
-    write_model(path["models/best"], model(best.update, best.smooth_loss, best.theta, best.h))
+    write_model(path["models/last"], _model(params, text, last.update, smooth, last.theta, last.h))
+    write_model(path["models/best"], _model(params, text, best.update, best.smooth_loss, best.theta, best.h))
     write_column(path["plots/smooth_loss"], "smooth_loss", trace.smooth_losses, EVERY)
     write_column(path["plots/first_losses"], "loss", trace.losses, 1)
     metrics = Train(
@@ -122,7 +140,7 @@ def _train(params: Params, path: dict[str, Path], text: Text, folder: Path, sett
         smooth_loss=smooth,
         best_smooth_loss=best.smooth_loss,
         best_update=best.update,
-        best_position=position(best.update, len(ids), seq_length),
+        best_position=position(best.update, len(text.training), params.seq_length),
         first_update_below_target=trace.first_below if trace.first_below >= 0 else None,
         held_out_bits_per_character=_bits(cross_entropy(last.theta, text.held_out)),
         best_held_out_bits_per_character=_bits(cross_entropy(best.theta, text.held_out)),

@@ -57,6 +57,10 @@ KEYS = [
     ("m: 8", "m: 1e1"),
     ("m: 8", "m: none"),
     ("m: 8", "m: false"),
+    ("m: 8", f"m: 1{'0' * 30}"),
+    ("m: 8", "m: !!int ''"),
+    ("m: 8", "m: !!bool maybe"),
+    ("m: 8", f"m: {'[' * 3000}"),
     ("seq_length: 10", "seq_length: 0"),
     ("seq_length: 10", "seq_length: ten"),
     ("seq_length: 10", "seq_length: 450"),
@@ -88,6 +92,7 @@ KEYS = [
     ("save_every: 10000", "save_every: never"),
     ("target_smooth_loss: 40.0", "target_smooth_loss: -40"),
     ("length: 200", "length: 0"),
+    ("length: 200", "length: 10000000000000000000000"),
     ("best_length: 1000", "best_length: long"),
     ("temperature: 1.0", "temperature: 0.0"),
     ("temperature: 1.0", "temperature: -1.0"),
@@ -209,6 +214,7 @@ def inputs(params: str) -> Iterator[tuple[str, str | bytes, bytes | Callable[[Pa
 def code(text: str) -> str:
     """Return the text as code in a Markdown table, on one line."""
     visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip())
+    visible = visible if len(visible) < 300 else f"{visible[:40]}…"
     return f"`` {visible} ``".replace("|", "\\|")
 
 

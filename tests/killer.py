@@ -29,7 +29,7 @@ def train(updates: int) -> str:
         advance, done = training.advance, []
 
         def counted(*arguments, **settings):
-            if updates and len(done) == abs(updates):
+            if updates and len(done) == abs(updates) + 1:  # the first call only compiles
                 os.kill(os.getpid(), signal.SIGKILL if updates > 0 else signal.SIGTERM)
             done.append(1)
             return advance(*arguments, **settings)

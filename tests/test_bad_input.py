@@ -104,6 +104,15 @@ def test_training_that_diverges_exits_4_with_the_update_and_keeps_the_last_finit
         json.loads(file.read_text(), parse_constant=pytest.fail)
 
 
+def test_a_text_too_short_for_a_sequence_is_refused_by_every_stage_that_reads_it(project):
+    project.edit("params.yaml", "seq_length: 10", "seq_length: 5000")
+    before = project.contents()
+    for stage in ("prepare", "gradcheck", "train"):
+        words = ["characters for training", "seq_length = 5000 needs at least 5001"]
+        one_line(project.run("python", f"src/{stage}.py", expect=2), words)
+    assert project.contents() == before
+
+
 def test_an_overlong_training_is_refused_before_it_needs_the_memory(project):
     project.edit("params.yaml", "m: 8", "m: 300000")
     before = project.contents()

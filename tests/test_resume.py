@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from charloom.storage import sha256
+
 KILLER = Path(__file__).with_name("killer.py")
 UPDATES = 40
 
@@ -220,6 +222,55 @@ def test_under_anything_else_it_starts_afresh_and_says_what_differs(stopped, fil
     assert f"not resumed from {states(stopped)[-1].resolve()}: {line}\n" in printed
     assert "resumed at" not in printed.replace("not resumed", "")
     assert len(states(stopped)) == 2
+
+
+@pytest.mark.parametrize("short", [7], indirect=True)
+def test_killed_while_it_forgets_the_way_it_trains_again(short):
+    """Where a checkpoint goes before its states, they would be damaged ones."""
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(KILLER.parent)!r})
+import forked
+last = int(sys.argv[1])
+def die():
+    unlink, done = os.unlink, []
+    def dying(*arguments, **options):
+        if "/train/" in str(arguments[0]) or options.get("dir_fd"):
+            done.append(1)
+            if len(done) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return unlink(*arguments, **options)
+    os.unlink = dying
+print(*forked.run("train", die))
+"""
+    (alone,) = killed(short, "0")
+    for call in (1, 2, 3, 5):
+        assert short.run("python", "-c", script, str(call)).endswith("-9\n"), call
+        (after,) = killed(short, "0")
+        assert after["printed"][0].endswith("exit 0"), call
+        assert after["outputs"] == alone["outputs"]
+
+
+@pytest.mark.parametrize("short", [7], indirect=True)
+@pytest.mark.parametrize("nobody", ["2>&1 | true", "2>&-", "2> /dev/full"])
+def test_a_warning_that_nobody_hears_changes_nothing(stopped, nobody):
+    newest = states(stopped)[-1]
+    newest.write_bytes(newest.read_bytes()[:-1])
+    stopped.run("bash", "-c", f"set -o pipefail; python src/train.py {nobody}")
+    assert {name: sha256(stopped.folder / name) for name in stopped.alone} == stopped.alone
+    stopped.edit("params.yaml", "eta: 0.1", "eta: -1")
+    stopped.run("bash", "-c", f"set -o pipefail; python src/train.py {nobody}", expect=2)
+
+
+def test_a_signal_while_the_kernel_compiles_ends_the_stage_at_once(project, tmp_path):
+    project.edit("params.yaml", "dtype: float64", "dtype: float32")
+    stage = started(project, "python", "src/train.py", NUMBA_CACHE_DIR=str(tmp_path / "empty"))
+    until(lambda: (project.folder / ".charloom/train").exists())
+    time.sleep(3)
+    sent = time.monotonic()
+    stage.terminate()
+    assert stage.wait(timeout=20) == 143
+    assert time.monotonic() - sent < 2
 
 
 @pytest.mark.parametrize("short", [7], indirect=True)

@@ -49,8 +49,8 @@ def sample(arguments: argparse.Namespace) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from 0")
+    if not text.isdecimal() or len(text) > 15:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from 0, of at most 15 digits")
     return int(text)
 
 

@@ -25,6 +25,14 @@ class Text:
     training: Array
     held_out: Array
 
+    def check(self, path: Path, seq_length: int) -> None:
+        """Raise WrongInput where the text in this file is too short for one sequence and its targets."""
+        if len(self.training) < seq_length + 1:
+            raise WrongInput(
+                f"{path}: {len(self.training)} characters for training beside {len(self.held_out)} held out; "
+                f"seq_length = {seq_length} needs at least {seq_length + 1}"
+            )
+
 
 def read_text(path: Path) -> str:
     """Return the text: UTF-8, a byte-order mark dropped, CRLF read as LF, nothing else changed.

@@ -32,9 +32,10 @@ class Live:
     def end(self, status: str, seconds: float, *, at_once: bool = False) -> None:
         """Send what waits and leave the run with this status, in that many seconds or not at all.
 
-        They count from when MLflow is there; a process that has to end at once does not wait for it.
+        They count from when MLflow is imported and its database there, which takes up to a minute; a process that
+        has to end at once does not wait for that.
         """
-        if self.points.full() or not (self.imported.is_set() if at_once else self.imported.wait()):
+        if self.points.full() or not self.imported.wait(0 if at_once else 60):
             return
         self.points.put(status)
         self.thread.join(seconds)

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from charloom.errors import Unavailable
@@ -28,8 +28,9 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
             pid = file.read() or "another one"
             file.close()
             raise Unavailable(f"busy: process {pid} is at {what}; wait until it has ended, or end it") from None
-        if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
-            break
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                break
         file.close()  # its last holder removed it in between: what we hold is a lock nobody else will see
     with file:
         file.truncate(0)

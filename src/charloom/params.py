@@ -15,7 +15,7 @@ PARAMS = Path("params.yaml")
 
 SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**53)]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -42,7 +42,7 @@ class Gradcheck(Section):
 class Train(Section):
     """The loop: see training.py."""
 
-    updates: Annotated[int, Field(ge=0)]
+    updates: Annotated[int, Field(ge=0, le=2**53)]
     initial_accumulator_value: Annotated[float, Field(ge=0)]
     clip: Positive
     dtype: Literal["float64", "float32"]
@@ -98,7 +98,7 @@ def read_params(path: Path = PARAMS) -> Params:
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, LookupError, RecursionError) as error:  # the last two from odd tags and depths
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict):
         raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(Params.model_fields)}")

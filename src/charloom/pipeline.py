@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -60,16 +60,20 @@ def stage(main: Callable[[], None]) -> NoReturn:
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             main()
 
-    if sys.stdout is not None:
-        sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(_Unheard(sys.stdout.fileno(), "w", closefd=False)),
-            encoding=sys.stdout.encoding, line_buffering=True,
-        )  # fmt: skip
+    sys.stdout, sys.stderr = _unheard(sys.stdout), _unheard(sys.stderr)
     run(alone)
 
 
+def _unheard(stream: TextIO | None) -> io.TextIOWrapper:
+    """Return the stream, or nowhere where there is none, as one that may be closed or full."""
+    number = os.open(os.devnull, os.O_WRONLY) if stream is None else stream.fileno()
+    encoding = None if stream is None else stream.encoding
+    raw = io.BufferedWriter(_Unheard(number, "w", closefd=False))
+    return io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+
 class _Unheard(io.FileIO):
-    """A standard output that may be closed or full."""
+    """A file whose reader may be gone, or its disk full."""
 
     def write(self, data: Any, /) -> int:
         try:

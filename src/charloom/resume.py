@@ -9,6 +9,7 @@ A folder in the main repository for each training key, that is for each set of t
 import hashlib
 import io
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,12 +75,12 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
     for path in _generations(folder):
         try:
             state, trace, checkpoints = _read(path, settings, start, sequences)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             reasons.append(f"{path}: {error}")
             sys.stderr.write(f"warning: not resumed from {path}: {error}\n")
             continue
-        for later in folder.iterdir():
-            if later.suffix != ".state" and later.name not in checkpoints:  # it will be made again
+        for later in folder.iterdir():  # damaged, or made after this state: it will be made again
+            if later.name not in checkpoints and (later.suffix != ".state" or later.name > path.name):
                 later.unlink()
         return state, trace, checkpoints
     if reasons:
@@ -90,12 +91,32 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
 def unlike(folder: Path, settings: Settings) -> str | None:
     """Return in a line why the state saved last under another key is not resumed; None where there is none."""
     states = [path for each in folder.parent.glob("*/") if each != folder for path in _generations(each)]
-    for path in sorted(states, key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(states, key=_time, reverse=True):
         try:
             return f"not resumed from {path}: {_difference(_opened(path)[0]['settings'], settings)}"
         except ValueError:
             continue
     return None
+
+
+def forget(folder: Path) -> None:
+    """Remove the folder, its states first: a state without its checkpoints would be a damaged one."""
+    for path in _generations(folder):
+        path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def taken(folder: Path) -> int:
+    """Return the bytes that the folder takes."""
+    return sum(path.stat().st_size for path in folder.glob("*"))
+
+
+def _time(path: Path) -> float:
+    """Return when the file was written, or 0 for one that its own training has just removed."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0
 
 
 def _difference(saved: Settings, settings: Settings) -> str:

@@ -43,7 +43,7 @@ def check_disk(needed: dict[Path, int]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             trial = folder / ".trial"
             trial.touch()
-            trial.unlink()
+            trial.unlink(missing_ok=True)  # two experiments may try at once
         except OSError as error:
             raise Unavailable(f"{folder}: {error.strerror}; results are written here") from None
         device = folder.stat().st_dev

@@ -28,10 +28,13 @@ def write(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        sync(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise Unavailable(f"{path}: {error.strerror}: not written; what was there before is unharmed") from None
+    try:
+        sync(path.parent)
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}: written, but a power cut may still lose it") from None
 
 
 def sync(folder: Path) -> None:
