@@ -41,14 +41,13 @@ def main() -> None:
     K, m, dtype = len(text.vocabulary), params.m, params.train.dtype
     needed = training_memory(m, K, params.seq_length, len(text.training), dtype)
     check_memory(needed, f"training with m = {m}, seq_length = {params.seq_length} and K = {K}")
-    outputs, resuming = training_disk(m, K, params.train.updates, params.train.checkpoint_every, dtype)
     settings = _settings(params)
     folder = root() / OWN / "train" / resume.key(settings)
-    results = {file.parent for file in files("train", "outs", "metrics", "plots").values()}
-    check_disk(
-        dict.fromkeys(results, 0) | {path["models/last"].parent: outputs, root() / OWN: resuming - resume.taken(folder)}
-    )
     with exclusive(folder.with_suffix(".lock"), "this training"):
+        outputs, resuming = training_disk(m, K, params.train.updates, params.train.checkpoint_every, dtype)
+        results = {path[name].parent: 0 for name in ("metrics/train", "plots/smooth_loss")}
+        results |= {path["models/last"].parent: outputs, root() / OWN: resuming - resume.taken(folder)}
+        check_disk(results)
         live = Live(fingerprint(params, Path("src")), params, "smooth_loss")
         try:
             rows, trace = _train(params, path, text, folder, settings, live)

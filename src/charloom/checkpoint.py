@@ -65,7 +65,7 @@ def read_model(path: Path) -> Model:
 
 
 def _layout(sizes: Mapping[str, int]) -> Layout:
-    """Return what a model with a vocabulary and an h of these sizes holds; W's size tells float32 from float64."""
+    """Return what a model with a vocabulary and an h of these sizes holds; c's size tells float32 from float64."""
     K = sizes.get("vocabulary", 0) // 4
     dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
     m = sizes.get("h", 0) // dtype.itemsize

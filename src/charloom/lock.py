@@ -10,6 +10,15 @@ from charloom.errors import Unavailable
 
 
 @contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Hold the lock file; wait for it where another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def exclusive(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file, which exists only while it is held.
 

@@ -39,16 +39,16 @@ def declared(stage: str) -> dict[str, Any]:
     return entry
 
 
-def files(stage: str, *kinds: str) -> dict[str, Path]:
+def files(stage: str) -> dict[str, Path]:
     """Return every file that dvc.yaml lets the stage read or write, by folder and name without ending.
 
     `models/best` is the model wherever dvc.yaml puts a folder `models` and whatever the ending. A stage finds
-    its files here alone, so it cannot touch one that DVC does not know. `kinds` may restrict them, say to "outs".
+    its files here alone, so it cannot touch one that DVC does not know.
 
     Raises WrongInput where the working folder holds no dvc.yaml with this stage.
     """
     says = declared(stage)
-    entries = [entry for kind in kinds or ("deps", "outs", "metrics", "plots") for entry in says.get(kind, [])]
+    entries = [entry for kind in ("deps", "outs", "metrics", "plots") for entry in says.get(kind, [])]
     paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
     return {f"{path.parent.name}/{path.stem}": path for path in paths}
 

@@ -90,13 +90,14 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
 
 def unlike(folder: Path, settings: Settings) -> str | None:
     """Return in a line why the state saved last under another key is not resumed; None where there is none."""
-    states = [path for each in folder.parent.glob("*/") if each != folder for path in _generations(each)]
-    for path in sorted(states, key=_time, reverse=True):
-        try:
-            return f"not resumed from {path}: {_difference(_opened(path)[0]['settings'], settings)}"
-        except ValueError:
-            continue
-    return None
+    try:
+        states = [path for each in folder.parent.glob("*/") if each != folder for path in _generations(each)]
+        newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is None:
+            return None
+        return f"not resumed from {newest}: {_difference(_opened(newest)[0]['settings'], settings)}"
+    except (OSError, ValueError):  # that training removes its own at this moment, or it is damaged
+        return None
 
 
 def forget(folder: Path) -> None:
@@ -109,14 +110,6 @@ def forget(folder: Path) -> None:
 def taken(folder: Path) -> int:
     """Return the bytes that the folder takes."""
     return sum(path.stat().st_size for path in folder.glob("*"))
-
-
-def _time(path: Path) -> float:
-    """Return when the file was written, or 0 for one that its own training has just removed."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0
 
 
 def _difference(saved: Settings, settings: Settings) -> str:

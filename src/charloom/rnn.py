@@ -44,18 +44,18 @@ class Parameters:
             raise ValueError(f"flat has shape {self.flat.shape}, not ({size(self.m, self.K)},)")
 
     @cached_property
-    def W(self) -> Array:  # noqa: N802  the name in the equations
+    def W(self) -> Array:
         """(m, m), hidden to hidden."""
         return self.flat[: self.m**2].reshape(self.m, self.m)
 
     @cached_property
-    def U(self) -> Array:  # noqa: N802
+    def U(self) -> Array:
         """(m, K), character to hidden."""
         start = self.m**2
         return self.flat[start : start + self.m * self.K].reshape(self.m, self.K)
 
     @cached_property
-    def V(self) -> Array:  # noqa: N802
+    def V(self) -> Array:
         """(K, m), hidden to output."""
         start = self.m**2 + self.m * self.K
         return self.flat[start : start + self.K * self.m].reshape(self.K, self.m)

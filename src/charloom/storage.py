@@ -32,12 +32,12 @@ def write(path: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise Unavailable(f"{path}: {error.strerror}: not written; what was there before is unharmed") from None
     try:
-        sync(path.parent)
+        _sync(path.parent)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}: written, but a power cut may still lose it") from None
 
 
-def sync(folder: Path) -> None:
+def _sync(folder: Path) -> None:
     """Make the folder's names survive a power cut."""
     number = os.open(folder, os.O_RDONLY)
     try:

@@ -4,10 +4,8 @@ A run is found by its fingerprint, so that training, tracking, a queue and a rep
 Every point carries one timestamp, the run's start: MLflow drops a point sent again only if all of it is equal.
 """
 
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 # Before mlflow is imported: it reads them once. A server that is away costs seconds, not four minutes.
@@ -22,10 +20,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 
+from charloom.lock import in_turn
 from charloom.params import Params, flat
-from charloom.pipeline import root
+from charloom.pipeline import OWN, root
 
 DATABASE = "mlflow.db"
+LOCK = OWN / "mlflow.lock"  # eight processes that create one database would crash
 EXPERIMENT = "charloom"
 FINGERPRINT = "charloom.fingerprint"
 RESULTS = "charloom.results"
@@ -39,12 +39,11 @@ class Store:
     """The experiment `charloom` in the store of MLFLOW_TRACKING_URI, or else in the main repository's mlflow.db."""
 
     def __init__(self) -> None:
-        """Open the store, and create what is missing. Raises MlflowException where it cannot be reached."""
-        create()
+        """Open the store, whose database `create` has made. Raises MlflowException where it cannot be reached."""
         local = root()
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{local}/{DATABASE}"
         artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (local / "mlartifacts").as_uri()
-        with _lock(local / ".charloom" / "mlflow.lock"):
+        with in_turn(local / LOCK):
             self.client = MlflowClient(self.uri)
             found = self.client.get_experiment_by_name(EXPERIMENT)
             self.experiment_id = found.experiment_id if found else self.client.create_experiment(EXPERIMENT, artifacts)
@@ -52,7 +51,7 @@ class Store:
     def run(self, fingerprint: str, params: Params, number: int = 0) -> MlflowRun:
         """Return the run of the fingerprint, created if need be; number 1, 2, … when results have differed."""
         key = f"{fingerprint}:{number}" if number else fingerprint
-        with _lock(root() / ".charloom" / "mlflow.lock"):
+        with in_turn(root() / LOCK):
             found = self.client.search_runs(
                 [self.experiment_id],
                 f"tags.`{FINGERPRINT}` = '{key}'",
@@ -93,6 +92,7 @@ def record(
     A run that holds these results already only counts a repetition; one that holds others is left as it is, and
     a second run, tagged differs_from, takes these. Raises MlflowException where the store does not answer.
     """
+    create()
     store = Store()
     run, number = store.run(fingerprint, params), 0
     first = run.info.run_id
@@ -127,17 +127,8 @@ def create() -> None:
     """
     database = root() / DATABASE
     new = database.with_name(f".{DATABASE}.new")
-    with _lock(root() / ".charloom" / "mlflow.lock"):
+    with in_turn(root() / LOCK):
         if not os.environ.get("MLFLOW_TRACKING_URI") and not database.exists():
             new.unlink(missing_ok=True)
             MlflowClient(f"sqlite:///{new}").search_experiments()
             new.replace(database)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold an OS lock, which the end of the process frees: eight processes that create one database would crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
