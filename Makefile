@@ -20,8 +20,9 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force
 test: $(READY)  ## the tests
 	@python -m pytest
 
-faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files; about 35 minutes
-	@python -m pytest --thorough -rP tests/test_resume.py tests/test_mutations.py tests/test_faults.py tests/test_random_kills.py
+faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files, stores; about an hour
+	@python -m pytest --thorough -rP tests/test_resume.py tests/test_mutations.py tests/test_faults.py tests/test_random_kills.py \
+	    tests/test_outages.py tests/test_live.py
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify
@@ -31,13 +32,11 @@ check: $(READY)  ## lint, format and types
 	@ruff format --check .
 	@mypy src
 
-track: $(READY)  ## send this run to MLflow again; what is there already is not sent twice
-	@python src/track.py
+track: $(READY)  ## send to MLflow what it has missed, experiments included
+	@charloom track
 
-ui: $(READY)  ## the MLflow pages on http://127.0.0.1:5000
-	@echo "open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true mlflow server --host 127.0.0.1 --port 5000 \
-	    --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --artifacts-destination $(CURDIR)/mlartifacts
+ui: $(READY)  ## the MLflow pages, on this machine alone: http://127.0.0.1:5000
+	@charloom ui
 
 bench: $(READY) .venv-bench/.ready  ## time an update beside NumPy, PyTorch and JAX; writes benchmarks/results.md
 	@python benchmarks/run.py

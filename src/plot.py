@@ -13,7 +13,7 @@ from charloom.figures import smooth_loss_figure
 from charloom.pipeline import files, stage
 from charloom.records import Checks, Matrices, Prepare, Published, Train
 from charloom.rnn import NAMES
-from charloom.storage import read_column, read_json, write
+from charloom.storage import read_json, read_table, write
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     path = files("plot")
     prepare, train = read_json(path["metrics/prepare"], Prepare), read_json(path["metrics/train"], Train)
     published = _published(path["data/dd2424_report"])
-    smooth_loss = read_column(path["plots/smooth_loss"], "smooth_loss")
+    smooth_loss = read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"]
     picture = smooth_loss_figure(
         np.array(list(smooth_loss)),
         np.array(list(smooth_loss.values())),

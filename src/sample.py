@@ -5,9 +5,11 @@ from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
+from charloom import records
 from charloom.checkpoint import read_model
 from charloom.corpus import read_prepared
 from charloom.errors import Damaged
+from charloom.pages import samples_page
 from charloom.params import read_params
 from charloom.pipeline import files, stage
 from charloom.sampling import BEST, CHECKPOINT, characters, stream
@@ -20,27 +22,21 @@ def main() -> None:
     path = files("sample")
     vocabulary = read_prepared(path["prepared/text"]).vocabulary
 
-    def sample(file: Path, kind: int, length: int) -> list[str | int | float]:
+    def sample(file: Path, kind: int, length: int) -> records.Sampled:
         model = read_model(file)
         if model.vocabulary != vocabulary:
             raise Damaged(f"{file}: its vocabulary is not that of {path['prepared/text']}; `dvc repro` makes it again")
         rng = stream(params.seed, kind, model.update)
         drawn = characters(model.theta, model.h, model.first, params.sample.temperature, rng)
-        name = "best" if kind == BEST else "checkpoint"
-        return [name, model.update, model.smooth_loss, vocabulary.decode(islice(drawn, length))]
+        name = records.BEST if kind == BEST else f"{model.update:,} updates"
+        return name, vocabulary.decode(islice(drawn, length)), model.update, model.smooth_loss
 
     checkpoints = sorted(path["models/checkpoints"].glob("*.npz"))
     rows = [sample(file, CHECKPOINT, params.sample.length) for file in checkpoints]
     rows.append(sample(path["models/best"], BEST, params.sample.best_length))
-    # The layout of an MLflow table, so that its page can lay runs side by side.
-    write_json(path["reports/sample_table"], {"columns": ["model", "update", "smooth_loss", "text"], "data": rows})
-    write(
-        path["reports/samples"],
-        "\n\n".join(
-            f"{name}: update {update:,}, smooth loss {loss:.3f}\n{'-' * 72}\n{text}\n"
-            for name, update, loss, text in rows
-        ),
-    )
+    table = records.SampleTable(data=rows)
+    write_json(path["reports/sample_table"], table.model_dump())
+    write(path["reports/samples"], samples_page(table))
     print(f"{len(rows) - 1} samples of {params.sample.length} characters, one of {params.sample.best_length}")
 
 

@@ -1,68 +1,154 @@
-"""track: complete or rebuild the MLflow run from the files, and say what the run made."""
+"""track: complete or rebuild the MLflow run from the files, and say what the run made.
+
+An argument says for how many seconds the store may be silent.
+"""
 
 import hashlib
+import json
 import os
-import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
 from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
-from mlflow.exceptions import MlflowException
+from ruamel.yaml import YAML
 
+from charloom import pending
 from charloom.fingerprint import fingerprint
+from charloom.git import branch, changes, commit
 from charloom.live import warn
 from charloom.params import flat, read_params
-from charloom.pipeline import files, stage
-from charloom.records import Gradcheck, Prepare, Train
-from charloom.storage import read_column, read_json, sha256
-from charloom.tracking import Points, record
+from charloom.pipeline import PIPELINE, files, stage
+from charloom.record import Content, record
+from charloom.records import BEST, Gradcheck, Prepare, SampleTable, Train
+from charloom.rnn import NAMES
+from charloom.storage import read_json, read_table, sha256
+from charloom.terminal import visible
+from charloom.trace import MEASURES
+from charloom.tracking import Points, Store, create
+
+SINGLE = {
+    "best_smooth_loss",
+    "best_update",
+    "first_update_below_target",
+    "held_out_bits_per_character",
+    "best_held_out_bits_per_character",
+}
+PATIENCE = 3.0  # seconds without an answer, after which a stage gives up
+LOCK = Path("dvc.lock")
+FOLDER = {"metrics": "metrics", "plots": "plots", "models": "models"}  # in the run; the rest is what one opens first
+EXCERPT = 1000  # characters of a sample in a description
 
 
 def main() -> None:
     """Send what the store lacks; a store that does not answer is a warning, never a failure."""
-    params = read_params()
     path = files("track")
-    made = [file for file in path.values() if file.parts[0] in {"metrics", "plots", "models", "reports"}]
-    prepare, train = read_json(path["metrics/prepare"], Prepare), read_json(path["metrics/train"], Train)
-    series = _series(prepare, read_json(path["metrics/gradcheck"], Gradcheck), train)
-    series["smooth_loss"] = read_column(path["plots/smooth_loss"], "smooth_loss")
-    tags = {
-        "mlflow.note.content": f"Smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates of "
-        f"{params.prepare.text}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}.",
-        "mlflow.source.name": "dvc repro",
-        "mlflow.source.git.commit": _git("rev-parse", "HEAD"),
-        "charloom.uncommitted_changes": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
-        "charloom.dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
-        "charloom.text_sha256": prepare.sha256,
-        "mlflow.loggedArtifacts": '[{"path": "sample_table.json", "type": "table"}]',
-    }
-    artifacts = [(Path("params.yaml"), ""), (Path("dvc.yaml"), "")]
-    artifacts += [(file, "models" if file.parts[0] == "models" else "") for file in made]
-    for file in made:
-        print(f"  {file}")
-    print(
+    made = [file for file in path.values() if file.parts[0] in {"reports", *FOLDER}]
+    train = read_json(path["metrics/train"], Train)
+    headline = (
         f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     )
-    try:
-        tracked = record(fingerprint(params, Path("src")), params, _results(made), series, tags, artifacts)
-    except (MlflowException, OSError) as error:
-        warn(str(error))
-    else:
-        print(f"MLflow run {tracked.info.run_name}: `make ui` shows it")
+    with tempfile.TemporaryDirectory() as folder:
+        content = _content(path, made, train, headline, Path(folder))
+        print("".join(f"  {file}\n" for file in made) + headline)
+        try:
+            create()
+            name = _patiently(content, float(sys.argv[1]) if sys.argv[1:] else PATIENCE)
+        except Exception as error:  # noqa: BLE001  whatever it is, the results are there
+            pending.missed(content.fingerprint)
+            warn(error)
+        else:
+            print(f"MLflow run {name}: `make ui` shows it")
 
 
-def _series(prepare: Prepare, gradcheck: Gradcheck, train: Train) -> dict[str, Points]:
-    """Return every metric but the trace as points by update."""
-    each, updates = train.updates_per_epoch, train.updates
-    series = {"epoch_mean": {min(epoch * each, updates): mean for epoch, mean in train.epoch_mean.items()}}
-    last = train.model_dump(exclude={"epoch_mean", "smooth_loss"})
-    single = [
-        *((name, value, updates) for name, value in last.items()),
-        *((f"prepare.{name}", value, 0) for name, value in flat(prepare.model_dump())),
-        *((f"gradcheck.{name}", value, 0) for name, value in flat(gradcheck.model_dump())),
-    ]
-    return series | {name: {step: float(value)} for name, value, step in single if isinstance(value, int | float)}
+def _patiently(content: Content, seconds: float) -> str:
+    """Return the recorded run's name. Raises TimeoutError where the store is silent for so long."""
+    store, outcome = Store(), list[str | Exception]()
+
+    def recording() -> None:
+        try:
+            outcome.append(str(record(store, content).info.run_name))
+        except Exception as error:  # noqa: BLE001  raised again below
+            outcome.append(error)
+
+    thread = threading.Thread(target=recording, daemon=True)
+    thread.start()
+    silent, end = 0.0, time.monotonic() + 10 * seconds  # one that answers, but for ever, has to end too
+    while thread.is_alive() and silent <= seconds and time.monotonic() < end:
+        answers, worked = store.answers, time.process_time()
+        thread.join(0.1)
+        waiting = store.answers == answers and time.process_time() - worked < 0.02  # else we may be what is slow
+        silent = silent + 0.1 if waiting else 0.0
+    if not outcome:
+        raise TimeoutError(f"no answer within {seconds:g} s" if silent > seconds else f"not done in {10 * seconds:g} s")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _content(path: dict[str, Path], made: list[Path], train: Train, headline: str, folder: Path) -> Content:
+    """Return what the files say; `folder` takes a file that is made for the record alone."""
+    params = read_params()
+    prepare = read_json(path["metrics/prepare"], Prepare)
+    samples = read_json(path["reports/sample_table"], SampleTable).data
+    _, text, update, _ = [row for row in samples if row[0] != BEST][-1]
+    bits = train.held_out_bits_per_character
+    measure = f"{bits:.3f} bits per held-out character" if bits is not None else f"smooth loss {train.smooth_loss:.3f}"
+    lines = visible(text[:EXCERPT]).splitlines()
+    sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
+    patch = changes()
+    (folder / "uncommitted.diff").write_text(patch, encoding="utf-8")
+    alone = [Path("params.yaml"), PIPELINE, LOCK, *([folder / "uncommitted.diff"] if patch else [])]
+    trainings = pending.note(name := fingerprint(params, Path("src"))).trainings
+    known = {
+        "charloom.dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        "charloom.dvc_baseline": os.environ.get("DVC_EXP_BASELINE_REV"),
+        "charloom.platform": f"{trainings[-1].processor}, {trainings[-1].system}" if trainings else "",
+    }
+    return Content(
+        fingerprint=name,
+        params=params,
+        results=_results(made),
+        series=_series(path, train),
+        tags={
+            "mlflow.source.name": "dvc repro",
+            "mlflow.source.git.commit": commit(),
+            "mlflow.source.git.branch": branch(),
+            "charloom.uncommitted_changes": str(bool(patch)).lower(),
+            "charloom.text_sha256": prepare.sha256,
+            "charloom.dvc_lock_sha256": _lock(),
+            "mlflow.loggedArtifacts": json.dumps([{"path": path["reports/sample_table"].name, "type": "table"}]),
+            **{tag: value for tag, value in known.items() if value},
+        },
+        text=(params.prepare.text, prepare.sha256, dict(flat(prepare.model_dump(exclude={"sha256"})))),
+        artifacts=[*((file, "") for file in alone), *((file, FOLDER.get(file.parts[0], "")) for file in made)],
+        description=f"**{measure}** of `{params.prepare.text}`; {headline}.\n\n"
+        f"What it writes after {update:,} updates:\n\n{sample}",
+    )
+
+
+def _series(path: dict[str, Path], train: Train) -> dict[str, Points]:
+    """Return every metric as points by update."""
+    gradcheck = read_json(path["metrics/gradcheck"], Gradcheck)
+    states = (gradcheck.zero, gradcheck.carried)
+    digits = {f"gradcheck_digits_{name}": min(getattr(each, name).agreeing_digits for each in states) for name in NAMES}
+    single = train.model_dump(include=SINGLE)
+    smooth_losses = read_table(path["plots/smooth_loss"], "smooth_loss")
+    measures = read_table(path["plots/measures"], *MEASURES)
+    first = read_table(path["plots/first_losses"], "loss")["loss"]
+    epochs = {min(epoch * train.updates_per_epoch, train.updates): mean for epoch, mean in train.epoch_mean.items()}
+    return (
+        {name: {train.updates: float(value)} for name, value in single.items() if value is not None}
+        | smooth_losses
+        | measures
+        | {"loss": first | measures["loss"], "epoch_mean": epochs}
+        | {name: {0: float(value)} for name, value in digits.items()}
+    )
 
 
 def _results(made: list[Path]) -> str:
@@ -72,10 +158,10 @@ def _results(made: list[Path]) -> str:
     return hashlib.sha256("".join(f"{file} {sha256(file)}\n" for file in whole).encode()).hexdigest()
 
 
-def _git(*arguments: str) -> str:
-    """Return what git prints, or an empty text outside a repository."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+def _lock() -> str:
+    """Return SHA-256 of what dvc.lock says of every stage but this one, which is not in it yet."""
+    stages = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
+    return hashlib.sha256(json.dumps({**stages, "track": None}, sort_keys=True).encode()).hexdigest()
 
 
 stage(main)

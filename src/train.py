@@ -9,13 +9,14 @@ import charloom.environment  # noqa: F401  first: a foreign Python is refused in
 
 import numpy as np
 
-from charloom import resume
+from charloom import pending, resume
 from charloom.checkpoint import Model, model_bytes, write_model
 from charloom.corpus import Text, read_prepared
 from charloom.errors import CharloomError, CheckFailed, Diverged
 from charloom.fingerprint import fingerprint
 from charloom.live import Live
 from charloom.lock import exclusive
+from charloom.measures import MEASURED_EVERY
 from charloom.params import Params, flat, read_params
 from charloom.pipeline import OWN, declared, files, root, stage
 from charloom.progress import progress
@@ -23,11 +24,9 @@ from charloom.records import Gradcheck, Train
 from charloom.rnn import Array, Parameters, init
 from charloom.room import check_disk, check_memory, training_disk, training_memory
 from charloom.signals import Stopped, deferred
-from charloom.storage import read_json, sha256, write, write_column, write_json
-from charloom.trace import EMPTY, EVERY, Trace, epoch_means, extended
+from charloom.storage import read_json, sha256, write, write_json, write_table
+from charloom.trace import EMPTY, EVERY, MEASURES, Trace, epoch_means, extended, points
 from charloom.training import Rows, advance, block, cross_entropy, position, sequences, start, train
-
-PATIENCE = 5  # seconds that a store may take to answer when all is done
 
 
 def main() -> None:
@@ -48,17 +47,18 @@ def main() -> None:
         results = {path[name].parent: 0 for name in ("metrics/train", "plots/smooth_loss")}
         results |= {path["models/last"].parent: outputs, root() / OWN: resuming - resume.taken(folder)}
         check_disk(results)
-        live = Live(fingerprint(params, Path("src")), params, "smooth_loss")
+        live = Live(name := fingerprint(params, Path("src")), params)
         try:
             rows, trace = _train(params, path, text, folder, settings, live)
             _write_results(params, path, text, rows, trace)
         except Stopped:
-            live.end("KILLED", 1, at_once=True)
+            live.end("KILLED")
             raise
         except (CharloomError, OSError, MemoryError):
-            live.end("FAILED", PATIENCE)
+            live.end("FAILED")
             raise
-        live.end("RUNNING", PATIENCE)  # `track` finishes it
+        pending.trained(name)
+        live.end("FINISHED")  # whether `track` runs is not ours to say; it completes the run
         resume.forget(folder)  # a forced run is to train again
 
 
@@ -107,8 +107,8 @@ def _train(
                     write(folder / name, content)
                     checkpoints[name] = hashlib.sha256(content).hexdigest()
                     write(path["models/checkpoints"] / name, content)
-                for row in range(-state.update % EVERY, len(rows.losses), EVERY):
-                    live.point(state.update + row, float(rows.smooth_losses[row]))
+                for point in points(rows):
+                    live.point(*point)
                 before, trace = trace, extended(trace, rows, epoch, each.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step after the last row is never taken: the last state is the one before it.
@@ -131,8 +131,9 @@ def _write_results(params: Params, path: dict[str, Path], text: Text, rows: Rows
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     write_model(path["models/last"], _model(params, text, last.update, smooth, last.theta, last.h))
     write_model(path["models/best"], _model(params, text, best.update, best.smooth_loss, best.theta, best.h))
-    write_column(path["plots/smooth_loss"], "smooth_loss", trace.smooth_losses, EVERY)
-    write_column(path["plots/first_losses"], "loss", trace.losses, 1)
+    write_table(path["plots/smooth_loss"], ("smooth_loss",), zip(trace.smooth_losses, strict=True), EVERY)
+    write_table(path["plots/first_losses"], ("loss",), zip(trace.losses, strict=True), 1)
+    write_table(path["plots/measures"], MEASURES, trace.measures, MEASURED_EVERY)
     metrics = Train(
         updates=last.update,
         updates_per_epoch=epoch,

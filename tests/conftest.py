@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,13 +71,13 @@ class Project:
         files = [file for name in folders for file in (self.folder / name).rglob("*") if file.is_file()]
         return {str(file.relative_to(self.folder)): file.read_bytes() for file in files if file.name != ".gitignore"}
 
-    def client(self):
-        """Return a client of this project's own MLflow store."""
-        return MlflowClient(f"sqlite:///{self.folder}/mlflow.db")
+    def client(self, store: str = "") -> MlflowClient:
+        """Return a client of the MLflow store, or else of this project's own."""
+        return MlflowClient(store or f"sqlite:///{self.folder}/mlflow.db")
 
-    def runs(self) -> list:
-        """Return every run in this project's own MLflow store."""
-        client = self.client()
+    def runs(self, store: str = "") -> list:
+        """Return every run in the MLflow store, or else in this project's own."""
+        client = self.client(store)
         return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
@@ -127,3 +128,30 @@ def project(finished, tmp_path) -> Project:
     folder = tmp_path / "project"
     shutil.copytree(finished.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
     return Project(folder)
+
+
+@pytest.fixture
+def long(project):
+    """A project whose training takes minutes, saved every few hundredths of a second."""
+    project.edit("params.yaml", "updates: 400", "updates: 10000000")
+    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 5000000")
+    project.edit("params.yaml", "save_every: 100", "save_every: 5000")
+    project.run("python", "src/gradcheck.py")
+    return project
+
+
+def started(project, *command: str, **variables: str) -> subprocess.Popen:
+    """Return the command at work, in a process group of its own; what it prints is in `printed.txt`."""
+    with (project.folder / "printed.txt").open("w") as printed:
+        return subprocess.Popen(
+            command, cwd=project.folder, env=project.environment() | variables, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+
+def until(true, seconds=60, every=0.01):
+    """Wait until the condition is true; asked every so many seconds."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(every)

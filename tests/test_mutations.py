@@ -17,7 +17,7 @@ from charloom.checkpoint import Model, model_bytes, read_model
 from charloom.errors import Damaged, WrongInput
 from charloom.params import read_params
 from charloom.records import Gradcheck, Prepare, Train
-from charloom.storage import read_column, read_json
+from charloom.storage import read_json, read_table
 from charloom.trace import EMPTY, extended
 from charloom.vocabulary import Vocabulary
 
@@ -154,7 +154,7 @@ def crafted(content: bytes) -> Iterator[tuple[str, bytes]]:
             yield f"{name} big-endian", with_it((name, npy(array.astype(array.dtype.newbyteorder(">")))))
         yield f"{name} as text", with_it((name, npy(array.astype("U5"))))
         yield f"{name} with more behind", with_it((name, data + b"\0"))
-        if array.ndim == 2:
+        if min(array.shape, default=0) > 1 and array.ndim == 2:
             yield f"{name} by columns", with_it((name, npy(np.asfortranarray(array))))
         if array.dtype.kind == "f":
             for value in (np.nan, np.inf, -np.inf):
@@ -214,7 +214,7 @@ READERS: dict[str, tuple[bytes, Callable]] = {
     "metrics/gradcheck.json": ((ROOT / "metrics/gradcheck.json").read_bytes(), partial(read_json, record=Gradcheck)),
     "metrics/train.json": ((ROOT / "metrics/train.json").read_bytes(), partial(read_json, record=Train)),
     "params.yaml": ((ROOT / "params.yaml").read_bytes(), read_params),
-    "smooth_loss.csv": (b"update,smooth_loss\n0,109.5\n100,1e-07\n", partial(read_column, name="smooth_loss")),
+    "smooth_loss.csv": (b"update,smooth_loss\n0,109.5\n100,1e-07\n", lambda path: read_table(path, "smooth_loss")),
     "text.txt": ("häßlich — 😀\r\n\0".encode(), corpus.read_text),
 }
 

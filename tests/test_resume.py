@@ -4,11 +4,11 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from conftest import started, until
 
 from charloom.storage import sha256
 
@@ -37,7 +37,7 @@ def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_onc
     for update, printed in enumerate(chained["printed"][1:], start=1):
         assert f"resumed at update {update}\n" in printed
     assert chained["outputs"] == alone["outputs"]
-    assert len(alone["outputs"]) == 3 + 2 + 3
+    assert len(alone["outputs"]) == 3 + 2 + 1 + 3
     assert not list((short.folder / ".charloom/train").iterdir())
     short.run("dvc", "commit", "--force", "train")
     short.run("dvc", "repro")
@@ -68,35 +68,8 @@ def test_stopped_by_a_signal_in_any_update_it_goes_on_from_the_next(short):
         assert other["outputs"] == alone["outputs"], update
 
 
-def started(project, *command: str, **variables: str) -> subprocess.Popen:
-    """Return the command at work, in a process group of its own; what it prints is in `printed.txt`."""
-    with (project.folder / "printed.txt").open("w") as printed:
-        return subprocess.Popen(
-            command, cwd=project.folder, env=project.environment() | variables, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-
-def until(true, seconds=60):
-    """Wait until the condition is true."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def states(project) -> list[Path]:
     return sorted((project.folder / ".charloom/train").glob("*/*.state"))
-
-
-@pytest.fixture
-def long(project):
-    """A project whose training takes minutes, saved every few hundredths of a second."""
-    project.edit("params.yaml", "updates: 400", "updates: 10000000")
-    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 5000000")
-    project.edit("params.yaml", "save_every: 100", "save_every: 5000")
-    project.run("python", "src/gradcheck.py")
-    return project
 
 
 @pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGINT, 130, "SIGINT"), (signal.SIGTERM, 143, "SIGTERM")])
@@ -110,8 +83,7 @@ def test_a_signal_saves_closes_the_run_and_ends_within_two_seconds(long, number,
     printed = (long.folder / "printed.txt").read_text()
     assert f"stopped by {word}" in printed
     assert "Traceback" not in printed
-    (run,) = long.runs()
-    assert run.info.status == "KILLED"
+    until(lambda: [run.info.status for run in long.runs()] == ["KILLED"], every=0.5)
     update = int(states(long)[-1].stem)
     stage = started(long, "python", "src/train.py")
     until(lambda: f"resumed at update {update}\n" in (long.folder / "printed.txt").read_text())
@@ -158,7 +130,7 @@ def test_an_orphan_of_a_killed_dvc_finishes_and_is_not_disturbed(project):
     assert "busy: process" in project.run("dvc", "repro", "--force", expect=255)
     until(lambda: not (project.folder / ".charloom/stage.lock").exists())
     orphans = {name: content for name, content in project.contents().items() if name.startswith(("models", "plots"))}
-    assert len(orphans) == 2 + 4 + 2
+    assert len(orphans) == 3 + 4 + 2
     project.run("dvc", "repro", "train")
     assert orphans.items() <= project.contents().items()
 

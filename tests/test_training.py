@@ -119,7 +119,8 @@ def test_epochs_and_positions_of_the_shortest_and_of_an_uneven_text():
 def traced(losses, cuts, sequences=3, target=5.5):
     whole = trace.EMPTY
     for part in np.split(np.array(losses), cuts):
-        whole = trace.extended(whole, training.Rows(None, None, part, part), sequences, target)
+        rows = training.Rows(None, None, part, part, np.empty((0, 4)))
+        whole = trace.extended(whole, rows, sequences, target)
     return whole
 
 
@@ -137,9 +138,8 @@ def test_a_trace_does_not_depend_on_where_its_rows_were_cut(losses, data):
     assert whole.losses.tolist() == losses[:100]
     for name in ("rows", "smooth_losses", "losses", "epoch_sums", "first_below"):
         assert np.array_equal(getattr(whole, name), getattr(cut, name))
-    assert trace.sizes(len(losses), 3) == tuple(
-        len(getattr(cut, name)) for name in ("smooth_losses", "losses", "epoch_sums")
-    )
+    for name in ("smooth_losses", "losses", "epoch_sums"):
+        assert trace.shapes(len(losses), 3)[name] == getattr(cut, name).shape
 
 
 def test_held_out_loss_carries_the_state_across_its_chunks():
@@ -148,3 +148,34 @@ def test_held_out_loss_carries_the_state_across_its_chunks():
     whole, _, _ = rnn.loss_and_gradients(theta, ids[:-1], ids[1:], np.zeros(5))
     assert training.cross_entropy(theta, ids) == pytest.approx(whole / 2344, rel=1e-12)
     assert training.cross_entropy(theta, ids[:1]) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_measures_are_those_of_the_gradients_before_clipping(dtype):
+    drawn = rnn.init(4, len(TEXT), 1.5, np.random.default_rng(5))
+    theta = rnn.Parameters(drawn.flat.astype(dtype), 4, len(TEXT))
+    h = np.array([0.9, -0.2, 0.4, -0.6], dtype)
+    ids = Vocabulary.of(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
+    state = training.TrainState(3000, theta, rnn.filled(1.0, 4, len(TEXT), dtype), h)
+    (measures,) = training.advance(state, ids, 1, seq_length=3, eta=0.1, clip=0.25).measures
+    loss, gradients, _ = rnn.loss_and_gradients(rnn.Parameters(drawn.flat, 4, len(TEXT)), ids[:3], ids[1:4], h)
+    hidden = [h.astype(float)]
+    for x in ids[:3]:
+        hidden.append(np.tanh(drawn.W @ hidden[-1] + drawn.U[:, x] + drawn.b))
+    g = gradients.flat
+    expected = [loss, np.sqrt(np.sum(g * g)), np.mean(np.abs(g) > 0.25), np.mean(np.abs(hidden[1:]) > 0.99)]
+    assert measures == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
+    assert 0 < expected[2] < 1
+    assert 0 < expected[3] < 1
+
+
+def test_every_thousandth_row_is_measured_wherever_a_block_starts():
+    state, taken = fresh(), []
+    for count in (1, 998, 1, 1, 1000, 999):
+        rows = training.advance(state, IDS, count, **SETTINGS)
+        taken += [(rows.state.update, len(rows.measures))]
+        assert [update for name, update, _ in trace.points(rows) if name == "loss"] == list(
+            range(-(-state.update // 1000) * 1000, state.update + count, 1000)
+        )
+        state = rows.after
+    assert taken == [(0, 1), (1, 0), (999, 0), (1000, 1), (1001, 1), (2001, 0)]

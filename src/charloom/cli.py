@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def main() -> None:
     command.set_defaults(call=sample)
     command = commands.add_parser("verify", help="rebuild HEAD's results from nothing and compare them bit for bit")
     command.set_defaults(call=lambda _: verify())
+    command = commands.add_parser("track", help="send to MLflow what it has missed, experiments included")
+    command.set_defaults(call=lambda _: import_module("charloom.resend").resend())
+    command = commands.add_parser("ui", help="MLflow's pages, on this machine alone")
+    command.add_argument("--port", type=_count, default=5000, help="(default 5000)")
+    command.set_defaults(call=lambda arguments: import_module("charloom.ui").serve(arguments.port))
     arguments = parser.parse_args()
     run(lambda: arguments.call(arguments))
 

@@ -17,6 +17,7 @@ from numba import njit
 import charloom.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.elementary import vector_exp, vector_log, vector_tanh
 from charloom.layout import Scratch, Weights, parameters, scratch, weights, width
+from charloom.measures import MEASURED_EVERY, measure
 from charloom.products import adagrad_step, add_product, learn, recurrence, transpose_all
 from charloom.rnn import Array, Gradients, Parameters, filled
 from charloom.vector import COMPILED, INNER, load, splat, store, where_less
@@ -182,16 +183,18 @@ def updates(
     lowest: float,
     losses: Array,
     smooth_losses: Array,
+    measures: Array,
     width: Any,
 ) -> tuple[int, int, float]:
     """Do len(losses) updates in place, or those before the first loss or gradient that is not finite.
 
     Returns the number done, the update with the lowest smooth loss so far or −1 for none in this call, and that
     smooth loss. `smooth` is NaN before update 0. The state that a sequence starts with is in z.h[0].
+    `measures` takes a row for each update that is a multiple of MEASURED_EVERY.
     """
     h, o = z.h, z.o
     sequences = (len(ids) - 1) // T
-    best_update = -1
+    best_update, measured = -1, 0
     for row in range(len(losses)):
         place = (update + row) % sequences * T
         _forward(w, z, ids, place, T, m, width)
@@ -209,6 +212,9 @@ def updates(
             o[t, ids[place + t + 1]] -= 1
         if not _backward(w, z, T, m, K, width):
             return row, best_update, lowest
+        if (update + row) % MEASURED_EVERY == 0:
+            measure(z, ids, place, T, m, K, clip, measures[measured])
+            measured += 1
         _step(w, s, z, ids, place, T, m, K, eta, clip, eps)
         if (update + row + 1) % sequences == 0:
             h[0] = 0
@@ -257,7 +263,7 @@ def gradients(theta: Parameters, ids: Array, h_0: Array) -> Gradients:
     z = scratch(w, m, K, len(ids) - 1)
     z.h[0, :m] = h_0
     nothing = weights(theta), np.empty_like(z.h[0])
-    row = np.empty(1), np.empty(1)
+    row = np.empty(1), np.empty(1), np.empty((1, 3))
     settings = (2.0**110, np.inf, 0.0)
     updates(w, s, *nothing, z, ids, 0, len(ids) - 1, m, K, *settings, np.nan, -np.inf, *row, width(w))
     return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,10 +12,18 @@ from charloom.errors import Unavailable
 
 @contextmanager
 def in_turn(path: Path) -> Iterator[None]:
-    """Hold the lock file; wait for it where another process holds it."""
+    """Hold the lock file; wait for it where another process holds it. Raises Unavailable after a minute."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + 60
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise Unavailable(f"{path}: another process has held it for a minute") from None
+                time.sleep(0.02)
         yield
 
 

@@ -1,4 +1,4 @@
-"""What the JSON files of the pipeline hold, said once: stages write them from these and check them against these."""
+"""What our JSON files hold, said once: stages write them from these and check them against these."""
 
 from typing import Generic, TypeVar
 
@@ -101,3 +101,38 @@ class Published(Record, extra="ignore"):
 
     gradient_check: Matrices[float]
     smooth_loss: dict[int, float]
+
+
+class Training(Record):
+    """One training that ended: when, as which experiment, on which machine."""
+
+    when: str
+    experiment: str
+    processor: str
+    system: str
+    python: str
+    numpy: str
+    numba: str
+
+
+class Note(Record):
+    """.charloom/pending/<fingerprint>.json: trainings that MLflow has not got; see pending.py."""
+
+    trainings: list[Training]
+    experiment: str = ""
+    commit: str = ""
+    baseline: str = ""
+
+
+BEST = "best model"
+Sampled = tuple[str, str, int, float]
+
+
+class SampleTable(Record):
+    """reports/sample_table.json, an MLflow table: its page lays the second column side by side.
+
+    `sample` is "best model", or the updates of a checkpoint, so that runs meet at equal updates.
+    """
+
+    columns: tuple[str, ...] = ("sample", "text", "update", "smooth_loss")
+    data: list[Sampled]

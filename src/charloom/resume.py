@@ -21,7 +21,7 @@ from charloom.arrays import Layout, pack, unpack
 from charloom.errors import Damaged
 from charloom.rnn import Parameters
 from charloom.storage import sha256, write
-from charloom.trace import Trace, sizes
+from charloom.trace import Trace, shapes
 from charloom.training import Best, TrainState
 
 GENERATIONS = 2
@@ -57,6 +57,7 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
             "smooth_losses": trace.smooth_losses,
             "losses": trace.losses,
             "epoch_sums": trace.epoch_sums,
+            "measures": trace.measures,
         }
     )
     body = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n" + content
@@ -151,14 +152,13 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
             raise ValueError(f"its checkpoint {checkpoint} is damaged or missing")
     update = int(path.stem) if path.stem.isdecimal() else -1
     dtype, theta, h = start.h.dtype, start.theta.flat.shape, start.h.shape
-    traced = dict(zip(("smooth_losses", "losses", "epoch_sums"), sizes(update, sequences), strict=True))
 
     def layout(_: Mapping[str, int]) -> Layout:
         vectors = {"theta": theta, "accumulators": theta, "h": h, "best_theta": theta, "best_h": h}
         return (
             {"update": ((), np.int64), "scalars": ((4,), np.float64)}
             | {name: (shape, dtype) for name, shape in vectors.items()}
-            | {name: ((length,), np.float64) for name, length in traced.items()}
+            | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
         )
 
     arrays = unpack(io.BytesIO(content), layout)
@@ -171,5 +171,5 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
 
     best = Best(int(best_update), best_smooth_loss, parameters("best_theta"), arrays["best_h"])
     state = TrainState(update, parameters("theta"), parameters("accumulators"), arrays["h"], smooth_loss, best)
-    trace = Trace(update, arrays["smooth_losses"], arrays["losses"], arrays["epoch_sums"], int(first_below))
+    trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
     return state, trace, head["checkpoints"]

@@ -63,24 +63,29 @@ def read_json(path: Path, record: type[Record]) -> Record:
         raise Damaged(f"{path}: {f'{place}: ' if place else ''}{first['msg']}; `dvc repro` makes it again") from None
 
 
-def write_column(path: Path, name: str, values: Iterable[float], every: int) -> None:
-    """Write a CSV table `update,<name>`, a row for each multiple of `every`, numbers in full."""
-    rows = "".join(f"{n * every},{float(value)!r}\n" for n, value in enumerate(values))
-    write(path, f"update,{name}\n{rows}")
+def write_table(path: Path, names: tuple[str, ...], rows: Iterable[Iterable[float]], every: int) -> None:
+    """Write a CSV table `update,<name>,…`, a row for each multiple of `every`, numbers in full."""
+    lines = (",".join([str(n * every), *(repr(float(value)) for value in row)]) for n, row in enumerate(rows))
+    write(path, "\n".join([",".join(("update", *names)), *lines, ""]))
 
 
-def read_column(path: Path, name: str) -> dict[int, float]:
-    """Return the column by update. Raises Damaged, naming the file, where it is not such a table."""
+def read_table(path: Path, *names: str) -> dict[str, dict[int, float]]:
+    """Return each column by update. Raises Damaged, naming the file, where it is not such a table."""
     try:
         head, *rows = path.read_text(encoding="utf-8").splitlines()
-        if head != f"update,{name}" or not rows:
-            raise ValueError(f"not a table of {name} by update")
-        values = {int(update): float(value) for update, value in (row.split(",") for row in rows)}
-        if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
-            raise ValueError("an update stands there twice, or a value is not finite")
+        if head != ",".join(("update", *names)) or not rows:
+            raise ValueError(f"not a table of {', '.join(names)} by update")
+        updates, *columns = zip(*(row.split(",") for row in rows), strict=True)
+        table = {
+            name: dict(zip(map(int, updates), map(float, column), strict=True))
+            for name, column in zip(names, columns, strict=True)
+        }
+        for values in table.values():
+            if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
+                raise ValueError("an update stands there twice, or a value is not finite")
     except (OSError, ValueError) as error:
         raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
-    return values
+    return table
 
 
 def sha256(path: Path) -> str:

@@ -1,14 +1,17 @@
 """What the results keep of a training's rows: of a size that does not grow with every update."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from charloom.measures import MEASURED_EVERY
 from charloom.rnn import Array
 from charloom.training import Rows
 
 EVERY = 100
+MEASURES = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +21,7 @@ class Trace:
     smooth_losses  of row 0 and every hundredth
     losses         of the first hundred
     epoch_sums     Σ losses of each epoch, added in the order of the rows; the last one may be unfinished
+    measures       (n, 4) of row 0 and every thousandth: see Rows
     first_below    the first row whose smooth loss was below the target, or −1
     """
 
@@ -25,10 +29,11 @@ class Trace:
     smooth_losses: Array
     losses: Array
     epoch_sums: Array
-    first_below: int
+    measures: Array
+    first_below: int = -1
 
 
-EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), -1)
+EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), np.empty((0, 4)))
 
 
 def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
@@ -45,13 +50,29 @@ def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
         np.append(trace.smooth_losses, rows.smooth_losses[-first % EVERY :: EVERY]),
         np.append(trace.losses, rows.losses[: max(EVERY - first, 0)]),
         np.array(sums),
+        np.concatenate((trace.measures, rows.measures)),
         first + int(below[0]) if trace.first_below < 0 and len(below) else trace.first_below,
     )
 
 
-def sizes(rows: int, sequences: int) -> tuple[int, int, int]:
-    """Return the lengths of smooth_losses, losses and epoch_sums after so many rows."""
-    return math.ceil(rows / EVERY), min(rows, EVERY), math.ceil(rows / sequences)
+def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
+    """Yield what the results keep of the rows as name, update and value."""
+    first = rows.state.update
+    for row in range(-first % EVERY, len(rows.losses), EVERY):
+        yield "smooth_loss", first + row, float(rows.smooth_losses[row])
+    for n, measures in enumerate(rows.measures.tolist()):
+        for name, value in zip(MEASURES, measures, strict=True):
+            yield name, first + -first % MEASURED_EVERY + n * MEASURED_EVERY, value
+
+
+def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays after so many rows."""
+    return {
+        "smooth_losses": (math.ceil(rows / EVERY),),
+        "losses": (min(rows, EVERY),),
+        "epoch_sums": (math.ceil(rows / sequences),),
+        "measures": (math.ceil(rows / MEASURED_EVERY), 4),
+    }
 
 
 def epoch_means(trace: Trace, sequences: int) -> dict[int, float]:

@@ -1,134 +1,249 @@
-"""The MLflow mirror of a run. Files are the record: this completes or rebuilds its copy, and never adds twice.
+"""The MLflow store. The only file that imports mlflow.
 
 A run is found by its fingerprint, so that training, tracking, a queue and a repetition all meet the same one.
 Every point carries one timestamp, the run's start: MLflow drops a point sent again only if all of it is equal.
 """
 
+import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
 
-# Before mlflow is imported: it reads them once. A server that is away costs seconds, not four minutes.
+# Before mlflow is imported: it reads some of them once. A server that is away costs seconds, not four minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # what goes wrong is said once, by `warn`
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")
+os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server could ask for an hour
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.entities import Run as MlflowRun
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.entities import Run as _Run
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from charloom.errors import Unavailable
+from charloom.live import first_line
 from charloom.lock import in_turn
+from charloom.machine import gone, process
 from charloom.params import Params, flat
 from charloom.pipeline import OWN, root
+from charloom.view import SHOWN, VIEW
 
 DATABASE = "mlflow.db"
-LOCK = OWN / "mlflow.lock"  # eight processes that create one database would crash
 EXPERIMENT = "charloom"
 FINGERPRINT = "charloom.fingerprint"
 RESULTS = "charloom.results"
-REPETITIONS = "charloom.repetitions"
+PROCESS = "charloom.process"
 POINTS_PER_REQUEST = 1000
+DIGEST = 36  # characters of a dataset's digest that MLflow keeps
+NAME = re.compile(r"[A-Za-z0-9_.]+")
+ABOUT = """\
+A vanilla character-level RNN, one run for each experiment: settings, text and sources.
 
+**To make a run again**: `git checkout` the commit in its tags, `git apply` its `uncommitted.diff` if it has one,
+`make run`. The results are the same to the bit, and the run counts a reproduction.
+
+**To compare runs**, take `held_out_bits_per_character`: it is about text that training never sees. Smooth loss swings
+with the passage it comes from: compare it at equal updates, and over several seeds.
+"""
+
+TAGS = {"mlflow.note.content": ABOUT, f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN)}  # of the experiment
+
+Answer = TypeVar("Answer")
 Points = dict[int, float]
+Run = _Run
+
+
+def address() -> str:
+    """Return the store of MLFLOW_TRACKING_URI, or else the main repository's own database.
+
+    A relative path is one of the main repository's: an experiment's own folder will be removed.
+    """
+    scheme, _, place = (os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}").rpartition("sqlite:///")
+    if not scheme and _:
+        return f"sqlite:///{root() / place}"
+    return scheme + _ + place
 
 
 class Store:
-    """The experiment `charloom` in the store of MLFLOW_TRACKING_URI, or else in the main repository's mlflow.db."""
+    """The experiment `charloom` in the store at `address`; `answers` stands still where the store is silent."""
 
     def __init__(self) -> None:
-        """Open the store, whose database `create` has made. Raises MlflowException where it cannot be reached."""
-        local = root()
-        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{local}/{DATABASE}"
-        artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (local / "mlartifacts").as_uri()
-        with in_turn(local / LOCK):
-            self.client = MlflowClient(self.uri)
-            found = self.client.get_experiment_by_name(EXPERIMENT)
-            self.experiment_id = found.experiment_id if found else self.client.create_experiment(EXPERIMENT, artifacts)
+        """Take the address; nothing is asked of the store yet."""
+        self.uri = address()
+        self.remote = urlsplit(self.uri).scheme in {"http", "https"}
+        self.answers = 0
 
-    def run(self, fingerprint: str, params: Params, number: int = 0) -> MlflowRun:
+    def connect(self) -> None:
+        """Find or create the experiment, in the database that `create` has made.
+
+        Raises MlflowException where the store cannot be reached, as does everything below.
+        """
+        self.client = MlflowClient(self.uri)
+        with in_turn(root() / OWN / "mlflow.lock"):
+            found = self.client.get_experiment_by_name(EXPERIMENT)
+            if not found:
+                artifacts = None if self.remote else (root() / "mlartifacts").as_uri()
+                found = self.client.get_experiment(self.client.create_experiment(EXPERIMENT, artifacts))
+            self.experiment_id = found.experiment_id
+            for tag, value in TAGS.items():
+                if found.tags.get(tag) != value:
+                    self.client.set_experiment_tag(self.experiment_id, tag, value)
+        self._answered()
+
+    def run(self, fingerprint: str, params: Params, number: int = 0) -> Run:
         """Return the run of the fingerprint, created if need be; number 1, 2, … when results have differed."""
         key = f"{fingerprint}:{number}" if number else fingerprint
-        with in_turn(root() / LOCK):
-            found = self.client.search_runs(
-                [self.experiment_id],
-                f"tags.`{FINGERPRINT}` = '{key}'",
-                order_by=["attributes.start_time ASC"],
-            )
-            if found:
-                return found[0]
-            name = f"{Path(params.prepare.text).stem} m={params.m} eta={params.eta} seed={params.seed}"
-            run = self.client.create_run(self.experiment_id, tags={FINGERPRINT: key}, run_name=name)
-        self.client.log_batch(run.info.run_id, params=[Param(k, str(v)) for k, v in flat(params.model_dump())])
+        with in_turn(root() / OWN / "mlflow.lock"):
+            found = self._runs(f"tags.`{FINGERPRINT}` = '{key}'")
+            if not found:
+                tags = {FINGERPRINT: key, PROCESS: process()}
+                made = self.client.create_run(self.experiment_id, tags=tags, run_name=_name(params))
+                found = self._runs(f"tags.`{FINGERPRINT}` = '{key}'")
+                if found[0].info.run_id != made.info.run_id:  # another machine was faster
+                    self.client.delete_run(made.info.run_id)
+            run, values = found[0], dict(flat(params.model_dump()))
+            self.check_artifacts(run.info.artifact_uri)
+            missing = [Param(name, str(values[name])) for name in sorted(values.keys() - run.data.params.keys())]
+            self.client.log_batch(run.info.run_id, params=missing)
         return run
 
-    def points(self, run: MlflowRun, name: str) -> Points:
-        """Return the metric's points in the store, by step."""
-        return {metric.step: metric.value for metric in self.client.get_metric_history(run.info.run_id, name)}
+    def _runs(self, condition: str) -> list[Run]:
+        """Return the active runs that fulfil it, the oldest first."""
+        order = ["attributes.start_time ASC", "attributes.run_id ASC"]
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id], condition, ViewType.ACTIVE_ONLY, 1000, order, page_token=token
+            )
+            found += page
+            self._answered()
+            if not (token := page.token):
+                return found
 
-    def send(self, run: MlflowRun, name: str, points: Points) -> None:
-        """Send the points: 1,000 a request, all at the run's start time."""
-        metrics = [Metric(name, value, run.info.start_time, step) for step, value in points.items()]
+    def check_artifacts(self, uri: str) -> None:
+        """Raise MlflowException where a server names a place for artifacts that is not its own: a local file, say."""
+        scheme, place, own = urlsplit(uri).scheme, urlsplit(uri).netloc, urlsplit(self.uri).netloc
+        wanted = "mlflow-artifacts" if self.remote else "file"
+        allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", wanted)
+        if scheme != allowed or (scheme == "mlflow-artifacts" and place not in {"", own}):
+            raise MlflowException(
+                f"the store wants artifacts in {uri!r}; allowed is {allowed}:/… of the store itself, "
+                "or what CHARLOOM_ARTIFACT_SCHEME says"
+            )
+
+    def open(self, run: Run, processes: str) -> None:
+        """Say that the run is at work, in these processes."""
+        self.tag(run, {PROCESS: processes})
+        self.client.update_run(run.info.run_id, "RUNNING")
+
+    def close(self, run: Run) -> None:
+        """Say that the run has ended well, where it does not say so already: that moment was another one."""
+        if run.info.status != "FINISHED":
+            self.client.set_terminated(run.info.run_id)
+
+    def close_dead(self) -> None:
+        """Close the runs whose process on this host has ended without closing them."""
+        for run in self._runs("attributes.status = 'RUNNING'"):
+            if gone(run.data.tags.get(PROCESS, "")):
+                self.client.set_terminated(run.info.run_id, "KILLED")
+
+    def complete(self) -> set[str]:
+        """Return the fingerprints of all runs that hold their results."""
+        return {run.data.tags[FINGERPRINT] for run in self._runs(f"tags.`{RESULTS}` != ''")}
+
+    def points(self, run: Run, name: str) -> Points:
+        """Return the metric's points in the store, by step."""
+        history = self.client.get_metric_history(run.info.run_id, name)
+        self._answered()
+        return {metric.step: metric.value for metric in history}
+
+    def send(self, run: Run, series: dict[str, Points]) -> None:
+        """Send the points of each metric, all at the run's start time."""
+        points = [(_checked(name), step, value) for name, each in series.items() for step, value in each.items()]
+        metrics = [Metric(name, value, run.info.start_time, step) for name, step, value in points]
         for first in range(0, len(metrics), POINTS_PER_REQUEST):
             self.client.log_batch(run.info.run_id, metrics=metrics[first : first + POINTS_PER_REQUEST])
+            self._answered()
 
-    def tag(self, run: MlflowRun, tags: dict[str, str]) -> None:
+    def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags."""
-        self.client.log_batch(run.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        self.client.log_batch(run.info.run_id, tags=[RunTag(_checked(key), value) for key, value in tags.items()])
+        self._answered()
+
+    def read(self, run: Run, source: str, sha256: str, profile: dict[str, float]) -> None:
+        """Name the dataset that the run was trained on: the file's name, its hash, where it is, what it is like."""
+        place = json.dumps({"uri": source, "sha256": sha256})
+        dataset = Dataset(Path(source).stem[:500], sha256[:DIGEST], "local", place, profile=json.dumps(profile))
+        context = [InputTag("mlflow.data.context", "training")]
+        for attempt in range(2):
+            try:
+                self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, context)])
+                break
+            except MlflowException:  # another process has added the same dataset at the same moment
+                if attempt:
+                    raise
+        self._answered()
+
+    def attach(self, run: Run, path: Path, folder: str) -> None:
+        """Copy the file, or all of a folder, to the run's artifacts."""
+        self.check_artifacts(run.info.artifact_uri)
+        # Not through the client: it would ask the server once more where to.
+        place = get_artifact_repository(run.info.artifact_uri, tracking_uri=self.uri)
+        for file in [path] if path.is_file() else sorted(path.iterdir()):
+            place.log_artifact(str(file), folder or None)  # type: ignore[no-untyped-call]
+            self._answered()
+
+    def _answered(self) -> None:
+        self.answers += 1
 
 
-def record(
-    fingerprint: str,
-    params: Params,
-    results: str,
-    series: dict[str, Points],
-    tags: dict[str, str],
-    artifacts: Iterable[tuple[Path, str]],
-) -> MlflowRun:
-    """Complete the run from the files and return it, FINISHED.
+def _checked(name: str) -> str:
+    """Return the name. Raises ValueError where MLflow's pages could not show it: MLflow takes a line end, for one."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot name a metric or a tag")
+    return name
 
-    A run that holds these results already only counts a repetition; one that holds others is left as it is, and
-    a second run, tagged differs_from, takes these. Raises MlflowException where the store does not answer.
-    """
-    create()
+
+def _name(params: Params) -> str:
+    """Return a run's name: the text, and what tells most runs apart."""
+    name = f"{Path(params.prepare.text).stem} seed={params.seed} eta={params.eta} m={params.m} sigma={params.sigma}"
+    initial = params.train.initial_accumulator_value
+    return f"{name} initial_accumulator_value={initial}" if initial else name
+
+
+def asked(question: Callable[[Store], Answer]) -> Answer:
+    """Return the store's answer, for a command that is about it. Raises Unavailable where there is none."""
     store = Store()
-    run, number = store.run(fingerprint, params), 0
-    first = run.info.run_id
-    while _differs(store, run, results, series):
-        number += 1
-        run = store.run(fingerprint, params, number)
-    if run.data.tags.get(RESULTS) == results:
-        again = int(run.data.tags.get(REPETITIONS, "0")) + 1
-        store.tag(run, {REPETITIONS: str(again)})
-    else:
-        for name, points in series.items():
-            there = store.points(run, name)
-            store.send(run, name, {step: value for step, value in points.items() if step not in there})
-        for path, folder in artifacts:
-            store.client.log_artifact(run.info.run_id, str(path), folder or None)
-        store.tag(run, tags | ({"charloom.differs_from": first} if number else {}) | {RESULTS: results})
-        store.client.set_terminated(run.info.run_id)
-    return store.client.get_run(run.info.run_id)
-
-
-def _differs(store: Store, run: MlflowRun, results: str, series: dict[str, Points]) -> bool:
-    """Return whether the run holds results, or points streamed on the way to them, that are not these."""
-    if RESULTS in run.data.tags:
-        return run.data.tags[RESULTS] != results
-    return any(series[name].get(step) != value for name in series for step, value in store.points(run, name).items())
+    try:
+        create()
+        store.connect()
+        return question(store)
+    except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
+        raise Unavailable(f"MLflow: {first_line(error)}") from None
 
 
 def create() -> None:
-    """Create the local database where it is wanted and missing, whole or not at all.
+    """Create the database where an SQLite one is wanted and missing, whole or not at all, by one process of all.
 
     One that was killed half-way through its migrations would stay broken.
     """
-    database = root() / DATABASE
-    new = database.with_name(f".{DATABASE}.new")
-    with in_turn(root() / LOCK):
-        if not os.environ.get("MLFLOW_TRACKING_URI") and not database.exists():
+    scheme, _, path = address().partition(":///")
+    database = Path(path.partition("?")[0])
+    if scheme != "sqlite" or database.exists():
+        return
+    new = database.with_name(f".{database.name}.new")
+    with in_turn(database.with_name(f".{database.name}.lock")):
+        if not database.exists():
             new.unlink(missing_ok=True)
             MlflowClient(f"sqlite:///{new}").search_experiments()
             new.replace(database)

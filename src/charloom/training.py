@@ -18,6 +18,7 @@ from charloom.adagrad import EPSILON
 from charloom.errors import Diverged
 from charloom.kernel import read, updates
 from charloom.layout import parameters, scratch, weights, width
+from charloom.measures import MEASURED_EVERY
 from charloom.rnn import Array, Parameters, filled
 
 CHUNK = 100  # characters read at a time where nothing is learnt
@@ -54,12 +55,16 @@ class TrainState:
 
 
 class Rows(NamedTuple):
-    """Rows state.update, state.update + 1, … of the trace: losses and smooth losses in nats; `after` them."""
+    """Rows state.update, state.update + 1, … of the trace: losses and smooth losses in nats; `after` them.
+
+    measures (n, 4): of each row that is a multiple of MEASURED_EVERY its loss and what measures.py says
+    """
 
     state: TrainState
     after: TrainState
     losses: Array
     smooth_losses: Array
+    measures: Array
 
     @property
     def best(self) -> Best:
@@ -99,12 +104,15 @@ def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: 
     z.h[0, :m] = state.h
     best_h = np.empty_like(z.h[0])
     losses, smooth_losses = np.empty(count), np.empty(count)
+    measured = slice(-state.update % MEASURED_EVERY, None, MEASURED_EVERY)
+    measures = np.empty((len(losses[measured]), 3))
     smooth = math.nan if state.smooth_loss is None else state.smooth_loss
     lowest = math.inf if state.best is None else state.best.smooth_loss
     settings = number(eta), number(clip), number(EPSILON), smooth, lowest
     done, best_update, lowest = updates(
-        w, s, best_w, best_h, z, ids, state.update, seq_length, m, K, *settings, losses, smooth_losses, width(w)
-    )
+        w, s, best_w, best_h, z, ids, state.update, seq_length, m, K, *settings, losses, smooth_losses, measures,
+        width(w),
+    )  # fmt: skip
     if done < count:
         loss = losses[done]
         what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
@@ -117,7 +125,7 @@ def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: 
     for what, array in (("weight", after.theta.flat), ("accumulator", after.accumulators.flat)):
         if not np.isfinite(array).all():
             raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
-    return Rows(state, after, losses, smooth_losses)
+    return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], measures)))
 
 
 def train(

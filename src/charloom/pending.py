@@ -1,0 +1,85 @@
+"""What was trained and is not in MLflow yet: a note for each fingerprint, in `.charloom/pending/`.
+
+`train` notes each training as it ends, `track` removes the note when MLflow has it. When MLflow cannot be reached,
+`track` adds where the files will be found later: an experiment's name, or a commit of the working folder.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from charloom.errors import Damaged, Unavailable
+from charloom.git import commit, git, snapshot
+from charloom.lock import in_turn
+from charloom.machine import machine
+from charloom.pipeline import OWN, root
+from charloom.records import Note, Training
+from charloom.storage import read_json, write_json
+
+REFS = "refs/charloom/pending"  # what they name Git keeps
+
+
+def path(fingerprint: str) -> Path:
+    """Return the note's file."""
+    return root() / OWN / "pending" / f"{fingerprint}.json"
+
+
+def note(fingerprint: str) -> Note:
+    """Return the note; an empty one where there is none, or none that can be read: it is no result."""
+    with suppress(Damaged):
+        return read_json(path(fingerprint), Note)
+    return Note(trainings=[])
+
+
+def any_left() -> bool:
+    """Return whether there is any note."""
+    return any((root() / OWN / "pending").glob("*.json"))
+
+
+def waiting() -> dict[str, Note]:
+    """Return the notes of what MLflow has missed, by fingerprint."""
+    names = sorted(file.stem for file in (root() / OWN / "pending").glob("*.json"))
+    return {name: found for name in names if (found := note(name)).commit or found.experiment}
+
+
+def trained(fingerprint: str) -> None:
+    """Note that a training has ended here and now."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    training = Training(when=now, experiment=os.environ.get("DVC_EXP_NAME", ""), **machine())
+    with _alone():
+        before = note(fingerprint)
+        _write(fingerprint, before.model_copy(update={"trainings": [*before.trainings, training]}))
+
+
+def missed(fingerprint: str) -> None:
+    """Note that MLflow has not got it, and where it can be found later."""
+    found = {"experiment": os.environ.get("DVC_EXP_NAME", ""), "commit": "", "baseline": commit()}
+    if not found["experiment"]:
+        found["commit"] = snapshot()
+        git("update-ref", f"{REFS}/{fingerprint}", found["commit"], folder=root())
+    with _alone():
+        _write(fingerprint, note(fingerprint).model_copy(update=found))
+
+
+def done(fingerprint: str, trainings: list[Training]) -> None:
+    """Forget it: MLflow has it, with these trainings."""
+    with _alone():
+        later = [each for each in note(fingerprint).trainings if each not in trainings]
+        if later:
+            _write(fingerprint, Note(trainings=later))
+        else:
+            path(fingerprint).unlink(missing_ok=True)
+    git("update-ref", "-d", f"{REFS}/{fingerprint}", folder=root())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with in_turn(root() / OWN / "pending.lock"):
+        yield
+
+
+def _write(fingerprint: str, content: Note) -> None:
+    with suppress(Unavailable):  # a note less is no reason to fail
+        write_json(path(fingerprint), content.model_dump())

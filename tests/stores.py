@@ -1,0 +1,123 @@
+"""MLflow stores that work, and the many ways in which one does not. Servers listen on 127.0.0.1."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return trial.getsockname()[1]
+
+
+class Server:
+    """A real `mlflow server` on a database of its own."""
+
+    def __init__(self, folder: Path, *options: str):
+        self.folder, self.port = folder, free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.options = options or ("--artifacts-destination", str(folder / "artifacts"))
+        self.start()
+
+    def start(self) -> None:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+        self.process = subprocess.Popen(
+            [
+                str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port",
+                str(self.port), "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
+                *self.options,
+            ],
+            env=environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"{self.uri}/health", timeout=1):  # noqa: S310  our own server
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise TimeoutError(self.uri)
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, 9)
+        self.process.wait()
+
+
+@contextmanager
+def answering(code: int, headers: dict[str, str] | None = None, body: bytes = b"{}", seconds: float = 0):
+    """Serve one answer to everything, after that many seconds; yield its address and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            time.sleep(seconds)
+            try:
+                self.send_response(code)
+                for name, value in ({"Content-Length": str(len(body))} | (headers or {})).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+            except OSError:
+                pass
+
+        do_GET = do_POST = do_PATCH = do_PUT = answer
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    finally:
+        server.shutdown()
+        server.server_close() if not seconds else server.socket.close()
+
+
+@contextmanager
+def locked(database: Path):
+    """Hold the database's lock, as a program that died in the middle of a backup would."""
+    connection = sqlite3.connect(database)
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.close()
+
+
+@contextmanager
+def mounted(folder: Path, content: Path, options: str):
+    """Put a copy of the content on a small disk of its own, mounted at the folder; only root can."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "none", folder], check=True)
+    try:
+        for each in content.iterdir():
+            shutil.copy(each, folder)
+        if options == "full":
+            with (folder / "filling").open("wb", buffering=0) as filling:
+                try:
+                    while True:
+                        filling.write(bytes(4096))
+                except OSError:
+                    pass
+        else:
+            subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)

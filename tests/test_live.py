@@ -1,0 +1,105 @@
+"""The run in MLflow while training is at work, and after it was killed."""
+
+import shutil
+import subprocess
+
+import psutil
+import pytest
+from conftest import SMALL, Project, make, started, until
+from test_tracking import history, holds_what_the_files_hold
+
+
+def streaming(project) -> subprocess.Popen:
+    """Start `train`, and return it when some of its points have come to the store."""
+    train = started(project, "python", "src/train.py")
+    until(
+        lambda: (project.folder / "mlflow.db").exists() and any("smooth_loss" in r.data.metrics for r in project.runs())
+    )
+    return train
+
+
+def only(project):
+    (run,) = project.runs()
+    return run
+
+
+def test_a_training_at_work_is_seen_and_a_killed_one_is_closed_by_the_process_that_it_leaves(long):
+    train = streaming(long)
+    assert only(long).info.status == "RUNNING"
+    train.kill()
+    train.wait()
+    until(lambda: only(long).info.status == "KILLED", seconds=30, every=0.5)
+
+
+def test_a_killed_training_whose_mirror_was_killed_too_is_closed_by_whatever_starts_next(long):
+    train = streaming(long)
+    (mirror,) = psutil.Process(train.pid).children()
+    for process in (train, mirror):
+        process.kill()
+        process.wait()
+    assert only(long).info.status == "RUNNING"
+    long.run("git", "checkout", "-q", "params.yaml")
+    long.run("dvc", "repro", "--force")
+    runs = {run.data.params["train.updates"]: run for run in long.runs()}
+    assert {updates: run.info.status for updates, run in runs.items()} == {"400": "FINISHED", "10000000": "KILLED"}
+
+
+def test_a_killed_and_resumed_training_is_one_run_with_each_step_once(long):
+    long.edit("params.yaml", "updates: 10000000", "updates: 3000000")
+    train = streaming(long)
+    train.kill()
+    train.wait()
+    printed = long.run("dvc", "repro")
+    assert "resumed at update" in printed
+    holds_what_the_files_hold(long, long.client(), only(long))
+    assert len(history(long.client(), only(long), "characters_per_second")) > 1
+
+
+def test_a_training_whose_track_does_not_come_leaves_no_run_open(long):
+    long.edit("params.yaml", "updates: 10000000", "updates: 1000000")
+    long.run("python", "src/train.py")
+    assert only(long).info.status == "FINISHED"
+    long.run("dvc", "repro")
+    holds_what_the_files_hold(long, long.client(), only(long))
+
+
+def test_a_training_that_diverges_at_once_is_a_failed_run(long):
+    long.edit("params.yaml", "eta: 0.1", "eta: 1.7e308")
+    assert "training diverged" in long.run("python", "src/train.py", expect=4)
+    until(
+        lambda: (long.folder / "mlflow.db").exists() and [run.info.status for run in long.runs()] == ["FAILED"],
+        every=0.5,
+    )
+
+
+@pytest.fixture(scope="session")
+def eight(tmp_path_factory) -> list[Project]:
+    """Eight projects, each with a seed of its own."""
+    first = make(tmp_path_factory.mktemp("eight") / "1", SMALL)
+    first.run("dvc", "repro", "track", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    shutil.rmtree(first.folder / ".charloom")
+    projects = [first]
+    for seed in range(2, 9):
+        shutil.copytree(first.folder, first.folder.with_name(str(seed)), symlinks=True)
+        projects.append(Project(first.folder.with_name(str(seed))))
+        projects[-1].edit("params.yaml", "seed: 1 ", f"seed: {seed} ")
+    return projects
+
+
+def test_eight_that_start_on_a_database_that_does_not_exist_make_eight_whole_runs(eight, tmp_path, thorough):
+    for time in range(20 if thorough else 1):
+        folder = tmp_path / str(time)
+        folder.mkdir()
+        store = f"sqlite:///{folder}/mlflow.db"
+        at_work = [
+            started(project, "sh", "-c", "python src/train.py && python src/track.py", MLFLOW_TRACKING_URI=store)
+            for project in eight
+        ]
+        assert [process.wait(timeout=300) for process in at_work] == [0] * 8
+        for project in eight:
+            assert "warning" not in (project.folder / "printed.txt").read_text()
+        client = eight[0].client(store)
+        runs = {run.data.params["seed"]: run for run in eight[0].runs(store)}
+        assert sorted(runs) == list("12345678")
+        for project in eight:
+            holds_what_the_files_hold(project, client, runs[project.folder.name])
