@@ -17,7 +17,7 @@ def _chart(metric: str) -> dict[str, Any]:
         "metricSectionId": "first",
         "metricKey": metric,
         "selectedMetricKeys": [metric],
-        "isGenerated": True,
+        "isGenerated": metric != MEASURE,  # the page would make a line of its one point
         "deleted": False,
         "xAxisKey": "step",
         "yAxisKey": "metric",
