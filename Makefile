@@ -20,7 +20,7 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force
 test: $(READY)  ## the tests
 	@python -m pytest
 
-faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files, stores; about an hour
+faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files, stores; well over half an hour
 	@python -m pytest --thorough -rP tests/test_resume.py tests/test_mutations.py tests/test_faults.py tests/test_random_kills.py \
 	    tests/test_outages.py tests/test_live.py
 
