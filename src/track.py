@@ -29,7 +29,7 @@ from charloom.rnn import NAMES
 from charloom.storage import read_json, read_table, sha256
 from charloom.terminal import visible
 from charloom.trace import MEASURES
-from charloom.tracking import Points, Store, create
+from charloom.tracking import Points, Store, create, turn
 
 SINGLE = {
     "best_smooth_loss",
@@ -58,7 +58,8 @@ def main() -> None:
         print("".join(f"  {file}\n" for file in made) + headline)
         try:
             create()
-            name = _patiently(content, float(sys.argv[1]) if sys.argv[1:] else PATIENCE)
+            with turn():
+                name = _patiently(content, float(sys.argv[1]) if sys.argv[1:] else PATIENCE)
         except Exception as error:  # noqa: BLE001  whatever it is, the results are there
             pending.missed(content.fingerprint)
             warn(error)

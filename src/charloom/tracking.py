@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -232,17 +233,28 @@ def asked(question: Callable[[Store], Answer]) -> Answer:
         raise Unavailable(f"MLflow: {first_line(error)}") from None
 
 
+def _database() -> Path | None:
+    """Return the file of an SQLite store, None for another store."""
+    scheme, _, path = address().partition(":///")
+    return Path(path.partition("?")[0]) if scheme == "sqlite" else None
+
+
+def turn() -> AbstractContextManager[None]:
+    """Return a lock on an SQLite store: its own lets one of eight writers wait for longer than a store may be silent."""
+    database = _database()
+    return nullcontext() if database is None else in_turn(database.with_name(f".{database.name}.lock"))
+
+
 def create() -> None:
     """Create the database where an SQLite one is wanted and missing, whole or not at all, by one process of all.
 
     One that was killed half-way through its migrations would stay broken.
     """
-    scheme, _, path = address().partition(":///")
-    database = Path(path.partition("?")[0])
-    if scheme != "sqlite" or database.exists():
+    database = _database()
+    if database is None or database.exists():
         return
     new = database.with_name(f".{database.name}.new")
-    with in_turn(database.with_name(f".{database.name}.lock")):
+    with turn():
         if not database.exists():
             new.unlink(missing_ok=True)
             MlflowClient(f"sqlite:///{new}").search_experiments()
