@@ -240,7 +240,7 @@ def _database() -> Path | None:
 
 
 def turn() -> AbstractContextManager[None]:
-    """Return a lock on an SQLite store: its own lets one of eight writers wait for longer than a store may be silent."""
+    """Return a lock on an SQLite store: its own may starve one of eight writers for longer than `track` waits."""
     database = _database()
     return nullcontext() if database is None else in_turn(database.with_name(f".{database.name}.lock"))
 
