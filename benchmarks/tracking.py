@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 sys.path.insert(0, str(TESTS))
-from stores import Server  # noqa: E402  the tests' own
+from stores import Server  # noqa: E402  the line before makes it importable
 
 TURNS = 6
 
@@ -27,14 +27,15 @@ TURNS = 6
 def seconds(project: Path, script: str, store: str) -> float:
     """Return the wall time of the stage, and remove its run from the store."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # imports that compile anew each time would be what is measured
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, script], cwd=project, env=environment | ({"MLFLOW_TRACKING_URI": store} if store else {}),
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     took = time.monotonic() - began
-    assert "warning" not in done.stderr, done.stderr  # noqa: S101  a store that failed would not be measured
+    if "warning" in done.stderr:
+        sys.exit(f"the store failed, so this measures nothing: {done.stderr}")
     if store:
         time.sleep(2)  # what the mirror may still have to do
         client = MlflowClient(store)

@@ -127,6 +127,7 @@ def _content(path: dict[str, Path], made: list[Path], train: Train, headline: st
             **{tag: value for tag, value in known.items() if value},
         },
         text=(params.prepare.text, prepare.sha256, dict(flat(prepare.model_dump(exclude={"sha256"})))),
+        trainings=trainings,
         artifacts=[*((file, "") for file in alone), *((file, FOLDER.get(file.parts[0], "")) for file in made)],
         description=f"**{measure}** of `{params.prepare.text}`; {headline}.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}",

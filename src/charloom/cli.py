@@ -29,6 +29,7 @@ def main() -> None:
     command.set_defaults(call=sample)
     command = commands.add_parser("verify", help="rebuild HEAD's results from nothing and compare them bit for bit")
     command.set_defaults(call=lambda _: verify())
+    # These two import MLflow, which takes a second and a half: only where they are asked for.
     command = commands.add_parser("track", help="send to MLflow what it has missed, experiments included")
     command.set_defaults(call=lambda _: import_module("charloom.resend").resend())
     command = commands.add_parser("ui", help="MLflow's pages, on this machine alone")

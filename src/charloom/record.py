@@ -24,6 +24,7 @@ class Content:
     results      a hash of all that is equal on every processor
     series       the points of each metric
     text         the dataset: its file, SHA-256, and what it is like
+    trainings    those that MLflow has not counted yet
     artifacts    files and folders, each with its folder in the run
     description  Markdown; the trainings come after it
     """
@@ -34,6 +35,7 @@ class Content:
     series: dict[str, Points]
     tags: dict[str, str]
     text: tuple[str, str, dict[str, float]]
+    trainings: list[Training]
     artifacts: list[tuple[Path, str]]
     description: str
 
@@ -62,7 +64,7 @@ def record(store: Store, content: Content) -> Run:
         store.read(run, *content.text)
         for path, folder in content.artifacts:
             store.attach(run, path, folder)
-    trainings = pending.note(content.fingerprint).trainings
+    trainings = content.trainings
     if trainings or not complete:
         _list(store, run, None if complete else content.description, trainings, same=True)
     if run is not first:

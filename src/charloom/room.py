@@ -25,7 +25,7 @@ def training_disk(m: int, K: int, updates: int, checkpoint_every: int, dtype: st
     item = np.dtype(dtype).itemsize
     model = item * (size(m, K) + m) + 4 * K + 4096
     checkpoints = updates // checkpoint_every + 1
-    trace = 8 * updates // 100
+    trace = 8 * updates // 100 + 4 * 8 * updates // 1000
     return (checkpoints + 2) * model + 5 * trace, checkpoints * model + 3 * (3 * model + trace)
 
 

@@ -36,7 +36,7 @@ from charloom.lock import in_turn
 from charloom.machine import gone, process
 from charloom.params import Params, flat
 from charloom.pipeline import OWN, root
-from charloom.view import SHOWN, VIEW
+from charloom.view import TAGS
 
 DATABASE = "mlflow.db"
 EXPERIMENT = "charloom"
@@ -46,17 +46,7 @@ PROCESS = "charloom.process"
 POINTS_PER_REQUEST = 1000
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
 NAME = re.compile(r"[A-Za-z0-9_.]+")
-ABOUT = """\
-A vanilla character-level RNN, one run for each experiment: settings, text and sources.
 
-**To make a run again**: `git checkout` the commit in its tags, `git apply` its `uncommitted.diff` if it has one,
-`make run`. The results are the same to the bit, and the run counts a reproduction.
-
-**To compare runs**, take `held_out_bits_per_character`: it is about text that training never sees. Smooth loss swings
-with the passage it comes from: compare it at equal updates, and over several seeds.
-"""
-
-TAGS = {"mlflow.note.content": ABOUT, f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN)}  # of the experiment
 
 Answer = TypeVar("Answer")
 Points = dict[int, float]
@@ -68,10 +58,9 @@ def address() -> str:
 
     A relative path is one of the main repository's: an experiment's own folder will be removed.
     """
-    scheme, _, place = (os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}").rpartition("sqlite:///")
-    if not scheme and _:
-        return f"sqlite:///{root() / place}"
-    return scheme + _ + place
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
+    path = uri.removeprefix("sqlite:///")
+    return uri if path == uri else f"sqlite:///{root() / path}"
 
 
 class Store:
@@ -201,7 +190,7 @@ class Store:
         # Not through the client: it would ask the server once more where to.
         place = get_artifact_repository(run.info.artifact_uri, tracking_uri=self.uri)
         for file in [path] if path.is_file() else sorted(path.iterdir()):
-            place.log_artifact(str(file), folder or None)  # type: ignore[no-untyped-call]
+            place.log_artifact(str(file), folder or None)  # type: ignore[no-untyped-call]  # MLflow's own
             self._answered()
 
     def _answered(self) -> None:
