@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import textwrap
 import threading
 import time
@@ -24,11 +23,10 @@ from charloom.live import warn
 from charloom.params import flat, read_params
 from charloom.pipeline import PIPELINE, files, stage
 from charloom.record import Content, record
-from charloom.records import BEST, Gradcheck, Prepare, SampleTable, Train
+from charloom.records import BEST, MEASURES, Gradcheck, Prepare, SampleTable, Train
 from charloom.rnn import NAMES
 from charloom.storage import read_json, read_table, sha256
 from charloom.terminal import visible
-from charloom.trace import MEASURES
 from charloom.tracking import Points, Store, create, turn
 
 SINGLE = {
@@ -53,18 +51,17 @@ def main() -> None:
         f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        content = _content(path, made, train, headline, Path(folder))
-        print("".join(f"  {file}\n" for file in made) + headline)
-        try:
-            create()
-            with turn():
-                name = _patiently(content, float(sys.argv[1]) if sys.argv[1:] else PATIENCE)
-        except Exception as error:  # noqa: BLE001  whatever it is, the results are there
-            pending.missed(content.fingerprint)
-            warn(error)
-        else:
-            print(f"MLflow run {name}: `make ui` shows it")
+    content = _content(path, made, train, headline)
+    print("".join(f"  {file}\n" for file in made) + headline)
+    try:
+        create()
+        with turn():
+            name = _patiently(content, float(sys.argv[1]) if sys.argv[1:] else PATIENCE)
+    except Exception as error:  # noqa: BLE001  whatever it is, the results are there
+        pending.missed(content.fingerprint)
+        warn(error)
+    else:
+        print(f"MLflow run {name}: `make ui` shows it")
 
 
 def _patiently(content: Content, seconds: float) -> str:
@@ -92,8 +89,8 @@ def _patiently(content: Content, seconds: float) -> str:
     return outcome[0]
 
 
-def _content(path: dict[str, Path], made: list[Path], train: Train, headline: str, folder: Path) -> Content:
-    """Return what the files say; `folder` takes a file that is made for the record alone."""
+def _content(path: dict[str, Path], made: list[Path], train: Train, headline: str) -> Content:
+    """Return what the files say."""
     params = read_params()
     prepare = read_json(path["metrics/prepare"], Prepare)
     samples = read_json(path["reports/sample_table"], SampleTable).data
@@ -103,8 +100,7 @@ def _content(path: dict[str, Path], made: list[Path], train: Train, headline: st
     lines = visible(text[:EXCERPT]).splitlines()
     sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     patch = changes()
-    (folder / "uncommitted.diff").write_text(patch, encoding="utf-8")
-    alone = [Path("params.yaml"), PIPELINE, LOCK, *([folder / "uncommitted.diff"] if patch else [])]
+    alone = [Path("params.yaml"), PIPELINE, LOCK]
     trainings = pending.note(name := fingerprint(params, Path("src"))).trainings
     known = {
         "charloom.dvc_experiment": os.environ.get("DVC_EXP_NAME"),
@@ -129,6 +125,7 @@ def _content(path: dict[str, Path], made: list[Path], train: Train, headline: st
         text=(params.prepare.text, prepare.sha256, dict(flat(prepare.model_dump(exclude={"sha256"})))),
         trainings=trainings,
         artifacts=[*((file, "") for file in alone), *((file, FOLDER.get(file.parts[0], "")) for file in made)],
+        patch=patch,
         description=f"**{measure}** of `{params.prepare.text}`; {headline}.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}",
     )

@@ -20,12 +20,12 @@ from charloom.measures import MEASURED_EVERY
 from charloom.params import Params, flat, read_params
 from charloom.pipeline import OWN, declared, files, root, stage
 from charloom.progress import progress
-from charloom.records import Gradcheck, Train
+from charloom.records import MEASURES, Gradcheck, Train
 from charloom.rnn import Array, Parameters, init
 from charloom.room import check_disk, check_memory, training_disk, training_memory
 from charloom.signals import Stopped, deferred
 from charloom.storage import read_json, sha256, write, write_json, write_table
-from charloom.trace import EMPTY, EVERY, MEASURES, Trace, epoch_means, extended, points
+from charloom.trace import EMPTY, EVERY, Trace, epoch_means, extended, points
 from charloom.training import Rows, advance, block, cross_entropy, position, sequences, start, train
 
 

@@ -6,13 +6,12 @@ from importlib.metadata import version
 
 import psutil
 from llvmlite.binding import get_host_cpu_name
-from numba import config
 
 
 def machine() -> dict[str, str]:
     """Return the processor that the kernel is compiled for, the system, and the versions a bit could hang on."""
     return {
-        "processor": config.CPU_NAME or get_host_cpu_name(),
+        "processor": os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": version("numpy"),

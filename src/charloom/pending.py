@@ -5,8 +5,8 @@
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,9 +48,7 @@ def trained(fingerprint: str) -> None:
     """Note that a training has ended here and now."""
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     training = Training(when=now, experiment=os.environ.get("DVC_EXP_NAME", ""), **machine())
-    with _alone():
-        before = note(fingerprint)
-        _write(fingerprint, before.model_copy(update={"trainings": [*before.trainings, training]}))
+    _change(fingerprint, lambda note: note.model_copy(update={"trainings": [*note.trainings, training]}))
 
 
 def missed(fingerprint: str) -> None:
@@ -59,27 +57,20 @@ def missed(fingerprint: str) -> None:
     if not found["experiment"]:
         found["commit"] = snapshot()
         git("update-ref", f"{REFS}/{fingerprint}", found["commit"], folder=root())
-    with _alone():
-        _write(fingerprint, note(fingerprint).model_copy(update=found))
+    _change(fingerprint, lambda note: note.model_copy(update=found))
 
 
 def done(fingerprint: str, trainings: list[Training]) -> None:
     """Forget it: MLflow has it, with these trainings."""
-    with _alone():
-        later = [each for each in note(fingerprint).trainings if each not in trainings]
-        if later:
-            _write(fingerprint, Note(trainings=later))
-        else:
-            path(fingerprint).unlink(missing_ok=True)
+    _change(fingerprint, lambda note: Note(trainings=[each for each in note.trainings if each not in trainings]))
     git("update-ref", "-d", f"{REFS}/{fingerprint}", folder=root())
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    with in_turn(root() / OWN / "pending.lock"):
-        yield
-
-
-def _write(fingerprint: str, content: Note) -> None:
-    with suppress(Unavailable):  # a note less is no reason to fail
-        write_json(path(fingerprint), content.model_dump())
+def _change(fingerprint: str, change: Callable[[Note], Note]) -> None:
+    """Replace the note by what `change` makes of it; an empty one goes. A note less is no reason to fail."""
+    with suppress(OSError, Unavailable), in_turn(root() / OWN / "pending.lock"):
+        changed = change(note(fingerprint))
+        if changed == Note(trainings=[]):
+            path(fingerprint).unlink(missing_ok=True)
+        else:
+            write_json(path(fingerprint), changed.model_dump())

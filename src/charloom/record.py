@@ -1,6 +1,7 @@
 """Completing a run in MLflow from the files: nothing twice, and results that differ beside, not over each other."""
 
 import json
+import tempfile
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -26,6 +27,7 @@ class Content:
     text         the dataset: its file, SHA-256, and what it is like
     trainings    those that MLflow has not counted yet
     artifacts    files and folders, each with its folder in the run
+    patch        what was not committed
     description  Markdown; the trainings come after it
     """
 
@@ -37,6 +39,7 @@ class Content:
     text: tuple[str, str, dict[str, float]]
     trainings: list[Training]
     artifacts: list[tuple[Path, str]]
+    patch: str
     description: str
 
 
@@ -64,10 +67,15 @@ def record(store: Store, content: Content) -> Run:
         store.read(run, *content.text)
         for path, folder in content.artifacts:
             store.attach(run, path, folder)
+        if content.patch:
+            with tempfile.TemporaryDirectory() as temporary:
+                patch = Path(temporary, "uncommitted.diff")
+                patch.write_text(content.patch, encoding="utf-8")
+                store.attach(run, patch, "")
     trainings = content.trainings
     if trainings or not complete:
         _list(store, run, None if complete else content.description, trainings, same=True)
-    if run is not first:
+    if trainings and run is not first:
         _list(store, first, None, trainings, same=False)
     store.close(run)
     if not complete:

@@ -124,6 +124,7 @@ class Note(Record):
     baseline: str = ""
 
 
+MEASURES = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv
 BEST = "best model"
 Sampled = tuple[str, str, int, float]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from charloom.measures import MEASURED_EVERY
+from charloom.records import MEASURES
 from charloom.rnn import Array
 from charloom.training import Rows
 
 EVERY = 100
-MEASURES = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")
 
 
 @dataclass(frozen=True, eq=False)
