@@ -12,22 +12,24 @@ from charloom.errors import Damaged
 from charloom.pages import samples_page
 from charloom.params import read_params
 from charloom.pipeline import files, stage
-from charloom.sampling import BEST, CHECKPOINT, characters, stream
+from charloom.quality import measure
+from charloom.sampling import BEST, CHECKPOINT, Choice, characters, stream
 from charloom.storage import write, write_json
 
 
 def main() -> None:
-    """Sample, and write one file for people and one for machines."""
+    """Sample and measure; write one file for people and two for machines."""
     params = read_params()
     path = files("sample")
-    vocabulary = read_prepared(path["prepared/text"]).vocabulary
+    text = read_prepared(path["prepared/text"])
+    vocabulary, quality = text.vocabulary, measure(text.vocabulary.decode(text.training))
 
     def sample(file: Path, kind: int, length: int) -> records.Sampled:
         model = read_model(file)
         if model.vocabulary != vocabulary:
             raise Damaged(f"{file}: its vocabulary is not that of {path['prepared/text']}; `dvc repro` makes it again")
-        rng = stream(params.seed, kind, model.update)
-        drawn = characters(model.theta, model.h, model.first, params.sample.temperature, rng)
+        random = stream(params.seed, kind, model.update)
+        drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
         name = records.BEST if kind == BEST else f"{model.update:,} updates"
         return name, vocabulary.decode(islice(drawn, length)), model.update, model.smooth_loss
 
@@ -36,8 +38,11 @@ def main() -> None:
     rows.append(sample(path["models/best"], BEST, params.sample.best_length))
     table = records.SampleTable(data=rows)
     write_json(path["reports/sample_table"], table.model_dump())
-    write(path["reports/samples"], samples_page(table))
-    print(f"{len(rows) - 1} samples of {params.sample.length} characters, one of {params.sample.best_length}")
+    *along, best = [quality(drawn) for _, drawn, _, _ in rows]
+    sample_metrics = records.Sample(checkpoints=dict(zip((row[2] for row in rows), along, strict=False)), best=best)
+    write(path["reports/samples"], samples_page(table, sample_metrics))
+    write_json(path["metrics/sample"], sample_metrics.model_dump())
+    print(f"{len(along)} samples of {params.sample.length} characters, one of {params.sample.best_length}: {best}")
 
 
 stage(main)

@@ -23,7 +23,7 @@ from charloom.live import warn
 from charloom.params import flat, read_params
 from charloom.pipeline import PIPELINE, files, stage
 from charloom.record import Content, record
-from charloom.records import BEST, MEASURES, Gradcheck, Prepare, SampleTable, Train
+from charloom.records import BEST, MEASURES, Gradcheck, Prepare, Sample, SampleTable, Train
 from charloom.rnn import NAMES
 from charloom.storage import read_json, read_table, sha256
 from charloom.terminal import visible
@@ -140,12 +140,15 @@ def _series(path: dict[str, Path], train: Train) -> dict[str, Points]:
     smooth_losses = read_table(path["plots/smooth_loss"], "smooth_loss")
     measures = read_table(path["plots/measures"], *MEASURES)
     first = read_table(path["plots/first_losses"], "loss")["loss"]
+    sample = read_json(path["metrics/sample"], Sample).checkpoints
+    words = {update: each.known_words for update, each in sample.items() if each.known_words is not None}
+    copied = {update: float(each.longest_copy) for update, each in sample.items()}
     epochs = {min(epoch * train.updates_per_epoch, train.updates): mean for epoch, mean in train.epoch_mean.items()}
     return (
         {name: {train.updates: float(value)} for name, value in single.items() if value is not None}
         | smooth_losses
         | measures
-        | {"loss": first | measures["loss"], "epoch_mean": epochs}
+        | {"loss": first | measures["loss"], "epoch_mean": epochs, "known_words": words, "longest_copy": copied}
         | {name: {0: float(value)} for name, value in digits.items()}
     )
 

@@ -1,7 +1,6 @@
 """train: the report's protocol, from a checked gradient to a trace, checkpoints, last and best model."""
 
 import hashlib
-import math
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,10 +22,11 @@ from charloom.progress import progress
 from charloom.records import MEASURES, Gradcheck, Train
 from charloom.rnn import Array, Parameters, init
 from charloom.room import check_disk, check_memory, training_disk, training_memory
+from charloom.scoring import bits_per_character
 from charloom.signals import Stopped, deferred
 from charloom.storage import read_json, sha256, write, write_json, write_table
 from charloom.trace import EMPTY, EVERY, Trace, epoch_means, extended, points
-from charloom.training import Rows, advance, block, cross_entropy, position, sequences, start, train
+from charloom.training import Rows, advance, block, position, sequences, start, train
 
 
 def main() -> None:
@@ -142,16 +142,12 @@ def _write_results(params: Params, path: dict[str, Path], text: Text, rows: Rows
         best_update=best.update,
         best_position=position(best.update, len(text.training), params.seq_length),
         first_update_below_target=trace.first_below if trace.first_below >= 0 else None,
-        held_out_bits_per_character=_bits(cross_entropy(last.theta, text.held_out)),
-        best_held_out_bits_per_character=_bits(cross_entropy(best.theta, text.held_out)),
+        held_out_bits_per_character=bits_per_character(last.theta, text.held_out),
+        best_held_out_bits_per_character=bits_per_character(best.theta, text.held_out),
         epoch_mean=epoch_means(trace, epoch),
     )
     write_json(path["metrics/train"], metrics.model_dump())
     print(f"smooth loss {smooth:.3f}, lowest {best.smooth_loss:.3f} after {best.update:,} updates")
-
-
-def _bits(nats: float | None) -> float | None:
-    return None if nats is None else nats / math.log(2)
 
 
 stage(main)

@@ -94,7 +94,6 @@ KEYS = [
     ("length: 200", "length: 0"),
     ("length: 200", "length: 10000000000000000000000"),
     ("best_length: 1000", "best_length: long"),
-    ("temperature: 1.0", "temperature: 0.0"),
     ("temperature: 1.0", "temperature: -1.0"),
     ("temperature: 1.0", "temprature: 1.0"),
     ("sample:", "sampel:"),

@@ -1,11 +1,9 @@
-"""A model survives the disk to the bit, is refused when damaged, and writes by its own probabilities."""
-
-from itertools import islice
+"""A model survives the disk to the bit, and is refused when damaged."""
 
 import numpy as np
 import pytest
 
-from charloom import rnn, sampling
+from charloom import rnn
 from charloom.checkpoint import Model, read_model, write_model
 from charloom.errors import Damaged, WrongInput
 from charloom.vocabulary import Vocabulary
@@ -71,33 +69,3 @@ def test_a_truncated_file_and_a_missing_one_are_told_apart(tmp_path):
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(Damaged):
         read_model(path)
-
-
-def test_characters_come_with_the_probabilities_of_the_network():
-    theta, draws = rnn.filled(0.0, 1, 4), 40_000
-    theta.c[:] = np.log([0.5, 0.3, 0.2, 1e-300])
-    drawn = np.fromiter(islice(sampling.characters(theta, np.zeros(1), 0, 1.0, np.random.default_rng(1)), draws), int)
-    frequency = np.bincount(drawn, minlength=4) / draws
-    assert frequency[:3] == pytest.approx([0.5, 0.3, 0.2], abs=4 * 0.5 / draws**0.5)
-    assert frequency[3] == 0
-
-
-def test_each_character_is_fed_back_and_the_state_carried():
-    # From a the network must write b, from b c, from c a: only feeding back what was drawn gives the cycle.
-    theta = rnn.filled(0.0, 3, 3)
-    theta.U[...] = 50 * np.eye(3)
-    theta.V[...] = 50 * np.roll(np.eye(3), 1, axis=0)
-    drawn = sampling.characters(theta, np.zeros(3), 0, 1.0, np.random.default_rng(0))
-    assert list(islice(drawn, 7)) == [1, 2, 0, 1, 2, 0, 1]
-
-
-def test_a_low_temperature_writes_the_most_likely_character():
-    theta = model().theta
-    _, o = rnn.forward(theta, np.array([2]), np.zeros(5))
-    assert next(sampling.characters(theta, np.zeros(5), 2, 1e-6, np.random.default_rng(0))) == o[0].argmax()
-
-
-def test_no_sample_shares_a_stream_with_another_or_with_the_initial_weights():
-    streams = [np.random.default_rng(7)]
-    streams += [sampling.stream(7, kind, update) for kind in (1, 2, 3) for update in (0, 1, 10_000, 20_000)]
-    assert len({stream.random() for stream in streams}) == len(streams)

@@ -12,7 +12,7 @@ from numba import njit
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
-FULL = {name: COMMITTED[name] for name in ("float64", "float32", "probes")}
+FULL = {name: COMMITTED[name] for name in ("float64", "float32", "texts", "probes")}
 
 PRINT = "import json; from charloom.signature import everything; print(json.dumps(everything()))"
 # Each with a cache of its own; what only NumPy or BLAS could change is tried without compiling anew.
@@ -84,12 +84,13 @@ def test_the_signature_without_numpys_vector_code():
 FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fmsub")
 COMPILE = """
 import numpy as np
-from charloom import kernel, training
+from charloom import drawing, kernel, sampling, scoring
 from charloom.rnn import filled
 theta, ids = filled(0.1, 3, 4), np.array([0, 1, 2, 3, 0, 1, 2])
 kernel.gradients(theta, ids, np.zeros(3))
-training.cross_entropy(theta, ids)
-for function in (kernel.updates, kernel.read):
+scoring.bits_per_character(theta, ids)
+next(sampling.characters(theta, np.zeros(3), 0, sampling.Choice(0.5, 2, 0.5), np.random.default_rng(1)))
+for function in (kernel.updates, kernel.read, drawing.write):
     print(*function.inspect_asm().values())
 """
 

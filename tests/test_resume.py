@@ -183,7 +183,7 @@ def test_a_lost_checkpoint_makes_its_states_useless_and_an_older_one_serves(stop
     [
         ("params.yaml", "eta: 0.1", "eta: 0.2", "eta was 0.1, is 0.2"),
         ("params.yaml", "updates: 40", "updates: 41", "train.updates was 40, is 41"),
-        ("src/charloom/training.py", "CHUNK = 100 ", "CHUNK = 200 ", "changed since: src/charloom/training.py"),
+        ("src/charloom/scoring.py", "CHUNK = 100 ", "CHUNK = 200 ", "changed since: src/charloom/scoring.py"),
         ("data/fox.txt", "brown", "green", "changed since: data/prepared/text.npz"),
     ],
 )

@@ -142,14 +142,6 @@ def test_a_trace_does_not_depend_on_where_its_rows_were_cut(losses, data):
         assert trace.shapes(len(losses), 3)[name] == getattr(cut, name).shape
 
 
-def test_held_out_loss_carries_the_state_across_its_chunks():
-    theta = rnn.init(5, 4, 0.5, np.random.default_rng(2))
-    ids = np.random.default_rng(3).integers(0, 4, 2345)
-    whole, _, _ = rnn.loss_and_gradients(theta, ids[:-1], ids[1:], np.zeros(5))
-    assert training.cross_entropy(theta, ids) == pytest.approx(whole / 2344, rel=1e-12)
-    assert training.cross_entropy(theta, ids[:1]) is None
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_measures_are_those_of_the_gradients_before_clipping(dtype):
     drawn = rnn.init(4, len(TEXT), 1.5, np.random.default_rng(5))

@@ -14,7 +14,7 @@ from typing import Any, Self
 from numba import config
 from numba.core.caching import _CacheLocator
 
-SOURCES = ("layout.py", "vector.py", "elementary.py", "products.py", "measures.py", "kernel.py")
+SOURCES = ("layout.py", "vector.py", "elementary.py", "products.py", "measures.py", "kernel.py", "drawing.py")
 # Numba's own places come after: a cache folder that cannot be written is no reason to fail.
 _NUMBAS = ("numba.core.caching.InTreeCacheLocator", "numba.core.caching.UserWideCacheLocator")
 config.CACHE_LOCATOR_CLASSES = ",".join([f"{__name__}.ByContent", *_NUMBAS])

@@ -42,7 +42,7 @@ def _forward(w: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, wid
 
 
 @njit(**INNER)
-def _exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
+def exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
     """o[t] becomes e^(o − max o); return max o and the sum: lane by lane from the left, then over the lanes."""
     lanes = lane.shape[1]
     largest = load(o, t, 0)
@@ -67,14 +67,18 @@ def _exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
 
 @njit(**INNER)
 def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
-    """o becomes softmax(o); return the loss Σ_t (max o − o_y) + log Σ_k e^(o_k − max o), summed in float64."""
-    o, sums, logs = z.o, z.sums, z.logs
+    """o becomes softmax(o); return the loss Σ_t (max o − o_y) + log Σ_k e^(o_k − max o), summed in float64.
+
+    The first terms are then in `nats`, the second ones in `logs`.
+    """
+    o, sums, logs, nats = z.o, z.sums, z.logs, z.nats
     lanes = z.lane.shape[1]
     loss = 0.0
     for t in range(T):
         chosen = o[t, ids[place + t + 1]]
-        top, summed = _exponentials(o, t, z.lane)
-        loss = loss + float(top - chosen)
+        top, summed = exponentials(o, t, z.lane)
+        nats[0, t] = float(top - chosen)
+        loss = loss + nats[0, t]
         sums[0, t] = summed
         scale = 1 / summed
         for k in range(0, o.shape[1], lanes):
@@ -224,32 +228,20 @@ def updates(
 
 
 @njit(**COMPILED, cache=True)
-def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, width: Any) -> float:
-    """Read all ids but the last from the state in z.h[0], T at a time, and return the nats of those from the second on.
+def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, width: Any, nats: Array) -> float:
+    """Read all ids but the last from the state in z.h[0], T at a time; write the nats of each of those that follow.
 
-    Leaves the last state in z.h[0].
+    Returns their sum and leaves the last state in z.h[0].
     """
-    nats = 0.0
+    total = 0.0
     for place in range(0, len(ids) - 1, T):
         steps = min(T, len(ids) - 1 - place)
         _forward(w, z, ids, place, steps, m, width)
-        nats += _softmax(z, ids, place, steps)
+        total += _softmax(z, ids, place, steps)
+        for t in range(steps):
+            nats[place + t] = z.nats[0, t] + z.logs[0, t]
         z.h[0] = z.h[steps]
-    return nats
-
-
-@njit(**COMPILED, cache=True)
-def probabilities(w: Weights, z: Scratch, ids: Array, m: int, temperature: Any, width: Any) -> None:
-    """Read the one id from the state in z.h[0]; softmax(o / temperature) is then in z.o[0], the state in z.h[0]."""
-    lanes = z.lane.shape[1]
-    o = z.o
-    _forward(w, z, ids, 0, 1, m, width)
-    for k in range(0, o.shape[1], lanes):
-        store(o, 0, k, load(o, 0, k) / temperature)
-    _, summed = _exponentials(o, 0, z.lane)
-    for k in range(0, o.shape[1], lanes):
-        store(o, 0, k, load(o, 0, k) / summed)
-    z.h[0] = z.h[1]
+    return total
 
 
 def gradients(theta: Parameters, ids: Array, h_0: Array) -> Gradients:

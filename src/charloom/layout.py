@@ -45,6 +45,7 @@ class Scratch(NamedTuple):
     tile: Array
     sums: Array
     logs: Array
+    nats: Array
 
 
 def zeros(rows: int, columns: int, dtype: Any) -> Array:
@@ -70,7 +71,7 @@ def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
     """Return the parameters in the kernel's layout; `padding` stands in c beyond K."""
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize
-    p, q = max(_up(m, lanes), WIDTHS[0] * lanes), _up(K, lanes)
+    p, q = (max(_up(each, lanes), WIDTHS[0] * lanes) for each in (m, K))
     rows_m, rows_K = _up(m, lanes) + ROWS, _up(K, lanes) + ROWS
 
     def padded(rows: int, columns: int, content: Array) -> Array:
@@ -122,4 +123,5 @@ def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
         tile=zeros(ROWS, lanes, dtype),
         sums=zeros(1, _up(T, 8), np.float64),
         logs=zeros(1, _up(T, 8), np.float64),
+        nats=zeros(1, T, np.float64),
     )

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from charloom.records import BEST, SampleTable
+from charloom.records import BEST, Sample, SampleTable
 from charloom.terminal import visible
 
 STYLE = """
@@ -19,11 +19,12 @@ pre { margin: 0; padding: .75rem 1rem; background: #f5f5f2; border-radius: 6px; 
 """
 
 
-def samples_page(table: SampleTable) -> str:
+def samples_page(table: SampleTable, sample: Sample) -> str:
     """Return the samples as one HTML page, the best model's first; nothing in a text can act as HTML."""
     parts = (
         f"<h2>After {update:,} updates <span>smooth loss {smooth_loss:.3f}{', best model' if name == BEST else ''}"
         f"</span></h2>\n<pre>{escape(visible(text))}</pre>\n"
+        f"<p>{sample.best if name == BEST else sample.checkpoints[update]}</p>\n"
         for name, text, update, smooth_loss in sorted(table.data, key=lambda row: row[0] != BEST)
     )
     return (

@@ -56,7 +56,7 @@ class Sample(Section):
 
     length: Count
     best_length: Count
-    temperature: Positive
+    temperature: Annotated[float, Field(ge=0)]
 
 
 class Params(Section):

@@ -96,6 +96,28 @@ class Train(Record):
     epoch_mean: dict[int, float]
 
 
+class Quality(Record):
+    """One sample: the share of its words that stand in the training text, and its longest passage that does.
+
+    known_words is null where there is no whole word; longest_copy is in characters.
+    """
+
+    known_words: float | None
+    longest_copy: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        share = "" if self.known_words is None else f"{self.known_words:.0%} of its words are in the text, "
+        return f"{share}the longest passage from it has {self.longest_copy:,} characters"
+
+
+class Sample(Record):
+    """metrics/sample.json: the sample of each checkpoint, by its updates, and the best model's."""
+
+    checkpoints: dict[int, Quality]
+    best: Quality
+
+
 class Published(Record, extra="ignore"):
     """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows."""
 

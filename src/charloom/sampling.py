@@ -1,43 +1,101 @@
-"""The next character, and the one after it."""
+"""Writing: what is drawn how, and one text or many, a block of characters at a time."""
 
-from collections.abc import Iterator
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from charloom.kernel import probabilities, read
-from charloom.layout import scratch, weights, width
+from charloom.drawing import Streams, streams, write
+from charloom.errors import WrongInput
+from charloom.layout import ROWS, weights
 from charloom.rnn import Array, Parameters
-from charloom.training import CHUNK
 
 CHECKPOINT, BEST, ON_DEMAND = 1, 2, 3  # kinds of sample
+BLOCK = 256  # characters of each text at a time
+
+# What a number has to be, by its name: its type, a check, and the check in words.
+ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] = {
+    "length": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
+    "temperature": (float, lambda t: 0 <= t < math.inf, "a number from 0, which takes the likeliest, up"),
+    "top_k": (int, lambda k: 0 <= k < 10**15, "a whole number from 0, which takes all, up"),
+    "top_p": (float, lambda p: 0 < p <= 1, "a number above 0, up to 1, which takes all"),
+    "seed": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
+    "samples": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
+    "top": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
+}
 
 
-def stream(seed: int, kind: int, update: int) -> np.random.Generator:
-    """Return a random stream of its own for each sample.
+def allowed(name: str, given: str | float, shown: str = "") -> Any:
+    """Return the number that is given, as itself or in words. Raises WrongInput, under the name that is shown."""
+    kind, check, words = ALLOWED[name]
+    try:
+        value = kind(given)
+    except ValueError:
+        value = math.nan
+    if not check(value):
+        raise WrongInput(f"{shown or name}: {given} is not allowed: {words}")
+    return value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which characters are drawn: from softmax(o / temperature), of the top_k likeliest, of the fewest with top_p.
+
+    In this order; a nucleus is one of what top_k has left. temperature 0 takes the likeliest, the first of equals;
+    top_k 0 and top_p 1 leave all. Source: A. Holtzman and others, "The Curious Case of Neural Text Degeneration"
+    (2020).
+    """
+
+    temperature: float
+    top_k: int = 0
+    top_p: float = 1.0
+
+
+def stream(seed: int, kind: int, update: int, number: int = 0) -> np.random.Generator:
+    """Return a random stream of its own for each sample; of many at once, number 0 is the one that is alone.
 
     The kind stands before the update because NumPy ignores trailing zeros: default_rng([seed, 0]) would be
     default_rng(seed), the stream of the initial weights.
     """
-    return np.random.default_rng([seed, kind, update])
+    return np.random.default_rng([seed, kind, update, number])
 
 
-def characters(theta: Parameters, h: Array, first: int, temperature: float, rng: np.random.Generator) -> Iterator[int]:
-    """Yield ids without end, each drawn from softmax(o / temperature) and fed back; `first` is only read."""
-    w = weights(theta, -np.inf)
-    z = scratch(w, theta.m, theta.K, 1)
-    z.h[0, : theta.m] = h
-    ids, number = np.array([first, 0]), theta.flat.dtype.type(temperature)
+def blocks(
+    theta: Parameters, h: Array, x: Array, random: Sequence[np.random.Generator], choice: Choice
+) -> Iterator[tuple[Array, Array]]:
+    """Yield BLOCK ids and their probabilities, (S, BLOCK) each, without end, of S texts.
+
+    h (S, m) are the states from which they go on, x (S,) the ids that they read first, `random` a stream for each.
+    A probability is that of softmax(o), whatever the choice. The texts are shared out among the processors.
+    """
+    w, dtype = weights(theta, -np.inf), theta.flat.dtype
+    temperature = dtype.type(min(choice.temperature, float(np.finfo(dtype).max)))  # in float32 it may be 0 now
+    S = len(random)
+    each = -(-S // (os.cpu_count() or 1) // ROWS) * ROWS
+    parts = [slice(first, first + each) for first in range(0, S, each)]
+    work = [streams(w, h[part], x[part], theta.K) for part in parts]
     while True:
-        probabilities(w, z, ids, theta.m, number, width(w))
-        cumulative = np.cumsum(z.o[0, : theta.K], dtype=np.float64)
-        # side="right" and the strict total: an id of probability zero is never drawn, nor one beyond the last.
-        ids[0] = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
-        yield int(ids[0])
+        uniform = np.stack([one.random(BLOCK) for one in random])
+        ids, p = np.empty((S, BLOCK), np.int64), np.empty((S, BLOCK))
+
+        def fill(part: slice, z: Streams, uniform: Array = uniform, ids: Array = ids, p: Array = p) -> None:
+            write(w, z, theta.m, uniform[part], temperature, choice.top_k, choice.top_p, ids[part], p[part])
+
+        if len(parts) == 1:
+            fill(parts[0], work[0])
+        else:
+            with ThreadPoolExecutor(len(parts)) as pool:
+                list(pool.map(fill, parts, work))
+        yield ids, p
 
 
-def state_after(theta: Parameters, ids: Array) -> Array:
-    """Return the hidden state (m,) after reading the ids from a zero state."""
-    w = weights(theta, -np.inf)
-    z = scratch(w, theta.m, theta.K, CHUNK)
-    read(w, z, np.append(ids, ids[-1:]), CHUNK, theta.m, width(w))
-    return z.h[0, : theta.m].copy()
+def characters(
+    theta: Parameters, h: Array, first: int, choice: Choice, random: np.random.Generator
+) -> Iterator[int]:
+    """Yield the ids of one text without end, from the state h (m,), in which `first` is read first."""
+    for ids, _ in blocks(theta, h[None], np.array([first]), [random], choice):
+        yield from ids[0].tolist()

@@ -6,6 +6,7 @@
 import hashlib
 import json
 import platform
+from itertools import islice
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -14,6 +15,7 @@ import numpy as np
 
 from charloom.kernel import elementary
 from charloom.rnn import Array, Parameters, init
+from charloom.sampling import ON_DEMAND, Choice, blocks, stream
 from charloom.training import TrainState, advance, start
 from charloom.vocabulary import Vocabulary
 
@@ -48,6 +50,21 @@ def state_bytes(state: TrainState) -> bytes:
         arrays += [best.theta.flat, best.h]
         numbers += [best.update, best.smooth_loss]
     return b"".join(array.tobytes() for array in [*arrays, np.array(numbers)])
+
+
+def texts(dtype: str) -> str:
+    """Return the SHA-256 of what a model of large weights writes, in each way of choosing, alone and beside others."""
+    vocabulary = Vocabulary.of(TEXT)
+    drawn = init(M, len(vocabulary), 0.5, np.random.default_rng(1))
+    theta = Parameters(drawn.flat.astype(dtype), M, len(vocabulary))
+    digest = hashlib.sha256()
+    for choice in (Choice(1.0), Choice(0.5, top_k=7), Choice(2.0, top_p=0.9), Choice(0.0)):
+        for count in (1, 7):
+            h, first = np.zeros((count, M)), np.arange(count)
+            random = [stream(1, ON_DEMAND, 0, number) for number in range(count)]
+            for ids, p in islice(blocks(theta, h, first, random, choice), 4):
+                digest.update(ids.tobytes() + p.tobytes())
+    return digest.hexdigest()
 
 
 def probes() -> dict[str, str]:
@@ -85,6 +102,7 @@ def everything() -> dict[str, Any]:
     return {
         "float64": signature("float64"),
         "float32": signature("float32"),
+        "texts": {dtype: texts(dtype) for dtype in ("float64", "float32")},
         "probes": probes(),
         "libraries": libraries(),
     }

@@ -16,12 +16,10 @@ import numpy as np
 
 from charloom.adagrad import EPSILON
 from charloom.errors import Diverged
-from charloom.kernel import read, updates
+from charloom.kernel import updates
 from charloom.layout import parameters, scratch, weights, width
 from charloom.measures import MEASURED_EVERY
 from charloom.rnn import Array, Parameters, filled
-
-CHUNK = 100  # characters read at a time where nothing is learnt
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,12 +157,3 @@ def train(
         if state.update == updates:
             return
         state = rows.after
-
-
-def cross_entropy(theta: Parameters, ids: Array) -> float | None:
-    """Return nats per character of the ids, read once from a zero state; None for fewer than two."""
-    if len(ids) < 2:
-        return None
-    w = weights(theta, -np.inf)
-    nats: float = read(w, scratch(w, theta.m, theta.K, CHUNK), ids, CHUNK, theta.m, width(w))
-    return nats / (len(ids) - 1)

@@ -17,6 +17,7 @@ from charloom.signature import everything
 
 SIGNATURE = Path("signature.json")
 TRACKING = "track"  # makes no file
+DTYPES = ("float64", "float32")
 
 
 class Output(NamedTuple):
@@ -34,12 +35,11 @@ def verify() -> None:
     found = everything()
     if _git("status", "--porcelain", "--untracked-files=no"):
         print("uncommitted changes are not checked: this is about HEAD")
-    for dtype in ("float64", "float32"):
-        for update, digest in expected[dtype].items():
-            if found[dtype][update] != digest:
-                _explain(expected, found)
-                raise CheckFailed(f"first difference: signature: {dtype} state after {update} updates")
-        print(f"same  signature: {dtype} state after {', '.join(expected[dtype])} updates", flush=True)
+    for name, digest in _named(expected).items():
+        if _named(found)[name] != digest:
+            _explain(expected, found)
+            raise CheckFailed(f"first difference: signature: {name}")
+        print(f"same  signature: {name}", flush=True)
     first = None
     with tempfile.TemporaryDirectory(prefix="charloom-verify-") as folder:
         clone = Path(folder) / "clone"
@@ -62,6 +62,12 @@ def verify() -> None:
         _explain(expected, found)
         raise CheckFailed(f"first difference: {first.stage}: {first.path}")
     print("same")
+
+
+def _named(signature: dict[str, Any]) -> dict[str, str]:
+    """Return the hashes that have to be equal, by name."""
+    states = {f"{dtype} state after {n} updates": signature[dtype][n] for dtype in DTYPES for n in signature[dtype]}
+    return states | {f"{dtype} texts": signature["texts"][dtype] for dtype in DTYPES}
 
 
 def _outputs(folder: Path) -> Iterator[Output]:
