@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from charloom import rnn, scoring
 from charloom.checkpoint import read_model
 from charloom.corpus import read_prepared
+from charloom.records import Train
 from charloom.rnn import Parameters
 from charloom.storage import read_json
-from charloom.records import Train
 
 
 def by_the_equations(theta, ids, h_0):

@@ -1,74 +1,70 @@
-"""Text from the best model, and proof that the committed results are the results."""
+"""Text from a model, what a text costs it, and proof that the committed results are the results."""
 
 import argparse
-import math
 import sys
 from importlib import import_module
-from itertools import islice
-from pathlib import Path
+from typing import NoReturn
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
-from charloom.checkpoint import read_model
-from charloom.pipeline import files, run
-from charloom.sampling import ON_DEMAND, characters, state_after, stream
+from charloom.judging import judge
+from charloom.pipeline import run
+from charloom.request import allowed
 from charloom.terminal import visible
 from charloom.verify import verify
+from charloom.writing import sample
+
+MODEL = "an npz file, or models:/… in MLflow (default: the pipeline's best model)"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(visible(f"{self.prog}: {message}; `{self.prog} --help` says what is allowed\n"))
+        sys.exit(2)
 
 
 def main() -> None:
     """Parse the command line and run what it names."""
-    parser = argparse.ArgumentParser(prog="charloom", description=__doc__)
+    parser = _Parser(prog="charloom", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("sample", help="print text from a model")
-    command.add_argument("--prime", default="", help="text to go on from; without it, where training stood")
-    command.add_argument("--length", type=_count, default=200, help="characters to write (default 200)")
-    command.add_argument("--temperature", type=_positive, default=1.0, help="below 1 safer, above 1 wilder (default 1)")
-    command.add_argument("--seed", type=_count, default=1, help="of the random stream (default 1)")
-    command.add_argument("--model", type=Path, help="an npz file (default: the pipeline's best model)")
+
+    command = commands.add_parser("sample", help="write text", description="Write text, as it is drawn.")
+    add = command.add_argument
+    add("--model", help=MODEL)
+    add("--prime", metavar="TEXT", help="go on from this text, - for standard input (default: where training stood)")
+    add("--strict", action="store_true", help="refuse a prime with characters that the model does not know")
+    add("--length", metavar="N", help="characters to write (default 200; with --until at most 10,000)")
+    add("--until", metavar="TEXT", help="stop after writing this")
+    add("--temperature", metavar="T", default="1", help="below 1 safer, above 1 wilder, 0 the likeliest (default 1)")
+    add("--top-k", metavar="K", default="0", help="draw from the K likeliest characters (default 0: all)")
+    add("--top-p", metavar="P", default="1", help="draw from the fewest that make up P (default 1: all)")
+    add("--seed", metavar="N", default="1", help="of the random stream (default 1)")
+    add("--samples", metavar="N", default="1", help="texts to write, each with a stream of its own (default 1)")
+    add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
     command.set_defaults(call=sample)
+
+    about = "Say what a text costs a model, in bits per character; its first character is only read."
+    command = commands.add_parser("score", help="say what a text costs a model", description=about)
+    command.add_argument("file", metavar="FILE", nargs="?", default="-", help="UTF-8 (default -: standard input)")
+    command.add_argument("--model", help=MODEL)
+    command.add_argument("--lines", action="store_true", help="also line by line")
+    command.add_argument("--top", metavar="N", help="also the N most surprising places")
+    command.set_defaults(call=judge)
+
     command = commands.add_parser("verify", help="rebuild HEAD's results from nothing and compare them bit for bit")
     command.set_defaults(call=lambda _: verify())
     # These two import MLflow, which takes a second and a half: only where they are asked for.
     command = commands.add_parser("track", help="send to MLflow what it has missed, experiments included")
     command.set_defaults(call=lambda _: import_module("charloom.resend").resend())
     command = commands.add_parser("ui", help="MLflow's pages, on this machine alone")
-    command.add_argument("--port", type=_count, default=5000, help="(default 5000)")
-    command.set_defaults(call=lambda arguments: import_module("charloom.ui").serve(arguments.port))
+    command.add_argument("--port", metavar="N", default="5000", help="(default 5000)")
+    command.set_defaults(
+        call=lambda arguments: import_module("charloom.ui").serve(allowed("port", arguments.port, "--port"))
+    )
     arguments = parser.parse_args()
     run(lambda: arguments.call(arguments))
-
-
-def sample(arguments: argparse.Namespace) -> None:
-    """Print the prime and what the model writes after it, as it writes."""
-    model = read_model(arguments.model or files("sample")["models/best"])
-    h, first = model.h, model.first
-    shown = visible if sys.stdout.isatty() else str
-    if arguments.prime:
-        ids = model.vocabulary.encode(arguments.prime)
-        h, first = state_after(model.theta, ids[:-1]), int(ids[-1])
-        sys.stdout.write(shown(arguments.prime))
-    rng = stream(arguments.seed, ON_DEMAND, model.update)
-    for drawn in islice(characters(model.theta, h, first, arguments.temperature, rng), arguments.length):
-        sys.stdout.write(shown(model.vocabulary.characters[drawn]))
-        sys.stdout.flush()
-    print()
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or len(text) > 15:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from 0, of at most 15 digits")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a number above 0")
-    return value
 
 
 if __name__ == "__main__":

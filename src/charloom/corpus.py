@@ -35,25 +35,32 @@ class Text:
 
 
 def read_text(path: Path) -> str:
-    """Return the text: UTF-8, a byte-order mark dropped, CRLF read as LF, nothing else changed.
+    """Return the text of the file, as `decoded` does.
 
-    Raises WrongInput naming the file, and the byte's offset where it is not UTF-8; Unavailable where the machine's
-    memory is too small for it.
+    Raises WrongInput naming the file, Unavailable where the machine's memory is too small for it.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise WrongInput(f"params.yaml: prepare.text: {path}: not a file")
         check_memory(BYTES_PER_CHARACTER * path.stat().st_size, f"{path} (prepare.text)")
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        wrong = error.object[error.start]
-        raise WrongInput(f"{path}: byte {wrong:#04x} at offset {error.start} is not UTF-8") from None
+        content = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         name = str(path) if str(path).isprintable() else ascii(str(path))
         raise WrongInput(f"params.yaml: prepare.text: {name}: {getattr(error, 'strerror', error)}") from None
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    return decoded(content, str(path))
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Return the text: UTF-8, a byte-order mark dropped, CRLF read as LF, nothing else changed.
+
+    Raises WrongInput, under the name, where it is empty, and with the byte's offset where it is not UTF-8.
+    """
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise WrongInput(f"{name}: byte {content[error.start]:#04x} at offset {error.start} is not UTF-8") from None
     if not text:
-        raise WrongInput(f"{path}: the text is empty")
+        raise WrongInput(f"{name}: the text is empty")
     return text
 
 

@@ -228,12 +228,11 @@ def updates(
 
 
 @njit(**COMPILED, cache=True)
-def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, width: Any, nats: Array) -> float:
+def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, width: Any, nats: Array, total: float) -> float:
     """Read all ids but the last from the state in z.h[0], T at a time; write the nats of each of those that follow.
 
-    Returns their sum and leaves the last state in z.h[0].
+    Returns the total with them and leaves the last state in z.h[0].
     """
-    total = 0.0
     for place in range(0, len(ids) - 1, T):
         steps = min(T, len(ids) - 1 - place)
         _forward(w, z, ids, place, steps, m, width)

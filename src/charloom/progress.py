@@ -14,9 +14,12 @@ Report = Callable[[int, str], None]
 
 
 @contextmanager
-def progress(name: str, total: int) -> Iterator[Report]:
-    """Give a function to call with the work done, out of `total`, and a note on where it stands."""
-    console = Console()
+def progress(name: str, total: int, *, stderr: bool = False) -> Iterator[Report]:
+    """Give a function to call with the work done, out of `total`, and a note on where it stands.
+
+    It shows on stderr where stdout is for results.
+    """
+    console = Console(stderr=stderr)
     started = last = time.monotonic()
     before: int | None = None
 
@@ -27,7 +30,7 @@ def progress(name: str, total: int) -> Iterator[Report]:
         if now - last >= SECONDS_BETWEEN_LINES and 0 < done < total:
             last = now
             left = (now - started) * (total - done) / max(done - before, 1)
-            print(f"{name}: {done:,} of {total:,}  {note}  about {left:.0f} s left", flush=True)
+            print(f"{name}: {done:,} of {total:,}  {note}  about {left:.0f} s left", file=console.file, flush=True)
 
     if not console.is_terminal:
         yield line

@@ -14,7 +14,7 @@ def measure(text: str) -> Callable[[str], Quality]:
 
     def quality(sample: str) -> Quality:
         # A word at an end may be cut off: where it begins or ends nobody knows.
-        words = [each[0] for each in WORD.finditer(sample) if 0 < each.start() and each.end() < len(sample)]
+        words = [each[0] for each in WORD.finditer(sample) if each.start() > 0 and each.end() < len(sample)]
         share = sum(word in known for word in words) / len(words) if words else None
         return Quality(known_words=share, longest_copy=_longest_copy(sample, text))
 

@@ -1,44 +1,18 @@
 """Writing: what is drawn how, and one text or many, a block of characters at a time."""
 
-import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from charloom.drawing import Streams, streams, write
-from charloom.errors import WrongInput
 from charloom.layout import ROWS, weights
 from charloom.rnn import Array, Parameters
 
 CHECKPOINT, BEST, ON_DEMAND = 1, 2, 3  # kinds of sample
 BLOCK = 256  # characters of each text at a time
-
-# What a number has to be, by its name: its type, a check, and the check in words.
-ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] = {
-    "length": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
-    "temperature": (float, lambda t: 0 <= t < math.inf, "a number from 0, which takes the likeliest, up"),
-    "top_k": (int, lambda k: 0 <= k < 10**15, "a whole number from 0, which takes all, up"),
-    "top_p": (float, lambda p: 0 < p <= 1, "a number above 0, up to 1, which takes all"),
-    "seed": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
-    "samples": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
-    "top": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
-}
-
-
-def allowed(name: str, given: str | float, shown: str = "") -> Any:
-    """Return the number that is given, as itself or in words. Raises WrongInput, under the name that is shown."""
-    kind, check, words = ALLOWED[name]
-    try:
-        value = kind(given)
-    except ValueError:
-        value = math.nan
-    if not check(value):
-        raise WrongInput(f"{shown or name}: {given} is not allowed: {words}")
-    return value
 
 
 @dataclass(frozen=True)
@@ -93,9 +67,7 @@ def blocks(
         yield ids, p
 
 
-def characters(
-    theta: Parameters, h: Array, first: int, choice: Choice, random: np.random.Generator
-) -> Iterator[int]:
+def characters(theta: Parameters, h: Array, first: int, choice: Choice, random: np.random.Generator) -> Iterator[int]:
     """Yield the ids of one text without end, from the state h (m,), in which `first` is read first."""
     for ids, _ in blocks(theta, h[None], np.array([first]), [random], choice):
         yield from ids[0].tolist()

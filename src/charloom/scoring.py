@@ -1,6 +1,7 @@
 """What a text costs a model: reading without learning."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from charloom.layout import scratch, weights, width
 from charloom.rnn import Array, Parameters
 
 CHUNK = 100  # characters read at a time
+PIECE = 1000 * CHUNK  # characters between two moments at which a signal or a report is due
 
 
 class Score(NamedTuple):
@@ -25,13 +27,16 @@ class Score(NamedTuple):
     h: Array
 
 
-def score(theta: Parameters, ids: Array, h_0: Array) -> Score:
-    """Return the cost of the ids (n,) after the first, read from the state h_0 (m,)."""
+def score(theta: Parameters, ids: Array, h_0: Array, report: Callable[[int], None] = lambda _: None) -> Score:
+    """Return the cost of the ids (n,) after the first, read from the state h_0 (m,); report how many are done."""
     w = weights(theta, -np.inf)
     z = scratch(w, theta.m, theta.K, CHUNK)
     z.h[0, : theta.m] = h_0
-    nats = np.empty(max(len(ids) - 1, 0))
-    total: float = read(w, z, ids, CHUNK, theta.m, width(w), nats)
+    nats, total = np.empty(max(len(ids) - 1, 0)), 0.0
+    for first in range(0, len(nats), PIECE):
+        some = slice(first, first + PIECE)
+        total = read(w, z, ids[first : first + PIECE + 1], CHUNK, theta.m, width(w), nats[some], total)
+        report(min(some.stop, len(nats)))
     return Score(nats, total, z.h[0, : theta.m].copy())
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charloom.errors import WrongInput
 from charloom.rnn import Array
 
 
@@ -37,22 +36,22 @@ class Vocabulary:
     @property
     def code_points(self) -> Array:
         """Return the characters as sorted uint32 code points (K,)."""
-        return _code_points(self.characters)
+        return code_points(self.characters)
 
     def encode(self, text: str) -> Array:
-        """Return the text's ids, in the smallest unsigned type that holds K − 1.
+        """Return the text's ids, in the smallest unsigned type that holds K − 1. Its characters have to be known."""
+        return np.searchsorted(self.code_points, code_points(text)).astype(np.min_scalar_type(len(self) - 1))
 
-        Raises WrongInput naming the characters that the vocabulary lacks.
-        """
-        unknown = sorted(set(text) - set(self.characters))
-        if unknown:
-            raise WrongInput(f"not in the vocabulary of this model: {', '.join(map(ascii, unknown))}")
-        return np.searchsorted(self.code_points, _code_points(text)).astype(np.min_scalar_type(len(self) - 1))
+    def knows(self, text: str) -> Array:
+        """Return for each character of the text (characters,) whether it has an id."""
+        known: Array = np.isin(code_points(text), self.code_points)
+        return known
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of the ids."""
         return "".join(self.characters[i] for i in ids)
 
 
-def _code_points(text: str) -> Array:
-    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+def code_points(text: str) -> Array:
+    """Return the text's code points (characters,), those of lone surrogates too."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
