@@ -6,6 +6,7 @@ An argument says for how many seconds the store may be silent.
 import hashlib
 import json
 import os
+import re
 import sys
 import textwrap
 import threading
@@ -13,33 +14,36 @@ import time
 from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
+from charloom.tracking import Points, Store, create, turn
 
 from ruamel.yaml import YAML
 
 from charloom import pending
+from charloom.corpus import read_text
 from charloom.fingerprint import fingerprint
 from charloom.git import branch, changes, commit
 from charloom.live import warn
-from charloom.params import flat, read_params
+from charloom.params import Params, flat, read_params
 from charloom.pipeline import PIPELINE, files, stage
 from charloom.record import Content, record
 from charloom.records import BEST, MEASURES, Gradcheck, Prepare, Sample, SampleTable, Train
+from charloom.registry import Trained
 from charloom.rnn import NAMES
 from charloom.storage import read_json, read_table, sha256
 from charloom.terminal import visible
-from charloom.tracking import Points, Store, create, turn
+from charloom.view import MEASURE
 
 SINGLE = {
     "best_smooth_loss",
     "best_update",
     "first_update_below_target",
-    "held_out_bits_per_character",
     "best_held_out_bits_per_character",
 }
 PATIENCE = 3.0  # seconds without an answer, after which a stage gives up
 LOCK = Path("dvc.lock")
 FOLDER = {"metrics": "metrics", "plots": "plots", "models": "models"}  # in the run; the rest is what one opens first
 EXCERPT = 1000  # characters of a sample in a description
+PRIME = 16  # characters of a model's input example
 
 
 def main() -> None:
@@ -125,10 +129,34 @@ def _content(path: dict[str, Path], made: list[Path], train: Train, headline: st
         text=(params.prepare.text, prepare.sha256, dict(flat(prepare.model_dump(exclude={"sha256"})))),
         trainings=trainings,
         artifacts=[*((file, "") for file in alone), *((file, FOLDER.get(file.parts[0], "")) for file in made)],
+        models=_models(path, params, train),
+        registered=_registered(params, train, prepare),
         patch=patch,
         description=f"**{measure}** of `{params.prepare.text}`; {headline}.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}",
     )
+
+
+def _models(path: dict[str, Path], params: Params, train: Train) -> list[Trained]:
+    """Return the best and the last model. Their metrics are points of the run's too: MLflow has no others."""
+    text = read_text(Path(params.prepare.text))
+    prime = next((line for line in text.splitlines() if len(line) > 2 * PRIME), text)[:PRIME]
+    models = []
+    for name, update, loss, bits in (
+        ("best", train.best_update, "best_smooth_loss", train.best_held_out_bits_per_character),
+        ("last", train.updates, "smooth_loss", train.held_out_bits_per_character),
+    ):
+        metrics = {loss: (train.updates, getattr(train, loss))} | ({} if bits is None else {MEASURE: (update, bits)})
+        models.append(Trained(name, path[f"models/{name}"], update, prime, metrics))
+    return models
+
+
+def _registered(params: Params, train: Train, prepare: Prepare) -> tuple[str, float, str]:
+    """Return a name for the models of this text, the best model's measure, and with which others it compares."""
+    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(params.prepare.text).stem}")
+    bits = train.best_held_out_bits_per_character
+    measure, what = (train.best_smooth_loss, "best_smooth_loss") if bits is None else (bits, MEASURE)
+    return name, measure, f"{what} held_out={params.prepare.held_out} {prepare.sha256}"
 
 
 def _series(path: dict[str, Path], train: Train) -> dict[str, Points]:
@@ -137,6 +165,10 @@ def _series(path: dict[str, Path], train: Train) -> dict[str, Points]:
     states = (gradcheck.zero, gradcheck.carried)
     digits = {f"gradcheck_digits_{name}": min(getattr(each, name).agreeing_digits for each in states) for name in NAMES}
     single = train.model_dump(include=SINGLE)
+    bits = {
+        train.best_update: train.best_held_out_bits_per_character,
+        train.updates: train.held_out_bits_per_character,
+    }
     smooth_losses = read_table(path["plots/smooth_loss"], "smooth_loss")
     measures = read_table(path["plots/measures"], *MEASURES)
     first = read_table(path["plots/first_losses"], "loss")["loss"]
@@ -146,6 +178,7 @@ def _series(path: dict[str, Path], train: Train) -> dict[str, Points]:
     epochs = {min(epoch * train.updates_per_epoch, train.updates): mean for epoch, mean in train.epoch_mean.items()}
     return (
         {name: {train.updates: float(value)} for name, value in single.items() if value is not None}
+        | {MEASURE: {update: value for update, value in bits.items() if value is not None}}
         | smooth_losses
         | measures
         | {"loss": first | measures["loss"], "epoch_mean": epochs, "known_words": words, "longest_copy": copied}

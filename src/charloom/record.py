@@ -7,10 +7,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from charloom import pending
+from charloom.tracking import RESULTS, Points, Run, Store, dataset_key
+
+from charloom import pending, registry
 from charloom.params import Params
 from charloom.records import Training
-from charloom.tracking import RESULTS, Points, Run, Store
+from charloom.registry import Trained
 
 TRAININGS = "charloom.trainings"  # a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # how many of them came after the first, with the same bits
@@ -27,6 +29,8 @@ class Content:
     text         the dataset: its file, SHA-256, and what it is like
     trainings    those that MLflow has not counted yet
     artifacts    files and folders, each with its folder in the run
+    models       those to log, the first of them to register
+    registered   the name to register it under, its measure, and what makes that comparable to another's
     patch        what was not committed
     description  Markdown; the trainings come after it
     """
@@ -39,6 +43,8 @@ class Content:
     text: tuple[str, str, dict[str, float]]
     trainings: list[Training]
     artifacts: list[tuple[Path, str]]
+    models: list[Trained]
+    registered: tuple[str, float, str]
     patch: str
     description: str
 
@@ -67,6 +73,8 @@ def record(store: Store, content: Content) -> Run:
         store.read(run, *content.text)
         for path, folder in content.artifacts:
             store.attach(run, path, folder)
+        logged = [registry.log(store, run, each, dataset_key(*content.text[:2])) for each in content.models]
+        registry.register(store, run, logged[0], *content.registered)
         if content.patch:
             with tempfile.TemporaryDirectory() as temporary:
                 patch = Path(temporary, "uncommitted.diff")

@@ -1,7 +1,8 @@
 """A request for text, from a command line or through a server: numbers, and a prime to go on from."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import numpy as np
 from charloom.checkpoint import Model
 from charloom.errors import WrongInput
 from charloom.rnn import Array
+from charloom.sampling import BLOCK, ON_DEMAND, Choice, blocks, stream
 from charloom.scoring import score
 from charloom.vocabulary import Vocabulary
 
 SHOWN = 20  # characters that a message names
+MOST = 1_000_000  # characters that are written for one request through a server: about a second's work
 
 # What a number has to be, by its name: its type, a check, and the check in words.
 ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] = {
@@ -46,11 +49,13 @@ def named(characters: str) -> str:
     return ", ".join(each) + (f" and {len(different) - SHOWN:,} more" if len(different) > SHOWN else "")
 
 
-def known(vocabulary: Vocabulary, prime: str, name: str) -> tuple[str, str]:
+def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
     """Return the prime's characters that the vocabulary has, and the others.
 
     Raises WrongInput, under the name, where there is nothing to go on from.
     """
+    if not isinstance(prime, str):
+        raise WrongInput(f"{name}: {prime!r} is not allowed: a text")
     if not prime:
         raise WrongInput(f"{name}: an empty text is not allowed: there is nothing to go on from")
     has = vocabulary.knows(prime)
@@ -64,3 +69,22 @@ def primed(model: Model, prime: str) -> tuple[Array, int]:
     """Return the state (m,) after reading all of the prime but its last character, and that one's id."""
     ids = model.vocabulary.encode(prime)
     return score(model.theta, ids, np.zeros(model.theta.m)).h, int(ids[-1])
+
+
+def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:
+    """Return each prime with what the model writes after it: of equal primes what `charloom sample --samples` prints.
+
+    `given` are length, temperature, top_k, top_p and seed. Raises WrongInput.
+    """
+    number = {name: allowed(name, value) for name, value in given.items()}
+    length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
+    if len(primes) * length > MOST:
+        raise WrongInput(f"length: {length} is not allowed: up to {MOST:,} characters for all primes of a request")
+    if not primes:
+        return []
+    texts = [known(model.vocabulary, prime, "prime")[0] for prime in primes]
+    h, first = zip(*(primed(model, text) for text in texts), strict=True)
+    random = [stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
+    written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))
+    following = np.concatenate([np.empty((len(texts), 0), int), *(ids for ids, _ in written)], axis=1)[:, :length]
+    return [text + model.vocabulary.decode(ids.tolist()) for text, ids in zip(texts, following, strict=True)]

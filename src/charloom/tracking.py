@@ -1,4 +1,4 @@
-"""The MLflow store. The only file that imports mlflow.
+"""The MLflow store. Beside it only registry.py and served.py, about models, import mlflow.
 
 A run is found by its fingerprint, so that training, tracking, a queue and a repetition all meet the same one.
 Every point carries one timestamp, the run's start: MLflow drops a point sent again only if all of it is equal.
@@ -23,6 +23,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
@@ -30,7 +31,7 @@ from mlflow.entities import Run as _Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from charloom.errors import Unavailable
+from charloom.errors import CharloomError, Unavailable
 from charloom.live import first_line
 from charloom.lock import in_turn
 from charloom.machine import gone, process
@@ -87,7 +88,7 @@ class Store:
             for tag, value in TAGS.items():
                 if found.tags.get(tag) != value:
                     self.client.set_experiment_tag(self.experiment_id, tag, value)
-        self._answered()
+        self.answered()
 
     def run(self, fingerprint: str, params: Params, number: int = 0) -> Run:
         """Return the run of the fingerprint, created if need be; number 1, 2, … when results have differed."""
@@ -116,7 +117,7 @@ class Store:
                 [self.experiment_id], condition, ViewType.ACTIVE_ONLY, 1000, order, page_token=token
             )
             found += page
-            self._answered()
+            self.answered()
             if not (token := page.token):
                 return found
 
@@ -154,7 +155,7 @@ class Store:
     def points(self, run: Run, name: str) -> Points:
         """Return the metric's points in the store, by step."""
         history = self.client.get_metric_history(run.info.run_id, name)
-        self._answered()
+        self.answered()
         return {metric.step: metric.value for metric in history}
 
     def send(self, run: Run, series: dict[str, Points]) -> None:
@@ -163,17 +164,17 @@ class Store:
         metrics = [Metric(name, value, run.info.start_time, step) for name, step, value in points]
         for first in range(0, len(metrics), POINTS_PER_REQUEST):
             self.client.log_batch(run.info.run_id, metrics=metrics[first : first + POINTS_PER_REQUEST])
-            self._answered()
+            self.answered()
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags."""
         self.client.log_batch(run.info.run_id, tags=[RunTag(_checked(key), value) for key, value in tags.items()])
-        self._answered()
+        self.answered()
 
     def read(self, run: Run, source: str, sha256: str, profile: dict[str, float]) -> None:
         """Name the dataset that the run was trained on: the file's name, its hash, where it is, what it is like."""
         place = json.dumps({"uri": source, "sha256": sha256})
-        dataset = Dataset(Path(source).stem[:500], sha256[:DIGEST], "local", place, profile=json.dumps(profile))
+        dataset = Dataset(*dataset_key(source, sha256), "local", place, profile=json.dumps(profile))
         context = [InputTag("mlflow.data.context", "training")]
         for attempt in range(2):
             try:
@@ -182,18 +183,30 @@ class Store:
             except MlflowException:  # another process has added the same dataset at the same moment
                 if attempt:
                     raise
-        self._answered()
+        self.answered()
 
     def attach(self, run: Run, path: Path, folder: str) -> None:
         """Copy the file, or all of a folder, to the run's artifacts."""
-        self.check_artifacts(run.info.artifact_uri)
-        # Not through the client: it would ask the server once more where to.
-        place = get_artifact_repository(run.info.artifact_uri, tracking_uri=self.uri)
-        for file in [path] if path.is_file() else sorted(path.iterdir()):
-            place.log_artifact(str(file), folder or None)  # type: ignore[no-untyped-call]  # MLflow's own
-            self._answered()
+        self.upload(path, run.info.artifact_uri, folder)
 
-    def _answered(self) -> None:
+    def upload(self, path: Path, place: str, folder: str = "") -> None:
+        """Copy the file, or all of a folder, to a place for artifacts; `folder` is one in that place."""
+        self.check_artifacts(place)
+        # Not through the client: it would ask the server once more where to.
+        repository = get_artifact_repository(place, tracking_uri=self.uri)
+        for file in [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file()):
+            below = "" if path.is_file() else file.parent.relative_to(path).as_posix().removeprefix(".")
+            repository.log_artifact(str(file), "/".join(filter(None, (folder, below))) or None)  # type: ignore[no-untyped-call]  # MLflow's own
+            self.answered()
+
+    def download(self, place: str, name: str, folder: Path) -> Path:
+        """Return the file of that name in the place for artifacts, copied into the folder. OSError: there is none."""
+        self.check_artifacts(place)
+        repository = get_artifact_repository(place, tracking_uri=self.uri)
+        return Path(repository.download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]  # MLflow's own
+
+    def answered(self) -> None:
+        """Note that the store has answered."""
         self.answers += 1
 
 
@@ -202,6 +215,11 @@ def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a metric or a tag")
     return name
+
+
+def dataset_key(source: str, sha256: str) -> tuple[str, str]:
+    """Return the name and the digest by which MLflow knows the text."""
+    return Path(source).stem[:500], sha256[:DIGEST]
 
 
 def _name(params: Params) -> str:
@@ -218,6 +236,8 @@ def asked(question: Callable[[Store], Answer]) -> Answer:
         create()
         store.connect()
         return question(store)
+    except CharloomError:
+        raise
     except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
         raise Unavailable(f"MLflow: {first_line(error)}") from None
 
