@@ -143,10 +143,10 @@ def _models(path: dict[str, Path], params: Params, train: Train) -> list[Trained
     prime = next((line for line in text.splitlines() if len(line) > 2 * PRIME), text)[:PRIME]
     models = []
     for name, update, loss, bits in (
-        ("best", train.best_update, "best_smooth_loss", train.best_held_out_bits_per_character),
-        ("last", train.updates, "smooth_loss", train.held_out_bits_per_character),
+        ("best", train.best_update, train.best_smooth_loss, train.best_held_out_bits_per_character),
+        ("last", train.updates, train.smooth_loss, train.held_out_bits_per_character),
     ):
-        metrics = {loss: (train.updates, getattr(train, loss))} | ({} if bits is None else {MEASURE: (update, bits)})
+        metrics = {f"{name}_smooth_loss": (train.updates, loss)} | ({} if bits is None else {MEASURE: (update, bits)})
         models.append(Trained(name, path[f"models/{name}"], update, prime, metrics))
     return models
 
@@ -178,6 +178,7 @@ def _series(path: dict[str, Path], train: Train) -> dict[str, Points]:
     epochs = {min(epoch * train.updates_per_epoch, train.updates): mean for epoch, mean in train.epoch_mean.items()}
     return (
         {name: {train.updates: float(value)} for name, value in single.items() if value is not None}
+        | {"last_smooth_loss": {train.updates: train.smooth_loss}}
         | {MEASURE: {update: value for update, value in bits.items() if value is not None}}
         | smooth_losses
         | measures

@@ -140,6 +140,16 @@ def long(project):
     return project
 
 
+def said(project: Project, *arguments: str, given: bytes = b"", code: int = 0) -> tuple[str, str]:
+    """Return what `charloom` prints to standard output and to standard error."""
+    done = subprocess.run(
+        ["charloom", *arguments], cwd=project.folder, env=project.environment(), input=given, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr.decode()
+    return done.stdout.decode(), done.stderr.decode()
+
+
 def started(project, *command: str, **variables: str) -> subprocess.Popen:
     """Return the command at work, in a process group of its own; what it prints is in `printed.txt`."""
     with (project.folder / "printed.txt").open("w") as printed:

@@ -70,22 +70,6 @@ def test_the_sections_name_their_file(tmp_path):
         read_params(tmp_path / "params.yaml")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--temperature", "0"], "'0' is not allowed: a number above 0"),
-        (["--length", "-5"], "'-5' is not allowed: a whole number from 0"),
-        (["--prime", "Ünseen"], "not in the vocabulary of this model: '\\xdc'"),
-        (["--model", "params.yaml"], "not a model"),
-        (["--model", "nowhere.npz"], "nowhere.npz: No such file"),
-    ],
-)
-def test_the_command_refuses_in_a_line(finished, arguments, words):
-    printed = finished.run("charloom", "sample", *arguments, expect=None)
-    assert words in printed
-    assert "Traceback" not in printed
-
-
 def test_a_damaged_result_is_named_and_exits_3(project):
     path = project.folder / "metrics/gradcheck.json"
     path.write_text(path.read_text()[:-20])

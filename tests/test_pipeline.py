@@ -92,15 +92,6 @@ def test_dvc_tells_what_a_changed_parameter_changed(project):
     assert "nats per sequence" in Path(page).read_text()
 
 
-def test_the_command_writes_what_it_is_asked(project):
-    written = [
-        project.run("charloom", "sample", "--prime", "the q", "--length", "20", "--seed", seed) for seed in "112"
-    ]
-    assert written[0] == written[1] != written[2]
-    assert written[0].startswith("the q")
-    assert len(written[0]) == 5 + 20 + 1
-
-
 def test_another_python_is_refused_in_a_line(project):
     printed = project.run("python", "-S", "src/train.py", expect=2)  # -S: without any installed package
     assert printed.count("\n") == 1

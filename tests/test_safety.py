@@ -6,7 +6,7 @@ from stores import answering, free_port
 
 from charloom import live, pending, tracking
 from charloom.pages import samples_page
-from charloom.records import SampleTable
+from charloom.records import Quality, Sample, SampleTable
 
 
 def test_credentials_are_not_told(project, monkeypatch):
@@ -64,7 +64,8 @@ def test_a_name_that_mlflow_could_not_show_is_refused(name):
 
 
 def test_a_text_cannot_act_as_html():
-    page = samples_page(SampleTable(data=[("best model", "<script>alert('1')</script> & \x1b]0;\u202e", 7, 1.5)]))
+    table = SampleTable(data=[("best model", "<script>alert('1')</script> & \x1b]0;\u202e", 7, 1.5)])
+    page = samples_page(table, Sample(checkpoints={}, best=Quality(known_words=0.5, longest_copy=3)))
     assert "<script" not in page
     assert "&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt; &amp;" in page
     assert not {"\x1b", "\u202e"} & set(page)

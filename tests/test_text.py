@@ -37,9 +37,8 @@ def test_ids_have_the_smallest_unsigned_type(K, dtype):
     assert Vocabulary.of(text).encode(text).dtype == np.dtype(dtype)
 
 
-def test_unknown_characters_are_named():
-    with pytest.raises(WrongInput, match=r"'z', '\\xe9'$"):
-        Vocabulary.of("abc").encode("abézba")
+def test_characters_without_an_id_are_known_to_have_none():
+    assert Vocabulary("abc").knows("abézb\ud800a").tolist() == [True, True, False, False, True, False, True]
 
 
 def test_a_byte_order_mark_goes_crlf_becomes_lf_and_nothing_else_changes(tmp_path):

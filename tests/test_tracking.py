@@ -45,8 +45,13 @@ def holds_what_the_files_hold(project, client, run) -> None:
     each, updates = train["updates_per_epoch"], train["updates"]
     epochs = {min(int(epoch) * each, updates): mean for epoch, mean in train["epoch_mean"].items()}
     assert history(client, run, "epoch_mean") == epochs
-    for name in ("best_smooth_loss", "best_update", "held_out_bits_per_character"):
+    for name in ("best_smooth_loss", "best_update", "best_held_out_bits_per_character"):
         assert history(client, run, name) == {updates: train[name]}
+    bits = {train["best_update"]: train["best_held_out_bits_per_character"]}
+    assert history(client, run, "held_out_bits_per_character") == bits | {updates: train["held_out_bits_per_character"]}
+    sample = json.loads((project.folder / "metrics/sample.json").read_text())["checkpoints"]
+    for name in ("known_words", "longest_copy"):
+        assert history(client, run, name) == {int(update): each[name] for update, each in sample.items()}
     assert {file.path for file in client.list_artifacts(run.info.run_id)} >= ARTIFACTS
     models = {file.path for file in client.list_artifacts(run.info.run_id, "models")}
     checkpoints = (project.folder / "models/checkpoints").iterdir()
@@ -123,7 +128,7 @@ def test_other_results_of_equal_settings_become_a_second_run(project):
 
 def test_an_edited_comment_is_another_experiment_with_the_same_results(project):
     project.run("dvc", "repro", "--force")
-    project.edit("src/charloom/sampling.py", "# side=", "# a remark; side=")
+    project.edit("src/charloom/sampling.py", "# in float32", "# a remark; in float32")
     assert project.stages(project.run("dvc", "repro")) == ["sample", "track"]
     assert "up to date" in project.run("dvc", "repro")
     first, second = project.runs()

@@ -15,12 +15,14 @@ from shutil import copy
 from charloom.tracking import Run, Store, asked
 
 import pandas as pd
+from mlflow import set_tracking_uri
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
 
 from charloom.errors import WrongInput
 from charloom.live import first_line
@@ -30,8 +32,9 @@ SERVED = SOURCES / "charloom/served.py"
 FILE = "model.npz"
 LIBRARIES = ("mlflow", "numba", "numpy", "pydantic")  # what it and what it imports need
 NUMBERS = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
+# "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec("string", "prime")]),
+    inputs=Schema([ColSpec(AnyType(), "prime")]),  # type: ignore[no-untyped-call]  # MLflow's own
     outputs=Schema([ColSpec("string")]),
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in NUMBERS.items()]),
 )
@@ -125,6 +128,7 @@ def register(store: Store, run: Run, logged: LoggedModel, name: str, measure: fl
     versions = _versions(store, name)
     if not any(each.run_id == run.info.run_id for each in versions):
         tags = {MEASURE: repr(measure), COMPARABLE: comparable}
+        set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         source = MODELS + logged.model_id
         client.create_model_version(name, source, run.info.run_id, tags, await_creation_for=0, model_id=logged.model_id)
         versions = _versions(store, name)

@@ -30,8 +30,10 @@ class Writer(PythonModel):
         """Return the texts. A wrong prime or number is MLflow's INVALID_PARAMETER_VALUE, over HTTP a 400."""
         from charloom.errors import WrongInput  # noqa: PLC0415
 
+        cells = model_input["prime"].tolist()  # over HTTP a list of primes may come as one cell
+        primes = [prime for cell in cells for prime in (cell if isinstance(cell, list) else [cell])]
         try:
-            return self._answer(model_input["prime"].tolist(), params or {})
+            return self._answer(primes, params or {})
         except WrongInput as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
 

@@ -25,8 +25,8 @@ NUMBERS = ("length", "temperature", "top_k", "top_p", "seed", "samples")
 AT_ONCE = 64  # texts beside each other, for each processor
 LENGTH, LONGEST = 200, 10_000  # characters, where nothing is said; where only --until is
 # From which probability on a character is shown how, on a terminal.
-SHADES = [(1 / 2, ""), (1 / 4, "black on #fff3bf"), (1 / 16, "black on #ffd43b"), (1 / 64, "black on #ff922b")]
-RARE = "white on #e03131"
+SHADES = [(1 / 2, ""), (1 / 4, "#111111 on #fff3bf"), (1 / 16, "#111111 on #ffd43b"), (1 / 64, "#111111 on #ff922b")]
+RARE = "#ffffff on #c92a2a"
 
 
 class Piece(NamedTuple):

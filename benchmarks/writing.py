@@ -1,0 +1,202 @@
+"""Time writing and scoring, ours and others', with the pipeline's best model; write benchmarks/writing.md.
+
+Every figure of the first table is the wall time of a character in a process of its own on one core, the last row's on
+all; the ways take turns, and the median of the turns counts. `python benchmarks/writing.py WAY DTYPE` is one process.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from charloom import rnn
+from charloom.checkpoint import read_model
+from charloom.rnn import Parameters
+from charloom.sampling import BLOCK, Choice, blocks
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL, NOVEL = ROOT / "models/best.npz", ROOT / "data/moby_dick.txt"
+TURNS, MANY, MEGABYTE = 5, 64, 1_000_000
+ALL = Choice(1.0)
+
+
+def choice(theta, h, x, count):
+    """Write as min-char-rnn does: column vectors, and a draw by np.random.choice."""
+    W, U, V, b, c = theta.W, theta.U, theta.V, theta.b[:, None], theta.c[:, None]
+    h, one = h[:, None], np.zeros((theta.K, 1), h.dtype)
+    one[x] = 1
+    for _ in range(count):
+        h = np.tanh(np.dot(U, one) + np.dot(W, h) + b)
+        y = np.dot(V, h) + c
+        p = np.exp(y) / np.sum(np.exp(y))
+        drawn = np.random.choice(range(theta.K), p=p.ravel().astype(float) / p.sum(dtype=float))  # noqa: NPY002  as it does
+        one = np.zeros((theta.K, 1), h.dtype)
+        one[drawn] = 1
+
+
+def vectorised(theta, h, x, count):
+    """Write one text: a row of U, a cumulative sum, a search."""
+    W, UT, V, b, c = theta.W, np.ascontiguousarray(theta.U.T), theta.V, theta.b, theta.c
+    uniform = np.random.default_rng(1).random(count)
+    for u in uniform:
+        h = np.tanh(W @ h + UT[x] + b)
+        o = V @ h + c
+        sums = np.exp(o - o.max()).cumsum()
+        x = sums.searchsorted(u * sums[-1], side="right")
+
+
+def vectorised_many(theta, h, x, count):
+    """Write MANY texts at once: matrices in place of vectors."""
+    WT, UT, VT, b, c = theta.W.T.copy(), np.ascontiguousarray(theta.U.T), theta.V.T.copy(), theta.b, theta.c
+    uniform = np.random.default_rng(1).random((count, MANY, 1))
+    h, x = np.tile(h, (MANY, 1)), np.full(MANY, x)
+    for u in uniform:
+        h = np.tanh(h @ WT + UT[x] + b)
+        o = h @ VT + c
+        sums = np.exp(o - o.max(axis=1, keepdims=True)).cumsum(axis=1)
+        x = (sums <= u * sums[:, -1:]).sum(axis=1)
+
+
+def ours(theta, h, x, count, texts=1, how=ALL):
+    """Write with charloom, as `charloom sample` does."""
+    random = [np.random.default_rng(n) for n in range(texts)]
+    written = blocks(theta, np.tile(h, (texts, 1)), np.full(texts, x), random, how)
+    list(islice(written, count // BLOCK))
+
+
+def ours_many(theta, h, x, count):
+    """Write MANY texts at once with charloom."""
+    ours(theta, h, x, count, MANY)
+
+
+def ours_nucleus(theta, h, x, count):
+    """Write one text with charloom, from the 0.9 nucleus of the 40 likeliest characters."""
+    ours(theta, h, x, count, how=Choice(0.8, 40, 0.9))
+
+
+WAYS = {
+    "one text: min-char-rnn's way, `np.random.choice`": (choice, 1, 2_000),
+    "one text: NumPy, vectorised": (vectorised, 1, 10_000),
+    "one text: charloom": (ours, 1, 256 * 200),
+    "one text: charloom, top_k 40, top_p 0.9, temperature 0.8": (ours_nucleus, 1, 256 * 100),
+    f"{MANY} texts at once: NumPy, vectorised": (vectorised_many, MANY, 1_000),
+    f"{MANY} texts at once: charloom": (ours_many, MANY, 256 * 10),
+    f"{MANY} texts at once: charloom, all cores": (ours_many, MANY, 256 * 10),
+}
+
+
+def work(way: str, dtype: str) -> None:
+    """Print the microseconds of a character."""
+    model = read_model(MODEL)
+    theta = Parameters(model.theta.flat.astype(dtype), model.theta.m, model.theta.K)
+    write, texts, count = WAYS[way]
+    arguments = theta, model.h.astype(dtype), model.first
+    write(*arguments, BLOCK)  # compiles, and warms what there is to warm
+    began = time.perf_counter()
+    write(*arguments, count)
+    print(json.dumps((time.perf_counter() - began) / count / texts * 1e6))
+
+
+def microseconds(way: str, dtype: str) -> float:
+    """Return what a new process prints."""
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")} | threads
+    command = [sys.executable, __file__, way, dtype]
+    if sys.platform == "linux" and "all cores" not in way:
+        command = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0))), *command]
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+
+
+def table() -> list[str]:
+    """Return the table of ways to write."""
+    times = {(way, dtype): [] for way in WAYS for dtype in ("float64", "float32")}
+    for _ in range(TURNS):
+        for each, taken in times.items():
+            taken.append(microseconds(*each))
+    median = {each: statistics.median(taken) for each, taken in times.items()}
+    rows = ["| µs a character | float64 | charloom takes | float32 | charloom takes |", "|---|---|---|---|---|"]
+    for way, (_, texts, _) in WAYS.items():
+        cells = []
+        for dtype in ("float64", "float32"):
+            best = median["one text: charloom" if texts == 1 else f"{MANY} texts at once: charloom", dtype]
+            cells += [f"{median[way, dtype]:.2f}", f"{best / median[way, dtype]:.2f}"]
+        rows.append(f"| {way} | {' | '.join(cells)} |")
+    return rows
+
+
+def scoring() -> list[str]:
+    """Return the seconds that a megabyte of the novel takes: the command, and the reference in NumPy."""
+    text = NOVEL.read_bytes()[:MEGABYTE]
+    while True:  # up to a whole character
+        try:
+            characters = text.decode()
+            break
+        except UnicodeDecodeError:
+            text = text[:-1]
+    model = read_model(MODEL)
+    ids, h = model.vocabulary.encode(characters), np.zeros(model.theta.m)
+    seconds = {"`charloom score`, the whole command": [], "`rnn.py` alone, 100 characters at a time": []}
+    for _ in range(TURNS):
+        began = time.perf_counter()
+        subprocess.run(["charloom", "score", "-"], cwd=ROOT, input=text, check=True, capture_output=True)
+        seconds["`charloom score`, the whole command"].append(time.perf_counter() - began)
+        began, state = time.perf_counter(), h
+        for place in range(0, len(ids) - 1, 100):
+            states, o = rnn.forward(model.theta, ids[place : min(place + 100, len(ids) - 1)], state)
+            state, _ = states[-1], rnn.log_softmax(o)
+        seconds["`rnn.py` alone, 100 characters at a time"].append(time.perf_counter() - began)
+    rows = [f"| seconds for {len(text):,} bytes, {len(characters):,} characters | |", "|---|---|"]
+    return rows + [f"| {way} | {statistics.median(taken):.2f} |" for way, taken in seconds.items()]
+
+
+def loading() -> list[str]:
+    """Return the seconds that MLflow takes to load the model that `track` has logged, MLflow itself imported before."""
+    folder = max((ROOT / "mlartifacts/models").glob("m-*/artifacts"), key=lambda each: each.stat().st_mtime)
+    code = (
+        "import sys, time, mlflow.pyfunc; began = time.perf_counter(); model = mlflow.pyfunc.load_model(sys.argv[1]); "
+        "loaded = time.perf_counter(); model.predict({'prime': 'the '}); "
+        "print(loaded - began, time.perf_counter() - loaded)"
+    )
+    taken = []
+    for _ in range(TURNS):
+        done = subprocess.run([sys.executable, "-c", code, folder], cwd="/", check=True, capture_output=True, text=True)
+        taken.append(tuple(map(float, done.stdout.split())))
+    load, predict = (statistics.median(each) for each in zip(*taken, strict=True))
+    rows = ["| seconds, after `import mlflow.pyfunc` | |", "|---|---|"]
+    return [*rows, f"| `mlflow.pyfunc.load_model` | {load:.2f} |", f"| the first 200 characters | {predict:.3f} |"]
+
+
+def main() -> None:
+    """Measure and write."""
+    if not MODEL.exists() or not (ROOT / "mlartifacts/models").is_dir():
+        sys.exit("benchmarks/writing.py needs the pipeline's models: `make run` makes them")
+    text = [
+        "# Writing and scoring",
+        "",
+        f"Written by `python benchmarks/writing.py`. Wall time, medians of {TURNS} turns, with the model of the novel "
+        "(m = 100, K = 83). One core, the last row apart; *charloom takes*: its time on one core as a share of that "
+        "row's.",
+        "",
+        f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}.",
+        "",
+        *table(),
+        "",
+        *scoring(),
+        "",
+        *loading(),
+        "",
+    ]
+    (ROOT / "benchmarks/writing.md").write_text("\n".join(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    work(*sys.argv[1:]) if sys.argv[1:] else main()
