@@ -38,8 +38,9 @@ track: $(READY)  ## send to MLflow what it has missed, experiments included
 ui: $(READY)  ## the MLflow pages, on this machine alone: http://127.0.0.1:5000
 	@charloom ui
 
-bench: $(READY) .venv-bench/.ready  ## time an update beside NumPy, PyTorch and JAX; writes benchmarks/results.md
+bench: $(READY) .venv-bench/.ready  ## time an update, a written character and a score beside others'; writes benchmarks/*.md
 	@python benchmarks/run.py
+	@python benchmarks/writing.py
 
 .venv-bench/.ready: benchmarks/requirements.txt
 	@$(PYTHON) -m venv --clear .venv-bench

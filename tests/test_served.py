@@ -123,7 +123,7 @@ def test_twenty_at_once_get_what_each_would_get_alone(ask):
         ({"inputs": ["fox"], "params": {"top_p": 0}}, "top_p: 0.0 is not allowed: a number above 0 and at most 1"),
         ({"inputs": ["fox"], "params": {"top_k": -1}}, "top_k: -1 is not allowed: a whole number from 0"),
         ({"inputs": ["fox"], "params": {"seed": -1}}, "seed: -1 is not allowed"),
-        ({"prime": "fox"}, "prime"),
+        ({"prime": "fox"}, "exactly one of the input fields"),
         (b"fox", "Expecting value"),
     ],
 )
