@@ -27,7 +27,7 @@ from charloom.params import Params, flat, read_params
 from charloom.pipeline import PIPELINE, files, stage
 from charloom.record import Content, record
 from charloom.records import BEST, MEASURES, Gradcheck, Prepare, Sample, SampleTable, Train
-from charloom.registry import Trained
+from charloom.registry import ALIAS, Trained, Version
 from charloom.rnn import NAMES
 from charloom.storage import read_json, read_table, sha256
 from charloom.terminal import visible
@@ -151,12 +151,17 @@ def _models(path: dict[str, Path], params: Params, train: Train) -> list[Trained
     return models
 
 
-def _registered(params: Params, train: Train, prepare: Prepare) -> tuple[str, float, str]:
-    """Return a name for the models of this text, the best model's measure, and with which others it compares."""
-    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(params.prepare.text).stem}")
-    bits = train.best_held_out_bits_per_character
-    measure, what = (train.best_smooth_loss, "best_smooth_loss") if bits is None else (bits, MEASURE)
-    return name, measure, f"{what} held_out={params.prepare.held_out} {prepare.sha256}"
+def _registered(params: Params, train: Train, prepare: Prepare) -> Version:
+    """Return the best model's version among the models of this text."""
+    text, bits = params.prepare.text, train.best_held_out_bits_per_character
+    what, measure = ("best_smooth_loss", train.best_smooth_loss) if bits is None else (MEASURE, bits)
+    return Version(
+        name=re.sub(r"[^\w.-]+", "-", f"charloom-{Path(text).stem}"),
+        about=f"The best model of each run on `{text}`. `@{ALIAS}` is the best of all that are measured on this text.",
+        description=f"{what} {measure:.4f} after {train.best_update:,} updates",
+        measure=measure,
+        comparable=f"{what} held_out={params.prepare.held_out} {prepare.sha256}",
+    )
 
 
 def _series(path: dict[str, Path], train: Train) -> dict[str, Points]:

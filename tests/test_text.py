@@ -37,8 +37,10 @@ def test_ids_have_the_smallest_unsigned_type(K, dtype):
     assert Vocabulary.of(text).encode(text).dtype == np.dtype(dtype)
 
 
-def test_characters_without_an_id_are_known_to_have_none():
-    assert Vocabulary("abc").knows("abézb\ud800a").tolist() == [True, True, False, False, True, False, True]
+def test_a_text_is_parted_into_what_has_an_id_and_what_has_none():
+    known, inside, outside = Vocabulary("abc").part("abézb\ud800a")
+    assert known.tolist() == [True, True, False, False, True, False, True]
+    assert (inside, outside) == ("abba", "éz\ud800")
 
 
 def test_a_byte_order_mark_goes_crlf_becomes_lf_and_nothing_else_changes(tmp_path):

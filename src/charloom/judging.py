@@ -25,17 +25,16 @@ def judge(arguments: argparse.Namespace) -> None:
     top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
     model = model_at(arguments.model)
     name, text = text_at(arguments.file)
-    has = model.vocabulary.knows(text)
-    places, unknown = np.flatnonzero(has), "".join(text[place] for place in np.flatnonzero(~has))
-    if len(places) < 2:
+    known, inside, unknown = model.vocabulary.part(text)
+    if len(inside) < 2:
         raise WrongInput(
-            f"{name}: {len(places)} of its characters are in the vocabulary of this model; "
+            f"{name}: {len(inside)} of its characters are in the vocabulary of this model; "
             "allowed is a text with two or more: the first is only read"
         )
-    ids = model.vocabulary.encode("".join(text[place] for place in places) if unknown else text)
+    ids = model.vocabulary.encode(inside)
     with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
         found = score(model.theta, ids, np.zeros(model.theta.m), lambda done: report(done, ""))
-    bits, places = found.nats / math.log(2), places[1:]
+    bits, places = found.nats / math.log(2), np.flatnonzero(known)[1:]
     lines = text.split("\n")
     starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
     at = np.searchsorted(starts, places, side="right") - 1
@@ -43,7 +42,7 @@ def judge(arguments: argparse.Namespace) -> None:
         _print_lines(lines, at, bits)
     mean = found.total / len(found.nats) / math.log(2)
     print(f"bits per character  {mean!r}")
-    print(f"perplexity          {2**mean:.6g}")
+    print(f"perplexity          {_perplexity(mean):.6g}")
     print(f"characters          {len(bits):,} scored; the first is only read")
     if unknown:
         print(f"                    {len(unknown):,} skipped, not in the vocabulary of this model: {named(unknown)}")
@@ -67,9 +66,15 @@ def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
         if number == len(lines) and not line:
             break  # what comes after the last line's end
         mean = total / n if n else math.nan
-        figures = f"{mean:6.3f}  {2**mean:10.4g}" if n else f"{'–':>6}  {'–':>10}"
+        figures = f"{mean:6.3f}  {_perplexity(mean):10.4g}" if n else f"{'–':>6}  {'–':>10}"
         print(f"{number:6}  {n:10,}  {figures}  {_flat(line)[:room]}")
     print()
+
+
+def _perplexity(bits: float) -> float:
+    """Return 2^bits: among how many equally likely characters a choice would cost as much."""
+    with np.errstate(over="ignore"):  # a text that a model of large weights has never seen may cost a thousand bits
+        return float(np.exp2(bits))
 
 
 def _flat(text: str) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 from charloom.tracking import RESULTS, Points, Run, Store, dataset_key
 
 from charloom import pending, registry
-from charloom.params import Params
+from charloom.params import Params, flat
 from charloom.records import Training
-from charloom.registry import Trained
+from charloom.registry import Trained, Version
 
 TRAININGS = "charloom.trainings"  # a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # how many of them came after the first, with the same bits
@@ -30,7 +30,7 @@ class Content:
     trainings    those that MLflow has not counted yet
     artifacts    files and folders, each with its folder in the run
     models       those to log, the first of them to register
-    registered   the name to register it under, its measure, and what makes that comparable to another's
+    registered   … as this version
     patch        what was not committed
     description  Markdown; the trainings come after it
     """
@@ -44,7 +44,7 @@ class Content:
     trainings: list[Training]
     artifacts: list[tuple[Path, str]]
     models: list[Trained]
-    registered: tuple[str, float, str]
+    registered: Version
     patch: str
     description: str
 
@@ -73,8 +73,10 @@ def record(store: Store, content: Content) -> Run:
         store.read(run, *content.text)
         for path, folder in content.artifacts:
             store.attach(run, path, folder)
-        logged = [registry.log(store, run, each, dataset_key(*content.text[:2])) for each in content.models]
-        registry.register(store, run, logged[0], *content.registered)
+        dataset = dataset_key(*content.text[:2])
+        values = {key: str(value) for key, value in flat(content.params.model_dump())}
+        logged = [registry.log(store, run, each, dataset, values) for each in content.models]
+        registry.register(store, run, logged[0], content.registered)
         if content.patch:
             with tempfile.TemporaryDirectory() as temporary:
                 patch = Path(temporary, "uncommitted.diff")

@@ -3,6 +3,7 @@
 All of it can be repeated: what a killed process has begun, the next one completes.
 """
 
+import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.errors import WrongInput
 from charloom.live import first_line
@@ -40,7 +42,7 @@ SIGNATURE = ModelSignature(
 )
 ALIAS = "best"
 MODELS = "models:/"  # before a LoggedModel's id
-MEASURE, COMPARABLE = "charloom.measure", "charloom.comparable"  # of a version: smaller is better, among equals
+MEASURE, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
 ADDRESS = re.compile(
     r"models:/(?:(?P<model_id>m-[0-9a-f]+)|(?P<name>[^/@:]+)(?:@(?P<alias>[^/@:]+)|/(?P<version>[0-9]+)))"
 )
@@ -64,7 +66,23 @@ class Trained:
     metrics: Mapping[str, tuple[int, float]]
 
 
-def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str]) -> LoggedModel:
+@dataclass(frozen=True)
+class Version:
+    """What a version in the registry says.
+
+    name         of the registered model, and `about` it
+    description  of the version
+    measure      the smaller, the better, among versions that are equal in `comparable`
+    """
+
+    name: str
+    about: str
+    description: str
+    measure: float
+    comparable: str
+
+
+def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str], params: dict[str, str]) -> LoggedModel:
     """Return the LoggedModel, made of the file and linked to the run; its metrics are linked to the dataset."""
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}' AND name = '{model.name}'"
@@ -72,7 +90,7 @@ def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str]) -> Log
     store.answered()
     if found and found[0].status == "READY":
         return found[0]
-    logged = found[0] if found else client.create_logged_model(store.experiment_id, model.name, run_id)
+    logged = found[0] if found else client.create_logged_model(store.experiment_id, model.name, run_id, params=params)
     with tempfile.TemporaryDirectory() as folder:
         saved = _saved(Path(folder), model, Model(run_id=run_id, model_id=logged.model_id))
         store.upload(saved, logged.artifact_location)
@@ -114,23 +132,26 @@ def _saved(folder: Path, model: Trained, about: Model) -> Path:
     return folder / "model"
 
 
-def register(store: Store, run: Run, logged: LoggedModel, name: str, measure: float, comparable: str) -> None:
+def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -> None:
     """Make the model a version of the registered one, and the best of all comparable versions its `best`.
 
     The smallest measure is the best, of equals the first version.
     """
-    client = store.client
+    client, name, comparable = store.client, as_version.name, as_version.comparable
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=as_version.about)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     versions = _versions(store, name)
     if not any(each.run_id == run.info.run_id for each in versions):
-        tags = {MEASURE: repr(measure), COMPARABLE: comparable}
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
-        source = MODELS + logged.model_id
-        client.create_model_version(name, source, run.info.run_id, tags, await_creation_for=0, model_id=logged.model_id)
+        source, tags = MODELS + logged.model_id, {MEASURE: repr(as_version.measure), COMPARABLE: comparable}
+        made = client.create_model_version(
+            name, source, run.info.run_id, tags, description=as_version.description, await_creation_for=0
+        )
+        shown = json.dumps([{"name": name, "version": made.version}])
+        client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
         versions = _versions(store, name)
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURE]), int(each.version)))

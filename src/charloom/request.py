@@ -58,8 +58,7 @@ def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
         raise WrongInput(f"{name}: {prime!r} is not allowed: a text")
     if not prime:
         raise WrongInput(f"{name}: an empty text is not allowed: there is nothing to go on from")
-    has = vocabulary.knows(prime)
-    inside, outside = ("".join(c for c, k in zip(prime, has, strict=True) if k == want) for want in (True, False))
+    _, inside, outside = vocabulary.part(prime)
     if not inside:
         raise WrongInput(f"{name}: no character of it is in the vocabulary of this model: {named(outside)}")
     return inside, outside

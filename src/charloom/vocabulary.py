@@ -42,10 +42,12 @@ class Vocabulary:
         """Return the text's ids, in the smallest unsigned type that holds K − 1. Its characters have to be known."""
         return np.searchsorted(self.code_points, code_points(text)).astype(np.min_scalar_type(len(self) - 1))
 
-    def knows(self, text: str) -> Array:
-        """Return for each character of the text (characters,) whether it has an id."""
-        known: Array = np.isin(code_points(text), self.code_points)
-        return known
+    def part(self, text: str) -> tuple[Array, str, str]:
+        """Return which characters of the text (characters,) have an id, those that have one, and the others."""
+        points = code_points(text)
+        known = np.isin(points, self.code_points)
+        inside, outside = (points[which].tobytes().decode("utf-32-le", "surrogatepass") for which in (known, ~known))
+        return known, inside, outside
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of the ids."""
