@@ -158,7 +158,7 @@ def _registered(params: Params, train: Train, prepare: Prepare) -> Version:
     return Version(
         name=re.sub(r"[^\w.-]+", "-", f"charloom-{Path(text).stem}"),
         about=f"The best model of each run on `{text}`. `@{ALIAS}` is the best of all that are measured on this text.",
-        description=f"{what} {measure:.4f} after {train.best_update:,} updates",
+        description=f"{measure:.4f} {what} after {train.best_update:,} updates",
         measure=measure,
         comparable=f"{what} held_out={params.prepare.held_out} {prepare.sha256}",
     )

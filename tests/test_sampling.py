@@ -126,6 +126,27 @@ def test_no_temperature_overflows(temperature, expected, dtype):
     assert np.isfinite(p).all()
 
 
+class Extreme:
+    """A random stream that gives the least, or the most, that one can give."""
+
+    def __init__(self, number: float):
+        self.number = number
+
+    def random(self, count: int):
+        return np.full(count, self.number)
+
+
+@pytest.mark.parametrize("choice", [Choice(1.0), Choice(0.7, 3), Choice(1.0, 0, 0.999999)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_ends_of_the_random_numbers_draw_the_first_and_the_last_with_a_weight(choice, dtype):
+    o = [-np.inf, -1e30, 0.3, 0.1, 0.2, -1e30, -np.inf]
+    theta = rnn.filled(0.0, 1, len(o), dtype)
+    theta.c[:] = o
+    for number, expected in ((0.0, 2), (1 - 2.0**-53, 4)):
+        ids, _ = next(sampling.blocks(theta, np.zeros((1, 1)), np.array([0]), [Extreme(number)], choice))
+        assert set(ids[0]) == {expected}
+
+
 def test_a_probability_is_the_networks_own_whatever_the_choice():
     o = np.log([0.5, 0.3, 0.2])
     for choice in (Choice(1.0), Choice(0.2), Choice(3.0, top_k=2), Choice(1.0, top_p=0.1), Choice(0.0)):

@@ -11,6 +11,7 @@ h1 { font-size: 1.4rem; margin: 0 }
 h2 { font-size: 1rem; margin: 2rem 0 .4rem }
 h2 span { font-weight: 400; color: #667 }
 p { margin: 0; color: #667 }
+pre + p { margin-top: .3rem; font-size: .9rem }
 pre { margin: 0; padding: .75rem 1rem; background: #f5f5f2; border-radius: 6px; color: #222;
       font: 1rem/1.55 Georgia, serif; white-space: pre-wrap; overflow-wrap: anywhere }
 @media (prefers-color-scheme: dark) {

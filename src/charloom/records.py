@@ -108,7 +108,7 @@ class Quality(Record):
     def __str__(self) -> str:
         """Return it in words."""
         share = "" if self.known_words is None else f"{self.known_words:.0%} of its words are in the text, "
-        return f"{share}the longest passage from it has {self.longest_copy:,} characters"
+        return f"{share}the longest passage copied from it has {self.longest_copy:,} characters"
 
 
 class Sample(Record):
