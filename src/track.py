@@ -154,13 +154,14 @@ def _models(path: dict[str, Path], params: Params, train: Train) -> list[Trained
 def _registered(params: Params, train: Train, prepare: Prepare) -> Version:
     """Return the best model's version among the models of this text."""
     text, bits = params.prepare.text, train.best_held_out_bits_per_character
-    what, measure = ("best_smooth_loss", train.best_smooth_loss) if bits is None else (MEASURE, bits)
+    what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
+    length = "" if bits is not None else f" seq_length={params.seq_length}"  # a smooth loss is one of a sequence
     return Version(
         name=re.sub(r"[^\w.-]+", "-", f"charloom-{Path(text).stem}"),
-        about=f"The best model of each run on `{text}`. `@{ALIAS}` is the best of all that are measured on this text.",
+        about=f"The best model of each run on `{text}`. `@{ALIAS}` is the best of those measured as the newest was.",
         description=f"{measure:.4f} {what} after {train.best_update:,} updates",
         measure=measure,
-        comparable=f"{what} held_out={params.prepare.held_out} {prepare.sha256}",
+        comparable=f"{what}{length} held_out={params.prepare.held_out} {prepare.sha256}",
     )
 
 

@@ -35,7 +35,6 @@ def test_a_prime_is_written_first_and_read_from_standard_input_as_it_is(finished
     assert printed.startswith("the quick ")
     assert len(printed) == 10 + 30 + 1
     assert said(finished, "sample", "--prime", "-", "--length", "30", given=b"the quick ")[0] == printed
-    assert said(finished, "sample", "--length", "0", "--prime", "fox") == ("fox\n", "")
 
 
 def test_unseen_characters_are_named_and_skipped_or_refused(finished):
@@ -52,11 +51,17 @@ def test_unseen_characters_are_named_and_skipped_or_refused(finished):
 
 def test_a_text_ends_with_what_ends_it_also_across_blocks(finished):
     whole, _ = said(finished, "sample", "--length", "2000")
-    for start, size in ((3, 4), (254, 6), (255, 2), (256, 1), (700, 12)):
+    for start, size in ((3, 4), (254, 6), (255, 2), (256, 1), (700, 12), (10, 258), (5, 600)):
         ending = whole[start : start + size]
         printed, _ = said(finished, "sample", "--until", ending)
         assert printed == whole[: whole.index(ending) + size] + "\n"
     assert said(finished, "sample", "--until", "nonsensequick", "--length", "300")[0] == whole[:300] + "\n"
+
+
+def test_no_length_is_a_length(finished):
+    assert said(finished, "sample", "--length", "0", "--prime", "fox") == ("fox\n", "")
+    printed, _ = said(finished, "sample", "--length", "0", "--prime", "fox", "--samples", "2")
+    assert printed == "==> sample 1 of 2 <==\nfox\n\n==> sample 2 of 2 <==\nfox\n"
 
 
 def test_many_texts_are_the_one_alone_and_others_and_each_ends_on_its_own(finished):
@@ -101,7 +106,7 @@ def test_probabilities_are_shades_on_a_terminal_alone(finished):
     text, legend = re.sub(r"\x1b\[[0-9;]*m", "", shown).split("\nprobability")
     assert text == plain
     assert " from 1/2  from 1/4  from 1/16  from 1/64  less " in legend
-    assert "\x1b" not in on_terminal(finished, *options, NO_COLOR="1").removesuffix("\x1b[0m")
+    assert on_terminal(finished, *options, NO_COLOR="1").removesuffix("\x1b[0m") == plain
 
 
 def test_a_score_of_the_held_out_end_is_the_metric_and_lines_add_up_to_it(finished, tmp_path):
@@ -133,6 +138,13 @@ def test_lines_places_and_characters_outside_the_vocabulary_are_told_apart(finis
     lines = text.split("\n")
     for _, line, place, context in found:
         assert context.endswith(f"[{lines[int(line) - 1][int(place) - 1]}]")
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", "2> /dev/full", ">&- 2>&- <&-"])
+def test_nobody_has_to_listen(finished, closing):
+    printed = finished.run("bash", "-c", f"charloom sample --prime 'Üfox' --length 20 {closing}; echo exit $?")
+    assert printed.endswith("exit 0\n")
+    assert printed.startswith("fox" if closing.startswith("2") else ("warning: " if closing == ">&-" else "exit"))
 
 
 def test_who_has_read_enough_may_go(finished):
@@ -176,6 +188,9 @@ WRONG = [
     ("score", 2, "standard input: the text is empty"),
     ("score --top 0 params.yaml", 2, "--top: 0 is not allowed: a whole number from 1"),
     ("score one.txt", 2, "one.txt: 1 of its characters are in the vocabulary of this model"),
+    ("sample --length $'3\\n4'", 2, "--length: '3\\n4' is not allowed"),
+    ("score ''", 2, "'': Is a directory"),
+    ("score /dev/zero", 5, "/dev/zero: not enough memory for more than"),
     ("ui --port 80", 2, "--port: 80 is not allowed: a whole number from 1024 to 65535"),
 ]
 

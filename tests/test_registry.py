@@ -154,6 +154,11 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_this_text
     project.run("dvc", "exp", "run", "-S", "prepare.held_out=0.5")
     newest = versions(project)[-1]
     assert project.client().get_model_version_by_alias("charloom-fox", "best").version == newest.version
+    # Without one the smooth loss counts, and that depends on how long a sequence is.
+    project.run("dvc", "exp", "run", "-S", "prepare.held_out=0.0")
+    tags = versions(project)[-1].tags
+    assert tags["charloom.comparable"].startswith("best_smooth_loss seq_length=10 held_out=0.0 ")
+    assert float(tags["charloom.measure"]) == read_json(project.folder / "metrics/train.json", Train).best_smooth_loss
 
 
 def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from charloom import rnn, sampling
+from charloom.errors import Damaged
 from charloom.rnn import Parameters
 from charloom.sampling import Choice
 
@@ -145,6 +146,25 @@ def test_the_ends_of_the_random_numbers_draw_the_first_and_the_last_with_a_weigh
     for number, expected in ((0.0, 2), (1 - 2.0**-53, 4)):
         ids, _ = next(sampling.blocks(theta, np.zeros((1, 1)), np.array([0]), [Extreme(number)], choice))
         assert set(ids[0]) == {expected}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_temperature_changes_which_characters_are_kept(dtype):
+    o = [0.5, 0.1, 0.9, 0.4]
+    for temperature in (1e-3, 1e8, 1e20):
+        assert set(one(o, Choice(temperature, top_k=1), 600, dtype)[0]) == {2}
+        assert set(one(o, Choice(temperature, top_p=1e-9), 600, dtype)[0]) == {2}
+    assert set(one(o, Choice(1e20, top_k=2), 600, dtype)[0]) == {0, 2}
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("choice", [Choice(1.0), Choice(0.0), Choice(1.0, 2), Choice(0.5, 0, 0.5)], ids=str)
+def test_outputs_that_are_not_finite_are_refused(choice):
+    theta = rnn.filled(1e308, 3, 4)
+    theta.V[0] = -1e308
+    written = sampling.blocks(theta, np.full((1, 3), 1e308), np.array([0]), [np.random.default_rng(1)], choice)
+    with pytest.raises(Damaged, match="not finite"):
+        next(written)
 
 
 def test_a_probability_is_the_networks_own_whatever_the_choice():

@@ -113,8 +113,11 @@ def test_twenty_at_once_get_what_each_would_get_alone(ask):
         ({"inputs": ["fox"], "params": {"length": -5}}, "length: -5 is not allowed: a whole number from 0"),
         (
             {"inputs": ["fox"], "params": {"length": 1_000_001}},
-            "up to 1,000,000 characters for all primes of a request",
+            "length: 1000001 for 1 primes is not allowed: up to 1,000,000",
         ),
+        ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "at least 256 for each prime"),
+        ({"inputs": ["fox"], "params": {"length": None}}, "length: None is not allowed: a whole number"),
+        ({"inputs": ["fox"], "params": {"temperature": None}}, "temperature: None is not allowed: a number"),
         ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "up to 1,000,000 characters"),
         ({"inputs": ["fox"], "params": {"length": 10**30}}, "length"),
         ({"inputs": ["fox"], "params": {"temperature": -1}}, "temperature: -1.0 is not allowed: a number from 0"),

@@ -33,7 +33,11 @@ def main() -> None:
     command = commands.add_parser("sample", help="write text", description="Write text, as it is drawn.")
     add = command.add_argument
     add("--model", help=MODEL)
-    add("--prime", metavar="TEXT", help="go on from this text, - for standard input (default: where training stood)")
+    add(
+        "--prime",
+        metavar="TEXT",
+        help="go on from this text; - is standard input (default: where training stood)",
+    )
     add("--strict", action="store_true", help="refuse a prime with characters that the model does not know")
     add("--length", metavar="N", help="characters to write (default 200; with --until at most 10,000)")
     add("--until", metavar="TEXT", help="stop after writing this")
@@ -63,8 +67,11 @@ def main() -> None:
     command.set_defaults(
         call=lambda arguments: import_module("charloom.ui").serve(allowed("port", arguments.port, "--port"))
     )
-    arguments = parser.parse_args()
-    run(lambda: arguments.call(arguments))
+    run(lambda: _call(parser.parse_args()))
+
+
+def _call(arguments: argparse.Namespace) -> None:
+    arguments.call(arguments)
 
 
 if __name__ == "__main__":

@@ -25,16 +25,16 @@ class Streams(NamedTuple):
     """S texts at work. p and q are m and K rounded up to vectors, rows beyond S are zero.
 
     h (S + 5, p), x (S,)  the states, and the characters that they read next
-    a (S + 5, p), o (S + 5, q), warm (1, q), lane, ranked (K,), sums (K,)  what a step writes on its way
+    a (5, p), o (5, q), outputs and warm (1, q), lane, sums (K,)  what a step of five of them writes on its way
     """
 
     h: Array
     x: Array
     a: Array
     o: Array
+    outputs: Array
     warm: Array
     lane: Array
-    ranked: Array
     sums: Array
 
 
@@ -46,9 +46,9 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
         x=np.array(x, np.int64),
         a=zeros(ROWS, p, dtype),
         o=zeros(ROWS, q, dtype),
+        outputs=zeros(1, q, dtype),
         warm=zeros(1, q, dtype),
         lane=zeros(1, 64 // dtype.itemsize, dtype),
-        ranked=np.empty(K, dtype),
         sums=np.empty(K),
     )
     z.h[: len(x), : h.shape[1]] = h
@@ -80,75 +80,69 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
 
 
 @njit(**INNER)
-def _kept(e: Array, s: int, ranked: Array, top_k: int, top_p: float) -> tuple[float, int]:
-    """Return the smallest of the numbers in e[s] that are kept, and how many of its equals are, by lowest id.
+def _ranked(outputs: Array, e: Array, s: int, sums: Array, top_k: int, top_p: float) -> tuple[Array, int]:
+    """Return the ids from the likeliest down, equals by id, and how many are kept; `sums` adds up their weights e[s].
 
-    Kept are the `top_k` largest, and of these the fewest that make up `top_p` of their sum.
+    Kept are the `top_k` first, and of these the fewest that make up `top_p` of their sum. The order is that of the
+    outputs: no temperature changes it, though one may round two weights to one.
     """
-    K = len(ranked)
-    for k in range(K):
-        ranked[k] = e[s, k]
-    ranked.sort()
+    K = len(sums)
+    order = np.argsort(-outputs[0, :K], kind="mergesort")  # the stable one
     count = min(top_k, K) if top_k > 0 else K
-    if top_p < 1.0:
-        total = 0.0
-        for n in range(count):
-            total += float(ranked[K - 1 - n])
-        summed, n = 0.0, 0
-        while n < count and summed < top_p * total:
-            summed += float(ranked[K - 1 - n])
-            n += 1
-        count = n
-    smallest = ranked[K - count]
-    larger = 0
-    while ranked[K - 1 - larger] > smallest:
-        larger += 1
-    return smallest, count - larger
+    summed = 0.0
+    for n in range(count):
+        summed += float(e[s, order[n]])
+        sums[n] = summed
+    kept = 1
+    while kept < count and sums[kept - 1] < top_p * summed:
+        kept += 1
+    return order, kept if top_p < 1.0 else count
 
 
 @njit(**INNER)
 def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: float) -> tuple[int, float]:
     """Return a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
 
-    The character is the first whose cumulative weight is above u times the total, with 0 ≤ u < 1.
+    It is the first whose cumulative weight is above u times the total, with 0 ≤ u < 1. The probability is NaN where
+    an output is.
     """
-    o, warm, sums = z.o, z.warm, z.sums
+    o, outputs, warm, sums = z.o, z.outputs, z.warm, z.sums
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
     for k in range(0, q, lanes):
-        store(warm, 0, k, load(o, s, k))
+        store(outputs, 0, k, load(o, s, k))
     top, total = exponentials(o, s, z.lane)
     if temperature == 0:
         likeliest = 0
-        while warm[0, likeliest] != top:
+        while likeliest < K - 1 and outputs[0, likeliest] != top:
             likeliest += 1
         return likeliest, 1.0 / float(total)
     e, row = o, s
     if temperature != 1:
         # The largest is taken off first: at any temperature it becomes 0, and nothing overflows.
         for k in range(0, q, lanes):
-            store(warm, 0, k, (load(warm, 0, k) - top) / temperature)
+            store(warm, 0, k, (load(outputs, 0, k) - top) / temperature)
         exponentials(warm, 0, z.lane)
         e, row = warm, 0
-    summed = 0.0
     if top_k > 0 or top_p < 1.0:
-        smallest, equals = _kept(e, row, z.ranked, top_k, top_p)
-        for k in range(K):
-            weight = e[row, k]
-            if weight > smallest:
-                summed += float(weight)
-            elif weight == smallest and equals > 0:
-                summed += float(weight)
-                equals -= 1
-            sums[k] = summed
+        order, kept = _ranked(outputs, e, row, sums, top_k, top_p)
+        drawn = order[_above(sums, kept, u)]
     else:
+        summed = 0.0
         for k in range(K):
             summed += float(e[row, k])
             sums[k] = summed
-    limit = u * summed  # below the sum also when rounded, u being a multiple of 2^-53: what is drawn has a weight
-    drawn = 0
-    for k in range(K):
-        drawn += sums[k] <= limit
+        drawn = _above(sums, K, u)
     return drawn, float(o[s, drawn]) / float(total)
+
+
+@njit(**INNER)
+def _above(sums: Array, count: int, u: float) -> int:
+    """Return the place of the first of these rising sums that is above u times the last."""
+    limit = u * sums[count - 1]  # below it also when rounded, u being a multiple of 2^-53: what is drawn has a weight
+    place = 0
+    for k in range(count):
+        place += sums[k] <= limit
+    return place
 
 
 @njit(**COMPILED, cache=True)

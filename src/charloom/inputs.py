@@ -4,12 +4,16 @@ import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
+
+import psutil
 
 from charloom.checkpoint import Model, read_model
-from charloom.corpus import BYTES_PER_CHARACTER, decoded
-from charloom.errors import WrongInput
+from charloom.corpus import decoded
+from charloom.errors import Damaged, Unavailable, WrongInput
 from charloom.pipeline import files
-from charloom.room import check_memory
+
+BYTES_PER_CHARACTER = 100  # of memory, while a text is scored
 
 
 def model_at(place: str | None) -> Model:
@@ -23,15 +27,32 @@ def model_at(place: str | None) -> Model:
         return read_model(Path(place))
     with tempfile.TemporaryDirectory() as folder:  # MLflow takes a second to import: only where it is asked for
         fetched: Path = import_module("charloom.registry").fetch(place, Path(folder))
-        return read_model(fetched)
+        try:
+            return read_model(fetched)
+        except Damaged as error:
+            raise Damaged(str(error).replace(str(fetched), place).partition(";")[0]) from None
 
 
 def text_at(place: str) -> tuple[str, str]:
-    """Return a name for the place and its text: a file's, or standard input's for `-`. Raises WrongInput."""
+    """Return a name for the place and its text: a file's, or standard input's for `-`.
+
+    Raises WrongInput where there is none, Unavailable where it is too large for the machine's memory.
+    """
     if place == "-":
-        return "standard input", decoded(sys.stdin.buffer.read() if sys.stdin else b"", "standard input")
+        name = "standard input"
+        return name, decoded(_read(sys.stdin.buffer, name) if sys.stdin else b"", name)
     try:
-        check_memory(BYTES_PER_CHARACTER * Path(place).stat().st_size, place)
-        return place, decoded(Path(place).read_bytes(), place)
+        with Path(place).open("rb") as file:
+            return place, decoded(_read(file, place), place)
     except OSError as error:
-        raise WrongInput(f"{place}: {error.strerror}; allowed is a text in UTF-8, or - for standard input") from None
+        name = place or "''"
+        raise WrongInput(f"{name}: {error.strerror}; allowed is a text in UTF-8, or - for standard input") from None
+
+
+def _read(file: BinaryIO, name: str) -> bytes:
+    """Return all that the file holds, which may be a pipe or a device without end."""
+    most = psutil.virtual_memory().available // BYTES_PER_CHARACTER
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise Unavailable(f"{name}: not enough memory for more than {most:,} bytes of text")
+    return content

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import numpy as np
 from rich.console import Console
 
-from charloom.errors import WrongInput
+from charloom.errors import Damaged, WrongInput
 from charloom.inputs import model_at, text_at
 from charloom.progress import progress
 from charloom.request import allowed, named
@@ -34,6 +34,8 @@ def judge(arguments: argparse.Namespace) -> None:
     ids = model.vocabulary.encode(inside)
     with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
         found = score(model.theta, ids, np.zeros(model.theta.m), lambda done: report(done, ""))
+    if not math.isfinite(found.total):
+        raise Damaged("the model's outputs are not finite numbers: no training made such weights")
     bits, places = found.nats / math.log(2), np.flatnonzero(known)[1:]
     lines = text.split("\n")
     starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
@@ -43,6 +45,7 @@ def judge(arguments: argparse.Namespace) -> None:
     mean = found.total / len(found.nats) / math.log(2)
     print(f"bits per character  {mean!r}")
     print(f"perplexity          {_perplexity(mean):.6g}")
+    print(f"a uniform guess     {math.log2(model.theta.K):.3f} bits, perplexity {model.theta.K}")
     print(f"characters          {len(bits):,} scored; the first is only read")
     if unknown:
         print(f"                    {len(unknown):,} skipped, not in the vocabulary of this model: {named(unknown)}")

@@ -88,6 +88,7 @@ def run(command: Callable[[], None]) -> NoReturn:
     One BLAS thread: at this size more are slower, and the bits of a product depend on their number.
     """
     at_once()
+    sys.stdout, sys.stderr = sys.stdout or _unheard(None), _unheard(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what the user's encoding lacks
     try:

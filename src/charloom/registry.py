@@ -13,7 +13,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy
 
-from charloom.tracking import Run, Store, asked
+from charloom.tracking import Run, Store, asked, database
 
 import pandas as pd
 from mlflow import set_tracking_uri
@@ -32,7 +32,7 @@ from charloom.live import first_line
 SOURCES = Path("src")
 SERVED = SOURCES / "charloom/served.py"
 FILE = "model.npz"
-LIBRARIES = ("mlflow", "numba", "numpy", "pydantic")  # what it and what it imports need
+LIBRARIES = ("mlflow", "numba", "numpy", "pandas", "pydantic")  # what it and what it imports need
 NUMBERS = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
 # "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
 SIGNATURE = ModelSignature(
@@ -147,12 +147,13 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
     if not any(each.run_id == run.info.run_id for each in versions):
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         source, tags = MODELS + logged.model_id, {MEASURE: repr(as_version.measure), COMPARABLE: comparable}
-        made = client.create_model_version(
+        client.create_model_version(
             name, source, run.info.run_id, tags, description=as_version.description, await_creation_for=0
         )
-        shown = json.dumps([{"name": name, "version": made.version}])
-        client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
         versions = _versions(store, name)
+    mine = next(each.version for each in versions if each.run_id == run.info.run_id)
+    shown = json.dumps([{"name": name, "version": mine}])
+    client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURE]), int(each.version)))
     if client.get_registered_model(name).aliases.get(ALIAS) != best.version:
@@ -179,11 +180,15 @@ def fetch(address: str, folder: Path) -> Path:
     if not (parts := ADDRESS.fullmatch(address)):
         raise WrongInput(f"--model: {address} is not allowed: models:/NAME@ALIAS, models:/NAME/VERSION or models:/m-ID")
 
+    base = database()
+    if base is not None and not base.exists():
+        raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")
+
     def copied(store: Store) -> Path:
         try:
             location = store.client.get_logged_model(_model_id(store, **parts.groupdict())).artifact_location
             return store.download(location, f"artifacts/{FILE}", folder)
-        except OSError:
+        except FileNotFoundError:
             raise WrongInput(f"--model: {address}: it has no artifacts/{FILE}: charloom has not logged it") from None
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:

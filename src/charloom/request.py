@@ -15,7 +15,7 @@ from charloom.scoring import score
 from charloom.vocabulary import Vocabulary
 
 SHOWN = 20  # characters that a message names
-MOST = 1_000_000  # characters that are written for one request through a server: about a second's work
+MOST = 1_000_000  # characters that are read and written for one request through a server: seconds of work
 
 # What a number has to be, by its name: its type, a check, and the check in words.
 ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] = {
@@ -35,10 +35,11 @@ def allowed(name: str, given: str | float, shown: str = "") -> Any:
     kind, check, words = ALLOWED[name]
     try:
         value = kind(given)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not check(value):
-        raise WrongInput(f"{shown or name}: {given} is not allowed: {words}")
+        what = str(given) if str(given).isprintable() else ascii(given)
+        raise WrongInput(f"{shown or name}: {what} is not allowed: {words}")
     return value
 
 
@@ -77,11 +78,14 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     """
     number = {name: allowed(name, value) for name, value in given.items()}
     length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
-    if len(primes) * length > MOST:
-        raise WrongInput(f"length: {length} is not allowed: up to {MOST:,} characters for all primes of a request")
-    if not primes:
-        return []
     texts = [known(model.vocabulary, prime, "prime")[0] for prime in primes]
+    if not texts:
+        return []
+    if sum(map(len, texts)) + len(texts) * max(length, BLOCK) > MOST:
+        raise WrongInput(
+            f"length: {length} for {len(texts):,} primes is not allowed: up to {MOST:,} characters are read and "
+            f"written for a request, at least {BLOCK} for each prime"
+        )
     h, first = zip(*(primed(model, text) for text in texts), strict=True)
     random = [stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
     written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))

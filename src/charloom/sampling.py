@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charloom.drawing import Streams, streams, write
+from charloom.errors import Damaged
 from charloom.layout import ROWS, weights
 from charloom.rnn import Array, Parameters
 
@@ -44,7 +45,8 @@ def blocks(
     """Yield BLOCK ids and their probabilities, (S, BLOCK) each, without end, of S texts.
 
     h (S, m) are the states from which they go on, x (S,) the ids that they read first, `random` a stream for each.
-    A probability is that of softmax(o), whatever the choice. The texts are shared out among the processors.
+    A probability is that of softmax(o), whatever the choice. The texts are shared out among the processors. Raises
+    Damaged where an output is not finite.
     """
     w, dtype = weights(theta, -np.inf), theta.flat.dtype
     temperature = dtype.type(min(choice.temperature, float(np.finfo(dtype).max)))  # in float32 it may be 0 now
@@ -64,6 +66,8 @@ def blocks(
         else:
             with ThreadPoolExecutor(len(parts)) as pool:
                 list(pool.map(fill, parts, work))
+        if not np.isfinite(p).all():
+            raise Damaged("the model's outputs are not finite numbers: no training made such weights")
         yield ids, p
 
 

@@ -242,7 +242,7 @@ def asked(question: Callable[[Store], Answer]) -> Answer:
         raise Unavailable(f"MLflow: {first_line(error)}") from None
 
 
-def _database() -> Path | None:
+def database() -> Path | None:
     """Return the file of an SQLite store, None for another store."""
     scheme, _, path = address().partition(":///")
     return Path(path.partition("?")[0]) if scheme == "sqlite" else None
@@ -250,8 +250,8 @@ def _database() -> Path | None:
 
 def turn() -> AbstractContextManager[None]:
     """Return a lock on an SQLite store: its own may starve one of eight writers for longer than `track` waits."""
-    database = _database()
-    return nullcontext() if database is None else in_turn(database.with_name(f".{database.name}.lock"))
+    file = database()
+    return nullcontext() if file is None else in_turn(file.with_name(f".{file.name}.lock"))
 
 
 def create() -> None:
@@ -259,12 +259,12 @@ def create() -> None:
 
     One that was killed half-way through its migrations would stay broken.
     """
-    database = _database()
-    if database is None or database.exists():
+    file = database()
+    if file is None or file.exists():
         return
-    new = database.with_name(f".{database.name}.new")
+    new = file.with_name(f".{file.name}.new")
     with turn():
-        if not database.exists():
+        if not file.exists():
             new.unlink(missing_ok=True)
             MlflowClient(f"sqlite:///{new}").search_experiments()
-            new.replace(database)
+            new.replace(file)

@@ -67,7 +67,8 @@ def sample(arguments: argparse.Namespace) -> None:
         if count == 1:
             page.text(prime, (pieces[0] for pieces in rounds))
             continue
-        for each, pieces in zip(texts, zip(*rounds, strict=True), strict=True):
+        columns = list(zip(*rounds, strict=True)) or [()] * len(texts)  # nothing, at length 0
+        for each, pieces in zip(texts, columns, strict=True):
             print(f"{chr(10) if each else ''}==> sample {each + 1} of {count} <==")
             page.text(prime, iter(pieces))
     page.legend()
@@ -96,7 +97,8 @@ def _pieces(
             left[row] -= len(text)
             if until and (found := (tails[row] + text).find(until)) >= 0:
                 text, left[row] = text[: found + len(until) - len(tails[row])], 0
-            tails[row] = (tails[row] + text)[len(tails[row] + text) - len(until) + 1 :] if until else ""
+            seen = tails[row] + text
+            tails[row] = seen[max(len(seen) - len(until) + 1, 0) :] if until else ""
             pieces.append(Piece(text, p[row, : len(text)]))
         yield pieces
 
@@ -106,7 +108,7 @@ class _Page:
 
     def __init__(self, *, shades: bool) -> None:
         self.console = Console()
-        self.shades = shades and self.console.color_system is not None
+        self.shades = shades and self.console.color_system is not None and not self.console.no_color
         self.shown = visible if sys.stdout.isatty() else str
 
     def text(self, prime: str, pieces: Iterator[Piece]) -> None:
