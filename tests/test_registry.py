@@ -127,6 +127,23 @@ def test_a_model_that_is_not_there_is_a_line(finished, address, words):
     assert words in error
 
 
+def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project):
+    project.run("python", "src/track.py")
+    (model,) = logged(project, filter_string="name = 'last'")
+    address = f"models:/{model.model_id}"
+    file = project.folder / "mlartifacts/models" / model.model_id / "artifacts/artifacts/model.npz"
+    file.write_bytes(file.read_bytes()[:-30])
+    _, error = said(project, "sample", "--model", address, code=3)
+    assert error.startswith(f"{address}: not a model that charloom wrote: ")
+    file.unlink()
+    _, error = said(project, "sample", "--model", address, code=2)
+    assert error == f"--model: {address}: it has no artifacts/model.npz: charloom has not logged it\n"
+    (project.folder / "mlflow.db").unlink()
+    _, error = said(project, "sample", "--model", address, code=2)
+    assert "there is no MLflow store yet" in error
+    assert not (project.folder / "mlflow.db").exists()
+
+
 def test_a_store_that_is_away_is_a_line(finished):
     printed = finished.run(
         "charloom", "sample", "--model", "models:/x@best", expect=5, MLFLOW_TRACKING_URI="http://127.0.0.1:9"

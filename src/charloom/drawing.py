@@ -18,7 +18,7 @@ from charloom.products import add_product, recurrence
 from charloom.rnn import Array
 from charloom.vector import COMPILED, INNER, load, store
 
-BLOCK = (0,) * WIDTHS[0]  # vectors at a time: the compiler sees its length
+VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
 
 
 class Streams(NamedTuple):
@@ -65,10 +65,10 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
         for k in range(0, p, lanes):
             store(a, s, k, load(UT, x[first + s], k) + load(b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, WT, m, BLOCK)
+        recurrence(a, 1, a, 0, h, 0, WT, m, VECTORS)
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, c, 0, h, 0, VT, m, BLOCK)
+        recurrence(o, 0, c, 0, h, 0, VT, m, VECTORS)
         return
     add_product(a, h, first, rows, WT, m)
     for s in range(rows):

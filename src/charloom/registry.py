@@ -185,14 +185,14 @@ def fetch(address: str, folder: Path) -> Path:
         raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")
 
     def copied(store: Store) -> Path:
+        reason = ""
         try:
             location = store.client.get_logged_model(_model_id(store, **parts.groupdict())).artifact_location
+            reason = f"it has no artifacts/{FILE}: charloom has not logged it"
             return store.download(location, f"artifacts/{FILE}", folder)
-        except FileNotFoundError:
-            raise WrongInput(f"--model: {address}: it has no artifacts/{FILE}: charloom has not logged it") from None
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                raise WrongInput(f"--model: {address}: {first_line(error)}") from None
+                raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
             raise
 
     return asked(copied)

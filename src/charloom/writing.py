@@ -58,7 +58,7 @@ def sample(arguments: argparse.Namespace) -> None:
     page = _Page(shades=arguments.show_probabilities)
     group = AT_ONCE * (os.cpu_count() or 1) if count > 1 else 1
     if count > 1:
-        check_memory(min(count, group) * min(length, 10**12) * 20, f"--samples {count} of --length {length}")
+        check_memory(min(count, group) * length * 20, f"--samples {count} of --length {length}")
     for start in range(0, count, group):
         texts = range(start, min(start + group, count))
         random = [stream(number["seed"], ON_DEMAND, model.update, each) for each in texts]
