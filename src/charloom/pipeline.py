@@ -94,7 +94,11 @@ def run(command: Callable[[], None]) -> NoReturn:
     try:
         with threadpool_limits(limits=1):
             command()
-    except (CharloomError, Stopped) as error:
+    except Stopped as error:
+        sys.stderr.write(f"{visible(str(error))}\n")
+        sys.stdout.flush()
+        os._exit(error.exit_code)  # a compiler stopped in the middle of its work may not survive being taken down
+    except CharloomError as error:
         sys.stderr.write(f"{visible(str(error))}\n")
         sys.exit(error.exit_code)
     except MemoryError:

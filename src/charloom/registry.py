@@ -84,13 +84,14 @@ class Version:
 
 def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str], params: dict[str, str]) -> LoggedModel:
     """Return the LoggedModel, made of the file and linked to the run; its metrics are linked to the dataset."""
-    client, run_id = store.client, run.info.run_id
+    client, run_id, heard = store.client, run.info.run_id, store.heard
     which = f"source_run_id = '{run_id}' AND name = '{model.name}'"
-    found: list[LoggedModel] = client.search_logged_models([store.experiment_id], which)
-    store.answered()
+    found: list[LoggedModel] = heard(client.search_logged_models([store.experiment_id], which))
     if found and found[0].status == "READY":
         return found[0]
-    logged = found[0] if found else client.create_logged_model(store.experiment_id, model.name, run_id, params=params)
+    logged = (
+        found[0] if found else heard(client.create_logged_model(store.experiment_id, model.name, run_id, params=params))
+    )
     with tempfile.TemporaryDirectory() as folder:
         saved = _saved(Path(folder), model, Model(run_id=run_id, model_id=logged.model_id))
         store.upload(saved, logged.artifact_location)
@@ -98,12 +99,11 @@ def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str], params
         Metric(key, value, run.info.start_time, step, logged.model_id, *dataset, run_id)
         for key, (step, value) in model.metrics.items()
     ]
-    client.log_batch(run_id, metrics=metrics)
-    outputs = client.get_run(run_id).outputs
+    heard(client.log_batch(run_id, metrics=metrics))
+    outputs = heard(client.get_run(run_id)).outputs
     if logged.model_id not in {each.model_id for each in (outputs.model_outputs if outputs else [])}:
-        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, model.update)])
-    store.answered()
-    return client.finalize_logged_model(logged.model_id, "READY")
+        heard(client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, model.update)]))
+    return heard(client.finalize_logged_model(logged.model_id, "READY"))
 
 
 def _saved(folder: Path, model: Trained, about: Model) -> Path:
@@ -137,9 +137,9 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
 
     The smallest measure is the best, of equals the first version.
     """
-    client, name, comparable = store.client, as_version.name, as_version.comparable
+    client, heard, name, comparable = store.client, store.heard, as_version.name, as_version.comparable
     try:
-        client.create_registered_model(name, description=as_version.about)
+        heard(client.create_registered_model(name, description=as_version.about))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
@@ -147,27 +147,27 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
     if not any(each.run_id == run.info.run_id for each in versions):
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         source, tags = MODELS + logged.model_id, {MEASURE: repr(as_version.measure), COMPARABLE: comparable}
-        client.create_model_version(
+        made = client.create_model_version(
             name, source, run.info.run_id, tags, description=as_version.description, await_creation_for=0
         )
-        versions = _versions(store, name)
+        versions = [*versions, heard(made)]
     mine = next(each.version for each in versions if each.run_id == run.info.run_id)
     shown = json.dumps([{"name": name, "version": mine}])
     client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
+    store.answered()
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURE]), int(each.version)))
-    if client.get_registered_model(name).aliases.get(ALIAS) != best.version:
+    if heard(client.get_registered_model(name)).aliases.get(ALIAS) != best.version:
         client.set_registered_model_alias(name, ALIAS, best.version)
-    store.answered()
+        store.answered()
 
 
 def _versions(store: Store, name: str) -> list[ModelVersion]:
     found: list[ModelVersion] = []
     token = None
     while True:
-        page = store.client.search_model_versions(f"name = '{name}'", page_token=token)
+        page = store.heard(store.client.search_model_versions(f"name = '{name}'", page_token=token))
         found += page
-        store.answered()
         if not (token := page.token):
             return found
 

@@ -205,6 +205,11 @@ class Store:
         repository = get_artifact_repository(place, tracking_uri=self.uri)
         return Path(repository.download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]  # MLflow's own
 
+    def heard(self, answer: Answer) -> Answer:
+        """Return the store's answer, noting that there was one."""
+        self.answers += 1
+        return answer
+
     def answered(self) -> None:
         """Note that the store has answered."""
         self.answers += 1
