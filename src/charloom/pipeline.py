@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -96,7 +97,8 @@ def run(command: Callable[[], None]) -> NoReturn:
             command()
     except Stopped as error:
         sys.stderr.write(f"{visible(str(error))}\n")
-        sys.stdout.flush()
+        with suppress(OSError):  # who reads may have been stopped too
+            sys.stdout.flush()
         os._exit(error.exit_code)  # a compiler stopped in the middle of its work may not survive being taken down
     except CharloomError as error:
         sys.stderr.write(f"{visible(str(error))}\n")
