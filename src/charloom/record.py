@@ -87,7 +87,7 @@ def record(store: Store, content: Content) -> Run:
         _list(store, run, None if complete else content.description, trainings, same=True)
     if trainings and run is not first:
         _list(store, first, None, trainings, same=False)
-    store.close(run)
+    store.close(store.client.get_run(run.info.run_id))  # its feeder may have ended it since
     if not complete:
         differs = {} if run is first else {"charloom.differs_from": first.info.run_id}
         store.tag(run, content.tags | differs | {RESULTS: content.results})  # last: it says that all is there
