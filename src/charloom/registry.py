@@ -148,7 +148,13 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         source, tags = MODELS + logged.model_id, {MEASURE: repr(as_version.measure), COMPARABLE: comparable}
         made = client.create_model_version(
-            name, source, run.info.run_id, tags, description=as_version.description, await_creation_for=0
+            name,
+            source,
+            run.info.run_id,
+            tags,
+            description=as_version.description,
+            await_creation_for=0,
+            model_id=logged.model_id,  # a server takes no version without it
         )
         versions = [*versions, heard(made)]
     mine = next(each.version for each in versions if each.run_id == run.info.run_id)
