@@ -21,8 +21,8 @@ def main() -> None:
     """Sample and measure; write one file for people and two for machines."""
     params = read_params()
     path = files("sample")
-    text = read_prepared(path["prepared/text"])
-    vocabulary, quality = text.vocabulary, measure(text.vocabulary.decode(text.training))
+    prepared = read_prepared(path["prepared/text"])
+    vocabulary, quality = prepared.vocabulary, measure(prepared.vocabulary.decode(prepared.training))
 
     def sample(file: Path, kind: int, length: int) -> records.Sampled:
         model = read_model(file)
@@ -38,11 +38,11 @@ def main() -> None:
     rows.append(sample(path["models/best"], BEST, params.sample.best_length))
     table = records.SampleTable(data=rows)
     write_json(path["reports/sample_table"], table.model_dump())
-    *along, best = [quality(drawn) for _, drawn, _, _ in rows]
-    sample_metrics = records.Sample(checkpoints=dict(zip((row[2] for row in rows), along, strict=False)), best=best)
-    write(path["reports/samples"], samples_page(table, sample_metrics))
-    write_json(path["metrics/sample"], sample_metrics.model_dump())
-    print(f"{len(along)} samples of {params.sample.length} characters, one of {params.sample.best_length}: {best}")
+    *along, (_, best, _, _) = rows
+    measured = records.Sample(checkpoints={update: quality(text) for _, text, update, _ in along}, best=quality(best))
+    write(path["reports/samples"], samples_page(table, measured))
+    write_json(path["metrics/sample"], measured.model_dump())
+    print(f"{len(along)} samples of {params.sample.length} characters and one of {len(best)}: {measured.best}")
 
 
 stage(main)

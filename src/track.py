@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
-from charloom.tracking import Points, Store, create, turn
+from charloom.place import create, turn
 
 from ruamel.yaml import YAML
 
@@ -31,6 +31,7 @@ from charloom.registry import ALIAS, Trained, Version
 from charloom.rnn import NAMES
 from charloom.storage import read_json, read_table, sha256
 from charloom.terminal import visible
+from charloom.tracking import Points, Store
 from charloom.view import MEASURE
 
 SINGLE = {

@@ -39,11 +39,7 @@ def test_a_prime_is_written_first_and_read_from_standard_input_as_it_is(finished
 
 def test_unseen_characters_are_named_and_skipped_or_refused(finished):
     printed, warning = said(finished, "sample", "--prime", "Ünthe ZZfox\udcff", "--length", "30")
-    assert warning == (
-        "warning: not in the vocabulary of this model, skipped: '\\xdc', 'Z' 2 times, '\\udcff'\n".replace(
-            "'\\xdc', 'Z' 2 times", "'Z' 2 times, '\\xdc'"
-        )
-    )
+    assert warning == "warning: not in the vocabulary of this model, skipped: 'Z' 2 times, '\\xdc', '\\udcff'\n"
     assert printed == said(finished, "sample", "--prime", "nthe fox", "--length", "30")[0]
     printed, refusal = said(finished, "sample", "--prime", "Ünthe", "--strict", code=2)
     assert (printed, refusal) == ("", "--prime: not in the vocabulary of this model: '\\xdc'\n")
@@ -140,11 +136,13 @@ def test_lines_places_and_characters_outside_the_vocabulary_are_told_apart(finis
         assert context.endswith(f"[{lines[int(line) - 1][int(place) - 1]}]")
 
 
-@pytest.mark.parametrize("closing", [">&-", "2>&-", "2> /dev/full", ">&- 2>&- <&-"])
-def test_nobody_has_to_listen(finished, closing):
+@pytest.mark.parametrize(
+    ("closing", "heard"), [(">&-", "warning: "), ("2>&-", "fox"), ("2> /dev/full", "fox"), (">&- 2>&- <&-", "exit 0")]
+)
+def test_nobody_has_to_listen(finished, closing, heard):
     printed = finished.run("bash", "-c", f"charloom sample --prime 'Üfox' --length 20 {closing}; echo exit $?")
+    assert printed.startswith(heard)
     assert printed.endswith("exit 0\n")
-    assert printed.startswith("fox" if closing.startswith("2") else ("warning: " if closing == ">&-" else "exit"))
 
 
 def test_who_has_read_enough_may_go(finished):

@@ -12,6 +12,8 @@ from charloom.rnn import NAMES, Array, Parameters, filled, shapes
 from charloom.storage import write
 from charloom.vocabulary import Vocabulary
 
+LARGEST = 1e37  # of an output: differences and sums of such fit float32, so that no text costs what is not finite
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -64,6 +66,14 @@ def read_model(path: Path) -> Model:
         raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes it again") from None
 
 
+def _largest(theta: Parameters, h: Array) -> float:
+    """Return what no |a| and no |o| can exceed, whatever is read from the state h; infinity where that overflows."""
+    W, U, V, b, c = (np.abs(getattr(theta, name)).astype(float) for name in NAMES)
+    with np.errstate(over="ignore"):
+        a = W.sum(axis=1) * max(1.0, float(np.abs(h).max())) + U.max(axis=1) + b
+        return float(max(a.max(), (V.sum(axis=1) + c).max()))
+
+
 def _layout(sizes: Mapping[str, int]) -> Layout:
     """Return what a model with a vocabulary and an h of these sizes holds; c's size tells float32 from float64."""
     K = sizes.get("vocabulary", 0) // 4
@@ -81,7 +91,7 @@ def _layout(sizes: Mapping[str, int]) -> Layout:
 
 
 def _model(arrays: dict[str, Array]) -> Model:
-    """Return the arrays as a Model. Raises ValueError where first is no id or the vocabulary none."""
+    """Return the arrays as a Model. Raises ValueError where it could not go on writing."""
     vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
     first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
     if not 0 <= first < len(vocabulary):
@@ -91,4 +101,6 @@ def _model(arrays: dict[str, Array]) -> Model:
     theta = filled(0.0, len(arrays["h"]), len(vocabulary), arrays["h"].dtype)
     for name in NAMES:
         getattr(theta, name)[...] = arrays[name]
+    if not _largest(theta, arrays["h"]) < LARGEST:
+        raise ValueError("its numbers are too large to go on from")
     return Model(theta, arrays["h"], first, vocabulary, update, smooth_loss)

@@ -8,8 +8,8 @@ from typing import NoReturn
 import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
 
 from charloom.judging import judge
+from charloom.options import DEFAULTS, allowed
 from charloom.pipeline import run
-from charloom.request import allowed
 from charloom.terminal import visible
 from charloom.verify import verify
 from charloom.writing import sample
@@ -33,21 +33,17 @@ def main() -> None:
     command = commands.add_parser("sample", help="write text", description="Write text, as it is drawn.")
     add = command.add_argument
     add("--model", help=MODEL)
-    add(
-        "--prime",
-        metavar="TEXT",
-        help="go on from this text; - is standard input (default: where training stood)",
-    )
+    add("--prime", metavar="TEXT", help="go on from this text; - is standard input (default: where training stood)")
     add("--strict", action="store_true", help="refuse a prime with characters that the model does not know")
     add("--length", metavar="N", help="characters to write (default 200; with --until at most 10,000)")
     add("--until", metavar="TEXT", help="stop after writing this")
-    add("--temperature", metavar="T", default="1", help="below 1 safer, above 1 wilder, 0 the likeliest (default 1)")
-    add("--top-k", metavar="K", default="0", help="draw from the K likeliest characters (default 0: all)")
-    add("--top-p", metavar="P", default="1", help="draw from the fewest that make up P (default 1: all)")
-    add("--seed", metavar="N", default="1", help="of the random stream (default 1)")
+    add("--temperature", metavar="T", help="below 1 safer, above 1 wilder, 0 the likeliest (default %(default)g)")
+    add("--top-k", metavar="K", help="draw from the K likeliest characters (default %(default)g: all)")
+    add("--top-p", metavar="P", help="draw from the fewest that make up P (default %(default)g: all)")
+    add("--seed", metavar="N", help="of the random stream (default %(default)g)")
     add("--samples", metavar="N", default="1", help="texts to write, each with a stream of its own (default 1)")
     add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
-    command.set_defaults(call=sample)
+    command.set_defaults(call=sample, **DEFAULTS | {"length": None})  # that one depends on --until
 
     about = "Say what a text costs a model, in bits per character; its first character is only read."
     command = commands.add_parser("score", help="say what a text costs a model", description=about)
@@ -67,11 +63,7 @@ def main() -> None:
     command.set_defaults(
         call=lambda arguments: import_module("charloom.ui").serve(allowed("port", arguments.port, "--port"))
     )
-    run(lambda: _call(parser.parse_args()))
-
-
-def _call(arguments: argparse.Namespace) -> None:
-    arguments.call(arguments)
+    run(lambda: (arguments := parser.parse_args()).call(arguments))
 
 
 if __name__ == "__main__":

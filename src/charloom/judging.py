@@ -8,10 +8,11 @@ from contextlib import nullcontext
 import numpy as np
 from rich.console import Console
 
-from charloom.errors import Damaged, WrongInput
+from charloom.errors import WrongInput
 from charloom.inputs import model_at, text_at
+from charloom.options import allowed
 from charloom.progress import progress
-from charloom.request import allowed, named
+from charloom.request import named
 from charloom.rnn import Array
 from charloom.scoring import score
 from charloom.terminal import visible
@@ -34,8 +35,6 @@ def judge(arguments: argparse.Namespace) -> None:
     ids = model.vocabulary.encode(inside)
     with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
         found = score(model.theta, ids, np.zeros(model.theta.m), lambda done: report(done, ""))
-    if not math.isfinite(found.total):
-        raise Damaged("the model's outputs are not finite numbers: no training made such weights")
     bits, places = found.nats / math.log(2), np.flatnonzero(known)[1:]
     lines = text.split("\n")
     starts = np.cumsum([0, *(len(line) + 1 for line in lines)])

@@ -50,7 +50,10 @@ def _end_with(parent: int) -> None:
 
 
 def _mirror() -> None:
-    from charloom.tracking import RESULTS, Store, create  # noqa: PLC0415  takes seconds: the watch has begun before
+    # Not above: they take seconds, and the watch has to begin before.
+    from charloom.place import create  # noqa: PLC0415
+
+    from charloom.tracking import RESULTS, Store  # noqa: PLC0415
 
     batches = _batches()
     (head, *messages), ended = next(batches)

@@ -61,7 +61,7 @@ def stage(main: Callable[[], None]) -> NoReturn:
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             main()
 
-    sys.stdout, sys.stderr = _unheard(sys.stdout), _unheard(sys.stderr)
+    sys.stdout = _unheard(sys.stdout)
     run(alone)
 
 

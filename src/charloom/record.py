@@ -7,12 +7,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from charloom.tracking import RESULTS, Points, Run, Store, dataset_key
-
 from charloom import pending, registry
 from charloom.params import Params, flat
 from charloom.records import Training
 from charloom.registry import Trained, Version
+from charloom.tracking import RESULTS, Points, Run, Store, dataset_key
 
 TRAININGS = "charloom.trainings"  # a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # how many of them came after the first, with the same bits
@@ -87,7 +86,7 @@ def record(store: Store, content: Content) -> Run:
         _list(store, run, None if complete else content.description, trainings, same=True)
     if trainings and run is not first:
         _list(store, first, None, trainings, same=False)
-    store.close(store.client.get_run(run.info.run_id))  # its feeder may have ended it since
+    store.close(run)
     if not complete:
         differs = {} if run is first else {"charloom.differs_from": first.info.run_id}
         store.tag(run, content.tags | differs | {RESULTS: content.results})  # last: it says that all is there

@@ -13,7 +13,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy
 
-from charloom.tracking import Run, Store, asked, database
+from charloom.place import database
 
 import pandas as pd
 from mlflow import set_tracking_uri
@@ -28,17 +28,18 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.errors import WrongInput
 from charloom.live import first_line
+from charloom.options import DEFAULTS
+from charloom.tracking import Run, Store, asked
 
 SOURCES = Path("src")
 SERVED = SOURCES / "charloom/served.py"
 FILE = "model.npz"
 LIBRARIES = ("mlflow", "numba", "numpy", "pandas", "pydantic")  # what it and what it imports need
-NUMBERS = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
 # "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(AnyType(), "prime")]),  # type: ignore[no-untyped-call]  # MLflow's own
     outputs=Schema([ColSpec("string")]),
-    params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in NUMBERS.items()]),
+    params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
 ALIAS = "best"
 MODELS = "models:/"  # before a LoggedModel's id
@@ -84,14 +85,14 @@ class Version:
 
 def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str], params: dict[str, str]) -> LoggedModel:
     """Return the LoggedModel, made of the file and linked to the run; its metrics are linked to the dataset."""
-    client, run_id, heard = store.client, run.info.run_id, store.heard
+    client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}' AND name = '{model.name}'"
-    found: list[LoggedModel] = heard(client.search_logged_models([store.experiment_id], which))
+    found: list[LoggedModel] = client.search_logged_models([store.experiment_id], which)
+    store.answered()
     if found and found[0].status == "READY":
         return found[0]
-    logged = (
-        found[0] if found else heard(client.create_logged_model(store.experiment_id, model.name, run_id, params=params))
-    )
+    logged = found[0] if found else client.create_logged_model(store.experiment_id, model.name, run_id, params=params)
+    store.answered()
     with tempfile.TemporaryDirectory() as folder:
         saved = _saved(Path(folder), model, Model(run_id=run_id, model_id=logged.model_id))
         store.upload(saved, logged.artifact_location)
@@ -99,11 +100,16 @@ def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str], params
         Metric(key, value, run.info.start_time, step, logged.model_id, *dataset, run_id)
         for key, (step, value) in model.metrics.items()
     ]
-    heard(client.log_batch(run_id, metrics=metrics))
-    outputs = heard(client.get_run(run_id)).outputs
+    client.log_batch(run_id, metrics=metrics)
+    store.answered()
+    outputs = client.get_run(run_id).outputs
+    store.answered()
     if logged.model_id not in {each.model_id for each in (outputs.model_outputs if outputs else [])}:
-        heard(client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, model.update)]))
-    return heard(client.finalize_logged_model(logged.model_id, "READY"))
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, model.update)])
+        store.answered()
+    ready = client.finalize_logged_model(logged.model_id, "READY")
+    store.answered()
+    return ready
 
 
 def _saved(folder: Path, model: Trained, about: Model) -> Path:
@@ -125,7 +131,7 @@ def _saved(folder: Path, model: Trained, about: Model) -> Path:
         artifacts={"model": str(folder / FILE)},
         code_paths=[str(code)],
         signature=SIGNATURE,
-        input_example=(pd.DataFrame({"prime": [model.prime]}), NUMBERS),
+        input_example=(pd.DataFrame({"prime": [model.prime]}), DEFAULTS),
         pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         mlflow_model=about,
     )
@@ -137,12 +143,13 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
 
     The smallest measure is the best, of equals the first version.
     """
-    client, heard, name, comparable = store.client, store.heard, as_version.name, as_version.comparable
+    client, name, comparable = store.client, as_version.name, as_version.comparable
     try:
-        heard(client.create_registered_model(name, description=as_version.about))
+        client.create_registered_model(name, description=as_version.about)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    store.answered()
     versions = _versions(store, name)
     if not any(each.run_id == run.info.run_id for each in versions):
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
@@ -156,14 +163,17 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
             await_creation_for=0,
             model_id=logged.model_id,  # a server takes no version without it
         )
-        versions = [*versions, heard(made)]
+        versions.append(made)
+        store.answered()
     mine = next(each.version for each in versions if each.run_id == run.info.run_id)
     shown = json.dumps([{"name": name, "version": mine}])
     client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
     store.answered()
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURE]), int(each.version)))
-    if heard(client.get_registered_model(name)).aliases.get(ALIAS) != best.version:
+    aliases = client.get_registered_model(name).aliases
+    store.answered()
+    if aliases.get(ALIAS) != best.version:
         client.set_registered_model_alias(name, ALIAS, best.version)
         store.answered()
 
@@ -172,8 +182,9 @@ def _versions(store: Store, name: str) -> list[ModelVersion]:
     found: list[ModelVersion] = []
     token = None
     while True:
-        page = store.heard(store.client.search_model_versions(f"name = '{name}'", page_token=token))
+        page = store.client.search_model_versions(f"name = '{name}'", page_token=token)
         found += page
+        store.answered()
         if not (token := page.token):
             return found
 
@@ -185,7 +196,6 @@ def fetch(address: str, folder: Path) -> Path:
     """
     if not (parts := ADDRESS.fullmatch(address)):
         raise WrongInput(f"--model: {address} is not allowed: models:/NAME@ALIAS, models:/NAME/VERSION or models:/m-ID")
-
     base = database()
     if base is not None and not base.exists():
         raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")

@@ -8,8 +8,6 @@ import tempfile
 from contextlib import chdir, suppress
 from pathlib import Path
 
-from charloom.tracking import Store, asked
-
 from charloom import pending
 from charloom.errors import CharloomError, Unavailable
 from charloom.fingerprint import fingerprint
@@ -17,6 +15,7 @@ from charloom.git import git
 from charloom.params import read_params
 from charloom.pipeline import root
 from charloom.terminal import visible
+from charloom.tracking import Store, asked
 
 PATIENCE = "60"  # seconds that a store may be silent when somebody waits for it
 EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from charloom.drawing import Streams, streams, write
-from charloom.errors import Damaged
 from charloom.layout import ROWS, weights
 from charloom.rnn import Array, Parameters
 
@@ -45,8 +44,7 @@ def blocks(
     """Yield BLOCK ids and their probabilities, (S, BLOCK) each, without end, of S texts.
 
     h (S, m) are the states from which they go on, x (S,) the ids that they read first, `random` a stream for each.
-    A probability is that of softmax(o), whatever the choice. The texts are shared out among the processors. Raises
-    Damaged where an output is not finite.
+    A probability is that of softmax(o), whatever the choice. The texts are shared out among the processors.
     """
     w, dtype = weights(theta, -np.inf), theta.flat.dtype
     temperature = dtype.type(min(choice.temperature, float(np.finfo(dtype).max)))  # in float32 it may be 0 now
@@ -54,20 +52,19 @@ def blocks(
     each = -(-S // (os.cpu_count() or 1) // ROWS) * ROWS
     parts = [slice(first, first + each) for first in range(0, S, each)]
     work = [streams(w, h[part], x[part], theta.K) for part in parts]
+
+    def fill(z: Streams, uniform: Array, ids: Array, p: Array) -> None:
+        write(w, z, theta.m, uniform, temperature, choice.top_k, choice.top_p, ids, p)
+
     while True:
         uniform = np.stack([one.random(BLOCK) for one in random])
         ids, p = np.empty((S, BLOCK), np.int64), np.empty((S, BLOCK))
-
-        def fill(part: slice, z: Streams, uniform: Array = uniform, ids: Array = ids, p: Array = p) -> None:
-            write(w, z, theta.m, uniform[part], temperature, choice.top_k, choice.top_p, ids[part], p[part])
-
-        if len(parts) == 1:
-            fill(parts[0], work[0])
+        shares = [(z, uniform[part], ids[part], p[part]) for z, part in zip(work, parts, strict=True)]
+        if len(shares) == 1:
+            fill(*shares[0])
         else:
-            with ThreadPoolExecutor(len(parts)) as pool:
-                list(pool.map(fill, parts, work))
-        if not np.isfinite(p).all():
-            raise Damaged("the model's outputs are not finite numbers: no training made such weights")
+            with ThreadPoolExecutor(len(shares)) as pool:
+                list(pool.map(fill, *zip(*shares, strict=True)))
         yield ids, p
 
 

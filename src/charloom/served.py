@@ -11,36 +11,30 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from charloom.checkpoint import read_model
+from charloom.errors import WrongInput
+from charloom.options import DEFAULTS
+
 
 class Writer(PythonModel):
     """Writes after primes."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the model, and write: what has to be compiled is compiled before somebody waits for it."""
-        # Not above: MLflow executes this file also to save a model, which needs no compiler.
-        from charloom.checkpoint import read_model  # noqa: PLC0415
+        from charloom.request import answer  # noqa: PLC0415  MLflow executes this file to save, too, which needs no compiler
 
-        self.model = read_model(Path(context.artifacts["model"]))
-        some = self.model.vocabulary.characters[0]
-        self._answer([some], {"length": 1, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1})
+        self.model, self.answer = read_model(Path(context.artifacts["model"])), answer
+        answer(self.model, [self.model.vocabulary.characters[0]], DEFAULTS)
 
-    def predict(  # type: ignore[override]  # MLflow lets the context be left out
-        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> list[str]:
+    # MLflow lets the context be left out of the arguments.
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[str]:  # type: ignore[override]
         """Return the texts. A wrong prime or number is MLflow's INVALID_PARAMETER_VALUE, over HTTP a 400."""
-        from charloom.errors import WrongInput  # noqa: PLC0415
-
         cells = model_input["prime"].tolist()  # over HTTP a list of primes may come as one cell
         primes = [prime for cell in cells for prime in (cell if isinstance(cell, list) else [cell])]
         try:
-            return self._answer(primes, params or {})
+            return self.answer(self.model, primes, params or {})
         except WrongInput as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
-
-    def _answer(self, primes: list[str], numbers: dict[str, Any]) -> list[str]:
-        from charloom.request import answer  # noqa: PLC0415
-
-        return answer(self.model, primes, numbers)
 
 
 set_model(Writer())

@@ -1,4 +1,4 @@
-"""The MLflow store. Beside it only registry.py and served.py, about models, import mlflow.
+"""The MLflow store. Only place.py, where it is, and registry.py and served.py, about models, import mlflow too.
 
 A run is found by its fingerprint, so that training, tracking, a queue and a repetition all meet the same one.
 Every point carries one timestamp, the run's start: MLflow drops a point sent again only if all of it is equal.
@@ -8,22 +8,11 @@ import json
 import os
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-# Before mlflow is imported: it reads some of them once. A server that is away costs seconds, not four minutes.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # what goes wrong is said once, by `warn`
-os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-os.environ.setdefault("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")
-os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server could ask for an hour
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+from charloom.place import address, create
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
@@ -39,7 +28,6 @@ from charloom.params import Params, flat
 from charloom.pipeline import OWN, root
 from charloom.view import TAGS
 
-DATABASE = "mlflow.db"
 EXPERIMENT = "charloom"
 FINGERPRINT = "charloom.fingerprint"
 RESULTS = "charloom.results"
@@ -52,16 +40,6 @@ NAME = re.compile(r"[A-Za-z0-9_.]+")
 Answer = TypeVar("Answer")
 Points = dict[int, float]
 Run = _Run
-
-
-def address() -> str:
-    """Return the store of MLFLOW_TRACKING_URI, or else the main repository's own database.
-
-    A relative path is one of the main repository's: an experiment's own folder will be removed.
-    """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
-    path = uri.removeprefix("sqlite:///")
-    return uri if path == uri else f"sqlite:///{root() / path}"
 
 
 class Store:
@@ -200,15 +178,10 @@ class Store:
             self.answered()
 
     def download(self, place: str, name: str, folder: Path) -> Path:
-        """Return the file of that name in the place for artifacts, copied into the folder. OSError: there is none."""
+        """Return the file of that name in the place for artifacts, copied into the folder."""
         self.check_artifacts(place)
         repository = get_artifact_repository(place, tracking_uri=self.uri)
         return Path(repository.download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]  # MLflow's own
-
-    def heard(self, answer: Answer) -> Answer:
-        """Return the store's answer, noting that there was one."""
-        self.answers += 1
-        return answer
 
     def answered(self) -> None:
         """Note that the store has answered."""
@@ -245,31 +218,3 @@ def asked(question: Callable[[Store], Answer]) -> Answer:
         raise
     except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
         raise Unavailable(f"MLflow: {first_line(error)}") from None
-
-
-def database() -> Path | None:
-    """Return the file of an SQLite store, None for another store."""
-    scheme, _, path = address().partition(":///")
-    return Path(path.partition("?")[0]) if scheme == "sqlite" else None
-
-
-def turn() -> AbstractContextManager[None]:
-    """Return a lock on an SQLite store: its own may starve one of eight writers for longer than `track` waits."""
-    file = database()
-    return nullcontext() if file is None else in_turn(file.with_name(f".{file.name}.lock"))
-
-
-def create() -> None:
-    """Create the database where an SQLite one is wanted and missing, whole or not at all, by one process of all.
-
-    One that was killed half-way through its migrations would stay broken.
-    """
-    file = database()
-    if file is None or file.exists():
-        return
-    new = file.with_name(f".{file.name}.new")
-    with turn():
-        if not file.exists():
-            new.unlink(missing_ok=True)
-            MlflowClient(f"sqlite:///{new}").search_experiments()
-            new.replace(file)

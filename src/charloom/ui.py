@@ -6,12 +6,11 @@ from contextlib import closing, suppress
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from charloom.tracking import asked
-
 from charloom import pending
 from charloom.errors import Unavailable, WrongInput
 from charloom.pipeline import root
 from charloom.resend import resend
+from charloom.tracking import asked
 from charloom.view import VIEW
 
 HOST = "127.0.0.1"

@@ -35,8 +35,9 @@ def verify() -> None:
     found = everything()
     if _git("status", "--porcelain", "--untracked-files=no"):
         print("uncommitted changes are not checked: this is about HEAD")
+    here = _named(found)
     for name, digest in _named(expected).items():
-        if _named(found)[name] != digest:
+        if here.get(name) != digest:
             _explain(expected, found)
             raise CheckFailed(f"first difference: signature: {name}")
         print(f"same  signature: {name}", flush=True)

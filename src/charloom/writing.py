@@ -14,7 +14,8 @@ from rich.style import Style
 from charloom.checkpoint import Model
 from charloom.errors import WrongInput
 from charloom.inputs import model_at, text_at
-from charloom.request import allowed, known, named, primed
+from charloom.options import DEFAULTS, allowed
+from charloom.request import known, named, primed
 from charloom.rnn import Array
 from charloom.room import check_memory
 from charloom.sampling import ON_DEMAND, Choice, blocks, stream
@@ -23,7 +24,7 @@ from charloom.vocabulary import Vocabulary
 
 NUMBERS = ("length", "temperature", "top_k", "top_p", "seed", "samples")
 AT_ONCE = 64  # texts beside each other, for each processor
-LENGTH, LONGEST = 200, 10_000  # characters, where nothing is said; where only --until is
+LONGEST = 10_000  # characters, where --until is given and no --length
 # From which probability on a character is shown how, on a terminal.
 SHADES = [(1 / 2, ""), (1 / 4, "#111111 on #fff3bf"), (1 / 16, "#111111 on #ffd43b"), (1 / 64, "#111111 on #ff922b")]
 RARE = "#ffffff on #c92a2a"
@@ -40,7 +41,7 @@ def sample(arguments: argparse.Namespace) -> None:
     """Print the prime and what the model writes after it, as it writes; of several texts one after the other."""
     given = vars(arguments)
     if given["length"] is None:
-        given["length"] = LENGTH if arguments.until is None else LONGEST
+        given["length"] = DEFAULTS["length"] if arguments.until is None else LONGEST
     number = {name: allowed(name, given[name], f"--{name.replace('_', '-')}") for name in NUMBERS}
     length, count = number["length"], number["samples"]
     choice = Choice(number["temperature"], number["top_k"], number["top_p"])
