@@ -54,16 +54,19 @@ def write_model(path: Path, model: Model) -> None:
 def read_model(path: Path) -> Model:
     """Return the model of the file.
 
-    Raises WrongInput where there is no such file, Damaged where it is not a model.
+    Raises WrongInput where there is no such file, Damaged where it is not a model or its outputs could overflow.
     """
     try:
         with path.open("rb") as file:
             arrays = unpack(file, _layout)
-        return _model(arrays)
+        model = _model(arrays)
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's models") from None
     except ValueError as error:
         raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes it again") from None
+    if not _largest(model.theta, model.h) < LARGEST:
+        raise Damaged(f"{path}: its numbers are too large to write text with; train with a smaller eta or sigma")
+    return model
 
 
 def _largest(theta: Parameters, h: Array) -> float:
@@ -91,7 +94,7 @@ def _layout(sizes: Mapping[str, int]) -> Layout:
 
 
 def _model(arrays: dict[str, Array]) -> Model:
-    """Return the arrays as a Model. Raises ValueError where it could not go on writing."""
+    """Return the arrays as a Model. Raises ValueError where first is no id or the vocabulary none."""
     vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
     first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
     if not 0 <= first < len(vocabulary):
@@ -101,6 +104,4 @@ def _model(arrays: dict[str, Array]) -> Model:
     theta = filled(0.0, len(arrays["h"]), len(vocabulary), arrays["h"].dtype)
     for name in NAMES:
         getattr(theta, name)[...] = arrays[name]
-    if not _largest(theta, arrays["h"]) < LARGEST:
-        raise ValueError("its numbers are too large to go on from")
     return Model(theta, arrays["h"], first, vocabulary, update, smooth_loss)
