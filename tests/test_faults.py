@@ -3,6 +3,7 @@
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,17 +36,8 @@ def traced(folder: Path, *options: str) -> subprocess.CompletedProcess:
     names = [f"{update:012}.state" for update in (2, 4, 6)]
     paths = [folder, *(folder / name for name in names), *(folder / f".{name}.new" for name in names)]
     filters = [argument for path in paths for argument in ("-P", str(path))]
-    command = [
-        "strace",
-        "-f",
-        "--seccomp-bpf",
-        "-o",
-        f"{folder}.trace",
-        "-e",
-        f"trace={','.join(CALLS)}",
-        *options,
-        *filters,
-    ]
+    # Without --seccomp-bpf: under it strace injects errors, but no signals.
+    command = ["strace", "-f", "-o", f"{folder}.trace", "-e", f"trace={','.join(CALLS)}", *options, *filters]
     return subprocess.run([*command, sys.executable, SAVER, folder], capture_output=True, text=True, check=False)
 
 
@@ -66,6 +58,7 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
                 folder = tmp_path / f"{call}-{fault}-{when}"
                 done = traced(folder, "-e", f"inject={call}:{fault}:when={when}")
                 points += 1
+                assert (done.returncode == -signal.SIGKILL) == (fault == "signal=KILL")
                 assert done.stderr.count("\n") == (done.returncode == 5)  # a line, or killed, or not harmed
                 saved = [int(line) for line in done.stdout.split()]
                 found = resume.load(folder, SETTINGS, START, 3)
@@ -92,17 +85,34 @@ def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_by
     folders = ["models", "models/checkpoints", "metrics", "plots"]
     files = ["models/last.npz", "models/best.npz", "models/checkpoints/25.npz", "metrics/train.json"]
     names = [*folders, *(str(Path(file).with_name(f".{Path(file).name}.new")) for file in files)]
-    filters = [argument for name in names for argument in ("-P", str(project.folder / name))]
+    filters = [argument for name in names for path in (name, project.folder / name) for argument in ("-P", str(path))]
+    trace = project.folder.with_name("trace")
     for when in range(1, 9) if thorough else (2,):
         clear(project.folder)
         printed = project.run(
-            "strace", "-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={call}",
+            "strace", "-qq", "-f", "--seccomp-bpf", "-o", str(trace), "-e", f"trace={call}",
             "-e", f"inject={call}:{fault}:when={when}", *filters, "python", "src/train.py", expect=None,
         )  # fmt: skip
         assert "Traceback" not in printed
-        assert "smooth loss" in printed or re.search(r"(No space left on device|Input/output error)", printed)
+        assert trace.read_text().count("(INJECTED)") == 1
+        assert re.search(r"(No space left on device|Input/output error)", printed)
         project.run("python", "src/train.py")
         assert project.contents() == before
+
+
+def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_gone_after_the_next_training(project):
+    before = project.contents()
+    for file in ("models/best.npz", "metrics/train.json"):
+        left = project.folder / Path(file).with_name(f".{Path(file).name}.new")
+        project.run(
+            "strace", "-f", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL",
+            "-P", str(left.relative_to(project.folder)), "python", "src/train.py", expect=-signal.SIGKILL,
+        )  # fmt: skip
+        project.run("dvc", "repro")  # brings the results back from the cache: nothing trains
+        assert left.exists()
+        assert project.run("git", "status", "--porcelain") == ""
+    project.run("dvc", "repro", "--force", "train")
+    assert project.contents() == before
 
 
 def test_a_file_that_may_not_grow_further_is_named_and_the_old_one_unharmed(project):
