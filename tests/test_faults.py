@@ -94,8 +94,9 @@ def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_by
             "-e", f"inject={call}:{fault}:when={when}", *filters, "python", "src/train.py", expect=None,
         )  # fmt: skip
         assert "Traceback" not in printed
-        assert trace.read_text().count("(INJECTED)") == 1
-        assert re.search(r"(No space left on device|Input/output error)", printed)
+        struck = "(INJECTED)" in trace.read_text()
+        assert struck or when > len(files)  # each is renamed once
+        assert struck == bool(re.search(r"(No space left on device|Input/output error)", printed))
         project.run("python", "src/train.py")
         assert project.contents() == before
 
