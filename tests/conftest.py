@@ -159,7 +159,7 @@ def started(project, *command: str, **variables: str) -> subprocess.Popen:
         )  # fmt: skip
 
 
-def until(true, seconds=300, every=0.01):
+def until(true, seconds=60, every=0.01):
     """Wait until the condition is true; asked every so many seconds."""
     end = time.monotonic() + seconds
     while not true():

@@ -162,7 +162,7 @@ def test_a_server_that_is_killed_and_comes_back_while_training_runs(copy):
         until(lambda: streamed(server.uri), every=0.2)
         assert train.poll() is None
         server.kill()
-        assert train.wait(timeout=300) == 0
+        assert train.wait(timeout=60) == 0
         server.start()
         assert streamed(server.uri) < len(trace(copy))
         assert (copy.folder / "printed.txt").read_text().count("warning: MLflow not updated") == 1
@@ -180,7 +180,7 @@ def test_a_process_that_feeds_mlflow_and_dies_changes_nothing(copy):
     until(lambda: psutil.Process(train.pid).children(), every=0.05)
     (mirror,) = psutil.Process(train.pid).children()
     mirror.kill()
-    assert train.wait(timeout=300) == 0
+    assert train.wait(timeout=60) == 0
     assert outputs(copy) == copy.outputs
 
 
