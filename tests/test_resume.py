@@ -240,17 +240,6 @@ def test_a_warning_that_nobody_hears_changes_nothing(stopped, nobody):
     stopped.run("bash", "-c", f"set -o pipefail; python src/train.py {nobody}", expect=2)
 
 
-def test_a_signal_while_the_kernel_compiles_ends_the_stage_at_once(project, tmp_path):
-    project.edit("params.yaml", "dtype: float64", "dtype: float32")
-    stage = started(project, "python", "src/train.py", NUMBA_CACHE_DIR=str(tmp_path / "empty"))
-    until(lambda: (project.folder / ".charloom/train").exists())
-    time.sleep(3)
-    sent = time.monotonic()
-    stage.terminate()
-    assert stage.wait(timeout=20) == 143
-    assert time.monotonic() - sent < 2
-
-
 @pytest.mark.parametrize("short", [7], indirect=True)
 def test_a_forced_run_really_trains(short):
     for _ in range(2):

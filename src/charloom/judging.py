@@ -32,9 +32,10 @@ def judge(arguments: argparse.Namespace) -> None:
             f"{name}: {len(inside)} of its characters are in the vocabulary of this model; "
             "allowed is a text with two or more: the first is only read"
         )
-    ids = model.vocabulary.encode(inside)
+    ids, zero = model.vocabulary.encode(inside), np.zeros(model.theta.m)
+    score(model.theta, ids[:2], zero)  # compiles, which belongs into no estimate and may end without taking a bar down
     with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
-        found = score(model.theta, ids, np.zeros(model.theta.m), lambda done: report(done, ""))
+        found = score(model.theta, ids, zero, lambda done: report(done, ""))
     bits, places = found.nats / math.log(2), np.flatnonzero(known)[1:]
     lines = text.split("\n")
     starts = np.cumsum([0, *(len(line) + 1 for line in lines)])

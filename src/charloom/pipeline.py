@@ -4,7 +4,6 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -14,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from charloom.errors import CharloomError, WrongInput
 from charloom.lock import exclusive
-from charloom.signals import Stopped, at_once
+from charloom.signals import Stopped, at_once, end
 from charloom.terminal import visible
 
 PIPELINE = Path("dvc.yaml")
@@ -96,10 +95,7 @@ def run(command: Callable[[], None]) -> NoReturn:
         with threadpool_limits(limits=1):
             command()
     except Stopped as error:
-        sys.stderr.write(f"{visible(str(error))}\n")
-        with suppress(OSError):  # who reads may have been stopped too
-            sys.stdout.flush()
-        os._exit(error.exit_code)  # a compiler stopped in the middle of its work may not survive being taken down
+        end(error)
     except CharloomError as error:
         sys.stderr.write(f"{visible(str(error))}\n")
         sys.exit(error.exit_code)
