@@ -50,8 +50,9 @@ class Server:
         raise TimeoutError(self.uri)
 
     def kill(self) -> None:
-        os.killpg(self.process.pid, 9)
-        self.process.wait()
+        if self.process.returncode is None:  # once is enough
+            os.killpg(self.process.pid, 9)
+            self.process.wait()
 
 
 @contextmanager

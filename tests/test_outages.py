@@ -23,6 +23,7 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a disk")
 # Training has to last longer than MLflow's import, so that there is something to stream.
 LONGER = {"updates: 400": "updates: 600000", "checkpoint_every: 200": "checkpoint_every: 200000"}
 RESULTS = ("metrics", "plots", "models")
+SLACK = 60  # seconds that a store may add: measured it is a few, on a machine with nothing else to do
 
 
 def outputs(project: Project) -> dict[str, bytes]:
@@ -139,7 +140,7 @@ def test_a_store_with_a_fault_changes_no_result_and_is_caught_up_with_later(faul
     for printed in (trained, tracked):
         assert printed.count("warning: MLflow not updated") == 1
         assert "Traceback" not in printed
-    assert max(added, took) < 60  # measured it is a few seconds, on a machine with nothing else to do
+    assert max(added, took) < SLACK
     assert len(list((copy.folder / ".charloom/pending").iterdir())) == 1
     copy.run("charloom", "track")
     (run,) = copy.runs()
@@ -162,7 +163,7 @@ def test_a_server_that_is_killed_and_comes_back_while_training_runs(copy):
         until(lambda: streamed(server.uri), every=0.2)
         assert train.poll() is None
         server.kill()
-        assert train.wait(timeout=60) == 0
+        assert train.wait(timeout=copy.seconds + SLACK) == 0
         server.start()
         assert streamed(server.uri) < len(trace(copy))
         assert (copy.folder / "printed.txt").read_text().count("warning: MLflow not updated") == 1
@@ -180,7 +181,7 @@ def test_a_process_that_feeds_mlflow_and_dies_changes_nothing(copy):
     until(lambda: psutil.Process(train.pid).children(), every=0.05)
     (mirror,) = psutil.Process(train.pid).children()
     mirror.kill()
-    assert train.wait(timeout=60) == 0
+    assert train.wait(timeout=copy.seconds + SLACK) == 0
     assert outputs(copy) == copy.outputs
 
 
