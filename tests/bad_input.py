@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import charloom.corpus
-import charloom.records  # noqa: F401
+import charloom.records  # noqa: F401  both once, for every child
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "the quick brown fox jumps over the lazy dog. " * 10

@@ -9,12 +9,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-import matplotlib.backends.backend_agg  # noqa: F401
+import matplotlib.backends.backend_agg  # noqa: F401  once, for every child
 import mlflow.store.db.utils
-import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  once, for every child
 import numpy as np
 
-from charloom import checkpoint, figures, progress, records, resume, rnn, sampling, tracking, training  # noqa: F401
+from charloom import checkpoint, figures, progress, records, resume, rnn, sampling, tracking, training  # noqa: F401  likewise
 
 
 def compile_kernel() -> None:

@@ -128,7 +128,7 @@ def test_an_orphan_of_a_killed_dvc_finishes_and_is_not_disturbed(project):
     dvc.kill()
     dvc.wait()
     assert "busy: process" in project.run("dvc", "repro", "--force", expect=255)
-    until(lambda: not (project.folder / ".charloom/stage.lock").exists(), seconds=300)
+    until(lambda: not (project.folder / ".charloom/stage.lock").exists())
     orphans = {name: content for name, content in project.contents().items() if name.startswith(("models", "plots"))}
     assert len(orphans) == 3 + 4 + 2
     project.run("dvc", "repro", "train")

@@ -32,7 +32,7 @@ def ask(finished):
             f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
         )
         try:
-            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310  our own server
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

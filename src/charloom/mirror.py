@@ -50,10 +50,9 @@ def _end_with(parent: int) -> None:
 
 
 def _mirror() -> None:
-    # Not above: they take seconds, and the watch has to begin before.
-    from charloom.place import create  # noqa: PLC0415
+    from charloom.place import create  # noqa: PLC0415  MLflow's import takes seconds: the watch has to begin before
 
-    from charloom.tracking import RESULTS, Store  # noqa: PLC0415
+    from charloom.tracking import RESULTS, Store  # noqa: PLC0415  it imports MLflow too
 
     batches = _batches()
     (head, *messages), ended = next(batches)
