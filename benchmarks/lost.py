@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from charloom.checkpoint import read_model
-from charloom.corpus import read_text
-from charloom.scoring import bits_per_character, score
+from charloom.model.model_file import read_model
+from charloom.model.scoring import bits_per_character, score
+from charloom.text.corpus import read_text
 
 NOVEL = Path(__file__).resolve().parent.parent / "data/moby_dick.txt"
 STARTS, LENGTH = 400, 400

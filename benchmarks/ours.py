@@ -6,8 +6,8 @@ import time
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, problem, report
 
-from charloom.rnn import Parameters
-from charloom.training import start, train
+from charloom.network.rnn import Parameters
+from charloom.training.loop import start, train
 
 
 def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:

@@ -6,8 +6,8 @@ import time
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, problem, report
 
-from charloom import adagrad
-from charloom.rnn import Parameters, filled, loss_and_gradients
+from charloom.network import adagrad
+from charloom.network.rnn import Parameters, filled, loss_and_gradients
 
 
 def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import numpy as np
 
-from charloom import rnn
-from charloom.checkpoint import read_model
-from charloom.rnn import Parameters
-from charloom.sampling import BLOCK, Choice, blocks
+from charloom.model.model_file import read_model
+from charloom.network import rnn
+from charloom.network.rnn import Parameters
+from charloom.sampling.writing import BLOCK, Choice, blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL, NOVEL = ROOT / "models/best.npz", ROOT / "data/moby_dick.txt"

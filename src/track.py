@@ -13,26 +13,24 @@ import threading
 import time
 from pathlib import Path
 
-import charloom.environment  # noqa: F401  first: a foreign Python is refused in a line
-from charloom.place import create, turn
-
 from ruamel.yaml import YAML
 
-from charloom import pending
-from charloom.corpus import read_text
-from charloom.fingerprint import fingerprint
-from charloom.git import branch, changes, commit
-from charloom.live import warn
-from charloom.params import Params, flat, read_params
-from charloom.pipeline import PIPELINE, files, stage
-from charloom.record import Content, record
-from charloom.records import BEST, MEASURES, Gradcheck, Prepare, Sample, SampleTable, Train
-from charloom.registry import ALIAS, Trained, Version
-from charloom.rnn import NAMES
-from charloom.storage import read_json, read_table, sha256
-from charloom.terminal import visible
-from charloom.tracking import Points, Store
-from charloom.view import MEASURE
+from charloom.base.storage import read_json, read_table, sha256
+from charloom.base.terminal import visible
+from charloom.network.rnn import NAMES
+from charloom.results.git import branch, changes, commit
+from charloom.results.records import BEST, MEASURES, Gradcheck, Prepare, Sample, SampleTable, Train
+from charloom.settings.experiment import fingerprint
+from charloom.settings.params import Params, flat, read_params
+from charloom.settings.pipeline import PIPELINE, files, stage
+from charloom.text.corpus import read_text
+from charloom.tracking import pending
+from charloom.tracking.address import create, turn
+from charloom.tracking.live import warn
+from charloom.tracking.models import ALIAS, Trained, Version
+from charloom.tracking.record import Content, record
+from charloom.tracking.store import Points, Store
+from charloom.tracking.view import MEASURE
 
 SINGLE = {
     "best_smooth_loss",

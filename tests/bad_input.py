@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import charloom.corpus
-import charloom.records  # noqa: F401  both once, for every child
+import charloom.results.records  # noqa: F401  both once, for every child
+import charloom.text.corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "the quick brown fox jumps over the lazy dog. " * 10

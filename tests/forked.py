@@ -14,7 +14,15 @@ import mlflow.store.db.utils
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  once, for every child
 import numpy as np
 
-from charloom import checkpoint, figures, progress, records, resume, rnn, sampling, tracking, training  # noqa: F401  likewise
+from charloom.base import progress
+from charloom.model import model_file as checkpoint
+from charloom.network import rnn
+from charloom.pages import figures
+from charloom.results import records
+from charloom.sampling import writing as sampling
+from charloom.tracking import store as tracking
+from charloom.training import loop as training  # noqa: F401  likewise
+from charloom.training import resume
 
 
 def compile_kernel() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from forked import compile_kernel, run
 
-from charloom import training
+from charloom.training import loop as training
 
 OUTPUTS = ("models", "metrics/train.json", "plots")
 

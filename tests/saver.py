@@ -5,9 +5,10 @@ from pathlib import Path
 
 from test_mutations import IDS, SETTINGS, START
 
-from charloom import resume, training
-from charloom.pipeline import run
-from charloom.trace import EMPTY, extended
+from charloom.settings.pipeline import run
+from charloom.training import loop as training
+from charloom.training import resume
+from charloom.training.trace import EMPTY, extended
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from charloom import adagrad
-from charloom.rnn import Parameters, filled, size
+from charloom.network import adagrad
+from charloom.network.rnn import Parameters, filled, size
 
 
 def moved(gradient, accumulator, eta=0.5, clip=5.0):

@@ -7,8 +7,8 @@ import sys
 import pytest
 from conftest import ROOT, until
 
-from charloom.errors import WrongInput
-from charloom.params import read_params
+from charloom.base.errors import WrongInput
+from charloom.settings.params import read_params
 
 
 def one_line(printed: str, words: list[str]) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from conftest import TEXT, Project, said
 
-from charloom import request, rnn
-from charloom.checkpoint import read_model
-from charloom.corpus import read_prepared
-from charloom.records import Train
-from charloom.storage import read_json
+from charloom.base.storage import read_json
+from charloom.model.model_file import read_model
+from charloom.network import rnn
+from charloom.results.records import Train
+from charloom.sampling import request
+from charloom.text.corpus import read_prepared
 
 
 @pytest.fixture(scope="module")

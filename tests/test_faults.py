@@ -12,8 +12,9 @@ import pytest
 from killer import clear
 from test_mutations import IDS, SETTINGS, START, flat
 
-from charloom import resume, training
-from charloom.trace import EMPTY, extended
+from charloom.training import loop as training
+from charloom.training import resume
+from charloom.training.trace import EMPTY, extended
 
 SAVER = Path(__file__).with_name("saver.py")
 CALLS = ("openat", "write", "fsync", "rename", "unlink")

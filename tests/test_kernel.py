@@ -6,9 +6,11 @@ import twin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charloom import adagrad, kernel, rnn, training
-from charloom.adagrad import EPSILON
-from charloom.rnn import Parameters
+from charloom.kernel import update as kernel
+from charloom.network import adagrad, rnn
+from charloom.network.adagrad import EPSILON
+from charloom.network.rnn import Parameters
+from charloom.training import loop as training
 
 
 def started(m, K, dtype, seed, sigma=0.3, accumulator=1.0):

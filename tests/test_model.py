@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from charloom import rnn
-from charloom.checkpoint import Model, read_model, write_model
-from charloom.errors import Damaged, WrongInput
-from charloom.vocabulary import Vocabulary
+from charloom.base.errors import Damaged, WrongInput
+from charloom.model.model_file import Model, read_model, write_model
+from charloom.network import rnn
+from charloom.text.vocabulary import Vocabulary
 
 
 def model(seed=1):

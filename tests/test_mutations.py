@@ -12,14 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charloom import corpus, resume, rnn, training
-from charloom.checkpoint import Model, model_bytes, read_model
-from charloom.errors import Damaged, WrongInput
-from charloom.params import read_params
-from charloom.records import Gradcheck, Prepare, Train
-from charloom.storage import read_json, read_table
-from charloom.trace import EMPTY, extended
-from charloom.vocabulary import Vocabulary
+from charloom.base.errors import Damaged, WrongInput
+from charloom.base.storage import read_json, read_table
+from charloom.model.model_file import Model, model_bytes, read_model
+from charloom.network import rnn
+from charloom.results.records import Gradcheck, Prepare, Train
+from charloom.settings.params import read_params
+from charloom.text import corpus
+from charloom.text.vocabulary import Vocabulary
+from charloom.training import loop as training
+from charloom.training import resume
+from charloom.training.trace import EMPTY, extended
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = Vocabulary("ab—")

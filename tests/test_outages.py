@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from stores import Server, answering, free_port, locked, mounted
 from test_tracking import holds_what_the_files_hold, trace
 
-from charloom import live
-from charloom.params import read_params
+from charloom.settings.params import read_params
+from charloom.tracking import live
 
 SIMILAR = {"500", "429", "redirect", "read-only SQLite"}
 MOUNTED = {"read-only SQLite", "full disk"}

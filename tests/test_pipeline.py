@@ -8,7 +8,7 @@ import pytest
 from closure import SOURCES, closure
 from ruamel.yaml import YAML
 
-from charloom.params import Params
+from charloom.settings.params import Params
 
 ROOT = SOURCES.parent
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]

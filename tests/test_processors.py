@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
 FULL = {name: COMMITTED[name] for name in ("float64", "float32", "texts", "probes")}
 
-PRINT = "import json; from charloom.signature import everything; print(json.dumps(everything()))"
+PRINT = "import json; from charloom.kernel.signature import everything; print(json.dumps(everything()))"
 # Each with a cache of its own; what only NumPy or BLAS could change is tried without compiling anew.
 COMPILED = {
     "generic": {"NUMBA_CPU_NAME": "generic"},
@@ -84,8 +84,11 @@ def test_the_signature_without_numpys_vector_code():
 FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fmsub")
 COMPILE = """
 import numpy as np
-from charloom import drawing, kernel, sampling, scoring
-from charloom.rnn import filled
+from charloom.kernel import drawing
+from charloom.kernel import update as kernel
+from charloom.sampling import writing as sampling
+from charloom.model import scoring
+from charloom.network.rnn import filled
 theta, ids = filled(0.1, 3, 4), np.array([0, 1, 2, 3, 0, 1, 2])
 kernel.gradients(theta, ids, np.zeros(3))
 scoring.bits_per_character(theta, ids)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.quality import measure
+from charloom.sampling.quality import measure
 
 letters = st.text("ab c", max_size=25)
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import said
 from test_tracking import history
 
-from charloom.records import Train
-from charloom.storage import read_json
+from charloom.base.storage import read_json
+from charloom.results.records import Train
 
 MEASURE = "held_out_bits_per_character"
 LOAD = """

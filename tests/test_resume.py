@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import started, until
 
-from charloom.storage import sha256
+from charloom.base.storage import sha256
 
 KILLER = Path(__file__).with_name("killer.py")
 UPDATES = 40

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom import rnn
-from charloom.gradients import central_differences, complex_step, losses, relative_error
+from charloom.checking.numerical import central_differences, complex_step, losses, relative_error
+from charloom.network import rnn
 
 
 @st.composite

@@ -4,9 +4,10 @@ import pytest
 from mlflow.exceptions import MlflowException
 from stores import answering, free_port
 
-from charloom import live, pending, tracking
-from charloom.pages import samples_page
-from charloom.records import Quality, Sample, SampleTable
+from charloom.pages.samples_page import samples_page
+from charloom.results.records import Quality, Sample, SampleTable
+from charloom.tracking import live, pending
+from charloom.tracking import store as tracking
 
 
 def test_credentials_are_not_told(project, monkeypatch):

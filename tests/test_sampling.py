@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from charloom import rnn, sampling
-from charloom.rnn import Parameters
-from charloom.sampling import Choice
+from charloom.network import rnn
+from charloom.network.rnn import Parameters
+from charloom.sampling import writing as sampling
+from charloom.sampling.writing import Choice
 
 DRAWS = 200_000
 LEVEL = 1e-3  # of each chi-square test; with fixed seeds a passing test passes for ever

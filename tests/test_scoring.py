@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charloom import rnn, scoring
-from charloom.checkpoint import read_model
-from charloom.corpus import read_prepared
-from charloom.records import Train
-from charloom.rnn import Parameters
-from charloom.storage import read_json
+from charloom.base.storage import read_json
+from charloom.model import scoring
+from charloom.model.model_file import read_model
+from charloom.network import rnn
+from charloom.network.rnn import Parameters
+from charloom.results.records import Train
+from charloom.text.corpus import read_prepared
 
 
 def by_the_equations(theta, ids, h_0):

@@ -11,7 +11,7 @@ COMMAND = """
 import ctypes, signal
 from contextlib import suppress
 from numba.core.compiler_lock import global_compiler_lock
-from charloom.signals import at_once
+from charloom.base.signals import at_once
 
 def hit(*_):
     signal.raise_signal(signal.{word})

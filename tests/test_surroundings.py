@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from charloom.terminal import visible
+from charloom.base.terminal import visible
 
 FORKED = Path(__file__).with_name("forked.py")
 STAGES = ("prepare", "gradcheck", "train", "sample")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom import corpus
-from charloom.arrays import pack
-from charloom.errors import Damaged, WrongInput
-from charloom.vocabulary import Vocabulary
+from charloom.base.array_file import pack
+from charloom.base.errors import Damaged, WrongInput
+from charloom.text import corpus
+from charloom.text.vocabulary import Vocabulary
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charloom import adagrad, rnn, trace, training
-from charloom.errors import Diverged
-from charloom.vocabulary import Vocabulary
+from charloom.base.errors import Diverged
+from charloom.network import adagrad, rnn
+from charloom.text.vocabulary import Vocabulary
+from charloom.training import loop as training
+from charloom.training import trace
 
 TEXT = "abcdefghij"
 IDS = Vocabulary.of(TEXT).encode(TEXT)

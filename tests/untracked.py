@@ -5,7 +5,7 @@ python untracked.py
 
 import runpy
 
-from charloom import live
+from charloom.tracking import live
 
 
 class Nowhere:

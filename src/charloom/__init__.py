@@ -1,1 +1,17 @@
-"""An experiment you can run again to the last bit."""
+"""An experiment you can run again to the last bit.
+
+Each sub-package is a room: its first lines say what lives there. A room imports only rooms below it (CONTRIBUTING.md
+has the drawing). Importing the package sets nothing up. It only refuses a Python that lacks what every room needs.
+"""
+
+import sys
+from importlib.util import find_spec
+
+NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "ruamel.yaml")
+
+if missing := [name for name in NEEDED if find_spec(name.split(".")[0]) is None]:
+    sys.stderr.write(
+        f"charloom: {sys.executable} has no {', '.join(missing)}: "
+        "type `make setup` once and `. .venv/bin/activate`, then repeat the command\n"
+    )
+    sys.exit(2)

@@ -1,0 +1,65 @@
+"""Named arrays in one file: what NumPy's savez writes, and nothing else when read.
+
+Nothing in the file is believed before it is checked: members must be stored as they are, once each, and each begin
+with the very header of the shape and type that is expected. So no header is parsed, no pickle read, nothing expands,
+and no size is allocated that the file does not have. The archive's CRC-32 over each member finds what has rotted.
+"""
+
+import io
+import math
+import struct
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from charloom.base.types import Array
+
+HEADER = 128  # bytes before an array's numbers
+Layout = Mapping[str, tuple[tuple[int, ...], Any]]
+
+
+def pack(arrays: Mapping[str, Array]) -> bytes:
+    """Return the file. Equal arrays give equal files: no time and no path go in."""
+    content = io.BytesIO()
+    rows_first: dict[str, Any] = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    np.savez(content, **rows_first)
+    return content.getvalue()
+
+
+def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[str, Array]:
+    """Return the arrays of the file by name, in the layout's order.
+
+    `layout` is given each array's size in bytes, and returns the shape and type of each that has to be there.
+    Raises ValueError, in words for a user, at the first thing that is not as it has to be; so may `layout`.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            room = file.seek(0, io.SEEK_END)
+            if any(each.compress_type != zipfile.ZIP_STORED or each.file_size > room for each in members):
+                raise ValueError("it holds something compressed, or larger than the file")
+            names = [each.filename for each in members]
+            expected = layout({each.filename.removesuffix(".npy"): each.file_size - HEADER for each in members})
+            if names != [f"{name}.npy" for name in expected]:
+                raise ValueError(f"it holds {', '.join(map(ascii, names)) or 'nothing'}, not {', '.join(expected)}")
+            return {name: _array(archive.read(f"{name}.npy"), name, *form) for name, form in expected.items()}
+    # What zipfile raises on damage: no archive, an end too soon, an offset below 0, a flag of encryption or a method
+    # that it has not (a RuntimeError both), a field cut short.
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, struct.error) as error:
+        raise ValueError(str(error)) from None
+
+
+def _array(member: bytes, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return the array that the member holds. Raises ValueError where it is another, or not finite."""
+    dtype = np.dtype(dtype).newbyteorder("<")
+    header = io.BytesIO()
+    form = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, form)
+    if not member.startswith(header.getvalue()) or len(member) != HEADER + math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{name} is not an array of shape {shape} and type {dtype}")
+    array: Array = np.frombuffer(member, dtype, offset=HEADER).reshape(shape).copy()
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} is not finite")
+    return array

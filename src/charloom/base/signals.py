@@ -1,0 +1,44 @@
+"""SIGINT and SIGTERM: they end a process at once, except in the middle of training, where they wait for its end.
+
+Outside training the system's own action applies. No Python exception is raised: the compiler's callbacks could
+swallow it. A shell reports a process that ended this way as 130 (SIGINT) or 143 (SIGTERM).
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ended training, which has saved. A KeyboardInterrupt, so that nothing takes it for an error."""
+
+    def __init__(self, number: int):
+        """Take the signal's number."""
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+def end_at_once() -> None:
+    """Let a signal end this process, as the system does by itself. Python would raise KeyboardInterrupt."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def deferred() -> Iterator[list[int]]:
+    """Give a list to look at: the first signal adds its number to it. A second signal ends the process at once."""
+    received: list[int] = []
+
+    def note(number: int, _: Any) -> None:
+        received.append(number)
+        end_at_once()
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,94 @@
+"""Files on disk, whole or not at all, and their hashes."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from charloom.base.errors import Damaged, Unavailable
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write the file whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder.
+
+    Raises Unavailable, naming the file, where that is impossible: what is there then is the old content, or the new.
+    """
+    temporary = path.with_name(f".{path.name}.new")  # one name: what a killed process leaves, the next one overwrites
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise Unavailable(f"{path}: {error.strerror}: not written; what was there before is unharmed") from None
+    try:
+        _sync(path.parent)
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}: written, but a power cut may still lose it") from None
+
+
+def _sync(folder: Path) -> None:
+    """Make the folder's names survive a power cut."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write readable JSON with keys in the given order; floats in full, NaN refused with ValueError."""
+    write(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, record: type[Record]) -> Record:
+    """Return the record that the JSON file holds. Raises Damaged, naming the file, where it holds none."""
+    try:
+        return record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise Damaged(f"{path}: {error.strerror}; `dvc repro` makes it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Damaged(f"{path}: {f'{place}: ' if place else ''}{first['msg']}; `dvc repro` makes it again") from None
+
+
+def write_table(path: Path, names: tuple[str, ...], rows: Iterable[Iterable[float]], every: int) -> None:
+    """Write a CSV table `update,<name>,…`, a row for each multiple of `every`, numbers in full."""
+    lines = (",".join([str(n * every), *(repr(float(value)) for value in row)]) for n, row in enumerate(rows))
+    write(path, "\n".join([",".join(("update", *names)), *lines, ""]))
+
+
+def read_table(path: Path, *names: str) -> dict[str, dict[int, float]]:
+    """Return each column by update. Raises Damaged, naming the file, where it is not such a table."""
+    try:
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        if head != ",".join(("update", *names)) or not rows:
+            raise ValueError(f"not a table of {', '.join(names)} by update")
+        updates, *columns = zip(*(row.split(",") for row in rows), strict=True)
+        table = {
+            name: dict(zip(map(int, updates), map(float, column), strict=True))
+            for name, column in zip(names, columns, strict=True)
+        }
+        for values in table.values():
+            if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
+                raise ValueError("an update stands there twice, or a value is not finite")
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
+    return table
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of the file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

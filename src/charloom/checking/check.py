@@ -1,0 +1,147 @@
+"""Is the analytic gradient the derivative of the loss? The kernel's and the NumPy one beside numerical gradients."""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from charloom.base.errors import CheckFailed
+from charloom.base.progress import progress
+from charloom.base.types import Array
+from charloom.checking.numerical import central_differences, complex_step, relative_error
+from charloom.kernel.advance import learned_gradients
+from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
+from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
+from charloom.settings.params import Params
+from charloom.text.corpus import Text
+
+BATCH = 128  # networks side by side: their complex states still fit the cache …
+NUMBERS = 2**21  # … or, for a large K, memory
+SMALL = 1e-4  # an entry this much below its matrix's largest is judged on that scale: its digits have cancelled
+REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
+
+
+def initial_errors(params: Params, text: Text) -> GradcheckErrors:
+    """Return the errors of the gradient of the text's first sequence, at the weights with which training starts.
+
+    Raises CheckFailed where a gradient is not finite.
+    """
+    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.seed))
+    rng = np.random.default_rng([params.seed, 4])
+    return gradient_errors(theta, text.training[: params.seq_length + 1], params.gradcheck.entries, rng)
+
+
+def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Generator) -> GradcheckErrors:
+    """Return how far the gradients of the loss of ids[1:] are from numerical ones, at a zero and a carried state.
+
+    Of a matrix with more than `most` entries, so many are compared, drawn at random.
+
+    Raises CheckFailed where a gradient is not finite.
+    """
+    zero = np.zeros(theta.m)
+    states = {"zero": zero, "carried": forward(theta, ids[:-1], zero)[0][-1]}
+    entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
+    x, y = ids[:-1], ids[1:]
+    gradients = {  # before the progress begins: the kernel may have to be compiled, which belongs into no estimate
+        state: (learned_gradients(theta, ids, h_0), loss_and_gradients(theta, x, y, h_0)[1])
+        for state, h_0 in states.items()
+    }
+    measured = {}
+    with (
+        threadpool_limits(limits=1),  # one BLAS thread: at this size more are slower
+        progress("gradcheck", len(states) * sum(map(len, entries.values()))) as report,
+    ):
+
+        def report_from(done: int, name: str) -> Callable[[int], None]:
+            return lambda more: report(done + more, name)
+
+        done = 0
+        for state, h_0 in states.items():
+            rows = {}
+            for name in NAMES:
+                rows[name] = _errors(theta, name, *gradients[state], entries[name], ids, h_0, report_from(done, name))
+                done += len(entries[name])
+            measured[state] = Matrices[MatrixErrors](**rows)
+    return GradcheckErrors(**measured)
+
+
+def _chosen(size: int, most: int, rng: np.random.Generator) -> Array:
+    """Return all indices below size, or `most` of them drawn at random where there are more."""
+    return np.arange(size) if size <= most else np.sort(rng.choice(size, most, replace=False))
+
+
+def _errors(
+    theta: Parameters,
+    name: str,
+    kernel: Gradients,
+    reference: Gradients,
+    entries: Array,
+    ids: Array,
+    h_0: Array,
+    report: Callable[[int], None],
+) -> MatrixErrors:
+    """Return the errors of one matrix at one state; report how many of its entries are done."""
+    x, y = ids[:-1], ids[1:]
+    analytic, by_numpy = getattr(kernel, name).ravel(), getattr(reference, name).ravel()
+    batch = max(1, min(BATCH, NUMBERS // (theta.m + theta.K)))
+    batches = np.split(entries, range(batch, len(entries), batch))
+    parts: list[Array] = []
+    with ThreadPoolExecutor(2) as executor:  # NumPy releases the interpreter while it computes
+        for part in executor.map(partial(complex_step, theta, name, x=x, y=y, h_0=h_0), batches):
+            parts.append(part)
+            report(sum(map(len, parts)))
+    numeric = np.concatenate(parts)
+    compared, first = analytic[entries], entries[:REPORT_ENTRIES]
+    differences = central_differences(theta, name, first, REPORT_STEP, x, y, h_0)
+    if not np.isfinite(np.concatenate([analytic, by_numpy, numeric, differences])).all():
+        raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
+    floor = SMALL * abs(compared).max()
+    error = relative_error(compared, numeric, floor)
+    worst = int(np.argmax(error))
+    return MatrixErrors(
+        max_relative_error=float(error[worst]),
+        worst_entry=[int(i) for i in np.unravel_index(entries[worst], getattr(theta, name).shape)],
+        analytic=float(compared[worst]),
+        numeric=float(numeric[worst]),
+        entries=len(entries),
+        entries_zero=int(((compared == 0) & (numeric == 0)).sum()),
+        reference_relative_error=float(relative_error(by_numpy[entries], numeric, floor).max()),
+        report_relative_error=float(relative_error(analytic[first], differences, REPORT_FLOOR).max()),
+    )
+
+
+def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
+    """Return a line for each matrix and state whose gradient is further off than the tolerance."""
+    lines = []
+    for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
+        for name in NAMES:
+            row: MatrixErrors = getattr(matrices, name)
+            if not row.max_relative_error <= tolerance:
+                lines.append(
+                    f"{name}{row.worst_entry} at the {state} state: analytic {row.analytic!r}, complex step "
+                    f"{row.numeric!r}, relative error {row.max_relative_error:.2e} > {tolerance}"
+                )
+            if not row.reference_relative_error <= tolerance:
+                lines.append(
+                    f"{name} at the {state} state: network/rnn.py and the complex step: relative error "
+                    f"{row.reference_relative_error:.2e} > {tolerance}"
+                )
+    return lines
+
+
+def verdict(errors: GradcheckErrors, tolerance: float) -> GradcheckMetrics:
+    """Return what is equal on every processor. Digits are counted up to the tolerance's: rounding decides beyond."""
+
+    def agreement(row: MatrixErrors) -> MatrixAgreement:
+        digits = min(-math.log10(max(row.max_relative_error, 1e-17)), -math.log10(tolerance))
+        return MatrixAgreement(entries=row.entries, entries_zero=row.entries_zero, agreeing_digits=math.floor(digits))
+
+    zero, carried = (
+        Matrices[MatrixAgreement](**{name: agreement(getattr(matrices, name)) for name in NAMES})
+        for matrices in (errors.zero, errors.carried)
+    )
+    passed = not failures(errors, tolerance)
+    return GradcheckMetrics(passed=passed, tolerance=tolerance, zero=zero, carried=carried)

@@ -1,0 +1,58 @@
+"""What a command reads: a model, from a file or from MLflow, and a text."""
+
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+from charloom.base.errors import Damaged, Unavailable, WrongInput
+from charloom.model.model_file import Model, read_model
+from charloom.settings.pipeline import files
+from charloom.text.corpus import decoded
+
+BYTES_PER_CHARACTER = 100  # of memory, while a text is scored
+
+
+def model_at(place: str | None) -> Model:
+    """Return the model of an npz file or of an address in MLflow, `models:/…`; by default the pipeline's best.
+
+    Raises WrongInput where there is none, Damaged where it is something else, Unavailable where MLflow is away.
+    """
+    if place is None:
+        return read_model(files("sample")["models/best"])
+    if not place.startswith("models:/"):
+        return read_model(Path(place))
+    with tempfile.TemporaryDirectory() as folder:  # MLflow takes a second to import: only where it is asked for
+        fetched: Path = import_module("charloom.tracking.models").fetch(place, Path(folder))
+        try:
+            return read_model(fetched)
+        except Damaged as error:
+            raise Damaged(str(error).replace(str(fetched), place).partition(";")[0]) from None
+
+
+def text_at(place: str) -> tuple[str, str]:
+    """Return a name for the place and its text: a file's, or standard input's for `-`.
+
+    Raises WrongInput where there is none, Unavailable where it is too large for the machine's memory.
+    """
+    if place == "-":
+        name = "standard input"
+        return name, decoded(_read(sys.stdin.buffer, name) if sys.stdin else b"", name)
+    try:
+        with Path(place).open("rb") as file:
+            return place, decoded(_read(file, place), place)
+    except OSError as error:
+        name = place or "''"
+        raise WrongInput(f"{name}: {error.strerror}; allowed is a text in UTF-8, or - for standard input") from None
+
+
+def _read(file: BinaryIO, name: str) -> bytes:
+    """Return all that the file holds, which may be a pipe or a device without end."""
+    most = psutil.virtual_memory().available // BYTES_PER_CHARACTER
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise Unavailable(f"{name}: not enough memory for more than {most:,} bytes of text")
+    return content

@@ -1,0 +1,85 @@
+"""`charloom score`: what a text costs a model, in all, by line, and where most."""
+
+import argparse
+import math
+import sys
+from contextlib import nullcontext
+
+import numpy as np
+from rich.console import Console
+
+from charloom.base.errors import WrongInput
+from charloom.base.progress import progress
+from charloom.base.terminal import visible
+from charloom.base.types import Array
+from charloom.commands.inputs import model_at, text_at
+from charloom.model.scoring import score
+from charloom.sampling.options import allowed
+from charloom.sampling.request import named
+
+CONTEXT = 24  # characters before a surprising one
+LONG = 2_000_000  # characters, from which on it shows how far it is
+
+
+def score_text(arguments: argparse.Namespace) -> None:
+    """Print what a text costs the model: in all, by line, and where it surprises most."""
+    top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
+    model = model_at(arguments.model)
+    name, text = text_at(arguments.file)
+    known, inside, unknown = model.vocabulary.part(text)
+    if len(inside) < 2:
+        raise WrongInput(
+            f"{name}: {len(inside)} of its characters are in the vocabulary of this model; "
+            "allowed is a text with two or more: the first is only read"
+        )
+    ids, zero = model.vocabulary.encode(inside), np.zeros(model.theta.m)
+    score(model.theta, ids[:2], zero)  # compiles, which belongs into no estimate and may end without taking a bar down
+    with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
+        found = score(model.theta, ids, zero, lambda done: report(done, ""))
+    bits, places = found.nats / math.log(2), np.flatnonzero(known)[1:]
+    lines = text.split("\n")
+    starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
+    at = np.searchsorted(starts, places, side="right") - 1
+    if arguments.lines:
+        _print_lines(lines, at, bits)
+    mean = found.total / len(found.nats) / math.log(2)
+    print(f"bits per character  {mean!r}")
+    print(f"perplexity          {_perplexity(mean):.6g}")
+    print(f"a uniform guess     {math.log2(model.theta.K):.3f} bits, perplexity {model.theta.K}")
+    print(f"characters          {len(bits):,} scored; the first is only read")
+    if unknown:
+        print(f"                    {len(unknown):,} skipped, not in the vocabulary of this model: {named(unknown)}")
+    if top:
+        print(f"\n{'bits':>7}  {'line':>6}  {'place':>5}  most surprising")
+        for each in np.argsort(-bits, kind="stable")[:top]:
+            place, line = int(places[each]), int(at[each])
+            before = text[max(place - CONTEXT, 0) : place]
+            print(
+                f"{bits[each]:7.3f}  {line + 1:6}  {place - starts[line] + 1:5}  {_flat(before)}[{_flat(text[place])}]"
+            )
+
+
+def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
+    """Print a row for each line, its end included."""
+    counts = np.bincount(at, minlength=len(lines))
+    sums = np.bincount(at, bits, minlength=len(lines))
+    room = max(Console().width - 37, 20) if sys.stdout.isatty() else None
+    print(f"{'line':>6}  {'characters':>10}  {'bits':>6}  {'perplexity':>10}")
+    for number, (line, n, total) in enumerate(zip(lines, counts, sums, strict=True), 1):
+        if number == len(lines) and not line:
+            break  # what comes after the last line's end
+        mean = total / n if n else math.nan
+        figures = f"{mean:6.3f}  {_perplexity(mean):10.4g}" if n else f"{'–':>6}  {'–':>10}"
+        print(f"{number:6}  {n:10,}  {figures}  {_flat(line)[:room]}")
+    print()
+
+
+def _perplexity(bits: float) -> float:
+    """Return 2^bits: among how many equally likely characters a choice would cost as much."""
+    with np.errstate(over="ignore"):  # a text that a model of large weights has never seen may cost a thousand bits
+        return float(np.exp2(bits))
+
+
+def _flat(text: str) -> str:
+    """Return the text on one line, harmless on a terminal."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -1,0 +1,161 @@
+"""The next character, compiled: a step of the network for many streams at once, and a draw from each.
+
+A stream is computed as if it were alone, in the same order of additions, so what it writes does not depend on how
+many are written beside it. One alone takes its rows of weights four vectors at a time, many take them five streams
+at a time: the same sums.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
+from charloom.base.types import Array
+from charloom.kernel.elementary import vector_tanh
+from charloom.kernel.layout import ROWS, WIDTHS, Weights, zeros
+from charloom.kernel.products import add_product, recurrence
+from charloom.kernel.update import exponentials
+from charloom.kernel.vector import COMPILED, INNER, load, store
+
+VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
+
+
+class Streams(NamedTuple):
+    """S texts at work. p and q are m and K rounded up to vectors, rows beyond S are zero.
+
+    h (S + 5, p), x (S,)  the states, and the characters that they read next
+    a (5, p), o (5, q), outputs and warm (1, q), lane, sums (K,)  what a step of five of them writes on its way
+    """
+
+    h: Array
+    x: Array
+    a: Array
+    o: Array
+    outputs: Array
+    warm: Array
+    lane: Array
+    sums: Array
+
+
+def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
+    """Return streams that read the characters x (S,) next, from the states h (S, m)."""
+    dtype, p, q, rows = w.W.dtype, w.W.shape[1], w.c.shape[1], len(x) + ROWS
+    z = Streams(
+        h=zeros(rows, p, dtype),
+        x=np.array(x, np.int64),
+        a=zeros(ROWS, p, dtype),
+        o=zeros(ROWS, q, dtype),
+        outputs=zeros(1, q, dtype),
+        warm=zeros(1, q, dtype),
+        lane=zeros(1, 64 // dtype.itemsize, dtype),
+        sums=np.empty(K),
+    )
+    z.h[: len(x), : h.shape[1]] = h
+    return z
+
+
+@njit(**INNER)
+def _step(w: Weights, z: Streams, first: int, m: int) -> None:
+    """Read x of the five streams from `first` on: h becomes the state after it, o the outputs."""
+    WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
+    h, x, a, o = z.h, z.x, z.a, z.o
+    p, q, lanes, rows = h.shape[1], o.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
+    for s in range(rows):
+        for k in range(0, p, lanes):
+            store(a, s, k, load(UT, x[first + s], k) + load(b, 0, k))
+    if len(x) == 1:
+        recurrence(a, 1, a, 0, h, 0, WT, m, VECTORS)
+        for k in range(0, p, lanes):
+            store(h, 0, k, vector_tanh(load(a, 1, k)))
+        recurrence(o, 0, c, 0, h, 0, VT, m, VECTORS)
+        return
+    add_product(a, h, first, rows, WT, m)
+    for s in range(rows):
+        for k in range(0, p, lanes):
+            store(h, first + s, k, vector_tanh(load(a, s, k)))
+        for k in range(0, q, lanes):
+            store(o, s, k, load(c, 0, k))
+    add_product(o, h, first, rows, VT, m)
+
+
+@njit(**INNER)
+def _ranked(outputs: Array, e: Array, s: int, sums: Array, top_k: int, top_p: float) -> tuple[Array, int]:
+    """Return the ids from the likeliest down, equals by id, and how many are kept; `sums` adds up their weights e[s].
+
+    Kept are the `top_k` first, and of these the fewest that make up `top_p` of their sum. The order is that of the
+    outputs: no temperature changes it, though one may round two weights to one.
+    """
+    K = len(sums)
+    order = np.argsort(-outputs[0, :K], kind="mergesort")  # the stable one
+    count = min(top_k, K) if top_k > 0 else K
+    summed = 0.0
+    for n in range(count):
+        summed += float(e[s, order[n]])
+        sums[n] = summed
+    kept = 1
+    while kept < count and sums[kept - 1] < top_p * summed:
+        kept += 1
+    return order, kept if top_p < 1.0 else count
+
+
+@njit(**INNER)
+def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: float) -> tuple[int, float]:
+    """Return a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
+
+    It is the first whose cumulative weight is above u times the total, with 0 ≤ u < 1. The probability is NaN where
+    an output is.
+    """
+    o, outputs, warm, sums = z.o, z.outputs, z.warm, z.sums
+    q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
+    for k in range(0, q, lanes):
+        store(outputs, 0, k, load(o, s, k))
+    top, total = exponentials(o, s, z.lane)
+    if temperature == 0:
+        likeliest = 0
+        while likeliest < K - 1 and outputs[0, likeliest] != top:
+            likeliest += 1
+        return likeliest, 1.0 / float(total)
+    e, row = o, s
+    if temperature != 1:
+        # The largest is taken off first: at any temperature it becomes 0, and nothing overflows.
+        for k in range(0, q, lanes):
+            store(warm, 0, k, (load(outputs, 0, k) - top) / temperature)
+        exponentials(warm, 0, z.lane)
+        e, row = warm, 0
+    if top_k > 0 or top_p < 1.0:
+        order, kept = _ranked(outputs, e, row, sums, top_k, top_p)
+        drawn = order[_above(sums, kept, u)]
+    else:
+        summed = 0.0
+        for k in range(K):
+            summed += float(e[row, k])
+            sums[k] = summed
+        drawn = _above(sums, K, u)
+    return drawn, float(o[s, drawn]) / float(total)
+
+
+@njit(**INNER)
+def _above(sums: Array, count: int, u: float) -> int:
+    """Return the place of the first of these rising sums that is above u times the last."""
+    limit = u * sums[count - 1]  # below it also when rounded, u being a multiple of 2^-53: what is drawn has a weight
+    place = 0
+    for k in range(count):
+        place += sums[k] <= limit
+    return place
+
+
+@njit(**COMPILED, cache=True)
+def write(
+    w: Weights, z: Streams, m: int, uniform: Array, temperature: Any, top_k: int, top_p: float, ids: Array, p: Array
+) -> None:
+    """Write ids.shape[1] characters for each stream into ids (S, n), and their probabilities into p (S, n).
+
+    Each takes its number from `uniform` (S, n), in [0, 1).
+    """
+    for n in range(ids.shape[1]):
+        for first in range(0, len(z.x), ROWS):
+            _step(w, z, first, m)
+            for s in range(first, min(first + ROWS, len(z.x))):
+                z.x[s], p[s, n] = _draw(z, s - first, uniform[s, n], temperature, top_k, top_p)
+                ids[s, n] = z.x[s]

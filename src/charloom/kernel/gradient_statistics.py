@@ -1,0 +1,58 @@
+"""What a gradient is like, on the way to AdaGrad: taken every thousandth update, so it may be slow."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
+from charloom.base.types import Array
+from charloom.kernel.layout import Scratch
+from charloom.kernel.vector import INNER
+
+STATISTICS_EVERY = 1000  # updates
+SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
+
+
+@njit(**INNER)
+def gradient_statistics(z: Scratch, ids: Array, place: int, T: int, m: int, K: int, clip: Any, row: Array) -> None:
+    """Write into `row` what _forward, _softmax and _backward have left in h, o (p − onehot) and d.
+
+    row[0]  the Euclidean norm of all gradients before clipping, in nats; the largest float where it is beyond
+    row[1]  the fraction of them that clipping changes
+    row[2]  the fraction of the hidden activations with |h| > SATURATED
+    """
+    h, o, d = z.h, z.o, z.d
+    squares, clipped, saturated = 0.0, 0, 0
+    for i in range(m):
+        g = 0.0
+        for t in range(T):
+            g += float(d[t, i])
+            saturated += abs(h[t + 1, i]) > SATURATED
+        squares, clipped = squares + g * g, clipped + (abs(g) > clip)
+        for j in range(m):
+            g = 0.0
+            for t in range(T):
+                g += float(d[t, i]) * float(h[t, j])
+            squares, clipped = squares + g * g, clipped + (abs(g) > clip)
+        for t in range(T):
+            x, g = ids[place + t], 0.0
+            for other in range(T):
+                if ids[place + other] == x:
+                    if other < t:
+                        break  # this character's gradient is counted already
+                    g += float(d[other, i])
+            squares, clipped = squares + g * g, clipped + (abs(g) > clip)
+    for k in range(K):
+        g = 0.0
+        for t in range(T):
+            g += float(o[t, k])
+        squares, clipped = squares + g * g, clipped + (abs(g) > clip)
+        for j in range(m):
+            g = 0.0
+            for t in range(T):
+                g += float(o[t, k]) * float(h[t + 1, j])
+            squares, clipped = squares + g * g, clipped + (abs(g) > clip)
+    row[0] = min(np.sqrt(squares), np.finfo(np.float64).max)
+    row[1] = clipped / (m * m + 2 * m * K + m + K)
+    row[2] = saturated / (T * m)

@@ -1,0 +1,128 @@
+"""Where the kernel keeps its numbers.
+
+Rows are padded to whole vectors with zeros, and c with −∞, so that padding is never chosen and never learns. U is
+kept transposed, a row per character; W and V twice, as they are and transposed, because a sum over rows is what
+vectors are good at, and the two passes sum over different sides.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from charloom.base.types import Array
+from charloom.network.rnn import Parameters, filled
+
+ROWS = 5  # of results in registers at once
+WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compiles anew, so there are few
+
+
+class Weights(NamedTuple):
+    """Parameters, accumulators or a best copy in the kernel's layout; p and q are m and K rounded up to vectors.
+
+    W, WT (m, p)   UT (K, p)   V (K, p)   VT (m, q)   b (1, p)   c (1, q), rows beyond the named ones being zero
+    """
+
+    W: Array
+    WT: Array
+    UT: Array
+    V: Array
+    VT: Array
+    b: Array
+    c: Array
+
+
+class Scratch(NamedTuple):
+    """What an update writes on its way: h (T + 1, p), a and d (T, p), o (T, q), dT (m, T), oT (K, T), dU (K, p), …"""
+
+    h: Array
+    a: Array
+    o: Array
+    d: Array
+    dT: Array
+    oT: Array
+    dU: Array
+    seen: Array
+    lane: Array
+    tile: Array
+    sums: Array
+    logs: Array
+    nats: Array
+
+
+def zeros(rows: int, columns: int, dtype: Any) -> Array:
+    """Return zeros (rows, columns) that start at a multiple of 64 bytes."""
+    size = rows * columns * np.dtype(dtype).itemsize
+    room = np.zeros(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    aligned: Array = room[start : start + size].view(dtype).reshape(rows, columns)
+    return aligned
+
+
+def width(w: Weights) -> tuple[int, ...]:
+    """Return a tuple as long as a block of a recurrence is wide: the compiler sees its length in its type."""
+    vectors = w.W.shape[1] * w.W.itemsize // 64
+    return (0,) * min((n for n in WIDTHS if n <= vectors), key=lambda n: (_up(vectors, n), -n))
+
+
+def _up(n: int, multiple: int) -> int:
+    return -(-n // multiple) * multiple
+
+
+def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
+    """Return the parameters in the kernel's layout; `padding` stands in c beyond K."""
+    m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
+    lanes = 64 // dtype.itemsize
+    p, q = (max(_up(each, lanes), WIDTHS[0] * lanes) for each in (m, K))
+    rows_m, rows_K = _up(m, lanes) + ROWS, _up(K, lanes) + ROWS
+
+    def padded(rows: int, columns: int, content: Array) -> Array:
+        array = zeros(rows, columns, dtype)
+        array[: content.shape[0], : content.shape[1]] = content
+        return array
+
+    W, U, V = parameters.W, parameters.U, parameters.V
+    c = padded(1, q, parameters.c[None])
+    c[0, K:] = padding
+    return Weights(
+        padded(rows_m, p, W),
+        padded(rows_m, p, W.T),
+        padded(K, p, U.T),
+        padded(rows_K, p, V),
+        padded(rows_m, q, V.T),
+        padded(1, p, parameters.b[None]),
+        c,
+    )
+
+
+def parameters(w: Weights, m: int, K: int) -> Parameters:
+    """Return the weights as Parameters."""
+    theta = filled(0.0, m, K, w.W.dtype)
+    theta.W[...] = w.W[:m, :m]
+    theta.U[...] = w.UT[:K, :m].T
+    theta.V[...] = w.V[:K, :m]
+    theta.b[...] = w.b[0, :m]
+    theta.c[...] = w.c[0, :K]
+    return theta
+
+
+def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
+    """Return room for sequences of T characters."""
+    dtype, p, q = w.W.dtype, w.W.shape[1], w.c.shape[1]
+    lanes = 64 // dtype.itemsize
+    rows, columns = _up(T, lanes) + ROWS, _up(T, lanes)
+
+    return Scratch(
+        h=zeros(rows + 1, p, dtype),
+        a=zeros(rows, p, dtype),
+        o=zeros(rows, q, dtype),
+        d=zeros(rows, p, dtype),
+        dT=zeros(_up(m, lanes) + ROWS, columns, dtype),
+        oT=zeros(_up(K, lanes) + ROWS, columns, dtype),
+        dU=zeros(K, p, dtype),
+        seen=np.zeros(K, np.bool_),
+        lane=zeros(1, lanes, dtype),
+        tile=zeros(ROWS, lanes, dtype),
+        sums=zeros(1, _up(T, 8), np.float64),
+        logs=zeros(1, _up(T, 8), np.float64),
+        nats=zeros(1, T, np.float64),
+    )

@@ -1,0 +1,126 @@
+"""Sums of products, in one order each, with as many results in registers as there are.
+
+What limits each of them, at m = 100 on a processor of 2022: `add_product` multiplications; `learn` those, and the
+divisions and roots beside them; `recurrence` reading w from the second-level cache.
+"""
+
+from typing import Any
+
+from numba import njit
+
+from charloom.base.types import Array
+from charloom.kernel.layout import ROWS
+from charloom.kernel.vector import (
+    INNER,
+    add_products,
+    at_least,
+    at_most,
+    load,
+    load_block,
+    splat,
+    square_root,
+    store,
+    store_block,
+    transpose,
+)
+
+
+@njit(**INNER)
+def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n: int) -> None:
+    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for at least the given rows."""
+    lanes = 64 // out.itemsize
+    for t in range(0, rows, ROWS):
+        s = first + t
+        for k in range(0, out.shape[1], lanes):
+            x0, x1, x2 = load(out, t, k), load(out, t + 1, k), load(out, t + 2, k)
+            x3, x4 = load(out, t + 3, k), load(out, t + 4, k)
+            for j in range(n):
+                row = load(right, j, k)
+                x0 = x0 + row * left[s, j]
+                x1 = x1 + row * left[s + 1, j]
+                x2 = x2 + row * left[s + 2, j]
+                x3 = x3 + row * left[s + 3, j]
+                x4 = x4 + row * left[s + 4, j]
+            store(out, t, k, x0)
+            store(out, t + 1, k, x1)
+            store(out, t + 2, k, x2)
+            store(out, t + 3, k, x3)
+            store(out, t + 4, k, x4)
+
+
+@njit(**INNER)
+def adagrad_step(w: Array, s: Array, i: int, k: int, g: Any, eta: Any, clip: Any, epsilon: Any) -> None:
+    """One clipped AdaGrad step of the vector at [i, k] with gradient g."""
+    g = at_least(at_most(g, clip), -clip)
+    total = load(s, i, k) + g * g
+    store(s, i, k, total)
+    store(w, i, k, load(w, i, k) - g * eta / square_root(total + epsilon))
+
+
+@njit(**INNER)
+def learn(
+    w: Array,
+    s: Array,
+    left: Array,
+    rows: int,
+    right: Array,
+    first: int,
+    T: int,
+    eta: Any,
+    clip: Any,
+    eps: Any,
+    g: Array,
+) -> None:
+    """AdaGrad on w with the gradient Σ_t left[i, t] · right[first + t], t from 0 to T − 1.
+
+    Between fifths of the sum for one tile of w, a row of the tile before takes its step from g: a processor divides
+    and takes roots beside its multiplications, if they are close enough together.
+    """
+    lanes = 64 // w.itemsize
+    zero = splat(w, 0.0)
+    before_i, before_k = -1, 0
+    for i in range(0, rows, ROWS):
+        for k in range(0, w.shape[1], lanes):
+            g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
+            for fifth in range(ROWS):
+                if before_i >= 0:
+                    adagrad_step(w, s, before_i + fifth, before_k, load(g, fifth, 0), eta, clip, eps)
+                for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
+                    row = load(right, first + t, k)
+                    g0 = g0 + row * left[i, t]
+                    g1 = g1 + row * left[i + 1, t]
+                    g2 = g2 + row * left[i + 2, t]
+                    g3 = g3 + row * left[i + 3, t]
+                    g4 = g4 + row * left[i + 4, t]
+            store(g, 0, 0, g0)
+            store(g, 1, 0, g1)
+            store(g, 2, 0, g2)
+            store(g, 3, 0, g3)
+            store(g, 4, 0, g4)
+            before_i, before_k = i, k
+    for row_of_tile in range(ROWS):
+        adagrad_step(w, s, before_i + row_of_tile, before_k, load(g, row_of_tile, 0), eta, clip, eps)
+
+
+@njit(**INNER)
+def recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, w: Array, n: int, width: Any) -> None:
+    """out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, from n − 1 to 0 at odd ones."""
+    block = len(width) * 64 // out.itemsize
+    first, stride = (n - 1, -1) if step % 2 == 1 else (0, 1)
+    for column in range(0, out.shape[1], block):
+        k = min(column, out.shape[1] - block)  # the last overlaps its neighbour rather than leave a remainder
+        a = load_block(start, at, k, width)
+        j = first
+        for _ in range(n):
+            a = add_products(a, w, j, k, x[step, j])
+            j += stride
+        store_block(out, to, k, a)
+
+
+@njit(**INNER)
+def transpose_all(source: Array, rows: int, columns: int, target: Array) -> None:
+    """target[k, i] = source[i, k], square by square of vectors."""
+    lanes = 64 // source.itemsize
+    for i in range(0, rows, lanes):
+        for k in range(0, columns, lanes):
+            transpose(source, i, k, target)

@@ -1,0 +1,118 @@
+"""What learning and writing come to on a small text, as hashes: equal on every processor, or something is wrong.
+
+`python -m charloom.kernel.signature > signature.json` writes them anew. A commit that changes one says why.
+"""
+
+import hashlib
+import json
+import platform
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+
+from charloom.base.types import Array
+from charloom.kernel.advance import TrainState, advance, start
+from charloom.kernel.drawing import streams, write
+from charloom.kernel.elementary import elementary
+from charloom.kernel.layout import weights
+from charloom.network.rnn import Parameters, init
+
+TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
+VOCABULARY = sorted(set(TEXT))
+UPDATES = (1, 10, 100, 500, 2000)
+# No multiple of anything; the text is read seven times over; the clip is narrow enough to be active.
+M, SEQ_LENGTH, SIGMA, ETA, CLIP = 37, 11, 0.01, 0.1, 0.5
+CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temperature, top_k, top_p
+
+
+def signature(dtype: str) -> dict[str, str]:
+    """Return the SHA-256 of the whole training state, losses included, after each of UPDATES."""
+    ids = np.array([VOCABULARY.index(character) for character in TEXT], np.uint8)
+    state = start(_network(SIGMA, dtype), 0.0)
+    digest, hashes = hashlib.sha256(), {}
+    for update in UPDATES:
+        count = update - state.update
+        rows = advance(state, ids, count, seq_length=SEQ_LENGTH, eta=ETA, clip=CLIP)
+        state = rows.after
+        digest.update(rows.losses.tobytes() + rows.smooth_losses.tobytes())
+        hashes[str(update)] = hashlib.sha256(digest.digest() + state_bytes(state)).hexdigest()
+    return hashes
+
+
+def state_bytes(state: TrainState) -> bytes:
+    """Return every number of the state, in a fixed order."""
+    best = state.best
+    arrays = [state.theta.flat, state.accumulators.flat, state.h]
+    numbers: list[float] = [state.update, state.smooth_loss or 0.0]
+    if best is not None:
+        arrays += [best.theta.flat, best.h]
+        numbers += [best.update, best.smooth_loss]
+    return b"".join(array.tobytes() for array in [*arrays, np.array(numbers)])
+
+
+def texts(dtype: str) -> str:
+    """Return the SHA-256 of what a model of large weights writes, in each way of choosing, alone and beside others."""
+    theta, digest = _network(0.5, dtype), hashlib.sha256()
+    w, number = weights(theta, -np.inf), theta.flat.dtype.type
+    for temperature, top_k, top_p in CHOICES:
+        for count in (1, 7):
+            z = streams(w, np.zeros((count, M)), np.arange(count), theta.K)
+            random = [np.random.default_rng([1, 3, 0, row]) for row in range(count)]
+            for _ in range(4):
+                uniform = np.stack([each.random(256) for each in random])
+                ids, p = np.empty((count, 256), np.int64), np.empty((count, 256))
+                write(w, z, M, uniform, number(temperature), top_k, top_p, ids, p)
+                digest.update(ids.tobytes() + p.tobytes())
+    return digest.hexdigest()
+
+
+def _network(sigma: float, dtype: str) -> Parameters:
+    drawn = init(M, len(VOCABULARY), sigma, np.random.default_rng(1))
+    return Parameters(drawn.flat.astype(dtype), M, drawn.K)
+
+
+def probes() -> dict[str, str]:
+    """Return hashes of what the result is made of, so that a difference can be traced to one of them."""
+    x = np.linspace(-30, 30, 4096)
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(2, 64, 64))
+    return {
+        "exp": _hash(elementary("exp", x)),
+        "log": _hash(elementary("log", np.abs(x))),
+        "tanh": _hash(elementary("tanh", x)),
+        "sum in order": _hash(np.add.reduce(a[:, :, None] * b[None], axis=1)),
+        "random stream": _hash(np.random.default_rng(1).normal(size=4096)),
+    }
+
+
+def libraries() -> dict[str, str]:
+    """Return versions and the processor: not expected to be equal, but the first place to look."""
+    features = sorted(name for name, present in llvm.get_host_cpu_features().items() if present)
+    return {
+        "NumPy": np.__version__,
+        "Numba": numba.__version__,
+        "Python": platform.python_version(),
+        "processor": f"{platform.machine()} {llvm.get_host_cpu_name()}",
+        "features": " ".join(name for name in features if name.startswith(("sse", "avx", "fma", "neon", "sve"))),
+    }
+
+
+def _hash(array: Array) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def everything() -> dict[str, Any]:
+    """Return what signature.json holds."""
+    return {
+        "float64": signature("float64"),
+        "float32": signature("float32"),
+        "texts": {dtype: texts(dtype) for dtype in ("float64", "float32")},
+        "probes": probes(),
+        "libraries": libraries(),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(everything(), indent=2))

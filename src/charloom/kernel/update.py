@@ -1,0 +1,243 @@
+"""The update of rnn.py and adagrad.py, compiled: many updates a call, the same bits on every processor.
+
+Bits. Every sum runs in one order, which this file and products.py fix; vector.py gives the arithmetic.
+
+Speed. A product keeps five rows of results in registers while it runs through its sums. No gradient of W and V goes
+to memory: AdaGrad takes it where it was summed up. The rows of U whose characters do not occur have gradient zero,
+for which AdaGrad's step is zero too, so they are left alone. A recurrence reads all of W for every character, more
+than the first-level cache holds; so odd steps sum from the last row to the first, and begin with what was read last.
+All rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
+from charloom.base.types import Array
+from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
+from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
+from charloom.kernel.layout import Scratch, Weights
+from charloom.kernel.products import adagrad_step, add_product, learn, recurrence, transpose_all
+from charloom.kernel.vector import COMPILED, INNER, load, splat, store, where_less
+
+
+@njit(**INNER)
+def _forward(w: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, width: Any) -> None:
+    """h and o for the characters from `place` on, from the state in h[0]."""
+    WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
+    h, a, o = z.h, z.a, z.o
+    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
+    for t in range(T):
+        x = ids[place + t]
+        for k in range(0, p, lanes):
+            store(a, t, k, load(UT, x, k) + load(b, 0, k))
+        recurrence(h, t + 1, a, t, h, t, WT, m, width)
+        for k in range(0, p, lanes):
+            store(h, t + 1, k, vector_tanh(load(h, t + 1, k)))
+        for k in range(0, q, lanes):
+            store(o, t, k, load(c, 0, k))
+    add_product(o, h, 1, T, VT, m)
+
+
+@njit(**INNER)
+def exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
+    """o[t] becomes e^(o − max o); return max o and the sum: lane by lane from the left, then over the lanes."""
+    lanes = lane.shape[1]
+    largest = load(o, t, 0)
+    for k in range(lanes, o.shape[1], lanes):
+        x = load(o, t, k)
+        largest = where_less(largest, x, x, largest)
+    store(lane, 0, 0, largest)
+    top = lane[0, 0]
+    for i in range(1, lanes):
+        top = max(top, lane[0, i])
+    total = splat(o, 0.0)
+    for k in range(0, o.shape[1], lanes):
+        e = vector_exp(load(o, t, k) - top)
+        store(o, t, k, e)
+        total = total + e
+    store(lane, 0, 0, total)
+    summed = lane[0, 0]
+    for i in range(1, lanes):
+        summed = summed + lane[0, i]
+    return top, summed
+
+
+@njit(**INNER)
+def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
+    """o becomes softmax(o); return the loss Σ_t (max o − o_y) + log Σ_k e^(o_k − max o), summed in float64.
+
+    The first terms are then in `nats`, the second ones in `logs`.
+    """
+    o, sums, logs, nats = z.o, z.sums, z.logs, z.nats
+    lanes = z.lane.shape[1]
+    loss = 0.0
+    for t in range(T):
+        chosen = o[t, ids[place + t + 1]]
+        top, summed = exponentials(o, t, z.lane)
+        nats[0, t] = float(top - chosen)
+        loss = loss + nats[0, t]
+        sums[0, t] = summed
+        scale = 1 / summed
+        for k in range(0, o.shape[1], lanes):
+            store(o, t, k, load(o, t, k) * scale)
+    for t in range(0, T, 8):
+        store(logs, 0, t, vector_log(load(sums, 0, t)))
+    for t in range(T):
+        loss = loss + logs[0, t]
+    return loss
+
+
+@njit(**INNER)
+def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> bool:
+    """d[t] = (Vᵀ g_t + Wᵀ d[t + 1]) ⊙ (1 − h_t²), with g = p − onehot(y) in o; return whether all of it is finite.
+
+    |h| ≤ 1 and o is finite where the loss is, so with d every gradient is finite: clipping would hide one that is not.
+    """
+    W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
+    p, lanes = h.shape[1], 64 // h.itemsize
+    nothing = splat(d, 0.0)
+    a[:T] = 0
+    add_product(a, o, 0, T, V, K)
+    d[T - 1] = a[T - 1]
+    for t in range(T - 1, -1, -1):
+        if t < T - 1:
+            recurrence(d, t, a, t, d, t + 1, W, m, width)
+        for k in range(0, p, lanes):
+            state = load(h, t + 1, k)
+            gradient = load(d, t, k) * (1.0 - state * state)
+            store(d, t, k, gradient)
+            nothing = nothing + gradient * 0.0  # 0, or NaN from the first that is not finite
+    store(z.lane, 0, 0, nothing)
+    finite = True
+    for i in range(lanes):
+        finite = finite and z.lane[0, i] == 0
+    return finite
+
+
+@njit(**INNER)
+def _step(
+    w: Weights, s: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, K: int, eta: Any, clip: Any, eps: Any
+) -> None:
+    """Move w and s by one clipped AdaGrad step along the gradients that d and o hold."""
+    W, WT, UT, V, VT, b, c = w.W, w.WT, w.UT, w.V, w.VT, w.b, w.c
+    sW, sU, sV, sb, sc = s.W, s.UT, s.V, s.b, s.c
+    h, o, d, oT, dT, dU, seen = z.h, z.o, z.d, z.oT, z.dT, z.dU, z.seen
+    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
+    for k in range(0, p, lanes):
+        total = splat(d, 0.0)
+        for t in range(T):
+            total = total + load(d, t, k)
+        adagrad_step(b, sb, 0, k, total, eta, clip, eps)
+    for k in range(0, q, lanes):
+        total = splat(o, 0.0)
+        for t in range(T):
+            total = total + load(o, t, k)
+        adagrad_step(c, sc, 0, k, total, eta, clip, eps)
+    for t in range(T):
+        x = ids[place + t]
+        if seen[x]:
+            for k in range(0, p, lanes):
+                store(dU, x, k, load(dU, x, k) + load(d, t, k))
+        else:
+            for k in range(0, p, lanes):
+                store(dU, x, k, load(d, t, k))
+            seen[x] = True
+    for t in range(T):
+        x = ids[place + t]
+        if seen[x]:
+            seen[x] = False
+            for k in range(0, p, lanes):
+                adagrad_step(UT, sU, x, k, load(dU, x, k), eta, clip, eps)
+    transpose_all(d, T, m, dT)
+    transpose_all(o, T, K, oT)
+    learn(W, sW, dT, m, h, 0, T, eta, clip, eps, z.tile)
+    learn(V, sV, oT, K, h, 1, T, eta, clip, eps, z.tile)
+    transpose_all(W, m, m, WT)
+    transpose_all(V, K, m, VT)
+
+
+@njit(**INNER)
+def _copy(source: Weights, target: Weights) -> None:
+    target.W[:] = source.W
+    target.UT[:] = source.UT
+    target.V[:] = source.V
+    target.b[:] = source.b
+    target.c[:] = source.c
+
+
+@njit(**COMPILED, cache=True)
+def updates(
+    w: Weights,
+    s: Weights,
+    best: Weights,
+    best_h: Array,
+    z: Scratch,
+    ids: Array,
+    update: int,
+    T: int,
+    m: int,
+    K: int,
+    eta: Any,
+    clip: Any,
+    eps: Any,
+    smooth: float,
+    lowest: float,
+    losses: Array,
+    smooth_losses: Array,
+    statistics: Array,
+    width: Any,
+) -> tuple[int, int, float]:
+    """Do len(losses) updates in place, or those before the first loss or gradient that is not finite.
+
+    Returns the number done, the update with the lowest smooth loss so far or −1 for none in this call, and that
+    smooth loss. `smooth` is NaN before update 0. The state that a sequence starts with is in z.h[0].
+    `statistics` takes a row for each update that is a multiple of STATISTICS_EVERY.
+    """
+    h, o = z.h, z.o
+    sequences = (len(ids) - 1) // T
+    best_update, measured = -1, 0
+    for row in range(len(losses)):
+        place = (update + row) % sequences * T
+        _forward(w, z, ids, place, T, m, width)
+        loss = _softmax(z, ids, place, T)
+        losses[row] = loss
+        if not np.isfinite(loss):
+            return row, best_update, lowest
+        smooth = loss if np.isnan(smooth) else 0.999 * smooth + 0.001 * loss
+        smooth_losses[row] = smooth
+        if smooth < lowest:
+            lowest, best_update = smooth, update + row
+            _copy(w, best)
+            best_h[:] = h[0]
+        for t in range(T):
+            o[t, ids[place + t + 1]] -= 1
+        if not _backward(w, z, T, m, K, width):
+            return row, best_update, lowest
+        if (update + row) % STATISTICS_EVERY == 0:
+            gradient_statistics(z, ids, place, T, m, K, clip, statistics[measured])
+            measured += 1
+        _step(w, s, z, ids, place, T, m, K, eta, clip, eps)
+        if (update + row + 1) % sequences == 0:
+            h[0] = 0
+        else:
+            h[0] = h[T]
+    return len(losses), best_update, lowest
+
+
+@njit(**COMPILED, cache=True)
+def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, width: Any, nats: Array, total: float) -> float:
+    """Read all ids but the last from the state in z.h[0], T at a time; write the nats of each of those that follow.
+
+    Returns the total with them and leaves the last state in z.h[0].
+    """
+    for place in range(0, len(ids) - 1, T):
+        steps = min(T, len(ids) - 1 - place)
+        _forward(w, z, ids, place, steps, m, width)
+        total += _softmax(z, ids, place, steps)
+        for t in range(steps):
+            nats[place + t] = z.nats[0, t] + z.logs[0, t]
+        z.h[0] = z.h[steps]
+    return total

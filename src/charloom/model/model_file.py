@@ -1,0 +1,108 @@
+"""A model on disk: an npz of plain arrays, written whole or not at all, verified when read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from charloom.base.array_file import Layout, pack, unpack
+from charloom.base.errors import Damaged, WrongInput
+from charloom.base.storage import write
+from charloom.base.types import Array
+from charloom.network.rnn import NAMES, Parameters, filled, shapes
+from charloom.text.vocabulary import Vocabulary
+
+LARGEST = 1e37  # of an output: differences and sums of such fit float32, so that no text costs what is not finite
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The weights after `update` updates, with all that it takes to go on writing from there.
+
+    h            (m,) the state carried into the coming sequence
+    first        id of that sequence's first character
+    smooth_loss  nats, of row `update`
+    """
+
+    theta: Parameters
+    h: Array
+    first: int
+    vocabulary: Vocabulary
+    update: int
+    smooth_loss: float
+
+
+def model_bytes(model: Model) -> bytes:
+    """Return the file of the model. Equal models give equal files."""
+    return pack(
+        {name: getattr(model.theta, name) for name in NAMES}
+        | {
+            "h": model.h,
+            "first": np.array(model.first, np.int64),
+            "vocabulary": model.vocabulary.code_points,
+            "update": np.array(model.update, np.int64),
+            "smooth_loss": np.array(model.smooth_loss, np.float64),
+        }
+    )
+
+
+def write_model(path: Path, model: Model) -> None:
+    """Write the model."""
+    write(path, model_bytes(model))
+
+
+def read_model(path: Path) -> Model:
+    """Return the model of the file.
+
+    Raises WrongInput where there is no such file, Damaged where it is not a model or its outputs could overflow.
+    """
+    try:
+        with path.open("rb") as file:
+            arrays = unpack(file, _layout)
+        model = _model(arrays)
+    except OSError as error:
+        raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's models") from None
+    except ValueError as error:
+        raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes it again") from None
+    if not _largest(model.theta, model.h) < LARGEST:
+        raise Damaged(f"{path}: its numbers are too large to write text with; train with a smaller eta or sigma")
+    return model
+
+
+def _largest(theta: Parameters, h: Array) -> float:
+    """Return what no |a| and no |o| can exceed, whatever is read from the state h; infinity where that overflows."""
+    W, U, V, b, c = (np.abs(getattr(theta, name)).astype(float) for name in NAMES)
+    with np.errstate(over="ignore"):
+        a = W.sum(axis=1) * max(1.0, float(np.abs(h).max())) + U.max(axis=1) + b
+        return float(max(a.max(), (V.sum(axis=1) + c).max()))
+
+
+def _layout(sizes: Mapping[str, int]) -> Layout:
+    """Return what a model with a vocabulary and an h of these sizes holds; c's size tells float32 from float64."""
+    K = sizes.get("vocabulary", 0) // 4
+    dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
+    m = sizes.get("h", 0) // dtype.itemsize
+    if m < 1 or K < 1:
+        raise ValueError("it has no h or no vocabulary")
+    return {name: (shape, dtype) for name, shape in shapes(m, K).items()} | {
+        "h": ((m,), dtype),
+        "first": ((), np.int64),
+        "vocabulary": ((K,), np.uint32),
+        "update": ((), np.int64),
+        "smooth_loss": ((), np.float64),
+    }
+
+
+def _model(arrays: dict[str, Array]) -> Model:
+    """Return the arrays as a Model. Raises ValueError where first is no id or the vocabulary none."""
+    vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
+    first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
+    if not 0 <= first < len(vocabulary):
+        raise ValueError(f"first is {first}, which is no id")
+    if update < 0 or smooth_loss < 0:
+        raise ValueError(f"update is {update}, smooth_loss {smooth_loss}")
+    theta = filled(0.0, len(arrays["h"]), len(vocabulary), arrays["h"].dtype)
+    for name in NAMES:
+        getattr(theta, name)[...] = arrays[name]
+    return Model(theta, arrays["h"], first, vocabulary, update, smooth_loss)

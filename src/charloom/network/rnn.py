@@ -1,0 +1,156 @@
+"""A vanilla character-level RNN, from its equations.
+
+    a_t = W h_{t-1} + U x_t + b        x_t: one-hot, so U x_t is a column of U
+    h_t = tanh(a_t)
+    o_t = V h_t + c
+    p_t = softmax(o_t)
+    loss = Σ_t −log p_t[y_t]           nats, a sum over the sequence; seq_length · log K for a uniform guess
+
+Shapes, everywhere: m hidden units, K characters, T = seq_length.
+
+    W (m, m)   U (m, K)   V (K, m)   b (m,)   c (K,)
+    x, y (T,)  ids of the characters read, and of those that follow them
+    h (T + 1, m)  h[0] is the state carried in, h[t + 1] the state after x[t]
+    o, p (T, K)
+
+Source: KTH DD2424, assignment 4; A. Karpathy, "The Unreasonable Effectiveness of RNNs" (2015).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from charloom.base.types import Array
+
+NAMES = ("W", "U", "V", "b", "c")
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """W, U, V, b and c as views of one flat vector, in that order.
+
+    Gradients and AdaGrad's accumulators are of this type too: an optimiser step is a line on `flat`.
+    """
+
+    flat: Array
+    m: int
+    K: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where flat has not the m·m + 2·m·K + m + K entries."""
+        if self.flat.shape != (size(self.m, self.K),):
+            raise ValueError(f"flat has shape {self.flat.shape}, not ({size(self.m, self.K)},)")
+
+    @cached_property
+    def W(self) -> Array:
+        """(m, m), hidden to hidden."""
+        return self.flat[: self.m**2].reshape(self.m, self.m)
+
+    @cached_property
+    def U(self) -> Array:
+        """(m, K), character to hidden."""
+        start = self.m**2
+        return self.flat[start : start + self.m * self.K].reshape(self.m, self.K)
+
+    @cached_property
+    def V(self) -> Array:
+        """(K, m), hidden to output."""
+        start = self.m**2 + self.m * self.K
+        return self.flat[start : start + self.K * self.m].reshape(self.K, self.m)
+
+    @cached_property
+    def b(self) -> Array:
+        """(m,), the hidden bias."""
+        return self.flat[-self.m - self.K : -self.K]
+
+    @cached_property
+    def c(self) -> Array:
+        """(K,), the output bias."""
+        return self.flat[-self.K :]
+
+    def copy(self) -> "Parameters":
+        """Return the same numbers in a vector of their own."""
+        return Parameters(self.flat.copy(), self.m, self.K)
+
+
+Gradients = Parameters
+
+
+def size(m: int, K: int) -> int:
+    """Return the number of parameters: m·m + 2·m·K + m + K."""
+    return m * m + 2 * m * K + m + K
+
+
+def shapes(m: int, K: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each matrix by its name."""
+    return {"W": (m, m), "U": (m, K), "V": (K, m), "b": (m,), "c": (K,)}
+
+
+def filled(value: float, m: int, K: int, dtype: Any = np.float64) -> Parameters:
+    """Return Parameters that are `value` everywhere."""
+    return Parameters(np.full(size(m, K), value, dtype), m, K)
+
+
+def init(m: int, K: int, sigma: float, rng: np.random.Generator) -> Parameters:
+    """Return the start: W, U and V drawn in this order, normal with standard deviation sigma; b = c = 0."""
+    theta = filled(0.0, m, K)
+    theta.flat[: -m - K] = rng.normal(0.0, sigma, size(m, K) - m - K)
+    return theta
+
+
+def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
+    """Return h (T + 1, m) and o (T, K) for the characters x, read from the state h_0 (m,)."""
+    inputs = theta.U.T[x] + theta.b
+    h = np.empty((len(x) + 1, theta.m), theta.flat.dtype)
+    h[0] = h_0
+    for t, a in enumerate(h[1:]):  # a is h[t + 1], written in place: no allocation in the recurrence
+        np.dot(theta.W, h[t], out=a)
+        a += inputs[t]
+        np.tanh(a, out=a)
+    return h, h[1:] @ theta.V.T + theta.c
+
+
+def log_softmax(o: Array) -> Array:
+    """Return log p for each row of o (T, K). The largest output is taken off first: exp cannot overflow."""
+    shifted: Array = o - o.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
+
+
+def loss_and_gradients(theta: Parameters, x: Array, y: Array, h_0: Array) -> tuple[float, Gradients, Array]:
+    """Return the loss in nats, its gradients before any clipping, and the last hidden state (m,).
+
+    Backward through time, with g = ∂loss/∂o and d = ∂loss/∂a:
+
+        g_t = p_t − onehot(y_t)                              V: Σ g_t h_tᵀ    c: Σ g_t
+        d_t = (Vᵀ g_t + Wᵀ d_{t+1}) ⊙ (1 − h_t²)             W: Σ d_t h_{t-1}ᵀ   U: Σ d_t x_tᵀ   b: Σ d_t
+    """
+    h, o = forward(theta, x, h_0)
+    steps = np.arange(len(x))
+    log_p = log_softmax(o)
+    loss = -log_p[steps, y].sum()
+
+    g = np.exp(log_p)
+    g[steps, y] -= 1
+
+    d = g @ theta.V
+    slope = 1 - h[1:] ** 2
+    d[-1] *= slope[-1]
+    carried = np.empty_like(d[0])
+    for t in range(len(x) - 2, -1, -1):
+        d_t = d[t]
+        d_t += np.dot(d[t + 1], theta.W, out=carried)
+        d_t *= slope[t]
+
+    gradients = Parameters(np.empty_like(theta.flat), theta.m, theta.K)
+    np.matmul(d.T, h[:-1], out=gradients.W)
+    np.matmul(g.T, h[1:], out=gradients.V)
+    # A product with the one-hot matrix, because a plain `+=` by index would drop repeated characters.
+    onehot = np.zeros((len(x), theta.K), theta.flat.dtype)
+    onehot[steps, x] = 1
+    np.matmul(d.T, onehot, out=gradients.U)
+    np.sum(d, axis=0, out=gradients.b)
+    np.sum(g, axis=0, out=gradients.c)
+    return float(loss), gradients, h[-1]

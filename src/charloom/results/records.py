@@ -1,0 +1,146 @@
+"""What our JSON files hold, said once: stages write them from these and check them against these."""
+
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+Row = TypeVar("Row")
+
+
+class Record(BaseModel):
+    """Frozen; an unknown key, a missing one, a wrong type, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Levels(Record):
+    """The in-sample entropy of n-grams: what counting alone can reach."""
+
+    uniform: float
+    unigram: float
+    bigram: float
+    trigram: float
+
+
+class TextMetrics(Record):
+    """metrics/prepare.json: the text."""
+
+    characters: int
+    training_characters: int
+    held_out_characters: int
+    K: int
+    sha256: str
+    characters_that_occur_once: int
+    nats_per_sequence: Levels
+    bits_per_character: Levels
+
+
+class MatrixAgreement(Record):
+    """One matrix at one state, as far as it is equal on every processor."""
+
+    entries: int
+    entries_zero: int
+    agreeing_digits: int
+
+
+class MatrixErrors(Record):
+    """One matrix at one state.
+
+    Up to `entries_zero` it is about the kernel's gradient and the complex step: the worst entry, then how many were
+    compared. reference_relative_error is the largest of the NumPy gradient beside the complex step, and
+    report_relative_error that of the source report's own check: the kernel beside central differences.
+    """
+
+    max_relative_error: float
+    worst_entry: list[int]
+    analytic: float
+    numeric: float
+    entries: int
+    entries_zero: int
+    reference_relative_error: float
+    report_relative_error: float
+
+
+class Matrices(Record, Generic[Row], extra="ignore"):
+    """A row for each matrix."""
+
+    W: Row
+    U: Row
+    V: Row
+    b: Row
+    c: Row
+
+
+class GradcheckErrors(Record):
+    """reports/gradcheck.json: measured errors, which are a processor's own."""
+
+    zero: Matrices[MatrixErrors]
+    carried: Matrices[MatrixErrors]
+
+
+class GradcheckMetrics(Record):
+    """metrics/gradcheck.json: what every processor says alike."""
+
+    passed: bool
+    tolerance: float
+    zero: Matrices[MatrixAgreement]
+    carried: Matrices[MatrixAgreement]
+
+
+class TrainMetrics(Record):
+    """metrics/train.json: losses in nats per sequence, held-out ones in bits per character."""
+
+    updates: int
+    updates_per_epoch: int
+    smooth_loss: float
+    best_smooth_loss: float
+    best_update: int
+    best_position: int
+    first_update_below_target: int | None
+    held_out_bits_per_character: float | None
+    best_held_out_bits_per_character: float | None
+    epoch_mean: dict[int, float]
+
+
+class SampleQuality(Record):
+    """One sample: the share of its words that stand in the training text, and its longest passage that does.
+
+    known_words is null where there is no whole word; longest_copy is in characters.
+    """
+
+    known_words: float | None
+    longest_copy: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        share = "" if self.known_words is None else f"{self.known_words:.0%} of its words are in the text, "
+        return f"{share}the longest passage copied from it has {self.longest_copy:,} characters"
+
+
+class SampleMetrics(Record):
+    """metrics/sample.json: the sample of each checkpoint, by its updates, and the best model's."""
+
+    checkpoints: dict[int, SampleQuality]
+    best: SampleQuality
+
+
+class PublishedFigures(Record, extra="ignore"):
+    """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows."""
+
+    gradient_check: Matrices[float]
+    smooth_loss: dict[int, float]
+
+
+STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv
+BEST_MODEL = "best model"
+SampleRow = tuple[str, str, int, float]
+
+
+class SampleTable(Record):
+    """reports/sample_table.json, an MLflow table: its page lays the second column side by side.
+
+    `sample` is "best model", or the updates of a checkpoint, so that runs meet at equal updates.
+    """
+
+    columns: tuple[str, ...] = ("sample", "text", "update", "smooth_loss")
+    data: list[SampleRow]

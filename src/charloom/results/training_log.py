@@ -1,0 +1,148 @@
+"""The log of one training: lines of JSON, added while it runs. MLflow is fed from it, during training or later.
+
+    .charloom/trainings/<experiment key>/<when it started>-<process number>.jsonl
+
+The first line is the head (see Head). Each line after it is a point: [name, update, value, time in seconds since
+1970]. The last line is the end (see End). A log without an end belongs to a training that is at work or was killed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from charloom.base.signals import Stopped
+from charloom.results.git import commit
+from charloom.results.machine import machine, process
+from charloom.results.records import Record
+
+Point = tuple[str, int, float, float]
+SHORT = 1.0  # seconds of training before MLflow is told at all: it takes longer to import
+SOURCES = Path(__file__).parents[2]
+
+
+class Head(Record):
+    """What was trained, when, and where.
+
+    experiment  the experiment key
+    params      all of params.yaml
+    started     seconds since 1970
+    process     names the process among all that ever ran: see machine.process
+    machine     processor, system and versions: see machine.machine
+    commit      the Git commit; of a DVC experiment, its baseline
+    dvc_experiment  the name that DVC gave, or an empty text
+    """
+
+    experiment: str
+    params: dict[str, Any]
+    started: float
+    process: str
+    machine: dict[str, str]
+    commit: str
+    dvc_experiment: str
+
+
+class End(Record):
+    """How a training ended: FINISHED with the hash of its results, KILLED or FAILED without."""
+
+    status: str
+    ended: float
+    results: str | None
+
+
+class Writer:
+    """Adds to the log of a training at work. A log that cannot be written is no reason to stop a training."""
+
+    def __init__(self, folder: Path, head: Head):
+        """Begin the log in the folder."""
+        self.path = folder / head.experiment / f"{head.started:.3f}-{os.getpid()}.jsonl"
+        self.results: str | None = None
+        self.began, self.followed = time.monotonic(), False
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._add([head.model_dump()])
+
+    def points(self, points: Iterable[tuple[str, int, float]]) -> None:
+        """Add points: name, update and value of each. Their time is now."""
+        now = round(time.time(), 3)
+        self._add([*point, now] for point in points)
+        if time.monotonic() - self.began > SHORT:
+            self._follow()
+
+    def end(self, status: str) -> None:
+        """Add the end: FINISHED, KILLED or FAILED."""
+        results = self.results if status == "FINISHED" else None
+        self._add([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
+        if status == "FAILED":
+            self._follow()  # no later stage would tell MLflow
+
+    def _follow(self) -> None:
+        """Start, once, the process that tells MLflow. It is never waited for: no store can hold training up."""
+        if not self.followed:
+            self.followed = True
+            with suppress(OSError):
+                subprocess.Popen(
+                    [sys.executable, "-m", "charloom.tracking.follower", str(self.path)],
+                    env=os.environ | {"PYTHONPATH": str(SOURCES)}, start_new_session=True,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
+
+    def _add(self, lines: Iterable[Any]) -> None:
+        text = "".join(f"{json.dumps(line)}\n" for line in lines)
+        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+@contextmanager
+def training_log(folder: Path, experiment: str, params: dict[str, Any]) -> Iterator[Writer]:
+    """Give a log to write to, and end it as the training ends. `results` has to be set where it ends well."""
+    head = Head(
+        experiment=experiment, params=params, started=round(time.time(), 3), process=process(), machine=machine(),
+        commit=commit(), dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
+    )  # fmt: skip
+    log = Writer(folder, head)
+    try:
+        yield log
+    except Stopped:
+        log.end("KILLED")
+        raise
+    except Exception:
+        log.end("FAILED")
+        raise
+    log.end("FINISHED")
+
+
+class Log(NamedTuple):
+    """A log as it was read. `end` is None where there is none yet."""
+
+    path: Path
+    head: Head
+    points: list[Point]
+    end: End | None
+
+
+def read_log(path: Path) -> Log | None:
+    """Return the log, or None where it has no head. A line that is not whole is left out: its writer was killed."""
+    head, points, end = None, list[Point](), None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError, TypeError, ValidationError):
+            match json.loads(line):
+                case dict() as entry if "experiment" in entry:
+                    head = Head.model_validate(entry)
+                case dict() as entry:
+                    end = End.model_validate(entry)
+                case [str() as name, int() as update, int() | float() as value, int() | float() as when]:
+                    points.append((name, update, value, when))
+    return Log(path, head, points, end) if head else None
+
+
+def logs_of(folder: Path, experiment: str) -> list[Log]:
+    """Return the logs of an experiment's trainings in the folder, the oldest first."""
+    return [log for path in sorted((folder / experiment).glob("*.jsonl")) if (log := read_log(path))]

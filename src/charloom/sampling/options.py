@@ -1,0 +1,35 @@
+"""The numbers that a request for text may hold, and those of the other commands: what each has to be."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from charloom.base.errors import WrongInput
+
+# Where nothing is said, on a command line or through a server.
+DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
+
+# What a number has to be, by its name: its type, a check, and the check in words.
+ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] = {
+    "length": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
+    "temperature": (float, lambda t: 0 <= t < math.inf, "a number from 0; 0 takes the likeliest character"),
+    "top_k": (int, lambda k: 0 <= k < 10**15, "a whole number from 0; 0 leaves all characters"),
+    "top_p": (float, lambda p: 0 < p <= 1, "a number above 0 and at most 1; 1 leaves all characters"),
+    "seed": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
+    "samples": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
+    "top": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
+    "port": (int, lambda n: 1024 <= n < 2**16, "a whole number from 1024 to 65535"),
+}
+
+
+def allowed(name: str, given: str | float, shown: str = "") -> Any:
+    """Return the number that is given, as itself or in words. Raises WrongInput, under the name that is shown."""
+    kind, check, words = ALLOWED[name]
+    try:
+        value = kind(given)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not check(value):
+        what = str(given) if str(given).isprintable() else ascii(given)
+        raise WrongInput(f"{shown or name}: {what} is not allowed: {words}")
+    return value

@@ -1,0 +1,68 @@
+"""A request for text, from a command line or through a server: a prime to go on from, and an answer."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from charloom.base.errors import WrongInput
+from charloom.base.types import Array
+from charloom.model.model_file import Model
+from charloom.model.scoring import score
+from charloom.sampling.options import allowed
+from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, stream
+from charloom.text.vocabulary import Vocabulary
+
+SHOWN = 20  # characters that a message names
+MOST = 1_000_000  # characters that are read and written for one request through a server: seconds of work
+
+
+def named(characters: str) -> str:
+    """Return the distinct characters, each quoted and in ASCII, and how often it occurs where that is not once."""
+    different = sorted(set(characters))
+    each = [ascii(c) + (f" {n:,} times" if (n := characters.count(c)) > 1 else "") for c in different[:SHOWN]]
+    return ", ".join(each) + (f" and {len(different) - SHOWN:,} more" if len(different) > SHOWN else "")
+
+
+def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
+    """Return the prime's characters that the vocabulary has, and the others.
+
+    Raises WrongInput, under the name, where there is nothing to go on from.
+    """
+    if not isinstance(prime, str):
+        raise WrongInput(f"{name}: {prime!r} is not allowed: a text")
+    if not prime:
+        raise WrongInput(f"{name}: an empty text is not allowed: there is nothing to go on from")
+    _, inside, outside = vocabulary.part(prime)
+    if not inside:
+        raise WrongInput(f"{name}: no character of it is in the vocabulary of this model: {named(outside)}")
+    return inside, outside
+
+
+def primed(model: Model, prime: str) -> tuple[Array, int]:
+    """Return the state (m,) after reading all of the prime but its last character, and that one's id."""
+    ids = model.vocabulary.encode(prime)
+    return score(model.theta, ids, np.zeros(model.theta.m)).h, int(ids[-1])
+
+
+def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:
+    """Return each prime with what the model writes after it: of equal primes what `charloom sample --samples` prints.
+
+    `given` are length, temperature, top_k, top_p and seed. Raises WrongInput.
+    """
+    number = {name: allowed(name, value) for name, value in given.items()}
+    length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
+    texts = [known(model.vocabulary, prime, "prime")[0] for prime in primes]
+    if not texts:
+        return []
+    if sum(map(len, texts)) + len(texts) * max(length, BLOCK) > MOST:
+        raise WrongInput(
+            f"length: {length} for {len(texts):,} primes is not allowed: up to {MOST:,} characters are read and "
+            f"written for a request, at least {BLOCK} for each prime"
+        )
+    h, first = zip(*(primed(model, text) for text in texts), strict=True)
+    random = [stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
+    written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))
+    following = np.concatenate([np.empty((len(texts), 0), int), *(ids for ids, _ in written)], axis=1)[:, :length]
+    return [text + model.vocabulary.decode(ids.tolist()) for text, ids in zip(texts, following, strict=True)]

@@ -1,0 +1,22 @@
+"""What names an experiment: the params that can matter to its results, and its text. Equal everywhere, always."""
+
+import hashlib
+import json
+from typing import Any
+
+from charloom.settings.params import Params, flat
+
+# How often a training saves and how the gradient is checked leave no trace in the results. The text's file name does
+# not either: its content counts.
+NO_MATTER = ("train.save_every", "gradcheck.", "prepare.text")
+
+
+def naming_params(params: Params) -> dict[str, Any]:
+    """Return the params that name an experiment, by their dotted names."""
+    return {name: value for name, value in flat(params.model_dump()) if not name.startswith(NO_MATTER)}
+
+
+def experiment_key(params: Params, text_sha256: str) -> str:
+    """Return SHA-256, as 64 hexadecimal digits, of the naming params and of the text's own SHA-256."""
+    named = {"params": naming_params(params), "text": text_sha256}
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,144 @@
+"""params.yaml into frozen, typed sections: read once, at the door, and by DVC's rules (YAML 1.2)."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from charloom.base.errors import WrongInput
+
+PARAMS = Path("params.yaml")
+
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
+
+Count = Annotated[int, Field(ge=1, le=2**53)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A frozen section: unknown keys, missing keys, wrong types, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Prepare(Section):
+    """The text, and the fraction of it that training never sees."""
+
+    text: Annotated[str, Field(min_length=1)]
+    held_out: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Gradcheck(Section):
+    """The largest relative error of the complex step, and how many entries of each matrix it visits."""
+
+    tolerance: Positive
+    entries: Count
+
+
+class Train(Section):
+    """The loop: see training.py."""
+
+    updates: Annotated[int, Field(ge=0, le=2**53)]
+    initial_accumulator_value: Annotated[float, Field(ge=0)]
+    clip: Positive
+    dtype: Literal["float64", "float32"]
+    checkpoint_every: Count
+    save_every: Count
+    target_smooth_loss: Positive
+
+
+class Sample(Section):
+    """The lengths, in characters, of the samples along the way and of the best model's."""
+
+    length: Count
+    best_length: Count
+    temperature: Annotated[float, Field(ge=0)]
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    m: Count
+    eta: Positive
+    seq_length: Count
+    sigma: Positive
+    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    prepare: Prepare
+    gradcheck: Gradcheck
+    train: Train
+    sample: Sample
+
+    @model_validator(mode="after")
+    def _fit_the_dtype(self) -> "Params":
+        """Refuse what float32 would turn into 0 or infinity."""
+        if self.train.dtype == "float32":
+            values = {"eta": self.eta, "sigma": self.sigma, "train.clip": self.train.clip}
+            values["train.initial_accumulator_value"] = self.train.initial_accumulator_value
+            for name, value in values.items():
+                if value and not SMALLEST <= value <= LARGEST:
+                    raise ValueError(
+                        f"{name}: {value} does not fit train.dtype: float32 goes from {SMALLEST} to {LARGEST}"
+                    )
+        return self
+
+
+def read_params(path: Path = PARAMS) -> Params:
+    """Return the checked params.
+
+    Raises WrongInput with one line that names the file, the key, the value and what is allowed.
+    """
+    try:
+        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongInput(f"{path}: {error.strerror}") from None
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
+    except (YAMLError, ValueError, LookupError, RecursionError) as error:  # the last two from odd tags and depths
+        raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(loaded, dict):
+        raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(Params.model_fields)}")
+    try:
+        return Params.model_validate(loaded)
+    except ValidationError as error:
+        raise WrongInput(f"{path}: {_line(error)}") from None
+
+
+def _line(error: ValidationError) -> str:
+    """Return one complaint as `key: value: what is allowed`; a misspelt key goes before the one it leaves missing."""
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    key, value = ".".join(map(str, first["loc"])), first["input"]
+    section: Any = Params
+    for name in first["loc"][:-1]:
+        section = section.model_fields[name].annotation
+    match first["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(first["loc"][-1]), section.model_fields, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            return f"{key}: unknown key; allowed are {', '.join(section.model_fields)}{hint}"
+        case "value_error":
+            return first["msg"].removeprefix("Value error, ")
+        case "missing":
+            return f"{key}: missing"
+        case "model_type":
+            keys = section.model_fields[first["loc"][-1]].annotation.model_fields
+            return f"{key}: {value!r} is not a section with the keys {', '.join(keys)}"
+        case "float_type" | "int_type" if isinstance(value, str):
+            return f"{key}: {value!r} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes"
+        case _:
+            what = "nothing" if value is None else repr(value)
+            allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
+            return f"{key}: {what} is not allowed, it has to be {allowed}"
+
+
+def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested dictionaries under dotted names."""
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

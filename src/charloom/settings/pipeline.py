@@ -1,0 +1,60 @@
+"""The files of a stage, as dvc.yaml names them, and the folders around them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import WrongInput
+from charloom.base.storage import sha256
+from charloom.settings.params import Params, flat
+
+PIPELINE = Path("dvc.yaml")
+OWN = Path(".charloom")  # what is ours and no result: locks, the resume state
+
+
+def root() -> Path:
+    """Return the main repository, also from a temporary or queued experiment's folder."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def declared(stage: str) -> dict[str, Any]:
+    """Return what dvc.yaml says of the stage.
+
+    Raises WrongInput where the working folder holds no dvc.yaml with this stage.
+    """
+    try:
+        entry: dict[str, Any] = YAML(typ="safe", pure=True).load(PIPELINE.read_text(encoding="utf-8"))["stages"][stage]
+    except (OSError, KeyError, TypeError):
+        raise WrongInput(f"{PIPELINE}: no stage {stage} in this folder; start it from the project's") from None
+    except (YAMLError, ValueError) as error:
+        raise WrongInput(f"{PIPELINE}: not YAML: {' '.join(str(error).split())}") from None
+    return entry
+
+
+def files(stage: str) -> dict[str, Path]:
+    """Return every file that dvc.yaml lets the stage read or write, by folder and name without ending.
+
+    `models/best` is the model wherever dvc.yaml puts a folder `models` and whatever the ending. A stage finds
+    its files here alone, so it cannot touch one that DVC does not know.
+
+    Raises WrongInput where the working folder holds no dvc.yaml with this stage.
+    """
+    says = declared(stage)
+    entries = [entry for kind in ("deps", "outs", "metrics", "plots") for entry in says.get(kind, [])]
+    paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
+    return {f"{path.parent.name}/{path.stem}": path for path in paths}
+
+
+def dependencies(stage: str, params: Params) -> dict[str, Any]:
+    """Return all that dvc.yaml lets the stage depend on: values of params by name, SHA-256 of each file by its path.
+
+    Of a folder it is each file in it, however deep, as for DVC. Raises WrongInput as `files` does.
+    """
+    says, values = declared(stage), params.model_dump()
+    paths = [Path(entry) for entry in says["deps"]]
+    deep = (sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths)
+    found = [path for each in deep for path in each if path.is_file() and "__pycache__" not in path.parts]
+    return dict(flat({name: values[name] for name in says["params"]})) | {str(path): sha256(path) for path in found}

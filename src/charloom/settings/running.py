@@ -1,0 +1,58 @@
+"""How a stage or a command runs: its exit code, its one line about what is wrong, one stage at a time in a folder."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from charloom.base.errors import CharloomError, Unavailable
+from charloom.base.lock import exclusive
+from charloom.base.signals import Stopped, end_at_once
+from charloom.base.terminal import visible
+from charloom.settings.pipeline import OWN
+
+
+def run_stage(main: Callable[[], None]) -> NoReturn:
+    """Run a stage: like a command, but alone in its folder."""
+
+    def alone() -> None:
+        with exclusive(OWN / "stage.lock", "a stage in this folder"):
+            try:
+                main()
+                sys.stdout.flush()
+            except BrokenPipeError:
+                raise Unavailable("standard output: nobody reads it any more; start the stage again") from None
+
+    run_command(alone)
+
+
+def run_command(command: Callable[[], None]) -> NoReturn:
+    """Run a command and exit with its code; what a user did wrong is one line on stderr."""
+    end_at_once()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed: what is printed goes nowhere
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  open until the end
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what the user's encoding lacks
+    try:
+        command()
+        sys.stdout.flush()
+    except (CharloomError, Stopped) as error:
+        _end(str(error), error.exit_code)
+    except MemoryError:
+        _end("out of memory: close other programs, or choose a smaller m, seq_length or text", 5)
+    except BrokenPipeError:  # whoever read what we print has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except OSError as error:
+        _end(f"{error.filename or 'the system'}: {error.strerror or error}", 5)
+    sys.exit(0)
+
+
+def _end(line: str, code: int) -> NoReturn:
+    """Say the line and exit. Nobody has to hear it: stderr may be closed or full."""
+    try:
+        sys.stderr.write(f"{visible(line)}\n")
+        sys.stdout.flush()
+    except OSError:
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,53 @@
+"""MLflow's pages on this machine alone, opened where the runs are, with the columns that compare them."""
+
+import os
+import socket
+from contextlib import closing, suppress
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from charloom.base.errors import Unavailable, WrongInput
+from charloom.settings.pipeline import root
+from charloom.tracking import pending
+from charloom.tracking.resend import resend
+from charloom.tracking.store import asked
+from charloom.tracking.view import VIEW
+
+HOST = "127.0.0.1"
+
+
+def serve(port: int) -> None:
+    """Print where the pages are, and serve them until the process ends; a server that is elsewhere serves its own.
+
+    Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
+    """
+    store = asked(lambda store: store)
+    if pending.any_left():  # a training whose `track` DVC has skipped, say
+        with suppress(Unavailable):
+            resend()
+    page = f"#/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+    if store.remote:
+        place = urlsplit(store.uri)
+        print(f"open {place._replace(netloc=place.netloc.rpartition('@')[2]).geturl().rstrip('/')}/{page}")
+        return
+    if not _free(port):
+        raise WrongInput(f"--port: {port} is not allowed: it is in use")
+    print(f"open http://{HOST}:{port}/{page}\n(in a few seconds; Ctrl-C ends it)", flush=True)
+    _server(store.uri, port)
+
+
+def _free(port: int) -> bool:
+    with closing(socket.socket()) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _server(store: str, port: int) -> NoReturn:
+    """Become the server. The store's address goes through the environment: others can read a command line."""
+    os.environ |= {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    os.execvp(command[0], [*command, "--artifacts-destination", str(root() / "mlartifacts")])  # noqa: S606  no shell

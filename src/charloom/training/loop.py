@@ -1,0 +1,65 @@
+"""The training loop: a state goes in, rows come out, and nothing is written.
+
+The text is read in order, one sequence per update, and the hidden state is carried from one to the next. When fewer
+than seq_length + 1 characters remain, reading starts again with a zero state: an epoch.
+"""
+
+from collections.abc import Iterator
+from typing import TypedDict, Unpack
+
+from charloom.base.errors import Diverged
+from charloom.base.types import Array
+from charloom.kernel.advance import Rows, TrainState, advance
+
+
+class Options(TypedDict):
+    """What `advance` is told beside a state: characters a sequence, learning rate, clipping limit."""
+
+    seq_length: int
+    eta: float
+    clip: float
+
+
+def sequences(characters: int, seq_length: int) -> int:
+    """Return the number of sequences, hence of updates, in an epoch."""
+    return (characters - 1) // seq_length
+
+
+def block(m: int, K: int, seq_length: int) -> int:
+    """Return how many updates take about a tenth of a second: between two, a signal may end training."""
+    return max(1, round(3e9 / (6 * seq_length * m * (m + 2 * K))))
+
+
+def position(update: int, characters: int, seq_length: int) -> int:
+    """Return where in the text the sequence of this update starts, in characters."""
+    return update % sequences(characters, seq_length) * seq_length
+
+
+def train(
+    state: TrainState,
+    ids: Array,
+    updates: int,
+    every: tuple[int, ...],
+    **options: Unpack[Options],
+) -> Iterator[Rows]:
+    """Yield the rows from state.update to `updates` inclusive, a block at a time.
+
+    A block starts at each multiple of each number in `every`, with the state at its first row. The last block
+    is row `updates` alone: its loss is wanted, the step that follows is not taken.
+
+    Raises Diverged with the last state that is finite, all rows before it yielded.
+    """
+    longest = updates
+    while True:
+        count = min([updates - state.update, longest, *(each - state.update % each for each in every)]) or 1
+        try:
+            rows = advance(state, ids, count, **options)
+        except Diverged as diverged:
+            if count == 1:
+                raise Diverged(str(diverged), state) from None
+            longest = 1  # the same updates again, one at a time, to the last that is finite
+            continue
+        yield rows
+        if state.update == updates:
+            return
+        state = rows.after

@@ -1,0 +1,170 @@
+"""Where a training that was stopped goes on: its state on disk, outside DVC's outputs, whole or not at all.
+
+A folder in the main repository for each training key, that is for each set of things that `train` depends on:
+
+    .charloom/train/<key>/<update>.state    two generations: SHA-256 of the rest, a line of JSON, the arrays
+    .charloom/train/<key>/<update>.npz      the checkpoints so far: DVC removes those among the outputs
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charloom.base.array_file import Layout, pack, unpack
+from charloom.base.errors import Damaged
+from charloom.base.storage import sha256, write
+from charloom.kernel.advance import Best, TrainState
+from charloom.network.rnn import Parameters
+from charloom.training.trace import Trace, shapes
+
+GENERATIONS = 2
+DIGEST = 65  # bytes: 64 hexadecimal digits and a line end
+
+Resumed = tuple[TrainState, Trace, dict[str, str]]  # … and SHA-256 by name of the checkpoints before it
+Settings = dict[str, Any]  # each thing that training depends on: a param's value, a file's SHA-256
+
+
+def key(settings: Settings) -> str:
+    """Return the training key: 16 hexadecimal digits of SHA-256 over the settings."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, str]) -> None:
+    """Write the state before its next update, and keep the one saved before.
+
+    `checkpoints` are those in the folder by now, with their SHA-256.
+    """
+    best = state.best
+    if best is None:
+        return  # nothing has been done yet
+    scalars = (state.smooth_loss, best.update, best.smooth_loss, trace.first_below)
+    content = pack(
+        {
+            "update": np.array(state.update, np.int64),
+            "scalars": np.array(scalars, np.float64),
+            "theta": state.theta.flat,
+            "accumulators": state.accumulators.flat,
+            "h": state.h,
+            "best_theta": best.theta.flat,
+            "best_h": best.h,
+            "smooth_losses": trace.smooth_losses,
+            "losses": trace.losses,
+            "epoch_sums": trace.epoch_sums,
+            "statistics": trace.statistics,
+        }
+    )
+    body = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n" + content
+    write(folder / f"{state.update:012}.state", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    for old in _generations(folder)[GENERATIONS:]:
+        old.unlink()
+
+
+def load(folder: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed | None:
+    """Return the newest whole state with the checkpoints before it, or None where nothing was saved.
+
+    `start` is the state before the first update, `sequences` the updates in an epoch. A damaged state is named in
+    a warning, and the one before it taken. Raises Damaged where none is whole.
+    """
+    reasons = []
+    for path in _generations(folder):
+        try:
+            state, trace, checkpoints = _read(path, settings, start, sequences)
+        except (OSError, ValueError) as error:
+            reasons.append(f"{path}: {error}")
+            sys.stderr.write(f"warning: not resumed from {path}: {error}\n")
+            continue
+        for later in folder.iterdir():  # damaged, or made after this state: it will be made again
+            if later.name not in checkpoints and (later.suffix != ".state" or later.name > path.name):
+                later.unlink()
+        return state, trace, checkpoints
+    if reasons:
+        raise Damaged(f"no saved state is whole: {'; '.join(reasons)}; to start over: rm -r {folder}")
+    return None
+
+
+def unlike(folder: Path, settings: Settings) -> str | None:
+    """Return in a line why the state saved last under another key is not resumed; None where there is none."""
+    try:
+        states = [path for each in folder.parent.glob("*/") if each != folder for path in _generations(each)]
+        newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is None:
+            return None
+        return f"not resumed from {newest}: {_difference(_opened(newest)[0]['settings'], settings)}"
+    except (OSError, ValueError):  # that training removes its own at this moment, or it is damaged
+        return None
+
+
+def forget(folder: Path) -> None:
+    """Remove the folder, its states first: a state without its checkpoints would be a damaged one."""
+    for path in _generations(folder):
+        path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _difference(saved: Settings, settings: Settings) -> str:
+    """Return what differs: params with both values, files by name."""
+    differ = [name for name in settings | saved if saved.get(name) != settings.get(name)]
+    files = [name for name in differ if "/" in name]
+    values = [f"{name} was {saved.get(name)}, is {settings.get(name)}" for name in differ if name not in files]
+    return "; ".join([*values, *([f"changed since: {', '.join(files)}"] if files else [])])
+
+
+def _generations(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.state"), reverse=True)
+
+
+def _opened(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the line of JSON and the arrays' bytes. Raises ValueError where the SHA-256 is not theirs."""
+    try:
+        with path.open("rb") as file:
+            digest = file.read(DIGEST)
+            if digest != hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n":
+                raise ValueError("damaged, its SHA-256 is not that of its content")
+            file.seek(DIGEST)
+            head, content = json.loads(file.readline()), file.read()
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+    if not isinstance(head, dict) or not all(isinstance(head.get(name), dict) for name in ("settings", "checkpoints")):
+        raise ValueError("its first line is not one of ours")
+    return head, content
+
+
+def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
+    """Return what the file holds. Raises ValueError where it is damaged, or not of this training."""
+    head, content = _opened(path)
+    if head["settings"] != settings:
+        raise ValueError(_difference(head["settings"], settings))
+    for name, digest in head["checkpoints"].items():
+        checkpoint = path.with_name(name)
+        if not checkpoint.is_file() or sha256(checkpoint) != digest:
+            raise ValueError(f"its checkpoint {checkpoint} is damaged or missing")
+    update = int(path.stem) if path.stem.isdecimal() else -1
+    dtype, theta, h = start.h.dtype, start.theta.flat.shape, start.h.shape
+
+    def layout(_: Mapping[str, int]) -> Layout:
+        vectors = {"theta": theta, "accumulators": theta, "h": h, "best_theta": theta, "best_h": h}
+        return (
+            {"update": ((), np.int64), "scalars": ((4,), np.float64)}
+            | {name: (shape, dtype) for name, shape in vectors.items()}
+            | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
+        )
+
+    arrays = unpack(io.BytesIO(content), layout)
+    if arrays["update"] != update:
+        raise ValueError(f"its content is of update {arrays['update']:,}")
+    smooth_loss, best_update, best_smooth_loss, first_below = map(float, arrays["scalars"])
+
+    def parameters(name: str) -> Parameters:
+        return Parameters(arrays[name], start.theta.m, start.theta.K)
+
+    best = Best(int(best_update), best_smooth_loss, parameters("best_theta"), arrays["best_h"])
+    state = TrainState(update, parameters("theta"), parameters("accumulators"), arrays["h"], smooth_loss, best)
+    trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
+    return state, trace, head["checkpoints"]

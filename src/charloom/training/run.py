@@ -1,0 +1,138 @@
+"""One training from its start, or from where it was stopped, to its result files."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from charloom.base.errors import Diverged
+from charloom.base.progress import progress
+from charloom.base.signals import Stopped, deferred
+from charloom.base.storage import write, write_json, write_table
+from charloom.base.types import Array
+from charloom.kernel.advance import Rows, TrainState, advance, start
+from charloom.kernel.gradient_statistics import STATISTICS_EVERY
+from charloom.model.model_file import Model, model_bytes
+from charloom.model.scoring import bits_per_character
+from charloom.network.rnn import Parameters, init
+from charloom.results.records import STATISTICS, TrainMetrics
+from charloom.results.results_hash import results_hash
+from charloom.settings.params import Params
+from charloom.text.corpus import Text
+from charloom.training import resume
+from charloom.training.loop import Options, block, position, sequences, train
+from charloom.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, points
+
+
+class Trained(NamedTuple):
+    """A training that ended: its last row, and the trace of all rows."""
+
+    rows: Rows
+    trace: Trace
+
+
+class Training(NamedTuple):
+    """What is trained on what.
+
+    save_to  the folder of its resume state
+    settings everything that it depends on: params by name, files by their SHA-256
+    """
+
+    params: Params
+    text: Text
+    save_to: Path
+    settings: resume.Settings
+
+    @property
+    def epoch(self) -> int:
+        """Return the updates in an epoch."""
+        return sequences(len(self.text.training), self.params.seq_length)
+
+    def initial(self) -> TrainState:
+        """Return the state before the first update."""
+        params = self.params
+        drawn = init(params.m, len(self.text.vocabulary), params.sigma, np.random.default_rng(params.seed))
+        theta = Parameters(drawn.flat.astype(params.train.dtype), drawn.m, drawn.K)
+        return start(theta, params.train.initial_accumulator_value)
+
+    def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
+        """Return the model after so many updates."""
+        ids = self.text.training
+        first = int(ids[position(update, len(ids), self.params.seq_length)])
+        return Model(theta, h, first, self.text.vocabulary, update, smooth_loss)
+
+
+def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]) -> Trained:
+    """Train; write a checkpoint whenever one is due, and give each point of the trace to `log`.
+
+    Raises Stopped where a signal came, Diverged at the first number that is not finite. Both leave a resume state.
+    """
+    params, text, folder, settings = training
+    ids, each = text.training, params.train
+    state, trace, checkpoints = training.initial(), EMPTY, dict[str, str]()
+    if resumed := resume.load(folder, settings, state, training.epoch):
+        state, trace, checkpoints = resumed
+        for name in checkpoints:
+            write(checkpoints_to / name, (folder / name).read_bytes())
+        print(f"resumed at update {state.update}", flush=True)
+    elif reason := resume.unlike(folder, settings):
+        print(reason, flush=True)
+
+    options: Options = {"seq_length": params.seq_length, "eta": params.eta, "clip": each.clip}
+    with suppress(Diverged):  # compiles, while a signal still ends the stage at once
+        advance(state, ids, 1, **options)
+    every = (block(params.m, len(text.vocabulary), params.seq_length), each.checkpoint_every, each.save_every)
+    try:
+        with progress("train", each.updates) as report, deferred() as received:
+            for rows in train(state, ids, each.updates, every, **options):
+                state, smooth = rows.state, float(rows.smooth_losses[0])
+                if state.update % each.checkpoint_every == 0:
+                    name = f"{state.update:0{len(str(each.updates))}}.npz"
+                    content = model_bytes(training.model(state.update, smooth, state.theta, state.h))
+                    write(folder / name, content)
+                    checkpoints[name] = hashlib.sha256(content).hexdigest()
+                    write(checkpoints_to / name, content)
+                log(points(rows))
+                before, trace = trace, extended(trace, rows, training.epoch, each.target_smooth_loss)
+                report(state.update, f"smooth loss {smooth:.3f}")
+                # The step after the last row is never taken: the last state is the one before it.
+                saved = (state, before) if state.update == each.updates else (rows.after, trace)
+                if received or saved[0].update % each.save_every == 0 or state.update == each.updates:
+                    resume.save(folder, settings, *saved, checkpoints)
+                if received:
+                    raise Stopped(received[0])
+    except Diverged as diverged:
+        resume.save(folder, settings, diverged.state, trace, checkpoints)
+        raise
+    if received:
+        raise Stopped(received[0])
+    return Trained(rows, trace)
+
+
+def write_results(training: Training, trained: Trained, path: dict[str, Path]) -> str:
+    """Write the models, the tables and the metrics, and return the hash of the results."""
+    rows, trace = trained
+    text, last, best, smooth = training.text, rows.state, rows.best, float(rows.smooth_losses[-1])
+    write(path["models/last"], model_bytes(training.model(last.update, smooth, last.theta, last.h)))
+    write(path["models/best"], model_bytes(training.model(best.update, best.smooth_loss, best.theta, best.h)))
+    write_table(path["plots/smooth_loss"], ("smooth_loss",), zip(trace.smooth_losses, strict=True), EVERY)
+    write_table(path["plots/first_losses"], ("loss",), zip(trace.losses, strict=True), 1)
+    write_table(path["plots/measures"], STATISTICS, trace.statistics, STATISTICS_EVERY)
+    metrics = TrainMetrics(
+        updates=last.update,
+        updates_per_epoch=training.epoch,
+        smooth_loss=smooth,
+        best_smooth_loss=best.smooth_loss,
+        best_update=best.update,
+        best_position=position(best.update, len(text.training), training.params.seq_length),
+        first_update_below_target=trace.first_below if trace.first_below >= 0 else None,
+        held_out_bits_per_character=bits_per_character(last.theta, text.held_out),
+        best_held_out_bits_per_character=bits_per_character(best.theta, text.held_out),
+        epoch_mean=epoch_means(trace, training.epoch),
+    )
+    write_json(path["metrics/train"], metrics.model_dump())
+    print(f"smooth loss {smooth:.3f}, lowest {best.smooth_loss:.3f} after {best.update:,} updates")
+    return results_hash(last.theta.flat, best.theta.flat, columns(trace))
