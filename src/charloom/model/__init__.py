@@ -1,0 +1,1 @@
+"""A trained network: its file, and what a text costs it. How text is drawn from it lives in `sampling`."""

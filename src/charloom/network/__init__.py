@@ -1,3 +1,4 @@
 """The mathematics, from the equations: the network with its loss and gradients, and AdaGrad. NumPy alone, for reading.
+
 No file, clock or compiler belongs here. The kernel computes the same fast; `checking` compares the two.
 """

@@ -1,0 +1,3 @@
+"""What a training leaves behind: a record for each of our JSON files, the hash of its results, the log that MLflow is
+fed from, the code and the machine that made it. Nothing is computed here that a result depends on.
+"""
