@@ -27,10 +27,11 @@ faults: $(READY)  ## the long version of the fault tests: kills, full disks, dam
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify
 
-check: $(READY)  ## lint, format and types
+check: $(READY)  ## lint, format, types, and the order of the rooms
 	@ruff check .
 	@ruff format --check .
 	@mypy src
+	@lint-imports --no-logo
 
 track: $(READY)  ## send to MLflow what it has missed, experiments included
 	@charloom track

@@ -1,8 +1,8 @@
 """Named arrays in one file: what NumPy's savez writes, and nothing else when read.
 
-Nothing in the file is believed before it is checked: members must be stored as they are, once each, and each begin
-with the very header of the shape and type that is expected. So no header is parsed, no pickle read, nothing expands,
-and no size is allocated that the file does not have. The archive's CRC-32 over each member finds what has rotted.
+A file is checked before it is used. Each array has to be there once, uncompressed, and has to begin with the header of
+the shape and type that the caller expects. So no header is parsed, no pickle is read, nothing expands, and no more
+memory is taken than the file is long. The archive's CRC-32 finds bytes that have changed on the disk.
 """
 
 import io
@@ -31,8 +31,8 @@ def pack(arrays: Mapping[str, Array]) -> bytes:
 def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[str, Array]:
     """Return the arrays of the file by name, in the layout's order.
 
-    `layout` is given each array's size in bytes, and returns the shape and type of each that has to be there.
-    Raises ValueError, in words for a user, at the first thing that is not as it has to be; so may `layout`.
+    `layout` gets the size of each array in bytes, and returns the shape and type that each has to have.
+    Raises ValueError, in words for a user, at the first thing that is wrong. `layout` may raise it too.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -45,8 +45,8 @@ def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dic
             if names != [f"{name}.npy" for name in expected]:
                 raise ValueError(f"it holds {', '.join(map(ascii, names)) or 'nothing'}, not {', '.join(expected)}")
             return {name: _array(archive.read(f"{name}.npy"), name, *form) for name, form in expected.items()}
-    # What zipfile raises on damage: no archive, an end too soon, an offset below 0, a flag of encryption or a method
-    # that it has not (a RuntimeError both), a field cut short.
+    # What zipfile raises on damage: no archive, an early end, an offset below 0, a field cut short; and a RuntimeError
+    # for a flag of encryption or an unknown compression.
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, struct.error) as error:
         raise ValueError(str(error)) from None
 

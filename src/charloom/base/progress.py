@@ -15,9 +15,9 @@ Report = Callable[[int, str], None]
 
 @contextmanager
 def progress(name: str, total: int, *, stderr: bool = False) -> Iterator[Report]:
-    """Give a function to call with the work done, out of `total`, and a note on where it stands.
+    """Give a function to call with the work done so far, out of `total`, and a note to show beside it.
 
-    It shows on stderr where stdout is for results.
+    `stderr` is for commands whose stdout is a result.
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()

@@ -18,9 +18,11 @@ Record = TypeVar("Record", bound=BaseModel)
 def write(path: Path, content: str | bytes) -> None:
     """Write the file whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder.
 
-    Raises Unavailable, naming the file, where that is impossible: what is there then is the old content, or the new.
+    Raises Unavailable, naming the file, where that is impossible. The old content is there then, or the new one.
     """
-    temporary = path.with_name(f".{path.name}.new")  # one name: what a killed process leaves, the next one overwrites
+    temporary = path.with_name(
+        f".{path.name}.new"
+    )  # always this name: the next write overwrites what a killed one left
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -38,7 +40,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make the folder's names survive a power cut."""
+    """Make the disk keep the names of the files in the folder, also when the power is cut."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -59,8 +61,8 @@ def read_json(path: Path, record: type[Record]) -> Record:
         raise Damaged(f"{path}: {error.strerror}; `dvc repro` makes it") from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise Damaged(f"{path}: {f'{place}: ' if place else ''}{first['msg']}; `dvc repro` makes it again") from None
+        key = ".".join(map(str, first["loc"]))
+        raise Damaged(f"{path}: {f'{key}: ' if key else ''}{first['msg']}; `dvc repro` makes it again") from None
 
 
 def write_table(path: Path, names: tuple[str, ...], rows: Iterable[Iterable[float]], every: int) -> None:

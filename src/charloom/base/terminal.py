@@ -1,8 +1,18 @@
-"""Text from a model or a file name, made harmless for a terminal."""
+"""Text that somebody else wrote, made harmless for a terminal: a model's, or the name of a file."""
 
 import unicodedata
 
-OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # what turns the direction of a line
+OVERRIDES = {
+    "LRE",
+    "RLE",
+    "LRO",
+    "RLO",
+    "PDF",
+    "LRI",
+    "RLI",
+    "FSI",
+    "PDI",
+}  # classes of characters that turn the direction of a line
 
 
 def visible(text: str) -> str:

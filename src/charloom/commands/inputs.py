@@ -16,36 +16,36 @@ from charloom.text.corpus import decoded
 BYTES_PER_CHARACTER = 100  # of memory, while a text is scored
 
 
-def model_at(place: str | None) -> Model:
+def model_at(source: str | None) -> Model:
     """Return the model of an npz file or of an address in MLflow, `models:/…`; by default the pipeline's best.
 
     Raises WrongInput where there is none, Damaged where it is something else, Unavailable where MLflow is away.
     """
-    if place is None:
+    if source is None:
         return read_model(files("sample")["models/best"])
-    if not place.startswith("models:/"):
-        return read_model(Path(place))
+    if not source.startswith("models:/"):
+        return read_model(Path(source))
     with tempfile.TemporaryDirectory() as folder:  # MLflow takes a second to import: only where it is asked for
-        fetched: Path = import_module("charloom.tracking.models").fetch(place, Path(folder))
+        fetched: Path = import_module("charloom.tracking.models").fetch(source, Path(folder))
         try:
             return read_model(fetched)
         except Damaged as error:
-            raise Damaged(str(error).replace(str(fetched), place).partition(";")[0]) from None
+            raise Damaged(str(error).resource(str(fetched), source).partition(";")[0]) from None
 
 
-def text_at(place: str) -> tuple[str, str]:
-    """Return a name for the place and its text: a file's, or standard input's for `-`.
+def text_at(source: str) -> tuple[str, str]:
+    """Return a name for the source and its text: a file's, or standard input's for `-`.
 
     Raises WrongInput where there is none, Unavailable where it is too large for the machine's memory.
     """
-    if place == "-":
+    if source == "-":
         name = "standard input"
         return name, decoded(_read(sys.stdin.buffer, name) if sys.stdin else b"", name)
     try:
-        with Path(place).open("rb") as file:
-            return place, decoded(_read(file, place), place)
+        with Path(source).open("rb") as file:
+            return source, decoded(_read(file, source), source)
     except OSError as error:
-        name = place or "''"
+        name = source or "''"
         raise WrongInput(f"{name}: {error.strerror}; allowed is a text in UTF-8, or - for standard input") from None
 
 

@@ -18,7 +18,7 @@ from charloom.sampling.options import allowed
 from charloom.sampling.request import named
 
 CONTEXT = 24  # characters before a surprising one
-LONG = 2_000_000  # characters, from which on it shows how far it is
+LONG = 2_000_000  # characters; a longer text shows its progress
 
 
 def score_text(arguments: argparse.Namespace) -> None:
@@ -33,13 +33,13 @@ def score_text(arguments: argparse.Namespace) -> None:
             "allowed is a text with two or more: the first is only read"
         )
     ids, zero = model.vocabulary.encode(inside), np.zeros(model.theta.m)
-    score(model.theta, ids[:2], zero)  # compiles, which belongs into no estimate and may end without taking a bar down
+    score(model.theta, ids[:2], zero)  # compiles before the progress begins: that belongs into no estimate
     with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
         found = score(model.theta, ids, zero, lambda done: report(done, ""))
-    bits, places = found.nats / math.log(2), np.flatnonzero(known)[1:]
+    bits, indices = found.nats / math.log(2), np.flatnonzero(known)[1:]
     lines = text.split("\n")
     starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
-    at = np.searchsorted(starts, places, side="right") - 1
+    at = np.searchsorted(starts, indices, side="right") - 1
     if arguments.lines:
         _print_lines(lines, at, bits)
     mean = found.total / len(found.nats) / math.log(2)
@@ -50,12 +50,12 @@ def score_text(arguments: argparse.Namespace) -> None:
     if unknown:
         print(f"                    {len(unknown):,} skipped, not in the vocabulary of this model: {named(unknown)}")
     if top:
-        print(f"\n{'bits':>7}  {'line':>6}  {'place':>5}  most surprising")
+        print(f"\n{'bits':>7}  {'line':>6}  {'column':>6}  most surprising")
         for each in np.argsort(-bits, kind="stable")[:top]:
-            place, line = int(places[each]), int(at[each])
-            before = text[max(place - CONTEXT, 0) : place]
+            index, line = int(indices[each]), int(at[each])
+            before = text[max(index - CONTEXT, 0) : index]
             print(
-                f"{bits[each]:7.3f}  {line + 1:6}  {place - starts[line] + 1:5}  {_flat(before)}[{_flat(text[place])}]"
+                f"{bits[each]:7.3f}  {line + 1:6}  {index - starts[line] + 1:6}  {_flat(before)}[{_flat(text[index])}]"
             )
 
 

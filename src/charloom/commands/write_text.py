@@ -25,7 +25,7 @@ from charloom.text.vocabulary import Vocabulary
 NUMBERS = ("length", "temperature", "top_k", "top_p", "seed", "samples")
 AT_ONCE = 64  # texts beside each other, for each processor
 LONGEST = 10_000  # characters, where --until is given and no --length
-# From which probability on a character is shown how, on a terminal.
+# The least probability of each shade, on a terminal.
 SHADES = [(1 / 2, ""), (1 / 4, "#111111 on #fff3bf"), (1 / 16, "#111111 on #ffd43b"), (1 / 64, "#111111 on #ff922b")]
 RARE = "#ffffff on #c92a2a"
 
@@ -88,7 +88,7 @@ def _ending(model: Model, until: str | None) -> str:
 def _pieces(
     vocabulary: Vocabulary, written: Iterator[tuple[Array, Array]], length: int, until: str, count: int
 ) -> Iterator[list[Piece]]:
-    """Yield a piece of each text, until each has its length or, last, the text that ends it."""
+    """Yield the next piece of every text, until each has its length or has written the text that ends it."""
     tails, left = [""] * count, [length] * count
     while any(left):
         ids, p = next(written)

@@ -13,7 +13,7 @@ from charloom.base.types import Array
 from charloom.network.rnn import NAMES, Parameters, filled, shapes
 from charloom.text.vocabulary import Vocabulary
 
-LARGEST = 1e37  # of an output: differences and sums of such fit float32, so that no text costs what is not finite
+LARGEST = 1e37  # output allowed: sums and differences of such numbers fit float32, so every text has a finite cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def read_model(path: Path) -> Model:
 
 
 def _largest(theta: Parameters, h: Array) -> float:
-    """Return what no |a| and no |o| can exceed, whatever is read from the state h; infinity where that overflows."""
+    """Return a bound on |a| and |o|, whatever text is read from the state h; infinity where the bound overflows."""
     W, U, V, b, c = (np.abs(getattr(theta, name)).astype(float) for name in NAMES)
     with np.errstate(over="ignore"):
         a = W.sum(axis=1) * max(1.0, float(np.abs(h).max())) + U.max(axis=1) + b
@@ -79,7 +79,7 @@ def _largest(theta: Parameters, h: Array) -> float:
 
 
 def _layout(sizes: Mapping[str, int]) -> Layout:
-    """Return what a model with a vocabulary and an h of these sizes holds; c's size tells float32 from float64."""
+    """Return the layout of a model whose vocabulary and h have these sizes. The size of c tells float32 from float64."""
     K = sizes.get("vocabulary", 0) // 4
     dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
     m = sizes.get("h", 0) // dtype.itemsize
@@ -95,7 +95,7 @@ def _layout(sizes: Mapping[str, int]) -> Layout:
 
 
 def _model(arrays: dict[str, Array]) -> Model:
-    """Return the arrays as a Model. Raises ValueError where first is no id or the vocabulary none."""
+    """Return the arrays as a Model. Raises ValueError where `first` is no id or the vocabulary is not sorted."""
     vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
     first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
     if not 0 <= first < len(vocabulary):

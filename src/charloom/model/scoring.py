@@ -12,7 +12,7 @@ from charloom.kernel.update import read
 from charloom.network.rnn import Parameters
 
 CHUNK = 100  # characters read at a time
-PIECE = 1000 * CHUNK  # characters between two moments at which a signal or a report is due
+PIECE = 1000 * CHUNK  # characters between two reports
 
 
 class Score(NamedTuple):
@@ -20,7 +20,7 @@ class Score(NamedTuple):
 
     nats   (n − 1,) of each of them
     total  nats of all of them, added up a chunk at a time
-    h      (m,) the state after reading ids[:-1], from which `ids[-1:]` and what follows it can be read
+    h      (m,) the state after reading ids[:-1]
     """
 
     nats: Array

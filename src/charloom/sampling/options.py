@@ -1,4 +1,4 @@
-"""The numbers that a request for text may hold, and those of the other commands: what each has to be."""
+"""What each number on a command line or in a request has to be, and its default."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 from charloom.base.errors import WrongInput
 
-# Where nothing is said, on a command line or through a server.
+# Used where a command line or a request to a server does not say otherwise.
 DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
 
 # What a number has to be, by its name: its type, a check, and the check in words.
@@ -23,7 +23,7 @@ ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] =
 
 
 def allowed(name: str, given: str | float, shown: str = "") -> Any:
-    """Return the number that is given, as itself or in words. Raises WrongInput, under the name that is shown."""
+    """Return the number. It may come as a text. Raises WrongInput, under the name `shown` where there is one."""
     kind, check, words = ALLOWED[name]
     try:
         value = kind(given)

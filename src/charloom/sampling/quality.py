@@ -9,7 +9,7 @@ WORD = re.compile(r"[^\W\d_]+")  # a run of letters
 
 
 def quality_against(text: str) -> Callable[[str], SampleQuality]:
-    """Return what measures a sample of a model that was trained on the text."""
+    """Return a function that measures a sample of a model that was trained on the text."""
     known = set(WORD.findall(text))
 
     def quality(sample: str) -> SampleQuality:

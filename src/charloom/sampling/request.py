@@ -1,4 +1,4 @@
-"""A request for text, from a command line or through a server: a prime to go on from, and an answer."""
+"""A request for text, from a command line or to a server: a prime goes in, the prime and what follows it come out."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -14,12 +14,12 @@ from charloom.sampling.options import allowed
 from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, stream
 from charloom.text.vocabulary import Vocabulary
 
-SHOWN = 20  # characters that a message names
+SHOWN = 20  # different characters named in a message
 MOST = 1_000_000  # characters that are read and written for one request through a server: seconds of work
 
 
 def named(characters: str) -> str:
-    """Return the distinct characters, each quoted and in ASCII, and how often it occurs where that is not once."""
+    """Return the distinct characters, quoted and in ASCII, each with how often it occurs where that is not once."""
     different = sorted(set(characters))
     each = [ascii(c) + (f" {n:,} times" if (n := characters.count(c)) > 1 else "") for c in different[:SHOWN]]
     return ", ".join(each) + (f" and {len(different) - SHOWN:,} more" if len(different) > SHOWN else "")
@@ -47,7 +47,7 @@ def primed(model: Model, prime: str) -> tuple[Array, int]:
 
 
 def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:
-    """Return each prime with what the model writes after it: of equal primes what `charloom sample --samples` prints.
+    """Return each prime with what the model writes after it. Equal primes get what `charloom sample --samples` prints.
 
     `given` are length, temperature, top_k, top_p and seed. Raises WrongInput.
     """

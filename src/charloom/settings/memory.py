@@ -8,7 +8,7 @@ from charloom.network.rnn import size
 
 
 def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str) -> int:
-    """Return an estimate, from above, of the bytes that training holds at once."""
+    """Return the bytes that training holds at once, estimated from above."""
     item = np.dtype(dtype).itemsize
     p, q = m + 64 // item, K + 64 // item  # rows are whole vectors in the kernel's layout
     states = 8 * size(m, K) + item * 11 * size(m, K)  # the initial draw; three states, their parts in part the same
@@ -18,7 +18,7 @@ def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str
 
 
 def check_memory(needed: int, what: str) -> None:
-    """Raise Unavailable where the machine has not that many bytes of memory."""
+    """Raise Unavailable where the machine has less than so many bytes of memory."""
     if needed > (has := psutil.virtual_memory().total):
         raise Unavailable(f"not enough memory: {what} needs about {_gb(needed)}, this machine has {_gb(has)}")
 

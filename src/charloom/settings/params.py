@@ -40,7 +40,7 @@ class Gradcheck(Section):
 
 
 class Train(Section):
-    """The loop: see training.py."""
+    """The loop; params.yaml says what each number means."""
 
     updates: Annotated[int, Field(ge=0, le=2**53)]
     initial_accumulator_value: Annotated[float, Field(ge=0)]
@@ -98,7 +98,12 @@ def read_params(path: Path = PARAMS) -> Params:
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
-    except (YAMLError, ValueError, LookupError, RecursionError) as error:  # the last two from odd tags and depths
+    except (
+        YAMLError,
+        ValueError,
+        LookupError,
+        RecursionError,
+    ) as error:  # LookupError and RecursionError come from odd tags and depths
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict):
         raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(Params.model_fields)}")
@@ -109,7 +114,7 @@ def read_params(path: Path = PARAMS) -> Params:
 
 
 def _line(error: ValidationError) -> str:
-    """Return one complaint as `key: value: what is allowed`; a misspelt key goes before the one it leaves missing."""
+    """Return the first complaint as `key: value: what is allowed`. An unknown key comes before a missing one."""
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     key, value = ".".join(map(str, first["loc"])), first["input"]
     section: Any = Params

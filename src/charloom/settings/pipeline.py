@@ -12,7 +12,7 @@ from charloom.base.storage import sha256
 from charloom.settings.params import Params, flat
 
 PIPELINE = Path("dvc.yaml")
-OWN = Path(".charloom")  # what is ours and no result: locks, the resume state
+OWN = Path(".charloom")  # what is ours and no result: locks, resume states, training logs, MLflow's outbox
 
 
 def root() -> Path:
@@ -37,8 +37,7 @@ def declared(stage: str) -> dict[str, Any]:
 def files(stage: str) -> dict[str, Path]:
     """Return every file that dvc.yaml lets the stage read or write, by folder and name without ending.
 
-    `models/best` is the model wherever dvc.yaml puts a folder `models` and whatever the ending. A stage finds
-    its files here alone, so it cannot touch one that DVC does not know.
+    `models/best` is `models/best.npz`. A stage gets its paths here alone, so DVC knows every file that it touches.
 
     Raises WrongInput where the working folder holds no dvc.yaml with this stage.
     """

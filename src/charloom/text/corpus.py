@@ -57,7 +57,7 @@ def read_text(path: Path) -> str:
 def decoded(content: bytes, name: str) -> str:
     """Return the text: UTF-8, a byte-order mark dropped, CRLF read as LF, nothing else changed.
 
-    Raises WrongInput, under the name, where it is empty, and with the byte's offset where it is not UTF-8.
+    Raises WrongInput, under that name, where it is empty or not UTF-8; then it says which byte is wrong.
     """
     try:
         text = content.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")

@@ -30,8 +30,8 @@ def conditional_entropy(ids: Array, K: int, n: int) -> float:
     if total < 1:
         return 0.0
     grams = np.zeros(total, np.int64)
-    for place in range(n):
-        grams = grams * K + ids[place : place + total]
+    for i in range(n):
+        grams = grams * K + ids[i : i + total]
     weighted = []
     for codes in (grams // K, grams):
         counts = np.unique(codes, return_counts=True)[1]

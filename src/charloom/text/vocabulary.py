@@ -10,7 +10,7 @@ from charloom.base.types import Array
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """K distinct characters, sorted by code point; a character's id is its place."""
+    """K distinct characters, sorted by code point; a character's id is its index."""
 
     characters: str
 
@@ -39,11 +39,11 @@ class Vocabulary:
         return code_points(self.characters)
 
     def encode(self, text: str) -> Array:
-        """Return the text's ids, in the smallest unsigned type that holds K − 1. Its characters have to be known."""
+        """Return the text's ids, in the smallest unsigned type that holds K − 1. It may hold no other characters."""
         return np.searchsorted(self.code_points, code_points(text)).astype(np.min_scalar_type(len(self) - 1))
 
     def part(self, text: str) -> tuple[Array, str, str]:
-        """Return which characters of the text (characters,) have an id, those that have one, and the others."""
+        """Return for each character whether it has an id (characters,), the text of those that have, and of the others."""
         points = code_points(text)
         known = np.isin(points, self.code_points)
         inside, outside = (points[which].tobytes().decode("utf-32-le", "surrogatepass") for which in (known, ~known))

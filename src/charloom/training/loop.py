@@ -26,7 +26,7 @@ def sequences(characters: int, seq_length: int) -> int:
 
 
 def block(m: int, K: int, seq_length: int) -> int:
-    """Return how many updates take about a tenth of a second: between two, a signal may end training."""
+    """Return how many updates take about a tenth of a second. Between two blocks a signal may end training."""
     return max(1, round(3e9 / (6 * seq_length * m * (m + 2 * K))))
 
 
@@ -47,7 +47,7 @@ def train(
     A block starts at each multiple of each number in `every`, with the state at its first row. The last block
     is row `updates` alone: its loss is wanted, the step that follows is not taken.
 
-    Raises Diverged with the last state that is finite, all rows before it yielded.
+    Raises Diverged, with the last state that is finite. All rows before that state have been yielded then.
     """
     longest = updates
     while True:

@@ -1,6 +1,6 @@
-"""Where a training that was stopped goes on: its state on disk, outside DVC's outputs, whole or not at all.
+"""The state from which a stopped training goes on. It is on disk, outside DVC's outputs, whole or not at all.
 
-A folder in the main repository for each training key, that is for each set of things that `train` depends on:
+The main repository has a folder for each training key, that is for each set of things that `train` depends on:
 
     .charloom/train/<key>/<update>.state    two generations: SHA-256 of the rest, a line of JSON, the arrays
     .charloom/train/<key>/<update>.npz      the checkpoints so far: DVC removes those among the outputs
@@ -27,7 +27,7 @@ from charloom.training.trace import Trace, shapes
 GENERATIONS = 2
 DIGEST = 65  # bytes: 64 hexadecimal digits and a line end
 
-Resumed = tuple[TrainState, Trace, dict[str, str]]  # … and SHA-256 by name of the checkpoints before it
+Resumed = tuple[TrainState, Trace, dict[str, str]]  # the last: SHA-256 of each checkpoint so far, by file name
 Settings = dict[str, Any]  # each thing that training depends on: a param's value, a file's SHA-256
 
 
@@ -37,13 +37,13 @@ def key(settings: Settings) -> str:
 
 
 def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, str]) -> None:
-    """Write the state before its next update, and keep the one saved before.
+    """Write the state before its next update; the state saved before stays too.
 
-    `checkpoints` are those in the folder by now, with their SHA-256.
+    `checkpoints` are the SHA-256 of those in the folder by now, by file name.
     """
     best = state.best
     if best is None:
-        return  # nothing has been done yet
+        return  # before the first update there is nothing to save
     scalars = (state.smooth_loss, best.update, best.smooth_loss, trace.first_below)
     content = pack(
         {
@@ -89,20 +89,20 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
     return None
 
 
-def unlike(folder: Path, settings: Settings) -> str | None:
-    """Return in a line why the state saved last under another key is not resumed; None where there is none."""
+def why_not_resumed(folder: Path, settings: Settings) -> str | None:
+    """Return a line that says why the newest state of another training is not used; None where there is none."""
     try:
         states = [path for each in folder.parent.glob("*/") if each != folder for path in _generations(each)]
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return None
         return f"not resumed from {newest}: {_difference(_opened(newest)[0]['settings'], settings)}"
-    except (OSError, ValueError):  # that training removes its own at this moment, or it is damaged
+    except (OSError, ValueError):  # it is being removed at this moment, or damaged
         return None
 
 
 def forget(folder: Path) -> None:
-    """Remove the folder, its states first: a state without its checkpoints would be a damaged one."""
+    """Remove the folder, its states first: a state whose checkpoints are gone would count as damaged."""
     for path in _generations(folder):
         path.unlink()
     shutil.rmtree(folder, ignore_errors=True)

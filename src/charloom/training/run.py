@@ -78,7 +78,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         for name in checkpoints:
             write(checkpoints_to / name, (folder / name).read_bytes())
         print(f"resumed at update {state.update}", flush=True)
-    elif reason := resume.unlike(folder, settings):
+    elif reason := resume.why_not_resumed(folder, settings):
         print(reason, flush=True)
 
     options: Options = {"seq_length": params.seq_length, "eta": params.eta, "clip": each.clip}

@@ -1,4 +1,4 @@
-"""What the results keep of a training's rows: of a size that does not grow with every update."""
+"""What the results keep of a training's rows: every hundredth, every thousandth, sums of each epoch."""
 
 import math
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Trace:
     smooth_losses  of row 0 and every hundredth
     losses         of the first hundred
     epoch_sums     Σ losses of each epoch, added in the order of the rows; the last one may be unfinished
-    statistics       (n, 4) of row 0 and every thousandth: see Rows
+    statistics     (n, 4) of row 0 and every thousandth: see Rows
     first_below    the first row whose smooth loss was below the target, or −1
     """
 
@@ -37,7 +37,7 @@ EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), np.empty((0, 4)))
 
 
 def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
-    """Return the trace with these rows after it; `sequences` make an epoch."""
+    """Return the trace with these rows added. `sequences` is the number of rows in an epoch."""
     first, end = trace.rows, trace.rows + len(rows.losses)
     sums = list(trace.epoch_sums)
     for epoch in range(first // sequences, -(-end // sequences)):
@@ -61,7 +61,7 @@ def columns(trace: Trace) -> tuple[Array, ...]:
 
 
 def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
-    """Yield what the results keep of the rows as name, update and value."""
+    """Yield the points that the results keep of these rows: name, update and value of each."""
     first = rows.state.update
     for row in range(-first % EVERY, len(rows.losses), EVERY):
         yield "smooth_loss", first + row, float(rows.smooth_losses[row])
@@ -81,6 +81,6 @@ def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
 
 
 def epoch_means(trace: Trace, sequences: int) -> dict[int, float]:
-    """Return the mean loss of each epoch, counted from 1; of an unfinished one, over the rows that it has."""
+    """Return the mean loss of each epoch, counted from 1. Of an unfinished epoch it is over the rows that it has."""
     counts = [min(sequences, trace.rows - epoch * sequences) for epoch in range(len(trace.epoch_sums))]
     return {n: float(total) / count for n, (total, count) in enumerate(zip(trace.epoch_sums, counts, strict=True), 1)}
