@@ -20,9 +20,7 @@ def write(path: Path, content: str | bytes) -> None:
 
     Raises Unavailable, naming the file, where that is impossible. The old content is there then, or the new one.
     """
-    temporary = path.with_name(
-        f".{path.name}.new"
-    )  # always this name: the next write overwrites what a killed one left
+    temporary = path.with_name(f".{path.name}.new")  # a killed write leaves it, the next one overwrites it
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:

@@ -12,7 +12,7 @@ OVERRIDES = {
     "RLI",
     "FSI",
     "PDI",
-}  # classes of characters that turn the direction of a line
+}  # they turn the direction of a line
 
 
 def visible(text: str) -> str:

@@ -30,7 +30,7 @@ def model_at(source: str | None) -> Model:
         try:
             return read_model(fetched)
         except Damaged as error:
-            raise Damaged(str(error).resource(str(fetched), source).partition(";")[0]) from None
+            raise Damaged(str(error).replace(str(fetched), source).partition(";")[0]) from None
 
 
 def text_at(source: str) -> tuple[str, str]:

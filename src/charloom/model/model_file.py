@@ -79,7 +79,7 @@ def _largest(theta: Parameters, h: Array) -> float:
 
 
 def _layout(sizes: Mapping[str, int]) -> Layout:
-    """Return the layout of a model whose vocabulary and h have these sizes. The size of c tells float32 from float64."""
+    """Return the layout of a model whose vocabulary and h have these sizes. c's size tells float32 from float64."""
     K = sizes.get("vocabulary", 0) // 4
     dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
     m = sizes.get("h", 0) // dtype.itemsize

@@ -103,7 +103,7 @@ def read_params(path: Path = PARAMS) -> Params:
         ValueError,
         LookupError,
         RecursionError,
-    ) as error:  # LookupError and RecursionError come from odd tags and depths
+    ) as error:  # the last two: odd tags, too deep
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict):
         raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(Params.model_fields)}")
