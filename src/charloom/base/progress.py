@@ -44,5 +44,6 @@ def progress(name: str, total: int, *, stderr: bool = False) -> Iterator[Report]
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
+        console.show_cursor(True)  # the library hides it, and a signal may end the process before it is back
         task = bar.add_task(name, total=total, note="")
         yield lambda done, note: bar.update(task, completed=done, note=note)

@@ -43,7 +43,7 @@ class Vocabulary:
         return np.searchsorted(self.code_points, code_points(text)).astype(np.min_scalar_type(len(self) - 1))
 
     def part(self, text: str) -> tuple[Array, str, str]:
-        """Return whether each character (characters,) has an id, the text of those that have, and that of the others."""
+        """Return whether each character (characters,) has an id, the text of those that do, and that of the others."""
         points = code_points(text)
         known = np.isin(points, self.code_points)
         inside, outside = (points[which].tobytes().decode("utf-32-le", "surrogatepass") for which in (known, ~known))
