@@ -56,13 +56,22 @@ clean:  ## remove .venv and caches; results and the MLflow record stay
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# pip installs uv alone, by its hashes in the lock; uv installs the rest in seconds.
-$(READY): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "charloom needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make setup PYTHON=python3.13")'
-	@echo "making .venv from requirements.lock"
-	@$(PYTHON) -m venv --clear .venv
-	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > .venv/uv.txt
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	@.venv/bin/uv pip install --python .venv/bin/python --quiet --require-hashes -r requirements.lock
-	@.venv/bin/uv pip install --python .venv/bin/python --quiet --no-deps --no-build-isolation --editable .
-	@touch $@
+# The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what
+# .ready holds is the lock that it was built from. pip installs uv alone, by its hashes in the lock; uv does the rest
+# in seconds. It makes an environment that may be moved, and at last an `activate` that every shell understands.
+$(READY): FORCE
+	@cmp -s requirements.lock $@ || { \
+	    $(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "charloom needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make setup PYTHON=python3.13")'; \
+	    echo "making .venv from requirements.lock"; \
+	    rm -rf .venv.new; \
+	    $(PYTHON) -m venv .venv.new/uv; \
+	    awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > .venv.new/uv.txt; \
+	    .venv.new/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv.new/uv.txt; \
+	    .venv.new/uv/bin/uv venv --quiet --relocatable --python $(PYTHON) .venv.new/venv; \
+	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --require-hashes -r requirements.lock; \
+	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --no-deps --no-build-isolation --editable .; \
+	    rm -rf .venv; mv .venv.new/venv .venv; \
+	    .venv.new/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) .venv; \
+	    cp requirements.lock $@; rm -rf .venv.new; }
+
+FORCE:
