@@ -53,7 +53,7 @@ lock: $(READY)  ## requirements.lock from pyproject.toml
 	    --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .venv.new .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what
