@@ -1,7 +1,7 @@
-"""SIGINT and SIGTERM: they end a process at once, except in the middle of training, where they wait for its end.
+"""SIGINT, SIGTERM and SIGHUP end a process at once. In the middle of training they wait until it has saved.
 
 Outside training the system's own action applies. No Python exception is raised: the compiler's callbacks could
-swallow it. A shell reports a process that ended this way as 130 (SIGINT) or 143 (SIGTERM).
+swallow it. A shell reports such an end as 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP: its terminal is gone).
 """
 
 import signal
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
@@ -23,8 +23,13 @@ class Stopped(KeyboardInterrupt):
 
 def end_at_once() -> None:
     """Let a signal end this process, as the system does by itself. Python would raise KeyboardInterrupt."""
-    for number in SIGNALS:
+    for number in _heeded():
         signal.signal(number, signal.SIG_DFL)
+
+
+def _heeded() -> list[signal.Signals]:
+    """Return the signals that count: under nohup a terminal that is gone does not."""
+    return [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
 
 
 @contextmanager
@@ -36,7 +41,7 @@ def deferred() -> Iterator[list[int]]:
         received.append(number)
         end_at_once()
 
-    before = {number: signal.signal(number, note) for number in SIGNALS}
+    before = {number: signal.signal(number, note) for number in _heeded()}
     try:
         yield received
     finally:

@@ -1,5 +1,10 @@
 """Memory: what a training needs, refused before any of it is allocated."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
 import numpy as np
 import psutil
 
@@ -18,9 +23,30 @@ def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str
 
 
 def check_memory(needed: int, what: str) -> None:
-    """Raise Unavailable where the machine has less than so many bytes of memory."""
-    if needed > (has := psutil.virtual_memory().total):
-        raise Unavailable(f"not enough memory: {what} needs about {_gb(needed)}, this machine has {_gb(has)}")
+    """Raise Unavailable where this process may not have so many bytes of memory."""
+    if needed > (has := memory()):
+        raise Unavailable(f"not enough memory: {what} needs about {_gb(needed)}, there are {_gb(has)}")
+
+
+def memory() -> int:
+    """Return the bytes of memory that this process may have: the machine's, or fewer where a limit is set."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    limits: list[int] = [psutil.virtual_memory().total, *_group_limits(), *([] if soft == resource.RLIM_INFINITY else [soft])]
+    return min(limits)
+
+
+def _group_limits() -> Iterator[int]:
+    """Yield the limits of the control groups that this process is in: a container's, or a batch system's."""
+    groups = Path("/proc/self/cgroup")
+    lines = groups.read_text(encoding="utf-8").splitlines() if groups.exists() else []  # Linux alone has it
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers in {"", "memory"}:  # version 2, version 1
+            top, name = Path("/sys/fs/cgroup") / controllers, "memory.limit_in_bytes" if controllers else "memory.max"
+            group = top / path.lstrip("/")
+            for folder in (group, *group.parents):
+                with suppress(OSError, ValueError):  # no such file in this folder, or `max`
+                    yield int((folder / name).read_text(encoding="ascii"))
 
 
 def _gb(size: int) -> str:

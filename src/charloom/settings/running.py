@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from charloom.base.errors import CharloomError, Unavailable
@@ -14,6 +15,11 @@ from charloom.settings.pipeline import OWN
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
     """Run a stage: like a command, but alone in its folder."""
+
+    own, script = Path(__file__).parents[2].resolve(), Path(sys.argv[0]).resolve()
+    if script.parent != own:  # with PYTHONSAFEPATH set, say, and an editable install of another checkout
+        sys.stderr.write(f"{script}: would run the sources in {own}; unset PYTHONSAFEPATH and PYTHONPATH\n")
+        sys.exit(2)
 
     def alone() -> None:
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
