@@ -140,7 +140,7 @@ def _padded(x: Array) -> Array:
 @njit(**COMPILED, cache=True)
 def exp(x: Array) -> Array:
     """Return e^x for each of x (n,), float64 or float32."""
-    y = _padded(x)
+    y: Array = _padded(x)
     for k in range(0, y.shape[1], 64 // y.itemsize):
         store(y, 0, k, vector_exp(load(y, 0, k)))
     return y[0, : len(x)]
@@ -149,7 +149,7 @@ def exp(x: Array) -> Array:
 @njit(**COMPILED, cache=True)
 def tanh(x: Array) -> Array:
     """Return tanh x for each of x (n,), float64 or float32."""
-    y = _padded(x)
+    y: Array = _padded(x)
     for k in range(0, y.shape[1], 64 // y.itemsize):
         store(y, 0, k, vector_tanh(load(y, 0, k)))
     return y[0, : len(x)]
@@ -158,7 +158,7 @@ def tanh(x: Array) -> Array:
 @njit(**COMPILED, cache=True)
 def log(x: Array) -> Array:
     """Return log x for each of x (n,), float64; −∞ at 0, NaN below."""
-    y = _padded(x)
+    y: Array = _padded(x)
     for k in range(0, y.shape[1], 8):
         store(y, 0, k, vector_log(load(y, 0, k)))
     return y[0, : len(x)]
