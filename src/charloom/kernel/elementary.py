@@ -3,8 +3,8 @@
 The largest errors seen are 1.01, 1.95 and 0.78 units in the last place; the tests demand 2 over the whole range.
 
 exp   x = n · ln 2 + r, n whole and |r| ≤ ln 2 / 2; then e^x = 2^n · e^r, with e^r from its Taylor series. ln 2 comes
-      in two parts, so that r is exact to the last bits: W. Cody, W. Waite, "Software Manual for the Elementary
-      Functions" (1980).
+      in two parts, the first so short that n times it is exact: W. Cody, W. Waite, "Software Manual for the
+      Elementary Functions" (1980).
 tanh  from e^(−2|x|) − 1, as in fdlibm's s_tanh.c. What its two subtractions round off is found as T. Dekker does,
       "A Floating-Point Technique for Extending the Available Precision" (1971).
 log   x = 2^n · (1 + f); then log(1 + f) is put together as in fdlibm's e_log.c, with its two parts of ln 2. The series
