@@ -6,8 +6,9 @@ import time
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, problem, report
 
+from charloom.kernel.advance import start
 from charloom.network.rnn import Parameters
-from charloom.training.loop import start, train
+from charloom.training.loop import train
 
 
 def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:

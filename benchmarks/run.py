@@ -71,7 +71,7 @@ def headline() -> list[str]:
     return lines
 
 
-def scaling(name: str, values: list[int], place: int) -> list[str]:
+def scaling(name: str, values: list[int], axis: int) -> list[str]:
     """Return a table of one update against m, K or seq_length, the others as in the headline."""
     lines = [
         f"| {name} | dtype | NumPy, vectorised | JAX, fused | charloom | charloom / best other |",
@@ -80,7 +80,7 @@ def scaling(name: str, values: list[int], place: int) -> list[str]:
     for value in values:
         for dtype in ("float64", "float32"):
             sizes = [100, 80, 25]
-            sizes[place] = value
+            sizes[axis] = value
             updates = max(20, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
             figures = medians([VECTORISED, FUSED, CHARLOOM], dtype, min(updates, 4000), *sizes, turns=1)
             best = min(figures[VECTORISED], figures[FUSED])
@@ -128,12 +128,12 @@ def main() -> None:
         "",
         *headline(),
     ]
-    for name, values, place in (
+    for name, values, axis in (
         ("m", [50, 512, 1024], 0),
         ("seq_length", [10, 200], 2),
         ("K", [30, 5000], 1),
     ):
-        text += ["", f"## Against {name}", "", *scaling(name, values, place)]
+        text += ["", f"## Against {name}", "", *scaling(name, values, axis)]
     text += ["", "## `dvc repro --force`, by stage", "", *pipeline(), ""]
     (HERE / "results.md").write_text("\n".join(text), encoding="utf-8")
 

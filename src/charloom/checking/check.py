@@ -1,4 +1,4 @@
-"""Is the analytic gradient the derivative of the loss? The kernel's and the NumPy one beside numerical gradients."""
+"""Is a gradient the derivative of the loss? That of the kernel and that of network/rnn.py, beside numerical ones."""
 
 import math
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 
-BATCH = 128  # networks side by side: their complex states still fit the cache …
-NUMBERS = 2**21  # … or, for a large K, memory
-SMALL = 1e-4  # an entry this much below its matrix's largest is judged on that scale: its digits have cancelled
+BATCH = 128  # networks side by side: their complex states still fit the cache
+NUMBERS = 2**21  # complex numbers of all of them at most: for a large m or K the batch is smaller
+SMALL = 1e-4  # of the matrix's largest entry: smaller entries are judged on this scale, since their digits cancelled
 REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
 
 
@@ -35,9 +35,10 @@ def initial_errors(params: Params, text: Text) -> GradcheckErrors:
 
 
 def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Generator) -> GradcheckErrors:
-    """Return how far the gradients of the loss of ids[1:] are from numerical ones, at a zero and a carried state.
+    """Return how far the gradients of the loss of ids[1:] are from numerical ones, at a zero and at a carried state.
 
-    Of a matrix with more than `most` entries, so many are compared, drawn at random.
+    ids (T + 1,) whole numbers below K. Of a matrix with more than `most` entries, only that many are compared, drawn at
+    random.
 
     Raises CheckFailed where a gradient is not finite.
     """
@@ -45,7 +46,7 @@ def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Gen
     states = {"zero": zero, "carried": forward(theta, ids[:-1], zero)[0][-1]}
     entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
     x, y = ids[:-1], ids[1:]
-    gradients = {  # before the progress begins: the kernel may have to be compiled, which belongs into no estimate
+    gradients = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
         state: (learned_gradients(theta, ids, h_0), loss_and_gradients(theta, x, y, h_0)[1])
         for state, h_0 in states.items()
     }
@@ -83,7 +84,10 @@ def _errors(
     h_0: Array,
     report: Callable[[int], None],
 ) -> MatrixErrors:
-    """Return the errors of one matrix at one state; report how many of its entries are done."""
+    """Return the errors of the matrix `name` at the state h_0 (m,), over these entries (B,) of its raveled form.
+
+    Calls `report` with the number of entries done.
+    """
     x, y = ids[:-1], ids[1:]
     analytic, by_numpy = getattr(kernel, name).ravel(), getattr(reference, name).ravel()
     batch = max(1, min(BATCH, NUMBERS // (theta.m + theta.K)))
@@ -114,7 +118,7 @@ def _errors(
 
 
 def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
-    """Return a line for each matrix and state whose gradient is further off than the tolerance."""
+    """Return a line for each matrix, state and gradient, the kernel's or rnn.py's, that is off by over `tolerance`."""
     lines = []
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:
@@ -126,14 +130,14 @@ def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
                 )
             if not row.reference_relative_error <= tolerance:
                 lines.append(
-                    f"{name} at the {state} state: network/rnn.py and the complex step: relative error "
-                    f"{row.reference_relative_error:.2e} > {tolerance}"
+                    f"{name} at the {state} state: network/rnn.py beside the complex step, "
+                    f"relative error {row.reference_relative_error:.2e} > {tolerance}"
                 )
     return lines
 
 
 def verdict(errors: GradcheckErrors, tolerance: float) -> GradcheckMetrics:
-    """Return what is equal on every processor. Digits are counted up to the tolerance's: rounding decides beyond."""
+    """Return what is equal on every processor: beyond the tolerance's digits rounding decides, so none are counted."""
 
     def agreement(row: MatrixErrors) -> MatrixAgreement:
         digits = min(-math.log10(max(row.max_relative_error, 1e-17)), -math.log10(tolerance))

@@ -13,7 +13,7 @@ import numpy as np
 from charloom.base.errors import Diverged
 from charloom.base.types import Array
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
-from charloom.kernel.layout import parameters, scratch, weights, width
+from charloom.kernel.layout import Recipe, parameters, scratch, weights
 from charloom.kernel.update import updates
 from charloom.network.adagrad import EPSILON
 from charloom.network.rnn import Gradients, Parameters, filled
@@ -50,9 +50,11 @@ class TrainState:
 
 
 class Rows(NamedTuple):
-    """Rows state.update, state.update + 1, … of the trace: losses and smooth losses in nats; `after` them.
+    """The n rows of the trace from state.update on.
 
-    statistics (n, 4): of each row that is a multiple of STATISTICS_EVERY its loss and what gradient_statistics.py says
+    state, after  the states before their first update and after their last
+    losses, smooth_losses (n,)  in nats
+    statistics (·, 4)  of each row that is a multiple of STATISTICS_EVERY: its loss and gradient_statistics.py's
     """
 
     state: TrainState
@@ -74,9 +76,12 @@ def start(theta: Parameters, initial_accumulator_value: float) -> TrainState:
 
 
 def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: float, clip: float) -> Rows:
-    """Return the next `count` rows, and the state after them.
+    """Return the next `count` rows, and the state after them; the given state stays as it is.
 
-    Raises Diverged where a loss, a gradient or a number of that state is not finite.
+    ids (characters,)  the text, as whole numbers below K: at least seq_length + 1 of them
+    eta, clip          AdaGrad's learning rate, and the limit of a gradient's entry
+
+    Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
     """
     m, K, number = state.theta.m, state.theta.K, state.theta.flat.dtype.type
     w, s = weights(state.theta, -np.inf), weights(state.accumulators)
@@ -88,11 +93,10 @@ def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: 
     statistics = np.empty((len(losses[measured]), 3))
     smooth = math.nan if state.smooth_loss is None else state.smooth_loss
     lowest = math.inf if state.best is None else state.best.smooth_loss
-    settings = number(eta), number(clip), number(EPSILON), smooth, lowest
+    recipe = Recipe(m, K, seq_length, number(eta), number(clip), number(EPSILON))
     done, best_update, lowest = updates(
-        w, s, best_w, best_h, z, ids, state.update, seq_length, m, K, *settings, losses, smooth_losses, statistics,
-        width(w),
-    )  # fmt: skip
+        w, s, best_w, best_h, z, ids, state.update, recipe, smooth, lowest, losses, smooth_losses, statistics
+    )
     if done < count:
         loss = losses[done]
         what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
@@ -109,10 +113,12 @@ def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: 
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> Gradients:
-    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0 (m,), before clipping: float64.
+    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0 (m,), before clipping.
 
-    The kernel never stores a gradient: this reads it off one update. From accumulators of 2^100, in which g² is
-    lost, √s is 2^50; with eta = 2^110 the weights move by 2^60 · g, exactly but for the last rounding.
+    ids (T + 1,) whole numbers below K; theta and the gradients in float64.
+
+    The kernel never stores a gradient, so it is read off one update. Beside accumulators of 2^100 each g² is lost in
+    rounding, so √s is 2^50. With eta = 2^110 the weights move by 2^60 · g, exactly but for the last rounding.
     """
     m, K = theta.m, theta.K
     w, s = weights(theta, -np.inf), weights(filled(2.0**100, m, K))
@@ -120,6 +126,6 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> Gradients:
     z.h[0, :m] = h_0
     nothing = weights(theta), np.empty_like(z.h[0])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
-    settings = (2.0**110, np.inf, 0.0)
-    updates(w, s, *nothing, z, ids, 0, len(ids) - 1, m, K, *settings, np.nan, -np.inf, *row, width(w))
+    recipe = Recipe(m, K, len(ids) - 1, 2.0**110, np.inf, 0.0)
+    updates(w, s, *nothing, z, ids, 0, recipe, np.nan, -np.inf, *row)
     return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K)

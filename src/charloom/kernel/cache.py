@@ -1,8 +1,8 @@
-"""Where compiled code is kept: under a hash of all that it depends on, for every folder that holds the same sources.
+"""Where compiled code is kept: in a folder named by a hash of this room's sources, so that no stale code is ever used.
 
-Numba's own key is the file of the function and its time stamp. It misses the imported files and the optimisation
-level, and a queued experiment, a clone and a test would each compile anew. It does hold the processor and the
-versions of Numba and Python.
+Numba's own key is the function's file and its time stamp. That key misses imported files and the optimisation level,
+and it differs in a clone, in a queued experiment's folder and in a test, so each would compile anew. Numba adds the
+processor and the versions of Numba and Python to our key as to its own.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any, Self
 from numba import config
 from numba.core.caching import _CacheLocator
 
-ROOM = Path(__file__).parent  # all of it is hashed: a file left out would leave stale machine code in use
+ROOM = Path(__file__).parent  # all its files are hashed: an edit of one left out would leave stale code in use
 # Numba's own places come after: a cache folder that cannot be written is no reason to fail.
 _NUMBAS = ("numba.core.caching.InTreeCacheLocator", "numba.core.caching.UserWideCacheLocator")
 config.CACHE_LOCATOR_CLASSES = ",".join([f"{__name__}.ByContent", *_NUMBAS])

@@ -1,8 +1,8 @@
 """The next character, compiled: a step of the network for many streams at once, and a draw from each.
 
-A stream is computed as if it were alone, in the same order of additions, so what it writes does not depend on how
-many are written beside it. One alone takes its rows of weights four vectors at a time, many take them five streams
-at a time: the same sums.
+A stream is a text being written. It is computed in the same order of additions as if it were alone, so what it writes
+does not depend on how many are written beside it. For speed, one alone takes the weights four vectors at a time, and
+many take them five streams at a time; the sums are the same.
 """
 
 from typing import Any, NamedTuple
@@ -22,10 +22,12 @@ VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
 
 
 class Streams(NamedTuple):
-    """S texts at work. p and q are m and K rounded up to vectors, rows beyond S are zero.
+    """S texts being written. p and q are m and K rounded up to vectors, rows beyond S are zero.
 
-    h (S + 5, p), x (S,)  the states, and the characters that they read next
-    a (5, p), o (5, q), outputs and warm (1, q), lane, sums (K,)  what a step of five of them writes on its way
+    h (S + 5, p), x (S,)    the states, and the characters that they read next
+    a (5, p), o (5, q)      of five of them: U x + b, to which W h is added, and the outputs
+    outputs, warm (1, q)    one's outputs as they are, and divided by the temperature
+    lane (1, lanes), sums (K,)  one's sums: by lane, and of the characters from the first on
     """
 
     h: Array
@@ -39,7 +41,7 @@ class Streams(NamedTuple):
 
 
 def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
-    """Return streams that read the characters x (S,) next, from the states h (S, m)."""
+    """Return streams that read the characters x (S,), whole numbers below K, next, from the states h (S, m)."""
     dtype, p, q, rows = w.W.dtype, w.W.shape[1], w.c.shape[1], len(x) + ROWS
     z = Streams(
         h=zeros(rows, p, dtype),
@@ -57,7 +59,7 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
 
 @njit(**INNER)
 def _step(w: Weights, z: Streams, first: int, m: int) -> None:
-    """Read x of the five streams from `first` on: h becomes the state after it, o the outputs."""
+    """h ← tanh(W h + U x + b);  o = V h + c,  for the five streams from `first` on."""
     WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
     h, x, a, o = z.h, z.x, z.a, z.o
     p, q, lanes, rows = h.shape[1], o.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
@@ -137,21 +139,24 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
 
 @njit(**INNER)
 def _above(sums: Array, count: int, u: float) -> int:
-    """Return the place of the first of these rising sums that is above u times the last."""
+    """Return the index of the first of these rising sums that is above u times the last."""
     limit = u * sums[count - 1]  # below it also when rounded, u being a multiple of 2^-53: what is drawn has a weight
-    place = 0
+    index = 0
     for k in range(count):
-        place += sums[k] <= limit
-    return place
+        index += sums[k] <= limit
+    return index
 
 
 @njit(**COMPILED, cache=True)
 def write(
     w: Weights, z: Streams, m: int, uniform: Array, temperature: Any, top_k: int, top_p: float, ids: Array, p: Array
 ) -> None:
-    """Write ids.shape[1] characters for each stream into ids (S, n), and their probabilities into p (S, n).
+    """Write n characters of each stream into ids (S, n), and their probabilities in softmax(o) into p (S, n).
 
-    Each takes its number from `uniform` (S, n), in [0, 1).
+    uniform (S, n)  the random number in [0, 1) that each character is drawn by
+    temperature     of the weights' dtype; 0 takes the likeliest. top_k 0 and top_p 1 leave all characters
+
+    z goes on from there at the next call.
     """
     for n in range(ids.shape[1]):
         for first in range(0, len(z.x), ROWS):

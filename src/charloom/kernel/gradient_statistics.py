@@ -1,13 +1,11 @@
-"""What a gradient is like, on the way to AdaGrad: taken every thousandth update, so it may be slow."""
-
-from typing import Any
+"""What a gradient is like before AdaGrad takes it. It is asked for at every thousandth update, so it may be slow."""
 
 import numpy as np
 from numba import njit
 
 import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.base.types import Array
-from charloom.kernel.layout import Scratch
+from charloom.kernel.layout import Recipe, Scratch
 from charloom.kernel.vector import INNER
 
 STATISTICS_EVERY = 1000  # updates
@@ -15,14 +13,15 @@ SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a 
 
 
 @njit(**INNER)
-def gradient_statistics(z: Scratch, ids: Array, place: int, T: int, m: int, K: int, clip: Any, row: Array) -> None:
-    """Write into `row` what _forward, _softmax and _backward have left in h, o (p − onehot) and d.
+def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, row: Array) -> None:
+    """Write into `row` (3,) what the gradients of an update are like, from what _backward has left in h, o and d.
 
     row[0]  the Euclidean norm of all gradients before clipping, in nats; the largest float where it is beyond
     row[1]  the fraction of them that clipping changes
     row[2]  the fraction of the hidden activations with |h| > SATURATED
     """
     h, o, d = z.h, z.o, z.d
+    m, K, T, clip = recipe.m, recipe.K, recipe.T, recipe.clip
     squares, clipped, saturated = 0.0, 0, 0
     for i in range(m):
         g = 0.0
@@ -36,9 +35,9 @@ def gradient_statistics(z: Scratch, ids: Array, place: int, T: int, m: int, K: i
                 g += float(d[t, i]) * float(h[t, j])
             squares, clipped = squares + g * g, clipped + (abs(g) > clip)
         for t in range(T):
-            x, g = ids[place + t], 0.0
+            x, g = ids[position + t], 0.0
             for other in range(T):
-                if ids[place + other] == x:
+                if ids[position + other] == x:
                     if other < t:
                         break  # this character's gradient is counted already
                     g += float(d[other, i])

@@ -1,8 +1,8 @@
-"""Where the kernel keeps its numbers.
+"""What the kernel is told, and where it keeps its numbers.
 
-Rows are padded to whole vectors with zeros, and c with −∞, so that padding is never chosen and never learns. U is
-kept transposed, a row per character; W and V twice, as they are and transposed, because a sum over rows is what
-vectors are good at, and the two passes sum over different sides.
+Rows are padded to whole vectors with zeros, and c with −∞: padding is never chosen, so it never learns. U is kept
+transposed, with a row for each character. W and V are kept twice, as they are and transposed: vectors sum over rows,
+the forward pass sums over one side of W and V, and the backward pass over the other.
 """
 
 from typing import Any, NamedTuple
@@ -14,6 +14,20 @@ from charloom.network.rnn import Parameters, filled
 
 ROWS = 5  # of results in registers at once
 WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compiles anew, so there are few
+
+
+class Recipe(NamedTuple):
+    """The sizes and rates of an update: m hidden units, K characters, T of them a sequence; see rnn.py, adagrad.py.
+
+    eta, clip and epsilon are of the weights' dtype, since float32 times float64 would be float64.
+    """
+
+    m: int
+    K: int
+    T: int
+    eta: Any
+    clip: Any
+    epsilon: Any
 
 
 class Weights(NamedTuple):
@@ -32,7 +46,20 @@ class Weights(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What an update writes on its way: h (T + 1, p), a and d (T, p), o (T, q), dT (m, T), oT (K, T), dU (K, p), …"""
+    """What an update writes on its way; T, m and K also stand for these rounded up, p and q as in Weights.
+
+    h (T + 1, p)        h[0] is the state carried in, h[t + 1] the one after character t
+    a (T, p)            U x + b in the forward pass, Vᵀ g in the backward pass
+    o (T, q)            the outputs, then p, then p − onehot(y)
+    d (T, p)            ∂loss/∂a, in the names of rnn.py
+    dT (m, T), oT (K, T)   d and o transposed
+    dU (K, p), seen (K,)   the gradients of the rows of UT that occur, and which rows do
+    lane (1, lanes)     a vector whose lanes are looked at one by one
+    tile (ROWS, lanes)  gradients of the tile of W or V whose step is still to come
+    sums, logs (1, T)   Σ_k e^(o_k − max o) of each character, and its logarithm
+    nats (1, T)         max o − o_y of each character
+    width               a tuple as long as a block of a recurrence is wide: the compiler sees its length in its type
+    """
 
     h: Array
     a: Array
@@ -47,6 +74,7 @@ class Scratch(NamedTuple):
     sums: Array
     logs: Array
     nats: Array
+    width: tuple[int, ...]
 
 
 def zeros(rows: int, columns: int, dtype: Any) -> Array:
@@ -58,9 +86,8 @@ def zeros(rows: int, columns: int, dtype: Any) -> Array:
     return aligned
 
 
-def width(w: Weights) -> tuple[int, ...]:
-    """Return a tuple as long as a block of a recurrence is wide: the compiler sees its length in its type."""
-    vectors = w.W.shape[1] * w.W.itemsize // 64
+def _width(vectors: int) -> tuple[int, ...]:
+    """Return a tuple of the length that covers so many vectors with the least overlap."""
     return (0,) * min((n for n in WIDTHS if n <= vectors), key=lambda n: (_up(vectors, n), -n))
 
 
@@ -69,7 +96,7 @@ def _up(n: int, multiple: int) -> int:
 
 
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
-    """Return the parameters in the kernel's layout; `padding` stands in c beyond K."""
+    """Return the parameters in the kernel's layout; `padding` stands in c beyond K: −∞ is never chosen."""
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize
     p, q = (max(_up(each, lanes), WIDTHS[0] * lanes) for each in (m, K))
@@ -125,4 +152,5 @@ def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
         sums=zeros(1, _up(T, 8), np.float64),
         logs=zeros(1, _up(T, 8), np.float64),
         nats=zeros(1, T, np.float64),
+        width=_width(p // lanes),
     )

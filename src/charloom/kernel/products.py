@@ -1,7 +1,7 @@
-"""Sums of products, in one order each, with as many results in registers as there are.
+"""Sums of products, each in one order, with as many results in registers as a processor has.
 
-What limits each of them, at m = 100 on a processor of 2022: `add_product` multiplications; `learn` those, and the
-divisions and roots beside them; `recurrence` reading w from the second-level cache.
+What limits them at m = 100 on a processor of 2022: `add_product` its multiplications, `learn` these and the divisions
+and roots beside them, `recurrence` the reading of w from the second-level cache.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from numba import njit
 
 from charloom.base.types import Array
-from charloom.kernel.layout import ROWS
+from charloom.kernel.layout import ROWS, Recipe
 from charloom.kernel.vector import (
     INNER,
     add_products,
@@ -27,7 +27,7 @@ from charloom.kernel.vector import (
 
 @njit(**INNER)
 def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n: int) -> None:
-    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for at least the given rows."""
+    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time."""
     lanes = 64 // out.itemsize
     for t in range(0, rows, ROWS):
         s = first + t
@@ -49,33 +49,22 @@ def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n:
 
 
 @njit(**INNER)
-def adagrad_step(w: Array, s: Array, i: int, k: int, g: Any, eta: Any, clip: Any, epsilon: Any) -> None:
-    """One clipped AdaGrad step of the vector at [i, k] with gradient g."""
-    g = at_least(at_most(g, clip), -clip)
+def adagrad_step(w: Array, s: Array, i: int, k: int, g: Any, recipe: Recipe) -> None:
+    """g ← min(max(g, −clip), clip); s ← s + g²; w ← w − g · eta / √(s + ε), for the vector at [i, k]."""
+    g = at_least(at_most(g, recipe.clip), -recipe.clip)
     total = load(s, i, k) + g * g
     store(s, i, k, total)
-    store(w, i, k, load(w, i, k) - g * eta / square_root(total + epsilon))
+    store(w, i, k, load(w, i, k) - g * recipe.eta / square_root(total + recipe.epsilon))
 
 
 @njit(**INNER)
-def learn(
-    w: Array,
-    s: Array,
-    left: Array,
-    rows: int,
-    right: Array,
-    first: int,
-    T: int,
-    eta: Any,
-    clip: Any,
-    eps: Any,
-    g: Array,
-) -> None:
-    """AdaGrad on w with the gradient Σ_t left[i, t] · right[first + t], t from 0 to T − 1.
+def learn(w: Array, s: Array, left: Array, rows: int, right: Array, first: int, recipe: Recipe, g: Array) -> None:
+    """An AdaGrad step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[first + t], t from 0 to T − 1.
 
-    Between fifths of the sum for one tile of w, a row of the tile before takes its step from g: a processor divides
-    and takes roots beside its multiplications, if they are close enough together.
+    g keeps the gradients of the tile of w before. Between fifths of the sum for one tile, a row of the tile before
+    takes its step: a processor divides and takes roots beside its multiplications, where they are close together.
     """
+    T = recipe.T
     lanes = 64 // w.itemsize
     zero = splat(w, 0.0)
     before_i, before_k = -1, 0
@@ -84,7 +73,7 @@ def learn(
             g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
             for fifth in range(ROWS):
                 if before_i >= 0:
-                    adagrad_step(w, s, before_i + fifth, before_k, load(g, fifth, 0), eta, clip, eps)
+                    adagrad_step(w, s, before_i + fifth, before_k, load(g, fifth, 0), recipe)
                 for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
                     row = load(right, first + t, k)
                     g0 = g0 + row * left[i, t]
@@ -99,7 +88,7 @@ def learn(
             store(g, 4, 0, g4)
             before_i, before_k = i, k
     for row_of_tile in range(ROWS):
-        adagrad_step(w, s, before_i + row_of_tile, before_k, load(g, row_of_tile, 0), eta, clip, eps)
+        adagrad_step(w, s, before_i + row_of_tile, before_k, load(g, row_of_tile, 0), recipe)
 
 
 @njit(**INNER)

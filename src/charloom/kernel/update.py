@@ -1,12 +1,14 @@
 """The update of rnn.py and adagrad.py, compiled: many updates a call, the same bits on every processor.
 
+plain.py is the same update in ordinary loops, to the bit. Read it first.
+
 Bits. Every sum runs in one order, which this file and products.py fix; vector.py gives the arithmetic.
 
-Speed. A product keeps five rows of results in registers while it runs through its sums. No gradient of W and V goes
-to memory: AdaGrad takes it where it was summed up. The rows of U whose characters do not occur have gradient zero,
-for which AdaGrad's step is zero too, so they are left alone. A recurrence reads all of W for every character, more
-than the first-level cache holds; so odd steps sum from the last row to the first, and begin with what was read last.
-All rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
+Speed. A product keeps five rows of results in registers while it runs through its sums. Gradients of W and V never go
+to memory as a whole: AdaGrad takes each where it was summed up. A row of U whose character does not occur has gradient
+zero, so AdaGrad would not move it, and it is left alone. A recurrence reads all of W for every character, more than
+the first-level cache holds; so odd steps sum from the last row to the first, and begin with what was read last. All
+rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
 """
 
 from typing import Any
@@ -18,22 +20,22 @@ import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, be
 from charloom.base.types import Array
 from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
-from charloom.kernel.layout import Scratch, Weights
+from charloom.kernel.layout import Recipe, Scratch, Weights
 from charloom.kernel.products import adagrad_step, add_product, learn, recurrence, transpose_all
 from charloom.kernel.vector import COMPILED, INNER, load, splat, store, where_less
 
 
 @njit(**INNER)
-def _forward(w: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, width: Any) -> None:
-    """h and o for the characters from `place` on, from the state in h[0]."""
+def _forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, m: int) -> None:
+    """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c,  for T characters from ids[position] on."""
     WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
     h, a, o = z.h, z.a, z.o
     p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
     for t in range(T):
-        x = ids[place + t]
+        x = ids[position + t]
         for k in range(0, p, lanes):
             store(a, t, k, load(UT, x, k) + load(b, 0, k))
-        recurrence(h, t + 1, a, t, h, t, WT, m, width)
+        recurrence(h, t + 1, a, t, h, t, WT, m, z.width)
         for k in range(0, p, lanes):
             store(h, t + 1, k, vector_tanh(load(h, t + 1, k)))
         for k in range(0, q, lanes):
@@ -43,7 +45,10 @@ def _forward(w: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, wid
 
 @njit(**INNER)
 def exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
-    """o[t] becomes e^(o − max o); return max o and the sum: lane by lane from the left, then over the lanes."""
+    """o[t] becomes e^(o[t] − max o[t]); return the maximum, and the sum of them.
+
+    The sum of each lane runs over the vectors from the left, then the lanes are added up from the first.
+    """
     lanes = lane.shape[1]
     largest = load(o, t, 0)
     for k in range(lanes, o.shape[1], lanes):
@@ -66,16 +71,16 @@ def exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
 
 
 @njit(**INNER)
-def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
-    """o becomes softmax(o); return the loss Σ_t (max o − o_y) + log Σ_k e^(o_k − max o), summed in float64.
+def _softmax(z: Scratch, ids: Array, position: int, T: int) -> float:
+    """p = softmax(o), written over o. Return loss = Σ_t −log p_t[y_t], summed in float64.
 
-    The first terms are then in `nats`, the second ones in `logs`.
+    −log p[y] = (max o − o[y]) + log Σ_k e^(o[k] − max o): the first terms are left in `nats`, the second in `logs`.
     """
     o, sums, logs, nats = z.o, z.sums, z.logs, z.nats
     lanes = z.lane.shape[1]
     loss = 0.0
     for t in range(T):
-        chosen = o[t, ids[place + t + 1]]
+        chosen = o[t, ids[position + t + 1]]
         top, summed = exponentials(o, t, z.lane)
         nats[0, t] = float(top - chosen)
         loss = loss + nats[0, t]
@@ -91,20 +96,24 @@ def _softmax(z: Scratch, ids: Array, place: int, T: int) -> float:
 
 
 @njit(**INNER)
-def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> bool:
-    """d[t] = (Vᵀ g_t + Wᵀ d[t + 1]) ⊙ (1 − h_t²), with g = p − onehot(y) in o; return whether all of it is finite.
+def _backward(w: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe) -> bool:
+    """g[t] = p[t] − onehot(y_t), written over o;  d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
 
-    |h| ≤ 1 and o is finite where the loss is, so with d every gradient is finite: clipping would hide one that is not.
+    Return whether every gradient is finite. It has to be asked here, since clipping would hide an infinite one. d
+    alone is looked at: where the loss is finite, so is g, and h lies between −1 and 1.
     """
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
+    m, K, T = recipe.m, recipe.K, recipe.T
     p, lanes = h.shape[1], 64 // h.itemsize
     nothing = splat(d, 0.0)
+    for t in range(T):
+        o[t, ids[position + t + 1]] -= 1
     a[:T] = 0
     add_product(a, o, 0, T, V, K)
     d[T - 1] = a[T - 1]
     for t in range(T - 1, -1, -1):
         if t < T - 1:
-            recurrence(d, t, a, t, d, t + 1, W, m, width)
+            recurrence(d, t, a, t, d, t + 1, W, m, z.width)
         for k in range(0, p, lanes):
             state = load(h, t + 1, k)
             gradient = load(d, t, k) * (1.0 - state * state)
@@ -118,26 +127,28 @@ def _backward(w: Weights, z: Scratch, T: int, m: int, K: int, width: Any) -> boo
 
 
 @njit(**INNER)
-def _step(
-    w: Weights, s: Weights, z: Scratch, ids: Array, place: int, T: int, m: int, K: int, eta: Any, clip: Any, eps: Any
-) -> None:
-    """Move w and s by one clipped AdaGrad step along the gradients that d and o hold."""
+def _step(w: Weights, s: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe) -> None:
+    """Move w and s by one clipped AdaGrad step along the gradients, with g in o:
+
+    b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + 1]ᵀ, t from 0 to T − 1.
+    """
     W, WT, UT, V, VT, b, c = w.W, w.WT, w.UT, w.V, w.VT, w.b, w.c
     sW, sU, sV, sb, sc = s.W, s.UT, s.V, s.b, s.c
     h, o, d, oT, dT, dU, seen = z.h, z.o, z.d, z.oT, z.dT, z.dU, z.seen
+    m, K, T = recipe.m, recipe.K, recipe.T
     p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
     for k in range(0, p, lanes):
         total = splat(d, 0.0)
         for t in range(T):
             total = total + load(d, t, k)
-        adagrad_step(b, sb, 0, k, total, eta, clip, eps)
+        adagrad_step(b, sb, 0, k, total, recipe)
     for k in range(0, q, lanes):
         total = splat(o, 0.0)
         for t in range(T):
             total = total + load(o, t, k)
-        adagrad_step(c, sc, 0, k, total, eta, clip, eps)
+        adagrad_step(c, sc, 0, k, total, recipe)
     for t in range(T):
-        x = ids[place + t]
+        x = ids[position + t]
         if seen[x]:
             for k in range(0, p, lanes):
                 store(dU, x, k, load(dU, x, k) + load(d, t, k))
@@ -146,15 +157,15 @@ def _step(
                 store(dU, x, k, load(d, t, k))
             seen[x] = True
     for t in range(T):
-        x = ids[place + t]
+        x = ids[position + t]
         if seen[x]:
             seen[x] = False
             for k in range(0, p, lanes):
-                adagrad_step(UT, sU, x, k, load(dU, x, k), eta, clip, eps)
+                adagrad_step(UT, sU, x, k, load(dU, x, k), recipe)
     transpose_all(d, T, m, dT)
     transpose_all(o, T, K, oT)
-    learn(W, sW, dT, m, h, 0, T, eta, clip, eps, z.tile)
-    learn(V, sV, oT, K, h, 1, T, eta, clip, eps, z.tile)
+    learn(W, sW, dT, m, h, 0, recipe, z.tile)
+    learn(V, sV, oT, K, h, 1, recipe, z.tile)
     transpose_all(W, m, m, WT)
     transpose_all(V, K, m, VT)
 
@@ -177,32 +188,30 @@ def updates(
     z: Scratch,
     ids: Array,
     update: int,
-    T: int,
-    m: int,
-    K: int,
-    eta: Any,
-    clip: Any,
-    eps: Any,
+    recipe: Recipe,
     smooth: float,
     lowest: float,
     losses: Array,
     smooth_losses: Array,
     statistics: Array,
-    width: Any,
 ) -> tuple[int, int, float]:
-    """Do len(losses) updates in place, or those before the first loss or gradient that is not finite.
+    """Move w and s in place by len(losses) updates, from update number `update` on.
 
-    Returns the number done, the update with the lowest smooth loss so far or −1 for none in this call, and that
-    smooth loss. `smooth` is NaN before update 0. The state that a sequence starts with is in z.h[0].
-    `statistics` takes a row for each update that is a multiple of STATISTICS_EVERY.
+    Stops before the step of the first loss or gradient that is not finite. Returns how many updates were done, the one
+    with the lowest smooth loss so far, −1 where it is none of these, and that smooth loss; `best` and `best_h` (p,)
+    take its weights and its state.
+
+    ids (characters,)  the text; z.h[0] holds the state with which the next sequence starts, before and after
+    smooth, lowest     the last and the lowest smooth loss before, NaN and ∞ where there is none
+    losses, smooth_losses (n,)  in nats; statistics (·, 3)  a row for each update that is a multiple of STATISTICS_EVERY
     """
-    h, o = z.h, z.o
+    h, T = z.h, recipe.T
     sequences = (len(ids) - 1) // T
     best_update, measured = -1, 0
     for row in range(len(losses)):
-        place = (update + row) % sequences * T
-        _forward(w, z, ids, place, T, m, width)
-        loss = _softmax(z, ids, place, T)
+        position = (update + row) % sequences * T
+        _forward(w, z, ids, position, T, recipe.m)
+        loss = _softmax(z, ids, position, T)
         losses[row] = loss
         if not np.isfinite(loss):
             return row, best_update, lowest
@@ -212,14 +221,12 @@ def updates(
             lowest, best_update = smooth, update + row
             _copy(w, best)
             best_h[:] = h[0]
-        for t in range(T):
-            o[t, ids[place + t + 1]] -= 1
-        if not _backward(w, z, T, m, K, width):
+        if not _backward(w, z, ids, position, recipe):
             return row, best_update, lowest
         if (update + row) % STATISTICS_EVERY == 0:
-            gradient_statistics(z, ids, place, T, m, K, clip, statistics[measured])
+            gradient_statistics(z, ids, position, recipe, statistics[measured])
             measured += 1
-        _step(w, s, z, ids, place, T, m, K, eta, clip, eps)
+        _step(w, s, z, ids, position, recipe)
         if (update + row + 1) % sequences == 0:
             h[0] = 0
         else:
@@ -228,16 +235,16 @@ def updates(
 
 
 @njit(**COMPILED, cache=True)
-def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, width: Any, nats: Array, total: float) -> float:
-    """Read all ids but the last from the state in z.h[0], T at a time; write the nats of each of those that follow.
+def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, nats: Array, total: float) -> float:
+    """Write the cost of each of ids[1:], read after those before it, into nats (n − 1,); return `total` plus all of it.
 
-    Returns the total with them and leaves the last state in z.h[0].
+    ids (n,) are read T at a time, from the state in z.h[0], which becomes the state after ids[:-1].
     """
-    for place in range(0, len(ids) - 1, T):
-        steps = min(T, len(ids) - 1 - place)
-        _forward(w, z, ids, place, steps, m, width)
-        total += _softmax(z, ids, place, steps)
+    for position in range(0, len(ids) - 1, T):
+        steps = min(T, len(ids) - 1 - position)
+        _forward(w, z, ids, position, steps, m)
+        total += _softmax(z, ids, position, steps)
         for t in range(steps):
-            nats[place + t] = z.nats[0, t] + z.logs[0, t]
+            nats[position + t] = z.nats[0, t] + z.logs[0, t]
         z.h[0] = z.h[steps]
     return total

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.base.types import Array
-from charloom.kernel.layout import scratch, weights, width
+from charloom.kernel.layout import scratch, weights
 from charloom.kernel.update import read
 from charloom.network.rnn import Parameters
 
@@ -36,7 +36,7 @@ def score(theta: Parameters, ids: Array, h_0: Array, report: Callable[[int], Non
     nats, total = np.empty(max(len(ids) - 1, 0)), 0.0
     for first in range(0, len(nats), PIECE):
         some = slice(first, first + PIECE)
-        total = read(w, z, ids[first : first + PIECE + 1], CHUNK, theta.m, width(w), nats[some], total)
+        total = read(w, z, ids[first : first + PIECE + 1], CHUNK, theta.m, nats[some], total)
         report(min(some.stop, len(nats)))
     return Score(nats, total, z.h[0, : theta.m].copy())
 

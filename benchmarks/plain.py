@@ -1,0 +1,51 @@
+"""One update in plain loops and by the fast kernel, which gives the same bits: `python benchmarks/plain.py`.
+
+m = 100, K = 83, seq_length = 25; CPU time on one core, the median of turns taken one after the other.
+"""
+
+import statistics
+import time
+
+import numpy as np
+from text import CLIP, ETA, SEQ_LENGTH
+
+from charloom.kernel import plain
+from charloom.kernel.advance import advance, start
+from charloom.network.rnn import Parameters, init
+
+M, K, UPDATES, TURNS = 100, 83, 300, 9
+
+
+def main(dtype: str) -> None:
+    """Print microseconds an update."""
+    ids = np.random.default_rng(1).integers(0, K, UPDATES * SEQ_LENGTH + 1).astype(np.uint8)
+    theta = Parameters(init(M, K, 0.01, np.random.default_rng(1)).flat.astype(dtype), M, K)
+    settings = {"eta": ETA, "clip": CLIP}
+
+    def in_plain_loops() -> bytes:
+        state = start(theta.copy(), 1.0)
+        h = state.h
+        for at in range(0, UPDATES * SEQ_LENGTH, SEQ_LENGTH):
+            x, y = ids[at : at + SEQ_LENGTH], ids[at + 1 : at + SEQ_LENGTH + 1]
+            _, h = plain.update(state.theta, state.accumulators, x, y, h, **settings)
+        return state.theta.flat.tobytes()
+
+    def by_the_kernel() -> bytes:
+        rows = advance(start(theta, 1.0), ids, UPDATES, seq_length=SEQ_LENGTH, **settings)
+        return rows.after.theta.flat.tobytes()
+
+    ways = {"plain loops": in_plain_loops, "kernel": by_the_kernel}
+    if in_plain_loops() != by_the_kernel():
+        raise SystemExit("the weights differ")
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(TURNS):
+        for name, way in ways.items():
+            began = time.process_time()
+            way()
+            times[name].append((time.process_time() - began) / UPDATES * 1e6)
+    print(dtype, {name: f"{statistics.median(each):.1f} µs" for name, each in times.items()})
+
+
+if __name__ == "__main__":
+    for each in ("float64", "float32"):
+        main(each)

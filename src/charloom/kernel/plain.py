@@ -1,0 +1,133 @@
+"""The update once more, in ordinary loops over the arrays of rnn.py: the same bits as update.py, and easier to read.
+
+It stands between the equations (network/rnn.py, network/adagrad.py) and the fast kernel. What it adds to the equations
+is the order of each sum, since another order rounds differently:
+
+    W h and Wᵀ d     by j upwards at even steps, downwards at odd ones
+    softmax          a sum for each lane of a 64-byte vector (every eighth float64, every sixteenth float32), then these
+    all others       by j, k or t upwards, from 0
+
+An update takes 259 µs in float64 and 186 in float32 (m = 100, K = 83, T = 25), the fast kernel 103 and 53 on the same
+core, as `python benchmarks/plain.py` measures. That is why vector.py and products.py exist. No stage imports this
+file; the tests hold update.py to it, bit for bit.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
+from charloom.base.types import Array
+from charloom.kernel.elementary import exp, log, tanh
+from charloom.kernel.vector import COMPILED
+from charloom.network.adagrad import EPSILON
+from charloom.network.rnn import NAMES, Parameters, filled
+
+
+def update(
+    theta: Parameters, s: Parameters, x: Array, y: Array, h_0: Array, eta: float, clip: float
+) -> tuple[float, Array]:
+    """Return the loss in nats and the last state (m,) of a sequence; move theta and s in place by one AdaGrad step.
+
+    x, y (T,) are the characters read and those that follow them, h_0 (m,) is the state carried in.
+    """
+    number, gradients = theta.flat.dtype.type, filled(0.0, theta.m, theta.K, theta.flat.dtype)
+    weights, sums = _matrices(theta), _matrices(gradients)
+    h, o = _forward(weights, x, h_0)
+    loss, g = _softmax(o, y)
+    _backward(weights, sums, x, h, g)
+    _step(theta.flat, s.flat, gradients.flat, number(eta), number(clip), number(EPSILON))
+    return loss, h[-1]
+
+
+def _matrices(theta: Parameters) -> tuple[Array, ...]:
+    """Return W, U, V, b and c."""
+    return tuple(getattr(theta, name) for name in NAMES)
+
+
+@njit(**COMPILED)
+def _order(step: int, n: int) -> range:
+    """Return 0 to n − 1 at even steps, n − 1 to 0 at odd ones."""
+    return range(n - 1, -1, -1) if step % 2 else range(0, n, 1)
+
+
+@njit(**COMPILED, cache=True)
+def _forward(weights: Any, x: Array, h_0: Array) -> tuple[Array, Array]:
+    """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c."""
+    W, U, V, b, c = weights
+    (K, m), T = V.shape, len(x)
+    WT, VT = W.T.copy(), V.T.copy()  # so that an inner loop runs along a row
+    h, o = np.empty((T + 1, m), b.dtype), np.empty((T, K), b.dtype)
+    h[0] = h_0
+    for t in range(T):
+        a, output = U[:, x[t]] + b, c.copy()
+        for j in _order(t, m):
+            for i in range(m):
+                a[i] += WT[j, i] * h[t, j]
+        h[t + 1] = tanh(a)
+        for j in range(m):
+            for k in range(K):
+                output[k] += VT[j, k] * h[t + 1, j]
+        o[t] = output
+    return h, o
+
+
+@njit(**COMPILED, cache=True)
+def _softmax(o: Array, y: Array) -> tuple[float, Array]:
+    """p = softmax(o);  loss = Σ_t −log p[t, y_t];  g[t] = p[t] − onehot(y_t). Return loss and g."""
+    T, K = o.shape
+    one, lanes = o.dtype.type(1), 64 // o.itemsize  # 1 alone, a whole number, would make float64 of float32
+    g, totals, loss = np.empty_like(o), np.empty(T), 0.0
+    for t in range(T):
+        largest = o[t].max()
+        e, by_lane = exp(o[t] - largest), np.zeros(lanes, o.dtype)
+        for k in range(K):
+            by_lane[k % lanes] += e[k]
+        total = by_lane.cumsum()[-1]  # by_lane.sum() would add up in another order
+        g[t] = e * (one / total)
+        g[t, y[t]] -= one
+        loss += float(largest - o[t, y[t]])
+        totals[t] = total
+    for log_total in log(totals):
+        loss += log_total
+    return loss, g
+
+
+@njit(**COMPILED, cache=True)
+def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array) -> None:
+    """d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²), and into `gradients`, zeros before:
+
+    W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + 1]ᵀ   b: Σ d[t]   c: Σ g[t]
+    """
+    (W, _U, V, b, _c), (gW, gU, gV, gb, gc) = weights, gradients
+    (K, m), T, one = V.shape, len(x), b.dtype.type(1)
+    d = np.zeros_like(h)
+    for t in range(T - 1, -1, -1):
+        a = np.zeros_like(b)
+        for k in range(K):
+            for i in range(m):
+                a[i] += V[k, i] * g[t, k]
+        for j in _order(t + 1, m):
+            for i in range(m):
+                a[i] += W[j, i] * d[t + 1, j]
+        d[t] = a * (one - h[t + 1] * h[t + 1])
+    for t in range(T):
+        for i in range(m):
+            for j in range(m):
+                gW[i, j] += d[t, i] * h[t, j]
+        for k in range(K):
+            for j in range(m):
+                gV[k, j] += g[t, k] * h[t + 1, j]
+        gU[:, x[t]] += d[t]
+        gb += d[t]
+        gc += g[t]
+
+
+@njit(**COMPILED, cache=True)
+def _step(theta: Array, s: Array, g: Array, eta: Any, clip: Any, epsilon: Any) -> None:
+    """g ← min(max(g, −clip), clip);  s ← s + g²;  θ ← θ − g · eta / √(s + ε)."""
+    for i in range(len(g)):
+        clipped = min(max(g[i], -clip), clip)
+        s[i] += clipped * clipped
+        theta[i] -= clipped * eta / np.sqrt(s[i] + epsilon)

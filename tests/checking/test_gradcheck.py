@@ -1,0 +1,109 @@
+"""The gate: training starts only where the kernel's gradient and that of rnn.py are the derivative of the loss."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gradcheck
+import prepare
+from charloom.base.errors import CheckFailed
+from charloom.checking import check
+from charloom.checking.check import failures, gradient_errors, verdict
+from charloom.network import rnn
+from charloom.network.rnn import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+IDS = np.random.default_rng(2).integers(0, 6, 12).astype(np.uint8)
+
+
+def errors(entries=1000, theta=None):
+    theta = theta or rnn.init(7, 6, 0.1, np.random.default_rng(1))
+    return gradient_errors(theta, IDS, entries, np.random.default_rng(3))
+
+
+def test_both_gradients_are_the_derivative_at_both_states():
+    found = errors()
+    assert failures(found, 1e-10) == []
+    passed = verdict(found, 1e-10)
+    assert passed.passed
+    assert [getattr(passed.zero, name).entries for name in NAMES] == [49, 42, 42, 7, 6]
+    assert passed.zero.U.entries_zero == 7 * len(set(range(6)) - set(IDS[:-1]))
+
+
+def test_so_many_entries_of_a_large_matrix_are_compared_as_are_wanted():
+    assert [getattr(errors(entries=20).carried, name).entries for name in NAMES] == [20, 20, 20, 7, 6]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("gradient", ["kernel", "rnn.py"])
+def test_one_wrong_entry_of_either_gradient_is_named(monkeypatch, name, gradient):
+    right, right_kernel = check.loss_and_gradients, check.learned_gradients
+
+    def spoilt(gradients):
+        getattr(gradients, name).flat[3] += 1e-8 * abs(getattr(gradients, name)).max()
+        return gradients
+
+    def wrong(theta, x, y, h_0):
+        loss, gradients, h = right(theta, x, y, h_0)
+        return loss, spoilt(gradients), h
+
+    if gradient == "kernel":
+        monkeypatch.setattr(check, "learned_gradients", lambda *arguments: spoilt(right_kernel(*arguments)))
+    else:
+        monkeypatch.setattr(check, "loss_and_gradients", wrong)
+    found = errors()
+    lines = failures(found, 1e-10)
+    assert [line.split(":")[0] for line in lines] == [
+        f"{name}{getattr(matrices, name).worst_entry if gradient == 'kernel' else ''} at the {state} state"
+        for state, matrices in (("zero", found.zero), ("carried", found.carried))
+    ]
+    assert all(("network/rnn.py" in line) == (gradient == "rnn.py") for line in lines)
+    assert not verdict(found, 1e-10).passed
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy says it too
+def test_a_gradient_that_is_not_finite_fails_the_check():
+    theta = rnn.init(7, 6, 0.1, np.random.default_rng(1))
+    theta.V[0, 0] = np.inf
+    with pytest.raises(CheckFailed, match="is not finite"):
+        errors(theta=theta)
+
+
+@pytest.fixture
+def stage(monkeypatch, tmp_path):
+    """A folder in which the stage runs on the novel's beginning."""
+    for name in ("data/prepared", "metrics", "reports"):
+        (tmp_path / name).mkdir(parents=True)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    params = (ROOT / "params.yaml").read_text().replace("m: 100", "m: 8")
+    (tmp_path / "params.yaml").write_text(params)
+    novel = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8")
+    (tmp_path / "data/moby_dick.txt").write_text(novel[:20_000], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["prepare.py"])
+    prepare.main()
+    return tmp_path
+
+
+def test_the_stage_says_how_far_off_each_gradient_is(stage, capsys):
+    gradcheck.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("kernel" in line and "rnn.py" in line for line in lines) == 2 * len(NAMES)
+    assert '"passed": true' in (stage / "metrics/gradcheck.json").read_text()
+
+
+def test_a_wrong_gradient_of_rnn_fails_the_stage_after_its_files_are_written(stage, monkeypatch):
+    right = check.loss_and_gradients
+
+    def forgetful(theta, x, y, h_0):
+        """Forget that the state was carried in."""
+        return right(theta, x, y, np.zeros_like(h_0))
+
+    monkeypatch.setattr(check, "loss_and_gradients", forgetful)
+    with pytest.raises(CheckFailed, match=r"the gradient is wrong: W at the carried state: network/rnn\.py"):
+        gradcheck.main()
+    assert CheckFailed.exit_code == 1
+    assert '"passed": false' in (stage / "metrics/gradcheck.json").read_text()
+    assert (stage / "reports/gradcheck.json").exists()

@@ -1,0 +1,24 @@
+"""What learning and writing come to on this machine is what it came to on the one that wrote signature.json."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from charloom.kernel.signature import probes, signature, texts
+
+COMMITTED = json.loads((Path(__file__).resolve().parents[2] / "signature.json").read_text())
+
+
+def test_the_probes_are_the_committed_ones():
+    assert probes() == COMMITTED["probes"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_training_comes_to_the_committed_hashes(dtype):
+    assert signature(dtype) == COMMITTED[dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_writing_comes_to_the_committed_hashes(dtype):
+    assert texts(dtype) == COMMITTED["texts"][dtype]
