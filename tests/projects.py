@@ -62,13 +62,18 @@ class Project:
         assert expect is None or done.returncode == expect, done.stdout
         return done.stdout
 
-    def stage(self, name: str, *arguments: str, code: int = 0) -> str:
-        """Run a stage of this checkout here, in this process; return all that it prints. It has to end with the code."""
-        main = importlib.import_module(name).main
+    def ended(self, stage: str, *arguments: str) -> tuple[int, str]:
+        """Return the exit code of a stage of this checkout, run here in this process, and all that it prints."""
+        main = importlib.import_module(stage).main
         with chdir(self.folder):
-            ended, printed, complaint = called(lambda: run_stage(main), f"{name}.py", *arguments)
-        assert ended == code, printed + complaint
-        return printed + complaint
+            code, printed, complaint = called(lambda: run_stage(main), f"{stage}.py", *arguments)
+        return code, printed + complaint
+
+    def stage(self, name: str, *arguments: str, code: int = 0) -> str:
+        """Return what a stage prints that has to end with the code: see `ended`."""
+        ended, printed = self.ended(name, *arguments)
+        assert ended == code, printed
+        return printed
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text that has to be there in a file."""
