@@ -1,98 +1,84 @@
-"""dvc.yaml tells the truth, and DVC, the stages and the record agree on what was run."""
+"""The stages together: what runs, what does not run again, what a wrong gradient stops."""
 
 import json
 import re
-from pathlib import Path
+import shutil
 
 import pytest
-from closure import SOURCES, closure
-from ruamel.yaml import YAML
-
-from charloom.settings.params import Params
-
-ROOT = SOURCES.parent
-STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
+from projects import LAST, STAGES
 
 
-def sources_of(stage: str) -> set[str]:
-    return {entry for entry in STAGES[stage]["deps"] if entry.startswith("src")}
+def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
+    assert project.stages(finished.printed)[: len(STAGES)] == list(STAGES)
+    assert "Data and pipelines are up to date." in project.run("dvc", "status", LAST)
+    assert project.run("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("stage", [name for name in STAGES if name != "track"])
-def test_a_stage_depends_on_exactly_the_sources_it_imports(stage):
-    assert sources_of(stage) == {str(path.relative_to(ROOT)) for path in closure(SOURCES / f"{stage}.py")}
-
-
-def test_prepare_and_track_depend_on_more_because_one_is_the_door_and_one_names_the_experiment():
-    everything = {"params.yaml": None}
-    assert everything in STAGES["prepare"]["params"]
-    assert everything in STAGES["track"]["params"]
-    assert sources_of("track") == {"src"}
-    assert "${prepare.text}" in STAGES["track"]["deps"]
-
-
-def test_a_stage_depends_on_exactly_the_params_it_reads():
-    for stage in ("gradcheck", "train", "sample", "plot"):
-        read = set(re.findall(r"\bparams\.(\w+)", (SOURCES / f"{stage}.py").read_text()))
-        assert set(STAGES[stage].get("params", [])) == read & set(Params.model_fields) - {"prepare"}, stage
-
-
-def test_all_six_stages_run_in_order_and_a_second_repro_does_nothing(project, finished):
-    assert project.stages(finished.printed) == ["prepare", "gradcheck", "train", "sample", "plot", "track"]
-    assert "Data and pipelines are up to date." in project.run("dvc", "repro")
-
-
-def test_a_forced_repro_makes_the_same_bytes_and_leaves_git_clean(project):
+def test_every_stage_makes_the_same_bytes_again(project):
     before = project.contents()
-    project.run("dvc", "repro", "--force")
+    assert len(before) == 1 + 4 + 3 + 3 + 2 + 5
+    for folder in ("data/prepared", "metrics", "plots", "models", "reports"):
+        shutil.rmtree(project.folder / folder)
+    for stage in STAGES:
+        project.stage(stage)
     assert project.contents() == before
-    project.run("git", "diff", "HEAD", "--exit-code")
 
 
-def test_an_edited_picture_reruns_only_plot_and_track(project):
-    project.edit("src/charloom/figures.py", '"""Pictures', '"""Some pictures')
-    assert project.stages(project.run("dvc", "repro")) == ["plot", "track"]
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_a_stage_keeps_is_what_it_says(project, dtype):
+    project.edit("params.yaml", "dtype: float64", f"dtype: {dtype}")
+    project.clear()
+    printed = project.stage("train")
+    train = json.loads((project.folder / "metrics/train.json").read_text())
+    rows = (project.folder / "plots/smooth_loss.csv").read_text().splitlines()
+    assert rows[-1] == f"400,{train['smooth_loss']!r}"
+    assert printed.startswith(f"smooth loss {train['smooth_loss']:.3f}, lowest {train['best_smooth_loss']:.3f} after ")
+    assert [path.name for path in sorted((project.folder / "models/checkpoints").iterdir())] == [
+        "000.npz",
+        "200.npz",
+        "400.npz",
+    ]
+    assert len((project.folder / "plots/first_losses.csv").read_text().splitlines()) == 1 + 100
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "named"),
-    [
-        ("load(d, t, k) * (1.0 - state * state)", "load(d, t, k) * (1.0 + state * state)", r"[WUb]\[.*\] at the"),
-        ("o[t, ids[place + t + 1]] -= 1", "o[t, ids[place + t + 1]] += 1", r"c\[\d+\] at the zero state"),
-        # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-        ("learn(W, sW, dT, m, h, 0, T", "learn(W, sW, dT[:, 1:], m, h, 1, T - 1", "at the carried state"),
-    ],
-)
-def test_a_wrong_gradient_stops_the_pipeline_before_training(project, right, wrong, named):
-    project.edit("src/charloom/kernel.py", right, wrong)
-    printed = project.run("dvc", "repro", expect=255)
+WRONG = {  # what is right, what is wrong, and what has to be said of it
+    "the sign of tanh'": (
+        "load(d, t, k) * (1.0 - state * state)",
+        "load(d, t, k) * (1.0 + state * state)",
+        r"[WUb]\[.*\] at the",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_gradient_stops_the_pipeline_before_training(project, what):
+    right, wrong, named = WRONG[what]
+    project.edit("src/charloom/kernel/update.py", right, wrong)
+    printed = project.run("dvc", "repro", LAST, expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
 
 
-def test_training_refuses_a_gradient_check_that_has_not_passed(project):
-    project.edit("metrics/gradcheck.json", '"passed": true', '"passed": false')
-    assert "no training without it" in project.run("python", "src/train.py", expect=1)
-
-
 def test_without_a_held_out_end_its_results_are_null(project):
     project.edit("params.yaml", "held_out: 0.05", "held_out: 0.0")
-    project.run("dvc", "repro")
+    project.stage("prepare")
+    project.clear()
+    project.stage("train")
     train = json.loads((project.folder / "metrics/train.json").read_text())
     assert train["held_out_bits_per_character"] is None
     assert train["best_held_out_bits_per_character"] is None
 
 
-def test_dvc_tells_what_a_changed_parameter_changed(project):
-    project.run("dvc", "exp", "run", "-S", "eta=0.05")
-    assert "eta" in project.run("dvc", "params", "diff")
-    assert "smooth_loss" in project.run("dvc", "metrics", "diff")
-    page = project.run("dvc", "plots", "diff").strip().removeprefix("file://")
-    assert "nats per sequence" in Path(page).read_text()
-
-
-def test_another_python_is_refused_in_a_line(project):
-    printed = project.run("python", "-S", "src/train.py", expect=2)  # -S: without any installed package
-    assert printed.count("\n") == 1
-    assert "make setup" in printed
+def test_the_held_out_end_is_never_learned_from(project):
+    text = project.folder / "data/fox.txt"
+    before = (project.folder / "models/last.npz").read_bytes()
+    bits = json.loads((project.folder / "metrics/train.json").read_text())["held_out_bits_per_character"]
+    whole = text.read_text(encoding="utf-8")
+    end = len(whole) - int(0.05 * len(whole))
+    text.write_text(whole[:end] + whole[end:][::-1], encoding="utf-8")
+    project.stage("prepare")
+    project.clear()
+    project.stage("train")
+    assert (project.folder / "models/last.npz").read_bytes() == before
+    assert json.loads((project.folder / "metrics/train.json").read_text())["held_out_bits_per_character"] != bits

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path[:0] = [str(Path(__file__).parents[folder] / name) for folder, name in ((1, ""), (2, "src"))]
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2] / "src")]  # as pytest has it: the helpers, and the stages
 
-from projects import ROOT, Project
+from projects import ROOT, Project  # noqa: E402  found by the line above
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 10
 SMALL = {"m: 100": "m: 8", "seq_length: 25": "seq_length: 10", "data/moby_dick.txt": "data/my.txt"}
@@ -112,8 +113,8 @@ def _link(path: Path) -> None:
 
 
 def _socket(path: Path) -> None:
-    with contextlib.chdir(path.parent):
-        socket.socket(socket.AF_UNIX).bind(path.name)
+    with contextlib.chdir(path.parent),  socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
 
 
 TEXTS: list[tuple[str, bytes | Callable[[Path], object]]] = [
