@@ -1,4 +1,4 @@
-"""Small projects for tests: a copy of this one in a Git repository of its own, with real DVC and a real MLflow store."""
+"""Small projects for tests: copies of this one, each in a Git repository of its own, with real DVC and MLflow."""
 
 import importlib
 import io
@@ -104,9 +104,8 @@ class Project:
 
     def client(self, store: str = ""):
         """Return a client of the MLflow store, or else of this project's own."""
-        from mlflow import MlflowClient  # a second to import, in few tests
-
-        return MlflowClient(store or f"sqlite:///{self.folder}/mlflow.db")
+        mlflow = importlib.import_module("mlflow")  # a second to import, in few tests
+        return mlflow.MlflowClient(store or f"sqlite:///{self.folder}/mlflow.db")
 
     def runs(self, store: str = "") -> list:
         """Return every run in the MLflow store, or else in this project's own."""

@@ -15,7 +15,9 @@ from charloom.results.records import BEST_MODEL, GradcheckErrors, SampleMetrics,
 PUBLISHED = ROOT / "data/dd2424_report.yaml"
 
 
-@pytest.mark.parametrize("losses", [{0: 109.6}, {0: 110.0, 100: 102.0}, {u: 110 - u / 1000 for u in range(0, 9000, 100)}])
+@pytest.mark.parametrize(
+    "losses", [{0: 109.6}, {0: 110.0, 100: 102.0}, {u: 110 - u / 1000 for u in range(0, 9000, 100)}]
+)
 @pytest.mark.parametrize("best", [(0, 109.6), (99, 106.0), (8950, 100.9)])
 def test_a_picture_of_any_length_is_the_same_bytes_twice_and_holds_the_lowest_point(losses, best):
     """A warning would be an error here: of a point outside, or of a layout that does not fit."""
@@ -40,7 +42,9 @@ def table(*texts: str) -> tuple[SampleTable, SampleMetrics]:
     names = [*(f"{n} updates" for n in range(len(texts) - 1)), BEST_MODEL]
     rows = [(name, text, n, 40.5 + n) for n, (name, text) in enumerate(zip(names, texts, strict=True))]
     quality = SampleQuality(known_words=0.5, longest_copy=7)
-    return SampleTable(data=rows), SampleMetrics(checkpoints=dict.fromkeys(range(len(texts) - 1), quality), best=quality)
+    return SampleTable(data=rows), SampleMetrics(
+        checkpoints=dict.fromkeys(range(len(texts) - 1), quality), best=quality
+    )
 
 
 def test_the_page_shows_the_best_model_first_and_each_text_as_it_is():

@@ -12,7 +12,9 @@ letters = st.text("ab c", max_size=25)
 @given(letters, letters)
 def test_the_longest_copy_is_the_longest_passage_in_both(sample, text):
     passages = [sample[i:j] for i in range(len(sample)) for j in range(i + 1, len(sample) + 1)]
-    assert quality_against(text)(sample).longest_copy == max((len(each) for each in passages if each in text), default=0)
+    assert quality_against(text)(sample).longest_copy == max(
+        (len(each) for each in passages if each in text), default=0
+    )
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,8 @@ def _link(path: Path) -> None:
 
 
 def _socket(path: Path) -> None:
-    with contextlib.chdir(path.parent),  socket.socket(socket.AF_UNIX) as made:
-            made.bind(path.name)
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as made:
+        made.bind(path.name)
 
 
 TEXTS: list[tuple[str, bytes | Callable[[Path], object]]] = [

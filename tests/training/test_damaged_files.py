@@ -197,7 +197,10 @@ def test_a_state_under_a_foreign_update_is_refused(tmp_path, capsys):
 
 READERS: dict[str, tuple[bytes, Callable]] = {
     "metrics/prepare.json": ((ROOT / "metrics/prepare.json").read_bytes(), partial(read_json, record=TextMetrics)),
-    "metrics/gradcheck.json": ((ROOT / "metrics/gradcheck.json").read_bytes(), partial(read_json, record=GradcheckMetrics)),
+    "metrics/gradcheck.json": (
+        (ROOT / "metrics/gradcheck.json").read_bytes(),
+        partial(read_json, record=GradcheckMetrics),
+    ),
     "metrics/train.json": ((ROOT / "metrics/train.json").read_bytes(), partial(read_json, record=TrainMetrics)),
     "params.yaml": ((ROOT / "params.yaml").read_bytes(), read_params),
     "smooth_loss.csv": (b"update,smooth_loss\n0,109.5\n100,1e-07\n", lambda path: read_table(path, "smooth_loss")),
