@@ -147,11 +147,12 @@ def test_a_terminal_gets_no_control_characters_and_a_pipe_gets_them_raw(project)
     assert printed.startswith("no\\x1b[31m.npz: No such file")
 
 
-def test_a_vocabulary_above_65536_goes_through_training(project):
-    characters = "".join(chr(i) for i in range(0x20000, 0x20000 + 65_600))
+@pytest.mark.parametrize("K", [300, 65_600])
+def test_ids_of_two_and_of_four_bytes_go_through_training(project, K):
+    characters = "".join(chr(i) for i in range(0x20000, 0x20000 + K))
     (project.folder / "data/fox.txt").write_text(characters * 2)
     for old, new in [("m: 8", "m: 2"), ("seq_length: 10", "seq_length: 2"), ("entries: 10000", "entries: 3")]:
         project.edit("params.yaml", old, new)
     project.edit("params.yaml", "updates: 400", "updates: 4")
     again(project, *STAGES)
-    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == 65_600
+    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == K
