@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from charloom.base.array_file import pack
 from charloom.base.errors import Damaged, WrongInput
-from charloom.text import corpus
+from charloom.text import corpus, ngrams
 from charloom.text.vocabulary import Vocabulary
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
@@ -74,7 +74,7 @@ def test_conditional_entropy_is_what_counting_by_hand_gives(text, n):
     grams = [text[i : i + n] for i in range(len(text) - n + 1)]
     pairs, contexts = Counter(grams), Counter(gram[:-1] for gram in grams)
     expected = -sum(math.log(pairs[gram] / contexts[gram[:-1]]) for gram in grams) / max(len(grams), 1)
-    entropy = corpus.conditional_entropy(vocabulary.encode(text), len(vocabulary), n)
+    entropy = ngrams.conditional_entropy(vocabulary.encode(text), len(vocabulary), n)
     assert entropy == pytest.approx(expected, abs=1e-12)
 
 

@@ -13,31 +13,58 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from forked import compile_kernel, run
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from charloom.training import loop as training
+import numpy as np
+
+import train as stage
+from charloom.kernel import advance as kernel
+from charloom.network.rnn import init
+from charloom.settings.running import run_stage
+from charloom.training import loop
+from charloom.training import run as training
 
 OUTPUTS = ("models", "metrics/train.json", "plots")
+
+
+def child(first: Callable[[], None]) -> tuple[str, int]:
+    """Run the stage in a child, after calling `first` there. Return what it printed, and its exit code."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        child = os.fork()
+        if not child:
+            for number in (1, 2):
+                os.dup2(printed.fileno(), number)
+            first()
+            try:
+                run_stage(stage.main)
+            except SystemExit as ended:
+                sys.stdout.flush()
+                os._exit(int(ended.code or 0))  # taking down what all share would take longer than the training
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        printed.seek(0)
+        return printed.read(), code
 
 
 def train(updates: int) -> str:
     """Run the stage in a child, killed after `updates` (0: never; below 0: by SIGTERM); return what it printed."""
 
     def count() -> None:
-        advance, done = training.advance, []
+        done = []
 
         def counted(*arguments, **settings):
-            if updates and len(done) == abs(updates) + 1:  # the first call only compiles
+            if updates and len(done) == abs(updates):
                 os.kill(os.getpid(), signal.SIGKILL if updates > 0 else signal.SIGTERM)
             done.append(1)
-            return advance(*arguments, **settings)
+            return kernel.advance(*arguments, **settings)
 
-        training.advance = counted
+        loop.advance = counted
         training.block = lambda *_: 1  # one update a call
 
-    printed, code = run("train", count)
+    printed, code = child(count)
     return f"{printed}exit {code}"
 
 
@@ -55,8 +82,9 @@ def hashes() -> dict[str, str]:
 
 
 def main() -> None:
-    """Play the histories."""
-    compile_kernel()
+    """Play the histories. The kernel is loaded first, so that no child has to."""
+    parameters = init(8, 5, 0.1, np.random.default_rng(0))
+    kernel.advance(kernel.start(parameters, 0.0), np.arange(5, dtype=np.uint8), 1, seq_length=3, eta=0.1, clip=5.0)
     histories = []
     for history in sys.argv[1:]:
         said = []

@@ -3,22 +3,23 @@
 import sys
 from pathlib import Path
 
-from test_mutations import IDS, SETTINGS, START
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from charloom.settings.pipeline import run
-from charloom.training import loop as training
+from states import SETTINGS, START, after
+
+from charloom.settings.running import run_command
 from charloom.training import resume
-from charloom.training.trace import EMPTY, extended
+from charloom.training.trace import EMPTY
 
 
 def main() -> None:
     """Save, and say so."""
     state, trace = START, EMPTY
     for _ in range(3):
-        rows = training.advance(state, IDS, 2, seq_length=3, eta=0.1, clip=5.0)
-        state, trace = rows.after, extended(trace, rows, 3, 1.0)
+        state, trace = after(2, state, trace)
         resume.save(Path(sys.argv[1]), SETTINGS, state, trace, {})
         print(state.update, flush=True)
 
 
-run(main)
+if __name__ == "__main__":
+    run_command(main)

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from killer import clear
-from test_mutations import IDS, SETTINGS, START, flat
+from projects import LAST
+from states import EPOCH, SETTINGS, START, after, flat
 
-from charloom.training import loop as training
 from charloom.training import resume
-from charloom.training.trace import EMPTY, extended
+from charloom.training.trace import EMPTY
 
 SAVER = Path(__file__).with_name("saver.py")
 CALLS = ("openat", "write", "fsync", "rename", "unlink")
@@ -23,11 +22,9 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs st
 
 def undisturbed() -> dict[int, list]:
     """Return state and trace after 0, 2, 4 and 6 updates, flat."""
-    state, trace = START, EMPTY
-    made = {}
+    state, trace, made = START, EMPTY, {}
     for _ in range(3):
-        rows = training.advance(state, IDS, 2, seq_length=3, eta=0.1, clip=5.0)
-        state, trace = rows.after, extended(trace, rows, 3, 1.0)
+        state, trace = after(2, state, trace)
         made[state.update] = flat([state, trace])
     return made
 
@@ -42,7 +39,7 @@ def traced(folder: Path, *options: str) -> subprocess.CompletedProcess:
     return subprocess.run([*command, sys.executable, SAVER, folder], capture_output=True, text=True, check=False)
 
 
-def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whole(tmp_path, thorough, capsys):
+def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whole(tmp_path, capsys):
     calm = traced(tmp_path / "calm")
     assert calm.returncode == 0
     seen = (tmp_path / "calm.trace").read_text()
@@ -54,15 +51,13 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
     for call, count in counts.items():
         for fault in ("error=ENOSPC", "error=EIO", "signal=KILL"):
             for when in range(1, count + 1):
-                if not thorough and (when + len(fault)) % 3:
-                    continue
                 folder = tmp_path / f"{call}-{fault}-{when}"
                 done = traced(folder, "-e", f"inject={call}:{fault}:when={when}")
                 points += 1
                 assert (done.returncode == -signal.SIGKILL) == (fault == "signal=KILL")
                 assert done.stderr.count("\n") == (done.returncode == 5)  # a line, or killed, or not harmed
                 saved = [int(line) for line in done.stdout.split()]
-                found = resume.load(folder, SETTINGS, START, 3)
+                found = resume.load(folder, SETTINGS, START, EPOCH)
                 if found is None:
                     assert saved == []
                     continue
@@ -75,12 +70,11 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
 @pytest.mark.parametrize("fault", ["error=ENOSPC", "error=EIO"])
-def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, thorough, call, fault):
+def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, call, fault):
     project.edit("params.yaml", "updates: 400", "updates: 60")
     project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 25")
     project.edit("params.yaml", "save_every: 100", "save_every: 20")
-    project.run("python", "src/gradcheck.py")
-    clear(project.folder)
+    project.clear()
     project.run("python", "src/train.py")
     before = project.contents()
     folders = ["models", "models/checkpoints", "metrics", "plots"]
@@ -88,8 +82,8 @@ def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_by
     names = [*folders, *(str(Path(file).with_name(f".{Path(file).name}.new")) for file in files)]
     filters = [argument for name in names for path in (name, project.folder / name) for argument in ("-P", str(path))]
     trace = project.folder.with_name("trace")
-    for when in range(1, 9) if thorough else (2,):
-        clear(project.folder)
+    for when in range(1, 9):
+        project.clear()
         printed = project.run(
             "strace", "-qq", "-f", "--seccomp-bpf", "-o", str(trace), "-e", f"trace={call}",
             "-e", f"inject={call}:{fault}:when={when}", *filters, "python", "src/train.py", expect=None,
@@ -110,7 +104,7 @@ def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_gone_after_the_next_
             "strace", "-f", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL",
             "-P", str(left.relative_to(project.folder)), "python", "src/train.py", expect=-signal.SIGKILL,
         )  # fmt: skip
-        project.run("dvc", "repro")  # brings the results back from the cache: nothing trains
+        project.run("dvc", "repro", LAST)  # brings the results back from the cache: nothing trains
         assert left.exists()
         assert project.run("git", "status", "--porcelain") == ""
     project.run("dvc", "repro", "--force", "train")
