@@ -1,0 +1,109 @@
+"""Completing a run in MLflow from files: nothing twice, and results that differ beside each other, not over each other.
+
+Who is the same: runs with the same experiment key. Results with the same hash are one run; another training that has
+come to them counts a reproduction. Other results are a second run that names the first.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from charloom.results.machine import gone
+from charloom.results.training_log import Log, logs_of
+from charloom.settings.params import Params
+from charloom.tracking.contents import RunContents, Series
+from charloom.tracking.models import log_model, register
+from charloom.tracking.outbox import ARTIFACTS
+from charloom.tracking.store import KEY, RESULTS, Run, Store, Times
+from charloom.tracking.trainings import RATE, list_trainings, logs_folder, points
+
+
+def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
+    """Complete the run and return it, FINISHED. Its trainings are counted, and their logs removed.
+
+    `folder` is the run's in the outbox. Without one only the points are known, and the run stays open to its files.
+    """
+    logs = logs_of(logs_folder(), contents.experiment)
+    mine = [log for log in logs if log.end and log.end.results == contents.results]
+    others, run, there = _run_for(store, contents, mine[0] if mine else None)
+    if RESULTS not in run.data.tags:
+        series, times = _with_times(contents, logs)
+        missing = {n: {u: value for u, value in each.items() if u not in there[n]} for n, each in series.items()}
+        store.send(run, missing, times)
+        if folder and contents.dataset and contents.version:
+            store.name_dataset(run, contents.dataset)
+            store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+            logged = [log_model(store, run, contents, each, folder) for each in contents.models]
+            register(store, run, logged[0], contents.version)
+        store.tag(run, contents.tags | ({"charloom.differs_from": others[0].info.run_id} if others else {}))
+    list_trainings(store, run, mine, contents.description if RESULTS not in run.data.tags else None, same=True)
+    if others and mine:
+        list_trainings(store, others[0], mine, None, same=False)
+    if run.info.status != "FINISHED":  # else it has ended before, at another moment
+        store.close(run, "FINISHED", mine[0].end.ended if mine and mine[0].end else None)
+    if folder and RESULTS not in run.data.tags:
+        store.tag(run, {RESULTS: contents.results})  # last: it says that all is there
+    for log in logs:
+        if log in mine or (gone(log.head.process) and not (log.end and log.end.results)):
+            log.path.unlink(missing_ok=True)
+    return run
+
+
+def count_trainings(store: Store) -> Iterator[Run]:
+    """Count the trainings that have ended and whose `track` was skipped, and yield the run of each.
+
+    An experiment that has no complete run waits: its `track` is still to come.
+    """
+    for experiment in sorted(path.name for path in logs_folder().glob("*") if path.is_dir()):
+        ended = {log.end.results: log for log in logs_of(logs_folder(), experiment) if log.end and log.end.results}
+        if ended and any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
+            for results, log in ended.items():
+                yield complete(store, _contents(log, str(results)), None)
+
+
+def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[list[Run], Run, Series]:
+    """Return the runs whose results differ; the run of these results, made if need be; and what it holds."""
+    others: list[Run] = []
+    runs = store.runs_of(contents.experiment)
+    for run in runs:
+        complete = RESULTS in run.data.tags
+        there = {name: {} if complete else store.points(run, name) for name in contents.series}
+        if not _differs(run, contents, there):
+            return others, run, there | {RATE: {} if complete else store.points(run, RATE)}
+        others.append(run)
+    taken = {run.data.tags[KEY] for run in runs}
+    number = next(n for n in count() if (f"{contents.experiment}:{n}" if n else contents.experiment) not in taken)
+    run = store.new_run(contents.experiment, number, contents.params, made.head.started if made else None)
+    return others, run, {name: {} for name in (*contents.series, RATE)}
+
+
+def _differs(run: Run, contents: RunContents, there: Series) -> bool:
+    """Return whether the run holds results, or points streamed on the way to them, that are not these."""
+    if RESULTS in run.data.tags:
+        return run.data.tags[RESULTS] != contents.results
+    return any(contents.series[name].get(update) != value for name in there for update, value in there[name].items())
+
+
+def _with_times(contents: RunContents, logs: list[Log]) -> tuple[Series, Times]:
+    """Return the points with the speeds of training, and their times. What was trained twice has its first time."""
+    rates: dict[int, float] = {}
+    times: dict[tuple[str, int, float], int] = {}
+    unfinished = [log for log in logs if not (log.end and log.end.results)]
+    mine = [log for log in logs if log.end and log.end.results == contents.results]
+    for log in (*mine[:1], *reversed(unfinished)):
+        series, known = points(log, contents.params.seq_length)
+        rates |= series.get(RATE, {})
+        times |= known
+    return contents.series | {RATE: rates}, times
+
+
+def _contents(log: Log, results: str) -> RunContents:
+    """Return what a log alone says of a run."""
+    params = Params.model_validate(log.head.params)
+    series, _ = points(log, params.seq_length)
+    series.pop(RATE, None)
+    return RunContents(
+        experiment=log.head.experiment, results=results, params=params, series=series,
+        tags={"mlflow.source.git.commit": log.head.commit}, dataset=None, models=[], version=None, requirements=[],
+        description="Only the log of this training is left: its points.",
+    )  # fmt: skip
