@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom.base.errors import Diverged
+from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.network import adagrad, rnn
 from charloom.text.vocabulary import Vocabulary
-from charloom.training import loop as training
 from charloom.training import trace
+from charloom.training.loop import position, train
 
 TEXT = "abcdefghij"
 IDS = Vocabulary.of(TEXT).encode(TEXT)
@@ -17,7 +18,7 @@ SETTINGS = {"seq_length": 3, "eta": 0.1, "clip": 5.0}
 
 
 def fresh(accumulator=1.0, seed=1):
-    return training.start(rnn.init(4, len(TEXT), 0.1, np.random.default_rng(seed)), accumulator)
+    return start(rnn.init(4, len(TEXT), 0.1, np.random.default_rng(seed)), accumulator)
 
 
 def by_the_book(updates):
@@ -41,7 +42,7 @@ def by_the_book(updates):
 
 def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_the_end():
     losses, smooth, weights, states = by_the_book(8)
-    rows = list(training.train(fresh(), IDS, 8, (1,), **SETTINGS))
+    rows = list(train(fresh(), IDS, 8, (1,), **SETTINGS))
     assert [r.state.update for r in rows] == list(range(9))
     assert [r.losses[0] for r in rows] == pytest.approx(losses, rel=1e-12)
     assert [r.smooth_losses[0] for r in rows] == pytest.approx(smooth, rel=1e-12)
@@ -52,7 +53,7 @@ def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_t
 
 def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
     _, smooth, weights, states = by_the_book(40)
-    best = list(training.train(fresh(), IDS, 40, (7, 10), **SETTINGS))[-1].best
+    best = list(train(fresh(), IDS, 40, (7, 10), **SETTINGS))[-1].best
     lowest = int(np.argmin(smooth))
     assert lowest > 0
     assert (best.update, best.smooth_loss) == (lowest, pytest.approx(smooth[lowest], rel=1e-12))
@@ -61,20 +62,19 @@ def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
 
 
 def test_the_last_row_is_a_loss_without_a_step_and_may_be_the_best():
-    rows = list(training.train(fresh(accumulator=10.0), IDS, 30, (100,), **SETTINGS))
+    rows = list(train(fresh(accumulator=10.0), IDS, 30, (100,), **SETTINGS))
     assert [len(r.losses) for r in rows] == [30, 1]
     assert rows[-1].state.update == 30
     assert rows[-1].best.update == 30
     assert np.array_equal(rows[-1].best.theta.flat, rows[-1].state.theta.flat)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 40))
 def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other, updates):
-    rows = list(training.train(fresh(), IDS, updates, (one, other), **SETTINGS))
+    rows = list(train(fresh(), IDS, updates, (one, other), **SETTINGS))
     starts = {r.state.update for r in rows}
     assert starts >= set(range(0, updates + 1, one)) | set(range(0, updates + 1, other)) | {updates}
-    at_once = list(training.train(fresh(), IDS, updates, (1000,), **SETTINGS))
+    at_once = list(train(fresh(), IDS, updates, (1000,), **SETTINGS))
     for column in ("losses", "smooth_losses"):
         blocks, whole = (np.concatenate([getattr(r, column) for r in each]) for each in (rows, at_once))
         assert np.array_equal(blocks, whole)
@@ -85,7 +85,7 @@ def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other
 def test_a_state_goes_in_unchanged():
     state = fresh()
     before = state.theta.flat.copy()
-    training.advance(state, IDS, 5, **SETTINGS)
+    advance(state, IDS, 5, **SETTINGS)
     assert np.array_equal(state.theta.flat, before)
     assert (state.accumulators.flat == 1).all()
 
@@ -93,7 +93,7 @@ def test_a_state_goes_in_unchanged():
 def diverging(state, eta=0.1, clip=5.0):
     rows = []
     with pytest.raises(Diverged) as caught:
-        rows += training.train(state, IDS, 5, (5,), seq_length=3, eta=eta, clip=clip)
+        rows += train(state, IDS, 5, (5,), seq_length=3, eta=eta, clip=clip)
     return str(caught.value), caught.value.state
 
 
@@ -113,15 +113,15 @@ def test_training_stops_at_the_first_loss_gradient_or_weight_that_is_not_finite(
 
 
 def test_epochs_and_positions_of_the_shortest_and_of_an_uneven_text():
-    assert [training.position(u, 4, 3) for u in range(3)] == [0, 0, 0]
-    assert [training.position(u, 9, 3) for u in range(4)] == [0, 3, 0, 3]
-    assert [training.position(u, 10, 3) for u in range(4)] == [0, 3, 6, 0]
+    assert [position(u, 4, 3) for u in range(3)] == [0, 0, 0]
+    assert [position(u, 9, 3) for u in range(4)] == [0, 3, 0, 3]
+    assert [position(u, 10, 3) for u in range(4)] == [0, 3, 6, 0]
 
 
 def traced(losses, cuts, sequences=3, target=5.5):
     whole = trace.EMPTY
     for part in np.split(np.array(losses), cuts):
-        rows = training.Rows(None, None, part, part, np.empty((0, 4)))
+        rows = Rows(None, None, part, part, np.empty((0, 4)))
         whole = trace.extended(whole, rows, sequences, target)
     return whole
 
@@ -145,20 +145,20 @@ def test_a_trace_does_not_depend_on_where_its_rows_were_cut(losses, data):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_measures_are_those_of_the_gradients_before_clipping(dtype):
+def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
     drawn = rnn.init(4, len(TEXT), 1.5, np.random.default_rng(5))
     theta = rnn.Parameters(drawn.flat.astype(dtype), 4, len(TEXT))
     h = np.array([0.9, -0.2, 0.4, -0.6], dtype)
     ids = Vocabulary.of(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
-    state = training.TrainState(3000, theta, rnn.filled(1.0, 4, len(TEXT), dtype), h)
-    (measures,) = training.advance(state, ids, 1, seq_length=3, eta=0.1, clip=0.25).measures
+    state = TrainState(3000, theta, rnn.filled(1.0, 4, len(TEXT), dtype), h)
+    (statistics,) = advance(state, ids, 1, seq_length=3, eta=0.1, clip=0.25).statistics
     loss, gradients, _ = rnn.loss_and_gradients(rnn.Parameters(drawn.flat, 4, len(TEXT)), ids[:3], ids[1:4], h)
     hidden = [h.astype(float)]
     for x in ids[:3]:
         hidden.append(np.tanh(drawn.W @ hidden[-1] + drawn.U[:, x] + drawn.b))
     g = gradients.flat
     expected = [loss, np.sqrt(np.sum(g * g)), np.mean(np.abs(g) > 0.25), np.mean(np.abs(hidden[1:]) > 0.99)]
-    assert measures == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
+    assert statistics == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
     assert 0 < expected[2] < 1
     assert 0 < expected[3] < 1
 
@@ -166,8 +166,8 @@ def test_measures_are_those_of_the_gradients_before_clipping(dtype):
 def test_every_thousandth_row_is_measured_wherever_a_block_starts():
     state, taken = fresh(), []
     for count in (1, 998, 1, 1, 1000, 999):
-        rows = training.advance(state, IDS, count, **SETTINGS)
-        taken += [(rows.state.update, len(rows.measures))]
+        rows = advance(state, IDS, count, **SETTINGS)
+        taken += [(rows.state.update, len(rows.statistics))]
         assert [update for name, update, _ in trace.points(rows) if name == "loss"] == list(
             range(-(-state.update // 1000) * 1000, state.update + count, 1000)
         )

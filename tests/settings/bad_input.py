@@ -1,11 +1,10 @@
-"""What each wrong parameter and text gets, as a table: `python tests/bad_input.py > docs/bad_input.md`.
+"""What each wrong parameter and text gets, as a table: `python tests/settings/bad_input.py > docs/bad_input.md`.
 
-Each case is `python src/prepare.py` in a folder of its own, in a child of this process: one import for all of them.
+Each case is `prepare` in a folder of its own, in this process.
 """
 
 import contextlib
 import os
-import runpy
 import socket
 import sys
 import tempfile
@@ -13,10 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import charloom.results.records  # noqa: F401  both once, for every child
-import charloom.text.corpus
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2] / "src")]  # as pytest has it: the helpers, and the stages
 
-ROOT = Path(__file__).resolve().parent.parent
+from projects import ROOT, Project  # noqa: E402  found by the line above
+
 TEXT = "the quick brown fox jumps over the lazy dog. " * 10
 SMALL = {"m: 100": "m: 8", "seq_length: 25": "seq_length: 10", "data/moby_dick.txt": "data/my.txt"}
 
@@ -113,8 +113,8 @@ def _link(path: Path) -> None:
 
 
 def _socket(path: Path) -> None:
-    with contextlib.chdir(path.parent):
-        socket.socket(socket.AF_UNIX).bind(path.name)
+    with contextlib.chdir(path.parent),  socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
 
 
 TEXTS: list[tuple[str, bytes | Callable[[Path], object]]] = [
@@ -159,18 +159,9 @@ class Got(NamedTuple):
 def prepared(folder: Path) -> tuple[int, str, list[str]]:
     """Run the stage in the folder."""
     before = set(folder.rglob("*"))
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
-        child = os.fork()
-        if not child:
-            os.chdir(folder)
-            for number in (1, 2):
-                os.dup2(printed.fileno(), number)
-            sys.argv = ["prepare.py"]
-            runpy.run_path(str(ROOT / "src/prepare.py"))
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        printed.seek(0)
-        after = {path for path in folder.rglob("*") if path.name != ".charloom"}  # an empty folder, for the lock
-        return code, printed.read(), sorted(str(path) for path in after - before)
+    code, printed = Project(folder).ended("prepare")
+    after = {path for path in folder.rglob("*") if path.name != ".charloom"}  # an empty folder, for the lock
+    return code, printed, sorted(str(path) for path in after - before)
 
 
 def cases() -> Iterator[Got]:
@@ -223,7 +214,7 @@ def table(got: list[Got]) -> str:
     return (
         "# What wrong input gets\n\n"
         "Each line is what `make run` and `dvc repro` print, before anything is written. "
-        "Made by `python tests/bad_input.py`; a test compares.\n\n"
+        "Made by `python tests/settings/bad_input.py`; a test compares.\n\n"
         f"| written | exit | line |\n|---|---|---|\n{rows}"
     )
 
