@@ -201,7 +201,7 @@ def _copy_code(folder: Path) -> None:
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.run_script(str(SERVED))
     for module in finder.modules.values():
-        file = Path(vars(module)["__file__"])
+        file = Path(vars(module)["__file__"] or "")  # the script itself is the nameless one
         if file.is_relative_to(SOURCES) and file != SERVED:
             target = folder / file.relative_to(SOURCES)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -53,8 +53,9 @@ def replaced(folder: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
             new.rename(folder)
     except OSError as error:
-        shutil.rmtree(new, ignore_errors=True)
         raise Unavailable(f"{error.filename or outbox()}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 @contextmanager
