@@ -56,9 +56,10 @@ def column(project: Project, name: str, table: str = "plots/smooth_loss.csv") ->
 
 
 def history(client, run, name: str) -> dict[int, float]:
-    """Return the metric's points, each step of which has to be there once."""
+    """Return the metric's points, each step of which has to be there once, and all at one time."""
     points = client.get_metric_history(run.info.run_id, name)
     assert len({point.step for point in points}) == len(points), name
+    assert {point.timestamp for point in points} <= {run.info.start_time}, name
     return {point.step: point.value for point in points}
 
 

@@ -5,17 +5,21 @@ import subprocess
 
 import psutil
 import pytest
-from conftest import SMALL, Project, make, started, until
-from test_tracking import history, holds_what_the_files_hold
+from projects import SMALL, Project, make, started, until
+from recorded import history, holds_what_the_files_hold
 
 
 def streaming(project) -> subprocess.Popen:
     """Start `train`, and return it when some of its points have come to the store."""
     train = started(project, "python", "src/train.py")
-    until(
-        lambda: (project.folder / "mlflow.db").exists() and any("smooth_loss" in r.data.metrics for r in project.runs())
-    )
+    database = project.folder / "mlflow.db"
+    until(lambda: database.exists() and any("smooth_loss" in r.data.metrics for r in project.runs()), every=0.2)
     return train
+
+
+def follower(train: subprocess.Popen) -> psutil.Process:
+    (child,) = psutil.Process(train.pid).children()
+    return child
 
 
 def only(project):
@@ -37,10 +41,20 @@ def test_a_training_at_work_is_seen_and_a_killed_one_is_closed_by_the_process_th
     ends(long, "KILLED")
 
 
-def test_a_killed_training_whose_mirror_was_killed_too_is_closed_by_whatever_starts_next(long):
+def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long):
+    long.edit("params.yaml", "updates: 10000000", "updates: 3000000")
     train = streaming(long)
-    (mirror,) = psutil.Process(train.pid).children()
-    for process in (train, mirror):
+    train.terminate()
+    assert train.wait() == 143
+    ends(long, "KILLED")
+    assert "resumed at update" in long.run("dvc", "repro")
+    holds_what_the_files_hold(long, long.client(), only(long))
+    assert len(history(long.client(), only(long), "characters_per_second")) > 1
+
+
+def test_a_killed_training_whose_follower_was_killed_too_is_closed_by_whatever_starts_next(long):
+    train = streaming(long)
+    for process in (follower(train), train):
         process.kill()
         process.wait()
     assert only(long).info.status == "RUNNING"
@@ -50,23 +64,30 @@ def test_a_killed_training_whose_mirror_was_killed_too_is_closed_by_whatever_sta
     assert {updates: run.info.status for updates, run in runs.items()} == {"400": "FINISHED", "10000000": "KILLED"}
 
 
-def test_a_killed_and_resumed_training_is_one_run_with_each_step_once(long):
-    long.edit("params.yaml", "updates: 10000000", "updates: 3000000")
-    train = streaming(long)
-    train.kill()
-    train.wait()
-    printed = long.run("dvc", "repro")
-    assert "resumed at update" in printed
-    holds_what_the_files_hold(long, long.client(), only(long))
-    assert len(history(long.client(), only(long), "characters_per_second")) > 1
-
-
 def test_a_training_whose_track_does_not_come_leaves_no_run_open(long):
     long.edit("params.yaml", "updates: 10000000", "updates: 1000000")
     long.run("python", "src/train.py")
-    ends(long, "FINISHED")  # its mirror may go on for a while
+    ends(long, "FINISHED")  # its follower may go on for a while
     long.run("dvc", "repro")
     holds_what_the_files_hold(long, long.client(), only(long))
+
+
+def test_track_ends_the_process_that_follows_its_experiment_and_no_other(long):
+    train = streaming(long)
+    process = follower(train)
+    long.run("python", "-c", "from charloom.tracking.follower import end_follower; end_follower('f' * 64)")
+    assert process.is_running()
+    (key,) = (folder.name for folder in (long.folder / ".charloom/trainings").iterdir())
+    lock = long.folder / ".charloom/trainings" / key / "follower.lock"
+    assert lock.read_text() == str(process.pid)
+    long.run("python", "-c", f"from charloom.tracking.follower import end_follower; end_follower('{key}')")
+    until(lambda: process.status() == psutil.STATUS_ZOMBIE)
+    assert train.poll() is None
+    lock.write_text(str(train.pid))  # what a killed follower leaves may be the number of another process by now
+    long.run("python", "-c", f"from charloom.tracking.follower import end_follower; end_follower('{key}')")
+    assert train.poll() is None
+    train.kill()
+    train.wait()
 
 
 def test_a_training_that_diverges_at_once_is_a_failed_run(long):
@@ -89,20 +110,17 @@ def eight(tmp_path_factory) -> list[Project]:
     return projects
 
 
-def test_eight_that_start_on_a_database_that_does_not_exist_make_eight_whole_runs(eight, tmp_path, thorough):
-    for time in range(20 if thorough else 1):
-        folder = tmp_path / str(time)
-        folder.mkdir()
-        store = f"sqlite:///{folder}/mlflow.db"
-        at_work = [
-            started(project, "sh", "-c", "python src/train.py && python src/track.py", MLFLOW_TRACKING_URI=store)
-            for project in eight
-        ]
-        assert [process.wait(timeout=300) for process in at_work] == [0] * 8
-        for project in eight:
-            assert "warning" not in (project.folder / "printed.txt").read_text()
-        client = eight[0].client(store)
-        runs = {run.data.params["seed"]: run for run in eight[0].runs(store)}
-        assert sorted(runs) == list("12345678")
-        for project in eight:
-            holds_what_the_files_hold(project, client, runs[project.folder.name])
+def test_eight_that_start_on_a_database_that_does_not_exist_make_eight_whole_runs(eight, tmp_path):
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    at_work = [
+        started(project, "sh", "-c", "python src/train.py && python src/track.py", MLFLOW_TRACKING_URI=store)
+        for project in eight
+    ]
+    assert [process.wait(timeout=300) for process in at_work] == [0] * 8
+    for project in eight:
+        assert "warning" not in (project.folder / "printed.txt").read_text()
+    client = eight[0].client(store)
+    runs = {run.data.params["seed"]: run for run in eight[0].runs(store)}
+    assert sorted(runs) == list("12345678")
+    for project in eight:
+        holds_what_the_files_hold(project, client, runs[project.folder.name])

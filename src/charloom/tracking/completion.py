@@ -14,7 +14,7 @@ from charloom.settings.params import Params
 from charloom.tracking.contents import RunContents, Series
 from charloom.tracking.models import log_model, register
 from charloom.tracking.outbox import ARTIFACTS
-from charloom.tracking.store import KEY, RESULTS, Run, Store, Times
+from charloom.tracking.store import KEY, RESULTS, Run, Store
 from charloom.tracking.trainings import RATE, list_trainings, logs_folder, points
 
 
@@ -27,9 +27,8 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
     mine = [log for log in logs if log.end and log.end.results == contents.results]
     others, run, there = _run_for(store, contents, mine[0] if mine else None)
     if RESULTS not in run.data.tags:
-        series, times = _with_times(contents, logs)
-        missing = {n: {u: value for u, value in each.items() if u not in there[n]} for n, each in series.items()}
-        store.send(run, missing, times)
+        series = contents.series | {RATE: _rates(contents, logs)}
+        store.send(run, {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()})
         if folder and contents.dataset and contents.version:
             store.name_dataset(run, contents.dataset)
             store.upload(folder / ARTIFACTS, run.info.artifact_uri)
@@ -84,24 +83,18 @@ def _differs(run: Run, contents: RunContents, there: Series) -> bool:
     return any(contents.series[name].get(update) != value for name in there for update, value in there[name].items())
 
 
-def _with_times(contents: RunContents, logs: list[Log]) -> tuple[Series, Times]:
-    """Return the points with the speeds of training, and their times. What was trained twice has its first time."""
-    rates: dict[int, float] = {}
-    times: dict[tuple[str, int, float], int] = {}
-    unfinished = [log for log in logs if not (log.end and log.end.results)]
-    mine = [log for log in logs if log.end and log.end.results == contents.results]
-    for log in (*mine[:1], *reversed(unfinished)):
-        series, known = points(log, contents.params.seq_length)
-        rates |= series.get(RATE, {})
-        times |= known
-    return contents.series | {RATE: rates}, times
+def _rates(contents: RunContents, logs: list[Log]) -> dict[int, float]:
+    """Return the speeds on the way to these results: of the first training that came to them, and of stopped ones."""
+    stopped = [log for log in logs if not (log.end and log.end.results)]
+    ended = [log for log in logs if log.end and log.end.results == contents.results]
+    series = [points(log, contents.params.seq_length) for log in (*ended[:1], *stopped)]
+    return {update: rate for each in series for update, rate in each.get(RATE, {}).items()}
 
 
 def _contents(log: Log, results: str) -> RunContents:
     """Return what a log alone says of a run."""
     params = Params.model_validate(log.head.params)
-    series, _ = points(log, params.seq_length)
-    series.pop(RATE, None)
+    series = {name: each for name, each in points(log, params.seq_length).items() if name != RATE}
     return RunContents(
         experiment=log.head.experiment, results=results, params=params, series=series,
         tags={"mlflow.source.git.commit": log.head.commit}, dataset=None, models=[], version=None, requirements=[],

@@ -40,6 +40,7 @@ ALIAS = "best"
 MODELS = "models:/"  # before a LoggedModel's id
 MEASURE, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+MALFORMED = "Not a proper models:/ URI"  # MLflow has no code for it
 
 
 def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel, waits: Path) -> LoggedModel:
@@ -141,6 +142,6 @@ def fetch(address: str, folder: Path) -> Path:
             reason = f"it has no artifacts/{FILE}: charloom has not logged it"
             return store.download(uri, f"artifacts/{FILE}", folder)
         except MlflowException as error:
-            if error.error_code in NOT_THERE:
+            if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
             raise

@@ -1,15 +1,15 @@
 """The MLflow store: the experiment `charloom` in it, and what a run is made of.
 
 A run is found by the key of its experiment, so that training, tracking, a queue and a repetition all meet the same
-one. A step that is in the store is not sent again. Where two processes send the same point at once, it is equal in
-its time too, and MLflow keeps one.
+one. Every point carries one time, the run's start: whoever sends a point again sends it equal in all, and MLflow, which
+cannot take a point back, keeps one. With times of their own, two clones at one experiment would double each step.
 """
 
 import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -41,7 +41,6 @@ NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 Answer = TypeVar("Answer")
 Run = _Run
-Times = Mapping[tuple[str, int, float], int]  # of name, update and value: milliseconds since 1970
 
 
 class Store:
@@ -93,6 +92,10 @@ class Store:
             )
         )
 
+    def is_complete(self, run: Run) -> bool:
+        """Return whether the run has its results by now."""
+        return RESULTS in self.client.get_run(run.info.run_id).data.tags
+
     def open(self, run: Run, processes: str) -> None:
         """Say that the run is at work, in these processes."""
         self.tag(run, {PROCESS: processes})
@@ -112,12 +115,10 @@ class Store:
         """Return the metric's values in the store, by update."""
         return {each.step: each.value for each in self.client.get_metric_history(run.info.run_id, name)}
 
-    def send(self, run: Run, series: Series, times: Times) -> None:
-        """Send the points of each metric, each at its time, or else at the run's start."""
+    def send(self, run: Run, series: Series) -> None:
+        """Send the points of each metric, all at the run's start."""
         points = [(_checked(name), step, value) for name, each in series.items() for step, value in each.items()]
-        metrics = [
-            Metric(n, value, times.get((n, step, value), run.info.start_time), step) for n, step, value in points
-        ]
+        metrics = [Metric(name, value, run.info.start_time, step) for name, step, value in points]
         for first in range(0, len(metrics), POINTS_PER_REQUEST):
             self.client.log_batch(run.info.run_id, metrics=metrics[first : first + POINTS_PER_REQUEST])
 

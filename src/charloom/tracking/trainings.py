@@ -8,7 +8,7 @@ from typing import Any
 from charloom.results.training_log import Log
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.contents import Series
-from charloom.tracking.store import RESULTS, Run, Store, Times
+from charloom.tracking.store import RESULTS, Run, Store
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
@@ -25,24 +25,19 @@ def logs_folder() -> Path:
     return root() / OWN / "trainings"
 
 
-def points(log: Log, seq_length: int) -> tuple[Series, Times]:
-    """Return the log's points by metric, the speed of training among them, and the time of each."""
+def points(log: Log, seq_length: int) -> Series:
+    """Return the log's points by metric, and beside them the speed of training: the same from the same log."""
     series: Series = {}
-    times: dict[tuple[str, int, float], int] = {}
-    first: tuple[int, float] | None = None
-
-    def add(name: str, update: int, value: float, when: float) -> None:
-        series.setdefault(name, {})[update] = value
-        times[name, update, value] = round(when * 1000)
-
+    before: tuple[int, float] | None = None
     for name, update, value, when in log.points:
-        add(name, update, value, when)
-        if first is None:
-            first = update, when
-        elif update > first[0] and when - first[1] >= SECONDS_BETWEEN_RATES:
-            add(RATE, update, (update - first[0]) * seq_length / (when - first[1]), when)
-            first = update, when
-    return series, times
+        series.setdefault(name, {})[update] = value
+        if before is None:
+            before = update, when
+        elif update > before[0] and when - before[1] >= SECONDS_BETWEEN_RATES:
+            rate = (update - before[0]) * seq_length / (when - before[1])
+            series.setdefault(RATE, {})[update] = rate
+            before = update, when
+    return series
 
 
 def list_trainings(store: Store, run: Run, logs: list[Log], description: str | None, *, same: bool) -> None:
