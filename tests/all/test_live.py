@@ -56,7 +56,7 @@ def test_a_killed_training_whose_follower_was_killed_too_is_closed_by_whatever_s
     train = streaming(long)
     for process in (follower(train), train):
         process.kill()
-        process.wait()
+    train.wait()
     assert only(long).info.status == "RUNNING"
     long.run("git", "checkout", "-q", "params.yaml")
     long.run("dvc", "repro", "--force")
