@@ -17,6 +17,8 @@ from charloom.tracking.outbox import ARTIFACTS
 from charloom.tracking.store import KEY, RESULTS, Run, Store
 from charloom.tracking.trainings import RATE, list_trainings, logs_folder, points
 
+DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment that came to other results before
+
 
 def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
     """Complete the run and return it, FINISHED. Its trainings are counted, and their logs removed.
@@ -26,26 +28,35 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
     logs = logs_of(logs_folder(), contents.experiment)
     mine = [log for log in logs if log.end and log.end.results == contents.results]
     others, run, there = _run_for(store, contents, mine[0] if mine else None)
-    if RESULTS not in run.data.tags:
+    filled = RESULTS in run.data.tags
+    if not filled:
         series = contents.series | {RATE: _rates(contents, logs)}
         store.send(run, {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()})
-        if folder and contents.dataset and contents.version:
-            store.name_dataset(run, contents.dataset)
-            store.upload(folder / ARTIFACTS, run.info.artifact_uri)
-            logged = [log_model(store, run, contents, each, folder) for each in contents.models]
-            register(store, run, logged[0], contents.version)
-        store.tag(run, contents.tags | ({"charloom.differs_from": others[0].info.run_id} if others else {}))
-    list_trainings(store, run, mine, contents.description if RESULTS not in run.data.tags else None, same=True)
+        if folder:
+            _send_files(store, run, contents, folder)
+        store.tag(run, contents.tags | ({DIFFERS: others[0].info.run_id} if others else {}))
+    list_trainings(store, run, mine, None if filled else contents.description, same=True)
     if others and mine:
         list_trainings(store, others[0], mine, None, same=False)
     if run.info.status != "FINISHED":  # else it has ended before, at another moment
         store.close(run, "FINISHED", mine[0].end.ended if mine and mine[0].end else None)
-    if folder and RESULTS not in run.data.tags:
+    if folder and not filled:
         store.tag(run, {RESULTS: contents.results})  # last: it says that all is there
     for log in logs:
-        if log in mine or (gone(log.head.process) and not (log.end and log.end.results)):
+        stopped = gone(log.head.process) and not (log.end and log.end.results)
+        if log in mine or stopped:
             log.path.unlink(missing_ok=True)
     return run
+
+
+def _send_files(store: Store, run: Run, contents: RunContents, folder: Path) -> None:
+    """Send what lies in the run's folder: artifacts, models and the name of the text."""
+    store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+    if contents.dataset:
+        store.name_dataset(run, contents.dataset)
+    logged = [log_model(store, run, contents, each, folder) for each in contents.models]
+    if contents.version:
+        register(store, run, logged[0], contents.version)
 
 
 def count_trainings(store: Store) -> Iterator[Run]:
