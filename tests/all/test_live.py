@@ -9,12 +9,21 @@ from projects import SMALL, Project, make, started, until
 from recorded import history, holds_what_the_files_hold
 
 
-def streaming(project) -> subprocess.Popen:
-    """Start `train`, and return it when some of its points have come to the store."""
-    train = started(project, "python", "src/train.py")
-    database = project.folder / "mlflow.db"
-    until(lambda: database.exists() and any("smooth_loss" in r.data.metrics for r in project.runs()), every=0.2)
-    return train
+@pytest.fixture
+def streaming(long):
+    """A function that starts `train`, and returns it when some of its points have come to the store."""
+    at_work: list[subprocess.Popen] = []
+
+    def start() -> subprocess.Popen:
+        at_work.append(started(long, "python", "src/train.py"))
+        database = long.folder / "mlflow.db"
+        until(lambda: database.exists() and any("smooth_loss" in r.data.metrics for r in long.runs()), every=0.2)
+        return at_work[-1]
+
+    yield start
+    for train in at_work:
+        train.kill()
+        train.wait()
 
 
 def follower(train: subprocess.Popen) -> psutil.Process:
@@ -33,17 +42,17 @@ def ends(project, status):
     until(lambda: database.exists() and [run.info.status for run in project.runs()] == [status], every=0.5)
 
 
-def test_a_training_at_work_is_seen_and_a_killed_one_is_closed_by_the_process_that_it_leaves(long):
-    train = streaming(long)
+def test_a_training_at_work_is_seen_and_a_killed_one_is_closed_by_the_process_that_it_leaves(long, streaming):
+    train = streaming()
     assert only(long).info.status == "RUNNING"
     train.kill()
     train.wait()
     ends(long, "KILLED")
 
 
-def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long):
+def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long, streaming):
     long.edit("params.yaml", "updates: 10000000", "updates: 3000000")
-    train = streaming(long)
+    train = streaming()
     train.terminate()
     assert train.wait() == 143
     ends(long, "KILLED")
@@ -52,8 +61,8 @@ def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_
     assert len(history(long.client(), only(long), "characters_per_second")) > 1
 
 
-def test_a_killed_training_whose_follower_was_killed_too_is_closed_by_whatever_starts_next(long):
-    train = streaming(long)
+def test_a_killed_training_whose_follower_was_killed_too_is_closed_by_whatever_starts_next(long, streaming):
+    train = streaming()
     for process in (follower(train), train):
         process.kill()
     train.wait()
@@ -72,13 +81,13 @@ def test_a_training_whose_track_does_not_come_leaves_no_run_open(long):
     holds_what_the_files_hold(long, long.client(), only(long))
 
 
-def test_track_ends_the_process_that_follows_its_experiment_and_no_other(long):
-    train = streaming(long)
+def test_track_ends_the_process_that_follows_its_experiment_and_no_other(long, streaming):
+    train = streaming()
     process = follower(train)
     long.run("python", "-c", "from charloom.tracking.follower import end_follower; end_follower('f' * 64)")
     assert process.is_running()
-    (key,) = (folder.name for folder in (long.folder / ".charloom/trainings").iterdir())
-    lock = long.folder / ".charloom/trainings" / key / "follower.lock"
+    (lock,) = (long.folder / ".charloom/trainings").glob("*/follower.lock")
+    key = lock.parent.name
     assert lock.read_text() == str(process.pid)
     long.run("python", "-c", f"from charloom.tracking.follower import end_follower; end_follower('{key}')")
     until(lambda: process.status() == psutil.STATUS_ZOMBIE)
@@ -86,8 +95,6 @@ def test_track_ends_the_process_that_follows_its_experiment_and_no_other(long):
     lock.write_text(str(train.pid))  # what a killed follower leaves may be the number of another process by now
     long.run("python", "-c", f"from charloom.tracking.follower import end_follower; end_follower('{key}')")
     assert train.poll() is None
-    train.kill()
-    train.wait()
 
 
 def test_a_training_that_diverges_at_once_is_a_failed_run(long):
