@@ -37,6 +37,12 @@ def pytest_sessionstart(session):
     assert [process.wait() for process in compiling] == [0, 0]
 
 
+@pytest.fixture(autouse=True)
+def _own_store(monkeypatch):
+    """Let no test meet another one's store: MLflow puts the address that it is told into the environment."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
     """A small project whose pipeline has run once and is committed. All workers share it: for reading, or copying."""

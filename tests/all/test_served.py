@@ -11,8 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import said
+from projects import said
 from stores import free_port
+
+LOAD = """
+import sys, mlflow.pyfunc, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+print(model.predict(pd.DataFrame({"prime": ["fox"]}), params={"length": 20})[0])
+import charloom
+print(charloom.__file__)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +59,18 @@ def ask(finished):
     finally:
         os.killpg(process.pid, 9)
         process.wait()
+
+
+def test_a_model_brings_the_code_that_writes(finished):
+    done = subprocess.run(
+        [sys.executable, "-W", "error::FutureWarning", "-c", LOAD, "models:/charloom-fox@best"],
+        cwd="/", env=finished.environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{finished.folder}/mlflow.db"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    written, where = done.stdout.splitlines()
+    assert written + "\n" == said(finished, "sample", "--prime", "fox", "--length", "20")[0]
+    assert "/artifacts/code/charloom/__init__.py" in where
 
 
 @pytest.mark.parametrize(
