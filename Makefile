@@ -5,11 +5,11 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help setup run test faults check verify track ui bench lock clean
+.PHONY: help setup run test test-all check verify track ui bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## .venv from requirements.lock, and nothing else
 
@@ -17,12 +17,11 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force
 	@python src/prepare.py --check
 	@dvc repro --force
 
-test: $(READY)  ## the tests
-	@python -m pytest
+test: $(READY)  ## the tests, in three minutes
+	@python -m pytest --ignore=tests/all
 
-faults: $(READY)  ## the long version of the fault tests: kills, full disks, damaged files, stores; well over half an hour
-	@python -m pytest --thorough -rP tests/test_resume.py tests/test_mutations.py tests/test_faults.py tests/test_random_kills.py \
-	    tests/test_outages.py tests/test_live.py
+test-all: $(READY)  ## and what takes long: kills, full disks, damaged files, processors, outages; well over half an hour
+	@python -m pytest --hypothesis-profile=random
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify

@@ -37,7 +37,7 @@ def seconds(project: Path, script: str, store: str) -> float:
     if "warning" in done.stderr:
         sys.exit(f"the store failed, so this measures nothing: {done.stderr}")
     if store:
-        time.sleep(2)  # what the mirror may still have to do
+        time.sleep(2)  # what the follower may still have to do
         client = MlflowClient(store)
         experiment = client.get_experiment_by_name("charloom")
         (run,) = client.search_runs([experiment.experiment_id])
@@ -60,7 +60,7 @@ def main() -> None:
         MlflowClient(database).search_experiments()
         server = Server(Path(folder))
         ways = {
-            "off": (str(TESTS / "untracked.py"), ""),
+            "off": (str(TESTS / "all/untracked.py"), ""),
             "SQLite": ("src/train.py", database),
             "`mlflow server`": ("src/train.py", server.uri),
         }

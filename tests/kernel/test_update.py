@@ -77,6 +77,15 @@ def test_a_step_to_weights_that_are_not_finite_is_an_error():
         advance(state, ids, 1, seq_length=3, eta=np.inf, clip=5.0)
 
 
+def test_an_infinite_gradient_is_an_error_though_clipping_would_hide_it():
+    ids = np.arange(7, dtype=np.uint8)
+    state = initial(5, 7, "float64", 1, sigma=0.1, accumulator=1.0)
+    state.theta.W[...] = 1e200 * np.eye(5)  # the states stay zero; the way back through time overflows
+    state.theta.U[...] = 0
+    with pytest.raises(Diverged, match="at update 0: a gradient is not finite"):
+        advance(state, ids, 1, seq_length=3, eta=0.1, clip=5.0)
+
+
 def test_outputs_of_any_size_have_a_finite_loss():
     """e^o would overflow: the largest output is taken off first."""
     ids = np.array([0, 1, 0, 1], np.uint8)

@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,8 @@ def write(path: Path, content: str | bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written there is nothing to remove
+            temporary.unlink()
         raise Unavailable(f"{path}: {error.strerror}: not written; what was there before is unharmed") from None
     try:
         _sync(path.parent)

@@ -58,8 +58,8 @@ def main() -> None:
 
     command = commands.add_parser("verify", help="rebuild HEAD's results from nothing and compare them bit for bit")
     command.set_defaults(call=lambda _: _later("proof.verify", "verify")())
-    command = commands.add_parser("track", help="send to MLflow what it has missed, experiments included")
-    command.set_defaults(call=lambda _: _later("tracking.resend", "resend")())
+    command = commands.add_parser("track", help="send to MLflow what it has missed")
+    command.set_defaults(call=lambda _: _later("tracking.catch_up", "catch_up")())
     command = commands.add_parser("ui", help="MLflow's pages, on this machine alone")
     command.add_argument("--port", metavar="N", default="5000", help="(default 5000)")
     command.set_defaults(

@@ -16,21 +16,21 @@ from charloom.text.corpus import decoded
 BYTES_PER_CHARACTER = 100  # of memory, while a text is scored
 
 
-def model_at(source: str | None) -> Model:
+def model_at(address: str | None) -> Model:
     """Return the model of an npz file or of an address in MLflow, `models:/…`; by default the pipeline's best.
 
     Raises WrongInput where there is none, Damaged where it is something else, Unavailable where MLflow is away.
     """
-    if source is None:
+    if address is None:
         return read_model(files("sample")["models/best"])
-    if not source.startswith("models:/"):
-        return read_model(Path(source))
+    if not address.startswith("models:/"):
+        return read_model(Path(address))
     with tempfile.TemporaryDirectory() as folder:  # MLflow takes a second to import: only where it is asked for
-        fetched: Path = import_module("charloom.tracking.models").fetch(source, Path(folder))
+        fetched: Path = import_module("charloom.tracking.models").fetch(address, Path(folder))
         try:
             return read_model(fetched)
         except Damaged as error:
-            raise Damaged(str(error).replace(str(fetched), source).partition(";")[0]) from None
+            raise Damaged(str(error).replace(str(fetched), address).partition(";")[0]) from None
 
 
 def text_at(source: str) -> tuple[str, str]:

@@ -52,9 +52,9 @@ class TrainState:
 class Rows(NamedTuple):
     """The n rows of the trace from state.update on.
 
-    state, after             the states before their first update and after their last
+    state, after  the states before their first update and after their last
     losses, smooth_losses (n,)  in nats
-    statistics (·, 4)        of each row that is a multiple of STATISTICS_EVERY: its loss and gradient_statistics.py's
+    statistics (·, 4)  of each row that is a multiple of STATISTICS_EVERY: its loss and gradient_statistics.py's
     """
 
     state: TrainState

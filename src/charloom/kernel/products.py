@@ -27,7 +27,7 @@ from charloom.kernel.vector import (
 
 @njit(**INNER)
 def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n: int) -> None:
-    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for at least the given rows."""
+    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time."""
     lanes = 64 // out.itemsize
     for t in range(0, rows, ROWS):
         s = first + t

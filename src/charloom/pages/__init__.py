@@ -1,1 +1,4 @@
-"""What people look at: pictures, tables in Markdown, pages in HTML. They show what result files hold and compute nothing."""
+"""What people look at: pictures, tables in Markdown, pages in HTML.
+
+They show what result files hold and compute nothing.
+"""

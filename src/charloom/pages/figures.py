@@ -42,7 +42,7 @@ def smooth_loss_figure(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.3, 3.7), dpi=200, layout="constrained")
         axes = figure.add_subplot()
-        axes.set_xlim(0, max(updates[-1], 1))
+        axes.set_xlim(0, max(updates[-1], best[0], 1))  # the lowest point may lie behind the last of the curve
         axes.set_ylim(min(everything) - 4, max(everything) + 4)
         for name, level in levels.items():
             axes.axhline(level, color="0.6", linewidth=0.6, linestyle=(0, (4, 3)))

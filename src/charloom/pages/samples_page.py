@@ -23,8 +23,8 @@ pre { margin: 0; padding: .75rem 1rem; background: #f5f5f2; border-radius: 6px; 
 def samples_page(table: SampleTable, sample: SampleMetrics) -> str:
     """Return the samples as one HTML page, the best model's first; nothing in a text can act as HTML."""
     parts = (
-        f"<h2>After {update:,} updates <span>smooth loss {smooth_loss:.3f}{', best model' if name == BEST_MODEL else ''}"
-        f"</span></h2>\n<pre>{escape(visible(text))}</pre>\n"
+        f"<h2>After {update:,} updates <span>smooth loss {smooth_loss:.3f}"
+        f"{', best model' if name == BEST_MODEL else ''}</span></h2>\n<pre>{escape(visible(text))}</pre>\n"
         f"<p>{sample.best if name == BEST_MODEL else sample.checkpoints[update]}</p>\n"
         for name, text, update, smooth_loss in sorted(table.data, key=lambda row: row[0] != BEST_MODEL)
     )

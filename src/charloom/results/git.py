@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from charloom.settings.pipeline import PIPELINE, root
@@ -12,11 +11,9 @@ CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 DIFF = ("-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "diff", "--no-ext-diff")
 
 
-def git(*arguments: str, folder: Path | None = None, variables: dict[str, str] | None = None) -> str:
+def git(*arguments: str, folder: Path | None = None) -> str:
     """Return what git prints, or an empty text where it fails."""
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=os.environ | (variables or {}), capture_output=True, check=False
-    )  # fmt: skip
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
     return done.stdout.decode(errors="replace").rstrip("\n") if done.returncode == 0 else ""
 
 
@@ -43,13 +40,3 @@ def _added(name: str) -> str:
     """Return the patch that makes the file; git says by exit code 1 that there is one."""
     made = subprocess.run(["git", *DIFF, "--no-index", "/dev/null", name], capture_output=True, check=False)
     return made.stdout.decode(errors="replace").rstrip("\n")
-
-
-def snapshot() -> str:
-    """Return a commit of this folder as it is, new files included; nothing here changes, and no branch holds it."""
-    who = {f"GIT_{role}_{what}": "charloom" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    with tempfile.TemporaryDirectory() as folder:
-        index = {"GIT_INDEX_FILE": f"{folder}/index"}
-        git("add", "--all", variables=index)
-        tree = git("write-tree", variables=index)
-    return git("commit-tree", tree, "-p", "HEAD", "-m", "results that MLflow has not got yet", variables=who)

@@ -39,7 +39,8 @@ def _gone(name: str) -> bool:
         host, pid, started = name.split(" ")
         if host != platform.node():
             return False
-        return abs(_started(int(pid)) - float(started)) > 1
+        dead = psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE  # its parent has not asked for it yet
+        return dead or abs(_started(int(pid)) - float(started)) > 1
     except psutil.NoSuchProcess:
         return True
     except (ValueError, psutil.Error):

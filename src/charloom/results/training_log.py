@@ -4,6 +4,7 @@
 
 The first line is the head (see Head). Each line after it is a point: [name, update, value, time in seconds since
 1970]. The last line is the end (see End). A log without an end belongs to a training that is at work or was killed.
+A log stays until MLflow has its points and has counted the training.
 """
 
 import json
@@ -14,9 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from pydantic import ValidationError
+from typing import Any
 
 from charloom.base.signals import Stopped
 from charloom.results.git import commit
@@ -119,30 +118,41 @@ def training_log(folder: Path, experiment: str, params: dict[str, Any]) -> Itera
     log.end("FINISHED")
 
 
-class Log(NamedTuple):
-    """A log as it was read. `end` is None where there is none yet."""
+class Log:
+    """A log as far as it was read. `end` is None where there is none yet."""
 
-    path: Path
     head: Head
-    points: list[Point]
-    end: End | None
 
+    def __init__(self, path: Path):
+        """Read what is there. Raises ValueError where that does not begin with a head."""
+        self.path, self.size = path, 0
+        self.points: list[Point] = []
+        self.end: End | None = None
+        self.read()
+        if not hasattr(self, "head"):
+            raise ValueError(f"{path}: a training's log begins with its head")
 
-def read_log(path: Path) -> Log | None:
-    """Return the log, or None where it has no head. A line that is not whole is left out: its writer was killed."""
-    head, points, end = None, list[Point](), None
-    for line in path.read_text(encoding="utf-8").splitlines():
-        with suppress(ValueError, TypeError, ValidationError):
-            match json.loads(line):
-                case dict() as entry if "experiment" in entry:
-                    head = Head.model_validate(entry)
-                case dict() as entry:
-                    end = End.model_validate(entry)
-                case [str() as name, int() as update, int() | float() as value, int() | float() as when]:
-                    points.append((name, update, value, when))
-    return Log(path, head, points, end) if head else None
+    def read(self) -> None:
+        """Read the lines that were added since. A last one that is not whole is left for later."""
+        with self.path.open("rb") as file:
+            file.seek(self.size)
+            whole = file.read().rpartition(b"\n")[0]
+        self.size += len(whole) + bool(whole)
+        for line in whole.splitlines():
+            with suppress(ValueError, TypeError):  # cut off by a full disk
+                match json.loads(line):
+                    case dict() as entry if "experiment" in entry:
+                        self.head = Head.model_validate(entry)
+                    case dict() as entry:
+                        self.end = End.model_validate(entry)
+                    case [str() as name, int() as update, int() | float() as value, int() | float() as when]:
+                        self.points.append((name, update, value, when))
 
 
 def logs_of(folder: Path, experiment: str) -> list[Log]:
     """Return the logs of an experiment's trainings in the folder, the oldest first."""
-    return [log for path in sorted((folder / experiment).glob("*.jsonl")) if (log := read_log(path))]
+    logs = []
+    for path in sorted((folder / experiment).glob("*.jsonl")):
+        with suppress(OSError, ValueError):  # another process has removed it, or it has no head
+            logs.append(Log(path))
+    return logs

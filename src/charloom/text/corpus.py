@@ -48,9 +48,10 @@ def read_text(path: Path) -> str:
             raise WrongInput(f"params.yaml: prepare.text: {path}: not a file")
         check_memory(BYTES_PER_CHARACTER * path.stat().st_size, f"{path} (prepare.text)")
         content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name, which each Python words in its own way
         name = str(path) if str(path).isprintable() else ascii(str(path))
-        raise WrongInput(f"params.yaml: prepare.text: {name}: {getattr(error, 'strerror', error)}") from None
+        reason = error.strerror if isinstance(error, OSError) else "a file name cannot hold a NUL"
+        raise WrongInput(f"params.yaml: prepare.text: {name}: {reason}") from None
     return decoded(content, str(path))
 
 

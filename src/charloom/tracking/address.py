@@ -1,25 +1,14 @@
-"""Where the MLflow store is, and the making of one that is an SQLite database. It comes before any import of mlflow."""
+"""Where the MLflow store is, and one writer at a time in it."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-# Before mlflow is imported: it reads some of them once. A server that is away costs seconds, not four minutes.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # what goes wrong is said once, by `warn`
-os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-os.environ.setdefault("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")
-os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")  # a server could ask for an hour
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
 
 from charloom.base.lock import in_turn
-from charloom.settings.pipeline import root
+from charloom.settings.pipeline import OWN, root
 
 DATABASE = "mlflow.db"
 
@@ -40,23 +29,19 @@ def database() -> Path | None:
     return Path(path.partition("?")[0]) if scheme == "sqlite" else None
 
 
-def turn() -> AbstractContextManager[None]:
-    """Return a lock on an SQLite store: its own may starve one of eight writers for longer than `track` waits."""
-    file = database()
-    return nullcontext() if file is None else in_turn(file.with_name(f".{file.name}.lock"))
+@contextmanager
+def turn() -> Iterator[None]:
+    """Hold the store's lock: whoever finds or makes runs needs it. A missing SQLite database is made first.
 
-
-def create() -> None:
-    """Create the database where an SQLite one is wanted and missing, whole or not at all, by one process of all.
-
-    One that was killed half-way through its migrations would stay broken.
+    Without a lock one of eight writers may starve for half a minute, and two could make the same run. The database is
+    made whole or not at all: one that was killed half-way through its migrations would stay broken. Raises Unavailable
+    where another process holds the lock for a minute.
     """
     file = database()
-    if file is None or file.exists():
-        return
-    new = file.with_name(f".{file.name}.new")
-    with turn():
-        if not file.exists():
+    with in_turn(file.with_name(f".{file.name}.lock") if file else root() / OWN / "mlflow.lock"):
+        if file and not file.exists():
+            new = file.with_name(f".{file.name}.new")
             new.unlink(missing_ok=True)
             MlflowClient(f"sqlite:///{new}").search_experiments()
             new.replace(file)
+        yield

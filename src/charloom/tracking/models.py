@@ -4,36 +4,32 @@ All of it can be repeated: what a killed process has begun, the next one complet
 """
 
 import json
-import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
-from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy
 
 import pandas as pd
 from mlflow import set_tracking_uri
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
+from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.base.errors import WrongInput
 from charloom.sampling.options import DEFAULTS
+from charloom.settings.params import flat
+from charloom.tracking import served
 from charloom.tracking.address import database
-from charloom.tracking.live import first_line
-from charloom.tracking.store import Run, Store, asked
+from charloom.tracking.contents import RunContents, TrainedModel, Version
+from charloom.tracking.messages import first_line
+from charloom.tracking.outbox import ARTIFACTS, CODE
+from charloom.tracking.store import Run, Store, connected, dataset_key, pages
 
-SOURCES = Path("src")
-SERVED = SOURCES / "charloom/served.py"
 FILE = "model.npz"
-LIBRARIES = ("mlflow", "numba", "numpy", "pandas", "pydantic")  # what it and what it imports need
 # "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(AnyType(), "prime")]),  # type: ignore[no-untyped-call]  # MLflow's own
@@ -43,97 +39,53 @@ SIGNATURE = ModelSignature(
 ALIAS = "best"
 MODELS = "models:/"  # before a LoggedModel's id
 MEASURE, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
-ADDRESS = re.compile(
-    r"models:/(?:(?P<model_id>m-[0-9a-f]+)|(?P<name>[^/@:]+)(?:@(?P<alias>[^/@:]+)|/(?P<version>[0-9]+)))"
-)
+NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+MALFORMED = "Not a proper models:/ URI"  # MLflow has no code for it
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A model to log.
-
-    name        of the LoggedModel: `best` or `last`
-    file        its npz
-    update      the updates that made it
-    prime       a text that it can go on from: the input example
-    metrics     by name, each with its step
-    """
-
-    name: str
-    file: Path
-    update: int
-    prime: str
-    metrics: Mapping[str, tuple[int, float]]
-
-
-@dataclass(frozen=True)
-class Version:
-    """What a version in the registry says.
-
-    name         of the registered model, and `about` it
-    description  of the version
-    measure      the smaller, the better, among versions that are equal in `comparable`
-    """
-
-    name: str
-    about: str
-    description: str
-    measure: float
-    comparable: str
-
-
-def log(store: Store, run: Run, model: Trained, dataset: tuple[str, str], params: dict[str, str]) -> LoggedModel:
-    """Return the LoggedModel, made of the file and linked to the run; its metrics are linked to the dataset."""
+def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel, waits: Path) -> LoggedModel:
+    """Return the LoggedModel, made and linked to the run, its metrics to the dataset. `waits` is the run's folder."""
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}' AND name = '{model.name}'"
     found: list[LoggedModel] = client.search_logged_models([store.experiment_id], which)
-    store.answered()
     if found and found[0].status == "READY":
         return found[0]
-    logged = found[0] if found else client.create_logged_model(store.experiment_id, model.name, run_id, params=params)
-    store.answered()
+    values = {name: str(value) for name, value in flat(contents.params.model_dump())}
+    logged = found[0] if found else client.create_logged_model(store.experiment_id, model.name, run_id, params=values)
     with tempfile.TemporaryDirectory() as folder:
-        saved = _saved(Path(folder), model, Model(run_id=run_id, model_id=logged.model_id))
-        store.upload(saved, logged.artifact_location)
+        about = Model(run_id=run_id, model_id=logged.model_id)
+        store.upload(_saved(Path(folder), model, contents, waits, about), logged.artifact_location)
+    dataset = dataset_key(contents.dataset) if contents.dataset else ("", "")
     metrics = [
         Metric(key, value, run.info.start_time, step, logged.model_id, *dataset, run_id)
         for key, (step, value) in model.metrics.items()
     ]
     client.log_batch(run_id, metrics=metrics)
-    store.answered()
     outputs = client.get_run(run_id).outputs
-    store.answered()
     if logged.model_id not in {each.model_id for each in (outputs.model_outputs if outputs else [])}:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, model.update)])
-        store.answered()
-    ready = client.finalize_logged_model(logged.model_id, "READY")
-    store.answered()
-    return ready
+    return client.finalize_logged_model(logged.model_id, "READY")
 
 
-def _saved(folder: Path, model: Trained, about: Model) -> Path:
-    """Return MLflow's folder of the model, made in this folder: code and arrays, no pickle."""
-    finder = ModuleFinder(path=[str(SOURCES)])
-    finder.run_script(str(SERVED))
-    code = folder / "charloom"
-    code.mkdir()
-    for name in finder.modules:
-        path = SOURCES.joinpath(*name.split("."))
-        for source in (path.with_suffix(".py"), path / "__init__.py"):
-            if source.is_file():
-                copy(source, code)
-    copy(SERVED, folder)  # MLflow notes from where it has it
-    copy(model.file, folder / FILE)
+def _saved(folder: Path, model: TrainedModel, contents: RunContents, waits: Path, about: Model) -> Path:
+    """Return MLflow's folder of the model, made in this folder: code and arrays, no pickle.
+
+    MLflow executes the model's code to save it. So it is given ours; the run's own, which may be another experiment's,
+    takes its place afterwards.
+    """
+    copy(waits / ARTIFACTS / model.file, folder / FILE)
+    own = copy(str(served.__file__), folder)  # MLflow notes from where it has it
     save_model(
         folder / "model",
-        python_model=folder / SERVED.name,
+        python_model=own,
         artifacts={"model": str(folder / FILE)},
-        code_paths=[str(code)],
+        code_paths=[str(waits / CODE / "charloom")],
         signature=SIGNATURE,
         input_example=(pd.DataFrame({"prime": [model.prime]}), DEFAULTS),
-        pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+        pip_requirements=contents.requirements,
         mlflow_model=about,
     )
+    copy(waits / CODE / Path(own).name, folder / "model")
     return folder / "model"
 
 
@@ -148,8 +100,7 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    store.answered()
-    versions = _versions(store, name)
+    versions = list(pages(lambda token: client.search_model_versions(f"name = '{name}'", page_token=token)))
     if not any(each.run_id == run.info.run_id for each in versions):
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         source, tags = MODELS + logged.model_id, {MEASURE: repr(as_version.measure), COMPARABLE: comparable}
@@ -163,29 +114,13 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
             model_id=logged.model_id,  # a server takes no version without it
         )
         versions.append(made)
-        store.answered()
     mine = next(each.version for each in versions if each.run_id == run.info.run_id)
     shown = json.dumps([{"name": name, "version": mine}])
     client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
-    store.answered()
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURE]), int(each.version)))
-    aliases = client.get_registered_model(name).aliases
-    store.answered()
-    if aliases.get(ALIAS) != best.version:
+    if client.get_registered_model(name).aliases.get(ALIAS) != best.version:
         client.set_registered_model_alias(name, ALIAS, best.version)
-        store.answered()
-
-
-def _versions(store: Store, name: str) -> list[ModelVersion]:
-    found: list[ModelVersion] = []
-    token = None
-    while True:
-        page = store.client.search_model_versions(f"name = '{name}'", page_token=token)
-        found += page
-        store.answered()
-        if not (token := page.token):
-            return found
 
 
 def fetch(address: str, folder: Path) -> Path:
@@ -193,28 +128,20 @@ def fetch(address: str, folder: Path) -> Path:
 
     Raises WrongInput where there is no such model or it is not charloom's, Unavailable where MLflow does not answer.
     """
-    if not (parts := ADDRESS.fullmatch(address)):
-        raise WrongInput(f"--model: {address} is not allowed: models:/NAME@ALIAS, models:/NAME/VERSION or models:/m-ID")
     base = database()
     if base is not None and not base.exists():
         raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")
 
-    def copied(store: Store) -> Path:
+    with connected() as store:
         reason = ""
+        set_tracking_uri(store.uri)
         try:
-            location = store.client.get_logged_model(_model_id(store, **parts.groupdict())).artifact_location
+            uri = ModelsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own
+            if uri.startswith(MODELS):  # of a version, it is its LoggedModel
+                uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
             reason = f"it has no artifacts/{FILE}: charloom has not logged it"
-            return store.download(location, f"artifacts/{FILE}", folder)
+            return store.download(uri, f"artifacts/{FILE}", folder)
         except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
             raise
-
-    return asked(copied)
-
-
-def _model_id(store: Store, model_id: str, name: str, alias: str, version: str) -> str:
-    if model_id:
-        return model_id
-    get = store.client.get_model_version_by_alias if alias else store.client.get_model_version
-    return str(get(name, alias or version).source).removeprefix(MODELS)

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.settings.pipeline import root
-from charloom.tracking import pending
-from charloom.tracking.resend import resend
-from charloom.tracking.store import asked
+from charloom.tracking.catch_up import anything_waits, catch_up
+from charloom.tracking.store import connected
 from charloom.tracking.view import VIEW
 
 HOST = "127.0.0.1"
@@ -21,14 +20,15 @@ def serve(port: int) -> None:
 
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
-    store = asked(lambda store: store)
-    if pending.any_left():  # a training whose `track` DVC has skipped, say
+    with connected() as store:
+        experiment = store.experiment_id
+    if anything_waits():
         with suppress(Unavailable):
-            resend()
-    page = f"#/experiments/{store.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+            catch_up()
+    page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     if store.remote:
-        place = urlsplit(store.uri)
-        print(f"open {place._replace(netloc=place.netloc.rpartition('@')[2]).geturl().rstrip('/')}/{page}")
+        server = urlsplit(store.uri)
+        print(f"open {server._replace(netloc=server.netloc.rpartition('@')[2]).geturl().rstrip('/')}/{page}")
         return
     if not _free(port):
         raise WrongInput(f"--port: {port} is not allowed: it is in use")

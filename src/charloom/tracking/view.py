@@ -1,13 +1,15 @@
-"""What MLflow's page of runs says and shows first: MLflow's own choice is no metric and no setting.
+"""What MLflow's page of runs says and shows first. MLflow's own choice of columns is no metric and no setting of ours.
 
-The columns and charts are a "shared view" of that page, a tag of the experiment that the page's link names.
+Columns and charts are what the page calls a shared view. It keeps one in a tag of the experiment, whose name and form
+are documented nowhere: they are those that the page itself writes when somebody shares a view. There is no other way
+to choose columns for others. A release that reads it otherwise shows its own choice, and nothing else is lost.
 """
 
 import json
 from typing import Any
 
 ABOUT = """\
-A vanilla character-level RNN, one run for each experiment: settings, text and sources.
+A vanilla character-level RNN, one run for each experiment: settings and text.
 
 **To make a run again**: `git checkout` the commit in its tags, `git apply` its `uncommitted.diff` if it has one,
 `make run`. The results are the same to the bit, and the run counts a reproduction.

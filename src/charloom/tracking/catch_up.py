@@ -1,0 +1,35 @@
+"""`charloom track`: MLflow gets what it has missed."""
+
+import subprocess
+import sys
+
+from charloom.base.errors import Unavailable
+from charloom.results.training_log import logs_of
+from charloom.settings.pipeline import OWN, root
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.outbox import folder_of, waiting
+from charloom.tracking.send import deliver
+
+SECONDS = 300  # that somebody waits who asked for it
+BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that `track` tells of
+
+
+def catch_up() -> None:
+    """Send this folder's run and all that waits. Raises Unavailable where MLflow has not got all of it then."""
+    status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
+    if subprocess.run(status, stderr=subprocess.DEVNULL, check=False).returncode:
+        print(
+            "this folder: nothing sent: its results are not those of its settings and sources; `dvc repro` makes them",
+            flush=True,
+        )
+    elif not folder_of(run := this_run()).exists():  # else it waits as it was when it was made
+        put(run)
+    if reason := deliver(waiting(), SECONDS):
+        raise Unavailable(f"MLflow has not got all of it ({reason}); `make track` tries again")
+
+
+def anything_waits() -> bool:
+    """Return whether there is a run, or a training that has ended, that MLflow has not got."""
+    experiments = [folder.name for folder in (root() / OWN / "trainings").glob("*/")]
+    ended = (log.end for each in experiments for log in logs_of(root() / OWN / "trainings", each))
+    return bool(waiting()) or any(end.results for end in ended if end)

@@ -1,0 +1,209 @@
+"""What this folder's results say, put into the outbox. MLflow is not asked here."""
+
+import hashlib
+import json
+import os
+import re
+import textwrap
+from importlib.metadata import version
+from modulefinder import ModuleFinder
+from pathlib import Path
+from shutil import copy, copytree
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from charloom import NEEDED
+from charloom.base.storage import read_json, read_table, write, write_json
+from charloom.base.terminal import visible
+from charloom.model.model_file import read_model
+from charloom.network.rnn import NAMES
+from charloom.results.git import branch, changes, commit
+from charloom.results.records import (
+    BEST_MODEL,
+    STATISTICS,
+    GradcheckMetrics,
+    SampleMetrics,
+    SampleTable,
+    TextMetrics,
+    TrainMetrics,
+)
+from charloom.results.results_hash import results_hash
+from charloom.settings.experiment import experiment_key
+from charloom.settings.params import PARAMS, Params, flat, read_params
+from charloom.settings.pipeline import PIPELINE, files
+from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
+from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
+from charloom.tracking.view import MEASURE
+
+SOURCES = Path(__file__).parents[2]
+SERVED = Path(__file__).with_name("served.py")
+LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
+LOCK = Path("dvc.lock")
+FOLDERS = {"metrics", "plots", "models"}  # the same in the run; the rest is what one opens first
+ONCE = {"best_smooth_loss", "best_update", "first_update_below_target", "best_held_out_bits_per_character"}
+EXCERPT = 1000  # characters of a sample in a description
+PRIME = 16  # characters of a model's input example
+
+
+def made(path: dict[str, Path]) -> list[Path]:
+    """Return what the run has made, of all files that dvc.yaml names for `track`."""
+    return [file for file in path.values() if file.parts[0] in {"reports", *FOLDERS}]
+
+
+def headline(train: TrainMetrics) -> str:
+    """Return in a line what came out."""
+    return (
+        f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
+        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
+    )
+
+
+def this_run() -> RunContents:
+    """Return what this folder's files say. Raises Damaged, naming the file, where one is none that a stage wrote."""
+    path, params = files("track"), read_params()
+    text, train = read_json(path["metrics/prepare"], TextMetrics), read_json(path["metrics/train"], TrainMetrics)
+    samples = read_json(path["reports/sample_table"], SampleTable)
+    return RunContents(
+        experiment=experiment_key(params, text.sha256),
+        results=hashed(path),
+        params=params,
+        series=_series(path, train),
+        tags=_tags(text, path["reports/sample_table"].name),
+        dataset=Dataset(
+            source=params.prepare.text,
+            sha256=text.sha256,
+            profile=dict(flat(text.model_dump(exclude={"sha256"}))),
+        ),
+        models=_models(path, train, samples.data[-1][1][:PRIME]),
+        version=_version(params, train, text),
+        requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+        description=_description(params, train, samples),
+    )
+
+
+def put(run: RunContents) -> Path:
+    """Put the run and its files into the outbox, and return its folder. Raises Unavailable where that fails."""
+    with replaced(folder_of(run)) as folder:
+        for file in (PARAMS, PIPELINE, LOCK, *made(files("track"))):
+            below = folder / ARTIFACTS / (file.parts[0] if file.parts[0] in FOLDERS else "")
+            below.mkdir(parents=True, exist_ok=True)
+            if file.is_dir():
+                copytree(file, below / file.name)
+            else:
+                copy(file, below)
+        if patch := changes():
+            write(folder / ARTIFACTS / "uncommitted.diff", patch)
+        _copy_code(folder / CODE)
+        write_json(folder / CONTENTS, run.model_dump(mode="json"))
+    return folder_of(run)
+
+
+def hashed(path: dict[str, Path]) -> str:
+    """Return the hash of the results that the files hold: what `train` has written into its log."""
+    tables = {"plots/smooth_loss": ("smooth_loss",), "plots/first_losses": ("loss",), "plots/measures": STATISTICS}
+    columns = [column for name, names in tables.items() for column in read_table(path[name], *names).values()]
+    trace = [np.array(list(column.values())) for column in columns]
+    last, best = read_model(path["models/last"]), read_model(path["models/best"])
+    return results_hash(last.theta.flat, best.theta.flat, trace)
+
+
+def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
+    """Return every metric."""
+    gradcheck = read_json(path["metrics/gradcheck"], GradcheckMetrics)
+    states = (gradcheck.zero, gradcheck.carried)
+    digits = {f"gradcheck_digits_{name}": min(getattr(each, name).agreeing_digits for each in states) for name in NAMES}
+    once = train.model_dump(include=ONCE) | {"last_smooth_loss": train.smooth_loss}
+    bits = {
+        train.best_update: train.best_held_out_bits_per_character,
+        train.updates: train.held_out_bits_per_character,
+    }
+    statistics = read_table(path["plots/measures"], *STATISTICS)
+    first = read_table(path["plots/first_losses"], "loss")["loss"]
+    sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
+    return (
+        {name: {train.updates: float(value)} for name, value in once.items() if value is not None}
+        | {MEASURE: {update: value for update, value in bits.items() if value is not None}}
+        | read_table(path["plots/smooth_loss"], "smooth_loss")
+        | statistics
+        | {"loss": first | statistics["loss"]}
+        | {"epoch_mean": {min(n * train.updates_per_epoch, train.updates): x for n, x in train.epoch_mean.items()}}
+        | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
+        | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
+        | {name: {0: float(value)} for name, value in digits.items()}
+    )
+
+
+def _tags(text: TextMetrics, table: str) -> dict[str, str]:
+    """Return the tags: which code, which text, which experiment of DVC's, and that the table is one."""
+    stages = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
+    lock = json.dumps({**stages, "track": None}, sort_keys=True)  # this stage is not in it yet
+    tags = {
+        "mlflow.source.name": "dvc repro",
+        "mlflow.source.git.commit": commit(),
+        "mlflow.source.git.branch": branch(),
+        "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
+        "charloom.uncommitted_changes": str(bool(changes())).lower(),
+        "charloom.text_sha256": text.sha256,
+        "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
+    }
+    known = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
+    return tags | {tag: os.environ[name] for tag, name in known.items() if os.environ.get(name)}
+
+
+def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[TrainedModel]:
+    """Return the best and the last model. Their metrics are points of the run's too: MLflow has no others."""
+    return [
+        TrainedModel(
+            name=name,
+            file=f"models/{path[f'models/{name}'].name}",
+            update=update,
+            prime=prime,
+            metrics={f"{name}_smooth_loss": (train.updates, loss)}
+            | ({} if bits is None else {MEASURE: (update, bits)}),
+        )
+        for name, update, loss, bits in (
+            ("best", train.best_update, train.best_smooth_loss, train.best_held_out_bits_per_character),
+            ("last", train.updates, train.smooth_loss, train.held_out_bits_per_character),
+        )
+    ]
+
+
+def _version(params: Params, train: TrainMetrics, text: TextMetrics) -> Version:
+    """Return the best model's version among the models of this text."""
+    source, bits = params.prepare.text, train.best_held_out_bits_per_character
+    what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
+    length = "" if bits is not None else f" seq_length={params.seq_length}"  # a smooth loss is one of a sequence
+    return Version(
+        name=re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}"),
+        about=f"The best model of each run on `{source}`. `@best` is the best of those measured as the newest was.",
+        description=f"{measure:.4f} {what} after {train.best_update:,} updates",
+        measure=measure,
+        comparable=f"{what}{length} held_out={params.prepare.held_out} {text.sha256}",
+    )
+
+
+def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> str:
+    """Return what came out, and what the network writes at its end."""
+    _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
+    bits = train.held_out_bits_per_character
+    measure = f"{bits:.3f} bits per held-out character" if bits is not None else f"smooth loss {train.smooth_loss:.3f}"
+    lines = visible(text[:EXCERPT]).splitlines()
+    sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
+    return (
+        f"**{measure}** of `{params.prepare.text}`; {headline(train)}.\n\n"
+        f"What it writes after {update:,} updates:\n\n{sample}"
+    )
+
+
+def _copy_code(folder: Path) -> None:
+    """Copy served.py, and of this project what it imports."""
+    finder = ModuleFinder(path=[str(SOURCES)])
+    finder.run_script(str(SERVED))
+    for module in finder.modules.values():
+        file = Path(vars(module)["__file__"] or "")  # the script itself is the nameless one
+        if file.is_relative_to(SOURCES) and file != SERVED:
+            target = folder / file.relative_to(SOURCES)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy(file, target)
+    copy(SERVED, folder)

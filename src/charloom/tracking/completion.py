@@ -1,0 +1,113 @@
+"""Completing a run in MLflow from files: nothing twice, and results that differ beside each other, not over each other.
+
+Who is the same: runs with the same experiment key. Results with the same hash are one run; another training that has
+come to them counts a reproduction. Other results are a second run that names the first.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from charloom.results.machine import gone
+from charloom.results.training_log import Log, logs_of
+from charloom.settings.params import Params
+from charloom.tracking.contents import RunContents, Series
+from charloom.tracking.models import log_model, register
+from charloom.tracking.outbox import ARTIFACTS
+from charloom.tracking.store import KEY, RESULTS, Run, Store
+from charloom.tracking.trainings import RATE, list_trainings, logs_folder, points
+
+DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment that came to other results before
+
+
+def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
+    """Complete the run and return it, FINISHED. Its trainings are counted, and their logs removed.
+
+    `folder` is the run's in the outbox. Without one only the points are known, and the run stays open to its files.
+    """
+    logs = logs_of(logs_folder(), contents.experiment)
+    mine = [log for log in logs if log.end and log.end.results == contents.results]
+    others, run, there = _run_for(store, contents, mine[0] if mine else None)
+    filled = RESULTS in run.data.tags
+    if not filled:
+        series = contents.series | {RATE: _rates(contents, logs)}
+        store.send(run, {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()})
+        if folder:
+            _send_files(store, run, contents, folder)
+        store.tag(run, contents.tags | ({DIFFERS: others[0].info.run_id} if others else {}))
+    list_trainings(store, run, mine, None if filled else contents.description, same=True)
+    if others and mine:
+        list_trainings(store, others[0], mine, None, same=False)
+    if run.info.status != "FINISHED":  # else it has ended before, at another moment
+        store.close(run, "FINISHED", mine[0].end.ended if mine and mine[0].end else None)
+    if folder and not filled:
+        store.tag(run, {RESULTS: contents.results})  # last: it says that all is there
+    for log in logs:
+        stopped = gone(log.head.process) and not (log.end and log.end.results)
+        if log in mine or stopped:
+            log.path.unlink(missing_ok=True)
+    return run
+
+
+def _send_files(store: Store, run: Run, contents: RunContents, folder: Path) -> None:
+    """Send what lies in the run's folder: artifacts, models and the name of the text."""
+    store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+    if contents.dataset:
+        store.name_dataset(run, contents.dataset)
+    logged = [log_model(store, run, contents, each, folder) for each in contents.models]
+    if contents.version:
+        register(store, run, logged[0], contents.version)
+
+
+def count_trainings(store: Store) -> Iterator[Run]:
+    """Count the trainings that have ended and whose `track` was skipped, and yield the run of each.
+
+    An experiment that has no complete run waits: its `track` is still to come.
+    """
+    for experiment in sorted(path.name for path in logs_folder().glob("*") if path.is_dir()):
+        ended = {log.end.results: log for log in logs_of(logs_folder(), experiment) if log.end and log.end.results}
+        if ended and any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
+            for results, log in ended.items():
+                yield complete(store, _contents(log, str(results)), None)
+
+
+def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[list[Run], Run, Series]:
+    """Return the runs whose results differ; the run of these results, made if need be; and what it holds."""
+    others: list[Run] = []
+    runs = store.runs_of(contents.experiment)
+    for run in runs:
+        complete = RESULTS in run.data.tags
+        there = {name: {} if complete else store.points(run, name) for name in contents.series}
+        if not _differs(run, contents, there):
+            return others, run, there | {RATE: {} if complete else store.points(run, RATE)}
+        others.append(run)
+    taken = {run.data.tags[KEY] for run in runs}
+    number = next(n for n in count() if (f"{contents.experiment}:{n}" if n else contents.experiment) not in taken)
+    run = store.new_run(contents.experiment, number, contents.params, made.head.started if made else None)
+    return others, run, {name: {} for name in (*contents.series, RATE)}
+
+
+def _differs(run: Run, contents: RunContents, there: Series) -> bool:
+    """Return whether the run holds results, or points streamed on the way to them, that are not these."""
+    if RESULTS in run.data.tags:
+        return run.data.tags[RESULTS] != contents.results
+    return any(contents.series[name].get(update) != value for name in there for update, value in there[name].items())
+
+
+def _rates(contents: RunContents, logs: list[Log]) -> dict[int, float]:
+    """Return the speeds on the way to these results: of the first training that came to them, and of stopped ones."""
+    stopped = [log for log in logs if not (log.end and log.end.results)]
+    ended = [log for log in logs if log.end and log.end.results == contents.results]
+    series = [points(log, contents.params.seq_length) for log in (*ended[:1], *stopped)]
+    return {update: rate for each in series for update, rate in each.get(RATE, {}).items()}
+
+
+def _contents(log: Log, results: str) -> RunContents:
+    """Return what a log alone says of a run."""
+    params = Params.model_validate(log.head.params)
+    series = {name: each for name, each in points(log, params.seq_length).items() if name != RATE}
+    return RunContents(
+        experiment=log.head.experiment, results=results, params=params, series=series,
+        tags={"mlflow.source.git.commit": log.head.commit}, dataset=None, models=[], version=None, requirements=[],
+        description="Only the log of this training is left: its points.",
+    )  # fmt: skip

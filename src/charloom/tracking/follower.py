@@ -1,0 +1,86 @@
+"""The process that tells MLflow of a training at work. It follows the training's log; nobody waits for it.
+
+python -m charloom.tracking.follower LOG
+
+Of two trainings of one experiment at once, in one clone or in two, one is followed. Any trouble ends the follower
+without a word: `track` completes the run from the files. The run is closed with the status that the log ends with, and
+as KILLED where the training is gone and its log has no end.
+"""
+
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from charloom.base.lock import exclusive
+from charloom.results.machine import gone, process
+from charloom.results.training_log import Log
+from charloom.settings.params import Params
+from charloom.settings.pipeline import OWN, root
+from charloom.tracking.contents import Series
+
+LOCK = "follower.lock"  # beside the experiment's logs
+SECONDS_BETWEEN_BATCHES = 2.0
+SECONDS_TO_END = 5.0
+
+
+def end_follower(experiment: str) -> None:
+    """End the process that follows a training of the experiment, if there is one, and wait until it is gone."""
+    lock = root() / OWN / "trainings" / experiment / LOCK
+    with suppress(OSError, ValueError, psutil.Error):
+        follower = psutil.Process(int(lock.read_text(encoding="ascii")))
+        if __name__ in follower.cmdline():  # a process that was killed leaves its number, which may be another's now
+            follower.terminate()
+            with suppress(Timeout), FileLock(lock).acquire(timeout=SECONDS_TO_END):
+                pass
+
+
+def follow(log: Log) -> None:
+    """Send the log's points as they come, until it ends or its training is gone; then close the run."""
+    # MLflow's import takes seconds: the lock is held before it, so that `track` finds this process.
+    from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
+    from charloom.tracking.trainings import RATE, points  # noqa: PLC0415  see above
+
+    head, params = log.head, Params.model_validate(log.head.params)
+    with connected() as store:
+        store.close_dead()
+        runs = store.runs_of(head.experiment)
+        if any(RESULTS in run.data.tags for run in runs):
+            return  # a complete run receives no points
+        run = runs[0] if runs else store.new_run(head.experiment, 0, params, head.started)
+        at_work = run.data.tags.get(PROCESS, "")
+        if run.info.status == "RUNNING" and at_work != process() and not gone(at_work):
+            return  # another clone is at it
+        store.open(run, f"{head.process}, {process()}")
+    there: Series = {}
+    while not store.is_complete(run):
+        over = gone(head.process)  # asked before the log is read: what is read then is all that will come
+        log.read()
+        series = points(log, params.seq_length)
+        for name in series.keys() - there.keys():
+            there[name] = store.points(run, name)
+        # A stopped training went on with other code, say: `track` makes a run of its own for what comes of it.
+        strange = any(there[n].get(u, x) != x for n, each in series.items() if n != RATE for u, x in each.items())
+        if not strange:
+            missing = {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()}
+            store.send(run, missing)
+            there = {name: there[name] | each for name, each in missing.items()}
+        if log.end or over or strange:
+            status = log.end.status if log.end and not strange else "KILLED"
+            store.close(run, status, log.end.ended if log.end else None)
+            break
+        time.sleep(SECONDS_BETWEEN_BATCHES)
+
+
+def main() -> None:
+    """Follow the log, unless its experiment is followed already."""
+    path = Path(sys.argv[1])
+    with suppress(Exception), exclusive(path.with_name(LOCK), "following this experiment"):  # see above: any trouble
+        follow(Log(path))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""A disk that is full or broken, a plug that is pulled: nothing that was whole before is lost."""
+
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from projects import LAST
+from states import EPOCH, SETTINGS, START, after, flat
+
+from charloom.training import resume
+from charloom.training.trace import EMPTY
+
+SAVER = Path(__file__).with_name("saver.py")
+CALLS = ("openat", "write", "fsync", "rename", "unlink")
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
+
+def undisturbed() -> dict[int, list]:
+    """Return state and trace after 0, 2, 4 and 6 updates, flat."""
+    state, trace, made = START, EMPTY, {}
+    for _ in range(3):
+        state, trace = after(2, state, trace)
+        made[state.update] = flat([state, trace])
+    return made
+
+
+def traced(folder: Path, *options: str) -> subprocess.CompletedProcess:
+    """Run the saver with the calls on its folder traced; `options` may let some fail."""
+    names = [f"{update:012}.state" for update in (2, 4, 6)]
+    paths = [folder, *(folder / name for name in names), *(folder / f".{name}.new" for name in names)]
+    filters = [argument for path in paths for argument in ("-P", str(path))]
+    # Without --seccomp-bpf: under it strace injects errors, but no signals.
+    command = ["strace", "-f", "-o", f"{folder}.trace", "-e", f"trace={','.join(CALLS)}", *options, *filters]
+    return subprocess.run([*command, sys.executable, SAVER, folder], capture_output=True, text=True, check=False)
+
+
+def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whole(tmp_path, capsys):
+    calm = traced(tmp_path / "calm")
+    assert calm.returncode == 0
+    seen = (tmp_path / "calm.trace").read_text()
+    counts = {call: len(re.findall(rf"^\d+ +{call}\(", seen, re.MULTILINE)) for call in CALLS}
+    assert counts["rename"] == 3
+    assert counts["fsync"] == 6  # of each file, and of its folder
+    whole = undisturbed()
+    points = 0
+    for call, count in counts.items():
+        for fault in ("error=ENOSPC", "error=EIO", "signal=KILL"):
+            for when in range(1, count + 1):
+                folder = tmp_path / f"{call}-{fault}-{when}"
+                done = traced(folder, "-e", f"inject={call}:{fault}:when={when}")
+                points += 1
+                assert (done.returncode == -signal.SIGKILL) == (fault == "signal=KILL")
+                assert done.stderr.count("\n") == (done.returncode == 5)  # a line, or killed, or not harmed
+                saved = [int(line) for line in done.stdout.split()]
+                found = resume.load(folder, SETTINGS, START, EPOCH)
+                if found is None:
+                    assert saved == []
+                    continue
+                state, trace, _ = found
+                assert state.update >= max(saved, default=0), folder
+                assert flat([state, trace]) == whole[state.update], folder
+    capsys.readouterr()
+    print(f"{points} points")
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
+@pytest.mark.parametrize("fault", ["error=ENOSPC", "error=EIO"])
+def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, call, fault):
+    project.edit("params.yaml", "updates: 400", "updates: 60")
+    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 25")
+    project.edit("params.yaml", "save_every: 100", "save_every: 20")
+    project.clear()
+    project.run("python", "src/train.py")
+    before = project.contents()
+    folders = ["models", "models/checkpoints", "metrics", "plots"]
+    files = ["models/last.npz", "models/best.npz", "models/checkpoints/25.npz", "metrics/train.json"]
+    names = [*folders, *(str(Path(file).with_name(f".{Path(file).name}.new")) for file in files)]
+    filters = [argument for name in names for path in (name, project.folder / name) for argument in ("-P", str(path))]
+    trace = project.folder.with_name("trace")
+    for when in range(1, 9):
+        project.clear()
+        printed = project.run(
+            "strace", "-qq", "-f", "--seccomp-bpf", "-o", str(trace), "-e", f"trace={call}",
+            "-e", f"inject={call}:{fault}:when={when}", *filters, "python", "src/train.py", expect=None,
+        )  # fmt: skip
+        assert "Traceback" not in printed
+        struck = "(INJECTED)" in trace.read_text()
+        assert struck or when > len(files)  # each is renamed once
+        assert struck == bool(re.search(r"(No space left on device|Input/output error)", printed))
+        project.run("python", "src/train.py")
+        assert project.contents() == before
+
+
+def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_gone_after_the_next_training(project):
+    before = project.contents()
+    for file in ("models/best.npz", "metrics/train.json"):
+        left = project.folder / Path(file).with_name(f".{Path(file).name}.new")
+        project.run(
+            "strace", "-f", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL",
+            "-P", str(left.relative_to(project.folder)), "python", "src/train.py", expect=-signal.SIGKILL,
+        )  # fmt: skip
+        project.run("dvc", "repro", LAST)  # brings the results back from the cache: nothing trains
+        assert left.exists()
+        assert project.run("git", "status", "--porcelain") == ""
+    project.run("dvc", "repro", "--force", "train")
+    assert project.contents() == before
+
+
+def test_a_file_that_may_not_grow_further_is_named_and_the_old_one_unharmed(project):
+    """RLIMIT_FSIZE: the kernel refuses the write in the middle of a file, as a full disk does."""
+    before = project.contents()
+    limit = (200, 200)
+    done = subprocess.run(
+        [sys.executable, "src/plot.py"], cwd=project.folder, env=project.environment(), text=True, check=False,
+        capture_output=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )  # fmt: skip
+    assert done.returncode == 5
+    line = "reports/smooth_loss.png: File too large: not written; what was there before is unharmed\n"
+    assert done.stderr == line
+    assert project.contents() == before

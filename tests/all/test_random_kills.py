@@ -1,0 +1,73 @@
+"""The real experiment, killed at 50 random moments: about half an hour."""
+
+import contextlib
+import shutil
+import subprocess
+import time
+
+import numpy as np
+import psutil
+from projects import LAST, ROOT, make
+
+KILLS = 50
+LONGEST = 40.0  # seconds, about what a forced `dvc repro` takes
+
+
+def killed(dvc: psutil.Popen, victim: str) -> None:
+    """SIGKILL the stage, `dvc repro` or both; wait until they have ended, and until an orphan has."""
+    children = dvc.children(recursive=True)
+    for process in [*(children if victim != "dvc" else []), *([dvc] if victim != "stage" else [])]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    dvc.wait()
+    psutil.wait_procs(children)
+
+
+def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_bytes(tmp_path):
+    project = make(tmp_path, {})
+    shutil.copy(ROOT / "data/moby_dick.txt", tmp_path / "data")
+    project.run("dvc", "repro", LAST)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "undisturbed")
+    undisturbed = project.contents()
+    for name, content in undisturbed.items():
+        if name.startswith(("metrics", "plots")):
+            assert content == (ROOT / name).read_bytes()
+    rng, kills, finished, resumed = np.random.default_rng(1), 0, 0, 0
+    force = ["--force"]
+    while kills < KILLS or force == []:
+        with (tmp_path / "printed.txt").open("w") as printed:
+            dvc = psutil.Popen(
+                ["dvc", "repro", *force, LAST], cwd=tmp_path, env=project.environment(),
+                stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            if kills < KILLS:
+                try:
+                    dvc.wait(timeout=rng.uniform(1, LONGEST))
+                except psutil.TimeoutExpired:
+                    killed(dvc, rng.choice(["stage", "dvc", "both"]))
+                    kills += 1
+            code = dvc.wait()
+        said = (tmp_path / "printed.txt").read_text()
+        resumed += "resumed at update" in said
+        assert "Traceback" not in said
+        if "RWLock-file" in said and "is corrupted" in said:  # DVC does not write it whole or not at all
+            (tmp_path / ".dvc/tmp/rwlock").unlink()
+        found = project.contents()
+        if not force:  # DVC may have brought the results back from its cache, beside what a kill left of a file
+            found = {name: content for name, content in found.items() if not name.endswith(".new")}
+        force = []
+        if code == 0:
+            assert found == undisturbed
+            finished += 1
+            force = ["--force"]
+        print(f"{time.strftime('%H:%M:%S')}  {kills} kills, {finished} finished, {resumed} resumed", flush=True)
+    project.run("dvc", "repro", "--force", LAST)
+    assert project.contents() == undisturbed
+    if LAST == "track":
+        (run,) = project.runs()
+        assert run.info.status == "FINISHED"
+        history = project.client().get_metric_history(run.info.run_id, "smooth_loss")
+        rows = (tmp_path / "plots/smooth_loss.csv").read_text().splitlines()[1:]
+        assert [f"{point.step},{point.value!r}" for point in history] == rows
+    assert resumed > 5

@@ -1,0 +1,158 @@
+"""A model behind MLflow's own server, asked over HTTP."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from projects import said
+from stores import free_port
+
+LOAD = """
+import sys, mlflow.pyfunc, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+print(model.predict(pd.DataFrame({"prime": ["fox"]}), params={"length": 20})[0])
+import charloom
+print(charloom.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def ask(finished):
+    """A function that posts JSON to the served model and returns the status and the answer."""
+    port = free_port()
+    environment = finished.environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{finished.folder}/mlflow.db"}
+    command = ["mlflow", "models", "serve", "-m", "models:/charloom-fox@best", "--env-manager", "local"]
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name(command[0])), *command[1:], "-h", "127.0.0.1", "-p", str(port)],
+        cwd="/", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+    def post(content: bytes | dict) -> tuple[int, dict]:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310  our own server
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    try:
+        end = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.2)
+        yield post
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def test_a_model_brings_the_code_that_writes(finished):
+    done = subprocess.run(
+        [sys.executable, "-W", "error::FutureWarning", "-c", LOAD, "models:/charloom-fox@best"],
+        cwd="/", env=finished.environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{finished.folder}/mlflow.db"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    written, where = done.stdout.splitlines()
+    assert written + "\n" == said(finished, "sample", "--prime", "fox", "--length", "20")[0]
+    assert "/artifacts/code/charloom/__init__.py" in where
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"inputs": [{"prime": "fox"}]},
+        {"inputs": {"prime": ["fox"]}},
+        {"inputs": ["fox"]},
+        {"instances": [{"prime": "fox"}]},
+        {"dataframe_records": [{"prime": "fox"}]},
+        {"dataframe_split": {"columns": ["prime"], "data": [["fox"]]}},
+    ],
+)
+def test_json_goes_in_and_the_text_of_the_command_comes_out(ask, finished, inputs):
+    options = {"length": 90, "temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 4}
+    words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    expected, _ = said(finished, "sample", "--prime", "fox", *words)
+    assert ask(inputs | {"params": options}) == (200, {"predictions": [expected.removesuffix("\n")]})
+
+
+def test_what_is_not_said_has_the_commands_defaults(ask, finished):
+    expected, _ = said(finished, "sample", "--prime", "the Üfox")
+    assert ask({"inputs": ["the Üfox"]}) == (200, {"predictions": [expected.removesuffix("\n")]})
+
+
+def test_a_batch_of_a_hundred_is_the_hundred_samples_of_the_command(ask, finished):
+    code, answer = ask({"inputs": [{"prime": "fox"}] * 100, "params": {"length": 300}})
+    assert code == 200
+    printed, _ = said(finished, "sample", "--prime", "fox", "--length", "300", "--samples", "100")
+    headed = (f"==> sample {n} of 100 <==\n{text}\n" for n, text in enumerate(answer["predictions"], 1))
+    assert "\n".join(headed) == printed
+    assert ask({"inputs": []}) == (200, {"predictions": []})
+
+
+def test_twenty_at_once_get_what_each_would_get_alone(ask):
+    requests = [{"inputs": [{"prime": "the "}], "params": {"length": 2000, "seed": n % 7}} for n in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        together = list(pool.map(ask, requests))
+    assert together == [ask(request) for request in requests]
+    assert {code for code, _ in together} == {200}
+    assert len({answer["predictions"][0] for _, answer in together}) == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"inputs": [{"prime": 5}]}, "prime: 5 is not allowed: a text"),
+        ({"inputs": [{"prime": None}]}, "prime: None is not allowed: a text"),
+        ({"inputs": [{"prime": {"text": "fox"}}]}, "is not allowed: a text"),
+        ({"dataframe_records": [{"prime": 1.5}]}, "prime: 1.5 is not allowed: a text"),
+        ({"inputs": [{"prime": ""}]}, "prime: an empty text is not allowed"),
+        (
+            {"inputs": [{"prime": "ÜÜ"}]},
+            "prime: no character of it is in the vocabulary of this model: '\\xdc' 2 times",
+        ),
+        ({"inputs": [{"text": "fox"}]}, "missing inputs ['prime']"),
+        ({"inputs": ["fox"], "params": {"length": "many"}}, "'length': long"),
+        ({"inputs": ["fox"], "params": {"length": 2.5}}, "'length': long"),
+        ({"inputs": ["fox"], "params": {"length": True}}, "'length': long"),
+        ({"inputs": ["fox"], "params": {"length": -5}}, "length: -5 is not allowed: a whole number from 0"),
+        (
+            {"inputs": ["fox"], "params": {"length": 1_000_001}},
+            "length: 1000001 for 1 primes is not allowed: up to 1,000,000",
+        ),
+        ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "at least 256 for each prime"),
+        ({"inputs": ["fox"], "params": {"length": None}}, "length: None is not allowed: a whole number"),
+        ({"inputs": ["fox"], "params": {"temperature": None}}, "temperature: None is not allowed: a number"),
+        ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "up to 1,000,000 characters"),
+        ({"inputs": ["fox"], "params": {"length": 10**30}}, "length"),
+        ({"inputs": ["fox"], "params": {"temperature": -1}}, "temperature: -1.0 is not allowed: a number from 0"),
+        ({"inputs": ["fox"], "params": {"temperature": "hot"}}, "'temperature': double"),
+        (b'{"inputs": ["fox"], "params": {"temperature": NaN}}', "temperature: nan is not allowed"),
+        ({"inputs": ["fox"], "params": {"top_p": 0}}, "top_p: 0.0 is not allowed: a number above 0 and at most 1"),
+        ({"inputs": ["fox"], "params": {"top_k": -1}}, "top_k: -1 is not allowed: a whole number from 0"),
+        ({"inputs": ["fox"], "params": {"seed": -1}}, "seed: -1 is not allowed"),
+        ({"prime": "fox"}, "exactly one of the input fields"),
+        (b"fox", "Expecting value"),
+    ],
+)
+def test_a_wrong_request_is_a_400_that_says_why(ask, content, words):
+    code, answer = ask(content)
+    assert code == 400
+    assert words in answer["message"]
+    assert "Traceback" not in json.dumps(answer)
+    assert ask({"inputs": ["fox"], "params": {"length": 1}})[0] == 200

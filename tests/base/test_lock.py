@@ -1,0 +1,68 @@
+"""One at a time: the second is refused, or waits; a holder's end, however it comes, frees the lock."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from charloom.base.errors import Unavailable
+from charloom.base.lock import exclusive, in_turn
+
+HOLD = """
+import sys
+from pathlib import Path
+from charloom.base.lock import exclusive
+with exclusive(Path(sys.argv[1]), "it"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_one_is_refused_with_the_process_number_of_the_first(tmp_path):
+    lock = tmp_path / "deep/a.lock"
+    with exclusive(lock, "this training"):
+        with (
+            pytest.raises(Unavailable, match=rf"^busy: process {os.getpid()} is at this training; wait until"),
+            exclusive(lock, "this training"),
+        ):
+            raise AssertionError("two hold it")
+        assert lock.exists()
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_frees_it(tmp_path, error):
+    with pytest.raises(error), exclusive(tmp_path / "a.lock", "it"):
+        raise error
+    with exclusive(tmp_path / "a.lock", "it"):
+        pass
+
+
+def test_a_killed_holder_frees_it(tmp_path):
+    lock = tmp_path / "a.lock"
+    command = [sys.executable, "-c", HOLD, lock]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(Unavailable, match=f"process {holder.pid} is at it"), exclusive(lock, "it"):
+            pass
+        holder.kill()
+        holder.wait()
+        with exclusive(lock, "it"):
+            assert lock.read_text() == str(os.getpid())
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(Unavailable, match=r"file/a\.lock: .*a stage has to write here"),
+        exclusive(tmp_path / "file/a.lock", "it"),
+    ):
+        pass
+
+
+def test_turns_come_one_after_the_other(tmp_path):
+    with in_turn(tmp_path / "a.lock"), pytest.raises(Unavailable), exclusive(tmp_path / "a.lock", "it"):
+        pass
+    with in_turn(tmp_path / "a.lock"):
+        pass

@@ -1,0 +1,106 @@
+"""A file is written whole or not at all, and what is read is what was written, or refused by name."""
+
+import math
+import resource
+import stat
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charloom.base.errors import Damaged, Unavailable
+from charloom.base.storage import read_table, sha256, write, write_json, write_table
+
+
+@contextmanager
+def files_of_at_most(size):
+    """Let the system refuse a write beyond so many bytes of a file, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    write(path, "old")
+    with files_of_at_most(100), pytest.raises(Unavailable, match=r"a\.txt: File too large: not written; what was"):
+        write(path, "new" * 100)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_replaced_and_never_opened_to_be_changed(tmp_path):
+    path = tmp_path / "deep/er/a.bin"
+    write(path, b"old")
+    with path.open("rb") as reader:
+        write(path, b"new")
+        assert reader.read() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+def test_what_a_killed_process_left_of_a_file_is_overwritten(tmp_path):
+    (tmp_path / ".a.txt.new").write_text("half of it, and far longer than the file")
+    write(tmp_path / "a.txt", "häßlich")
+    assert (tmp_path / "a.txt").read_bytes() == "häßlich".encode()
+    assert not (tmp_path / ".a.txt.new").exists()
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "models").write_text("")
+    with pytest.raises(Unavailable, match=r"models/best\.npz: "):
+        write(tmp_path / "models/best.npz", b"")
+
+
+def test_a_file_may_be_read_by_others(tmp_path):
+    write(tmp_path / "a.txt", "")
+    assert (tmp_path / "a.txt").stat().st_mode & stat.S_IROTH
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_json_of_ours_holds_what_is_not_finite(tmp_path, value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": value})
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(rows=st.lists(st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2), min_size=1, max_size=9))
+def test_a_table_reads_back_to_the_bit(tmp_path_factory, rows):
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    write_table(path, ("loss", "norm"), rows, 100)
+    table = read_table(path, "loss", "norm")
+    assert list(table["norm"]) == [100 * n for n in range(len(rows))]
+    assert repr(list(zip(table["loss"].values(), table["norm"].values(), strict=True))) == repr(rows)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "update,loss\n",
+        "update,smooth_loss\n0,1.0\n",
+        "update,loss\n0,nan\n",
+        "update,loss\n0,-inf\n",
+        "update,loss\n0,1.0\n0,1.0\n",
+        "update,loss\n0,1.0,2.0\n",
+        "update,loss\n0,1.0\n100\n",
+        "update,loss\n0.5,1.0\n",
+        "update,loss\n0,many\n",
+        b"update,loss\n0,\xff\n",
+        None,
+    ],
+)
+def test_a_table_that_is_none_is_named(tmp_path, content):
+    path = tmp_path / "table.csv"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(Damaged, match=r"table\.csv: .*; `dvc repro` makes it again"):
+        read_table(path, "loss")
+
+
+def test_a_hash_is_the_one_that_everybody_computes(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

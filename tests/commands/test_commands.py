@@ -1,0 +1,214 @@
+"""Text on demand, as users ask for it: primes, endings, many texts, scores; and every wrong request in a line."""
+
+import os
+import pty
+import re
+import shlex
+import subprocess
+
+import numpy as np
+import pytest
+from projects import TEXT, Project, copied, said
+
+from charloom.base.storage import read_json
+from charloom.model.model_file import read_model
+from charloom.network import rnn
+from charloom.results.records import TrainMetrics
+from charloom.sampling import request
+from charloom.text.corpus import read_prepared
+
+
+@pytest.fixture(scope="module")
+def model(finished):
+    return read_model(finished.folder / "models/best.npz")
+
+
+@pytest.mark.parametrize("prime", ["t", "the quick brown fox", TEXT[:700]])
+def test_a_prime_leaves_the_state_that_reading_it_leaves(model, prime):
+    ids = model.vocabulary.encode(prime)
+    h, last = request.primed(model, prime)
+    expected = rnn.forward(model.theta, ids[:-1], np.zeros(model.theta.m))[0][-1]
+    np.testing.assert_allclose(h, expected, rtol=0, atol=1e-12)
+    assert last == ids[-1]
+
+
+def test_a_prime_is_written_first_and_read_from_standard_input_as_it_is(finished):
+    printed, _ = said(finished, "sample", "--prime", "the quick ", "--length", "30")
+    assert printed.startswith("the quick ")
+    assert len(printed) == 10 + 30 + 1
+    assert said(finished, "sample", "--prime", "-", "--length", "30", given=b"the quick ")[0] == printed
+
+
+def test_unseen_characters_are_named_and_skipped_or_refused(finished):
+    printed, warning = said(finished, "sample", "--prime", "Ünthe ZZfox\udcff", "--length", "30")
+    assert warning == "warning: not in the vocabulary of this model, skipped: 'Z' 2 times, '\\xdc', '\\udcff'\n"
+    assert printed == said(finished, "sample", "--prime", "nthe fox", "--length", "30")[0]
+    printed, refusal = said(finished, "sample", "--prime", "Ünthe", "--strict", code=2)
+    assert (printed, refusal) == ("", "--prime: not in the vocabulary of this model: '\\xdc'\n")
+
+
+def test_a_text_ends_with_what_ends_it_also_across_blocks(finished):
+    whole, _ = said(finished, "sample", "--length", "2000")
+    for start, size in ((3, 4), (254, 6), (255, 2), (256, 1), (700, 12), (10, 258), (5, 600)):
+        ending = whole[start : start + size]
+        printed, _ = said(finished, "sample", "--until", ending)
+        assert printed == whole[: whole.index(ending) + size] + "\n"
+    assert said(finished, "sample", "--until", "nonsensequick", "--length", "300")[0] == whole[:300] + "\n"
+
+
+def test_no_length_is_a_length(finished):
+    assert said(finished, "sample", "--length", "0", "--prime", "fox") == ("fox\n", "")
+    printed, _ = said(finished, "sample", "--length", "0", "--prime", "fox", "--samples", "2")
+    assert printed == "==> sample 1 of 2 <==\nfox\n\n==> sample 2 of 2 <==\nfox\n"
+
+
+def test_many_texts_are_the_one_alone_and_others_and_each_ends_on_its_own(finished):
+    options = ("sample", "--prime", "fox", "--until", "o", "--length", "300")
+    printed, _ = said(finished, *options, "--samples", "5")
+    texts = re.split(r"(?:^|\n\n)==> sample [1-5] of 5 <==\n", printed.removesuffix("\n"))
+    assert texts[0] == ""
+    assert len(set(texts[1:])) == 5
+    assert texts[1] + "\n" == said(finished, *options)[0]
+    assert all(text.startswith("fox") and (text.endswith("o") or len(text) == 303) for text in texts[1:])
+
+
+def test_a_seed_is_a_text_and_temperature_zero_needs_none(finished):
+    first, again, other = (said(finished, "sample", "--seed", seed)[0] for seed in "112")
+    assert first == again != other
+    cold = [said(finished, "sample", "--temperature", "0", "--seed", seed)[0] for seed in "12"]
+    assert cold[0] == cold[1]
+    assert cold[0] == said(finished, "sample", "--top-k", "1")[0] == said(finished, "sample", "--top-p", "1e-9")[0]
+
+
+def on_terminal(project: Project, *arguments: str, **variables: str) -> str:
+    ours, terminal = pty.openpty()
+    environment = project.environment() | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | variables
+    subprocess.run(["charloom", *arguments], cwd=project.folder, env=environment, stdout=terminal, check=True)
+    os.close(terminal)
+    shown = b""
+    try:
+        while more := os.read(ours, 65536):
+            shown += more
+    except OSError:  # the end
+        pass
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_probabilities_are_shades_on_a_terminal_alone(finished):
+    options = ("sample", "--prime", "fox ", "--show-probabilities")
+    plain, _ = said(finished, *options)
+    assert "\x1b" not in plain
+    shown = on_terminal(finished, *options)
+    assert "\x1b[30;48;2" in shown or "\x1b[38;2" in shown
+    text, legend = re.sub(r"\x1b\[[0-9;]*m", "", shown).split("\nprobability")
+    assert text == plain
+    assert " from 1/2  from 1/4  from 1/16  from 1/64  less " in legend
+    assert on_terminal(finished, *options, NO_COLOR="1").removesuffix("\x1b[0m") == plain
+
+
+def test_a_score_of_the_held_out_end_is_the_metric_and_lines_add_up_to_it(finished, tmp_path):
+    held_out = read_prepared(finished.folder / "data/prepared/text.npz")
+    text = held_out.vocabulary.decode(held_out.held_out)
+    figure = read_json(finished.folder / "metrics/train.json", TrainMetrics).best_held_out_bits_per_character
+    (tmp_path / "end.txt").write_text(text, encoding="utf-8")
+    for place, given in (((str(tmp_path / "end.txt"),), b""), (("-",), text.encode()), ((), text.encode())):
+        printed, error = said(finished, "score", *place, given=given)
+        assert f"bits per character  {figure!r}\n" in printed
+        assert f"{len(text) - 1:,} scored" in printed
+        assert error == ""
+
+
+def test_lines_places_and_characters_outside_the_vocabulary_are_told_apart(finished):
+    text = "the quick\n\nbrown Öfox\njumps Ö\n"
+    printed, _ = said(finished, "score", "--lines", "--top", "3", given=text.encode())
+    table, summary, places = printed.split("\n\n")
+    rows = [line.split(maxsplit=4) for line in table.splitlines()[1:]]
+    assert [(row[0], row[1]) for row in rows] == [("1", "8"), ("2", "0"), ("3", "9"), ("4", "6")]
+    assert rows[1][2:] == ["–", "–"]
+    bits = sum(int(row[1]) * float(row[2]) for row in rows if row[1] != "0") / 23
+    assert bits == pytest.approx(float(re.search(r"bits per character +(\S+)", summary)[1]), abs=1e-3)
+    assert "23 scored" in summary
+    assert "6 skipped, not in the vocabulary of this model: '\\n' 4 times, '\\xd6' 2 times" in summary
+    found = [line.split(maxsplit=3) for line in places.splitlines()[1:]]
+    costs = [float(row[0]) for row in found]
+    assert costs == sorted(costs, reverse=True)
+    lines = text.split("\n")
+    for _, line, place, context in found:
+        assert context.endswith(f"[{lines[int(line) - 1][int(place) - 1]}]")
+
+
+@pytest.mark.parametrize(
+    ("closing", "said", "code"),
+    [(">&-", "warning: ", 0), ("2>&-", "fox", 0), (">&- 2>&- <&-", "", 0), ("2> /dev/full", "", 5)],
+)
+def test_nobody_has_to_listen_but_a_disk_that_is_full_ends_it(finished, closing, said, code):
+    printed = finished.run("bash", "-c", f"charloom sample --prime 'Üfox' --length 20 {closing}; echo exit $?")
+    assert printed.startswith(said)
+    assert printed.endswith(f"exit {code}\n")
+
+
+def test_who_has_read_enough_may_go(finished):
+    command = "charloom sample --length 999999999999999 | head -c 2000 | wc -c; echo ${PIPESTATUS[0]}"
+    assert finished.run("bash", "-c", command).split() == ["2000", "0"]
+
+
+WRONG = [
+    ("sample --temperature -1", 2, "--temperature: -1 is not allowed: a number from 0"),
+    ("sample --temperature nan", 2, "--temperature: nan is not allowed"),
+    ("sample --temperature inf", 2, "--temperature: inf is not allowed"),
+    ("sample --temperature hot", 2, "--temperature: hot is not allowed"),
+    ("sample --top-p 0", 2, "--top-p: 0 is not allowed: a number above 0 and at most 1"),
+    ("sample --top-p 1.1", 2, "--top-p: 1.1 is not allowed"),
+    ("sample --top-p nan", 2, "--top-p: nan is not allowed"),
+    ("sample --top-k -1", 2, "--top-k: -1 is not allowed: a whole number from 0"),
+    ("sample --top-k 2.5", 2, "--top-k: 2.5 is not allowed"),
+    ("sample --length -5", 2, "--length: -5 is not allowed: a whole number from 0"),
+    ("sample --length many", 2, "--length: many is not allowed"),
+    (f"sample --length {'9' * 5000}", 2, "is not allowed: a whole number from 0, of at most 15 digits"),
+    ("sample --seed -1", 2, "--seed: -1 is not allowed"),
+    ("sample --samples 0", 2, "--samples: 0 is not allowed: a whole number from 1"),
+    ("sample --samples 9 --length 99999999999999", 5, "--samples 9 of --length 99999999999999 needs about"),
+    ("sample --prime ''", 2, "--prime: an empty text is not allowed"),
+    ("sample --prime -", 2, "standard input: the text is empty"),
+    ("sample --prime ÜÜ", 2, "--prime: no character of it is in the vocabulary of this model: '\\xdc' 2 times"),
+    ("sample --until ''", 2, "--until: an empty text is not allowed"),
+    ("sample --until fOx", 2, "--until: not in the vocabulary of this model, so never written: 'O'"),
+    ("sample --model params.yaml", 3, "params.yaml: not a model that charloom wrote"),
+    ("sample --model data/prepared/text.npz", 3, "data/prepared/text.npz: not a model that charloom wrote"),
+    ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
+    ("sample --model models", 2, "models: Is a directory"),
+    ("sample --model models:/fox", 2, "--model: models:/fox is not allowed: models:/NAME@ALIAS"),
+    ("sample --modal x", 2, "charloom: unrecognized arguments: --modal x"),
+    ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
+    ("smaple", 2, "charloom: argument COMMAND: invalid choice: 'smaple'"),
+    ("", 2, "charloom: the following arguments are required: COMMAND"),
+    ("score nowhere.txt", 2, "nowhere.txt: No such file or directory"),
+    ("score data", 2, "data: Is a directory"),
+    ("score mlflow.db", 2, "is not UTF-8"),
+    ("score", 2, "standard input: the text is empty"),
+    ("score --top 0 params.yaml", 2, "--top: 0 is not allowed: a whole number from 1"),
+    ("score one.txt", 2, "one.txt: 1 of its characters are in the vocabulary of this model"),
+    ("sample --length '3\n4'", 2, "--length: '3\\n4' is not allowed"),
+    ("score ''", 2, "'': Is a directory"),
+    ("score /dev/zero", 5, "/dev/zero: not enough memory for more than"),
+    ("ui --port 80", 2, "--port: 80 is not allowed: a whole number from 1024 to 65535"),
+]
+
+
+@pytest.fixture(scope="module")
+def odd(finished, tmp_path_factory) -> Project:
+    """The finished project with files in it that are not what they should be."""
+    project = copied(finished, tmp_path_factory.mktemp("odd") / "project")
+    (project.folder / "one.txt").write_text("tÜ")
+    (project.folder / "mlflow.db").write_bytes(b"SQLite format 3\0\xff\xff")
+    return project
+
+
+@pytest.mark.parametrize(("line", "code", "words"), WRONG)
+def test_a_wrong_request_gets_a_line_and_nothing_is_written(odd, line, code, words):
+    before = odd.contents()
+    printed, complaint = said(odd, *shlex.split(line), code=code)
+    assert words in complaint
+    assert (printed, complaint.count("\n")) == ("", 1)
+    assert odd.contents() == before

@@ -1,0 +1,54 @@
+"""Eight edits that people make, and the stages that each has to run again."""
+
+from typing import NamedTuple
+
+from projects import Project
+
+ALL = ("prepare", "gradcheck", "train", "sample", "plot", "track")
+
+
+class Edit(NamedTuple):
+    """Text in a file and what is written instead.
+
+    reached  the stages that depend on the file
+    reruns   those that `dvc repro` runs: after them also those whose inputs have become others
+    """
+
+    file: str
+    old: str
+    new: str
+    reached: tuple[str, ...]
+    reruns: tuple[str, ...]
+
+
+EDITS = {
+    "a caption of the picture": Edit(
+        "src/charloom/pages/figures.py", '"smooth loss (nats', '"the smooth loss (nats', ("plot",), ("plot", "track")
+    ),
+    "the MLflow room": Edit("src/charloom/tracking/__init__.py", '"""', '"""Now: ', ("track",), ("track",)),
+    "the command line": Edit("src/charloom/commands/cli.py", '"""Text', '"""A text', (), ()),
+    "sampling": Edit(
+        "src/charloom/sampling/quality.py", '"""What a', '"""Of what a', ("sample", "track"), ("sample", "track")
+    ),
+    "a comment in the kernel": Edit(
+        "src/charloom/kernel/update.py",
+        '"""',
+        '"""So: ',
+        ("gradcheck", "train", "sample", "track"),
+        ("gradcheck", "train", "sample", "track"),
+    ),
+    "a param's range": Edit(
+        "src/charloom/settings/params.py", "Field(ge=1, le=2**53)", "Field(ge=1, le=2**52)", ALL, ALL
+    ),
+    "a docstring in base": Edit("src/charloom/base/terminal.py", '"""Text', '"""A text', ALL, ALL),
+    "the README": Edit("README.md", "a test", "another test", (), ()),
+}
+
+
+def apply(project: Project, what: str) -> None:
+    """Make the edit, once, in the project."""
+    edit = EDITS[what]
+    path = project.folder / edit.file
+    content = path.read_text()
+    assert edit.old in content
+    path.write_text(content.replace(edit.old, edit.new, 1))

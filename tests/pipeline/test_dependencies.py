@@ -1,0 +1,130 @@
+"""dvc.yaml tells the truth: a stage depends on exactly what can change what it makes."""
+
+import importlib
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from closure import SOURCES, closure, imported
+from dvc.repo import Repo
+from edits import EDITS, apply
+from projects import LAST, ROOT, copied
+from ruamel.yaml import YAML
+
+from charloom.settings.params import Params, flat, read_params
+from charloom.settings.pipeline import dependencies
+from charloom.training import resume
+
+STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
+NAMES = list(STAGES)[: list(STAGES).index(LAST) + 1]
+PACKAGE = SOURCES / "charloom"
+ROOMS = sorted(path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
+
+
+def sources_of(stage: str) -> set[Path]:
+    """Return the files and rooms of src that dvc.yaml lists for the stage."""
+    return {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")}
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage):
+    script, package = SOURCES / f"{stage}.py", PACKAGE / "__init__.py"
+    modules = closure(script) - {script, package}
+    assert sources_of(stage) == {script, package} | {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in modules}
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_stage_is_short_and_imports_the_standard_library_and_charloom_alone(stage):
+    script = SOURCES / f"{stage}.py"
+    assert len(script.read_text().splitlines()) <= 50
+    foreign = {name.split(".")[0] for name in imported(script)} - sys.stdlib_module_names
+    assert foreign == {"charloom"}
+
+
+def test_a_module_is_in_a_room_and_a_room_says_what_lives_there():
+    assert [path.name for path in PACKAGE.glob("*.py")] == ["__init__.py"]
+    for room in ROOMS:
+        assert (room / "__init__.py").read_text().startswith('"""'), room
+        assert imported(room / "__init__.py") == set(), room
+
+
+def test_the_closure_would_find_an_import_inside_a_function(tmp_path):
+    script = tmp_path / "stage.py"
+    script.write_text("def main():\n    from charloom.base import errors\n")
+    assert closure(script) == {
+        script,
+        *(PACKAGE / name for name in ("__init__.py", "base/__init__.py", "base/errors.py")),
+    }
+
+
+class Recorded(Params):
+    """Params that note which of their names are read."""
+
+    def __getattribute__(self, name: str):
+        if name in Params.model_fields:
+            READ.add(name)
+        return super().__getattribute__(name)
+
+
+READ: set[str] = set()
+
+
+@pytest.mark.parametrize("stage", [name for name in NAMES if name != "prepare"])
+def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypatch):
+    main = importlib.import_module(stage)
+    recorded = Recorded.model_validate(read_params(project.folder / "params.yaml").model_dump())
+    if hasattr(main, "read_params"):  # plot reads none
+        monkeypatch.setattr(main, "read_params", lambda: recorded)
+    project.clear(stage)
+    READ.clear()
+    with chdir(project.folder):
+        main.main()
+    assert set(STAGES[stage].get("params", [])) == READ
+
+
+def test_prepare_depends_on_every_param_because_it_is_the_door():
+    assert STAGES["prepare"]["params"] == [{"params.yaml": None}]
+
+
+def test_the_training_key_covers_every_param_and_every_file_that_train_depends_on(project):
+    params = read_params(project.folder / "params.yaml")
+    with chdir(project.folder):
+        settings = dependencies("train", params)
+    rooms = [entry for entry in STAGES["train"]["deps"] if entry.startswith("src/charloom")]
+    tracked = subprocess.run(["git", "ls-files", *rooms], cwd=ROOT, check=True, capture_output=True, text=True)
+    others = {entry for entry in STAGES["train"]["deps"] if entry not in rooms}
+    values = {name for name, _ in flat(params.model_dump()) if name.split(".")[0] in STAGES["train"]["params"]}
+    assert settings.keys() == set(tracked.stdout.split()) | others | values
+    assert {"train.dtype", "eta", "src/train.py", "data/prepared/text.npz"} < settings.keys()
+
+
+def test_any_other_value_or_byte_is_another_training_key(project):
+    params = read_params(project.folder / "params.yaml")
+    with chdir(project.folder):
+        before = resume.key(dependencies("train", params))
+        assert resume.key(dependencies("train", params)) == before
+        assert resume.key(dependencies("train", params.model_copy(update={"eta": 0.2}))) != before
+        assert resume.key(dependencies("train", params.model_copy(update={"sample": None}))) == before
+        for name in ("src/charloom/base/terminal.py", "src/charloom/kernel/new.py", "metrics/prepare.json"):
+            with Path(name).open("a") as file:
+                file.write("\n")
+            assert (before := resume.key(dependencies("train", params))) != resume.key({})
+            Path(name).write_text(Path(name).read_text() + "\n")
+            assert resume.key(dependencies("train", params)) != before
+            before = resume.key(dependencies("train", params))
+        Path("src/charloom/base/__pycache__").mkdir(exist_ok=True)
+        Path("src/charloom/base/__pycache__/new.pyc").write_bytes(b"")
+        assert resume.key(dependencies("train", params)) == before
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value")  # a library of DVC's
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_reaches_exactly_the_stages_that_use_what_was_edited(finished, tmp_path, what):
+    project = copied(finished, tmp_path / "project")
+    apply(project, what)
+    with chdir(project.folder), Repo() as repo:
+        said = repo.status()
+    reached = {stage for stage, changes in said.items() if any("changed deps" in change for change in changes)}
+    assert reached & set(NAMES) == set(EDITS[what].reached) & set(NAMES)

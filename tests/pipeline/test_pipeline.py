@@ -1,0 +1,84 @@
+"""The stages together: what runs, what does not run again, what a wrong gradient stops."""
+
+import json
+import re
+import shutil
+
+import pytest
+from projects import LAST, STAGES
+
+
+def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
+    assert project.stages(finished.printed)[: len(STAGES)] == list(STAGES)
+    assert "Data and pipelines are up to date." in project.run("dvc", "status", LAST)
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_every_stage_makes_the_same_bytes_again(project):
+    before = project.contents()
+    assert len(before) == 1 + 4 + 3 + 3 + 2 + 5
+    for folder in ("data/prepared", "metrics", "plots", "models", "reports"):
+        shutil.rmtree(project.folder / folder)
+    for stage in STAGES:
+        project.stage(stage)
+    assert project.contents() == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_a_stage_keeps_is_what_it_says(project, dtype):
+    project.edit("params.yaml", "dtype: float64", f"dtype: {dtype}")
+    project.clear()
+    printed = project.stage("train")
+    train = json.loads((project.folder / "metrics/train.json").read_text())
+    rows = (project.folder / "plots/smooth_loss.csv").read_text().splitlines()
+    assert rows[-1] == f"400,{train['smooth_loss']!r}"
+    assert printed.startswith(f"smooth loss {train['smooth_loss']:.3f}, lowest {train['best_smooth_loss']:.3f} after ")
+    assert [path.name for path in sorted((project.folder / "models/checkpoints").iterdir())] == [
+        "000.npz",
+        "200.npz",
+        "400.npz",
+    ]
+    assert len((project.folder / "plots/first_losses.csv").read_text().splitlines()) == 1 + 100
+
+
+WRONG = {  # what is right, what is wrong, and what has to be said of it
+    "the sign of tanh'": (
+        "load(d, t, k) * (1.0 - state * state)",
+        "load(d, t, k) * (1.0 + state * state)",
+        r"[WUb]\[.*\] at the",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_gradient_stops_the_pipeline_before_training(project, what):
+    right, wrong, named = WRONG[what]
+    project.edit("src/charloom/kernel/update.py", right, wrong)
+    printed = project.run("dvc", "repro", LAST, expect=255)
+    assert project.stages(printed)[-1] == "gradcheck"
+    assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)
+    assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
+
+
+def test_without_a_held_out_end_its_results_are_null(project):
+    project.edit("params.yaml", "held_out: 0.05", "held_out: 0.0")
+    project.stage("prepare")
+    project.clear()
+    project.stage("train")
+    train = json.loads((project.folder / "metrics/train.json").read_text())
+    assert train["held_out_bits_per_character"] is None
+    assert train["best_held_out_bits_per_character"] is None
+
+
+def test_the_held_out_end_is_never_learned_from(project):
+    text = project.folder / "data/fox.txt"
+    before = (project.folder / "models/last.npz").read_bytes()
+    bits = json.loads((project.folder / "metrics/train.json").read_text())["held_out_bits_per_character"]
+    whole = text.read_text(encoding="utf-8")
+    end = len(whole) - int(0.05 * len(whole))
+    text.write_text(whole[:end] + whole[end:][::-1], encoding="utf-8")
+    project.stage("prepare")
+    project.clear()
+    project.stage("train")
+    assert (project.folder / "models/last.npz").read_bytes() == before
+    assert json.loads((project.folder / "metrics/train.json").read_text())["held_out_bits_per_character"] != bits

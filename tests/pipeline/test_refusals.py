@@ -1,0 +1,124 @@
+"""A stage that cannot do its work says so in a line, ends with the code for it, and loses nothing."""
+
+import json
+import os
+
+import pytest
+from projects import copied
+
+from charloom.base.lock import exclusive
+
+WORDS = {
+    "it is missing": (None, ["params.yaml: prepare.text", "No such file"]),
+    "it is empty": (b"", ["the text is empty"]),
+    "it is short": (b"too short", ["9 characters", "at least 11"]),
+    "it is not UTF-8": (b"a text whose byte 22 is \xfe", ["byte 0xfe at offset 24"]),
+}
+
+
+def one_line(printed: str, *words: str) -> None:
+    assert printed.count("\n") == 1, printed
+    assert "Traceback" not in printed
+    for word in words:
+        assert word in printed
+
+
+@pytest.mark.parametrize("why", WORDS)
+def test_a_wrong_text_is_named_and_nothing_lost(project, why):
+    content, words = WORDS[why]
+    text = project.folder / "data/fox.txt"
+    text.unlink()
+    if content is not None:
+        text.write_bytes(content)
+    before = project.contents()
+    for arguments in (["--check"], []):
+        one_line(project.stage("prepare", *arguments, code=2), "data/fox.txt", *words)
+    assert project.contents() == before
+
+
+def test_plain_dvc_repro_meets_the_door_too_and_loses_nothing(project):
+    before = project.contents()
+    project.edit("params.yaml", "temperature: 1.0", "temprature: 1.0")
+    printed = project.run("dvc", "repro", expect=255)
+    assert project.stages(printed) == ["prepare"]
+    assert "params.yaml: sample.temprature: unknown key" in printed
+    assert project.contents() == before
+
+
+def test_checking_writes_nothing(project):
+    project.edit("params.yaml", "held_out: 0.05", "held_out: 0.5")
+    before = project.contents()
+    assert project.stage("prepare", "--check") == ""
+    assert project.contents() == before
+
+
+def test_a_damaged_result_is_named(project):
+    path = project.folder / "metrics/gradcheck.json"
+    path.write_text(path.read_text()[:-20])
+    one_line(project.stage("train", code=3), "metrics/gradcheck.json: Invalid JSON")
+
+
+def test_training_refuses_a_gradient_check_that_has_not_passed(project):
+    project.edit("metrics/gradcheck.json", '"passed": true', '"passed": false')
+    one_line(project.stage("train", code=1), "no training without it")
+
+
+def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state(project):
+    project.edit("params.yaml", "eta: 0.1", "eta: 1e308")
+    for resumed in ("", "resumed at update 1\n"):
+        printed = project.stage("train", code=4)
+        assert printed == f"{resumed}training diverged at update 1: the loss is nan; a smaller eta may help\n"
+        assert [path.name for path in project.states()] == ["000000000001.state"]
+    for file in project.folder.glob("metrics/*.json"):
+        json.loads(file.read_text(), parse_constant=pytest.fail)
+
+
+def test_a_text_too_short_for_a_sequence_is_refused_by_every_stage_that_reads_it(project):
+    project.edit("params.yaml", "seq_length: 10", "seq_length: 5000")
+    before = project.contents()
+    for stage in ("prepare", "gradcheck", "train"):
+        printed = project.stage(stage, code=2)
+        one_line(printed, "characters for training", "seq_length = 5000 needs at least 5001")
+    assert project.contents() == before
+
+
+def test_an_overlong_training_is_refused_before_it_needs_the_memory(project):
+    project.edit("params.yaml", "m: 8", "m: 300000")
+    before = project.contents()
+    for stage in ("prepare", "train"):
+        one_line(project.stage(stage, code=5), "not enough memory", "m = 300000", "GB")
+    assert project.contents() == before
+
+
+def test_outside_a_project_a_stage_says_where_it_starts(project, tmp_path):
+    (tmp_path / "params.yaml").write_text((project.folder / "params.yaml").read_text())
+    project.folder = tmp_path
+    one_line(project.stage("train", code=2), "dvc.yaml: no stage train in this folder")
+
+
+def test_another_python_is_refused_in_a_line(project):
+    printed = project.run("python", "-S", "src/train.py", expect=2)  # -S: without any installed package
+    one_line(printed, "make setup")
+
+
+def test_a_second_stage_in_the_folder_is_refused_with_the_process_number_of_the_first(project):
+    with exclusive(project.folder / ".charloom/stage.lock", "it"):
+        for stage in ("prepare", "train"):
+            assert project.stage(stage, code=5) == (
+                f"busy: process {os.getpid()} is at a stage in this folder; wait until it has ended, or end it\n"
+            )
+
+
+def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp_path, monkeypatch):
+    """As a temporary experiment has a folder of its own, and the training key of the main repository."""
+    elsewhere = copied(project, tmp_path / "elsewhere")
+    monkeypatch.setenv("DVC_ROOT", str(project.folder))
+    project.clear()
+    project.edit("params.yaml", "eta: 0.1", "eta: 1e308")
+    project.stage("train", code=4)  # leaves its state, hence its key
+    (state,) = project.states()
+    elsewhere.edit("params.yaml", "eta: 0.1", "eta: 1e308")
+    with exclusive(state.parent.with_suffix(".lock"), "it"):
+        printed = elsewhere.stage("train", code=5)
+    assert printed.startswith(f"busy: process {os.getpid()} is at this training; wait until it has ended")
+    assert elsewhere.stage("train", code=4).startswith("resumed at update 1\n")

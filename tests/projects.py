@@ -1,0 +1,196 @@
+"""Small projects for tests: copies of this one, each in a Git repository of its own, with real DVC and MLflow."""
+
+import importlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from charloom.base.signals import SIGNALS
+from charloom.commands import cli
+from charloom.settings.running import run_stage
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = (
+    "src",
+    "dvc.yaml",
+    "params.yaml",
+    "data/dd2424_report.yaml",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    "signature.json",
+)
+TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
+SMALL = {
+    "m: 100": "m: 8",
+    "seq_length: 25": "seq_length: 10",
+    "data/moby_dick.txt": "data/fox.txt",
+    "updates: 100000": "updates: 400",
+    "checkpoint_every: 10000": "checkpoint_every: 200",
+    "save_every: 10000": "save_every: 100",
+    "best_length: 1000": "best_length: 50",
+}
+STAGES = ("prepare", "gradcheck", "train", "sample", "plot")
+LAST = "track"
+
+
+class Project:
+    """A copy of the project in a Git repository of its own, with small settings."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a command here. Without compiled files each would spend seconds on imports."""
+        foreign = ("DVC_", "MLFLOW_", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
+    def run(self, *command: str, expect: int | None = 0, cwd: Path | None = None, **variables: str) -> str:
+        """Run a command here, with the environment's Python first on PATH, and return all that it prints."""
+        done = subprocess.run(
+            command, cwd=cwd or self.folder, env=self.environment() | variables, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert expect is None or done.returncode == expect, done.stdout
+        return done.stdout
+
+    def ended(self, stage: str, *arguments: str) -> tuple[int, str]:
+        """Return the exit code of a stage of this checkout, run here in this process, and all that it prints."""
+        main = importlib.import_module(stage).main
+        with chdir(self.folder):
+            code, printed, complaint = called(lambda: run_stage(main), f"{stage}.py", *arguments)
+        return code, printed + complaint
+
+    def stage(self, name: str, *arguments: str, code: int = 0) -> str:
+        """Return what a stage prints that has to end with the code: see `ended`."""
+        ended, printed = self.ended(name, *arguments)
+        assert ended == code, printed
+        return printed
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text that has to be there in a file."""
+        path = self.folder / name
+        content = path.read_text()
+        assert old in content
+        path.write_text(content.replace(old, new))
+
+    def stages(self, printed: str) -> list[str]:
+        """Return the stages that a `dvc repro` ran."""
+        return [line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")]
+
+    def clear(self, stage: str = "train") -> None:
+        """Remove what the stage makes, as DVC does before it runs it."""
+        for name in {"train": ("models", "plots", "metrics/train.json")}.get(stage, ()):
+            path = self.folder / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def contents(self) -> dict[str, bytes]:
+        """Return every result by its path."""
+        folders = ("data/prepared", "metrics", "plots", "models", "reports")
+        files = [file for name in folders for file in (self.folder / name).rglob("*") if file.is_file()]
+        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files if file.name != ".gitignore"}
+
+    def states(self) -> list[Path]:
+        """Return the states from which a stopped training would go on, the oldest first."""
+        return sorted((self.folder / ".charloom/train").glob("*/*.state"))
+
+    def client(self, store: str = ""):
+        """Return a client of the MLflow store, or else of this project's own."""
+        mlflow = importlib.import_module("mlflow")  # a second to import, in few tests
+        return mlflow.MlflowClient(store or f"sqlite:///{self.folder}/mlflow.db")
+
+    def runs(self, store: str = "") -> list:
+        """Return every run in the MLflow store, or else in this project's own."""
+        client = self.client(store)
+        return client.search_runs([e.experiment_id for e in client.search_experiments()])
+
+
+def make(folder: Path, changes: dict[str, str]) -> Project:
+    """Return a project in the folder, with these changes to params.yaml, not yet run."""
+    project = Project(folder)
+    for part in PARTS:
+        target = project.folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / part, target)
+    shutil.copy(ROOT / ".gitignore", project.folder)
+    (project.folder / "README.md").write_text("a test\n")
+    (project.folder / "data/fox.txt").write_text(TEXT, encoding="utf-8")
+    for old, new in changes.items():
+        project.edit("params.yaml", old, new)
+    project.run("git", "init", "-q")
+    project.run("git", "config", "user.name", "a test")
+    project.run("git", "config", "user.email", "test@example.invalid")
+    return project
+
+
+def copied(project: Project, folder: Path) -> Project:
+    """Return a copy of the project in the folder, with an MLflow store still to be made."""
+    shutil.copytree(project.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+    return Project(folder)
+
+
+@contextmanager
+def signals_restored() -> Iterator[None]:
+    """Put the handlers of signals back: a stage and a command leave the system's own action behind."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def called(main: Callable[[], object], *argv: str, given: bytes = b"") -> tuple[int, str, str]:
+    """Return the exit code of a program run in this process, and what it prints to standard output and error."""
+    given_text, *streams = (io.TextIOWrapper(io.BytesIO(each), encoding="utf-8") for each in (given, b"", b""))
+    before = sys.argv, sys.stdin
+    code: object = "no exit"
+    with signals_restored(), redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+        sys.argv, sys.stdin = list(argv), given_text
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+        finally:
+            sys.argv, sys.stdin = before
+    for stream in streams:
+        stream.flush()
+    printed, complaint = (stream.buffer.getvalue().decode() for stream in streams)
+    assert isinstance(code, int), (code, printed, complaint)
+    return code, printed, complaint
+
+
+def said(project: Project, *arguments: str, given: bytes = b"", code: int = 0) -> tuple[str, str]:
+    """Return what `charloom` prints to standard output and to standard error, run in this process."""
+    with chdir(project.folder):
+        ended, printed, complaint = called(cli.main, "charloom", *arguments, given=given)
+    assert ended == code, complaint
+    return printed, complaint
+
+
+def started(project: Project, *command: str, **variables: str) -> subprocess.Popen:
+    """Return the command at work, in a process group of its own; what it prints is in `printed.txt`."""
+    with (project.folder / "printed.txt").open("w") as printed:
+        return subprocess.Popen(
+            command, cwd=project.folder, env=project.environment() | variables, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+
+def until(true: Callable[[], object], seconds: float = 60, every: float = 0.01) -> None:
+    """Wait until the condition is true; asked every so many seconds."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(every)

@@ -1,0 +1,90 @@
+"""What tests ask of MLflow, and how they tell it of a project in this process."""
+
+import csv
+import json
+from collections.abc import Iterable
+from contextlib import chdir
+
+from projects import Project
+
+from charloom.results.training_log import training_log
+from charloom.settings.params import read_params
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.send import send
+from charloom.tracking.trainings import logs_folder
+
+TABLES = {
+    "plots/smooth_loss.csv": ("smooth_loss",),
+    "plots/measures.csv": ("gradient_norm", "clipped_fraction", "saturated_fraction"),
+}
+ARTIFACTS = {
+    *("samples.html", "sample_table.json", "smooth_loss.png", "gradient_check.md", "gradcheck.json"),
+    *("params.yaml", "dvc.yaml", "dvc.lock", "metrics", "plots", "models"),
+}
+
+
+def tracked(project: Project) -> None:
+    """Send the project's run from this process."""
+    with chdir(project.folder):
+        send([put(this_run())], 0)
+
+
+def caught_up(project: Project) -> None:
+    """Count the trainings of the project whose `track` was skipped."""
+    with chdir(project.folder):
+        send([], 0)
+
+
+def a_training(project: Project, results: str, points: Iterable[tuple[str, int, float]] = ()) -> None:
+    """Leave the log of a training of this project's experiment that came to these results."""
+    with (
+        chdir(project.folder),
+        training_log(logs_folder(), this_run().experiment, read_params().model_dump()) as log,
+    ):
+        log.points(points)
+        log.results = results
+
+
+def in_order(project: Project) -> list:
+    """Return the project's runs, the first one first."""
+    return sorted(project.runs(), key=lambda run: run.data.tags["charloom.experiment"])
+
+
+def column(project: Project, name: str, table: str = "plots/smooth_loss.csv") -> dict[int, float]:
+    with (project.folder / table).open(newline="") as rows:
+        return {int(row["update"]): float(row[name]) for row in csv.DictReader(rows)}
+
+
+def history(client, run, name: str) -> dict[int, float]:
+    """Return the metric's points, each step of which has to be there once, and all at one time."""
+    points = client.get_metric_history(run.info.run_id, name)
+    assert len({point.step for point in points}) == len(points), name
+    assert {point.timestamp for point in points} <= {run.info.start_time}, name
+    return {point.step: point.value for point in points}
+
+
+def holds_what_the_files_hold(project: Project, client, run) -> None:
+    assert run.info.status == "FINISHED"
+    for table, names in TABLES.items():
+        for name in names:
+            assert history(client, run, name) == column(project, name, table), name
+    losses = column(project, "loss", "plots/first_losses.csv") | column(project, "loss", "plots/measures.csv")
+    assert history(client, run, "loss") == losses
+    history(client, run, "characters_per_second")
+    train = json.loads((project.folder / "metrics/train.json").read_text())
+    each, updates = train["updates_per_epoch"], train["updates"]
+    epochs = {min(int(epoch) * each, updates): mean for epoch, mean in train["epoch_mean"].items()}
+    assert history(client, run, "epoch_mean") == epochs
+    for name in ("best_smooth_loss", "best_update", "best_held_out_bits_per_character"):
+        assert history(client, run, name) == {updates: train[name]}
+    bits = {train["best_update"]: train["best_held_out_bits_per_character"]}
+    assert history(client, run, "held_out_bits_per_character") == bits | {updates: train["held_out_bits_per_character"]}
+    sample = json.loads((project.folder / "metrics/sample.json").read_text())["checkpoints"]
+    for name in ("known_words", "longest_copy"):
+        assert history(client, run, name) == {int(update): each[name] for update, each in sample.items()}
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= ARTIFACTS
+    models = {file.path for file in client.list_artifacts(run.info.run_id, "models")}
+    assert models == {"models/best.npz", "models/last.npz", "models/checkpoints"}
+    checkpoints = {file.path for file in client.list_artifacts(run.info.run_id, "models/checkpoints")}
+    names = {path.name for path in (project.folder / "models/checkpoints").iterdir()}
+    assert checkpoints == {f"models/checkpoints/{name}" for name in names}

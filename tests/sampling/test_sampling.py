@@ -1,0 +1,220 @@
+"""What is drawn follows the exact distribution, and is the same alone and beside other texts."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from charloom.network import rnn
+from charloom.network.rnn import Parameters
+from charloom.sampling import writing as sampling
+from charloom.sampling.writing import Choice
+
+DRAWS = 200_000
+LEVEL = 1e-3  # of each chi-square test; with fixed seeds a passing test passes for ever
+CHOICES = [
+    Choice(temperature, top_k, top_p)
+    for temperature in (0.5, 1.0, 2.0)
+    for top_k, top_p in ((0, 1.0), (4, 1.0), (0, 0.8), (6, 0.7))
+]
+
+
+def distribution(o, choice: Choice):
+    """Return the exact probabilities (K,) of a choice from the outputs o (K,), by sorting in plain Python."""
+    scaled = np.asarray(o, np.longdouble) / choice.temperature
+    p = np.exp(scaled - scaled.max())
+    p /= p.sum()
+    order = sorted(range(len(p)), key=lambda k: (-p[k], k))[: choice.top_k or None]
+    kept, total = [], sum(p[k] for k in order)
+    for k in order:
+        kept.append(k)
+        if choice.top_p < 1 and sum(p[j] for j in kept) >= choice.top_p * total:
+            break
+    chosen = np.zeros_like(p)
+    chosen[kept] = p[kept]
+    return chosen / chosen.sum()
+
+
+def chain(seed=1, K=9, m=5) -> Parameters:
+    """Return a network without memory: what follows depends on the last character alone."""
+    theta = rnn.init(m, K, 1.5, np.random.default_rng(seed))
+    theta.W[...] = 0
+    return theta
+
+
+def transitions(theta: Parameters, choice: Choice, count: int = 40):
+    """Return how often each character followed each (K, K), over DRAWS draws of that many texts at once."""
+    random = [sampling.stream(3, sampling.ON_DEMAND, 0, number) for number in range(count)]
+    first = np.arange(count) % theta.K
+    written = sampling.blocks(theta, np.zeros((count, theta.m)), first, random, choice)
+    each = DRAWS // count
+    ids = np.concatenate([first[:, None], *(ids for ids, _ in islice(written, -(-each // sampling.BLOCK)))], axis=1)
+    counts = np.zeros((theta.K, theta.K), int)
+    np.add.at(counts, (ids[:, :each], ids[:, 1 : each + 1]), 1)
+    assert counts.sum() == DRAWS
+    return counts
+
+
+def chi_square(counts, expected) -> float:
+    """Return the probability of counts at least as far from the expected ones; rare cells count as one of five."""
+    order = np.argsort(expected)
+    rare = max(int(np.searchsorted(np.cumsum(expected[order]), 5)) + 1, int((expected < 5).sum()))
+    n, e = (np.append(each[order[rare:]], each[order[:rare]].sum()) for each in (counts, expected))
+    return float(stats.chi2.sf(np.sum((n - e) ** 2 / e), len(n) - 1)) if len(n) > 1 else 1.0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+def test_draws_follow_the_exact_distribution(choice, dtype):
+    theta = Parameters(chain().flat.astype(dtype), 5, 9)
+    counts = transitions(theta, choice)
+    wide = Parameters(theta.flat.astype(float), 5, 9)
+    for x in range(9):
+        _, o = rnn.forward(wide, np.array([x]), np.zeros(5))
+        exact = distribution(o[0], choice).astype(float)
+        assert not counts[x][exact == 0].any()
+        if counts[x].sum() >= 100:
+            assert chi_square(counts[x], exact * counts[x].sum()) > LEVEL
+
+
+@pytest.mark.parametrize("wrong", [Choice(1.05), Choice(1.0, top_k=8), Choice(1.0, top_p=0.98)], ids=str)
+def test_the_test_of_the_distribution_sees_a_small_difference(wrong):
+    counts, worst = transitions(chain(), wrong), 1.0
+    for x in range(9):
+        _, o = rnn.forward(chain(), np.array([x]), np.zeros(5))
+        worst = min(worst, chi_square(counts[x], distribution(o[0], Choice(1.0)).astype(float) * counts[x].sum()))
+    assert worst < 1e-6
+
+
+def one(o, choice: Choice, draws=1, dtype=np.float64):
+    """Return characters drawn with the outputs o (K,), whatever was written before, and their probabilities."""
+    theta = rnn.filled(0.0, 1, len(o), dtype)
+    theta.c[:] = o
+    written = sampling.blocks(theta, np.zeros((1, 1)), np.array([0]), [np.random.default_rng(1)], choice)
+    ids, p = zip(*islice(written, -(-draws // sampling.BLOCK)), strict=True)
+    return np.concatenate(ids, axis=1)[0, :draws], np.concatenate(p, axis=1)[0, :draws]
+
+
+@given(st.lists(st.sampled_from([-np.inf, -3.0, 0.0, 2.0, 2.0 + 1e-15]), min_size=1, max_size=40))
+def test_temperature_zero_takes_the_first_of_the_likeliest(o):
+    if np.isfinite(o).any():
+        assert set(one(o, Choice(0.0, 3, 0.5))[0]) == {np.argmax(o)}
+
+
+@given(
+    o=st.lists(st.sampled_from([-800.0, -3.0, 0.0, 0.5, 1.0]), min_size=1, max_size=40),
+    top_k=st.integers(0, 45),
+    top_p=st.sampled_from([1e-300, 0.25, 0.5, 0.999, 1.0]),
+)
+def test_of_equals_the_first_are_kept_and_never_more_than_it_takes(o, top_k, top_p):
+    choice = Choice(1.0, top_k, top_p)
+    exact = distribution(o, choice)
+    drawn = one(o, choice, 3000)[0]
+    assert set(drawn) <= set(np.flatnonzero(exact))
+    assert {k for k in range(len(o)) if exact[k] > 0.02} <= set(drawn)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("temperature", "expected"), [(5e-324, {2}), (1e-50, {2}), (1.0, {2}), (1e300, {0, 1, 2, 3})])
+def test_no_temperature_overflows(temperature, expected, dtype):
+    drawn, p = one([0.0, -1e30, 1e30, 5.0], Choice(temperature), 2000, dtype)
+    assert set(drawn) == expected
+    assert np.isfinite(p).all()
+
+
+class Extreme:
+    """A random stream that gives the least, or the most, that one can give."""
+
+    def __init__(self, number: float):
+        self.number = number
+
+    def random(self, count: int):
+        return np.full(count, self.number)
+
+
+@pytest.mark.parametrize("choice", [Choice(1.0), Choice(0.7, 3), Choice(1.0, 0, 0.999999)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_ends_of_the_random_numbers_draw_the_first_and_the_last_with_a_weight(choice, dtype):
+    o = [-np.inf, -1e30, 0.3, 0.1, 0.2, -1e30, -np.inf]
+    theta = rnn.filled(0.0, 1, len(o), dtype)
+    theta.c[:] = o
+    chosen = choice.top_k > 0 or choice.top_p < 1  # from the likeliest down, else by id
+    for number, expected in ((0.0, 2), (1 - 2.0**-53, 3 if chosen else 4)):
+        ids, _ = next(sampling.blocks(theta, np.zeros((1, 1)), np.array([0]), [Extreme(number)], choice))
+        assert set(ids[0]) == {expected}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_temperature_changes_which_characters_are_kept(dtype):
+    o = [0.5, 0.1, 0.9, 0.4]
+    for temperature in (1e-3, 1e8, 1e20):
+        assert set(one(o, Choice(temperature, top_k=1), 600, dtype)[0]) == {2}
+        assert set(one(o, Choice(temperature, top_p=1e-9), 600, dtype)[0]) == {2}
+    assert set(one(o, Choice(1e20, top_k=2), 600, dtype)[0]) == {0, 2}
+
+
+@pytest.mark.parametrize("choice", [Choice(1.0), Choice(0.0), Choice(1.0, 2), Choice(0.5, 0, 0.5)], ids=str)
+def test_what_is_drawn_is_an_id_even_from_outputs_that_are_no_numbers(choice):
+    theta = rnn.filled(1e308, 3, 4)
+    theta.V[0] = -1e308
+    ids, p = next(sampling.blocks(theta, np.full((1, 3), 1e308), np.array([0]), [np.random.default_rng(1)], choice))
+    assert set(ids[0]) <= {0, 1, 2, 3}
+    assert np.isnan(p).any()
+
+
+def test_a_probability_is_the_networks_own_whatever_the_choice():
+    o = np.log([0.5, 0.3, 0.2])
+    for choice in (Choice(1.0), Choice(0.2), Choice(3.0, top_k=2), Choice(1.0, top_p=0.1), Choice(0.0)):
+        drawn, p = one(o, choice, 300)
+        assert p == pytest.approx(np.array([0.5, 0.3, 0.2])[drawn], rel=1e-14)
+
+
+def test_each_character_is_fed_back_and_the_state_carried():
+    # From a the network must write b, from b c, from c a: only feeding back what was drawn gives the cycle.
+    theta = rnn.filled(0.0, 3, 3)
+    theta.U[...] = 50 * np.eye(3)
+    theta.V[...] = 50 * np.roll(np.eye(3), 1, axis=0)
+    drawn = sampling.characters(theta, np.zeros(3), 0, Choice(1.0), np.random.default_rng(0))
+    assert list(islice(drawn, 7)) == [1, 2, 0, 1, 2, 0, 1]
+
+
+def test_the_probabilities_along_a_text_are_those_of_the_reference_with_its_state():
+    theta = rnn.init(33, 30, 0.15, np.random.default_rng(5))
+    h = np.random.default_rng(6).normal(size=33)
+    ids, p = next(sampling.blocks(theta, h[None], np.array([4]), [np.random.default_rng(1)], Choice(1.3)))
+    read = np.concatenate([[4], ids[0]])
+    _, o = rnn.forward(theta, read[:-1], h)
+    expected = np.exp(rnn.log_softmax(o))[np.arange(len(ids[0])), read[1:]]
+    np.testing.assert_allclose(p[0], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("m", "K"), [(1, 1), (3, 4), (57, 25), (100, 83)])
+def test_a_text_is_the_same_to_the_bit_alone_and_beside_others_on_any_number_of_processors(m, K, dtype, monkeypatch):
+    drawn = rnn.init(m, K, 0.6, np.random.default_rng(2))
+    theta = Parameters(drawn.flat.astype(dtype), m, K)
+    h, first = np.random.default_rng(3).normal(size=(64, m)), np.random.default_rng(4).integers(0, K, 64)
+
+    def written(rows, processors):
+        monkeypatch.setattr("os.cpu_count", lambda: processors)
+        random = [sampling.stream(1, sampling.ON_DEMAND, 7, number) for number in rows]
+        both = islice(sampling.blocks(theta, h[rows], first[rows], random, Choice(0.8, 20, 0.95)), 2)
+        return [array.tobytes() for ids, p in both for row in zip(ids, p, strict=True) for array in row]
+
+    together = written(range(64), 3)
+    for number in (0, 1, 17, 63):
+        alone = written([number], 2)
+        assert alone == [*together[2 * number : 2 * number + 2], *together[128 + 2 * number : 128 + 2 * number + 2]]
+    assert written(range(6), 1) == [*together[:12], *together[128:140]]
+
+
+def test_no_sample_shares_a_stream_with_another_or_with_the_initial_weights():
+    streams = [np.random.default_rng(7)]
+    for update in (0, 1, 10_000, 20_000):
+        streams += [sampling.stream(7, kind, update) for kind in (1, 2, 3)]
+        streams += [sampling.stream(7, 3, update, number) for number in (1, 2, 99)]
+    assert len({stream.random() for stream in streams}) == len(streams)
+    assert sampling.stream(7, 3, 5).random() == sampling.stream(7, 3, 5, 0).random()

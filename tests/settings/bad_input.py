@@ -1,0 +1,231 @@
+"""What each wrong parameter and text gets, as a table: `python tests/settings/bad_input.py > docs/bad_input.md`.
+
+Each case is `prepare` in a folder of its own, in this process.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2] / "src")]  # as pytest has it: the helpers, and the stages
+
+from projects import ROOT, Project  # noqa: E402  found by the line above
+
+TEXT = "the quick brown fox jumps over the lazy dog. " * 10
+SMALL = {"m: 100": "m: 8", "seq_length: 25": "seq_length: 10", "data/moby_dick.txt": "data/my.txt"}
+
+KEYS = [
+    # what stands in params.yaml, what is written instead
+    ("eta: 0.1", 'eta: "fast"'),
+    ("eta: 0.1", 'eta: "0.1"'),
+    ("eta: 0.1", "eta: -0.1"),
+    ("eta: 0.1", "eta: 0"),
+    ("eta: 0.1", "eta: .nan"),
+    ("eta: 0.1", "eta: .inf"),
+    ("eta: 0.1", "eta: 1e999"),
+    ("eta: 0.1", "eta: 0,1"),
+    ("eta: 0.1", "eta: yes"),
+    ("eta: 0.1", "eta: true"),
+    ("eta: 0.1", "eta:"),
+    ("eta: 0.1", "eta: ~"),
+    ("eta: 0.1", "eta: [0.1, 0.2]"),
+    ("eta: 0.1", "eta: {value: 0.1}"),
+    ("eta: 0.1", "eta: 2026-01-01"),
+    ("eta: 0.1", "etta: 0.1"),
+    ("eta: 0.1", "Eta: 0.1"),
+    ("eta: 0.1", "learning_rate: 0.1"),
+    ("eta: 0.1", "0.1: eta"),
+    ("eta: 0.1", "eta: 0.1\neta: 0.2"),
+    ("eta: 0.1", "eta: 0.1: 3"),
+    ("eta: 0.1", "eta: !!python/object:os.system 1"),
+    ("eta: 0.1", "eta: &a [*a]"),
+    ("eta: 0.1", "eta 0.1"),
+    ("eta: 0.1", "\teta: 0.1"),
+    ("eta: 0.1", "eta: '0.1"),
+    ("eta: 0.1", "eta: \x00"),
+    ("m: 8", "m: 0"),
+    ("m: 8", "m: -8"),
+    ("m: 8", "m: 8.5"),
+    ("m: 8", "m: 8.0"),
+    ("m: 8", "m: '8'"),
+    ("m: 8", "m: 1e1"),
+    ("m: 8", "m: none"),
+    ("m: 8", "m: false"),
+    ("m: 8", f"m: 1{'0' * 30}"),
+    ("m: 8", "m: !!int ''"),
+    ("m: 8", "m: !!bool maybe"),
+    ("m: 8", f"m: {'[' * 3000}"),
+    ("seq_length: 10", "seq_length: 0"),
+    ("seq_length: 10", "seq_length: ten"),
+    ("seq_length: 10", "seq_length: 450"),
+    ("sigma: 0.01", "sigma: 0"),
+    ("sigma: 0.01", "sigma: -1e-2"),
+    ("sigma: 0.01", "sigma: small"),
+    ("seed: 1 ", "seed: -1 "),
+    ("seed: 1 ", "seed: 1.5 "),
+    ("seed: 1 ", "seed: 18446744073709551616 "),
+    ("seed: 1 ", "seed: random "),
+    ("held_out: 0.05", "held_out: 1.0"),
+    ("held_out: 0.05", "held_out: -0.1"),
+    ("held_out: 0.05", "held_out: 5%"),
+    ("held_out: 0.05", "held-out: 0.05"),
+    ("held_out: 0.05", "held_out: 0.99"),
+    ("tolerance: 1e-10", "tolerance: 0"),
+    ("entries: 10000", "entries: 0"),
+    ("updates: 100000", "updates: -1"),
+    ("updates: 100000", "updates: 1e5"),
+    ("updates: 100000", "updates: 100,000"),
+    ("initial_accumulator_value: 0.0", "initial_accumulator_value: -1"),
+    ("initial_accumulator_value: 0.0", "initial_accumulator: 0.0"),
+    ("clip: 5.0", "clip: 0"),
+    ("clip: 5.0", "clip: [-5, 5]"),
+    ("dtype: float64", "dtype: float16"),
+    ("dtype: float64", "dtype: 64"),
+    ("checkpoint_every: 10000", "checkpoint_every: 0"),
+    ("save_every: 10000", "save_every: 0"),
+    ("save_every: 10000", "save_every: never"),
+    ("target_smooth_loss: 40.0", "target_smooth_loss: -40"),
+    ("length: 200", "length: 0"),
+    ("length: 200", "length: 10000000000000000000000"),
+    ("best_length: 1000", "best_length: long"),
+    ("temperature: 1.0", "temperature: -1.0"),
+    ("temperature: 1.0", "temprature: 1.0"),
+    ("sample:", "sampel:"),
+    ("text: data/my.txt", "text:"),
+    ("text: data/my.txt", "text: ''"),
+    ("text: data/my.txt", "text: 7"),
+    ("text: data/my.txt", "text: data/your.txt"),
+    ("text: data/my.txt", 'text: "data/my\\0.txt"'),
+    ("text: data/my.txt", f"text: data/{'my' * 200}.txt"),
+]
+
+WHOLE = [("nothing", ""), ("a text", "hello"), ("a list", "- 1\n- 2\n"), ("bytes that are not UTF-8", b"\xff\xfe")]
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("my.txt")
+
+
+def _socket(path: Path) -> None:
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as made:
+        made.bind(path.name)
+
+
+TEXTS: list[tuple[str, bytes | Callable[[Path], object]]] = [
+    ("no file", str),
+    ("a folder", Path.mkdir),
+    ("a pipe", os.mkfifo),
+    ("a socket", _socket),
+    ("a link to itself", _link),
+    ("a link to nothing", lambda path: path.symlink_to("nowhere.txt")),
+    ("a device", lambda path: path.symlink_to("/dev/zero")),
+    ("no byte", b""),
+    ("a byte-order mark alone", b"\xef\xbb\xbf"),
+    ("one character", b"a"),
+    ("ten characters", b"0123456789"),
+    ("eleven characters, as CRLF counts once", b"012345678\r\n"),
+    ("UTF-16", TEXT.encode("utf-16")),
+    ("UTF-16, no mark", TEXT.encode("utf-16-be")[1:] + b"\xe9\x00"),
+    ("UTF-32", TEXT.encode("utf-32")),
+    ("Latin-1", ("caf\xe9 " * 20).encode("latin-1")),
+    ("Windows-1252", b"it\x92s " * 20),
+    ("a lone high surrogate", b"twelve bytes" + b"\xed\xa0\x80"),
+    ("a lone low surrogate", b"twelve bytes" + b"\xed\xbf\xbf"),
+    ("a pair of surrogates (CESU-8)", b"twelve bytes" + b"\xed\xa0\xbd\xed\xb8\x80"),
+    ("an overlong slash", b"twelve bytes" + b"\xc0\xaf"),
+    ("above U+10FFFF", b"twelve bytes" + b"\xf4\x90\x80\x80"),
+    ("a character cut off at the end", TEXT.encode() + "—".encode()[:2]),
+    ("a continuation byte first", b"\x80" + TEXT.encode()),
+    ("a compressed file", b"\x1f\x8b\x08\x00" + bytes(range(256))),
+    ("a picture", b"\x89PNG\r\n\x1a\n" + bytes(100)),
+]
+
+
+class Got(NamedTuple):
+    """What a case got: the exit code, all that was printed, and what was written."""
+
+    what: str
+    code: int
+    printed: str
+    written: list[str]
+
+
+def prepared(folder: Path) -> tuple[int, str, list[str]]:
+    """Run the stage in the folder."""
+    before = set(folder.rglob("*"))
+    code, printed = Project(folder).ended("prepare")
+    after = {path for path in folder.rglob("*") if path.name != ".charloom"}  # an empty folder, for the lock
+    return code, printed, sorted(str(path) for path in after - before)
+
+
+def cases() -> Iterator[Got]:
+    """Yield what every case gets."""
+    params = (ROOT / "params.yaml").read_text()
+    for old, new in SMALL.items():
+        assert old in params
+        params = params.replace(old, new)
+    with tempfile.TemporaryDirectory() as name:
+        for number, (what, content, text) in enumerate(inputs(params)):
+            folder = Path(name) / str(number)
+            (folder / "data").mkdir(parents=True)
+            (folder / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+            (folder / "params.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+            path = folder / "data/my.txt"
+            if isinstance(text, bytes):
+                path.write_bytes(text)
+            else:
+                text(path)
+            yield Got(what, *prepared(folder))
+
+
+def inputs(params: str) -> Iterator[tuple[str, str | bytes, bytes | Callable[[Path], object]]]:
+    """Yield a name, params.yaml and a text for each case."""
+    for old, new in KEYS:
+        assert old in params, old
+        yield new, params.replace(old, new), TEXT.encode()
+    before = params[: params.index("sample:")]
+    yield "no section sample", before, TEXT.encode()
+    yield "sample: 3", f"{before}sample: 3\n", TEXT.encode()
+    single = params.replace("dtype: float64", "dtype: float32")
+    for old, new in [("eta: 0.1", "eta: 1e39"), ("sigma: 0.01", "sigma: 1e-45"), ("clip: 5.0", "clip: 1e200")]:
+        yield f"dtype: float32, {new}", single.replace(old, new), TEXT.encode()
+    for name, content in WHOLE:
+        yield f"params.yaml: {name}", content, TEXT.encode()
+    for name, text in TEXTS:
+        yield f"data/my.txt: {name}", params, text
+
+
+def code(text: str) -> str:
+    """Return the text as code in a Markdown table, on one line."""
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip())
+    visible = visible if len(visible) < 300 else f"{visible[:40]}…"
+    return f"`` {visible} ``".replace("|", "\\|")
+
+
+def table(got: list[Got]) -> str:
+    """Return the table."""
+    rows = "".join(f"| {code(each.what)} | {each.code} | {code(each.printed)} |\n" for each in got)
+    return (
+        "# What wrong input gets\n\n"
+        "Each line is what `make run` and `dvc repro` print, before anything is written. "
+        "Made by `python tests/settings/bad_input.py`; a test compares.\n\n"
+        f"| written | exit | line |\n|---|---|---|\n{rows}"
+    )
+
+
+def broken(each: Got) -> bool:
+    """Return whether a case got anything but exit 2, one line that names a file, and nothing written."""
+    names = "params.yaml: " in each.printed or "data/my.txt: " in each.printed
+    return each.code != 2 or each.printed.count("\n") != 1 or not names or bool(each.written)
+
+
+if __name__ == "__main__":
+    got = list(cases())
+    print(table(got), end="")
+    sys.exit("\n".join(map(str, filter(broken, got))) or None)

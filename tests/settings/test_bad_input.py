@@ -1,0 +1,27 @@
+"""What a user gets wrong is one line that names it, exit 2, and nothing written."""
+
+import pytest
+from bad_input import broken, cases, table
+from projects import ROOT
+
+from charloom.base.errors import WrongInput
+from charloom.settings.params import read_params
+
+
+def test_every_wrong_parameter_and_text_gets_the_line_that_the_documentation_shows():
+    got = list(cases())
+    assert len(got) >= 60 + 20
+    assert [each for each in got if broken(each)] == []
+    assert table(got) == (ROOT / "docs/bad_input.md").read_text()
+
+
+@pytest.mark.parametrize("written", ["1e-5", "1e-05", "0.00001", "1E-5"])
+def test_small_numbers_may_be_written_in_every_usual_way(tmp_path, written):
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("sigma: 0.01", f"sigma: {written}"))
+    assert read_params(path).sigma == 1e-5
+
+
+def test_the_sections_name_their_file(tmp_path):
+    with pytest.raises(WrongInput, match=r"params\.yaml: No such file"):
+        read_params(tmp_path / "params.yaml")

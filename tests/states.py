@@ -1,0 +1,29 @@
+"""A training of three characters and two hidden units: small enough to look at each of its bytes."""
+
+import numpy as np
+
+from charloom.kernel.advance import advance, start
+from charloom.network import rnn
+from charloom.text.vocabulary import Vocabulary
+from charloom.training.trace import EMPTY, Trace, extended
+
+VOCABULARY = Vocabulary("ab—")
+IDS = np.array([0, 1, 2, 1, 0, 1, 2, 0, 0, 1], np.uint8)
+START = start(rnn.init(2, 3, 0.5, np.random.default_rng(1)), 0.0)
+SETTINGS = {"eta": 0.1, "src/train.py": "0" * 64}
+EPOCH = 3
+
+
+def after(updates: int, state=START, trace: Trace = EMPTY):
+    """Return state and trace after so many more updates."""
+    rows = advance(state, IDS, updates, seq_length=3, eta=0.1, clip=5.0)
+    return rows.after, extended(trace, rows, EPOCH, 1.0)
+
+
+def flat(thing) -> list:
+    """Return all that is in a thing made of dataclasses and arrays, as bytes and numbers."""
+    if hasattr(thing, "__dataclass_fields__"):
+        return [flat(getattr(thing, name)) for name in thing.__dataclass_fields__]
+    if isinstance(thing, tuple | list):
+        return [flat(each) for each in thing]
+    return [thing.dtype.str, thing.shape, thing.tobytes()] if isinstance(thing, np.ndarray) else thing

@@ -1,0 +1,193 @@
+"""Models in a real MLflow store: once each, ranked across runs, from code, and back to a file."""
+
+import json
+from contextlib import chdir
+
+import mlflow.pyfunc
+import pandas as pd
+import pytest
+from projects import said
+from recorded import history, tracked
+
+from charloom import NEEDED
+from charloom.base.storage import read_json
+from charloom.results.records import TrainMetrics
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.completion import complete
+from charloom.tracking.store import RESULTS, connected
+
+MEASURE = "held_out_bits_per_character"
+
+
+def logged(project, **search):
+    client = project.client()
+    return client.search_logged_models([each.experiment_id for each in client.search_experiments()], **search)
+
+
+def versions(project):
+    return sorted(project.client().search_model_versions(""), key=lambda each: int(each.version))
+
+
+def test_a_run_has_two_models_with_steps_and_metrics_of_the_dataset_and_the_best_is_registered(finished):
+    (run,) = finished.runs()
+    train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
+    models = {each.name: each for each in logged(finished)}
+    assert set(models) == {"best", "last"}
+    steps = {each.model_id: each.step for each in run.outputs.model_outputs}
+    (read,) = run.inputs.dataset_inputs
+    for name, step, bits, loss in (
+        ("best", train.best_update, train.best_held_out_bits_per_character, train.best_smooth_loss),
+        ("last", train.updates, train.held_out_bits_per_character, train.smooth_loss),
+    ):
+        model = models[name]
+        assert (model.status, model.source_run_id) == ("READY", run.info.run_id)
+        assert steps[model.model_id] == step
+        metrics = {each.key: each for each in model.metrics}
+        assert (metrics[MEASURE].step, metrics[MEASURE].value) == (step, bits)
+        assert metrics[f"{name}_smooth_loss"].value == loss
+        assert {(each.dataset_name, each.dataset_digest) for each in model.metrics} == {
+            (read.dataset.name, read.dataset.digest)
+        }
+    (version,) = versions(finished)
+    assert (version.name, version.run_id) == ("charloom-fox", run.info.run_id)
+    assert finished.client().get_model_version_by_alias("charloom-fox", "best").version == version.version
+    assert history(finished.client(), run, MEASURE) == {
+        train.best_update: train.best_held_out_bits_per_character,
+        train.updates: train.held_out_bits_per_character,
+    }
+
+
+def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_needs(finished):
+    for model in logged(finished):
+        folder = finished.folder / "mlartifacts/models" / model.model_id / "artifacts"
+        files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+        assert {"MLmodel", "served.py", "requirements.txt", "input_example.json", "artifacts/model.npz"} <= files
+        assert {"code/charloom/kernel/drawing.py", "code/charloom/kernel/update.py"} <= files
+        rooms = {file.split("/")[2] for file in files if file.startswith("code/charloom/") and file.count("/") > 2}
+        assert not rooms & {"tracking", "commands", "training", "pages", "checking", "proof"}
+        assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]
+        about = (folder / "MLmodel").read_text()
+        assert str(finished.folder) not in about
+        assert "pkl" not in about
+        assert (folder / "served.py").read_bytes() == (finished.folder / "src/charloom/tracking/served.py").read_bytes()
+        assert (folder / "artifacts/model.npz").read_bytes() == (
+            finished.folder / f"models/{model.name}.npz"
+        ).read_bytes()
+        required = {line.partition("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()}
+        assert required == {"mlflow", "pandas", *NEEDED}
+
+
+def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{finished.folder}/mlflow.db")
+    for name in ("best", "last"):
+        (model,) = logged(finished, filter_string=f"name = '{name}'")
+        options = ("--prime", "fox", "--temperature", "0.7", "--top-k", "9", "--top-p", "0.9", "--seed", "4")
+        from_file, _ = said(finished, "sample", "--model", f"models/{name}.npz", "--length", "300", *options)
+        address = f"models:/{model.model_id}"
+        assert from_file == said(finished, "sample", "--model", address, "--length", "300", *options)[0]
+        params = {"length": 300, "temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 4}
+        served = mlflow.pyfunc.load_model(address)
+        first, _ = served.predict(pd.DataFrame({"prime": ["fox", "fox"]}), params=params)
+        assert first + "\n" == from_file
+    for address in ("models:/charloom-fox@best", "models:/charloom-fox/1", "models:/charloom-fox/latest"):
+        assert said(finished, "sample", "--model", address)[0] == said(finished, "sample")[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("models:/charloom-fox@worst", "alias worst not found"),
+        ("models:/charloom-fox/99", "version=99"),
+        ("models:/nobody@best", "not found"),
+        ("models:/m-00000000000000000000000000000000", "not found"),
+        ("models:/charloom-fox/best", "charloom-fox"),
+        ("models:/", "models:/"),
+    ],
+)
+def test_a_model_that_is_not_there_is_a_line(finished, address, words):
+    printed, error = said(finished, "sample", "--model", address, code=2)
+    assert (printed, error.count("\n")) == ("", 1)
+    assert error.startswith(f"--model: {address}")
+    assert words in error
+
+
+def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project, monkeypatch):
+    tracked(project)
+    (model,) = logged(project, filter_string="name = 'last'")
+    address = f"models:/{model.model_id}"
+    file = project.folder / "mlartifacts/models" / model.model_id / "artifacts/artifacts/model.npz"
+    file.write_bytes(file.read_bytes()[:-30])
+    _, error = said(project, "sample", "--model", address, code=3)
+    assert error.startswith(f"{address}: not a model that charloom wrote: ")
+    file.unlink()
+    _, error = said(project, "sample", "--model", address, code=2)
+    assert error == f"--model: {address}: it has no artifacts/model.npz: charloom has not logged it\n"
+    monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
+    _, error = said(project, "sample", "--model", address, code=5)
+    assert "allowed is s3:/" in error
+    (project.folder / "mlflow.db").unlink()
+    _, error = said(project, "sample", "--model", address, code=2)
+    assert "there is no MLflow store yet" in error
+    assert not (project.folder / "mlflow.db").exists()
+
+
+def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_measured_alike(project):
+    with chdir(project.folder):
+        run = this_run()
+        folder = put(run)
+        measured = {"a" * 64: 2.0, "b" * 64: 1.0, "c" * 64: 1.0, "d" * 64: 0.5}
+        for experiment, measure in measured.items():
+            comparable = "another measure" if measure == 0.5 else "a measure"
+            best = run.models[0].model_copy(update={"metrics": {MEASURE: (0, measure)}})
+            contents = run.model_copy(
+                update={
+                    "experiment": experiment,
+                    "models": [best],
+                    "version": run.version.model_copy(update={"measure": measure, "comparable": comparable}),
+                }
+            )
+            with connected() as store:
+                complete(store, contents, folder)
+            number = {"a": 1, "b": 2, "c": 2, "d": 4}[experiment[0]]  # of equals the first one is the best
+            assert int(project.client().get_model_version_by_alias("charloom-fox", "best").version) == number
+    order = [{"field_name": f"metrics.{MEASURE}", "ascending": True, "dataset_name": "fox"}]
+    ranked = logged(project, filter_string=f"metrics.{MEASURE} < 1.5 AND name = 'best'", order_by=order)
+    assert [next(x.value for x in each.metrics if x.key == MEASURE) for each in ranked] == [0.5, 1.0, 1.0]
+    assert len(versions(project)) == 4
+
+
+def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_long_a_sequence_is(project):
+    project.edit(
+        "metrics/train.json", '"best_held_out_bits_per_character": ', '"best_held_out_bits_per_character": null, "x": '
+    )
+    content = json.loads((project.folder / "metrics/train.json").read_text())
+    del content["x"]
+    (project.folder / "metrics/train.json").write_text(json.dumps(content))
+    with chdir(project.folder):
+        version = this_run().version
+    assert version.comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
+    assert version.measure == content["best_smooth_loss"]
+
+
+def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project):
+    tracked(project)
+    (run,) = project.runs()
+    client = project.client()
+    begun = client.create_logged_model(run.info.experiment_id, "best")  # of no run: somebody else's
+    for model in logged(project):
+        if model.model_id != begun.model_id and model.name == "last":
+            client.delete_logged_model(model.model_id)
+    unfinished = client.create_logged_model(run.info.experiment_id, "last", run.info.run_id)
+    client.delete_tag(run.info.run_id, RESULTS)  # the last thing that is written
+    for _ in range(2):
+        tracked(project)
+    models = [model for model in logged(project) if model.source_run_id == run.info.run_id]
+    assert sorted(model.name for model in models) == ["best", "last"]
+    assert {model.status for model in models} == {"READY"}
+    last = next(model for model in models if model.name == "last")
+    assert last.model_id == unfinished.model_id
+    assert (
+        said(project, "sample", "--model", f"models:/{last.model_id}", "--prime", "fox", "--length", "20")[0]
+        == (said(project, "sample", "--model", "models/last.npz", "--prime", "fox", "--length", "20")[0])
+    )
+    assert len(client.search_model_versions("")) == 1

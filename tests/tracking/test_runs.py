@@ -1,0 +1,212 @@
+"""One experiment is one run in a real MLflow store, whoever asks and however often."""
+
+import hashlib
+import json
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from projects import said
+from recorded import a_training, caught_up, column, history, holds_what_the_files_hold, in_order, tracked
+from ruamel.yaml import YAML
+from stores import free_port
+
+from charloom.results.training_log import Log, logs_of
+from charloom.settings.pipeline import files
+from charloom.tracking.collect import hashed, this_run
+from charloom.tracking.follower import follow
+from charloom.tracking.outbox import waiting
+from charloom.tracking.trainings import logs_folder
+
+
+def logs(project) -> list[Log]:
+    """Return the logs of the trainings of the project's experiment that MLflow has not counted."""
+    with chdir(project.folder):
+        return logs_of(logs_folder(), this_run().experiment)
+
+
+def trainings(run) -> list[bool]:
+    """Return of each training that the run lists whether it came to the run's results."""
+    return [each["same"] for each in json.loads(run.data.tags["charloom.trainings"])]
+
+
+def test_the_run_holds_what_the_files_hold(finished):
+    (run,) = finished.runs()
+    holds_what_the_files_hold(finished, finished.client(), run)
+    params = YAML(typ="safe", pure=True).load((finished.folder / "params.yaml").read_text())
+    nested = {f"{s}.{k}": v for s, each in params.items() if isinstance(each, dict) for k, v in each.items()}
+    assert run.data.params == {
+        key: str(value) for key, value in (params | nested).items() if not isinstance(value, dict)
+    }
+    (read,) = run.inputs.dataset_inputs
+    digest = hashlib.sha256((finished.folder / "data/fox.txt").read_bytes()).hexdigest()
+    assert (read.dataset.name, read.dataset.digest) == ("fox", digest[:36])
+    assert run.data.tags["charloom.text_sha256"] == digest
+    assert run.data.tags["mlflow.source.git.commit"] == ""  # nothing was committed when it ran
+    assert not any("/" in name for name in run.data.metrics)
+    assert trainings(run) == [True]
+    assert run.data.tags["charloom.reproductions"] == "0"
+    assert not list((finished.folder / ".charloom").rglob("*.jsonl"))
+    assert not list((finished.folder / ".charloom/outbox").iterdir())
+
+
+def test_a_training_tells_the_hash_of_what_the_files_hold_and_when_it_was(project):
+    project.stage("train")
+    (log,) = logs(project)
+    with chdir(project.folder):
+        assert log.end.results == hashed(files("track")) == this_run().results
+    tracked(project)
+    (run,) = project.runs()
+    assert run.info.start_time == round(log.head.started * 1000)
+    assert run.info.end_time == round(log.end.ended * 1000)
+
+
+def test_training_again_counts_a_reproduction_and_doubles_nothing(project):
+    for _ in range(2):
+        project.stage("train")
+        tracked(project)
+    tracked(project)  # nothing was trained
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+    assert run.data.tags["charloom.reproductions"] == "1"
+    assert trainings(run) == [True, True]
+    listed = json.loads(run.data.tags["charloom.trainings"])
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    assert all(each["processor"] and each["numba"] and each["commit"] == commit for each in listed)
+    assert run.data.tags["mlflow.note.content"].count("| yes |") == 2
+    assert run.data.tags["charloom.platform"] == f"{listed[0]['processor']}, {listed[0]['system']}"
+    assert not logs(project)
+
+
+def test_neither_the_texts_name_nor_what_leaves_no_trace_makes_another_run(project):
+    tracked(project)
+    (project.folder / "data/fox.txt").rename(project.folder / "data/hound.txt")
+    project.edit("params.yaml", "data/fox.txt", "data/hound.txt")
+    project.edit("params.yaml", "save_every: 100", "save_every: 200")
+    project.edit("params.yaml", "entries: 10000", "entries: 10")
+    tracked(project)
+    assert len(project.runs()) == 1
+    project.edit("params.yaml", "length: 200", "length: 201")
+    tracked(project)
+    assert len(project.runs()) == 2
+
+
+def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the_first(project):
+    tracked(project)
+    rows = column(project, "smooth_loss")
+    project.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))
+    with chdir(project.folder):
+        other = this_run().results
+    for _ in range(2):
+        a_training(project, other)
+        tracked(project)
+    first, second = in_order(project)
+    holds_what_the_files_hold(project, project.client(), second)
+    assert second.data.tags["charloom.differs_from"] == first.info.run_id
+    assert history(project.client(), first, "smooth_loss") == rows
+    assert trainings(first) == [False, False]
+    assert trainings(second) == [True, True]
+    assert (first.data.tags["charloom.reproductions"], second.data.tags["charloom.reproductions"]) == ("0", "1")
+
+
+def test_a_training_whose_track_was_skipped_is_counted_by_the_next_one(project):
+    tracked(project)
+    with chdir(project.folder):
+        results = this_run().results
+    a_training(project, results)
+    a_training(project, "f" * 64, [("smooth_loss", 0, 1.5), ("smooth_loss", 100, 1.25)])
+    caught_up(project)
+    first, second = in_order(project)
+    assert trainings(first) == [True, False]
+    assert first.data.tags["charloom.reproductions"] == "1"
+    assert trainings(second) == [True]
+    assert second.data.tags["charloom.differs_from"] == first.info.run_id
+    assert second.info.status == "FINISHED"
+    assert second.data.params == first.data.params
+    assert history(project.client(), second, "smooth_loss") == {0: 1.5, 100: 1.25}
+    assert not logs(project)
+
+
+def test_a_training_of_an_experiment_without_a_complete_run_waits(project):
+    a_training(project, "f" * 64)
+    caught_up(project)
+    assert project.runs() == []
+    assert len(logs(project)) == 1
+
+
+def test_a_training_that_was_followed_is_completed_and_a_complete_run_is_not_followed_again(project):
+    project.stage("train")
+    (log,) = logs(project)
+    with chdir(project.folder):
+        follow(Log(log.path))
+    (run,) = project.runs()
+    assert (run.info.status, run.info.end_time) == ("FINISHED", round(log.end.ended * 1000))
+    assert history(project.client(), run, "smooth_loss") == column(project, "smooth_loss")
+    assert "charloom.results" not in run.data.tags
+    tracked(project)
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+    a_training(project, "f" * 64, [("smooth_loss", 1, 1.5)])
+    with chdir(project.folder):
+        follow(*logs(project))
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+
+
+def test_points_that_were_followed_and_are_not_those_of_the_results_stay_a_run_of_their_own(project):
+    a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
+    with chdir(project.folder):
+        follow(*logs(project))
+    tracked(project)
+    first, second = in_order(project)
+    assert history(project.client(), first, "smooth_loss") == {0: 1.5}
+    holds_what_the_files_hold(project, project.client(), second)
+    assert second.data.tags["charloom.differs_from"] == first.info.run_id
+
+
+def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):
+    project.edit("src/plot.py", '"""plot: ', '"""plot, changed: ')
+    (project.folder / "src/charloom/new.py").write_text('"""New."""\n')
+    tracked(project)
+    (run,) = project.runs()
+    assert run.data.tags["charloom.uncommitted_changes"] == "true"
+    head = run.data.tags["mlflow.source.git.commit"]
+    assert head == project.run("git", "rev-parse", "HEAD").strip()
+    assert run.data.tags["mlflow.source.git.branch"] == project.run("git", "branch", "--show-current").strip()
+    patch = project.client().download_artifacts(run.info.run_id, "uncommitted.diff", str(tmp_path))
+    changed = {name: (project.folder / name).read_text() for name in ("src/plot.py", "src/charloom/new.py")}
+    project.run("git", "stash", "--include-untracked")
+    project.run("git", "apply", patch)
+    assert {name: (project.folder / name).read_text() for name in changed} == changed
+
+
+def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(project, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    project.stage("train")
+    printed = project.stage("track")
+    assert printed.count("warning: MLflow not updated (") == 1
+    assert "Traceback" not in printed + "".join(capfd.readouterr())
+    with chdir(project.folder):
+        (folder,) = waiting()
+        assert folder.name == f"{this_run().experiment}-{this_run().results[:12]}"
+    shutil.rmtree(project.folder / "models")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    printed, _ = said(project, "track")
+    assert printed.startswith("this folder: nothing sent: ")
+    assert capfd.readouterr().out.startswith("MLflow run fox seed=1 ")
+    project.run("dvc", "checkout", "--quiet")
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+    assert trainings(run) == [True]
+    assert not list((project.folder / ".charloom/outbox").iterdir())
+    assert not logs(project)
+
+
+@pytest.mark.parametrize("name", ["outbox", "trainings"])
+def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
+    path: Path = project.folder / ".charloom" / name
+    shutil.rmtree(path, ignore_errors=True)
+    path.write_text("a file where a folder belongs")
+    project.stage("train")
+    assert ("warning: MLflow not updated (" in project.stage("track")) == (name == "outbox")

@@ -1,0 +1,227 @@
+"""A file that is not what was written is refused by name, or means exactly the same: never a traceback."""
+
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from projects import ROOT
+from states import EPOCH, IDS, SETTINGS, START, VOCABULARY, after, flat
+
+from charloom.base.errors import Damaged, WrongInput
+from charloom.base.storage import read_json, read_table
+from charloom.model.model_file import Model, model_bytes, read_model
+from charloom.results.records import GradcheckMetrics, TextMetrics, TrainMetrics
+from charloom.settings.params import read_params
+from charloom.text import corpus
+from charloom.training import resume
+
+STATE, TRACE = after(4)
+
+
+def model_file(folder) -> Path:
+    path = folder / "model.npz"
+    path.write_bytes(model_bytes(Model(START.theta, START.h, 1, VOCABULARY, 12, 44.25)))
+    return path
+
+
+def text_file(folder) -> Path:
+    corpus.write_text(folder / "text.npz", corpus.Text(VOCABULARY, IDS, IDS[:4]))
+    return folder / "text.npz"
+
+
+def state_file(folder) -> Path:
+    (folder / "0.npz").write_bytes(b"a checkpoint")
+    digest = hashlib.sha256(b"a checkpoint").hexdigest()
+    resume.save(folder, SETTINGS, STATE, TRACE, {"0.npz": digest})
+    return folder / "000000000004.state"
+
+
+def read_state(path):
+    return resume.load(path.parent, SETTINGS, START, EPOCH)
+
+
+FILES: dict[str, tuple[Callable, Callable]] = {
+    "model": (model_file, read_model),
+    "text": (text_file, corpus.read_prepared),
+    "state": (state_file, read_state),
+}
+
+
+def mutants(content: bytes) -> Iterator[bytes]:
+    """Yield the content with each byte changed in two ways, and every truncation of it."""
+    for place, byte in enumerate(content):
+        for bits in (0x01, 0x80):
+            yield content[:place] + bytes([byte ^ bits]) + content[place + 1 :]
+        yield content[:place]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_changed_byte_and_every_truncation_is_refused_or_means_the_same(name, tmp_path, capsys):
+    make, read = FILES[name]
+    path = make(tmp_path)
+    original, content = flat(read(path)), path.read_bytes()
+    lines, same = [], 0
+    for mutant in mutants(content):
+        path.write_bytes(mutant)
+        try:
+            same += flat(read(path)) == original
+        except Damaged as error:
+            lines.append(str(error))
+    assert len(lines) + same == 3 * len(content)
+    assert all(str(path) in line for line in lines)
+    assert name != "state" or same == 0  # SHA-256 over all of it
+    capsys.readouterr()
+    print(f"{name}: {len(lines)} refused, {same} of the same meaning")  # pytest -rP shows it
+
+
+def test_a_state_reads_back_to_the_bit(tmp_path):
+    digest = hashlib.sha256(b"a checkpoint").hexdigest()
+    assert flat(read_state(state_file(tmp_path))) == flat((STATE, TRACE, {"0.npz": digest}))
+
+
+def members(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {each.filename: archive.read(each) for each in archive.infolist()}
+
+
+def zipped(entries, compression=zipfile.ZIP_STORED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for name, data in entries:
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def npy(array, **options) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array, **options)
+    return content.getvalue()
+
+
+def crafted(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield archives that a careless reader would take, or choke on."""
+    whole = list(members(content).items())
+    bomb = npy(np.zeros(10_000_000))
+    huge = bytearray(content)
+    end = huge.rindex(b"PK\x01\x02")
+    huge[end + 24 : end + 28] = (2**31).to_bytes(4, "little")
+    yield "not a file of ours", b"hello"
+    yield "empty", b""
+    yield "a pickle", pickle.dumps({"W": 1})
+    yield "an archive of nothing", zipped([])
+    yield "compressed", zipped(whole, zipfile.ZIP_DEFLATED)
+    yield "a size that the file has not", bytes(huge)
+    yield "reversed", zipped(whole[::-1])
+    yield "bare names", zipped([(name.removesuffix(".npy"), data) for name, data in whole])
+    yield "another one in front", zipped([("W2.npy", whole[0][1]), *whole])
+    for place, (name, data) in enumerate(whole):
+
+        def with_it(*entries, place=place):
+            return zipped([*whole[:place], *entries, *whole[place + 1 :]])
+
+        array = np.load(io.BytesIO(data))
+        yield f"{name} missing", with_it()
+        yield f"{name} doubled", with_it((name, data), (name, data))
+        yield f"{name} above its folder", with_it((f"../{name}", data))
+        yield f"{name} from the root", with_it((f"/{name}", data))
+        yield f"{name} of objects", with_it((name, npy(np.array([None] * 3), allow_pickle=True)))
+        yield f"{name} as a pickle", with_it((name, pickle.dumps(array)))
+        yield f"{name} as a bomb", zipped([*whole[:place], (name, bomb), *whole[place + 1 :]], zipfile.ZIP_DEFLATED)
+        yield f"{name} longer", with_it((name, npy(np.append(array, array))))
+        yield f"{name} of another dimension", with_it((name, npy(array[None])))
+        if array.itemsize > 1:
+            yield f"{name} big-endian", with_it((name, npy(array.astype(array.dtype.newbyteorder(">")))))
+        yield f"{name} as text", with_it((name, npy(array.astype("U5"))))
+        yield f"{name} with more behind", with_it((name, data + b"\0"))
+        if min(array.shape, default=0) > 1 and array.ndim == 2:
+            yield f"{name} by columns", with_it((name, npy(np.asfortranarray(array))))
+        if array.dtype.kind == "f":
+            for value in (np.nan, np.inf, -np.inf):
+                yield f"{name} is {value}", with_it((name, npy(np.full_like(array, value))))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", FILES)
+def test_every_crafted_file_is_refused_by_name(name, tmp_path, capsys):
+    make, read = FILES[name]
+    path = make(tmp_path)
+    content, head = path.read_bytes(), b""
+    if name == "state":
+        line = content.index(b"\n", resume.DIGEST) + 1
+        head, content = content[resume.DIGEST : line], content[line:]
+    for what, mutant in crafted(content):
+        if name == "text" and what.endswith("longer"):
+            continue  # that is another text, and a good one
+        sealed = hashlib.sha256(head + mutant).hexdigest().encode() + b"\n" + head if head else b""
+        path.write_bytes(sealed + mutant)
+        with pytest.raises(Damaged, match=path.name):
+            print(what, flat(read(path)))
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [],
+        {},
+        {"settings": SETTINGS, "checkpoints": []},
+        {"settings": SETTINGS, "checkpoints": {"../0.npz": "0" * 64}},
+        {"settings": SETTINGS, "checkpoints": {"0.npz": "0" * 64}},
+        {"settings": SETTINGS | {"eta": 0.2}, "checkpoints": {}},
+    ],
+)
+def test_a_sealed_state_with_a_foreign_head_is_refused(head, tmp_path, capsys):
+    path = state_file(tmp_path)
+    content = path.read_bytes()
+    body = json.dumps(head).encode() + b"\n" + content[content.index(b"\n", resume.DIGEST) + 1 :]
+    path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    with pytest.raises(Damaged, match=path.name):
+        read_state(path)
+    capsys.readouterr()
+
+
+def test_a_state_under_a_foreign_update_is_refused(tmp_path, capsys):
+    path = state_file(tmp_path)
+    path.rename(tmp_path / "000000000003.state")
+    with pytest.raises(Damaged, match=r"000000000003\.state"):
+        read_state(path)
+    capsys.readouterr()
+
+
+READERS: dict[str, tuple[bytes, Callable]] = {
+    "metrics/prepare.json": ((ROOT / "metrics/prepare.json").read_bytes(), partial(read_json, record=TextMetrics)),
+    "metrics/gradcheck.json": (
+        (ROOT / "metrics/gradcheck.json").read_bytes(),
+        partial(read_json, record=GradcheckMetrics),
+    ),
+    "metrics/train.json": ((ROOT / "metrics/train.json").read_bytes(), partial(read_json, record=TrainMetrics)),
+    "params.yaml": ((ROOT / "params.yaml").read_bytes(), read_params),
+    "smooth_loss.csv": (b"update,smooth_loss\n0,109.5\n100,1e-07\n", lambda path: read_table(path, "smooth_loss")),
+    "text.txt": ("häßlich — 😀\r\n\0".encode(), corpus.read_text),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_changed_byte_of_a_text_is_refused_by_name_or_read(name, tmp_path):
+    content, read = READERS[name]
+    path = tmp_path / Path(name).name
+    rng = np.random.default_rng(1)
+    some = list(mutants(content))
+    if name == "params.yaml":
+        some = [some[i] for i in rng.choice(len(some), 500, replace=False)]
+    lines = []
+    for mutant in some:
+        path.write_bytes(mutant)
+        try:
+            read(path)
+        except (Damaged, WrongInput) as error:
+            lines.append(str(error))
+    assert all(path.name in line and "\n" not in line for line in lines)
+    assert len(lines) > len(some) / 20

@@ -1,0 +1,230 @@
+"""Stopped or killed anywhere and started again, a training ends where an undisturbed one ends."""
+
+import os
+import shutil
+import signal
+from contextlib import contextmanager, redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from projects import ROOT, TEXT
+
+from charloom.base.errors import Damaged
+from charloom.base.signals import Stopped
+from charloom.settings.params import Params, read_params
+from charloom.text.corpus import Text, split
+from charloom.text.vocabulary import Vocabulary
+from charloom.training import resume
+from charloom.training.run import Training, run, write_results
+
+UPDATES = 40
+NAMES = ("models/last", "models/best", "plots/smooth_loss", "plots/first_losses", "plots/measures", "metrics/train")
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing that the training does after it has any effect."""
+
+
+class Outcome(NamedTuple):
+    """What a training came to: SHA-256 of its results, its files, what it printed."""
+
+    digest: str
+    files: dict[str, bytes]
+    printed: str
+
+
+class Case:
+    """A training of 40 updates on a small text, in a folder, with checkpoints every 15."""
+
+    def __init__(self, folder: Path, save_every: int, **changes: object):
+        self.folder = folder
+        values = read_params(ROOT / "params.yaml").model_dump() | {"m": 8, "seq_length": 10} | changes
+        values["train"] |= {"updates": UPDATES, "checkpoint_every": 15, "save_every": save_every}
+        vocabulary = Vocabulary.of(TEXT)
+        text = Text(vocabulary, *split(vocabulary.encode(TEXT), 0.05))
+        settings = {**changes, "data/prepared/text.npz": "0" * 64}
+        save_to = folder / "train" / resume.key(settings)
+        self.training = Training(Params.model_validate(values), text, save_to, settings)
+
+    def end(self, stop_after: int = 0, by: int | None = None) -> Outcome:
+        """Train without outputs from before, to the end or until so many blocks are done: then a signal, or a kill."""
+        outputs = self.folder / "outputs"
+        shutil.rmtree(outputs, ignore_errors=True)
+        blocks = 0
+
+        def log(_):
+            nonlocal blocks
+            blocks += 1
+            if blocks == stop_after:
+                if by is None:
+                    raise Killed
+                os.kill(os.getpid(), by)
+
+        printed = StringIO()
+        with redirect_stdout(printed):
+            trained = run(self.training, outputs / "checkpoints", log)
+            digest = write_results(self.training, trained, {name: outputs / name for name in NAMES})
+        resume.forget(self.training.save_to)
+        return Outcome(digest, contents(outputs), printed.getvalue())
+
+    def killed(self, stop_after: int) -> None:
+        """Train until so many blocks are done and the last of them is not saved."""
+        with pytest.raises(Killed):
+            self.end(stop_after)
+
+    def states(self) -> list[Path]:
+        return sorted(self.training.save_to.glob("*.state"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Outcome:
+    """What nobody disturbed."""
+    return Case(tmp_path_factory.mktemp("alone"), 7).end()
+
+
+def same(outcome: Outcome, alone: Outcome) -> None:
+    assert outcome.files == alone.files
+    assert outcome.digest == alone.digest
+
+
+def test_an_undisturbed_training_leaves_its_files_and_no_state(tmp_path, alone):
+    case = Case(tmp_path, 7)
+    same(case.end(), alone)
+    assert sorted(alone.files)[:3] == ["checkpoints/00.npz", "checkpoints/15.npz", "checkpoints/30.npz"]
+    assert len(alone.files) == 3 + len(NAMES)
+    assert list(case.training.save_to.parent.iterdir()) == []
+    assert "resumed" not in case.end().printed  # a forced run really trains
+
+
+def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, alone):
+    case = Case(tmp_path, 1)
+    for update in range(UPDATES):
+        case.killed(2)  # the first block is saved, the second one lost
+        assert case.states()[-1].stem == f"{update + 1:012}"
+    outcome = case.end()
+    assert f"resumed at update {UPDATES}\n" in outcome.printed
+    same(outcome, alone)
+
+
+@pytest.mark.parametrize("blocks", range(1, 10))
+def test_killed_once_anywhere_it_goes_on_from_what_was_saved(tmp_path, alone, blocks):
+    # Blocks start at 0, 7, 14, 15, 21, 28, 30, 35 and 40; a state is saved before 7, 14, 21, 28, 35 and 40.
+    case = Case(tmp_path, 7)
+    case.killed(blocks)
+    saved = [0, 7, 14, 14, 21, 28, 28, 35, 35][blocks - 1]
+    outcome = case.end()
+    assert (f"resumed at update {saved}\n" in outcome.printed) == (saved > 0)
+    same(outcome, alone)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("blocks", [1, 3, 9])
+def test_a_signal_lets_the_block_end_saves_and_stops(tmp_path, alone, blocks, number):
+    case = Case(tmp_path, 7)
+    with pytest.raises(Stopped, match=f"stopped by {number.name}") as stopped:
+        case.end(blocks, by=number)
+    assert stopped.value.exit_code == 128 + number
+    outcome = case.end()
+    assert f"resumed at update {[7, 14, 15, 21, 28, 30, 35, 40, 40][blocks - 1]}\n" in outcome.printed
+    same(outcome, alone)
+
+
+@pytest.fixture
+def stopped(tmp_path) -> Case:
+    """A training that was killed in its 22nd update or later, with its two states."""
+    case = Case(tmp_path, 7)
+    case.killed(6)
+    assert [path.stem for path in case.states()] == ["000000000021", "000000000028"]
+    return case
+
+
+def test_a_damaged_state_is_named_and_the_older_one_taken(stopped, alone, capsys):
+    newest = stopped.states()[-1]
+    damaged = bytearray(newest.read_bytes())
+    damaged[1000] ^= 1
+    newest.write_bytes(damaged)
+    outcome = stopped.end()
+    assert f"warning: not resumed from {newest}: damaged" in capsys.readouterr().err
+    assert "resumed at update 21\n" in outcome.printed
+    same(outcome, alone)
+
+
+def test_two_damaged_states_are_no_silent_fresh_start(stopped, alone, capsys):
+    for path in stopped.states():
+        path.write_bytes(path.read_bytes()[:-1])
+    before = contents(stopped.training.save_to)
+    with pytest.raises(Damaged, match=f"no saved state is whole.*to start over: rm -r {stopped.training.save_to}"):
+        stopped.end()
+    assert contents(stopped.training.save_to) == before
+    shutil.rmtree(stopped.training.save_to)
+    same(stopped.end(), alone)
+    capsys.readouterr()
+
+
+def test_a_lost_checkpoint_makes_its_states_useless_and_an_older_one_serves(tmp_path, alone, capsys):
+    case = Case(tmp_path, 7)
+    case.killed(5)
+    (case.training.save_to / "15.npz").unlink()
+    outcome = case.end()
+    assert "15.npz is damaged or missing" in capsys.readouterr().err
+    assert "resumed at update 14\n" in outcome.printed
+    same(outcome, alone)
+
+
+def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, alone):
+    other = Case(stopped.folder, 7, eta=0.2)
+    newest = stopped.states()[-1]
+    outcome = other.end()
+    assert outcome.printed.startswith(f"not resumed from {newest}: eta was None, is 0.2\n")
+    assert outcome.digest != alone.digest
+    assert len(stopped.states()) == 2
+    same(stopped.end(), alone)
+
+
+def test_what_differs_is_said_of_params_with_both_values_and_of_files_by_name(stopped):
+    settings = {"eta": 0.2, "data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
+    assert resume.unlike(stopped.training.save_to.with_name("other"), settings) == (
+        f"not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
+        "changed since: data/prepared/text.npz, src/train.py"
+    )
+
+
+@contextmanager
+def dying_after(removals: int):
+    """Let the process die, so to speak, after so many files under `train` have been removed."""
+    unlink, scandir, done = os.unlink, os.scandir, []
+
+    def dying(*arguments, **options):
+        if "/train/" in str(arguments[0]) or options.get("dir_fd"):
+            if len(done) == removals:
+                raise Killed
+            done.append(1)
+        return unlink(*arguments, **options)
+
+    @contextmanager
+    def checkpoints_first(path):  # a folder's order is the file system's
+        with scandir(path) as entries:
+            yield iter(sorted(entries, key=lambda entry: entry.name.endswith(".state")))
+
+    with pytest.MonkeyPatch.context() as patch, suppress(Killed):
+        patch.setattr(os, "unlink", dying)
+        patch.setattr(os, "scandir", checkpoints_first)
+        yield
+
+
+@pytest.mark.parametrize("removals", [0, 1, 2, 3, 4])
+def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, alone, removals, capsys):
+    """Were a checkpoint removed before its states, they would be damaged ones."""
+    case = Case(tmp_path, 7)
+    case.killed(9)
+    with dying_after(removals):
+        resume.forget(case.training.save_to)
+    assert len(contents(case.training.save_to)) == 2 + 3 - removals
+    same(case.end(), alone)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,175 @@
+"""The loop: which characters each update sees, what is carried, and what the rows of the trace mean."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charloom.base.errors import Diverged
+from charloom.kernel.advance import Rows, TrainState, advance, start
+from charloom.network import adagrad, rnn
+from charloom.text.vocabulary import Vocabulary
+from charloom.training import trace
+from charloom.training.loop import position, train
+
+TEXT = "abcdefghij"
+IDS = Vocabulary.of(TEXT).encode(TEXT)
+SETTINGS = {"seq_length": 3, "eta": 0.1, "clip": 5.0}
+
+
+def fresh(accumulator=1.0, seed=1):
+    return start(rnn.init(4, len(TEXT), 0.1, np.random.default_rng(seed)), accumulator)
+
+
+def by_the_book(updates):
+    """Return losses, smooth losses and weights before each update, written out with one window after another."""
+    windows = [("abc", "bcd"), ("def", "efg"), ("ghi", "hij")]
+    vocabulary = Vocabulary.of(TEXT)
+    theta, s, h = fresh().theta.copy(), rnn.filled(1.0, 4, len(TEXT)), np.zeros(4)
+    losses, smooth, weights, states = [], [], [], []
+    for update in range(updates + 1):
+        read, following = windows[update % 3]
+        if update % 3 == 0:
+            h = np.zeros(4)
+        weights.append(theta.flat.copy())
+        states.append(h)
+        loss, gradients, h = rnn.loss_and_gradients(theta, vocabulary.encode(read), vocabulary.encode(following), h)
+        losses.append(loss)
+        smooth.append(loss if not smooth else 0.999 * smooth[-1] + 0.001 * loss)
+        adagrad.step(theta, gradients, s, 0.1, 5.0)
+    return losses, smooth, weights, states
+
+
+def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_the_end():
+    losses, smooth, weights, states = by_the_book(8)
+    rows = list(train(fresh(), IDS, 8, (1,), **SETTINGS))
+    assert [r.state.update for r in rows] == list(range(9))
+    assert [r.losses[0] for r in rows] == pytest.approx(losses, rel=1e-12)
+    assert [r.smooth_losses[0] for r in rows] == pytest.approx(smooth, rel=1e-12)
+    for r, w, h in zip(rows, weights, states, strict=True):
+        np.testing.assert_allclose(r.state.theta.flat, w, rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(r.state.h, h, rtol=1e-11, atol=1e-13)
+
+
+def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
+    _, smooth, weights, states = by_the_book(40)
+    best = list(train(fresh(), IDS, 40, (7, 10), **SETTINGS))[-1].best
+    lowest = int(np.argmin(smooth))
+    assert lowest > 0
+    assert (best.update, best.smooth_loss) == (lowest, pytest.approx(smooth[lowest], rel=1e-12))
+    np.testing.assert_allclose(best.theta.flat, weights[lowest], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(best.h, states[lowest], rtol=1e-11, atol=1e-13)
+
+
+def test_the_last_row_is_a_loss_without_a_step_and_may_be_the_best():
+    rows = list(train(fresh(accumulator=10.0), IDS, 30, (100,), **SETTINGS))
+    assert [len(r.losses) for r in rows] == [30, 1]
+    assert rows[-1].state.update == 30
+    assert rows[-1].best.update == 30
+    assert np.array_equal(rows[-1].best.theta.flat, rows[-1].state.theta.flat)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 40))
+def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other, updates):
+    rows = list(train(fresh(), IDS, updates, (one, other), **SETTINGS))
+    starts = {r.state.update for r in rows}
+    assert starts >= set(range(0, updates + 1, one)) | set(range(0, updates + 1, other)) | {updates}
+    at_once = list(train(fresh(), IDS, updates, (1000,), **SETTINGS))
+    for column in ("losses", "smooth_losses"):
+        blocks, whole = (np.concatenate([getattr(r, column) for r in each]) for each in (rows, at_once))
+        assert np.array_equal(blocks, whole)
+    assert np.array_equal(rows[-1].state.theta.flat, at_once[-1].state.theta.flat)
+    assert np.array_equal(rows[-1].best.theta.flat, at_once[-1].best.theta.flat)
+
+
+def test_a_state_goes_in_unchanged():
+    state = fresh()
+    before = state.theta.flat.copy()
+    advance(state, IDS, 5, **SETTINGS)
+    assert np.array_equal(state.theta.flat, before)
+    assert (state.accumulators.flat == 1).all()
+
+
+def diverging(state, eta=0.1, clip=5.0):
+    rows = []
+    with pytest.raises(Diverged) as caught:
+        rows += train(state, IDS, 5, (5,), seq_length=3, eta=eta, clip=clip)
+    return str(caught.value), caught.value.state
+
+
+def test_training_stops_at_the_first_loss_gradient_or_weight_that_is_not_finite():
+    state = fresh()
+    state.theta.V[0, 0] = np.inf
+    assert diverging(state)[0].startswith("training diverged at update 0: the loss is nan")
+    state = fresh()
+    state.theta.W[...] = 1e200 * np.eye(4)  # the states do not saturate at zero; the way back through time overflows
+    state.theta.U[...] = 0
+    state.theta.b[...] = 0
+    assert diverging(state)[0].startswith("training diverged at update 0: a gradient is not finite")
+    message, last = diverging(fresh(), eta=1.7e308)
+    assert message.startswith("training diverged at update 1: ")
+    assert last.update == 1
+    assert np.isfinite(last.theta.flat).all()
+
+
+def test_epochs_and_positions_of_the_shortest_and_of_an_uneven_text():
+    assert [position(u, 4, 3) for u in range(3)] == [0, 0, 0]
+    assert [position(u, 9, 3) for u in range(4)] == [0, 3, 0, 3]
+    assert [position(u, 10, 3) for u in range(4)] == [0, 3, 6, 0]
+
+
+def traced(losses, cuts, sequences=3, target=5.5):
+    whole = trace.EMPTY
+    for part in np.split(np.array(losses), cuts):
+        rows = Rows(None, None, part, part, np.empty((0, 4)))
+        whole = trace.extended(whole, rows, sequences, target)
+    return whole
+
+
+def test_epoch_means_and_the_first_row_below_the_target_by_hand():
+    whole = traced([9.0, 7, 8, 6, 5, 4, 9], [])
+    assert trace.epoch_means(whole, 3) == {1: 8.0, 2: 5.0, 3: 9.0}
+    assert whole.first_below == 4
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=350), st.data())
+def test_a_trace_does_not_depend_on_where_its_rows_were_cut(losses, data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(losses)), max_size=5)))
+    whole, cut = traced(losses, []), traced(losses, cuts)
+    assert whole.smooth_losses.tolist() == losses[::100]
+    assert whole.losses.tolist() == losses[:100]
+    for name in ("rows", "smooth_losses", "losses", "epoch_sums", "first_below"):
+        assert np.array_equal(getattr(whole, name), getattr(cut, name))
+    for name in ("smooth_losses", "losses", "epoch_sums"):
+        assert trace.shapes(len(losses), 3)[name] == getattr(cut, name).shape
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
+    drawn = rnn.init(4, len(TEXT), 1.5, np.random.default_rng(5))
+    theta = rnn.Parameters(drawn.flat.astype(dtype), 4, len(TEXT))
+    h = np.array([0.9, -0.2, 0.4, -0.6], dtype)
+    ids = Vocabulary.of(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
+    state = TrainState(3000, theta, rnn.filled(1.0, 4, len(TEXT), dtype), h)
+    (statistics,) = advance(state, ids, 1, seq_length=3, eta=0.1, clip=0.25).statistics
+    loss, gradients, _ = rnn.loss_and_gradients(rnn.Parameters(drawn.flat, 4, len(TEXT)), ids[:3], ids[1:4], h)
+    hidden = [h.astype(float)]
+    for x in ids[:3]:
+        hidden.append(np.tanh(drawn.W @ hidden[-1] + drawn.U[:, x] + drawn.b))
+    g = gradients.flat
+    expected = [loss, np.sqrt(np.sum(g * g)), np.mean(np.abs(g) > 0.25), np.mean(np.abs(hidden[1:]) > 0.99)]
+    assert statistics == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
+    assert 0 < expected[2] < 1
+    assert 0 < expected[3] < 1
+
+
+def test_every_thousandth_row_is_measured_wherever_a_block_starts():
+    state, taken = fresh(), []
+    for count in (1, 998, 1, 1, 1000, 999):
+        rows = advance(state, IDS, count, **SETTINGS)
+        taken += [(rows.state.update, len(rows.statistics))]
+        assert [update for name, update, _ in trace.points(rows) if name == "loss"] == list(
+            range(-(-state.update // 1000) * 1000, state.update + count, 1000)
+        )
+        state = rows.after
+    assert taken == [(0, 1), (1, 0), (999, 0), (1000, 1), (1001, 1), (2001, 0)]
