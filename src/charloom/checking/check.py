@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from charloom.base.errors import CheckFailed
 from charloom.base.progress import progress
 from charloom.base.types import Array
-from charloom.checking.numerical import central_differences, complex_step, relative_error
+from charloom.checking.numerical import central_differences, complex_step, relative_error, state_error
 from charloom.kernel.advance import learned_gradients
 from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
@@ -21,6 +21,7 @@ from charloom.text.corpus import Text
 BATCH = 128  # networks side by side: their complex states still fit the cache
 NUMBERS = 2**21  # complex numbers of all of them at most: for a large m or K the batch is smaller
 SMALL = 1e-4  # of the matrix's largest entry: smaller entries are judged on this scale, since their digits cancelled
+REFERENCE_ENTRIES = 200  # of a matrix, for the gradient of rnn.py: a formula, which is wrong everywhere if it is wrong
 REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
 
 
@@ -46,8 +47,11 @@ def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Gen
     states = {"zero": zero, "carried": forward(theta, ids[:-1], zero)[0][-1]}
     entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
     x, y = ids[:-1], ids[1:]
-    gradients = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
-        state: (learned_gradients(theta, ids, h_0), loss_and_gradients(theta, x, y, h_0)[1])
+    along = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
+        state: (
+            learned_gradients(theta, ids, h_0),
+            (loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]),
+        )
         for state, h_0 in states.items()
     }
     measured = {}
@@ -60,13 +64,14 @@ def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Gen
             return lambda more: report(done + more, name)
 
         done = 0
-        for state, h_0 in states.items():
+        for state, gradients in along.items():
             rows = {}
             for name in NAMES:
-                rows[name] = _errors(theta, name, *gradients[state], entries[name], ids, h_0, report_from(done, name))
+                rows[name] = _errors(theta, name, *gradients, entries[name], ids, report_from(done, name))
                 done += len(entries[name])
             measured[state] = Matrices[MatrixErrors](**rows)
-    return GradcheckErrors(**measured)
+    off = max(state_error(theta, x, kernel[1]) for kernel, _ in along.values())
+    return GradcheckErrors(state_error=off, **measured)
 
 
 def _chosen(size: int, most: int, rng: np.random.Generator) -> Array:
@@ -77,30 +82,33 @@ def _chosen(size: int, most: int, rng: np.random.Generator) -> Array:
 def _errors(
     theta: Parameters,
     name: str,
-    kernel: Gradients,
-    reference: Gradients,
+    kernel: tuple[Gradients, Array],
+    reference: tuple[Gradients, Array],
     entries: Array,
     ids: Array,
-    h_0: Array,
     report: Callable[[int], None],
 ) -> MatrixErrors:
-    """Return the errors of the matrix `name` at the state h_0 (m,), over these entries (B,) of its raveled form.
+    """Return the errors of the matrix `name`, over these entries (B,) of its raveled form.
 
-    Calls `report` with the number of entries done.
+    `kernel` and `reference` are gradients with the states (T + 1, m) along which they were computed. Calls `report`
+    with the number of entries done.
     """
-    x, y = ids[:-1], ids[1:]
-    analytic, by_numpy = getattr(kernel, name).ravel(), getattr(reference, name).ravel()
+    (gradients, states), (by_numpy, its_states) = kernel, reference
+    step = partial(complex_step, theta, name, x=ids[:-1], y=ids[1:])
+    analytic = getattr(gradients, name).ravel()
     batch = max(1, min(BATCH, NUMBERS // (theta.m + theta.K)))
     batches = np.split(entries, range(batch, len(entries), batch))
     parts: list[Array] = []
     with ThreadPoolExecutor(2) as executor:  # NumPy releases the interpreter while it computes
-        for part in executor.map(partial(complex_step, theta, name, x=x, y=y, h_0=h_0), batches):
+        for part in executor.map(partial(step, states=states), batches):
             parts.append(part)
             report(sum(map(len, parts)))
     numeric = np.concatenate(parts)
     compared, first = analytic[entries], entries[:REPORT_ENTRIES]
-    differences = central_differences(theta, name, first, REPORT_STEP, x, y, h_0)
-    if not np.isfinite(np.concatenate([analytic, by_numpy, numeric, differences])).all():
+    differences = central_differences(theta, name, first, REPORT_STEP, ids[:-1], ids[1:], states)
+    some = entries[:: -(-len(entries) // REFERENCE_ENTRIES)]
+    reference_some, numeric_some = getattr(by_numpy, name).ravel()[some], step(some, states=its_states)
+    if not np.isfinite(np.concatenate([analytic, reference_some, numeric, numeric_some, differences])).all():
         raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
     floor = SMALL * abs(compared).max()
     error = relative_error(compared, numeric, floor)
@@ -112,7 +120,7 @@ def _errors(
         numeric=float(numeric[worst]),
         entries=len(entries),
         entries_zero=int(((compared == 0) & (numeric == 0)).sum()),
-        reference_relative_error=float(relative_error(by_numpy[entries], numeric, floor).max()),
+        reference_relative_error=float(relative_error(reference_some, numeric_some, floor).max()),
         report_relative_error=float(relative_error(analytic[first], differences, REPORT_FLOOR).max()),
     )
 
@@ -120,6 +128,8 @@ def _errors(
 def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
     """Return a line for each matrix, state and gradient, the kernel's or rnn.py's, that is off by over `tolerance`."""
     lines = []
+    if not errors.state_error <= tolerance:
+        lines.append(f"the kernel's hidden states: off by {errors.state_error:.2e} > {tolerance}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:
             row: MatrixErrors = getattr(matrices, name)

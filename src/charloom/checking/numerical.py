@@ -6,6 +6,10 @@
 `losses` states the loss a second time, for many perturbed entries at once and for complex numbers; it
 shares no line with `rnn.loss_and_gradients`, so that neither can hide a mistake of the other.
 
+With large weights a network is chaotic: two right ways to compute its states round differently, and after some dozens
+of characters they have nothing in common. A gradient belongs to the states along which it was computed. So the complex
+step follows these, and `state_error` checks them, each from the one before.
+
 Source: W. Squire, G. Trapp, "Using Complex Variables to Estimate Derivatives" (SIAM Review 40, 1998).
 """
 
@@ -17,9 +21,13 @@ from charloom.network.rnn import Parameters
 COMPLEX_STEP = 1e-100
 
 
-def losses(theta: Parameters, name: str, entries: Array, step: complex, x: Array, y: Array, h_0: Array) -> Array:
+def losses(
+    theta: Parameters, name: str, entries: Array, step: complex, x: Array, y: Array, states: Array, *, follow: bool
+) -> Array:
     """Return the loss (B,) in nats with `step` added to one entry of theta's `name`, for each of B entries.
 
+    states (T + 1, m) is what the sequence starts from, states[0]; to `follow` is to take the real parts of the others
+    too, which an imaginary step leaves as they are.
     `entries` (B,) are indices into the raveled matrix. The states of all B networks stand side by side as
     columns, so that one product serves them all; the moved entry acts on its own row of its own column.
     """
@@ -27,9 +35,9 @@ def losses(theta: Parameters, name: str, entries: Array, step: complex, x: Array
     row, column = np.unravel_index(entries, shape) if len(shape) == 2 else (entries, entries)
     network = np.arange(len(entries))
     dtype = np.result_type(type(step), np.float64)
-    h = np.repeat(h_0.astype(dtype)[:, None], len(entries), axis=1)
+    h = np.repeat(states[0].astype(dtype)[:, None], len(entries), axis=1)
     loss = np.zeros(len(entries), dtype)
-    for now, following in zip(x, y, strict=True):
+    for now, following, state in zip(x, y, states[1:], strict=True):
         a = _product(theta.W, h) + (theta.U[:, now] + theta.b)[:, None]
         if name == "W":
             a[row, network] += step * h[column, network]
@@ -38,6 +46,8 @@ def losses(theta: Parameters, name: str, entries: Array, step: complex, x: Array
         elif name == "b":
             a[row, network] += step
         h = np.tanh(a)
+        if follow:
+            h.real = state[:, None]
         o = _product(theta.V, h) + theta.c[:, None]
         if name == "V":
             o[row, network] += step * h[column, network]
@@ -53,20 +63,26 @@ def _product(matrix: Array, columns: Array) -> Array:
     return (matrix @ columns.view(np.float64)).view(columns.dtype)
 
 
-def complex_step(theta: Parameters, name: str, entries: Array, x: Array, y: Array, h_0: Array) -> Array:
-    """Return ∂loss/∂(entry) (B,) by the complex step: accurate to rounding, about 1e-13 relative."""
-    return losses(theta, name, entries, COMPLEX_STEP * 1j, x, y, h_0).imag / COMPLEX_STEP
+def complex_step(theta: Parameters, name: str, entries: Array, x: Array, y: Array, states: Array) -> Array:
+    """Return ∂loss/∂(entry) (B,) by the complex step along the states (T + 1, m): to rounding, about 1e-13 relative."""
+    return losses(theta, name, entries, COMPLEX_STEP * 1j, x, y, states, follow=True).imag / COMPLEX_STEP
+
+
+def state_error(theta: Parameters, x: Array, states: Array) -> float:
+    """Return the largest |h_t − tanh(W h_{t−1} + U x_t + b)| over the states (T + 1, m)."""
+    a = states[:-1] @ theta.W.T + theta.U.T[x] + theta.b
+    return float(abs(np.tanh(a) - states[1:]).max())
 
 
 def central_differences(
-    theta: Parameters, name: str, entries: Array, step: float, x: Array, y: Array, h_0: Array
+    theta: Parameters, name: str, entries: Array, step: float, x: Array, y: Array, states: Array
 ) -> Array:
-    """Return ∂loss/∂(entry) (B,) by central differences.
+    """Return ∂loss/∂(entry) (B,) by central differences, from states[0].
 
     Warning: at sigma = 0.01 and step = 1e-4 the error left, about 1e-6, is the rounding of the subtraction:
     this measures the method, not the gradient.
     """
-    above, below = (losses(theta, name, entries, s, x, y, h_0) for s in (step, -step))
+    above, below = (losses(theta, name, entries, s, x, y, states, follow=False) for s in (step, -step))
     return (above - below) / (2 * step)
 
 

@@ -112,20 +112,21 @@ def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: 
     return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], statistics)))
 
 
-def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> Gradients:
-    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0 (m,), before clipping.
+def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> tuple[Gradients, Array]:
+    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0 (m,), before clipping; and the states.
 
-    ids (T + 1,) whole numbers below K; theta and the gradients in float64.
+    ids (T + 1,) whole numbers below K; theta, the gradients and the states (T + 1, m) in float64.
 
-    The kernel never stores a gradient, so it is read off one update. Beside accumulators of 2^100 each g² is lost in
-    rounding, so √s is 2^50. With eta = 2^110 the weights move by 2^60 · g, exactly but for the last rounding.
+    The kernel never stores a gradient, so it is read off one update. Beside accumulators of 2^1000 each g² is lost in
+    rounding, so √s is 2^500. With eta = 2^560 the weights move by 2^60 · g, exactly but for the last rounding.
     """
     m, K = theta.m, theta.K
-    w, s = weights(theta, -np.inf), weights(filled(2.0**100, m, K))
+    w, s = weights(theta, -np.inf), weights(filled(2.0**1000, m, K))
     z = scratch(w, m, K, len(ids) - 1)
     z.h[0, :m] = h_0
     nothing = weights(theta), np.empty_like(z.h[0])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
-    recipe = Recipe(m, K, len(ids) - 1, 2.0**110, np.inf, 0.0)
+    recipe = Recipe(m, K, len(ids) - 1, 2.0**560, np.inf, 0.0)
     updates(w, s, *nothing, z, ids, 0, recipe, np.nan, -np.inf, *row)
-    return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K)
+    states = np.vstack((h_0, z.h[1 : len(ids), :m]))
+    return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K), states

@@ -72,8 +72,12 @@ class Matrices(Record, Generic[Row], extra="ignore"):
 
 
 class GradcheckErrors(Record):
-    """reports/gradcheck.json: measured errors, which are a processor's own."""
+    """reports/gradcheck.json: measured errors, which are a processor's own.
 
+    state_error is the largest of the kernel's hidden states, each computed again from the one before.
+    """
+
+    state_error: float
     zero: Matrices[MatrixErrors]
     carried: Matrices[MatrixErrors]
 

@@ -31,7 +31,11 @@ def check_memory(needed: int, what: str) -> None:
 def memory() -> int:
     """Return the bytes of memory that this process may have: the machine's, or fewer where a limit is set."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    limits: list[int] = [psutil.virtual_memory().total, *_group_limits(), *([] if soft == resource.RLIM_INFINITY else [soft])]
+    limits: list[int] = [
+        psutil.virtual_memory().total,
+        *_group_limits(),
+        *([] if soft == resource.RLIM_INFINITY else [soft]),
+    ]
     return min(limits)
 
 
