@@ -78,7 +78,6 @@ def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypa
     recorded = Recorded.model_validate(read_params(project.folder / "params.yaml").model_dump())
     if hasattr(main, "read_params"):  # plot reads none
         monkeypatch.setattr(main, "read_params", lambda: recorded)
-    project.clear(stage)
     READ.clear()
     with chdir(project.folder):
         main.main()
