@@ -31,7 +31,8 @@ next(characters(theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
 
 def pytest_sessionstart(session):
     """Compile the kernel, each number type in a process of its own: two workers would both compile both."""
-    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+    option = session.config.option
+    if hasattr(session.config, "workerinput") or option.collectonly or not option.numprocesses:
         return
     compiling = [subprocess.Popen([sys.executable, "-c", COMPILE, dtype]) for dtype in ("float64", "float32")]
     assert [process.wait() for process in compiling] == [0, 0]

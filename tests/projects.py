@@ -86,9 +86,9 @@ class Project:
         """Return the stages that a `dvc repro` ran."""
         return [line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")]
 
-    def clear(self, stage: str = "train") -> None:
-        """Remove what the stage makes, as DVC does before it runs it."""
-        for name in {"train": ("models", "plots", "metrics/train.json")}.get(stage, ()):
+    def clear(self) -> None:
+        """Remove what training makes, as DVC does before it runs that stage."""
+        for name in ("models", "plots", "metrics/train.json"):
             path = self.folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -9,13 +9,9 @@ from projects import LAST
 
 WRONG = {
     # what is right, what is wrong, and what has to be said of it
-    "a target's sign": (
-        "o[t, ids[place + t + 1]] -= 1",
-        "o[t, ids[place + t + 1]] += 1",
-        r"c\[\d+\] at the zero state",
-    ),
+    "a target's sign": ("+ 1]] -= 1", "+ 1]] += 1", r"c\[\d+\] at the zero state"),
     # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-    "the first step": ("learn(W, sW, dT, m, h, 0, T", "learn(W, sW, dT[:, 1:], m, h, 1, T - 1", "at the carried state"),
+    "the first step": ("    learn(W, sW, dT,", "    dT[:, 0] = 0\n    learn(W, sW, dT,", "at the carried state"),
 }
 
 

@@ -41,22 +41,12 @@ def test_what_a_stage_keeps_is_what_it_says(project, dtype):
     assert len((project.folder / "plots/first_losses.csv").read_text().splitlines()) == 1 + 100
 
 
-WRONG = {  # what is right, what is wrong, and what has to be said of it
-    "the sign of tanh'": (
-        "load(d, t, k) * (1.0 - state * state)",
-        "load(d, t, k) * (1.0 + state * state)",
-        r"[WUb]\[.*\] at the",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
-def test_a_wrong_gradient_stops_the_pipeline_before_training(project, what):
-    right, wrong, named = WRONG[what]
-    project.edit("src/charloom/kernel/update.py", right, wrong)
+def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
+    """Other wrong ones, and one that only a carried state shows, are in tests/all."""
+    project.edit("src/charloom/kernel/update.py", "(1.0 - state * state)", "(1.0 + state * state)")
     printed = project.run("dvc", "repro", LAST, expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
-    assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)
+    assert re.search(r"[WUb]\[.*\] at the .*analytic .*, complex step .*, relative error", printed)
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
 
 
