@@ -14,7 +14,7 @@ from pathlib import Path
 
 from charloom.base.signals import SIGNALS
 from charloom.commands import cli
-from charloom.settings.running import run_stage
+from charloom.settings.entry import run_stage
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (

@@ -17,7 +17,7 @@ from charloom.settings.params import Params, read_params
 from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
 from charloom.training import resume
-from charloom.training.run import Training, run, write_results
+from charloom.training.protocol import Training, run, write_results
 
 UPDATES = 40
 NAMES = ("models/last", "models/best", "plots/smooth_loss", "plots/first_losses", "plots/measures", "metrics/train")
