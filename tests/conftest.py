@@ -7,7 +7,7 @@ import sys
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from projects import LAST, SMALL, Project, copied, make
+from projects import SMALL, Project, copied, make
 
 # The same few examples every time, unless `--hypothesis-profile=random` asks for others: `make test-all`.
 settings.register_profile("steady", derandomize=True, database=None, deadline=None, max_examples=25)
@@ -53,7 +53,7 @@ def finished(tmp_path_factory) -> Project:
     with FileLock(folder.with_suffix(".lock")):
         if not printed.exists():
             project = make(folder, SMALL)
-            said = project.run("dvc", "repro", LAST)
+            said = project.run("dvc", "repro")
             project.run("git", "add", "-A")
             project.run("git", "commit", "-q", "-m", "a finished run")
             printed.write_text(said)

@@ -37,8 +37,7 @@ SMALL = {
     "save_every: 10000": "save_every: 100",
     "best_length: 1000": "best_length: 50",
 }
-STAGES = ("prepare", "gradcheck", "train", "sample", "plot")
-LAST = "track"
+STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # those that make results
 
 
 class Project:

@@ -5,12 +5,12 @@ import re
 import shutil
 
 import pytest
-from projects import LAST, STAGES
+from projects import STAGES
 
 
 def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
     assert project.stages(finished.printed)[: len(STAGES)] == list(STAGES)
-    assert "Data and pipelines are up to date." in project.run("dvc", "status", LAST)
+    assert "Data and pipelines are up to date." in project.run("dvc", "status")
     assert project.run("git", "status", "--porcelain") == ""
 
 
@@ -44,7 +44,7 @@ def test_what_a_stage_keeps_is_what_it_says(project, dtype):
 def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
     """Other wrong ones, and one that only a carried state shows, are in tests/all."""
     project.edit("src/charloom/kernel/update.py", "(1.0 - state * state)", "(1.0 + state * state)")
-    printed = project.run("dvc", "repro", LAST, expect=255)
+    printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(r"[WUb]\[.*\] at the .*analytic .*, complex step .*, relative error", printed)
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
