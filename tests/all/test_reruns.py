@@ -3,7 +3,7 @@
 import shutil
 
 from projects import Project, started, until
-from recorded import holds_what_the_files_hold, in_order
+from recorded import holds_what_the_files_hold
 
 LONG = {
     "updates: 400": "updates: 1500000",
@@ -12,11 +12,11 @@ LONG = {
 }
 
 
-def counted(project: Project) -> list[tuple[int, int]]:
+def counted(project: Project, store: str = "") -> list[tuple[int, int]]:
     """Return of each run its trainings with equal results that came after the first, and those with other results."""
     return [
         (int(run.data.tags["charloom.reproductions"]), run.data.tags["charloom.trainings"].count('"same": false'))
-        for run in sorted(in_order(project), key=lambda run: run.info.start_time)
+        for run in sorted(project.runs(store), key=lambda run: run.info.start_time)
     ]
 
 
@@ -78,10 +78,11 @@ def test_ten_edits_and_reruns(project, tmp_path, capsys):  # noqa: PLR0915  one 
     assert printed.count("> python src/train.py") == printed.count("\nMLflow run fox ") == 2, printed
     after("9 a queue of the first experiment and of a new one", [(4, 1), (0, 0), (0, 0), (1, 0), (0, 0)])
 
-    (project.folder / "mlflow.db").unlink()
-    project.run("dvc", "repro")
-    project.run("charloom", "track")
-    after("10 a fresh store", [(0, 0)])
+    fresh = f"sqlite:///{project.folder}/fresh.db"
+    for command in (("dvc", "repro"), ("charloom", "track")):
+        project.run(*command, MLFLOW_TRACKING_URI=fresh)
+    table.append(f"{'10 a fresh store':58} {counted(project, fresh)}")
+    assert counted(project, fresh) == [(0, 0)]
     with capsys.disabled():
         print(
             "\nafter                                              runs; reproductions/others of each", *table, sep="\n"
