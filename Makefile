@@ -32,7 +32,7 @@ check: $(READY)  ## lint, format, types, and the order of the rooms
 	@mypy src
 	@lint-imports --no-logo
 
-track: $(READY)  ## send to MLflow what it has missed, experiments included
+track: $(READY)  ## send to MLflow what it has missed
 	@charloom track
 
 ui: $(READY)  ## the MLflow pages, on this machine alone: http://127.0.0.1:5000

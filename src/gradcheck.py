@@ -9,9 +9,9 @@ from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json
 from charloom.checking.check import failures, initial_errors, verdict
 from charloom.network.rnn import NAMES
+from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.settings.running import run_stage
 from charloom.text.corpus import read_prepared
 
 

@@ -10,8 +10,8 @@ from charloom.pages.figures import smooth_loss_figure
 from charloom.pages.gradient_table import gradient_table, read_published
 from charloom.pages.samples_page import samples_page
 from charloom.results.records import GradcheckErrors, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
+from charloom.settings.entry import run_stage
 from charloom.settings.pipeline import files
-from charloom.settings.running import run_stage
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 
 from charloom.base.storage import sha256, write_json
 from charloom.results.records import TextMetrics
+from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.settings.running import run_stage
 from charloom.text.corpus import prepared, write_text
 from charloom.text.ngrams import as_levels, entropies
 

@@ -7,9 +7,9 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 
 from charloom.base.storage import write_json
 from charloom.sampling.along_training import write_samples
+from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.settings.running import run_stage
 from charloom.text.corpus import read_prepared
 
 

@@ -8,8 +8,8 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
+from charloom.settings.entry import run_stage
 from charloom.settings.pipeline import files
-from charloom.settings.running import run_stage
 from charloom.tracking.collect import headline, made, put, this_run
 from charloom.tracking.follower import end_follower
 from charloom.tracking.messages import warn

@@ -10,14 +10,14 @@ from charloom.base.lock import exclusive
 from charloom.base.storage import read_json
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import training_log
+from charloom.settings.entry import run_stage
 from charloom.settings.experiment import experiment_key
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN, dependencies, files, root
-from charloom.settings.running import run_stage
 from charloom.text.corpus import read_prepared
 from charloom.training import resume
-from charloom.training.run import Training, run, write_results
+from charloom.training.protocol import Training, run, write_results
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from projects import LAST, SMALL, Project, copied, make
+from projects import SMALL, Project, copied, make
 
 # The same few examples every time, unless `--hypothesis-profile=random` asks for others: `make test-all`.
 settings.register_profile("steady", derandomize=True, database=None, deadline=None, max_examples=25)
@@ -31,7 +31,8 @@ next(characters(theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
 
 def pytest_sessionstart(session):
     """Compile the kernel, each number type in a process of its own: two workers would both compile both."""
-    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+    option = session.config.option
+    if hasattr(session.config, "workerinput") or option.collectonly or not option.numprocesses:
         return
     compiling = [subprocess.Popen([sys.executable, "-c", COMPILE, dtype]) for dtype in ("float64", "float32")]
     assert [process.wait() for process in compiling] == [0, 0]
@@ -52,7 +53,7 @@ def finished(tmp_path_factory) -> Project:
     with FileLock(folder.with_suffix(".lock")):
         if not printed.exists():
             project = make(folder, SMALL)
-            said = project.run("dvc", "repro", LAST)
+            said = project.run("dvc", "repro")
             project.run("git", "add", "-A")
             project.run("git", "commit", "-q", "-m", "a finished run")
             printed.write_text(said)

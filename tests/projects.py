@@ -14,7 +14,7 @@ from pathlib import Path
 
 from charloom.base.signals import SIGNALS
 from charloom.commands import cli
-from charloom.settings.running import run_stage
+from charloom.settings.entry import run_stage
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
@@ -37,8 +37,7 @@ SMALL = {
     "save_every: 10000": "save_every: 100",
     "best_length: 1000": "best_length: 50",
 }
-STAGES = ("prepare", "gradcheck", "train", "sample", "plot")
-LAST = "track"
+STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # those that make results
 
 
 class Project:
@@ -86,9 +85,9 @@ class Project:
         """Return the stages that a `dvc repro` ran."""
         return [line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")]
 
-    def clear(self, stage: str = "train") -> None:
-        """Remove what the stage makes, as DVC does before it runs it."""
-        for name in {"train": ("models", "plots", "metrics/train.json")}.get(stage, ()):
+    def clear(self) -> None:
+        """Remove what training makes, as DVC does before it runs that stage."""
+        for name in ("models", "plots", "metrics/train.json"):
             path = self.folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ from charloom.results.training_log import training_log
 from charloom.settings.params import read_params
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.send import send
-from charloom.tracking.trainings import logs_folder
+from charloom.tracking.training_list import logs_folder
 
 TABLES = {
     "plots/smooth_loss.csv": ("smooth_loss",),

@@ -24,9 +24,9 @@ import numpy as np
 import train as stage
 from charloom.kernel import advance as kernel
 from charloom.network.rnn import init
-from charloom.settings.running import run_stage
+from charloom.settings.entry import run_stage
 from charloom.training import loop
-from charloom.training import run as training
+from charloom.training import protocol as training
 
 OUTPUTS = ("models", "metrics/train.json", "plots")
 

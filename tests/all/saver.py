@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from states import SETTINGS, START, after
 
-from charloom.settings.running import run_command
+from charloom.settings.entry import run_command
 from charloom.training import resume
 from charloom.training.trace import EMPTY
 

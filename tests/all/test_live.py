@@ -51,7 +51,7 @@ def test_a_training_at_work_is_seen_and_a_killed_one_is_closed_by_the_process_th
 
 
 def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long, streaming):
-    long.edit("params.yaml", "updates: 10000000", "updates: 3000000")
+    long.edit("params.yaml", "updates: 10000000", "updates: 1500000")
     train = streaming()
     train.terminate()
     assert train.wait() == 143

@@ -16,7 +16,11 @@ from stores import Server, answering, free_port, locked, mounted
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a disk")
 # Training has to last longer than MLflow's import, so that there is something to stream.
-LONGER = {"updates: 400": "updates: 600000", "checkpoint_every: 200": "checkpoint_every: 200000"}
+LONGER = {
+    "updates: 400": "updates: 1500000",
+    "checkpoint_every: 200": "checkpoint_every: 500000",
+    "save_every: 100": "save_every: 50000",
+}
 RESULTS = ("metrics", "plots", "models")
 SLACK = 60  # seconds that a store may add: measured it is none to training, 30 to track
 

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import psutil
-from projects import LAST, ROOT, make
+from projects import ROOT, make
 
 KILLS = 50
 LONGEST = 40.0  # seconds, about what a forced `dvc repro` takes
@@ -26,7 +26,7 @@ def killed(dvc: psutil.Popen, victim: str) -> None:
 def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_bytes(tmp_path):
     project = make(tmp_path, {})
     shutil.copy(ROOT / "data/moby_dick.txt", tmp_path / "data")
-    project.run("dvc", "repro", LAST)
+    project.run("dvc", "repro")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "undisturbed")
     undisturbed = project.contents()
@@ -38,7 +38,7 @@ def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_by
     while kills < KILLS or force == []:
         with (tmp_path / "printed.txt").open("w") as printed:
             dvc = psutil.Popen(
-                ["dvc", "repro", *force, LAST], cwd=tmp_path, env=project.environment(),
+                ["dvc", "repro", *force], cwd=tmp_path, env=project.environment(),
                 stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
             )  # fmt: skip
             if kills < KILLS:
@@ -62,12 +62,11 @@ def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_by
             finished += 1
             force = ["--force"]
         print(f"{time.strftime('%H:%M:%S')}  {kills} kills, {finished} finished, {resumed} resumed", flush=True)
-    project.run("dvc", "repro", "--force", LAST)
+    project.run("dvc", "repro", "--force")
     assert project.contents() == undisturbed
-    if LAST == "track":
-        (run,) = project.runs()
-        assert run.info.status == "FINISHED"
-        history = project.client().get_metric_history(run.info.run_id, "smooth_loss")
-        rows = (tmp_path / "plots/smooth_loss.csv").read_text().splitlines()[1:]
-        assert [f"{point.step},{point.value!r}" for point in history] == rows
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    history = project.client().get_metric_history(run.info.run_id, "smooth_loss")
+    rows = (tmp_path / "plots/smooth_loss.csv").read_text().splitlines()[1:]
+    assert [f"{point.step},{point.value!r}" for point in history] == rows
     assert resumed > 5

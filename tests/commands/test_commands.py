@@ -178,7 +178,6 @@ WRONG = [
     ("sample --model data/prepared/text.npz", 3, "data/prepared/text.npz: not a model that charloom wrote"),
     ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
     ("sample --model models", 2, "models: Is a directory"),
-    ("sample --model models:/fox", 2, "--model: models:/fox is not allowed: models:/NAME@ALIAS"),
     ("sample --modal x", 2, "charloom: unrecognized arguments: --modal x"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
     ("smaple", 2, "charloom: argument COMMAND: invalid choice: 'smaple'"),

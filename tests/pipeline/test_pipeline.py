@@ -5,12 +5,12 @@ import re
 import shutil
 
 import pytest
-from projects import LAST, STAGES
+from projects import STAGES
 
 
 def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
     assert project.stages(finished.printed)[: len(STAGES)] == list(STAGES)
-    assert "Data and pipelines are up to date." in project.run("dvc", "status", LAST)
+    assert "Data and pipelines are up to date." in project.run("dvc", "status")
     assert project.run("git", "status", "--porcelain") == ""
 
 
@@ -41,22 +41,12 @@ def test_what_a_stage_keeps_is_what_it_says(project, dtype):
     assert len((project.folder / "plots/first_losses.csv").read_text().splitlines()) == 1 + 100
 
 
-WRONG = {  # what is right, what is wrong, and what has to be said of it
-    "the sign of tanh'": (
-        "load(d, t, k) * (1.0 - state * state)",
-        "load(d, t, k) * (1.0 + state * state)",
-        r"[WUb]\[.*\] at the",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
-def test_a_wrong_gradient_stops_the_pipeline_before_training(project, what):
-    right, wrong, named = WRONG[what]
-    project.edit("src/charloom/kernel/update.py", right, wrong)
-    printed = project.run("dvc", "repro", LAST, expect=255)
+def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
+    """Other wrong ones, and one that only a carried state shows, are in tests/all."""
+    project.edit("src/charloom/kernel/update.py", "(1.0 - state * state)", "(1.0 + state * state)")
+    printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
-    assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)
+    assert re.search(r"[WUb]\[.*\] at the .*analytic .*, complex step .*, relative error", printed)
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
 
 

@@ -47,7 +47,7 @@ def chain(seed=1, K=9, m=5) -> Parameters:
 
 def transitions(theta: Parameters, choice: Choice, count: int = 40):
     """Return how often each character followed each (K, K), over DRAWS draws of that many texts at once."""
-    random = [sampling.stream(3, sampling.ON_DEMAND, 0, number) for number in range(count)]
+    random = [sampling.random_stream(3, sampling.ON_DEMAND, 0, number) for number in range(count)]
     first = np.arange(count) % theta.K
     written = sampling.blocks(theta, np.zeros((count, theta.m)), first, random, choice)
     each = DRAWS // count
@@ -200,7 +200,7 @@ def test_a_text_is_the_same_to_the_bit_alone_and_beside_others_on_any_number_of_
 
     def written(rows, processors):
         monkeypatch.setattr("os.cpu_count", lambda: processors)
-        random = [sampling.stream(1, sampling.ON_DEMAND, 7, number) for number in rows]
+        random = [sampling.random_stream(1, sampling.ON_DEMAND, 7, number) for number in rows]
         both = islice(sampling.blocks(theta, h[rows], first[rows], random, Choice(0.8, 20, 0.95)), 2)
         return [array.tobytes() for ids, p in both for row in zip(ids, p, strict=True) for array in row]
 
@@ -214,7 +214,7 @@ def test_a_text_is_the_same_to_the_bit_alone_and_beside_others_on_any_number_of_
 def test_no_sample_shares_a_stream_with_another_or_with_the_initial_weights():
     streams = [np.random.default_rng(7)]
     for update in (0, 1, 10_000, 20_000):
-        streams += [sampling.stream(7, kind, update) for kind in (1, 2, 3)]
-        streams += [sampling.stream(7, 3, update, number) for number in (1, 2, 99)]
+        streams += [sampling.random_stream(7, kind, update) for kind in (1, 2, 3)]
+        streams += [sampling.random_stream(7, 3, update, number) for number in (1, 2, 99)]
     assert len({stream.random() for stream in streams}) == len(streams)
-    assert sampling.stream(7, 3, 5).random() == sampling.stream(7, 3, 5, 0).random()
+    assert sampling.random_stream(7, 3, 5).random() == sampling.random_stream(7, 3, 5, 0).random()

@@ -17,7 +17,7 @@ from charloom.settings.pipeline import files
 from charloom.tracking.collect import hashed, this_run
 from charloom.tracking.follower import follow
 from charloom.tracking.outbox import waiting
-from charloom.tracking.trainings import logs_folder
+from charloom.tracking.training_list import logs_folder
 
 
 def logs(project) -> list[Log]:

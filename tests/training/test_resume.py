@@ -17,7 +17,7 @@ from charloom.settings.params import Params, read_params
 from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
 from charloom.training import resume
-from charloom.training.run import Training, run, write_results
+from charloom.training.protocol import Training, run, write_results
 
 UPDATES = 40
 NAMES = ("models/last", "models/best", "plots/smooth_loss", "plots/first_losses", "plots/measures", "metrics/train")
@@ -189,7 +189,7 @@ def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, al
 
 def test_what_differs_is_said_of_params_with_both_values_and_of_files_by_name(stopped):
     settings = {"eta": 0.2, "data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
-    assert resume.unlike(stopped.training.save_to.with_name("other"), settings) == (
+    assert resume.why_not_resumed(stopped.training.save_to.with_name("other"), settings) == (
         f"not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
         "changed since: data/prepared/text.npz, src/train.py"
     )

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from charloom.base.terminal import visible
 from charloom.sampling.options import DEFAULTS, allowed
-from charloom.settings.running import run_command
+from charloom.settings.entry import run_command
 
 MODEL = "an npz file, or models:/… in MLflow (default: the pipeline's best model)"
 

@@ -26,7 +26,7 @@ def model_at(address: str | None) -> Model:
     if not address.startswith("models:/"):
         return read_model(Path(address))
     with tempfile.TemporaryDirectory() as folder:  # MLflow takes a second to import: only where it is asked for
-        fetched: Path = import_module("charloom.tracking.models").fetch(address, Path(folder))
+        fetched: Path = import_module("charloom.tracking.logged_models").fetch(address, Path(folder))
         try:
             return read_model(fetched)
         except Damaged as error:

@@ -18,7 +18,7 @@ from charloom.commands.inputs import model_at, text_at
 from charloom.model.model_file import Model
 from charloom.sampling.options import DEFAULTS, allowed
 from charloom.sampling.request import known, named, primed
-from charloom.sampling.writing import ON_DEMAND, Choice, blocks, stream
+from charloom.sampling.writing import ON_DEMAND, Choice, blocks, random_stream
 from charloom.settings.memory import check_memory
 from charloom.text.vocabulary import Vocabulary
 
@@ -62,7 +62,7 @@ def sample(arguments: argparse.Namespace) -> None:
         check_memory(min(count, group) * length * 20, f"--samples {count} of --length {length}")
     for start in range(0, count, group):
         texts = range(start, min(start + group, count))
-        random = [stream(number["seed"], ON_DEMAND, model.update, each) for each in texts]
+        random = [random_stream(number["seed"], ON_DEMAND, model.update, each) for each in texts]
         hs, firsts = np.tile(h, (len(texts), 1)), np.full(len(texts), first)
         rounds = _pieces(model.vocabulary, blocks(model.theta, hs, firsts, random, choice), length, until, len(texts))
         if count == 1:

@@ -7,7 +7,7 @@ from charloom.base.errors import Damaged
 from charloom.model.model_file import read_model
 from charloom.results.records import BEST_MODEL, SampleMetrics, SampleRow, SampleTable
 from charloom.sampling.quality import quality_against
-from charloom.sampling.writing import BEST, CHECKPOINT, Choice, characters, stream
+from charloom.sampling.writing import BEST, CHECKPOINT, Choice, characters, random_stream
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 
@@ -23,7 +23,7 @@ def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> 
         model = read_model(file)
         if model.vocabulary != vocabulary:
             raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
-        random = stream(params.seed, kind, model.update)
+        random = random_stream(params.seed, kind, model.update)
         drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
         name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"
         return name, vocabulary.decode(islice(drawn, length)), model.update, model.smooth_loss

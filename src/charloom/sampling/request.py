@@ -11,7 +11,7 @@ from charloom.base.types import Array
 from charloom.model.model_file import Model
 from charloom.model.scoring import score
 from charloom.sampling.options import allowed
-from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, stream
+from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, random_stream
 from charloom.text.vocabulary import Vocabulary
 
 SHOWN = 20  # different characters named in a message
@@ -62,7 +62,7 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
             f"written for a request, at least {BLOCK} for each prime"
         )
     h, first = zip(*(primed(model, text) for text in texts), strict=True)
-    random = [stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
+    random = [random_stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
     written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))
     following = np.concatenate([np.empty((len(texts), 0), int), *(ids for ids, _ in written)], axis=1)[:, :length]
     return [text + model.vocabulary.decode(ids.tolist()) for text, ids in zip(texts, following, strict=True)]

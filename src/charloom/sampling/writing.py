@@ -30,7 +30,7 @@ class Choice:
     top_p: float = 1.0
 
 
-def stream(seed: int, kind: int, update: int, number: int = 0) -> np.random.Generator:
+def random_stream(seed: int, kind: int, update: int, number: int = 0) -> np.random.Generator:
     """Return a random stream of its own for each sample; of many at once, number 0 is the one that is alone.
 
     The kind stands before the update because NumPy ignores trailing zeros: default_rng([seed, 0]) would be

@@ -12,10 +12,10 @@ from charloom.results.machine import gone
 from charloom.results.training_log import Log, logs_of
 from charloom.settings.params import Params
 from charloom.tracking.contents import RunContents, Series
-from charloom.tracking.models import log_model, register
+from charloom.tracking.logged_models import log_model, register
 from charloom.tracking.outbox import ARTIFACTS
 from charloom.tracking.store import KEY, RESULTS, Run, Store
-from charloom.tracking.trainings import RATE, list_trainings, logs_folder, points
+from charloom.tracking.training_list import RATE, list_trainings, logs_folder, points
 
 DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment that came to other results before
 

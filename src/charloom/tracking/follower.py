@@ -42,7 +42,7 @@ def follow(log: Log) -> None:
     """Send the log's points as they come, until it ends or its training is gone; then close the run."""
     # MLflow's import takes seconds: the lock is held before it, so that `track` finds this process.
     from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
-    from charloom.tracking.trainings import RATE, points  # noqa: PLC0415  see above
+    from charloom.tracking.training_list import RATE, points  # noqa: PLC0415  see above
 
     head, params = log.head, Params.model_validate(log.head.params)
     with connected() as store:

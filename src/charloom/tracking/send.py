@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from charloom.base.errors import Unavailable
-from charloom.settings.running import run_command
+from charloom.settings.entry import run_command
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import held, opened
 
