@@ -11,6 +11,7 @@ import prepare
 from charloom.base.errors import CheckFailed
 from charloom.checking import check
 from charloom.checking.check import failures, gradient_errors, verdict
+from charloom.kernel.advance import learned_gradients
 from charloom.network import rnn
 from charloom.network.rnn import NAMES
 
@@ -49,8 +50,12 @@ def test_one_wrong_entry_of_either_gradient_is_named(monkeypatch, name, gradient
         loss, gradients, h = right(theta, x, y, h_0)
         return loss, spoilt(gradients), h
 
+    def wrong_kernel(*arguments):
+        gradients, states = right_kernel(*arguments)
+        return spoilt(gradients), states
+
     if gradient == "kernel":
-        monkeypatch.setattr(check, "learned_gradients", lambda *arguments: spoilt(right_kernel(*arguments)))
+        monkeypatch.setattr(check, "learned_gradients", wrong_kernel)
     else:
         monkeypatch.setattr(check, "loss_and_gradients", wrong)
     found = errors()
@@ -61,6 +66,37 @@ def test_one_wrong_entry_of_either_gradient_is_named(monkeypatch, name, gradient
     ]
     assert all(("network/rnn.py" in line) == (gradient == "rnn.py") for line in lines)
     assert not verdict(found, 1e-10).passed
+
+
+def chaotic():
+    """Return a network in which the states of two right programs have nothing in common after 60 characters."""
+    return rnn.init(40, 6, 0.8, np.random.default_rng(1)), np.random.default_rng(2).integers(0, 6, 101).astype(np.uint8)
+
+
+def test_no_right_gradient_is_called_wrong_where_the_network_is_chaotic():
+    theta, ids = chaotic()
+    states = learned_gradients(theta, ids, np.zeros(40))[1]
+    assert abs(states - rnn.forward(theta, ids[:-1], np.zeros(40))[0]).max() > 0.1
+    assert failures(gradient_errors(theta, ids, 50, np.random.default_rng(3)), 1e-10) == []
+
+
+def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
+    theta, ids = chaotic()
+    right = check.learned_gradients
+
+    def wrong(gradients, states):
+        largest = abs(gradients.W).argmax()
+        gradients.W.flat[largest] *= 1 + 1e-4
+        return gradients, states
+
+    monkeypatch.setattr(check, "learned_gradients", lambda *arguments: wrong(*right(*arguments)))
+    lines = failures(gradient_errors(theta, ids, 1600, np.random.default_rng(3)), 1e-10)
+    assert [line.partition("[")[0] for line in lines] == ["W", "W"]
+    monkeypatch.setattr(
+        check, "learned_gradients", lambda *arguments: (right(*arguments)[0], right(*arguments)[1] * (1 - 1e-9))
+    )
+    lines = failures(gradient_errors(theta, ids, 5, np.random.default_rng(3)), 1e-10)
+    assert lines[0].startswith("the kernel's hidden states: off by ")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy says it too

@@ -1,16 +1,19 @@
 """A training that does not fit into memory is refused before any of it is allocated."""
 
+import subprocess
+import sys
+
 import psutil
 import pytest
 
 from charloom.base.errors import Unavailable
 from charloom.network.rnn import size
-from charloom.settings.memory import check_memory, training_memory
+from charloom.settings.memory import check_memory, group_limits, training_memory
 
 
 def test_more_than_the_machine_has_is_refused_and_what_it_has_is_not():
     check_memory(psutil.virtual_memory().total, "it")
-    with pytest.raises(Unavailable, match=r"^not enough memory: it needs about .* GB, this machine has .* GB$"):
+    with pytest.raises(Unavailable, match=r"^not enough memory: it needs about .* GB, there are .* GB$"):
         check_memory(psutil.virtual_memory().total + 1, "it")
 
 
@@ -19,3 +22,29 @@ def test_what_is_said_to_be_needed_has_room_for_weights_accumulators_and_the_bes
     for m, K in ((8, 5), (100, 83), (3000, 5)):
         states = 3 * size(m, K) * item
         assert 3 * states < training_memory(m, K, 25, 0, dtype) < 20 * states + 2**20
+
+
+def test_a_limit_on_this_process_counts():
+    script = "from charloom.settings.memory import memory; print(memory())"
+    limited = f"ulimit -v 4000000; {sys.executable} -c '{script}'"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == min(4_000_000 * 1024, psutil.virtual_memory().total)
+
+
+def test_the_limits_of_a_container_count_from_its_own_group_up(tmp_path):
+    for folder, name, content in (
+        ("job/step", "memory.max", "max"),
+        ("job", "memory.max", "1500000000"),
+        ("memory/job", "memory.limit_in_bytes", "2000000000"),
+    ):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / name).write_text(f"{content}\n")
+    groups = tmp_path / "cgroup"
+    for lines, limits in (
+        ("0::/job/step\n", [1_500_000_000]),
+        ("5:cpu:/job\n4:memory:/job\n", [2_000_000_000]),
+        ("0::/\n", []),
+    ):
+        groups.write_text(lines)
+        assert list(group_limits(groups, tmp_path)) == limits
+    assert list(group_limits(tmp_path / "nowhere", tmp_path)) == []

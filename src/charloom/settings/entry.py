@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Callable
+from inspect import getfile
 from pathlib import Path
 from typing import NoReturn
 
-from charloom.base.errors import CharloomError, Unavailable
+from charloom.base.errors import CharloomError, Unavailable, WrongInput
 from charloom.base.lock import exclusive
 from charloom.base.signals import Stopped, end_at_once
 from charloom.base.terminal import visible
@@ -14,14 +15,12 @@ from charloom.settings.pipeline import OWN
 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Run a stage: like a command, but alone in its folder."""
-
-    own, script = Path(__file__).parents[2].resolve(), Path(sys.argv[0]).resolve()
-    if script.parent != own:  # with PYTHONSAFEPATH set, say, and an editable install of another checkout
-        sys.stderr.write(f"{script}: would run the sources in {own}; unset PYTHONSAFEPATH and PYTHONPATH\n")
-        sys.exit(2)
+    """Run a stage: like a command, but alone in its folder, and with the sources that lie beside its script."""
 
     def alone() -> None:
+        script, sources = Path(getfile(main)).resolve(), Path(__file__).resolve().parents[2]
+        if script.parent != sources:  # PYTHONSAFEPATH is set, say, and another checkout is installed
+            raise WrongInput(f"{script}: would run the sources in {sources}; unset PYTHONSAFEPATH and PYTHONPATH")
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             try:
                 main()

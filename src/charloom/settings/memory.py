@@ -31,23 +31,18 @@ def check_memory(needed: int, what: str) -> None:
 def memory() -> int:
     """Return the bytes of memory that this process may have: the machine's, or fewer where a limit is set."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    limits: list[int] = [
-        psutil.virtual_memory().total,
-        *_group_limits(),
-        *([] if soft == resource.RLIM_INFINITY else [soft]),
-    ]
-    return min(limits)
+    own = [] if soft == resource.RLIM_INFINITY else [soft]
+    return min([int(psutil.virtual_memory().total), *group_limits(), *own])
 
 
-def _group_limits() -> Iterator[int]:
+def group_limits(groups: Path = Path("/proc/self/cgroup"), top: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
     """Yield the limits of the control groups that this process is in: a container's, or a batch system's."""
-    groups = Path("/proc/self/cgroup")
     lines = groups.read_text(encoding="utf-8").splitlines() if groups.exists() else []  # Linux alone has it
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers in {"", "memory"}:  # version 2, version 1
-            top, name = Path("/sys/fs/cgroup") / controllers, "memory.limit_in_bytes" if controllers else "memory.max"
-            group = top / path.lstrip("/")
+            name = "memory.limit_in_bytes" if controllers else "memory.max"
+            group = top / controllers / path.lstrip("/")
             for folder in (group, *group.parents):
                 with suppress(OSError, ValueError):  # no such file in this folder, or `max`
                     yield int((folder / name).read_text(encoding="ascii"))
