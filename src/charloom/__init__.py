@@ -1,7 +1,8 @@
 """An experiment you can run again to the last bit.
 
 Each sub-package is a room: its first lines say what lives there. A room imports only rooms below it (CONTRIBUTING.md
-has the drawing). Importing the package sets nothing up. It only refuses a Python that lacks what every room needs.
+has the drawing). Importing the package sets nothing up. It only refuses a Python that lacks what the rooms need.
+(Only `tracking` sets variables, which MLflow reads.)
 """
 
 import sys

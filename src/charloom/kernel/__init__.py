@@ -1,4 +1,6 @@
-"""The update of `network`, compiled: many a call, each sum in one order, so the bits are the same on every processor.
-Read plain.py first: the same update in plain loops. Also here: text is read and written with fixed weights, and
-signature.py says in hashes what all of it comes to. A change of a result changes the signature. No file and no params.
+"""The update of `network`, compiled: many updates in one call, in one order of additions, so that the bits are the
+same on every processor. Text is read and written here too, character by character (drawing.py), with fixed weights.
+
+plain.py is the same update in plain loops: start there. signature.py says in hashes what all of this comes to. A
+change here changes results. Nothing here reads a file or params.yaml.
 """

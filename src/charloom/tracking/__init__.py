@@ -1,6 +1,7 @@
 """MLflow: the only room that imports it. Runs, models and the pages that show them are made from files.
 
-No number of a result comes from here, and no store can hold a training up or fail it.
+No number of a result comes from here, and no store can hold a training up or fail it. A run's name is made in
+store.py. How long a store may take stands in src/track.py and in catch_up.py.
 """
 
 import os
@@ -12,7 +13,7 @@ for _name, _value in {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output is ours too
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # … and standard error
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # a pickle could run anything; our models have none
-    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",  # a server could send a password to another one
+    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",  # a redirect could carry our password to another server
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; with the next two, a server that is gone costs seconds, not minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
