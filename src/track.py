@@ -10,7 +10,7 @@ from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
 from charloom.settings.entry import run_stage
 from charloom.settings.pipeline import files
-from charloom.tracking.collect import headline, made, put, this_run
+from charloom.tracking.collect import ensure_recorded, headline, made, put, this_run
 from charloom.tracking.follower import end_follower
 from charloom.tracking.messages import warn
 from charloom.tracking.send import deliver
@@ -21,6 +21,7 @@ SECONDS = 30  # that a store may take
 def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
+    ensure_recorded()
     print(
         "".join(f"  {file}\n" for file in made(path)) + headline(read_json(path["metrics/train"], TrainMetrics)),
         flush=True,

@@ -14,7 +14,7 @@ from charloom.settings.entry import run_stage
 from charloom.settings.experiment import experiment_key
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, dependencies, files, root
+from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root
 from charloom.text.corpus import read_prepared
 from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
@@ -36,6 +36,7 @@ def main() -> None:
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
         with training_log(root() / OWN / "trainings", key, params.model_dump()) as log:
             trained = run(training, path["models/checkpoints"], log.points)
+            ensure_unchanged("train", settings)  # before its saved state goes
             log.results = write_results(training, trained, path)
         resume.forget(training.save_to)  # a forced run is to train again
 

@@ -1,8 +1,11 @@
 """A stage runs the sources that lie beside its script, or says that it would not."""
 
+import importlib
+import json
 import shutil
 
-from projects import ROOT
+import pytest
+from projects import ROOT, started, until
 
 
 def test_a_stage_that_would_run_the_sources_of_another_checkout_refuses_in_a_line(project):
@@ -15,3 +18,50 @@ def test_a_stage_that_would_run_the_sources_of_another_checkout_refuses_in_a_lin
 def test_its_own_sources_may_lie_anywhere(project, tmp_path):
     shutil.copytree(project.folder, tmp_path / "a folder, moved")
     project.run("python", "src/prepare.py", "--check", cwd=tmp_path / "a folder, moved")
+
+
+EDITED = {
+    "params.yaml": ("seed: 1 ", "seed: 77 ", "seed was 1, is 77"),
+    "src/charloom/kernel/update.py": (
+        '"""The update of',
+        '"""An update of',
+        "changed since: src/charloom/kernel/update.py",
+    ),
+    "data/prepared/text.npz": (None, None, "changed since: data/prepared/text.npz"),
+}
+
+
+@pytest.mark.parametrize("name", EDITED)
+def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(project, name):
+    old, new, line = EDITED[name]
+    project.edit("params.yaml", "updates: 400", "updates: 300000")
+    before = (project.folder / name).read_bytes()
+    train = started(project, "python", "src/train.py")
+    until(project.states)
+    if old:
+        project.edit(name, old, new)
+    else:
+        (project.folder / name).write_bytes(before + b"\0")
+    assert train.wait(timeout=60) == 1
+    printed = (project.folder / "printed.txt").read_text()
+    assert printed.endswith(f"train: edited while it ran: {line}: its results are not taken; start it again\n")
+    assert json.loads((project.folder / "metrics/train.json").read_text())["updates"] == 400
+    (project.folder / name).write_bytes(before)
+    assert "resumed at update 300000\n" in project.stage("train")
+
+
+@pytest.mark.parametrize("stage", ["prepare", "gradcheck", "sample", "plot", "track"])
+def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch):
+    main = importlib.import_module(stage)
+    read = main.files
+    edited = "src/charloom/base/terminal.py"
+
+    def and_edited(name):
+        project.edit(edited, '"""Text', '"""A text')
+        return read(name)
+
+    monkeypatch.setattr(main, "files", and_edited)
+    printed = project.stage(stage, code=1)
+    assert printed.splitlines()[-1] == (
+        f"{stage}: edited while it ran: changed since: {edited}: its results are not taken; start it again"
+    )

@@ -210,3 +210,10 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     path.write_text("a file where a folder belongs")
     project.stage("train")
     assert ("warning: MLflow not updated (" in project.stage("track")) == (name == "outbox")
+
+
+def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
+    project.edit("params.yaml", "temperature: 1.0", "temperature: 0.5")
+    printed = project.stage("track", code=1)
+    assert "sample.temperature was 1.0, is 0.5: not recorded; `dvc repro` runs it again" in printed
+    assert not (project.folder / "mlflow.db").exists()

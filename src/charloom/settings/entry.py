@@ -11,7 +11,8 @@ from charloom.base.errors import CharloomError, Unavailable, WrongInput
 from charloom.base.lock import exclusive
 from charloom.base.signals import Stopped, end_at_once
 from charloom.base.terminal import visible
-from charloom.settings.pipeline import OWN
+from charloom.settings.params import read_params
+from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged
 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
@@ -23,7 +24,9 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
             raise WrongInput(f"{script}: would run the sources in {sources}; unset PYTHONSAFEPATH and PYTHONPATH")
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             try:
+                before = dependencies(script.stem, read_params())
                 main()
+                ensure_unchanged(script.stem, before)
                 sys.stdout.flush()
             except BrokenPipeError:
                 raise Unavailable("standard output: nobody reads it any more; start the stage again") from None

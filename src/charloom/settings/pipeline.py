@@ -7,9 +7,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import sha256
-from charloom.settings.params import Params, flat
+from charloom.settings.params import Params, flat, read_params
 
 PIPELINE = Path("dvc.yaml")
 OWN = Path(".charloom")  # what is ours and no result: locks, resume states, training logs, MLflow's outbox
@@ -53,7 +53,32 @@ def dependencies(stage: str, params: Params) -> dict[str, Any]:
     Of a folder it is each file in it, however deep, as for DVC. Raises WrongInput as `files` does.
     """
     says, values = declared(stage), params.model_dump()
-    paths = [Path(entry) for entry in says["deps"]]
+    names = [name for name in says.get("params", []) if isinstance(name, str)]
+    whole = len(names) < len(says.get("params", []))  # an entry that is no name is all of params.yaml
+    paths = [Path(entry.replace("${prepare.text}", params.prepare.text)) for entry in says["deps"]]
     deep = (sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths)
     found = [path for each in deep for path in each if path.is_file() and "__pycache__" not in path.parts]
-    return dict(flat({name: values[name] for name in says["params"]})) | {str(path): sha256(path) for path in found}
+    return dict(flat({name: values[name] for name in (values if whole else names)})) | {
+        str(path): sha256(path) for path in found
+    }
+
+
+def ensure_unchanged(stage: str, before: dict[str, Any]) -> None:
+    """Raise CheckFailed where what the stage depends on is not what it was `before`.
+
+    DVC notes what lies there as a stage ends. Without this an edit meanwhile would be recorded as what was used.
+    """
+    try:
+        what = difference(before, dependencies(stage, read_params()))
+    except WrongInput as error:
+        what = str(error)
+    if what:
+        raise CheckFailed(f"{stage}: edited while it ran: {what}: its results are not taken; start it again")
+
+
+def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return what differs between two results of `dependencies`: params with both values, files by name."""
+    differ = [name for name in now | before if before.get(name) != now.get(name)]
+    files = [name for name in differ if "/" in name]
+    values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]
+    return "; ".join([*values, *([f"changed since: {', '.join(files)}"] if files else [])])

@@ -9,11 +9,13 @@ from importlib.metadata import version
 from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy, copytree
+from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
 
 from charloom import NEEDED
+from charloom.base.errors import CheckFailed
 from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import visible
 from charloom.model.model_file import read_model
@@ -31,7 +33,7 @@ from charloom.results.records import (
 from charloom.results.results_hash import results_hash
 from charloom.settings.experiment import experiment_key
 from charloom.settings.params import PARAMS, Params, flat, read_params
-from charloom.settings.pipeline import PIPELINE, files
+from charloom.settings.pipeline import PIPELINE, difference, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import MEASURE
@@ -57,6 +59,21 @@ def headline(train: TrainMetrics) -> str:
         f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     )
+
+
+def ensure_recorded() -> None:
+    """Raise CheckFailed where a stage was run with other params than params.yaml has: edited since, they would lie."""
+    now = dict(flat(read_params().model_dump()))
+    for stage, entry in _locked().items():
+        used = dict(flat(entry.get("params", {}).get(str(PARAMS), {})))
+        if stage != "track" and (what := difference(used, {name: now.get(name) for name in used})):
+            raise CheckFailed(f"{stage} was run when {what}: not recorded; `dvc repro` runs it again")
+
+
+def _locked() -> dict[str, Any]:
+    """Return what dvc.lock says of each stage."""
+    stages: dict[str, Any] = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
+    return stages
 
 
 def this_run() -> RunContents:
@@ -136,8 +153,7 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
 
 def _tags(text: TextMetrics, table: str) -> dict[str, str]:
     """Return the tags: which code, which text, which experiment of DVC's, and that the table is one."""
-    stages = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
-    lock = json.dumps({**stages, "track": None}, sort_keys=True)  # this stage is not in it yet
+    lock = json.dumps({**_locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
     tags = {
         "mlflow.source.name": "dvc repro",
         "mlflow.source.git.commit": commit(),

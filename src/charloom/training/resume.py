@@ -22,6 +22,7 @@ from charloom.base.errors import Damaged
 from charloom.base.storage import sha256, write
 from charloom.kernel.advance import Best, TrainState
 from charloom.network.rnn import Parameters
+from charloom.settings.pipeline import difference
 from charloom.training.trace import Trace, shapes
 
 GENERATIONS = 2
@@ -96,7 +97,7 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return None
-        return f"not resumed from {newest}: {_difference(_opened(newest)[0]['settings'], settings)}"
+        return f"not resumed from {newest}: {difference(_opened(newest)[0]['settings'], settings)}"
     except (OSError, ValueError):  # it is being removed at this moment, or damaged
         return None
 
@@ -106,14 +107,6 @@ def forget(folder: Path) -> None:
     for path in _generations(folder):
         path.unlink()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _difference(saved: Settings, settings: Settings) -> str:
-    """Return what differs: params with both values, files by name."""
-    differ = [name for name in settings | saved if saved.get(name) != settings.get(name)]
-    files = [name for name in differ if "/" in name]
-    values = [f"{name} was {saved.get(name)}, is {settings.get(name)}" for name in differ if name not in files]
-    return "; ".join([*values, *([f"changed since: {', '.join(files)}"] if files else [])])
 
 
 def _generations(folder: Path) -> list[Path]:
@@ -140,7 +133,7 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
     """Return what the file holds. Raises ValueError where it is damaged, or not of this training."""
     head, content = _opened(path)
     if head["settings"] != settings:
-        raise ValueError(_difference(head["settings"], settings))
+        raise ValueError(difference(head["settings"], settings))
     for name, digest in head["checkpoints"].items():
         checkpoint = path.with_name(name)
         if not checkpoint.is_file() or sha256(checkpoint) != digest:
