@@ -1,42 +1,65 @@
-"""Which code: the commit, the branch, and what was changed since."""
+"""Which code: the commit, the branch, and what was changed since.
+
+A Git command that fails is no empty answer: all but `known` raise Unavailable, with Git's reason, where that happens.
+"""
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from charloom.base.errors import Unavailable
 from charloom.settings.pipeline import PIPELINE, root
 
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # A patch that `git apply` takes, whatever the user's settings are.
 DIFF = ("-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "diff", "--no-ext-diff")
+UNKNOWN = "unknown: "
+NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree without a file, which every repository knows
 
 
-def git(*arguments: str, folder: Path | None = None) -> str:
-    """Return what git prints, or an empty text where it fails."""
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
-    return done.stdout.decode(errors="replace").rstrip("\n") if done.returncode == 0 else ""
+def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
+    """Return what git prints, from an index file of its own if there is one; nothing at the exit code `empty`."""
+    variables = os.environ | ({"GIT_INDEX_FILE": index} if index else {})
+    done = subprocess.run(["git", *arguments], cwd=folder, env=variables, capture_output=True, check=False)
+    if done.returncode not in {0, empty}:
+        reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"])[0]
+        raise Unavailable(f"git: {reason}")
+    return done.stdout.decode(errors="replace").rstrip("\n")
+
+
+def known(question: Callable[[], str]) -> str:
+    """Return Git's answer, or `unknown: ` and why there is none, for a record that must not fail."""
+    try:
+        return question()
+    except Unavailable as error:
+        return f"{UNKNOWN}{error}"
 
 
 def commit() -> str:
-    """Return the commit that this folder's files started from; of an experiment, its baseline."""
-    return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "HEAD")
+    """Return the commit that this folder's files started from; of an experiment, its baseline; "" before the first."""
+    return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)
 
 
 def branch() -> str:
     """Return the main repository's branch, or an empty text where it is not one that `commit` lies on."""
-    here = git("branch", "--show-current", folder=root())
-    return here if commit() == git("merge-base", commit(), "HEAD", folder=root()) else ""
+    here, now = git("branch", "--show-current", folder=root()), commit()
+    return here if now and now == git("merge-base", now, "HEAD", folder=root(), empty=1) else ""
 
 
-def changes() -> str:
-    """Return the changes to the code since `commit` as a patch, new sources included; results are left out."""
-    tracked = git(*DIFF, "--no-textconv", "--binary", commit(), "--", *CODE)
-    new = git("ls-files", "--others", "--exclude-standard", "-z", "--", ":(glob)src/**/*.py").split("\0")
-    patches = [tracked, *(_added(name) for name in new if name)]
-    return "".join(f"{patch}\n" for patch in patches if patch)
+def changes(text: str) -> str:
+    """Return the changes to the code and to the text's file since `commit` as a patch, new sources included.
 
-
-def _added(name: str) -> str:
-    """Return the patch that makes the file; git says by exit code 1 that there is one."""
-    made = subprocess.run(["git", *DIFF, "--no-index", "/dev/null", name], capture_output=True, check=False)
-    return made.stdout.decode(errors="replace").rstrip("\n")
+    Results are left out. The index is a new one: in the user's own a file may be marked as not to be looked at.
+    """
+    since, here = commit() or NOTHING, Path.cwd()
+    paths = (*CODE, text) if (here / text).resolve().is_relative_to(here.resolve()) else CODE
+    with tempfile.TemporaryDirectory() as folder:
+        index = f"{folder}/index"
+        git("read-tree", since, index=index)
+        tracked = git(*DIFF, "--no-textconv", "--binary", since, "--", *paths, index=index)
+        new = git("ls-files", "--others", "--exclude-standard", "-z", "--", ":(glob)src/**/*.py", index=index)
+    # Of a file that is new git says by exit code 1 that there is a difference.
+    added = [git(*DIFF, "--no-index", "/dev/null", name, empty=1) for name in new.split("\0") if name]
+    return "".join(f"{patch}\n" for patch in (tracked, *added) if patch)

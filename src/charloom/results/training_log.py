@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from charloom.base.signals import Stopped
-from charloom.results.git import commit
+from charloom.results.git import commit, known
 from charloom.results.machine import machine, process
 from charloom.results.records import Record
 
@@ -104,7 +104,7 @@ def training_log(folder: Path, experiment: str, params: dict[str, Any]) -> Itera
     """Give a log to write to, and end it as the training ends. `results` has to be set where it ends well."""
     head = Head(
         experiment=experiment, params=params, started=round(time.time(), 3), process=process(), machine=machine(),
-        commit=commit(), dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
+        commit=known(commit), dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
     )  # fmt: skip
     log = Writer(folder, head)
     try:

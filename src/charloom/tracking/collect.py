@@ -5,6 +5,7 @@ import json
 import os
 import re
 import textwrap
+from functools import partial
 from importlib.metadata import version
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -20,7 +21,7 @@ from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import visible
 from charloom.model.model_file import read_model
 from charloom.network.rnn import NAMES
-from charloom.results.git import branch, changes, commit
+from charloom.results.git import UNKNOWN, branch, changes, commit, known
 from charloom.results.records import (
     BEST_MODEL,
     STATISTICS,
@@ -86,7 +87,7 @@ def this_run() -> RunContents:
         results=hashed(path),
         params=params,
         series=_series(path, train),
-        tags=_tags(text, path["reports/sample_table"].name),
+        tags=_tags(text, params.prepare.text, path["reports/sample_table"].name),
         dataset=Dataset(
             source=params.prepare.text,
             sha256=text.sha256,
@@ -109,7 +110,8 @@ def put(run: RunContents) -> Path:
                 copytree(file, below / file.name)
             else:
                 copy(file, below)
-        if patch := changes():
+        patch = known(partial(changes, run.params.prepare.text))
+        if patch and not patch.startswith(UNKNOWN):
             write(folder / ARTIFACTS / "uncommitted.diff", patch)
         _copy_code(folder / CODE)
         write_json(folder / CONTENTS, run.model_dump(mode="json"))
@@ -151,20 +153,21 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
     )
 
 
-def _tags(text: TextMetrics, table: str) -> dict[str, str]:
+def _tags(text: TextMetrics, source: str, table: str) -> dict[str, str]:
     """Return the tags: which code, which text, which experiment of DVC's, and that the table is one."""
+    changed = known(partial(changes, source))
     lock = json.dumps({**_locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
     tags = {
         "mlflow.source.name": "dvc repro",
-        "mlflow.source.git.commit": commit(),
-        "mlflow.source.git.branch": branch(),
+        "mlflow.source.git.commit": known(commit),
+        "mlflow.source.git.branch": known(branch),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
-        "charloom.uncommitted_changes": str(bool(changes())).lower(),
+        "charloom.uncommitted_changes": changed if changed.startswith(UNKNOWN) else str(bool(changed)).lower(),
         "charloom.text_sha256": text.sha256,
         "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
     }
-    known = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
-    return tags | {tag: os.environ[name] for tag, name in known.items() if os.environ.get(name)}
+    names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
+    return tags | {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}
 
 
 def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[TrainedModel]:

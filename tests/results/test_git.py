@@ -1,0 +1,61 @@
+"""What Git says of the code is the truth, or said to be unknown."""
+
+import subprocess
+from contextlib import chdir
+
+import pytest
+from projects import Project
+
+from charloom.base.errors import Unavailable
+from charloom.results.git import branch, changes, commit, known
+
+TEXT = "data/fox.txt"
+
+
+@pytest.fixture
+def here(project: Project):
+    with chdir(project.folder):
+        yield project
+
+
+def test_nothing_is_uncommitted_where_nothing_is(here):
+    assert changes(TEXT) == ""
+    assert commit() == here.run("git", "rev-parse", "HEAD").strip()
+    assert branch() == here.run("git", "branch", "--show-current").strip()
+
+
+@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged", "--no-skip-worktree"])
+@pytest.mark.parametrize("name", ["src/plot.py", TEXT, "params.yaml"])
+def test_an_edited_file_is_in_the_patch_also_if_git_is_told_not_to_look(here, name, flag):
+    here.run("git", "update-index", flag, name)
+    path = here.folder / name
+    path.write_text(path.read_text() + "\n# edited\n")
+    assert "+# edited" in changes(TEXT)
+
+
+def test_the_patch_makes_the_changes_again(here):
+    here.edit("src/plot.py", '"""plot', '"""Plot')
+    (here.folder / "src/charloom/new.py").write_text('"""New."""\n')
+    (here.folder / TEXT).write_text("another text\n")
+    patch = changes(TEXT)
+    contents = {name: (here.folder / name).read_text() for name in ("src/plot.py", "src/charloom/new.py", TEXT)}
+    here.run("git", "stash", "--include-untracked")
+    subprocess.run(["git", "apply"], input=patch.encode(), check=True)
+    assert {name: (here.folder / name).read_text() for name in contents} == contents
+
+
+def test_before_the_first_commit_everything_is_a_change(tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/new.py").write_text("x = 1\n")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    with chdir(tmp_path):
+        assert (commit(), branch()) == ("", "")
+        assert "+x = 1" in changes("text.txt")
+
+
+def test_what_git_refuses_to_say_is_unknown_and_not_nothing(tmp_path, monkeypatch):
+    with chdir(tmp_path):
+        for question in (commit, branch, lambda: changes("text.txt")):
+            with pytest.raises(Unavailable, match=r"^git: fatal: not a git repository"):
+                question()
+            assert known(question).startswith("unknown: git: fatal: not a git repository")
