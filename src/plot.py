@@ -11,6 +11,7 @@ from charloom.pages.gradient_table import gradient_table, read_published
 from charloom.pages.samples_page import samples_page
 from charloom.results.records import GradcheckErrors, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
 from charloom.settings.entry import run_stage
+from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 
 
@@ -24,7 +25,7 @@ def main() -> None:
         epoch_ends=list(range(train.updates_per_epoch, train.updates, train.updates_per_epoch)),
         levels=text.nats_per_sequence.model_dump(),
         best=(train.best_update, train.best_smooth_loss),
-        published=published.smooth_loss,
+        published=published.smooth_loss if read_params().seq_length == published.settings["seq_length"] else {},
     )
     write(path["reports/smooth_loss"], picture)
     table = gradient_table(read_json(path["reports/gradcheck"], GradcheckErrors), published.gradient_check)

@@ -65,3 +65,15 @@ def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch)
     assert printed.splitlines()[-1] == (
         f"{stage}: edited while it ran: changed since: {edited}: its results are not taken; start it again"
     )
+
+
+def test_no_command_works_on_the_repository_that_a_hook_of_git_names(project, tmp_path):
+    other = tmp_path / "other"
+    project.run("git", "init", "-q", str(other))
+    foreign = {"GIT_DIR": str(other / ".git"), "GIT_WORK_TREE": str(other), "GIT_INDEX_FILE": str(other / "index")}
+    project.run("python", "src/track.py", MLFLOW_TRACKING_URI="http://127.0.0.1:9", **foreign)
+    (run,) = (project.folder / ".charloom/outbox").glob("*/run.json")
+    tags = json.loads(run.read_text())["tags"]
+    assert tags["mlflow.source.git.commit"] == project.run("git", "rev-parse", "HEAD").strip()
+    assert tags["charloom.uncommitted_changes"] == "false"
+    assert not (other / "index").exists()

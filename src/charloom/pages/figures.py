@@ -33,7 +33,7 @@ def smooth_loss_figure(
     levels       what counting alone reaches, as labelled horizontal lines
     epoch_ends   updates at which reading starts again
     best         update and smooth loss of the lowest point
-    published    the source report's curve, on another novel
+    published    the source report's curve, on another novel; empty where a sequence has another length
     """
     updates = list(smooth_loss)
     shown = {update: loss for update, loss in published.items() if update <= updates[-1]}
@@ -61,18 +61,10 @@ def smooth_loss_figure(
         axes.plot(updates, list(smooth_loss.values()), color=blue, linewidth=0.9, label="this run")
         label = f"lowest: {best[1]:.2f} after {best[0]:,} updates"
         axes.plot(*best, "v", markersize=4, color=blue, label=label, clip_on=False)
-        label = "published run, on another novel"
-        axes.plot(
-            list(shown),
-            list(shown.values()),
-            "o",
-            markersize=3.2,
-            mfc="none",
-            mec=rust,
-            mew=0.8,
-            label=label,
-            clip_on=False,
-        )
+        if shown:
+            label = "published run, on another novel"
+            marks: Any = {"markersize": 3.2, "mfc": "none", "mec": rust, "mew": 0.8, "clip_on": False}
+            axes.plot(list(shown), list(shown.values()), "o", label=label, **marks)
         axes.set_xlabel("updates" + (" (dotted: a new epoch begins)" if epoch_ends else ""))
         axes.set_ylabel("smooth loss (nats per sequence)")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

@@ -131,6 +131,7 @@ class SampleMetrics(Record):
 class PublishedFigures(Record, extra="ignore"):
     """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows."""
 
+    settings: dict[str, float]
     gradient_check: Matrices[float]
     smooth_loss: dict[int, float]
 

@@ -14,6 +14,12 @@ from charloom.base.terminal import visible
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged
 
+# Set in a hook of Git's, they would point our commands at another repository than this folder's.
+FOREIGN = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
+    "GIT_PREFIX",
+)  # fmt: skip
+
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
     """Run a stage: like a command, but alone in its folder, and with the sources that lie beside its script."""
@@ -37,6 +43,8 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
 def run_command(command: Callable[[], None]) -> NoReturn:
     """Run a command and exit with its code; what a user did wrong is one line on stderr."""
     end_at_once()
+    for name in FOREIGN:
+        os.environ.pop(name, None)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed: what is printed goes nowhere
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  open until the end

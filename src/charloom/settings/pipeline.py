@@ -55,7 +55,7 @@ def dependencies(stage: str, params: Params) -> dict[str, Any]:
     says, values = declared(stage), params.model_dump()
     names = [name for name in says.get("params", []) if isinstance(name, str)]
     whole = len(names) < len(says.get("params", []))  # an entry that is no name is all of params.yaml
-    paths = [Path(entry.replace("${prepare.text}", params.prepare.text)) for entry in says["deps"]]
+    paths = [Path(params.prepare.text if entry == "${prepare.text}" else entry) for entry in says["deps"]]
     deep = (sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths)
     found = [path for each in deep for path in each if path.is_file() and "__pycache__" not in path.parts]
     return dict(flat({name: values[name] for name in (values if whole else names)})) | {
