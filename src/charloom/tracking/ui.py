@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from contextlib import closing, suppress
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -49,5 +50,5 @@ def _free(port: int) -> bool:
 def _server(store: str, port: int) -> NoReturn:
     """Become the server. The store's address goes through the environment: others can read a command line."""
     os.environ |= {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    os.execvp(command[0], [*command, "--artifacts-destination", str(root() / "mlartifacts")])  # noqa: S606  no shell
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    os.execv(command[0], [*command, "--artifacts-destination", str(root() / "mlartifacts")])  # noqa: S606  no shell
