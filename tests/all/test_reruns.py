@@ -32,7 +32,7 @@ def test_ten_edits_and_reruns(project, tmp_path, capsys):  # noqa: PLR0915  one 
     everything = ["prepare", "gradcheck", "train", "sample", "plot", "track"]
     project.run("dvc", "repro", "--force")
     after("first run", [(0, 0)])
-    project.edit("src/charloom/base/terminal.py", '"""Text from', '"""A text from')
+    project.edit("src/charloom/base/terminal.py", '"""Text', '"""A text')
     after("1 a docstring in base", [(1, 0)], everything, project.run("dvc", "repro"))
     project.edit("src/charloom/pages/samples_page.py", "<h2>After ", "<h2>Written after ")
     after("2 a caption", [(1, 0)], ["plot", "track"], project.run("dvc", "repro"))

@@ -1,6 +1,7 @@
 """The files of a stage, as dvc.yaml names them, and the folders around them."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,17 @@ def dependencies(stage: str, params: Params) -> dict[str, Any]:
     names = [name for name in says.get("params", []) if isinstance(name, str)]
     whole = len(names) < len(says.get("params", []))  # an entry that is no name is all of params.yaml
     paths = [Path(params.prepare.text if entry == "${prepare.text}" else entry) for entry in says["deps"]]
-    deep = (sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths)
-    found = [path for each in deep for path in each if path.is_file() and "__pycache__" not in path.parts]
+    found = [file for path in paths for file in _files(path) if "__pycache__" not in file.parts]
     return dict(flat({name: values[name] for name in (values if whole else names)})) | {
         str(path): sha256(path) for path in found
     }
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the file, or each file in the folder."""
+    with suppress(OSError, ValueError):  # no file can have such a name: the stage says so
+        return [each for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
+    return []
 
 
 def ensure_unchanged(stage: str, before: dict[str, Any]) -> None:
