@@ -1,4 +1,4 @@
-"""Where compiled code is kept: in a folder named by a hash of this room's sources, so that no stale code is ever used.
+"""How code is compiled, and where it is kept: in a folder named by a hash of this room's sources, so never stale.
 
 Numba's own key is the function's file and its time stamp. That key misses imported files and the optimisation level,
 and it differs in a clone, in a queued experiment's folder and in a test, so each would compile anew. Numba adds the
@@ -17,6 +17,9 @@ from numba.core.caching import _CacheLocator
 ROOM = Path(__file__).parent  # all its files are hashed: an edit of one left out would leave stale code in use
 # Numba's own places come after: a cache folder that cannot be written is no reason to fail.
 _NUMBAS = ("numba.core.caching.InTreeCacheLocator", "numba.core.caching.UserWideCacheLocator")
+# error_model: a division by zero is IEEE's, not an exception.
+COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+INNER = COMPILED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called from compiled code alone
 config.CACHE_LOCATOR_CLASSES = ",".join([f"{__name__}.ByContent", *_NUMBAS])
 
 

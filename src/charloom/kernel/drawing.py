@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.base.types import Array
+from charloom.kernel.cache import COMPILED, INNER
 from charloom.kernel.elementary import vector_tanh
 from charloom.kernel.layout import ROWS, WIDTHS, Weights, zeros
 from charloom.kernel.products import add_product, recurrence
 from charloom.kernel.update import exponentials
-from charloom.kernel.vector import COMPILED, INNER, load, store
+from charloom.kernel.vector import load, store
 
 VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
 

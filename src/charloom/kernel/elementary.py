@@ -20,10 +20,10 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.base.types import Array
+from charloom.kernel.cache import COMPILED, INNER
 from charloom.kernel.exponents import exponent_of, nearest, power_of_two
-from charloom.kernel.vector import COMPILED, INNER, at_least, at_most, load, store, where_less
+from charloom.kernel.vector import at_least, at_most, load, store, where_less
 
 LOG2_E = 1 / math.log(2)
 # ln 2 in two parts: n times the first is exact for every exponent n.

@@ -3,10 +3,9 @@
 import numpy as np
 from numba import njit
 
-import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.base.types import Array
+from charloom.kernel.cache import INNER
 from charloom.kernel.layout import Recipe, Scratch
-from charloom.kernel.vector import INNER
 
 STATISTICS_EVERY = 1000  # updates
 SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.base.types import Array
+from charloom.kernel.cache import COMPILED
 from charloom.kernel.elementary import exp, log, tanh
-from charloom.kernel.vector import COMPILED
 from charloom.network.adagrad import EPSILON
 from charloom.network.rnn import NAMES, Parameters, filled
 

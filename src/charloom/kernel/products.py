@@ -9,9 +9,9 @@ from typing import Any
 from numba import njit
 
 from charloom.base.types import Array
+from charloom.kernel.cache import INNER
 from charloom.kernel.layout import ROWS, Recipe
 from charloom.kernel.vector import (
-    INNER,
     add_products,
     at_least,
     at_most,

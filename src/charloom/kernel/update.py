@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-import charloom.kernel.cache  # noqa: F401  says where compiled code is kept, before any of it is defined
 from charloom.base.types import Array
+from charloom.kernel.cache import COMPILED, INNER
 from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
 from charloom.kernel.layout import Recipe, Scratch, Weights
 from charloom.kernel.products import adagrad_step, add_product, learn, recurrence, transpose_all
-from charloom.kernel.vector import COMPILED, INNER, load, splat, store, where_less
+from charloom.kernel.vector import load, splat, store, where_less
 
 
 @njit(**INNER)

@@ -16,9 +16,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-# error_model: a division by zero is IEEE's, not an exception.
-COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
-INNER = COMPILED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called from compiled code alone
+from charloom.kernel.cache import INNER
+
 VECTOR_BITS = 512
 
 
