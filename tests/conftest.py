@@ -1,6 +1,7 @@
 """One small pipeline for all tests and all workers; the kernel compiled once, before they start."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 from projects import SMALL, Project, copied, make
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what a test starts would inherit that
 
 # The same few examples every time, unless `--hypothesis-profile=random` asks for others: `make test-all`.
 settings.register_profile("steady", derandomize=True, database=None, deadline=None, max_examples=25)

@@ -5,7 +5,7 @@ import subprocess
 
 import psutil
 import pytest
-from projects import SMALL, Project, make, started, until
+from projects import SMALL, STAGES, Project, make, started, until
 from recorded import history, holds_what_the_files_hold
 
 
@@ -114,6 +114,7 @@ def eight(tmp_path_factory) -> list[Project]:
         shutil.copytree(first.folder, first.folder.with_name(str(seed)), symlinks=True)
         projects.append(Project(first.folder.with_name(str(seed))))
         projects[-1].edit("params.yaml", "seed: 1 ", f"seed: {seed} ")
+        projects[-1].run("dvc", "commit", "--force", "--quiet", *STAGES)  # as if all had been run with this seed
     return projects
 
 

@@ -3,10 +3,12 @@
 python untracked.py
 """
 
+import importlib
 import math
 import runpy
+import sys
 
-from charloom.results import training_log
-
+sys.path.insert(0, "src")  # the sources of this folder, as for the stage itself
+training_log = importlib.import_module("charloom.results.training_log")
 training_log.SHORT = math.inf  # seconds of training before MLflow is told
 runpy.run_path("src/train.py", run_name="__main__")
