@@ -1,27 +1,15 @@
 """A file is written whole or not at all, and what is read is what was written, or refused by name."""
 
 import math
-import resource
 import stat
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import files_of_at_most
 
 from charloom.base.errors import Damaged, Unavailable
 from charloom.base.storage import read_table, sha256, write, write_json, write_table
-
-
-@contextmanager
-def files_of_at_most(size):
-    """Let the system refuse a write beyond so many bytes of a file, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(tmp_path):

@@ -1,13 +1,33 @@
-"""Compiled code is kept under the hash of all its sources, so none is ever used after one was edited."""
+"""Compiled code is kept under the hash of all its sources, and only what was written is taken back."""
 
+import hashlib
+import os
+import pickle
 import shutil
 
+import numpy as np
+import pytest
+from limits import files_of_at_most
+from numba import config
+
+from charloom.base import terminal
 from charloom.kernel import cache
+
+# How a file may have been damaged: what becomes of its bytes.
+DAMAGED = {
+    "empty": lambda whole: whole[:0],
+    "cut in its digest": lambda whole: whole[:20],
+    "cut": lambda whole: whole[: len(whole) // 2],
+    "zeroed": lambda whole: bytes(len(whole)),
+    "garbage": lambda whole: np.random.default_rng(1).bytes(len(whole)),
+    "one bit": lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+    "Numba's own, without a digest": lambda whole: whole[cache.DIGEST :],
+}
 
 
 def key(monkeypatch, room):
     monkeypatch.setattr(cache, "ROOM", room)
-    return cache.ByContent(key, __file__).key
+    return cache.Kept(key).key
 
 
 def test_an_edit_of_any_file_of_the_room_and_a_new_file_give_another_key(monkeypatch, tmp_path):
@@ -21,3 +41,85 @@ def test_an_edit_of_any_file_of_the_room_and_a_new_file_give_another_key(monkeyp
             file.write("# edited\n")
         keys.append(key(monkeypatch, room))
     assert len(set(keys)) == len(sources) + 2
+
+
+def twice(x):
+    """Small, so that it compiles in no time."""
+    return 2 * x
+
+
+def called(x=21):
+    """Return what a new process would get from the function, and whether it was compiled for that."""
+    dispatcher = cache.compiled(twice)
+    return dispatcher(x), not dispatcher.stats.cache_hits
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """A cache folder of its own, with nobody warned yet."""
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(terminal, "_warned", set())
+    return tmp_path / "cache"
+
+
+def test_what_is_compiled_is_kept_for_each_kind_of_arguments(folder):
+    assert [called(), called(), called(0.5), called(0.5)] == [(42, True), (42, False), (1.0, True), (1.0, False)]
+    assert len(list(folder.glob("*/*"))) == 2
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_a_damaged_file_is_compiled_again_and_whole_then(folder, capsys, how):
+    assert called() == (42, True)
+    (path,) = folder.glob("*/*")
+    path.write_bytes(DAMAGED[how](path.read_bytes()))
+    assert [called(), called()] == [(42, True), (42, False)]
+    assert capsys.readouterr() == ("", "")
+    assert list(folder.glob("*/*")) == [path]
+
+
+class Code:
+    """What a pickle may do."""
+
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+def test_no_code_in_a_file_that_was_not_written_here_is_executed(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    called()
+    (path,) = folder.glob("*/*")
+    path.write_bytes(hashlib.sha256(b"else").digest() + pickle.dumps(Code()))
+    assert called() == (42, True)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_full_disk_keeps_nothing_and_says_so_once(folder, capsys):
+    with files_of_at_most(100):
+        assert [called(), called(0.5)] == [(42, True), (1.0, True)]
+    (inside,) = folder.iterdir()
+    line = f"warning: {inside}: File too large: compiled code is not kept; the next start compiles again\n"
+    assert capsys.readouterr() == ("", line)
+    assert list(inside.iterdir()) == []
+
+
+def test_a_damaged_file_that_cannot_be_removed_is_not_used(folder, capsys):
+    called()
+    (path,) = folder.glob("*/*")
+    path.unlink()
+    path.mkdir()
+    assert called() == (42, True)
+    assert "Is a directory: compiled code is not kept" in capsys.readouterr().err
+
+
+def test_a_place_that_is_no_folder_is_no_reason_to_fail(folder, capsys):
+    folder.write_text("")
+    assert called() == (42, True)
+    assert "compiled code is not kept" in capsys.readouterr().err
+
+
+def test_a_user_without_a_home_compiles_each_time(monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert [called(), called()] == [(42, True), (42, True)]

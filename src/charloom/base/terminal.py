@@ -1,6 +1,8 @@
-"""Text that somebody else wrote, made harmless for a terminal: a model's, or the name of a file."""
+"""Text that somebody else wrote, made harmless for a terminal: a model's, or the name of a file. And warnings."""
 
+import sys
 import unicodedata
+from contextlib import suppress
 
 OVERRIDES = {
     "LRE",
@@ -13,6 +15,7 @@ OVERRIDES = {
     "FSI",
     "PDI",
 }  # they turn the direction of a line
+_warned: set[str] = set()
 
 
 def visible(text: str) -> str:
@@ -25,3 +28,11 @@ def _harmless(character: str) -> bool:
         return True
     hidden = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
     return not hidden and unicodedata.bidirectional(character) not in OVERRIDES
+
+
+def warn_once(about: str, line: str) -> None:
+    """Say the line on standard error, unless this process has warned about the same before."""
+    if about not in _warned:
+        _warned.add(about)
+        with suppress(OSError):  # nobody has to hear it
+            sys.stderr.write(visible(f"warning: {line}\n"))

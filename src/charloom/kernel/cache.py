@@ -1,59 +1,82 @@
 """How code is compiled, and where it is kept: in a folder named by a hash of this room's sources, so never stale.
 
-Numba's own key is the function's file and its time stamp. That key misses imported files and the optimisation level,
-and it differs in a clone, in a queued experiment's folder and in a test, so each would compile anew. Numba adds the
-processor and the versions of Numba and Python to our key as to its own.
+Numba has a cache too. Its key is the function's file and its time stamp. That key misses imported files and the
+optimisation level, and it differs in a clone, in a queued experiment's folder and in a test, so each would compile
+anew. And it unpickles whatever lies there. Here a file begins with the SHA-256 of the rest: one that is not what was
+written is never unpickled, and replaced. A folder that cannot be written is no reason to fail.
 """
 
 import hashlib
 import os
+import pickle
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from numba import config
-from numba.core.caching import _CacheLocator
+import numba
+from numba import config, njit
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from charloom.base.terminal import warn_once
 
 ROOM = Path(__file__).parent  # all its files are hashed: an edit of one left out would leave stale code in use
-# Numba's own places come after: a cache folder that cannot be written is no reason to fail.
-_NUMBAS = ("numba.core.caching.InTreeCacheLocator", "numba.core.caching.UserWideCacheLocator")
 # error_model: a division by zero is IEEE's, not an exception.
 COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 INNER = COMPILED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called from compiled code alone
-config.CACHE_LOCATOR_CLASSES = ",".join([f"{__name__}.ByContent", *_NUMBAS])
+DIGEST = hashlib.sha256().digest_size
 
 
-class ByContent(_CacheLocator):
-    """A folder of the user's cache, or of NUMBA_CACHE_DIR, named by the hash of the sources."""
+def compiled(function: Callable[..., Any]) -> Any:
+    """Return the function, compiled for each kind of arguments that it meets, and kept for the next process."""
+    dispatcher = njit(**COMPILED)(function)
+    with suppress(RuntimeError):  # this user has no home: nothing is kept
+        dispatcher._cache = Kept(function)
+    return dispatcher
 
-    def __init__(self, function: Callable[..., Any], file: str) -> None:
-        """Take the function to keep and the file that it stands in."""
-        self.line = function.__code__.co_firstlineno
-        self._py_file = file  # Numba names it in a warning
+
+class Kept(NullCache):
+    """A file for each function and kind of arguments, in the user's cache or in NUMBA_CACHE_DIR."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Take the function, whose module is being imported: the sources are those that it was read from."""
         contents = [source.read_bytes() for source in sorted(ROOM.glob("*.py"))]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
-
-    def get_cache_path(self) -> str:
-        """Return the folder."""
         home = config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom"
-        return str(Path(home) / self.key[:16])
+        self.folder, self.name = Path(home) / self.key[:16], f"{function.__module__}.{function.__qualname__}"
 
-    def get_source_stamp(self) -> str:
-        """Return what an entry has to agree in."""
-        return self.key
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what was kept for this signature, or None."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        with suppress(OSError):
+            content = path.read_bytes()
+            if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
+                return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  it is ours
+        return None
 
-    def get_disambiguator(self) -> str:
-        """Return what tells functions of one name apart."""
-        return str(self.line)
-
-    @classmethod
-    def from_function(cls, function: Callable[..., Any], file: str) -> Self | None:
-        """Return a locator, or None for other projects' files and where the folder cannot be written."""
-        if Path(file).parent != ROOM:
-            return None
-        locator = cls(function, file)
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled for this signature, if that is possible."""
+        if data.library.has_dynamic_globals:
+            return  # it holds addresses of this process
+        path = self._path(sig, data.codegen)
+        new = path.with_suffix(f".{os.getpid()}")  # others may be compiling the same
+        content = dumps(data._reduce())
         try:
-            locator.ensure_cache_path()
-        except (OSError, RuntimeError):
-            return None
-        return locator
+            self.folder.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(hashlib.sha256(content).digest() + content)
+            new.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink()
+            warn_once(
+                "cache", f"{self.folder}: {error.strerror}: compiled code is not kept; the next start compiles again"
+            )
+
+    def _path(self, sig: Any, codegen: Any) -> Path:
+        """Return the file: its name holds all that the machine code depends on beside the sources."""
+        depends = (numba.__version__, sys.implementation.cache_tag, *codegen.magic_tuple(), sig)
+        return self.folder / f"{self.name}-{hashlib.sha256(str(depends).encode()).hexdigest()[:16]}.compiled"

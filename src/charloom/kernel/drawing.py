@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from charloom.base.types import Array
-from charloom.kernel.cache import COMPILED, INNER
+from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.elementary import vector_tanh
 from charloom.kernel.layout import ROWS, WIDTHS, Weights, zeros
 from charloom.kernel.products import add_product, recurrence
@@ -147,7 +147,7 @@ def _above(sums: Array, count: int, u: float) -> int:
     return index
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def write(
     w: Weights, z: Streams, m: int, uniform: Array, temperature: Any, top_k: int, top_p: float, ids: Array, p: Array
 ) -> None:

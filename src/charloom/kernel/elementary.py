@@ -21,7 +21,7 @@ from numba import njit
 from numba.extending import overload
 
 from charloom.base.types import Array
-from charloom.kernel.cache import COMPILED, INNER
+from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.exponents import exponent_of, nearest, power_of_two
 from charloom.kernel.vector import at_least, at_most, load, store, where_less
 
@@ -137,7 +137,7 @@ def _padded(x: Array) -> Array:
     return row
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def exp(x: Array) -> Array:
     """Return e^x for each of x (n,), float64 or float32."""
     y: Array = _padded(x)
@@ -146,7 +146,7 @@ def exp(x: Array) -> Array:
     return y[0, : len(x)]
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def tanh(x: Array) -> Array:
     """Return tanh x for each of x (n,), float64 or float32."""
     y: Array = _padded(x)
@@ -155,7 +155,7 @@ def tanh(x: Array) -> Array:
     return y[0, : len(x)]
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def log(x: Array) -> Array:
     """Return log x for each of x (n,), float64; −∞ at 0, NaN below."""
     y: Array = _padded(x)

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from charloom.base.types import Array
-from charloom.kernel.cache import COMPILED
+from charloom.kernel.cache import COMPILED, compiled
 from charloom.kernel.elementary import exp, log, tanh
 from charloom.network.adagrad import EPSILON
 from charloom.network.rnn import NAMES, Parameters, filled
@@ -51,7 +51,7 @@ def _order(step: int, n: int) -> range:
     return range(n - 1, -1, -1) if step % 2 else range(0, n, 1)
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def _forward(weights: Any, x: Array, h_0: Array) -> tuple[Array, Array]:
     """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c."""
     W, U, V, b, c = weights
@@ -72,7 +72,7 @@ def _forward(weights: Any, x: Array, h_0: Array) -> tuple[Array, Array]:
     return h, o
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def _softmax(o: Array, y: Array) -> tuple[float, Array]:
     """p = softmax(o);  loss = Σ_t −log p[t, y_t];  g[t] = p[t] − onehot(y_t). Return loss and g."""
     T, K = o.shape
@@ -93,7 +93,7 @@ def _softmax(o: Array, y: Array) -> tuple[float, Array]:
     return loss, g
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array) -> None:
     """d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²), and into `gradients`, zeros before:
 
@@ -123,7 +123,7 @@ def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array) -> Non
         gc += g[t]
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def _step(theta: Array, s: Array, g: Array, eta: Any, clip: Any, epsilon: Any) -> None:
     """g ← min(max(g, −clip), clip);  s ← s + g²;  θ ← θ − g · eta / √(s + ε)."""
     for i in range(len(g)):

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from charloom.base.types import Array
-from charloom.kernel.cache import COMPILED, INNER
+from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
 from charloom.kernel.layout import Recipe, Scratch, Weights
@@ -179,7 +179,7 @@ def _copy(source: Weights, target: Weights) -> None:
     target.c[:] = source.c
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def updates(
     w: Weights,
     s: Weights,
@@ -234,7 +234,7 @@ def updates(
     return len(losses), best_update, lowest
 
 
-@njit(**COMPILED, cache=True)
+@compiled
 def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, nats: Array, total: float) -> float:
     """Write the cost of each of ids[1:], read after those before it, into nats (n − 1,); return `total` plus all of it.
 
