@@ -14,12 +14,13 @@ from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
+from charloom.settings.rwlock import remove_cut
 from charloom.text.corpus import prepared, write_text
 from charloom.text.ngrams import as_levels, entropies
 
 
 def main() -> None:
-    """Check, and unless the only argument is --check, write."""
+    """Check, and unless the only argument is --check, write. With it, also clear the way for DVC: for `make run`."""
     params = read_params()
     path = Path(params.prepare.text)
     text, once = prepared(path, params.prepare.held_out)
@@ -28,6 +29,7 @@ def main() -> None:
     needed = training_memory(m, K, seq_length, characters, params.train.dtype)
     check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
     if sys.argv[1:] == ["--check"]:
+        remove_cut()
         return
     output, entropy = files("prepare"), entropies(text.training, K)
     write_text(output["prepared/text"], text)

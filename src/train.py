@@ -23,6 +23,7 @@ from charloom.training.protocol import Training, run, write_results
 def main() -> None:
     """Check that there is room, and that nobody else is at this training; train; forget the way there."""
     params, path = read_params(), files("train")
+    settings = dependencies("train", params)  # before the text is read
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
     text = read_prepared(path["prepared/text"])
@@ -30,16 +31,14 @@ def main() -> None:
     m, K, seq_length = params.m, len(text.vocabulary), params.seq_length
     needed = training_memory(m, K, seq_length, len(text.training), params.train.dtype)
     check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
-    settings = dependencies("train", params)
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     key = experiment_key(params, read_json(path["metrics/prepare"], TextMetrics).sha256)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
         with training_log(root() / OWN / "trainings", key, params.model_dump()) as log:
-            trained = run(training, path["models/checkpoints"], log.points)
-            ensure_unchanged("train", settings)  # before its saved state goes
-            log.results = write_results(training, trained, path)
+            log.results = write_results(training, run(training, path["models/checkpoints"], log.points), path)
+            ensure_unchanged("train", settings)  # before its saved state goes, and before the log says that all is well
         resume.forget(training.save_to)  # a forced run is to train again
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, checks_itself=True)

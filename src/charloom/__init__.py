@@ -1,13 +1,15 @@
 """An experiment you can run again to the last bit.
 
 Each sub-package is a room: its first lines say what lives there. A room imports only rooms below it (CONTRIBUTING.md
-has the drawing). Importing the package sets nothing up. It only refuses a Python that lacks what the rooms need.
-(Only `tracking` sets variables, which MLflow reads.)
+has the drawing). Importing the package sets nothing up. It only refuses a Python that lacks what the rooms need, and
+sets one variable, which NumPy's BLAS reads as it is imported. (`tracking` sets others, for MLflow.)
 """
 
+import os
 import sys
 from importlib.util import find_spec
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # at this size more are slower; and where none may start, it ends the process
 NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "ruamel.yaml")
 
 if missing := [name for name in NEEDED if find_spec(name.split(".")[0]) is None]:

@@ -1,11 +1,16 @@
-"""A stage runs the sources that lie beside its script, or says that it would not."""
+"""A stage runs the sources that lie beside its script, or says that it would not; and what surrounds it is bounded."""
 
+import errno
 import importlib
 import json
+import os
 import shutil
+import warnings
 
 import pytest
-from projects import ROOT, started, until
+from projects import ROOT, STAGES, called, said, started, until
+
+from charloom.settings.entry import FOREIGN, run_command
 
 
 def test_a_stage_that_would_run_the_sources_of_another_checkout_refuses_in_a_line(project):
@@ -45,7 +50,9 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
     assert train.wait(timeout=300) == 1
     printed = (project.folder / "printed.txt").read_text()
     assert printed.endswith(f"train: edited while it ran: {line}: its results are not taken; start it again\n")
-    assert json.loads((project.folder / "metrics/train.json").read_text())["updates"] == 400
+    log = max((project.folder / ".charloom/trainings").glob("*/*.jsonl"))  # the file's name begins with its time
+    end = json.loads(log.read_text().splitlines()[-1])
+    assert (end["status"], end["results"]) == ("FAILED", None)
     (project.folder / name).write_bytes(before)
     assert "resumed at update 100000\n" in project.stage("train")
 
@@ -77,3 +84,62 @@ def test_no_command_works_on_the_repository_that_a_hook_of_git_names(project, tm
     assert tags["mlflow.source.git.commit"] == project.run("git", "rev-parse", "HEAD").strip()
     assert tags["charloom.uncommitted_changes"] == "false"
     assert not (other / "index").exists()
+
+
+def test_make_and_commands_forget_the_same_variables():
+    (line,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("unexport "))
+    assert line.split()[1:] == list(FOREIGN)
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "track"])
+def test_a_stage_without_the_compiler_is_refused_before_it_works(project, stage, monkeypatch):
+    importlib.import_module(stage)  # before the variable is set: it would spoil the kernel for the tests that follow
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    before = project.contents()
+    line = "NUMBA_DISABLE_JIT: 1 is not allowed: the kernel has to be compiled; unset it\n"
+    assert project.stage(stage, code=2) == line
+    assert project.contents() == before
+
+
+def test_a_command_without_the_compiler_is_refused_and_0_is_no_such_wish(project, monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "true")
+    for command in (["sample"], ["score", "README.md"]):
+        assert said(project, *command, code=2)[1].startswith("NUMBA_DISABLE_JIT: true is not allowed")
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
+    assert len(said(project, "sample", "--length", "9")[0]) == 10
+
+
+@pytest.mark.parametrize("wish", ["error", "ignore,error::UserWarning"])
+def test_a_library_that_warns_ends_no_command_whatever_python_is_told(monkeypatch, wish):
+    monkeypatch.setenv("PYTHONWARNINGS", wish)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("error")
+        assert called(lambda: run_command(lambda: warnings.warn("old", UserWarning, stacklevel=1))) == (0, "", "")
+    assert [str(each.message) for each in seen] == ["old"]
+    assert "PYTHONWARNINGS" not in os.environ  # so no child has it
+
+
+NO_PROCESS = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("can't start new thread"), NO_PROCESS),
+        (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), NO_PROCESS),
+        (BlockingIOError(errno.EAGAIN, "write could not complete"), "the system: write could not complete\n"),
+    ],
+)
+def test_a_process_or_thread_that_may_not_start_is_a_line(error, line):
+    def command():
+        raise error
+
+    assert called(lambda: run_command(command)) == (5, "", line)
+
+
+def test_another_error_of_the_program_is_not_hidden():
+    def command():
+        raise RuntimeError("a mistake of ours")
+
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        called(lambda: run_command(command))

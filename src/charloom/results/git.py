@@ -22,7 +22,10 @@ NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree without a file,
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
     """Return what git prints, from an index file of its own if there is one; nothing at the exit code `empty`."""
     variables = os.environ | ({"GIT_INDEX_FILE": index} if index else {})
-    done = subprocess.run(["git", *arguments], cwd=folder, env=variables, capture_output=True, check=False)
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, env=variables, capture_output=True, check=False)
+    except OSError as error:  # there is no Git, or no room for another process
+        raise Unavailable(f"git: {error.strerror}") from None
     if done.returncode not in {0, empty}:
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"])[0]
         raise Unavailable(f"git: {reason}")

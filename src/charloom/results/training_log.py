@@ -112,7 +112,7 @@ def training_log(folder: Path, experiment: str, params: dict[str, Any]) -> Itera
     except Stopped:
         log.end("KILLED")
         raise
-    except Exception:
+    except Exception:  # whatever it was, MLflow shows that this training failed
         log.end("FAILED")
         raise
     log.end("FINISHED")

@@ -1,7 +1,9 @@
 """How a stage or a command runs: its exit code, its one line about what is wrong, one stage at a time in a folder."""
 
+import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from inspect import getfile
 from pathlib import Path
@@ -19,10 +21,14 @@ FOREIGN = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
     "GIT_PREFIX",
 )  # fmt: skip
+NO_PROCESS = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)"
 
 
-def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Run a stage: like a command, but alone in its folder, and with the sources that lie beside its script."""
+def run_stage(main: Callable[[], None], *, checks_itself: bool = False) -> NoReturn:
+    """Run a stage: like a command, but alone in its folder, and with the sources that lie beside its script.
+
+    Afterwards what it depends on has to be what it was before, unless the stage checks that itself.
+    """
 
     def alone() -> None:
         script, sources = Path(getfile(main)).resolve(), Path(__file__).resolve().parents[2]
@@ -30,9 +36,10 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
             raise WrongInput(f"{script}: would run the sources in {sources}; unset PYTHONSAFEPATH and PYTHONPATH")
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             try:
-                before = dependencies(script.stem, read_params())
+                before = {} if checks_itself else dependencies(script.stem, read_params())
                 main()
-                ensure_unchanged(script.stem, before)
+                if not checks_itself:
+                    ensure_unchanged(script.stem, before)
                 sys.stdout.flush()
             except BrokenPipeError:
                 raise Unavailable("standard output: nobody reads it any more; start the stage again") from None
@@ -45,11 +52,15 @@ def run_command(command: Callable[[], None]) -> NoReturn:
     end_at_once()
     for name in FOREIGN:
         os.environ.pop(name, None)
+    if "error" in os.environ.pop("PYTHONWARNINGS", ""):  # a library's warning is no reason to fail
+        warnings.simplefilter("default")
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed: what is printed goes nowhere
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  open until the end
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what the user's encoding lacks
     try:
+        if (disabled := os.environ.get("NUMBA_DISABLE_JIT", "")) not in {"", "0"}:
+            raise WrongInput(f"NUMBA_DISABLE_JIT: {disabled} is not allowed: the kernel has to be compiled; unset it")
         command()
         sys.stdout.flush()
     except (CharloomError, Stopped) as error:
@@ -59,8 +70,13 @@ def run_command(command: Callable[[], None]) -> NoReturn:
     except BrokenPipeError:  # whoever read what we print has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
+    except RuntimeError as error:
+        if str(error) != "can't start new thread":
+            raise
+        _end(NO_PROCESS, 5)
     except OSError as error:
-        _end(f"{error.filename or 'the system'}: {error.strerror or error}", 5)
+        no_process = error.strerror == os.strerror(errno.EAGAIN)
+        _end(NO_PROCESS if no_process else f"{error.filename or 'the system'}: {error.strerror or error}", 5)
     sys.exit(0)
 
 

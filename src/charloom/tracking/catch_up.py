@@ -6,6 +6,7 @@ import sys
 from charloom.base.errors import Unavailable
 from charloom.results.training_log import logs_of
 from charloom.settings.pipeline import OWN, root
+from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.outbox import folder_of, waiting
 from charloom.tracking.send import deliver
@@ -15,7 +16,11 @@ BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that 
 
 
 def catch_up() -> None:
-    """Send this folder's run and all that waits. Raises Unavailable where MLflow has not got all of it then."""
+    """Send this folder's run and all that waits.
+
+    Raises Unavailable where MLflow has not got all of it then, Damaged where DVC cannot say what this folder holds.
+    """
+    ensure_whole()
     status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
     if subprocess.run(status, stderr=subprocess.DEVNULL, check=False).returncode:
         print(

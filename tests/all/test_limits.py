@@ -1,0 +1,71 @@
+"""Stages and commands where Python warns, processes are few, or compiled code cannot be kept: it works, or in a line."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from projects import STAGES
+
+SCRIPTS = [f"python src/{stage}.py" for stage in (*STAGES, "track")]
+COMMANDS = ["charloom sample --length 20", "charloom sample --samples 200 --length 20", "charloom score README.md"]
+
+
+def lines(printed: str) -> str:
+    """Return the warnings and complaints among what was printed. Raises AssertionError at a traceback."""
+    assert "Traceback" not in printed, printed
+    return "".join(line for line in printed.splitlines(keepends=True) if "warning" in line.lower() or "ulimit" in line)
+
+
+def test_a_library_that_warns_fails_no_stage_and_no_command(project):
+    before = project.contents()
+    for command in [*SCRIPTS, *COMMANDS, "charloom track"]:
+        assert lines(project.run("sh", "-c", command, PYTHONWARNINGS="error")) == ""
+    assert project.contents() == before
+    assert len(project.runs()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+@pytest.mark.parametrize("most", [1, 4])
+def test_a_limit_of_processes_is_enough_or_a_line(project, most):
+    before = project.contents()
+    # The limit binds no root: a user that no process belongs to, who may still read and write here.
+    user = ["setpriv", "--reuid", "54321", "--clear-groups", "--inh-caps", "+dac_override", "--ambient-caps"]
+    for command in [*SCRIPTS, *(COMMANDS if most > 1 else [])]:  # `charloom` begins in a shell, which starts others
+        printed = project.run(*user, "+dac_override", "bash", "-c", f"ulimit -u {most}; {command}; echo exit $?")
+        said, code = lines(printed), printed.split()[-1]
+        line = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)\n"
+        assert (said, code) in [("", "0"), (line, "5")], command
+        assert code == "0" or most == 1, command
+    assert project.contents() == before
+
+
+def test_damaged_compiled_code_is_compiled_again(project, tmp_path):
+    before, kept = project.contents(), tmp_path / "kept"
+    project.run("python", "src/train.py", NUMBA_CACHE_DIR=str(kept))
+    files = sorted(kept.glob("*/*"))
+    assert len(files) == 2
+    for damaged in (b"", bytes(100_000), np.random.default_rng(1).bytes(100_000), files[0].read_bytes()[:-1]):
+        for file in files:
+            file.write_bytes(damaged)
+        assert lines(project.run("python", "src/train.py", NUMBA_CACHE_DIR=str(kept))) == ""
+        assert min(file.stat().st_size for file in files) > 100_000
+        assert sorted(kept.glob("*/*")) == files
+    assert project.contents() == before
+
+
+@pytest.mark.parametrize("folder", ["/dev/full", "/proc/kept"])
+def test_compiled_code_that_cannot_be_kept_is_a_warning(project, folder):
+    before = project.contents()
+    printed = project.run("python", "src/train.py", NUMBA_CACHE_DIR=folder)
+    assert lines(printed).count("\n") == 1
+    assert "compiled code is not kept; the next start compiles again" in printed
+    assert project.contents() == before
+
+
+def test_a_list_that_dvc_left_cut_is_removed_before_dvc_starts(project):
+    rwlock = project.folder / ".dvc/tmp/rwlock"
+    rwlock.write_text('{"write": {"a')
+    assert "JSON structure is corrupted" in project.run("dvc", "repro", "--force", "prepare", expect=255)
+    project.run("python", "src/prepare.py", "--check")
+    project.run("dvc", "repro", "--force", "prepare")

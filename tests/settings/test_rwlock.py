@@ -1,0 +1,64 @@
+"""What a killed DVC leaves of its list of readers and writers is named, and removed where no DVC is at work."""
+
+import json
+
+import pytest
+from projects import said
+from zc.lockfile import LockFile
+
+CUT = ["", '{"write": {"a', "[]", "\0" * 13]
+LIVE = json.dumps({"write": {"data/prepared/text.npz": {"pid": 1, "cmd": "dvc repro"}}})
+
+
+@pytest.fixture(params=CUT)
+def cut(project, request):
+    """The project with a list that was cut, and the list."""
+    return project, written(project, request.param)
+
+
+def written(project, content):
+    rwlock = project.folder / ".dvc/tmp/rwlock"
+    rwlock.write_text(content)
+    return rwlock
+
+
+def test_it_is_removed_before_make_run_starts_dvc_and_left_alone_by_the_stage(cut):
+    project, rwlock = cut
+    project.stage("prepare")
+    assert rwlock.exists()
+    line = "removed .dvc/tmp/rwlock: DVC was killed as it wrote it\n"
+    assert project.stage("prepare", "--check") == line
+    assert not rwlock.exists()
+    assert project.stage("prepare", "--check") == ""
+
+
+@pytest.mark.parametrize("lock", ["lock", "rwlock.lock"])
+def test_it_stays_while_a_dvc_is_at_work(project, lock):
+    rwlock = written(project, CUT[1])
+    held = LockFile(str(rwlock.with_name(lock)))  # as DVC holds it
+    try:
+        assert project.stage("prepare", "--check") == ""
+    finally:
+        held.close()
+    assert rwlock.read_text() == CUT[1]
+
+
+@pytest.mark.parametrize("content", ["{}", LIVE])
+def test_a_whole_one_stays(project, content):
+    rwlock = written(project, content)
+    assert project.stage("prepare", "--check") == ""
+    assert rwlock.read_text() == content
+
+
+def test_charloom_track_says_what_to_type(cut):
+    project, rwlock = cut
+    line = ".dvc/tmp/rwlock: DVC was killed as it wrote it; where no DVC is at work: rm .dvc/tmp/rwlock\n"
+    assert said(project, "track", code=3) == ("", line)
+    assert rwlock.exists()
+
+
+def test_a_checkout_that_dvc_has_never_been_in_is_checked_too(project):
+    for file in (project.folder / ".dvc/tmp").iterdir():
+        file.unlink()
+    (project.folder / ".dvc/tmp").rmdir()
+    assert project.stage("prepare", "--check") == ""
