@@ -11,7 +11,7 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 from charloom.base.storage import sha256, write_json
 from charloom.results.records import TextMetrics
 from charloom.settings.entry import run_stage
-from charloom.settings.memory import check_memory, training_memory
+from charloom.settings.memory import check_memory, check_samples, training_memory
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.settings.rwlock import remove_cut
@@ -28,6 +28,7 @@ def main() -> None:
     m, K, seq_length, characters = params.m, len(text.vocabulary), params.seq_length, len(text)
     needed = training_memory(m, K, seq_length, characters, params.train.dtype)
     check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
+    check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample)
     if sys.argv[1:] == ["--check"]:
         remove_cut()
         return

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from charloom.base.errors import Damaged, WrongInput
-from charloom.model.model_file import Model, read_model, write_model
+from charloom.base.storage import write
+from charloom.model.model_file import Model, model_bytes, read_model
 from charloom.network import rnn
 from charloom.text.vocabulary import Vocabulary
 
@@ -16,7 +17,7 @@ def model(seed=1):
 
 
 def test_a_model_reads_back_to_the_bit(tmp_path):
-    write_model(tmp_path / "model.npz", model())
+    write(tmp_path / "model.npz", model_bytes(model()))
     back = read_model(tmp_path / "model.npz")
     assert np.array_equal(back.theta.flat, model().theta.flat)
     assert np.array_equal(back.h, model().h)
@@ -25,7 +26,7 @@ def test_a_model_reads_back_to_the_bit(tmp_path):
 
 def test_equal_models_are_equal_files_and_nothing_else_is_left(tmp_path):
     for name in ("one.npz", "two.npz"):
-        write_model(tmp_path / name, model())
+        write(tmp_path / name, model_bytes(model()))
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]
 
@@ -33,7 +34,7 @@ def test_equal_models_are_equal_files_and_nothing_else_is_left(tmp_path):
 def changed(folder, name, value):
     """Return a model's file in which one array is another one."""
     path = folder / "model.npz"
-    write_model(path, model())
+    write(path, model_bytes(model()))
     with np.load(path) as archive:
         arrays = dict(archive)
     np.savez(path, **arrays | {name: value})
@@ -85,7 +86,7 @@ def test_a_truncated_file_and_a_missing_one_are_told_apart(tmp_path):
     path = tmp_path / "model.npz"
     with pytest.raises(WrongInput, match="No such file"):
         read_model(path)
-    write_model(path, model())
+    write(path, model_bytes(model()))
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(Damaged):
         read_model(path)

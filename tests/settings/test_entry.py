@@ -115,7 +115,7 @@ def test_a_library_that_warns_ends_no_command_whatever_python_is_told(monkeypatc
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("error")
         assert called(lambda: run_command(lambda: warnings.warn("old", UserWarning, stacklevel=1))) == (0, "", "")
-    assert [str(each.message) for each in seen] == ["old"]
+    assert seen == []
     assert "PYTHONWARNINGS" not in os.environ  # so no child has it
 
 

@@ -1,5 +1,6 @@
 """Files on disk, whole or not at all, and their hashes."""
 
+import errno
 import hashlib
 import json
 import math
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from charloom.base.errors import Damaged, Unavailable
+from charloom.base.terminal import warn_once
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -27,25 +29,30 @@ def write(path: Path, content: str | bytes) -> None:
         with temporary.open("wb") as file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            _sync(file.fileno(), path)
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):  # where nothing can be written there is nothing to remove
             temporary.unlink()
         raise Unavailable(f"{path}: {error.strerror}: not written; what was there before is unharmed") from None
     try:
-        _sync(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            _sync(folder, path.parent)  # the file's name too
+        finally:
+            os.close(folder)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}: written, but a power cut may still lose it") from None
 
 
-def _sync(folder: Path) -> None:
-    """Make the disk keep the names of the files in the folder, also when the power is cut."""
-    number = os.open(folder, os.O_RDONLY)
+def _sync(number: int, path: Path) -> None:
+    """Make the disk keep the open file or folder, also when the power is cut. Warn where the file system never does."""
     try:
         os.fsync(number)
-    finally:
-        os.close(number)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+        warn_once("fsync", f"{path}: {error.strerror}: this file system does not sync; a power cut may lose results")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 
 from charloom.base.array_file import Layout, pack, unpack
 from charloom.base.errors import Damaged, WrongInput
-from charloom.base.storage import write
 from charloom.base.types import Array
 from charloom.network.rnn import NAMES, Parameters, filled, shapes
 from charloom.text.vocabulary import Vocabulary
@@ -45,11 +44,6 @@ def model_bytes(model: Model) -> bytes:
             "smooth_loss": np.array(model.smooth_loss, np.float64),
         }
     )
-
-
-def write_model(path: Path, model: Model) -> None:
-    """Write the model."""
-    write(path, model_bytes(model))
 
 
 def read_model(path: Path) -> Model:

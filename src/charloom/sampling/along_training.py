@@ -1,13 +1,16 @@
 """What a training writes: a sample from every checkpoint, and one from the best model."""
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from charloom.base.errors import Damaged
+from charloom.base.progress import progress
 from charloom.model.model_file import read_model
-from charloom.results.records import BEST_MODEL, SampleMetrics, SampleRow, SampleTable
+from charloom.results.records import BEST_MODEL, SampleMetrics, SampleQuality, SampleRow, SampleTable
 from charloom.sampling.quality import quality_against
-from charloom.sampling.writing import BEST, CHECKPOINT, Choice, characters, random_stream
+from charloom.sampling.writing import BEST, BLOCK, CHECKPOINT, Choice, characters, random_stream
+from charloom.settings.memory import check_samples
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 
@@ -15,22 +18,37 @@ from charloom.text.corpus import Text
 def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> tuple[SampleTable, SampleMetrics]:
     """Return the samples of the models in the folder, oldest first, and of the best one; and what each is like.
 
-    Raises Damaged, naming the file, where a model is damaged or has another vocabulary than the text.
+    Raises Unavailable where they would not fit into memory, Damaged, naming the file, where a model is damaged or has
+    another vocabulary than the text.
     """
-    vocabulary, quality = text.vocabulary, quality_against(text.vocabulary.decode(text.training))
+    vocabulary, files = text.vocabulary, sorted(checkpoints.glob("*.npz"))
+    length, best_length = params.sample.length, params.sample.best_length
+    check_samples(len(files), params.sample)
+    with progress("sample", 2 * (len(files) * length + best_length)) as report:
+        done = 0
 
-    def sample(file: Path, kind: int, length: int) -> SampleRow:
-        model = read_model(file)
-        if model.vocabulary != vocabulary:
-            raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
-        random = random_stream(params.seed, kind, model.update)
-        drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
-        name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"
-        return name, vocabulary.decode(islice(drawn, length)), model.update, model.smooth_loss
+        def counted(each: Iterable[int]) -> Iterator[int]:
+            """Go through a sample's characters: first as they are written, then as they are looked for in the text."""
+            nonlocal done
+            for one in each:
+                yield one
+                done += 1
+                if done % BLOCK == 0:
+                    report(done, "")
 
-    along = [sample(file, CHECKPOINT, params.sample.length) for file in sorted(checkpoints.glob("*.npz"))]
-    last = sample(best, BEST, params.sample.best_length)
-    metrics = SampleMetrics(
-        checkpoints={update: quality(written) for _, written, update, _ in along}, best=quality(last[1])
-    )
-    return SampleTable(data=[*along, last]), metrics
+        quality = quality_against(vocabulary.decode(text.training), counted)
+
+        def sample(file: Path, kind: int, length: int) -> tuple[SampleRow, SampleQuality]:
+            model = read_model(file)
+            if model.vocabulary != vocabulary:
+                raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
+            random = random_stream(params.seed, kind, model.update)
+            drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
+            written = vocabulary.decode(counted(islice(drawn, length)))
+            name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"
+            return (name, written, model.update, model.smooth_loss), quality(written)
+
+        along = [sample(file, CHECKPOINT, length) for file in files]
+        last, of_best = sample(best, BEST, best_length)
+    metrics = SampleMetrics(checkpoints={row[2]: of_row for row, of_row in along}, best=of_best)
+    return SampleTable(data=[*(row for row, _ in along), last]), metrics

@@ -53,7 +53,7 @@ def run_command(command: Callable[[], None]) -> NoReturn:
     for name in FOREIGN:
         os.environ.pop(name, None)
     if "error" in os.environ.pop("PYTHONWARNINGS", ""):  # a library's warning is no reason to fail
-        warnings.simplefilter("default")
+        warnings.simplefilter("ignore")
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed: what is printed goes nowhere
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  open until the end

@@ -10,6 +10,9 @@ import psutil
 
 from charloom.base.errors import Unavailable
 from charloom.network.rnn import size
+from charloom.settings.params import Sample
+
+BYTES_PER_CHARACTER = 30  # of a sample, with the table and the page of them
 
 
 def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str) -> int:
@@ -26,6 +29,14 @@ def check_memory(needed: int, what: str) -> None:
     """Raise Unavailable where this process may not have so many bytes of memory."""
     if needed > (has := memory()):
         raise Unavailable(f"not enough memory: {what} needs about {_gb(needed)}, there are {_gb(has)}")
+
+
+def check_samples(checkpoints: int, sample: Sample) -> None:
+    """Raise Unavailable where samples of so many checkpoints, and the best model's, would not fit into memory."""
+    needed = BYTES_PER_CHARACTER * (checkpoints * sample.length + sample.best_length)
+    check_memory(
+        needed, f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
+    )
 
 
 def memory() -> int:
