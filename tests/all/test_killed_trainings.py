@@ -62,7 +62,10 @@ def test_stopped_by_a_signal_in_any_update_it_goes_on_from_the_next(short):
         assert other["outputs"] == alone["outputs"], update
 
 
-@pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGINT, 130, "SIGINT"), (signal.SIGTERM, 143, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "SIGINT"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
+)
 def test_a_signal_saves_and_ends_within_two_seconds_and_a_second_one_at_once(long, number, code, word):
     stage = started(long, "python", "src/train.py")
     until(long.states)

@@ -123,7 +123,7 @@ def test_killed_once_anywhere_it_goes_on_from_what_was_saved(tmp_path, alone, bl
     same(outcome, alone)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("blocks", [1, 3, 9])
 def test_a_signal_lets_the_block_end_saves_and_stops(tmp_path, alone, blocks, number):
     case = Case(tmp_path, 7)

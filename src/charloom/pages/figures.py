@@ -58,8 +58,10 @@ def smooth_loss_figure(
             )
         for end in epoch_ends:
             axes.axvline(end, color="0.6", linewidth=0.6, linestyle=":")
-        axes.plot(updates, list(smooth_loss.values()), color=blue, linewidth=0.9, label="this run")
-        label = f"lowest: {best[1]:.2f} after {best[0]:,} updates"
+        point = "o" if len(updates) == 1 else ""  # a line needs two
+        curve: Any = {"color": blue, "linewidth": 0.9, "marker": point, "markersize": 3, "clip_on": not point}
+        axes.plot(updates, list(smooth_loss.values()), label="this run", **curve)
+        label = f"lowest: {best[1]:.2f} after {best[0]:,} update{'s' if best[0] != 1 else ''}"
         axes.plot(*best, "v", markersize=4, color=blue, label=label, clip_on=False)
         if shown:
             label = "published run, on another novel"
@@ -67,8 +69,11 @@ def smooth_loss_figure(
             axes.plot(list(shown), list(shown.values()), "o", label=label, **marks)
         axes.set_xlabel("updates" + (" (dotted: a new epoch begins)" if epoch_ends else ""))
         axes.set_ylabel("smooth loss (nats per sequence)")
+        axes.locator_params(axis="x", integer=True)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.legend(framealpha=1, edgecolor="none", loc="upper right", bbox_to_anchor=(1, 0.95))
+        high = smooth_loss[updates[-1]] > sum(axes.get_ylim()) / 2  # a curve that has hardly fallen leaves room below
+        place: Any = {"loc": "lower right" if high else "upper right", "bbox_to_anchor": (1, 0.05 if high else 0.95)}
+        axes.legend(framealpha=1, edgecolor="none", **place)
         content = io.BytesIO()
         figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
