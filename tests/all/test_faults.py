@@ -95,6 +95,18 @@ def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_by
         assert project.contents() == before
 
 
+def test_a_file_system_that_does_not_sync_is_warned_about_once(project):
+    before = project.contents()
+    project.clear()
+    printed = project.run(
+        "strace", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EINVAL",
+        "python", "src/train.py",
+    )  # fmt: skip
+    assert printed.count("\n") == 2
+    assert ": Invalid argument: this file system does not sync; a power cut may lose results\n" in printed
+    assert project.contents() == before
+
+
 def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_gone_after_the_next_training(project):
     before = project.contents()
     for file in ("models/best.npz", "metrics/train.json"):
