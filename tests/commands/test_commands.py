@@ -177,7 +177,7 @@ WRONG = [
     ("sample --model params.yaml", 3, "params.yaml: not a model that charloom wrote"),
     ("sample --model data/prepared/text.npz", 3, "data/prepared/text.npz: not a model that charloom wrote"),
     ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
-    ("sample --model models", 2, "models: Is a directory"),
+    ("sample --model models", 2, "models: not a file"),
     ("sample --modal x", 2, "charloom: unrecognized arguments: --modal x"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
     ("smaple", 2, "charloom: argument COMMAND: invalid choice: 'smaple'"),

@@ -25,3 +25,8 @@ def _harmless(character: str) -> bool:
         return True
     hidden = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
     return not hidden and unicodedata.bidirectional(character) not in OVERRIDES
+
+
+def in_line(name: str) -> str:
+    """Return the name with all that is not printable as escapes: line ends, tabs and direction marks too."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)

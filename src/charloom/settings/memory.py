@@ -28,6 +28,12 @@ def check_memory(needed: int, what: str) -> None:
         raise Unavailable(f"not enough memory: {what} needs about {_gb(needed)}, there are {_gb(has)}")
 
 
+def check_training(m: int, K: int, seq_length: int, characters: int, dtype: str) -> None:
+    """Raise Unavailable where this process may not have the memory for a training."""
+    needed = training_memory(m, K, seq_length, characters, dtype)
+    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
+
+
 def memory() -> int:
     """Return the bytes of memory that this process may have: the machine's, or fewer where a limit is set."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
