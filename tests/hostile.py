@@ -1,10 +1,13 @@
 """A server that answers like MLflow until it misbehaves, to the byte. It listens on 127.0.0.1."""
 
+import itertools
 import json
+import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -31,6 +34,17 @@ def answered(body: bytes | dict[str, Any], code: int = 200, headers: Iterable[st
     return ["\r\n".join([*head, "", ""]).encode(), content]
 
 
+def endless(first: bytes, more: bytes) -> Iterator[bytes]:
+    yield first
+    yield from itertools.repeat(more)
+
+
+def slowly(content: bytes) -> Iterator[bytes]:
+    for byte in itertools.cycle(content):
+        yield bytes([byte])
+        time.sleep(1)
+
+
 def without_end(*, headers: Iterable[str] = ()) -> bytes:
     """Return the beginning of an answer that says no length."""
     return "\r\n".join(["HTTP/1.1 200 answered", "Connection: close", *headers, "", ""]).encode()
@@ -39,11 +53,11 @@ def without_end(*, headers: Iterable[str] = ()) -> bytes:
 class Mlflow:
     """What a store answers in which nothing was before: enough for a run to be sent and a model to be asked for."""
 
-    def __init__(self, *, name: str = "a run", artifacts: str = ARTIFACTS):
-        self.name, self.artifacts, self.tags = name, artifacts, []
+    def __init__(self, *, name: str = "a run", artifacts: str = ARTIFACTS, experiment: str = "0"):
+        self.name, self.artifacts, self.experiment, self.tags = name, artifacts, experiment, []
 
     def __call__(self, asked: Asked) -> list[bytes]:
-        endpoint = asked.path.partition("?")[0].partition("/mlflow/")[2]
+        endpoint = re.split("[?&]", asked.path.partition("/mlflow/")[2])[0]
         given = json.loads(asked.body or b"{}") if endpoint else {}
         if endpoint == "runs/create":
             self.tags = given["tags"]
@@ -52,7 +66,7 @@ class Mlflow:
         version = {"name": "x", "version": "1", "run_id": "a", "source": f"models:/{MODEL}", "model_id": MODEL}
         match endpoint:
             case "experiments/get-by-name":
-                said = {"experiment": {"experiment_id": "0", "name": "charloom", "lifecycle_stage": "active"}}
+                said = {"experiment": {"experiment_id": self.experiment, "name": "charloom"}}
             case "runs/search":
                 said = {"runs": [self._run()] if "` = '" in found else []}
             case "runs/create" | "runs/get":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hostile import Asked, Mlflow, answered, deaf, hostile, without_end
+from hostile import Asked, Mlflow, answered, deaf, endless, hostile, slowly, without_end
 from projects import Project, copied
 from stores import free_port
 
@@ -24,20 +24,9 @@ PLENTY = b"x" * 65536
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\u202e\nwarning: all is well"
 
 
-def slowly(content: bytes):
-    for byte in itertools.cycle(content):
-        yield bytes([byte])
-        time.sleep(1)
-
-
 def asleep(*first: bytes):
     yield from first
     time.sleep(3600)
-
-
-def endless(first: bytes, more: bytes):
-    yield first
-    yield from itertools.repeat(more)
 
 
 def bomb() -> bytes:
@@ -189,15 +178,16 @@ class Ended:
         )  # fmt: skip
         while True:
             with suppress(subprocess.TimeoutExpired):
-                self.printed, self.complaint = process.communicate(timeout=0.1)
+                self.printed, self.complaint = process.communicate(timeout=0.3)
                 break
-            self.memory = max(self.memory, sum(resident(each) for each in processes(project)))
+            at_work = {process.pid, *(each.pid for each in followers(project)), *children(process.pid)}
+            self.memory = max(self.memory, sum(map(resident, at_work)))
             self.disk = max(self.disk, size(temporary))
         self.code, self.seconds = process.returncode, time.monotonic() - began
 
 
 def processes(project: Project) -> list[psutil.Process]:
-    """Return those at work in the project: a command, its children, a follower."""
+    """Return those at work in the project."""
     found = []
     for each in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -206,11 +196,22 @@ def processes(project: Project) -> list[psutil.Process]:
     return found
 
 
-def resident(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.Error:
-        return 0
+def followers(project: Project) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return [each for each in processes(project) if "charloom.tracking.follower" in each.cmdline()]
+    return []
+
+
+def children(pid: int) -> list[int]:
+    with suppress(psutil.Error):
+        return [each.pid for each in psutil.Process(pid).children(recursive=True)]
+    return []
+
+
+def resident(pid: int) -> int:
+    with suppress(psutil.Error):
+        return psutil.Process(pid).memory_info().rss
+    return 0
 
 
 def size(folder: Path) -> int:
@@ -251,9 +252,8 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
     own = {"TMPDIR": str(folder / "tmp"), "HOME": str(folder / "home")}
     with store(name) as address, ThreadPoolExecutor() as together:
         own["MLFLOW_TRACKING_URI"] = address
-        sampled = together.submit(
-            Ended, project, "charloom", "sample", "--model", "models:/charloom-fox@best", **own
-        )  # beside the others: each may take its whole time
+        asked = ("charloom", "sample", "--model", "models:/charloom-fox@best")
+        sampled = together.submit(Ended, project, *asked, **own)  # beside the others: each may take its whole time
         train = Ended(project, "python", "src/train.py", **own)
         track = Ended(project, "python", "src/track.py", **own)
         sample = sampled.result()
@@ -266,18 +266,16 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
     assert (train.code, train.complaint) == (0, ""), told
     assert track.code == 0, told
     assert {path: content for path, content in project.contents().items() if path in outputs} == outputs, told
-    warned = re.findall(
-        r"^warning: MLflow not updated \(.{1,600}\); `make track` sends it later$", track.complaint, re.M
-    )
+    line = r"^warning: MLflow not updated \(.{1,600}\); `make track` sends it later$"
+    warned = re.findall(line, track.complaint, re.MULTILINE)
     assert (len(warned), track.complaint.count("\n")) == ((0, 0) if name in TAKEN else (1, 1)), told
     assert track.printed.count("MLflow run") == (name in TAKEN)
     assert len(list((project.folder / ".charloom/outbox").glob("[!.]*"))) == (name not in TAKEN), told
     assert sample.code in {2, 3, 5}, told
     assert (sample.printed, sample.complaint.count("\n")) == ("", 1), told
+    acts = r"[\x00-\x09\x0b-\x1f\x7f\u202e]|^warning: all|Traceback"
     for each in (train, track, sample):
-        assert not re.search(
-            r"[\x00-\x09\x0b-\x1f\x7f\u202e]|^warning: all|Traceback", each.printed + each.complaint
-        ), told
+        assert not re.search(acts, each.printed + each.complaint, re.MULTILINE), told
         assert each.memory < MEMORY, told
         assert each.disk < DISK, told
         assert each.seconds < SECONDS, told

@@ -1,8 +1,8 @@
 """A process of its own for whatever asks a store something: no store can hold us up, or fill memory or disk.
 
 A store may answer a byte a second, or without end, or with what fills the memory once it is unpacked. So this process
-has a deadline, which begins before anything else, and a limit of the address space, beside what its imports map: those
-of MLflow and of the models are 0.6 GB, of which 0.2 are in memory. macOS knows that limit and does not keep it.
+has a deadline, which begins when MLflow is imported, before the wait for the store's lock; and a limit of the address
+space, beside what the imports map: 0.6 GB, of which 0.2 are in memory. macOS knows that limit and does not keep it.
 
 python -m charloom.tracking.apart SECONDS MODULE.FUNCTION ARGUMENT...
 """
@@ -57,8 +57,8 @@ def limit_memory() -> None:
 
 def _here(seconds: str, function: str, *arguments: str) -> None:
     """Call the function here, within the limits."""
-    signal.alarm(int(seconds))
     limit_memory()
+    signal.alarm(int(seconds))
     module, _, name = function.partition(".")
     getattr(import_module(f"charloom.tracking.{module}"), name)(*arguments)
 

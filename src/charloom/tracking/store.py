@@ -5,6 +5,7 @@ one. Every point carries one time, the run's start: whoever sends a point again 
 cannot take a point back, keeps one. With times of their own, two clones at one experiment would double each step.
 """
 
+import errno
 import json
 import os
 import re
@@ -153,15 +154,19 @@ class Store:
         get_artifact_repository(uri, tracking_uri=self.uri).log_artifacts(str(folder))  # type: ignore[no-untyped-call]  # MLflow's own
 
     def download(self, uri: str, name: str, file: Path) -> None:
-        """Copy the file of that name at the artifacts' address to this one. Raises OSError where it is LARGEST or more.
-
-        No file that this process writes may be larger from then on.
-        """
+        """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
         self.check_artifacts(uri)
         repository = get_artifact_repository(uri, tracking_uri=self.uri)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-        # Not download_artifacts: it would first ask for the folders in it, of which there may be no end.
-        repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
+        try:  # not download_artifacts: it would first ask for the folders in it, of which there may be no end
+            repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise Unavailable(f"{name}: over {LARGEST:,} bytes, more than charloom fetches") from None
+            raise
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def pages(page_after: Callable[[str | None], "list[Answer]"]) -> Iterator[Answer]:
