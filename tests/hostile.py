@@ -78,7 +78,7 @@ class Mlflow:
             case "model-versions/search":
                 said = {"model_versions": []}
             case "registered-models/alias" | "model-versions/create":
-                said = {"model_version": version}
+                said = {"model_version": version | {"tags": given.get("tags", [])}}
             case "model-versions/get-download-uri":
                 said = {"artifact_uri": f"models:/{MODEL}"}
             case "registered-models/create" | "registered-models/get":
