@@ -20,7 +20,7 @@ def warn(reason: object) -> None:
 
 def first_line(reason: object) -> str:
     """Return the reason's first line, without credentials: MLflow puts a store's whole address into its messages."""
-    if isinstance(reason, MemoryError):
+    if any(isinstance(each, MemoryError) for each in (reason, getattr(reason, "__context__", None))):  # MLflow wraps it
         return "its answer takes more memory than a store may have"
     first = (str(reason)[: 10 * LONGEST].strip().splitlines() or [type(reason).__name__])[0]
     for secret in sorted(_secrets(), key=len, reverse=True):
