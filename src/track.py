@@ -15,7 +15,7 @@ from charloom.tracking.follower import end_follower
 from charloom.tracking.messages import warn
 from charloom.tracking.send import deliver
 
-SECONDS = 30  # that a store may take
+SECONDS = 45  # that a store may take, the wait for others at it included
 
 
 def main() -> None:

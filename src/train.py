@@ -12,7 +12,7 @@ from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import training_log
 from charloom.settings.entry import run_stage
 from charloom.settings.experiment import experiment_key
-from charloom.settings.memory import check_memory, training_memory
+from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root
 from charloom.text.corpus import read_prepared
@@ -28,9 +28,7 @@ def main() -> None:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length)
-    m, K, seq_length = params.m, len(text.vocabulary), params.seq_length
-    needed = training_memory(m, K, seq_length, len(text.training), params.train.dtype)
-    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
+    check_training(params, len(text.vocabulary), len(text.training))
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     key = experiment_key(params, read_json(path["metrics/prepare"], TextMetrics).sha256)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):

@@ -26,13 +26,13 @@ ARTIFACTS = {
 def tracked(project: Project) -> None:
     """Send the project's run from this process."""
     with chdir(project.folder):
-        send([put(this_run())], 0)
+        send(str(put(this_run())))
 
 
 def caught_up(project: Project) -> None:
     """Count the trainings of the project whose `track` was skipped."""
     with chdir(project.folder):
-        send([], 0)
+        send()
 
 
 def a_training(project: Project, results: str, points: Iterable[tuple[str, int, float]] = ()) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from projects import TEXT, Project, copied, said
 
+from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
 from charloom.model.model_file import read_model
 from charloom.network import rnn
 from charloom.results.records import TrainMetrics
 from charloom.sampling import request
+from charloom.sampling.options import DEFAULTS
 from charloom.text.corpus import read_prepared
 
 
@@ -30,6 +32,23 @@ def test_a_prime_leaves_the_state_that_reading_it_leaves(model, prime):
     expected = rnn.forward(model.theta, ids[:-1], np.zeros(model.theta.m))[0][-1]
     np.testing.assert_allclose(h, expected, rtol=0, atol=1e-12)
     assert last == ids[-1]
+
+
+def test_a_request_is_refused_before_its_primes_are_read(model):
+    for primes in (["fox"] * 5000 + [5], ["x" * 1_000_001], ["Ü" * 1_000_001]):  # none of them could be read
+        with pytest.raises(WrongInput, match=f"length: 1 for {len(primes):,} primes is not allowed"):
+            request.answer(model, primes, DEFAULTS | {"length": 1})
+    with pytest.raises(WrongInput, match="is not allowed: a text") as refused:
+        request.answer(model, [list(range(1000))], DEFAULTS | {"length": 1})
+    assert len(str(refused.value)) < 100
+
+
+def test_a_pipe_is_no_model_and_one_that_memory_cannot_hold_is_refused_unread(finished, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe: not a file" in said(finished, "sample", "--model", str(tmp_path / "pipe"), code=2)[1]
+    with (tmp_path / "huge.npz").open("wb") as file:
+        file.truncate(10**12)
+    assert "not enough memory" in said(finished, "sample", "--model", str(tmp_path / "huge.npz"), code=5)[1]
 
 
 def test_a_prime_is_written_first_and_read_from_standard_input_as_it_is(finished):
@@ -177,7 +196,9 @@ WRONG = [
     ("sample --model params.yaml", 3, "params.yaml: not a model that charloom wrote"),
     ("sample --model data/prepared/text.npz", 3, "data/prepared/text.npz: not a model that charloom wrote"),
     ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
-    ("sample --model models", 2, "models: Is a directory"),
+    ("sample --model models", 2, "models: not a file"),
+    ("sample --model /dev/zero", 2, "/dev/zero: not a file"),
+    ("score --model /dev/full", 2, "/dev/full: not a file"),
     ("sample --modal x", 2, "charloom: unrecognized arguments: --modal x"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
     ("smaple", 2, "charloom: argument COMMAND: invalid choice: 'smaple'"),

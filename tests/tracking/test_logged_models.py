@@ -10,10 +10,12 @@ from projects import said
 from recorded import history, tracked
 
 from charloom import NEEDED
+from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
+from charloom.tracking.logged_models import fetch
 from charloom.tracking.store import RESULTS, connected
 
 MEASURE = "held_out_bits_per_character"
@@ -77,7 +79,7 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         assert required == {"mlflow", "pandas", *NEEDED}
 
 
-def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeypatch):
+def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{finished.folder}/mlflow.db")
     for name in ("best", "last"):
         (model,) = logged(finished, filter_string=f"name = '{name}'")
@@ -90,7 +92,8 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
         first, _ = served.predict(pd.DataFrame({"prime": ["fox", "fox"]}), params=params)
         assert first + "\n" == from_file
     for address in ("models:/charloom-fox@best", "models:/charloom-fox/1", "models:/charloom-fox/latest"):
-        assert said(finished, "sample", "--model", address)[0] == said(finished, "sample")[0]
+        fetch(address, str(tmp_path / "model.npz"))
+        assert (tmp_path / "model.npz").read_bytes() == (finished.folder / "models/best.npz").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -104,9 +107,11 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
         ("models:/", "models:/"),
     ],
 )
-def test_a_model_that_is_not_there_is_a_line(finished, address, words):
-    printed, error = said(finished, "sample", "--model", address, code=2)
-    assert (printed, error.count("\n")) == ("", 1)
+def test_a_model_that_is_not_there_is_a_line(finished, address, words, tmp_path):
+    with chdir(finished.folder), pytest.raises(WrongInput) as raised:
+        fetch(address, str(tmp_path / "model.npz"))
+    error = str(raised.value)
+    assert "\n" not in error
     assert error.startswith(f"--model: {address}")
     assert words in error
 

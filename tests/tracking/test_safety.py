@@ -3,12 +3,17 @@
 from contextlib import chdir
 
 import pytest
+from hostile import Mlflow, endless, hostile, slowly, without_end
 from mlflow.exceptions import MlflowException
+from projects import said
 from recorded import tracked
 from stores import answering, free_port
 
 from charloom.base.errors import Unavailable
-from charloom.tracking.messages import first_line
+from charloom.tracking import store
+from charloom.tracking.apart import apart
+from charloom.tracking.logged_models import fetch
+from charloom.tracking.messages import LONGEST, first_line
 from charloom.tracking.store import Store
 
 
@@ -19,6 +24,7 @@ def test_credentials_are_not_told(project, monkeypatch):
             {"MLFLOW_TRACKING_URI": f"http://anna:ses/ame@{gone}"},
             {"MLFLOW_TRACKING_URI": address.replace("//", "//anna:sesame@")},
             {"MLFLOW_TRACKING_URI": address, "MLFLOW_TRACKING_USERNAME": "anna", "MLFLOW_TRACKING_PASSWORD": "sesame"},
+            {"MLFLOW_TRACKING_URI": f"{address}/?token=sesame"},
             {"MLFLOW_TRACKING_URI": f"postgresql+psycopg2://anna:sesame@{gone}/charloom"},
         ):
             with monkeypatch.context() as patch:
@@ -38,7 +44,7 @@ def test_credentials_are_not_told(project, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("store", "refused", "allowed"),
+    ("address", "refused", "allowed"),
     [
         (
             "http://127.0.0.1:9",
@@ -49,14 +55,14 @@ def test_credentials_are_not_told(project, monkeypatch):
     ],
 )
 def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else(
-    store, refused, allowed, monkeypatch, tmp_path
+    address, refused, allowed, monkeypatch, tmp_path
 ):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     Store().check_artifacts(allowed)
     for uri in refused:
         for use in (
             lambda uri: Store().upload(tmp_path, uri),
-            lambda uri: Store().download(uri, "model.npz", tmp_path),
+            lambda uri: Store().download(uri, "model.npz", tmp_path / "model.npz"),
         ):
             with pytest.raises(MlflowException, match="allowed is"):
                 use(uri)
@@ -75,3 +81,88 @@ def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch,
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     with chdir(project.folder):
         assert Store().uri == f"sqlite:///{tmp_path}/team.db"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (
+            "postgresql://h/db?sslmode=no&password=sesame",
+            "no connection to postgresql://h/db?sslmode=no&password=sesame",
+        ),
+        ("http://h/?api_key=sesame", "(Max retries exceeded with url: /?api_key=sesame&page=2)"),
+        ("http://h/", "301: elsewhere://h/?token=sesame;other=sesame#sesame?x=sesame"),
+        ("http://anna:s%40sam%2Fe@h/", "anna:s@sam/e and s%40sam%2Fe"),
+        ("oracle:anna:sesame@h", "no driver for oracle:anna:sesame@h"),
+        ("http://h/?password=ses ame", "ses ame and ses%20ame"),
+    ],
+)
+def test_no_value_of_an_address_is_told(address, message, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    told = first_line(message)
+    for secret in ("sesame", "s%40sam", "s@sam", "ses ame", "ses%20ame"):
+        assert secret not in told.replace("#sesame", "")
+    assert "***" in told
+
+
+def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():
+    told = first_line("\x1b[31m\u202e\u200f\t" + "x" * 10**7 + "\nsecond")
+    assert told.startswith("\\x1b[31m\\u202e\\u200f\\tx")
+    assert len(told) == LONGEST + 1
+    assert "memory" in first_line(MemoryError())
+
+
+def test_the_printed_address_of_a_server_has_no_credentials_and_no_escapes(finished, monkeypatch):
+    with hostile(lambda _: None, Mlflow(experiment="7\x1b[31m")) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{address.replace('//', '//anna:sesame@')}/?token=sesame")
+        printed, complaint = said(finished, "ui")
+    assert printed.startswith(f"open {address}/#/experiments/7%1B%5B31m/runs?")
+    assert (printed.count("\n"), complaint) == (1, "")
+
+
+def test_a_store_has_a_deadline_and_a_limit_of_memory(finished, monkeypatch):
+    with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        with chdir(finished.folder), pytest.raises(Unavailable, match="no answer within 1 s"):
+            apart("ui.print_experiment", seconds=1)
+    with hostile(lambda _: endless(without_end() + b'{"a": "', b"x" * 65536), Mlflow()) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        with chdir(finished.folder), pytest.raises(Unavailable, match="its answer takes more memory"):
+            apart("ui.print_experiment", seconds=300)
+
+
+def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):
+    monkeypatch.setattr(store, "LARGEST", 100_000)
+    asked = []
+
+    def behave(request):
+        asked.append(request)
+        return endless(without_end(), b"x" * 65536) if "mlflow-artifacts" in request.path else None
+
+    with hostile(behave, Mlflow()) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        with chdir(finished.folder), pytest.raises(Unavailable, match="over 100,000 bytes"):
+            fetch("models:/x@best", str(tmp_path / "model.npz"))
+    assert (tmp_path / "model.npz").stat().st_size <= 100_000
+    assert sum("mlflow-artifacts" in request.path for request in asked) == 1
+
+
+def test_a_name_with_escapes_and_direction_marks_is_shown_as_it_is_written(project):
+    name = "data/a\x1b[31mred\u202eb\u200f.txt"
+    (project.folder / "data/fox.txt").rename(project.folder / name)
+    project.edit("params.yaml", "data/fox.txt", '"data/a\\e[31mred\\u202eb\\u200f.txt"')
+    printed = project.stage("prepare")
+    assert printed.startswith("data/a\\x1b[31mred\\u202eb\\u200f.txt: 2,240 characters")
+    tracked(project)
+    (run,) = project.runs()
+    (text,) = run.inputs.dataset_inputs
+    (model,) = project.client().search_registered_models()
+    shown = [
+        run.info.run_name,
+        *run.data.params.values(),
+        *run.data.tags.values(),
+        str(text.to_dictionary()),
+        str(dict(model)),
+    ]
+    assert run.data.params["prepare.text"] == printed.partition(":")[0]
+    assert not {"\x1b", "\u202e", "\u200f"} & set("".join(shown))

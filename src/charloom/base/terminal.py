@@ -36,3 +36,8 @@ def warn_once(about: str, line: str) -> None:
         _warned.add(about)
         with suppress(OSError):  # nobody has to hear it
             sys.stderr.write(visible(f"warning: {line}\n"))
+
+
+def in_line(name: str) -> str:
+    """Return the name with all that is not printable as escapes: line ends, tabs and direction marks too."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)

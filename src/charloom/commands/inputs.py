@@ -2,35 +2,40 @@
 
 import sys
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
 import psutil
 
-from charloom.base.errors import Damaged, Unavailable, WrongInput
+from charloom.base.errors import Unavailable, WrongInput
 from charloom.model.model_file import Model, read_model
+from charloom.settings.memory import check_memory
 from charloom.settings.pipeline import files
 from charloom.text.corpus import decoded
+from charloom.tracking.apart import apart
 
+SECONDS = 50  # that a store may take to send a model
+COPIES = 5  # of a model's numbers in memory, while it is read and checked
 BYTES_PER_CHARACTER = 100  # of memory, while a text is scored
 
 
 def model_at(address: str | None) -> Model:
     """Return the model of an npz file or of an address in MLflow, `models:/…`; by default the pipeline's best.
 
-    Raises WrongInput where there is none, Damaged where it is something else, Unavailable where MLflow is away.
+    Raises WrongInput where there is none, Damaged where it is something else, Unavailable where MLflow is away or
+    memory is too small for it.
     """
     if address is None:
         return read_model(files("sample")["models/best"])
     if not address.startswith("models:/"):
-        return read_model(Path(address))
-    with tempfile.TemporaryDirectory() as folder:  # MLflow takes a second to import: only where it is asked for
-        fetched: Path = import_module("charloom.tracking.logged_models").fetch(address, Path(folder))
-        try:
-            return read_model(fetched)
-        except Damaged as error:
-            raise Damaged(str(error).replace(str(fetched), address).partition(";")[0]) from None
+        path = Path(address)
+        if path.is_file():
+            check_memory(COPIES * path.stat().st_size, f"{address}, read as a model,")
+        return read_model(path)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.npz"
+        apart("logged_models.fetch", address, str(file), seconds=SECONDS)
+        return read_model(file)
 
 
 def text_at(source: str) -> tuple[str, str]:

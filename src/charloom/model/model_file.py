@@ -1,5 +1,6 @@
 """A model on disk: an npz of plain arrays, written whole or not at all, verified when read."""
 
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ def read_model(path: Path) -> Model:
     Raises WrongInput where there is no such file, Damaged where it is not a model or its outputs could overflow.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+            raise WrongInput(f"{path}: not a file; `dvc repro` makes the pipeline's models")
         with path.open("rb") as file:
             arrays = unpack(file, _layout)
         model = _model(arrays)

@@ -1,5 +1,6 @@
 """A request for text, from a command line or to a server: a prime goes in, the prime and what follows it come out."""
 
+import reprlib
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -31,7 +32,7 @@ def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
     Raises WrongInput, under the name, where there is nothing to go on from.
     """
     if not isinstance(prime, str):
-        raise WrongInput(f"{name}: {prime!r} is not allowed: a text")
+        raise WrongInput(f"{name}: {reprlib.repr(prime)} is not allowed: a text")
     if not prime:
         raise WrongInput(f"{name}: an empty text is not allowed: there is nothing to go on from")
     _, inside, outside = vocabulary.part(prime)
@@ -53,14 +54,15 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     """
     number = {name: allowed(name, value) for name, value in given.items()}
     length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
-    texts = [known(model.vocabulary, prime, "prime")[0] for prime in primes]
-    if not texts:
+    if not primes:
         return []
-    if sum(map(len, texts)) + len(texts) * max(length, BLOCK) > MOST:
+    read = sum(len(prime) for prime in primes if isinstance(prime, str))
+    if read + len(primes) * max(length, BLOCK) > MOST:  # before any of it is read
         raise WrongInput(
-            f"length: {length} for {len(texts):,} primes is not allowed: up to {MOST:,} characters are read and "
+            f"length: {length} for {len(primes):,} primes is not allowed: up to {MOST:,} characters are read and "
             f"written for a request, at least {BLOCK} for each prime"
         )
+    texts = [known(model.vocabulary, prime, "prime")[0] for prime in primes]
     h, first = zip(*(primed(model, text) for text in texts), strict=True)
     random = [random_stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
     written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))

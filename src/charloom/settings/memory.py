@@ -10,7 +10,7 @@ import psutil
 
 from charloom.base.errors import Unavailable
 from charloom.network.rnn import size
-from charloom.settings.params import Sample
+from charloom.settings.params import Params, Sample
 
 BYTES_PER_CHARACTER = 30  # of a sample, with the table and the page of them
 
@@ -37,6 +37,13 @@ def check_samples(checkpoints: int, sample: Sample) -> None:
     check_memory(
         needed, f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
     )
+
+
+def check_training(params: Params, K: int, characters: int) -> None:
+    """Raise Unavailable where training on so many characters needs more memory than this process may have."""
+    m, seq_length = params.m, params.seq_length
+    needed = training_memory(m, K, seq_length, characters, params.train.dtype)
+    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
 
 
 def memory() -> int:

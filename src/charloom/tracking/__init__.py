@@ -17,6 +17,8 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; with the next two, a server that is gone costs seconds, not minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server could send us to any address, for any size
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",  # likewise
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server could ask for an hour
 }.items():
     os.environ.setdefault(_name, _value)

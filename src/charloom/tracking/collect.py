@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from charloom import NEEDED
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import read_json, read_table, write, write_json
-from charloom.base.terminal import visible
+from charloom.base.terminal import in_line, visible
 from charloom.model.model_file import read_model
 from charloom.network.rnn import NAMES
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
@@ -190,7 +190,7 @@ def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[Trai
 
 def _version(params: Params, train: TrainMetrics, text: TextMetrics) -> Version:
     """Return the best model's version among the models of this text."""
-    source, bits = params.prepare.text, train.best_held_out_bits_per_character
+    source, bits = in_line(params.prepare.text), train.best_held_out_bits_per_character
     what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
     length = "" if bits is not None else f" seq_length={params.seq_length}"  # a smooth loss is one of a sequence
     return Version(
@@ -210,7 +210,7 @@ def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> s
     lines = visible(text[:EXCERPT]).splitlines()
     sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     return (
-        f"**{measure}** of `{params.prepare.text}`; {headline(train)}.\n\n"
+        f"**{measure}** of `{in_line(params.prepare.text)}`; {headline(train)}.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}"
     )
 

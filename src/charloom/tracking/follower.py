@@ -7,6 +7,7 @@ without a word: `track` completes the run from the files. The run is closed with
 as KILLED where the training is gone and its log has no end.
 """
 
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -20,11 +21,13 @@ from charloom.results.machine import gone, process
 from charloom.results.training_log import Log
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN, root
+from charloom.tracking.apart import limit_memory
 from charloom.tracking.contents import Series
 
 LOCK = "follower.lock"  # beside the experiment's logs
 SECONDS_BETWEEN_BATCHES = 2.0
 SECONDS_TO_END = 5.0
+SECONDS = 60  # that a store may take each time
 
 
 def end_follower(experiment: str) -> None:
@@ -38,13 +41,17 @@ def end_follower(experiment: str) -> None:
                 pass
 
 
-def follow(log: Log) -> None:
-    """Send the log's points as they come, until it ends or its training is gone; then close the run."""
+def follow(log: Log, seconds: int = 0) -> None:
+    """Send the log's points as they come, until it ends or its training is gone; then close the run.
+
+    With `seconds` the system ends this process where the store takes longer, once.
+    """
     # MLflow's import takes seconds: the lock is held before it, so that `track` finds this process.
     from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
     from charloom.tracking.training_list import RATE, points  # noqa: PLC0415  see above
 
     head, params = log.head, Params.model_validate(log.head.params)
+    signal.alarm(seconds)
     with connected() as store:
         store.close_dead()
         runs = store.runs_of(head.experiment)
@@ -57,6 +64,7 @@ def follow(log: Log) -> None:
         store.open(run, f"{head.process}, {process()}")
     there: Series = {}
     while not store.is_complete(run):
+        signal.alarm(seconds)
         over = gone(head.process)  # asked before the log is read: what is read then is all that will come
         log.read()
         series = points(log, params.seq_length)
@@ -79,7 +87,8 @@ def main() -> None:
     """Follow the log, unless its experiment is followed already."""
     path = Path(sys.argv[1])
     with suppress(Exception), exclusive(path.with_name(LOCK), "following this experiment"):  # see above: any trouble
-        follow(Log(path))
+        limit_memory()
+        follow(Log(path), SECONDS)
 
 
 if __name__ == "__main__":

@@ -19,15 +19,15 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import Damaged, WrongInput
+from charloom.model.model_file import read_model
 from charloom.sampling.options import DEFAULTS
-from charloom.settings.params import flat
 from charloom.tracking import served
 from charloom.tracking.address import database
 from charloom.tracking.contents import RunContents, TrainedModel, Version
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import ARTIFACTS, CODE
-from charloom.tracking.store import Run, Store, connected, dataset_key, pages
+from charloom.tracking.store import Run, Store, connected, dataset_key, pages, shown
 
 FILE = "model.npz"
 # "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
@@ -50,8 +50,11 @@ def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel
     found: list[LoggedModel] = client.search_logged_models([store.experiment_id], which)
     if found and found[0].status == "READY":
         return found[0]
-    values = {name: str(value) for name, value in flat(contents.params.model_dump())}
-    logged = found[0] if found else client.create_logged_model(store.experiment_id, model.name, run_id, params=values)
+    logged = (
+        found[0]
+        if found
+        else client.create_logged_model(store.experiment_id, model.name, run_id, params=shown(contents.params))
+    )
     with tempfile.TemporaryDirectory() as folder:
         about = Model(run_id=run_id, model_id=logged.model_id)
         store.upload(_saved(Path(folder), model, contents, waits, about), logged.artifact_location)
@@ -123,10 +126,11 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
         client.set_registered_model_alias(name, ALIAS, best.version)
 
 
-def fetch(address: str, folder: Path) -> Path:
-    """Return the model's npz file, copied into the folder from the LoggedModel or the registered version.
+def fetch(address: str, file: str) -> None:
+    """Copy the model's npz file from the LoggedModel or the registered version to this file.
 
-    Raises WrongInput where there is no such model or it is not charloom's, Unavailable where MLflow does not answer.
+    Raises WrongInput where there is no such model or it is not charloom's, Damaged where the file is none of a model,
+    Unavailable where MLflow does not answer.
     """
     base = database()
     if base is not None and not base.exists():
@@ -140,8 +144,12 @@ def fetch(address: str, folder: Path) -> Path:
             if uri.startswith(MODELS):  # of a version, it is its LoggedModel
                 uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
             reason = f"it has no artifacts/{FILE}: charloom has not logged it"
-            return store.download(uri, f"artifacts/{FILE}", folder)
+            store.download(uri, f"artifacts/{FILE}", Path(file))
         except MlflowException as error:
             if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
             raise
+    try:
+        read_model(Path(file))  # within the limits of this process: it may be made to fill the memory
+    except Damaged as error:
+        raise Damaged(str(error).replace(file, address).partition(";")[0]) from None

@@ -1,21 +1,13 @@
-"""Sending what waits in the outbox, in a process of its own with a deadline: no store can hold a stage up.
+"""Sending what waits in the outbox, in a process of its own: no store can hold a stage up."""
 
-python -m charloom.tracking.send SECONDS FOLDER...
-"""
-
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
-from charloom.base.errors import Unavailable
-from charloom.settings.entry import run_command
+from charloom.base.errors import CharloomError, Unavailable
+from charloom.base.terminal import in_line
+from charloom.tracking.apart import apart
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import held, opened
-
-SOURCES = Path(__file__).parents[2]
 
 
 def deliver(folders: list[Path], seconds: int) -> str:
@@ -23,25 +15,22 @@ def deliver(folders: list[Path], seconds: int) -> str:
 
     Return why MLflow has not got all of it, or an empty text.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "charloom.tracking.send", str(seconds), *map(str, folders)],
-        env=os.environ | {"PYTHONPATH": str(SOURCES)},
-        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace", check=False,
-    )  # fmt: skip
-    if done.returncode == -signal.SIGALRM:
-        return f"no answer within {seconds} s"
-    return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1] if done.returncode else ""
+    try:
+        apart("send.send", *map(str, folders), seconds=seconds)
+    except CharloomError as error:
+        return str(error)
+    return ""
 
 
-def send(folders: list[Path], seconds: int) -> None:
+def send(*folders: str) -> None:
     """Send the folders here, the others too where one fails. Raises Unavailable with the first reason."""
     from charloom.tracking.completion import complete, count_trainings  # noqa: PLC0415  a stage imports no MLflow
     from charloom.tracking.store import connected  # noqa: PLC0415  likewise
 
     reasons = []
-    with connected(seconds) as store:
+    with connected() as store:
         store.close_dead()
-        for folder in folders:
+        for folder in map(Path, folders):
             try:
                 with held(folder):
                     run = complete(store, opened(folder), folder)
@@ -49,12 +38,8 @@ def send(folders: list[Path], seconds: int) -> None:
             except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
                 reasons.append(first_line(error))
             else:
-                print(f"MLflow run {run.info.run_name}: `make ui` shows it", flush=True)
+                print(f"MLflow run {in_line(run.info.run_name)}: `make ui` shows it", flush=True)
         for run in count_trainings(store):
-            print(f"MLflow run {run.info.run_name}: it counts a training that was not told of", flush=True)
+            print(f"MLflow run {in_line(run.info.run_name)}: it counts a training that was not told of", flush=True)
     if reasons:
         raise Unavailable(reasons[0])
-
-
-if __name__ == "__main__":
-    run_command(lambda: send([Path(each) for each in sys.argv[2:]], int(sys.argv[1])))

@@ -5,10 +5,11 @@ one. Every point carries one time, the run's start: whoever sends a point again 
 cannot take a point back, keeps one. With times of their own, two clones at one experiment would double each step.
 """
 
+import errno
 import json
 import os
 import re
-import signal
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from charloom.base.errors import CharloomError, Unavailable
+from charloom.base.terminal import in_line, visible
 from charloom.results.machine import gone, process
 from charloom.settings.params import Params, flat
 from charloom.settings.pipeline import root
@@ -36,6 +38,7 @@ KEY = "charloom.experiment"  # tag: the experiment key; with :1, :2, … where r
 RESULTS = "charloom.results"  # tag: the hash of the results; a run that has it is complete
 PROCESS = "charloom.process"  # tag: who is at work on the run
 POINTS_PER_REQUEST = 1000
+LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 
@@ -79,7 +82,7 @@ class Store:
         if run.info.run_id != made.info.run_id:
             self.client.delete_run(made.info.run_id)
         self.check_artifacts(run.info.artifact_uri)
-        values = [Param(name, str(value)) for name, value in flat(params.model_dump())]
+        values = [Param(name, value) for name, value in shown(params).items()]
         self.client.log_batch(run.info.run_id, params=values)
         return run
 
@@ -124,11 +127,13 @@ class Store:
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags."""
-        self.client.log_batch(run.info.run_id, tags=[RunTag(_checked(key), value) for key, value in tags.items()])
+        self.client.log_batch(
+            run.info.run_id, tags=[RunTag(_checked(key), visible(value)) for key, value in tags.items()]
+        )
 
     def name_dataset(self, run: Run, text: Dataset) -> None:
         """Name the text that the run was trained on."""
-        source = json.dumps({"uri": text.source, "sha256": text.sha256})
+        source = json.dumps({"uri": in_line(text.source), "sha256": text.sha256})
         dataset = _Dataset(*dataset_key(text), "local", source, profile=json.dumps(text.profile))
         self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
@@ -148,11 +153,20 @@ class Store:
         # Not through the client: it would ask the server once more where to.
         get_artifact_repository(uri, tracking_uri=self.uri).log_artifacts(str(folder))  # type: ignore[no-untyped-call]  # MLflow's own
 
-    def download(self, uri: str, name: str, folder: Path) -> Path:
-        """Return the file of that name at the artifacts' address, copied into the folder."""
+    def download(self, uri: str, name: str, file: Path) -> None:
+        """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
         self.check_artifacts(uri)
         repository = get_artifact_repository(uri, tracking_uri=self.uri)
-        return Path(repository.download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]  # MLflow's own
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
+        try:  # not download_artifacts: it would first ask for the folders in it, of which there may be no end
+            repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise Unavailable(f"{name}: over {LARGEST:,} bytes, more than charloom fetches") from None
+            raise
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def pages(page_after: Callable[[str | None], "list[Answer]"]) -> Iterator[Answer]:
@@ -167,7 +181,12 @@ def pages(page_after: Callable[[str | None], "list[Answer]"]) -> Iterator[Answer
 
 def dataset_key(text: Dataset) -> tuple[str, str]:
     """Return the name and the digest by which MLflow knows the text."""
-    return Path(text.source).stem[:500], text.sha256[:DIGEST]
+    return in_line(Path(text.source).stem)[:500], text.sha256[:DIGEST]
+
+
+def shown(params: Params) -> dict[str, str]:
+    """Return the params by dotted name, as MLflow shows them."""
+    return {name: in_line(str(value)) for name, value in flat(params.model_dump())}
 
 
 def _milliseconds(seconds: float | None) -> int | None:
@@ -183,24 +202,20 @@ def _checked(name: str) -> str:
 
 def _name(params: Params) -> str:
     """Return a run's name: the text, and what tells most runs apart."""
-    name = f"{Path(params.prepare.text).stem} seed={params.seed} eta={params.eta} m={params.m} sigma={params.sigma}"
+    text = in_line(Path(params.prepare.text).stem)
+    name = f"{text} seed={params.seed} eta={params.eta} m={params.m} sigma={params.sigma}"
     initial = params.train.initial_accumulator_value
     return f"{name} initial_accumulator_value={initial}" if initial else name
 
 
 @contextmanager
-def connected(seconds: int = 0) -> Iterator[Store]:
-    """Give the store, for whoever has to be alone in it. Raises Unavailable, with the reason in a line, if that fails.
-
-    With `seconds` the system ends this process if it is not done by then, whatever it waits for.
-    """
+def connected() -> Iterator[Store]:
+    """Give the store, for whoever has to be alone in it. Raises Unavailable, with the reason, if that fails."""
     try:
         with turn():
-            signal.alarm(seconds)
             store = Store()
             store.connect()
             yield store
-            signal.alarm(0)
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own

@@ -5,15 +5,18 @@ import socket
 import sys
 from contextlib import closing, suppress
 from typing import NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
+from charloom.base.terminal import in_line
 from charloom.settings.pipeline import root
+from charloom.tracking.apart import apart
 from charloom.tracking.catch_up import anything_waits, catch_up
-from charloom.tracking.store import connected
+from charloom.tracking.store import Store, connected
 from charloom.tracking.view import VIEW
 
 HOST = "127.0.0.1"
+SECONDS = 45  # that a store may take to say which experiment is ours
 
 
 def serve(port: int) -> None:
@@ -21,20 +24,26 @@ def serve(port: int) -> None:
 
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
-    with connected() as store:
-        experiment = store.experiment_id
+    store, experiment = Store(), apart("ui.print_experiment", seconds=SECONDS, answers=True).strip()
     if anything_waits():
         with suppress(Unavailable):
             catch_up()
     page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     if store.remote:
         server = urlsplit(store.uri)
-        print(f"open {server._replace(netloc=server.netloc.rpartition('@')[2]).geturl().rstrip('/')}/{page}")
+        shown = server._replace(netloc=server.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        print(f"open {in_line(shown).rstrip('/')}/{page}")
         return
     if not _free(port):
         raise WrongInput(f"--port: {port} is not allowed: it is in use")
     print(f"open http://{HOST}:{port}/{page}\n(in a few seconds; Ctrl-C ends it)", flush=True)
     _server(store.uri, port)
+
+
+def print_experiment() -> None:
+    """Print the experiment's id, as an address can hold it."""
+    with connected() as store:
+        print(quote(str(store.experiment_id)[:100], safe=""))
 
 
 def _free(port: int) -> bool:
