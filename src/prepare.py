@@ -9,6 +9,7 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from charloom.base.storage import sha256, write_json
+from charloom.results.git import ensure_repository
 from charloom.results.records import TextMetrics
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_memory, training_memory
@@ -28,6 +29,7 @@ def main() -> None:
     needed = training_memory(m, K, seq_length, characters, params.train.dtype)
     check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
     if sys.argv[1:] == ["--check"]:
+        ensure_repository()
         return
     output, entropy = files("prepare"), entropies(text.training, K)
     write_text(output["prepared/text"], text)

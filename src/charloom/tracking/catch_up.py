@@ -7,6 +7,7 @@ from charloom.base.errors import Unavailable
 from charloom.results.training_log import logs_of
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import folder_of, waiting
 from charloom.tracking.send import deliver
 
@@ -17,11 +18,12 @@ BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that 
 def catch_up() -> None:
     """Send this folder's run and all that waits. Raises Unavailable where MLflow has not got all of it then."""
     status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
-    if subprocess.run(status, stderr=subprocess.DEVNULL, check=False).returncode:
-        print(
-            "this folder: nothing sent: its results are not those of its settings and sources; `dvc repro` makes them",
-            flush=True,
-        )
+    done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    if done.returncode:
+        # 1 is DVC's own answer; anything else means that it has none: the folder is no Git repository, say.
+        unlike = "its results are not those of its settings and sources; `dvc repro` makes them"
+        why = unlike if done.returncode == 1 else f"`dvc status`: {first_line(done.stderr)}"
+        print(f"this folder: nothing sent: {why}", flush=True)
     elif not folder_of(run := this_run()).exists():  # else it waits as it was when it was made
         put(run)
     if reason := deliver(waiting(), SECONDS):
