@@ -12,6 +12,7 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.settings.entry import run_command
+from charloom.tracking.locations import follow_folder
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import held, opened
 
@@ -21,8 +22,9 @@ SOURCES = Path(__file__).parents[2]
 def deliver(folders: list[Path], seconds: int) -> str:
     """Send these folders of the outbox, and count the trainings whose `track` was skipped; print a line for each.
 
-    Return why MLflow has not got all of it, or an empty text.
+    Return why MLflow has not got all of it, or an empty text. Raises Unavailable as `follow_folder` does.
     """
+    follow_folder()
     done = subprocess.run(
         [sys.executable, "-m", "charloom.tracking.send", str(seconds), *map(str, folders)],
         env=os.environ | {"PYTHONPATH": str(SOURCES)},
