@@ -59,7 +59,8 @@ clean:  ## remove .venv and caches; results and the MLflow record stay
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what
 # .ready holds is the lock that it was built from. pip installs uv alone, by its hashes in the lock; uv does the rest
-# in seconds. It makes an environment that may be moved, and at last an `activate` that every shell understands.
+# in seconds. It makes an environment that may be moved and copied with its folder, whose sources it then runs. Only an
+# `activate` that every shell understands names the folder: it is made where it does not name this one.
 $(READY): FORCE
 	@cmp -s requirements.lock $@ || { \
 	    $(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "charloom needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make setup PYTHON=python3.13")'; \
@@ -71,8 +72,9 @@ $(READY): FORCE
 	    .venv.new/uv/bin/uv venv --quiet --relocatable --python $(PYTHON) .venv.new/venv; \
 	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --require-hashes -r requirements.lock; \
 	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --no-deps --no-build-isolation --editable .; \
-	    rm -rf .venv; mv .venv.new/venv .venv; \
-	    .venv.new/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) .venv; \
-	    cp requirements.lock $@; rm -rf .venv.new; }
+	    rm -rf .venv; mv .venv.new/venv .venv; cp requirements.lock $@; rm -rf .venv.new; }
+	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
+	    echo ../../../../src > .venv/lib/python3*/site-packages/_editable_impl_charloom.pth; \
+	    .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv; }
 
 FORCE:

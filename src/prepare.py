@@ -10,6 +10,7 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 
 from charloom.base.storage import sha256, write_json
 from charloom.base.terminal import in_line
+from charloom.results.git import ensure_repository
 from charloom.results.records import TextMetrics
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_samples, check_training
@@ -30,6 +31,7 @@ def main() -> None:
     check_training(params, K, len(text))
     check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample)
     if sys.argv[1:] == ["--check"]:
+        ensure_repository()
         remove_cut()
         return
     output, entropy = files("prepare"), entropies(text.training, K)

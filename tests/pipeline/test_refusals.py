@@ -96,6 +96,11 @@ def test_outside_a_project_a_stage_says_where_it_starts(project, tmp_path):
     one_line(project.stage("train", code=2), "dvc.yaml: no stage train in this folder")
 
 
+def test_without_a_git_repository_the_door_of_make_run_says_what_to_type(project):
+    (project.folder / ".git").rename(project.folder / "git")
+    one_line(project.stage("prepare", "--check", code=2), "not a Git repository", "`git clone`", "`git init`")
+
+
 def test_another_python_is_refused_in_a_line(project):
     printed = project.run("python", "-S", "src/train.py", expect=2)  # -S: without any installed package
     one_line(printed, "make setup")

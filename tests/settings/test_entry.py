@@ -5,10 +5,12 @@ import importlib
 import json
 import os
 import shutil
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
-from projects import ROOT, STAGES, called, said, started, until
+from projects import ROOT, STAGES, Project, called, said, started, until
 
 from charloom.settings.entry import FOREIGN, run_command
 
@@ -23,6 +25,34 @@ def test_a_stage_that_would_run_the_sources_of_another_checkout_refuses_in_a_lin
 def test_its_own_sources_may_lie_anywhere(project, tmp_path):
     shutil.copytree(project.folder, tmp_path / "a folder, moved")
     project.run("python", "src/prepare.py", "--check", cwd=tmp_path / "a folder, moved")
+
+
+def test_a_command_of_another_checkout_refuses_in_one_that_has_an_environment(project):
+    (project.folder / ".venv").mkdir()
+    _, line = said(project, "sample", "--length", "9", code=2)
+    mend = "`make setup` and `. .venv/bin/activate` mend it"
+    assert line == f"{project.folder}/src: would run the sources in {ROOT}/src; {mend}\n"
+
+
+def test_the_environment_of_a_copied_folder_becomes_its_own(tmp_path):
+    """Of its parts those that name a folder: `activate`, and the path to the sources."""
+    folder = tmp_path / "it's a copy"
+    folder.mkdir()
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, folder)
+    project = Project(folder)
+    project.run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "first"))
+    (tmp_path / "first").rename(folder / ".venv")
+    shutil.copy(folder / "requirements.lock", folder / ".venv/.ready")
+    (folder / ".venv/bin/uv").symlink_to(Path(sys.executable).with_name("uv"))
+    (sources,) = folder.glob(".venv/lib/python3*/site-packages")
+    (sources / "_editable_impl_charloom.pth").write_text(f"{tmp_path}/first/src")
+    (folder / "src/charloom").mkdir(parents=True)
+    (folder / "src/charloom/__init__.py").touch()
+    assert project.run("make", "setup") == ""
+    found = "import charloom; print(charloom.__file__)"
+    printed = project.run("sh", "-c", f". .venv/bin/activate && python -c '{found}'")
+    assert printed == f"{folder}/src/charloom/__init__.py\n"
 
 
 EDITED = {

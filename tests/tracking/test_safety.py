@@ -80,7 +80,7 @@ def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch,
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///team.db")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     with chdir(project.folder):
-        assert Store().uri == f"sqlite:///{tmp_path}/team.db"
+        assert Store().uri == f"sqlite+pysqlite:///{tmp_path}/team.db"
 
 
 @pytest.mark.parametrize(

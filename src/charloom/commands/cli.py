@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from charloom.base.terminal import visible
 from charloom.sampling.options import DEFAULTS, allowed
-from charloom.settings.entry import run_command
+from charloom.settings.entry import ensure_own_sources, run_command
 
 MODEL = "an npz file, or models:/… in MLflow (default: the pipeline's best model)"
 
@@ -65,7 +65,13 @@ def main() -> None:
     command.set_defaults(
         call=lambda arguments: _later("tracking.ui", "serve")(allowed("port", arguments.port, "--port"))
     )
-    run_command(lambda: (arguments := parser.parse_args()).call(arguments))
+
+    def command_line() -> None:
+        arguments = parser.parse_args()
+        ensure_own_sources()
+        arguments.call(arguments)
+
+    run_command(command_line)
 
 
 if __name__ == "__main__":

@@ -117,5 +117,6 @@ def _explain(expected: dict[str, Any], found: dict[str, Any]) -> None:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise WrongInput(f"git {arguments[0]}: {done.stderr.strip()}")
+        reason, *_ = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+        raise WrongInput(f"git {arguments[0]}: {reason}")
     return done.stdout.strip()

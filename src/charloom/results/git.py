@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from charloom.base.errors import Unavailable
+from charloom.base.errors import Unavailable, WrongInput
 from charloom.settings.pipeline import PIPELINE, root
 
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
@@ -30,6 +30,13 @@ def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"])[0]
         raise Unavailable(f"git: {reason}")
     return done.stdout.decode(errors="replace").rstrip("\n")
+
+
+def ensure_repository() -> None:
+    """Raise WrongInput where this folder is in no Git repository. DVC, which works in one alone, says less."""
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        raise WrongInput(f"{here}: not a Git repository, as DVC needs one: `git clone` the project, or `git init` here")
 
 
 def known(question: Callable[[], str]) -> str:

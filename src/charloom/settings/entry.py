@@ -47,6 +47,13 @@ def run_stage(main: Callable[[], None], *, checks_itself: bool = False) -> NoRet
     run_command(alone)
 
 
+def ensure_own_sources() -> None:
+    """Raise WrongInput in a checkout with an environment of its own where another checkout's sources would run."""
+    sources, here = Path(__file__).resolve().parents[2], Path("src").resolve()
+    if sources != here and (here / "charloom").is_dir() and Path(".venv").is_dir():
+        raise WrongInput(f"{here}: would run the sources in {sources}; `make setup` and `. .venv/bin/activate` mend it")
+
+
 def run_command(command: Callable[[], None]) -> NoReturn:
     """Run a command and exit with its code; what a user did wrong is one line on stderr."""
     end_at_once()

@@ -8,6 +8,7 @@ from charloom.results.training_log import logs_of
 from charloom.settings.pipeline import OWN, root
 from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import folder_of, waiting
 from charloom.tracking.send import deliver
 
@@ -22,11 +23,12 @@ def catch_up() -> None:
     """
     ensure_whole()
     status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
-    if subprocess.run(status, stderr=subprocess.DEVNULL, check=False).returncode:
-        print(
-            "this folder: nothing sent: its results are not those of its settings and sources; `dvc repro` makes them",
-            flush=True,
-        )
+    done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    if done.returncode:
+        # 1 is DVC's own answer; anything else means that it has none: the folder is no Git repository, say.
+        unlike = "its results are not those of its settings and sources; `dvc repro` makes them"
+        why = unlike if done.returncode == 1 else f"`dvc status`: {first_line(done.stderr)}"
+        print(f"this folder: nothing sent: {why}", flush=True)
     elif not folder_of(run := this_run()).exists():  # else it waits as it was when it was made
         put(run)
     if reason := deliver(waiting(), SECONDS):

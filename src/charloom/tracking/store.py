@@ -22,21 +22,24 @@ from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag, ViewT
 from mlflow.entities import Run as _Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.db import utils as databases
 
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
 from charloom.results.machine import gone, process
 from charloom.settings.params import Params, flat
-from charloom.settings.pipeline import root
-from charloom.tracking.address import address, turn
+from charloom.tracking.address import address, artifacts, turn
 from charloom.tracking.contents import Dataset, Series
 from charloom.tracking.messages import first_line
 from charloom.tracking.view import TAGS
+
+databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, not after two minutes
 
 EXPERIMENT = "charloom"
 KEY = "charloom.experiment"  # tag: the experiment key; with :1, :2, … where results have differed
 RESULTS = "charloom.results"  # tag: the hash of the results; a run that has it is complete
 PROCESS = "charloom.process"  # tag: who is at work on the run
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 POINTS_PER_REQUEST = 1000
 LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
@@ -55,12 +58,16 @@ class Store:
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
 
     def connect(self) -> None:
-        """Find or make the experiment."""
+        """Find or make the experiment. The first question is asked once: of who is away one hears within seconds."""
         self.client = MlflowClient(self.uri)
-        found = self.client.get_experiment_by_name(EXPERIMENT)
+        retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
+        try:
+            found = self.client.get_experiment_by_name(EXPERIMENT)
+        finally:
+            os.environ[RETRIES] = retries
         if not found:
-            artifacts = None if self.remote else (root() / "mlartifacts").as_uri()
-            found = self.client.get_experiment(self.client.create_experiment(EXPERIMENT, artifacts))
+            where = None if self.remote else artifacts()
+            found = self.client.get_experiment(self.client.create_experiment(EXPERIMENT, where))
         self.experiment_id = found.experiment_id
         for tag, value in TAGS.items():
             if found.tags.get(tag) != value:

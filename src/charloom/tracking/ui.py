@@ -3,15 +3,16 @@
 import os
 import socket
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.terminal import in_line
-from charloom.settings.pipeline import root
+from charloom.tracking.address import artifacts
 from charloom.tracking.apart import apart
 from charloom.tracking.catch_up import anything_waits, catch_up
+from charloom.tracking.locations import follow_folder
 from charloom.tracking.store import Store, connected
 from charloom.tracking.view import VIEW
 
@@ -24,18 +25,22 @@ def serve(port: int) -> None:
 
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
+    follow_folder()
     store, experiment = Store(), apart("ui.print_experiment", seconds=SECONDS, answers=True).strip()
+    if not store.remote and not _free(port):
+        raise WrongInput(f"--port: {port} is not allowed: it is in use")
     if anything_waits():
-        with suppress(Unavailable):
+        print("sending to MLflow what waits", flush=True)
+        try:
             catch_up()
+        except Unavailable as error:
+            print(error)
     page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     if store.remote:
         server = urlsplit(store.uri)
         shown = server._replace(netloc=server.netloc.rpartition("@")[2], query="", fragment="").geturl()
         print(f"open {in_line(shown).rstrip('/')}/{page}")
         return
-    if not _free(port):
-        raise WrongInput(f"--port: {port} is not allowed: it is in use")
     print(f"open http://{HOST}:{port}/{page}\n(in a few seconds; Ctrl-C ends it)", flush=True)
     _server(store.uri, port)
 
@@ -60,4 +65,4 @@ def _server(store: str, port: int) -> NoReturn:
     """Become the server. The store's address goes through the environment: others can read a command line."""
     os.environ |= {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    os.execv(command[0], [*command, "--artifacts-destination", str(root() / "mlartifacts")])  # noqa: S606  no shell
+    os.execv(command[0], [*command, "--artifacts-destination", artifacts()])  # noqa: S606  no shell

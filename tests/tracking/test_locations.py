@@ -1,0 +1,171 @@
+"""A checkout may be moved, copied and have any name: its MLflow store is its own, and works."""
+
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import chdir, closing
+
+import pytest
+from projects import Project, said
+from recorded import column, holds_what_the_files_hold, tracked
+from sqlalchemy.engine import make_url
+from stores import answering
+
+from charloom.base.errors import Unavailable
+from charloom.tracking.address import address, database
+from charloom.tracking.locations import COLUMNS, follow_folder
+from charloom.tracking.store import connected
+
+ODD = 'it\'s 100 %41? #1, "ü" a@b:c'
+BEST = ("--model", "models:/charloom-fox@best", "--length", "20")
+
+
+def named(file) -> set[str]:
+    """Return all addresses in the database."""
+    with closing(sqlite3.connect(file)) as connection:
+        rows = [connection.execute(f"SELECT {column} FROM {table}") for table, column in COLUMNS]  # noqa: S608  ours
+        return {str(address) for each in rows for (address,) in each}
+
+
+def stored(project) -> dict[str, bytes]:
+    """Return every file of the project's store."""
+    files = [project.folder / "mlflow.db", *(project.folder / "mlartifacts").rglob("*")]
+    return {str(file): file.read_bytes() for file in files if file.is_file()}
+
+
+def went(project, folder) -> Project:
+    """Return the project after its move to the folder, as a new process meets it."""
+    project.folder.rename(folder)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow has put it there
+    return Project(folder)
+
+
+def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(project, tmp_path, capsys):
+    tracked(project)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    before = stored(project)
+    copy = Project(tmp_path / ODD)
+    shutil.copytree(project.folder, copy.folder, symlinks=True)
+    rows = column(copy, "smooth_loss")
+    copy.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))  # another run
+    printed = copy.run("python", "src/track.py")
+    line = f"mlflow.db was made in {project.folder}: its locations are now those of this folder\n"
+    assert printed.count(line) == 1
+    assert stored(project) == before
+    with chdir(copy.folder):
+        follow_folder()
+        uri = address()
+    assert "was made in" not in capsys.readouterr().err
+    assert len(stored(copy)) > len(before)
+    homes = {each for each in named(copy.folder / "mlflow.db") if not each.startswith("models:/")}
+    assert len(homes) > 4
+    assert all(each.startswith(f"{copy.folder.as_uri()}/mlartifacts") for each in homes if project.folder.name in each)
+    assert not any(f"{project.folder.as_uri()}/mlartifacts" in each for each in homes)
+    for run in copy.runs(uri):
+        assert (copy.folder / "mlartifacts" / run.info.run_id / "artifacts/params.yaml").is_file()
+
+
+def test_a_checkout_that_was_moved_reads_its_own_models(project, tmp_path):
+    tracked(project)
+    first = project.folder
+    expected, _ = said(project, "sample", "--length", "20")
+    moved = went(project, tmp_path / ODD)
+    assert said(moved, "sample", *BEST) == (
+        expected,
+        f"mlflow.db was made in {first}: its locations are now those of this folder\n",
+    )
+    assert said(moved, "sample", *BEST) == (expected, "")
+    again = went(moved, first)
+    printed, line = said(again, "sample", *BEST)
+    assert (printed, line.count("\n")) == (expected, 1)
+    assert list(tmp_path.iterdir()) == [first]
+
+
+def test_a_folder_of_any_name_has_its_store_in_itself(project, tmp_path):
+    (project.folder / "mlflow.db").unlink()
+    project = went(project, tmp_path / ODD)
+    tracked(project)
+    with chdir(project.folder):
+        uri = address()
+    (run,) = project.runs(uri)
+    holds_what_the_files_hold(project, project.client(uri), run)
+    assert named(project.folder / "mlflow.db") >= {f"{project.folder.as_uri()}/mlartifacts/0"}
+    assert said(project, "sample", *BEST)[0] == said(project, "sample", "--length", "20")[0]
+    assert [path.name for path in tmp_path.iterdir()] == [ODD]
+
+
+@pytest.mark.parametrize("name", [*"?%#'\",;&=@:[]{}\\ ü\n", "%41", "%3F", "漢"])
+@pytest.mark.parametrize("given", ["", "sqlite:///mlflow.db", "sqlite+pysqlite:///mlflow.db?timeout=9"])
+def test_an_address_is_read_as_it_was_written(name, given, tmp_path, monkeypatch):
+    folder = tmp_path / f"a{name}b"
+    folder.mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    with chdir(folder):
+        file, uri = database(), address()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # as a child gets it
+        assert (database(), address()) == (file, uri)
+    assert make_url(uri).database == str(file) == str(folder / "mlflow.db")
+    assert dict(make_url(uri).query) == ({"timeout": "9"} if "?" in given else {})
+
+
+def test_a_store_of_another_place_is_left_alone(project, tmp_path, monkeypatch, capsys):
+    tracked(project)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    other = Project(tmp_path / "other")
+    shutil.copytree(project.folder, other.folder, symlinks=True)
+    before = (other.folder / "mlflow.db").read_bytes()
+    with monkeypatch.context() as patch, chdir(project.folder):
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other.folder}/mlflow.db")
+        follow_folder()
+    (project.folder / "mlflow.db").unlink()
+    (project.folder / "mlflow.db").symlink_to(other.folder / "mlflow.db")
+    with chdir(project.folder):
+        follow_folder()
+    assert (other.folder / "mlflow.db").read_bytes() == before
+    assert "was made in" not in capsys.readouterr().err
+
+
+def test_all_addresses_follow_or_none(project, tmp_path, capsys):
+    tracked(project)
+    moved = went(project, tmp_path / "moved")
+    file = moved.folder / "mlflow.db"
+    before = named(file)
+    refuses = "CREATE TRIGGER refuses BEFORE UPDATE ON model_versions BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(refuses)
+        with chdir(moved.folder), pytest.raises(Unavailable, match=r"/moved/mlflow\.db: no room"):
+            follow_folder()
+        assert named(file) == before
+        connection.execute("DROP TRIGGER refuses")
+    with chdir(moved.folder):
+        follow_folder()
+    assert len(named(file)) == len(before)
+    assert not named(file) & {each for each in before if each.startswith("file:")}
+    assert capsys.readouterr().err.count("was made in") == 1
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("content", [None, b"no database, but long enough to be one" * 30])
+def test_a_store_that_cannot_be_opened_says_so_at_once(project, ours, content, tmp_path, monkeypatch):
+    file = (project.folder if ours else tmp_path) / "mlflow.db"
+    file.unlink(missing_ok=True)
+    file.mkdir() if content is None else file.write_bytes(content)
+    if not ours:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    began = time.monotonic()
+    for command in (("sample", *BEST), ("ui", "--port", "5000")):
+        printed, complaint = said(project, *command, code=5)
+        assert (printed, complaint.count("\n")) == ("", 1)
+        assert ("unable to open" if content is None else "is not a database") in complaint
+    assert time.monotonic() - began < 60  # MLflow alone tries it for 100 s, each time
+
+
+def test_a_server_that_is_silent_is_asked_once(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with answering(200, seconds=3600) as (uri, asked):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        with pytest.raises(Unavailable), chdir(project.folder), connected():
+            pass
+        assert len(asked) == 1
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
