@@ -1,6 +1,5 @@
 """prepare: check every section of params.yaml; text to ids, a vocabulary, and what counting can predict."""
 
-import math
 import signal
 import sys
 from pathlib import Path
@@ -11,14 +10,13 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 from charloom.base.storage import sha256, write_json
 from charloom.base.terminal import in_line
 from charloom.results.git import ensure_repository
-from charloom.results.records import TextMetrics
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_samples, check_training
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.settings.rwlock import remove_cut
 from charloom.text.corpus import prepared, write_text
-from charloom.text.ngrams import as_levels, entropies
+from charloom.text.ngrams import text_metrics
 
 
 def main() -> None:
@@ -29,24 +27,14 @@ def main() -> None:
     text.check(path, params.seq_length)
     K = len(text.vocabulary)
     check_training(params, K, len(text))
-    check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample)
+    check_samples(params)
     if sys.argv[1:] == ["--check"]:
         ensure_repository()
         remove_cut()
         return
-    output, entropy = files("prepare"), entropies(text.training, K)
+    output = files("prepare")
     write_text(output["prepared/text"], text)
-    metrics = TextMetrics(
-        characters=len(text),
-        training_characters=len(text.training),
-        held_out_characters=len(text.held_out),
-        K=K,
-        sha256=sha256(path),
-        characters_that_occur_once=len(once),
-        nats_per_sequence=as_levels(nats * params.seq_length for nats in entropy),
-        bits_per_character=as_levels(nats / math.log(2) for nats in entropy),
-    )
-    write_json(output["metrics/prepare"], metrics.model_dump())
+    write_json(output["metrics/prepare"], text_metrics(text, sha256(path), once, params.seq_length).model_dump())
     print(f"{in_line(str(path))}: {len(text):,} characters, K = {K}, {len(text.held_out):,} held out")
     print(f"once only: {f'{len(once):,}, {once[:50]!a}' if once else 'none'}")
 

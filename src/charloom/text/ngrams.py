@@ -1,4 +1,4 @@
-"""What counting alone can predict: the entropy of n-grams."""
+"""Figures of a text, and what counting alone can predict: the entropy of n-grams."""
 
 import math
 from collections.abc import Iterable
@@ -6,7 +6,23 @@ from collections.abc import Iterable
 import numpy as np
 
 from charloom.base.types import Array
-from charloom.results.records import Levels
+from charloom.results.records import Levels, TextMetrics
+from charloom.text.corpus import Text
+
+
+def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMetrics:
+    """Return the figures of the text; `once` are the characters that occur once in it."""
+    entropy = entropies(text.training, len(text.vocabulary))
+    return TextMetrics(
+        characters=len(text),
+        training_characters=len(text.training),
+        held_out_characters=len(text.held_out),
+        K=len(text.vocabulary),
+        sha256=sha256,
+        characters_that_occur_once=len(once),
+        nats_per_sequence=as_levels(nats * seq_length for nats in entropy),
+        bits_per_character=as_levels(nats / math.log(2) for nats in entropy),
+    )
 
 
 def entropies(ids: Array, K: int) -> list[float]:
