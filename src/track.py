@@ -33,9 +33,8 @@ def main() -> None:
     ensure_trained(run.params, run.results)
     end_follower(run.experiment)
     try:
-        reason = deliver(
-            [put(run, partial(ensure_recorded, run.params))], SECONDS
-        )  # the patch of edits since would lie
+        # Asked again when all is collected: a patch with edits since would lie.
+        reason = deliver([put(run, partial(ensure_recorded, run.params))], SECONDS)
     except Unavailable as error:  # the outbox cannot be written
         reason = str(error)
     if reason:
