@@ -14,6 +14,11 @@ from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.text.corpus import read_prepared
 
+HELP = (
+    "An error above 1e-6 is a mistake in src/charloom/kernel, or in network/rnn.py if the line names it; a smaller one "
+    "may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
+)
+
 
 def main() -> None:
     """Check W, U, V, b and c at the initial weights, from a zero state and from a carried one."""
@@ -32,7 +37,7 @@ def main() -> None:
                 f"the report's check {row.report_relative_error:.2e}"
             )
     if lines := failures(errors, tolerance):
-        raise CheckFailed(f"the gradient is wrong: {'; '.join(lines)}")
+        raise CheckFailed(f"the gradient is wrong: {'; '.join(lines)}. {HELP}")
 
 
 if __name__ == "__main__":

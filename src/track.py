@@ -1,6 +1,7 @@
 """track: complete the MLflow run from the files, and say what the run made."""
 
 import signal
+from functools import partial
 
 if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -9,9 +10,11 @@ from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
 from charloom.settings.entry import run_stage
+from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.tracking.collect import ensure_recorded, headline, made, put, this_run
+from charloom.tracking.collect import headline, made, put, this_run
 from charloom.tracking.follower import end_follower
+from charloom.tracking.lock_file import ensure_recorded, ensure_trained
 from charloom.tracking.messages import warn
 from charloom.tracking.send import deliver
 
@@ -21,15 +24,17 @@ SECONDS = 45  # that a store may take, the wait for others at it included
 def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
-    ensure_recorded()
+    ensure_recorded(read_params())
     print(
         "".join(f"  {file}\n" for file in made(path)) + headline(read_json(path["metrics/train"], TrainMetrics)),
         flush=True,
     )
     run = this_run()
+    ensure_trained(run.params, run.results)
     end_follower(run.experiment)
     try:
-        reason = deliver([put(run)], SECONDS)
+        # Asked again when all is collected: a patch with edits since would lie.
+        reason = deliver([put(run, partial(ensure_recorded, run.params))], SECONDS)
     except Unavailable as error:  # the outbox cannot be written
         reason = str(error)
     if reason:

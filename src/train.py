@@ -14,7 +14,7 @@ from charloom.settings.entry import run_stage
 from charloom.settings.experiment import experiment_key
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root
+from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root, written
 from charloom.text.corpus import read_prepared
 from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
@@ -22,7 +22,7 @@ from charloom.training.protocol import Training, run, write_results
 
 def main() -> None:
     """Check that there is room, and that nobody else is at this training; train; forget the way there."""
-    params, path = read_params(), files("train")
+    since, params, path = written("train"), read_params(), files("train")
     settings = dependencies("train", params)  # before the text is read
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
@@ -34,7 +34,8 @@ def main() -> None:
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
         with training_log(root() / OWN / "trainings", key, params.model_dump()) as log:
             log.results = write_results(training, run(training, path["models/checkpoints"], log.points), path)
-            ensure_unchanged("train", settings)  # before its saved state goes, and before the log says that all is well
+            # Before its saved state goes, and before the log says that all is well.
+            ensure_unchanged("train", settings, since)
         resume.forget(training.save_to)  # a forced run is to train again
 
 

@@ -65,7 +65,7 @@ class Project:
         """Return the exit code of a stage of this checkout, run here in this process, and all that it prints."""
         main = importlib.import_module(stage).main
         with chdir(self.folder):
-            code, printed, complaint = called(lambda: run_stage(main), f"{stage}.py", *arguments)
+            code, printed, complaint = called(lambda: run_stage(main, sys.exit), f"{stage}.py", *arguments)
         return code, printed + complaint
 
     def stage(self, name: str, *arguments: str, code: int = 0) -> str:

@@ -8,6 +8,11 @@ sets one variable, which NumPy's BLAS reads as it is imported. (`tracking` sets 
 import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
+
+# When each source was last written, in nanoseconds, before any other is imported: see settings/pipeline.py.
+FOUND = Path(__file__).resolve().parents[1].rglob("*.py")
+WRITTEN = {path: path.stat().st_mtime_ns for path in FOUND if path.is_file()}  # an editor's lock is a link to nothing
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # at this size more are slower; and where none may start, it ends the process
 NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "ruamel.yaml")

@@ -40,7 +40,7 @@ def child(first: Callable[[], None]) -> tuple[str, int]:
                 os.dup2(printed.fileno(), number)
             first()
             try:
-                run_stage(stage.main)
+                run_stage(stage.main, sys.exit)
             except SystemExit as ended:
                 sys.stdout.flush()
                 os._exit(int(ended.code or 0))  # taking down what all share would take longer than the training

@@ -91,10 +91,10 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
 def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch):
     main = importlib.import_module(stage)
     read = main.files
-    edited = "src/charloom/base/terminal.py"
+    edited = "src/charloom/base/terminal.py" if stage != "track" else "src/charloom/tracking/view.py"
 
     def and_edited(name):
-        project.edit(edited, '"""Text', '"""A text')
+        project.edit(edited, '"""', '"""Now: ')
         return read(name)
 
     monkeypatch.setattr(main, "files", and_edited)
@@ -102,6 +102,47 @@ def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch)
     assert printed.splitlines()[-1] == (
         f"{stage}: edited while it ran: changed since: {edited}: its results are not taken; start it again"
     )
+
+
+def test_an_edit_that_is_undone_while_a_stage_works_fails_it_too(project, monkeypatch):
+    main = importlib.import_module("prepare")
+    read = main.read_params
+
+    def edited_and_put_back():
+        project.edit("params.yaml", "held_out: 0.05", "held_out: 0.5")
+        params = read()
+        project.edit("params.yaml", "held_out: 0.5", "held_out: 0.05")
+        return params
+
+    monkeypatch.setattr(main, "read_params", edited_and_put_back)
+    printed = project.stage("prepare", code=1)
+    assert "prepare: edited while it ran: written to, or edited and put back: params.yaml: its results" in printed
+
+
+FAREWELL = """
+import atexit, pathlib
+path = pathlib.Path("params.yaml")
+atexit.register(lambda: path.write_text(path.read_text().replace("seed: 1 ", "seed: 77 ")))
+"""
+IMPORTED = """
+import sys, time, pathlib
+class Edit:
+    def find_spec(self, name, *_):
+        if name == "numpy":
+            path = pathlib.Path("src/charloom/base/errors.py")  # it has been imported
+            path.write_text(path.read_text() + "# edited")
+            sys.meta_path.remove(self)
+sys.meta_path.insert(0, Edit())
+"""
+
+
+@pytest.mark.parametrize(("when", "code"), [(FAREWELL, 0), (IMPORTED, 1)], ids=["at its end", "while it imports"])
+def test_no_edit_falls_between_what_a_stage_has_read_and_its_looks(project, tmp_path, when, code):
+    """What Python does before our first line and after our last is acted by a module that it imports first."""
+    (tmp_path / "sitecustomize.py").write_text(when)
+    printed = project.run("python", "src/sample.py", expect=code, PYTHONPATH=str(tmp_path))
+    assert ("written" in printed or "changed since" in printed) == bool(code)
+    assert "seed: 1 " in (project.folder / "params.yaml").read_text()
 
 
 def test_no_command_works_on_the_repository_that_a_hook_of_git_names(project, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from contextlib import chdir
 from pathlib import Path
@@ -12,6 +13,7 @@ from recorded import a_training, caught_up, column, history, holds_what_the_file
 from ruamel.yaml import YAML
 from stores import free_port
 
+import track
 from charloom.results.training_log import Log, logs_of
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import hashed, this_run
@@ -210,6 +212,48 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     path.write_text("a file where a folder belongs")
     project.stage("train")
     assert ("warning: MLflow not updated (" in project.stage("track")) == (name == "outbox")
+
+
+@pytest.mark.parametrize("name", ["src/train.py", "data/fox.txt", "src/charloom/training/loop.py"])
+def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name):
+    """MLflow would show it as the code and the text of results that it did not make."""
+    path = project.folder / name
+    path.write_text(path.read_text() + "# edited")
+    assert "not recorded; `dvc repro` runs it again" in project.stage("track", code=1)
+    assert not list((project.folder / ".charloom/outbox").glob("*"))
+
+
+def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch):
+    monkeypatch.setattr(
+        track, "this_run", lambda: (this_run(), project.edit("src/train.py", '"""train', '"""Train'))[0]
+    )
+    assert "changed since: src/train.py: not recorded" in project.stage("track", code=1)
+    assert not list((project.folder / ".charloom/outbox").glob("[!.]*"))
+
+
+def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
+    lock = project.folder / "dvc.lock"
+    right = lock.read_text()
+    for wrong in (re.sub(r"md5: [0-9a-f]{4}", "md5: ffff", right, count=1), right.replace("eta: 0.1", "eta: 0.2", 1)):
+        assert wrong != right
+        lock.write_text(wrong)
+        assert "not recorded; `dvc repro` runs it again" in project.stage("track", code=1)
+    for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
+        lock.write_text(wrong)
+        assert (
+            project.stage("track", code=3) == "dvc.lock: not what DVC wrote; `git checkout dvc.lock` brings it back\n"
+        )
+    assert not list((project.folder / ".charloom/outbox").glob("*"))
+
+
+def test_a_training_that_says_it_had_other_params_is_not_recorded_under_these(project):
+    """As if seed had been edited in the moment between train's end and what DVC then notes."""
+    project.stage("train")
+    for name in ("params.yaml", "dvc.lock"):
+        project.edit(name, "seed: 1", "seed: 77")
+    printed = project.stage("track", code=1)
+    assert "train: edited as it ended: seed was 1, is 77: not recorded; `dvc repro --force` runs it again" in printed
+    assert not list((project.folder / ".charloom/outbox").glob("*"))
 
 
 def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):

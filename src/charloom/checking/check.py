@@ -20,7 +20,7 @@ from charloom.text.corpus import Text
 
 BATCH = 128  # networks side by side: their complex states still fit the cache
 NUMBERS = 2**21  # complex numbers of all of them at most: for a large m or K the batch is smaller
-SMALL = 1e-4  # of the matrix's largest entry: smaller entries are judged on this scale, since their digits cancelled
+SMALL = 1e-3  # of the largest sizes in a matrix (complex_step): smaller entries are judged on this scale, for rounding
 REFERENCE_ENTRIES = 200  # of a matrix, for the gradient of rnn.py: a formula, which is wrong everywhere if it is wrong
 REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
 
@@ -98,19 +98,19 @@ def _errors(
     analytic = getattr(gradients, name).ravel()
     batch = max(1, min(BATCH, NUMBERS // (theta.m + theta.K)))
     batches = np.split(entries, range(batch, len(entries), batch))
-    parts: list[Array] = []
+    parts: list[tuple[Array, Array]] = []
     with ThreadPoolExecutor(2) as executor:  # NumPy releases the interpreter while it computes
         for part in executor.map(partial(step, states=states), batches):
             parts.append(part)
-            report(sum(map(len, parts)))
-    numeric = np.concatenate(parts)
+            report(sum(len(derivative) for derivative, _ in parts))
+    numeric, sizes = map(np.concatenate, zip(*parts, strict=True))
     compared, first = analytic[entries], entries[:REPORT_ENTRIES]
     differences = central_differences(theta, name, first, REPORT_STEP, ids[:-1], ids[1:], states)
     some = entries[:: -(-len(entries) // REFERENCE_ENTRIES)]
-    reference_some, numeric_some = getattr(by_numpy, name).ravel()[some], step(some, states=its_states)
+    reference_some, (numeric_some, _) = getattr(by_numpy, name).ravel()[some], step(some, states=its_states)
     if not np.isfinite(np.concatenate([analytic, reference_some, numeric, numeric_some, differences])).all():
         raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
-    floor = SMALL * abs(compared).max()
+    floor = SMALL * sizes.max()
     error = relative_error(compared, numeric, floor)
     worst = int(np.argmax(error))
     return MatrixErrors(

@@ -3,7 +3,7 @@
     complex step          ∂L/∂θ ≈ Im L(θ + ih) / h                    no subtraction: exact to rounding at h = 1e-100
     central differences   ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h          what course reports use
 
-`losses` states the loss a second time, for many perturbed entries at once and for complex numbers; it
+`costs` states the loss a second time, for many perturbed entries at once and for complex numbers; it
 shares no line with `rnn.loss_and_gradients`, so that neither can hide a mistake of the other.
 
 With large weights a network is chaotic: two right ways to compute its states round differently, and after some dozens
@@ -13,6 +13,8 @@ step follows these, and `state_error` checks them, each from the one before.
 Source: W. Squire, G. Trapp, "Using Complex Variables to Estimate Derivatives" (SIAM Review 40, 1998).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from charloom.base.types import Array
@@ -21,10 +23,10 @@ from charloom.network.rnn import Parameters
 COMPLEX_STEP = 1e-100
 
 
-def losses(
+def costs(
     theta: Parameters, name: str, entries: Array, step: complex, x: Array, y: Array, states: Array, *, follow: bool
-) -> Array:
-    """Return the loss (B,) in nats with `step` added to one entry of theta's `name`, for each of B entries.
+) -> Iterator[Array]:
+    """Yield of each character its part (B,) of the loss, in nats, with `step` added to one entry of theta's `name`.
 
     states (T + 1, m) is what the sequence starts from, states[0]; to `follow` is to take the real parts of the others
     too, which an imaginary step leaves as they are.
@@ -36,7 +38,6 @@ def losses(
     network = np.arange(len(entries))
     dtype = np.result_type(type(step), np.float64)
     h = np.repeat(states[0].astype(dtype)[:, None], len(entries), axis=1)
-    loss = np.zeros(len(entries), dtype)
     for now, following, state in zip(x, y, states[1:], strict=True):
         a = _product(theta.W, h) + (theta.U[:, now] + theta.b)[:, None]
         if name == "W":
@@ -54,8 +55,7 @@ def losses(
         elif name == "c":
             o[row, network] += step
         o -= o.real.max(axis=0)  # a constant per network, gone in the difference: exp cannot overflow
-        loss += np.log(np.exp(o).sum(axis=0)) - o[following]
-    return loss
+        yield np.log(np.exp(o).sum(axis=0)) - o[following]
 
 
 def _product(matrix: Array, columns: Array) -> Array:
@@ -63,9 +63,19 @@ def _product(matrix: Array, columns: Array) -> Array:
     return (matrix @ columns.view(np.float64)).view(columns.dtype)
 
 
-def complex_step(theta: Parameters, name: str, entries: Array, x: Array, y: Array, states: Array) -> Array:
-    """Return ∂loss/∂(entry) (B,) by the complex step along the states (T + 1, m): to rounding, about 1e-13 relative."""
-    return losses(theta, name, entries, COMPLEX_STEP * 1j, x, y, states, follow=True).imag / COMPLEX_STEP
+def complex_step(
+    theta: Parameters, name: str, entries: Array, x: Array, y: Array, states: Array
+) -> tuple[Array, Array]:
+    """Return ∂loss/∂(entry) (B,) by the complex step along the states (T + 1, m), and the sizes of its parts added up.
+
+    Each character's loss has a part in the derivative. Where parts cancel, their digits are gone from the sum, in every
+    right gradient: it is exact to rounding, about 1e-13, of the sizes (B,), not of itself.
+    """
+    derivative, sizes = np.zeros(len(entries)), np.zeros(len(entries))
+    for cost in costs(theta, name, entries, COMPLEX_STEP * 1j, x, y, states, follow=True):
+        derivative += cost.imag / COMPLEX_STEP
+        sizes += abs(cost.imag) / COMPLEX_STEP
+    return derivative, sizes
 
 
 def state_error(theta: Parameters, x: Array, states: Array) -> float:
@@ -82,7 +92,8 @@ def central_differences(
     Warning: at sigma = 0.01 and step = 1e-4 the error left, about 1e-6, is the rounding of the subtraction:
     this measures the method, not the gradient.
     """
-    above, below = (losses(theta, name, entries, s, x, y, states, follow=False) for s in (step, -step))
+    zero = np.zeros(len(entries))
+    above, below = (sum(costs(theta, name, entries, s, x, y, states, follow=False), zero) for s in (step, -step))
     return (above - below) / (2 * step)
 
 

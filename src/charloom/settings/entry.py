@@ -14,7 +14,7 @@ from charloom.base.lock import exclusive
 from charloom.base.signals import Stopped, end_at_once
 from charloom.base.terminal import visible
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged
+from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, written
 
 # Set in a hook of Git's, they would point our commands at another repository than this folder's.
 FOREIGN = (
@@ -24,10 +24,14 @@ FOREIGN = (
 NO_PROCESS = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)"
 
 
-def run_stage(main: Callable[[], None], *, checks_itself: bool = False) -> NoReturn:
+def run_stage(
+    main: Callable[[], None], leave: Callable[[int], NoReturn] = os._exit, *, checks_itself: bool = False
+) -> NoReturn:
     """Run a stage: like a command, but alone in its folder, and with the sources that lie beside its script.
 
-    Afterwards what it depends on has to be what it was before, unless the stage checks that itself.
+    Afterwards what it depends on has to be what it was before, unless the stage checks that itself. What was done well
+    ends with `leave`: at once. Python takes up to a second to tidy up, in which an edit would be seen by DVC and not
+    by us.
     """
 
     def alone() -> None:
@@ -36,15 +40,16 @@ def run_stage(main: Callable[[], None], *, checks_itself: bool = False) -> NoRet
             raise WrongInput(f"{script}: would run the sources in {sources}; unset PYTHONSAFEPATH and PYTHONPATH")
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             try:
+                since = {} if checks_itself else written(script.stem)
                 before = {} if checks_itself else dependencies(script.stem, read_params())
                 main()
-                if not checks_itself:
-                    ensure_unchanged(script.stem, before)
                 sys.stdout.flush()
+                if not checks_itself:
+                    ensure_unchanged(script.stem, before, since)
             except BrokenPipeError:
                 raise Unavailable("standard output: nobody reads it any more; start the stage again") from None
 
-    run_command(alone)
+    run_command(alone, leave)
 
 
 def ensure_own_sources() -> None:
@@ -54,8 +59,8 @@ def ensure_own_sources() -> None:
         raise WrongInput(f"{here}: would run the sources in {sources}; `make setup` and `. .venv/bin/activate` mend it")
 
 
-def run_command(command: Callable[[], None]) -> NoReturn:
-    """Run a command and exit with its code; what a user did wrong is one line on stderr."""
+def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = sys.exit) -> NoReturn:
+    """Run a command and exit with its code, by `leave` if that is 0; what a user did wrong is one line on stderr."""
     end_at_once()
     for name in FOREIGN:
         os.environ.pop(name, None)
@@ -84,7 +89,7 @@ def run_command(command: Callable[[], None]) -> NoReturn:
     except OSError as error:
         no_process = error.strerror == os.strerror(errno.EAGAIN)
         _end(NO_PROCESS if no_process else f"{error.filename or 'the system'}: {error.strerror or error}", 5)
-    sys.exit(0)
+    leave(0)
 
 
 def _end(line: str, code: int) -> NoReturn:

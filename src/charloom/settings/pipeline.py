@@ -1,6 +1,7 @@
 """The files of a stage, as dvc.yaml names them, and the folders around them."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from charloom import WRITTEN
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import sha256
-from charloom.settings.params import Params, flat, read_params
+from charloom.settings.params import PARAMS, Params, flat, read_params
 
 PIPELINE = Path("dvc.yaml")
 OWN = Path(".charloom")  # what is ours and no result: locks, resume states, training logs, MLflow's outbox
@@ -56,31 +58,51 @@ def dependencies(stage: str, params: Params) -> dict[str, Any]:
     says, values = declared(stage), params.model_dump()
     names = [name for name in says.get("params", []) if isinstance(name, str)]
     whole = len(names) < len(says.get("params", []))  # an entry that is no name is all of params.yaml
-    paths = [Path(params.prepare.text if entry == "${prepare.text}" else entry) for entry in says["deps"]]
-    found = [file for path in paths for file in _files(path) if "__pycache__" not in file.parts]
     return dict(flat({name: values[name] for name in (values if whole else names)})) | {
-        str(path): sha256(path) for path in found
+        str(path): sha256(path) for path in _found(says, params)
     }
 
 
-def _files(path: Path) -> list[Path]:
-    """Return the file, or each file in the folder."""
+def _found(says: dict[str, Any], params: Params) -> list[Path]:
+    """Return every file that the stage of which dvc.yaml `says` this depends on."""
+    paths = [Path(params.prepare.text if entry == "${prepare.text}" else entry) for entry in says["deps"]]
+    return [file for path in paths for file in files_in(path)]
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return the file, or each file in the folder, however deep, that DVC sees."""
     with suppress(OSError, ValueError):  # no file can have such a name: the stage says so
-        return [each for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
+        found = [each for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
+        return [file for file in found if "__pycache__" not in file.parts]
     return []
 
 
-def ensure_unchanged(stage: str, before: dict[str, Any]) -> None:
-    """Raise CheckFailed where what the stage depends on is not what it was `before`.
+def written(stage: str, imported: Mapping[Path, int] = WRITTEN) -> dict[str, int]:
+    """Return when each file that the stage depends on was last written, in nanoseconds, params.yaml included.
+
+    Of a source that this process may have imported it is the time before its imports. An edit that was undone, or that
+    came between an import and the first look at the contents, leaves them equal; it does not leave these.
+    """
+    found = [PARAMS, *_found(declared(stage), read_params())]
+    return {str(path): imported.get(path.resolve(), path.stat().st_mtime_ns) for path in found}
+
+
+def ensure_unchanged(stage: str, before: dict[str, Any], since: dict[str, int]) -> None:
+    """Raise CheckFailed where what the stage depends on is not what it was `before`, or was written to `since`.
 
     DVC notes what lies there as a stage ends. Without this an edit meanwhile would be recorded as what was used.
     """
     try:
+        now = written(stage, imported={})  # the contents are looked at only to say what differs: that takes longer
+        if now == since:
+            return
         what = difference(before, dependencies(stage, read_params()))
     except WrongInput as error:
         what = str(error)
-    if what:
-        raise CheckFailed(f"{stage}: edited while it ran: {what}: its results are not taken; start it again")
+    if not what:
+        names = [name for name in now if now[name] != since.get(name)]
+        what = f"written to, or edited and put back: {', '.join(names)}"
+    raise CheckFailed(f"{stage}: edited while it ran: {what}: its results are not taken; start it again")
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:

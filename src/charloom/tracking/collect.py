@@ -5,18 +5,16 @@ import json
 import os
 import re
 import textwrap
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy, copytree
-from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
 from charloom import NEEDED
-from charloom.base.errors import CheckFailed
 from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import in_line, visible
 from charloom.model.model_file import read_model
@@ -34,15 +32,15 @@ from charloom.results.records import (
 from charloom.results.results_hash import results_hash
 from charloom.settings.experiment import experiment_key
 from charloom.settings.params import PARAMS, Params, flat, read_params
-from charloom.settings.pipeline import PIPELINE, difference, files
+from charloom.settings.pipeline import PIPELINE, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
+from charloom.tracking.lock_file import LOCK, locked
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import MEASURE
 
 SOURCES = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
-LOCK = Path("dvc.lock")
 FOLDERS = {"metrics", "plots", "models"}  # the same in the run; the rest is what one opens first
 ONCE = {"best_smooth_loss", "best_update", "first_update_below_target", "best_held_out_bits_per_character"}
 EXCERPT = 1000  # characters of a sample in a description
@@ -60,21 +58,6 @@ def headline(train: TrainMetrics) -> str:
         f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     )
-
-
-def ensure_recorded() -> None:
-    """Raise CheckFailed where a stage was run with other params than params.yaml has: edited since, they would lie."""
-    now = dict(flat(read_params().model_dump()))
-    for stage, entry in _locked().items():
-        used = dict(flat(entry.get("params", {}).get(str(PARAMS), {})))
-        if stage != "track" and (what := difference(used, {name: now.get(name) for name in used})):
-            raise CheckFailed(f"{stage} was run when {what}: not recorded; `dvc repro` runs it again")
-
-
-def _locked() -> dict[str, Any]:
-    """Return what dvc.lock says of each stage."""
-    stages: dict[str, Any] = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
-    return stages
 
 
 def this_run() -> RunContents:
@@ -100,8 +83,11 @@ def this_run() -> RunContents:
     )
 
 
-def put(run: RunContents) -> Path:
-    """Put the run and its files into the outbox, and return its folder. Raises Unavailable where that fails."""
+def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
+    """Put the run and its files into the outbox, and return its folder. Raises Unavailable where that fails.
+
+    What `check` raises when all is collected leaves nothing there.
+    """
     with replaced(folder_of(run)) as folder:
         for file in (PARAMS, PIPELINE, LOCK, *made(files("track"))):
             below = folder / ARTIFACTS / (file.parts[0] if file.parts[0] in FOLDERS else "")
@@ -115,6 +101,7 @@ def put(run: RunContents) -> Path:
             write(folder / ARTIFACTS / "uncommitted.diff", patch)
         _copy_code(folder / CODE)
         write_json(folder / CONTENTS, run.model_dump(mode="json"))
+        check()
     return folder_of(run)
 
 
@@ -156,7 +143,7 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
 def _tags(text: TextMetrics, source: str, table: str) -> dict[str, str]:
     """Return the tags: which code, which text, which experiment of DVC's, and that the table is one."""
     changed = known(partial(changes, source))
-    lock = json.dumps({**_locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
+    lock = json.dumps({**locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
     tags = {
         "mlflow.source.name": "dvc repro",
         "mlflow.source.git.commit": known(commit),

@@ -1,0 +1,69 @@
+"""dvc.lock: what every stage was run with. A record is made only where the same lies here now."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import CheckFailed, Damaged
+from charloom.results.training_log import logs_of
+from charloom.settings.params import PARAMS, Params, flat
+from charloom.settings.pipeline import OWN, declared, difference, files_in, root
+
+LOCK = Path("dvc.lock")
+
+
+def locked() -> dict[str, Any]:
+    """Return what dvc.lock says of each stage. Raises Damaged where it is not what DVC writes."""
+    try:
+        stages: dict[str, Any] = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
+        return {stage: dict(entry) for stage, entry in stages.items()}
+    except (YAMLError, LookupError, TypeError, ValueError, AttributeError):
+        raise Damaged(f"{LOCK}: not what DVC wrote; `git checkout {LOCK}` brings it back") from None
+
+
+def ensure_recorded(params: Params) -> None:
+    """Raise CheckFailed where a stage was run with other params than these, or other files than are here.
+
+    Raises Damaged as `locked` does.
+    """
+    now = dict(flat(params.model_dump()))
+    for stage, entry in locked().items():
+        used = dict(flat(entry.get("params", {}).get(str(PARAMS), {})))
+        hashes = {dependency["path"]: dependency.get("md5") for dependency in entry.get("deps", [])}
+        here = {name: now.get(name) for name in used} | {path: _md5(Path(path)) for path in hashes}
+        if stage != "track" and (what := difference(used | hashes, here)):
+            raise CheckFailed(f"{stage}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
+
+
+def ensure_trained(params: Params, results: str) -> None:
+    """Raise CheckFailed where every log of a training that came to these results says that it had other params.
+
+    Between a stage's last look and DVC's own pass tenths of a second: an edit there is in dvc.lock as what was used.
+    """
+    logs = [log for folder in (root() / OWN / "trainings").glob("*/") for log in logs_of(folder.parent, folder.name)]
+    names = [name for name in declared("train")["params"] if isinstance(name, str)]
+    values = params.model_dump()
+    now = dict(flat({name: values[name] for name in names}))
+    differ = [
+        difference(dict(flat({name: log.head.params.get(name) for name in names})), now)
+        for log in logs
+        if log.end and log.end.results == results
+    ]
+    if differ and all(differ):
+        raise CheckFailed(f"train: edited as it ended: {differ[0]}: not recorded; `dvc repro --force` runs it again")
+
+
+def _md5(path: Path) -> str | None:
+    """Return DVC's hash: MD5 of a file; of a folder, of a list of its files' as JSON; None where nothing is there."""
+    found = {
+        file.relative_to(path).as_posix(): hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+        for file in files_in(path)
+    }
+    if not path.is_dir():
+        return found.get(".")
+    listed = [{"md5": md5, "relpath": name} for name, md5 in sorted(found.items())]
+    return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest()}.dir"

@@ -1,0 +1,86 @@
+"""The gradient check over 200 settings drawn at random: nothing right is refused, nothing wrong passes."""
+
+import re
+from itertools import product
+
+import numpy as np
+import pytest
+
+from charloom.checking import check
+from charloom.checking.check import failures, gradient_errors
+from charloom.kernel.advance import learned_gradients
+from charloom.network.rnn import NAMES, init
+
+TOLERANCE = 1e-10  # params.yaml's
+LARGEST = {"m": 300, "K": 500, "seq_length": 100}
+SETTINGS, PARTS = 200, 10
+ENTRIES = 200  # compared of each matrix
+
+
+def drawn(number: int, smallest: int = 1, **largest: int):
+    """Return weights and a text of the setting, its sizes and its sigma from 1e-6 to 1 evenly in their logs.
+
+    In every tenth text all characters are equally frequent, as far as that goes: parts of a gradient cancel there.
+    """
+    rng = np.random.default_rng([13, number])
+    m, K, T = (round(np.exp(rng.uniform(np.log(smallest), np.log(most)))) for most in (LARGEST | largest).values())
+    ids = np.append(0, rng.permutation(np.arange(T) % K)) if number % 10 == 0 else rng.integers(0, K, T + 1)
+    return init(m, K, 10 ** rng.uniform(-6, 0), rng), ids, rng
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_right_gradient_is_refused(part):
+    for number in range(part, SETTINGS, PARTS):
+        theta, ids, rng = drawn(number)
+        lines = failures(gradient_errors(theta, ids, ENTRIES, rng), TOLERANCE)
+        assert lines == [], f"setting {number}: m = {theta.m}, K = {theta.K}, seq_length = {len(ids) - 1}"
+
+
+@pytest.mark.parametrize("alphabet", [1, 2, 3])
+def test_nor_is_one_of_which_little_but_rounding_is_left(alphabet):
+    """The fewer characters a text has, the likelier it is that those of a sequence are equally frequent."""
+    for number in range(0, 1000, 10):
+        theta, _, rng = drawn(number, m=8, K=1)
+        theta = init(theta.m, alphabet, 10 ** rng.uniform(-6, 0), rng)
+        ids = np.append(0, rng.permutation(np.arange(12) % alphabet))
+        assert failures(gradient_errors(theta, ids, ENTRIES, rng), TOLERANCE) == [], number
+
+
+@pytest.mark.parametrize(("name", "state", "size"), list(product(NAMES, ["zero", "carried"], ["largest", "small"])))
+def test_one_part_in_ten_thousand_of_one_entry_is_refused(monkeypatch, name, state, size):
+    number = 1000 + NAMES.index(name) * 4 + ["zero", "carried"].index(state) * 2 + ["largest", "small"].index(size)
+    theta, ids, rng = drawn(number, smallest=2, m=60, K=60)  # with K = 1 every gradient is 0
+    calls = iter(["zero", "carried"])
+
+    def wrong(*arguments):
+        gradients, states = learned_gradients(*arguments)
+        if next(calls) == state:
+            matrix = getattr(gradients, name).ravel()
+            sizes = abs(matrix)
+            counting = np.flatnonzero(sizes > 1e-4 * sizes.max())
+            chosen = counting[(np.argmax if size == "largest" else np.argmin)(sizes[counting])]
+            matrix[chosen] *= 1.0001
+        return gradients, states
+
+    monkeypatch.setattr(check, "learned_gradients", wrong)
+    lines = failures(gradient_errors(theta, ids, 10_000, rng), TOLERANCE)
+    assert [line.partition(":")[0].partition("[")[0] for line in lines] == [name], lines
+    assert f"at the {state} state" in lines[0]
+
+
+SOURCES = {  # places in the kernel, what is wrong there, and the gradient in which it has to be found
+    "b": ("adagrad_step(b, sb, 0, k, total, recipe)", "adagrad_step(b, sb, 0, k, total * 1.0001, recipe)"),
+    "U": ("load(dU, x, k) + load(d, t, k))", "load(dU, x, k) + load(d, t, k) * 1.0001)"),
+    "W": ("    learn(W, sW,", "    dT[2, 4] = dT[2, 4] * 1.0001\n    learn(W, sW,"),
+    "V": ("    learn(V, sV,", "    oT[1, 3] = oT[1, 3] * 1.0001\n    learn(V, sV,"),
+    "c": ("adagrad_step(c, sc, 0, k, total, recipe)", "adagrad_step(c, sc, 0, k, total * 1.0001, recipe)"),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_such_an_error_in_the_kernels_source_is_refused_and_named(project, name):
+    right, wrong = SOURCES[name]
+    project.edit("src/charloom/kernel/update.py", right, wrong)
+    printed = project.run("python", "src/gradcheck.py", expect=1)
+    assert re.findall(r"(\w)\[[\d, ]+\] at the (\w+) state", printed) == [(name, "zero"), (name, "carried")]
+    assert "a mistake in src/charloom/kernel" in printed

@@ -1,0 +1,40 @@
+"""`make setup` takes nothing away before it has something to put there."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from projects import ROOT
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder whose environment stands for one that works."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/works").write_text("")
+    shutil.copy(ROOT / "requirements.lock", tmp_path / ".venv/.ready")
+    return tmp_path
+
+
+def setup(folder) -> int:
+    """Return the exit code of `make setup` without a network."""
+    options = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "PIP_CONFIG_FILE": "/dev/null", "PATH": "/usr/bin:/bin"}
+    command = ["make", "setup", f"PYTHON={sys.executable}"]
+    return subprocess.run(command, cwd=folder, env=options, check=False, capture_output=True).returncode
+
+
+def test_without_a_network_the_old_environment_stays(folder):
+    lock = folder / "requirements.lock"
+    lock.write_text(lock.read_text() + "# another\n")
+    assert setup(folder) != 0
+    assert (folder / ".venv/works").exists()
+
+
+def test_a_lock_with_another_time_and_the_same_contents_is_no_reason_to_build(folder):
+    (folder / "requirements.lock").touch()
+    assert setup(folder) == 0
+    assert (folder / ".venv/works").exists()
+    assert not (folder / ".venv.new").exists()
