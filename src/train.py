@@ -1,6 +1,7 @@
 """train: the report's protocol, from a checked gradient to a trace, checkpoints, last and best model."""
 
 import signal
+import sys
 
 if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -8,6 +9,7 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 from charloom.base.errors import CheckFailed
 from charloom.base.lock import exclusive
 from charloom.base.storage import read_json
+from charloom.results.headline import headline, warning
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import training_log
 from charloom.settings.entry import run_stage
@@ -32,13 +34,17 @@ def main() -> None:
     check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
     settings = dependencies("train", params)
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
-    key = experiment_key(params, read_json(path["metrics/prepare"], TextMetrics).sha256)
+    about = read_json(path["metrics/prepare"], TextMetrics)
+    key = experiment_key(params, about.sha256)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
         with training_log(root() / OWN / "trainings", key, params.model_dump()) as log:
             trained = run(training, path["models/checkpoints"], log.points)
             ensure_unchanged("train", settings)  # before its saved state goes
-            log.results = write_results(training, trained, path)
+            metrics, log.results = write_results(training, trained, path)
         resume.forget(training.save_to)  # a forced run is to train again
+    print(headline(metrics, about))
+    if line := warning(metrics, about, float(trained.trace.statistics[-1, -1])):
+        sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ def score_text(arguments: argparse.Namespace) -> None:
             f"{name}: {len(inside)} of its characters are in the vocabulary of this model; "
             "allowed is a text with two or more: the first is only read"
         )
-    ids, zero = model.vocabulary.encode(inside), np.zeros(model.theta.m)
-    score(model.theta, ids[:2], zero)  # compiles before the progress begins: that belongs into no estimate
+    ids = model.vocabulary.encode(inside)
+    score(model.theta, ids[:2], model.h)  # compiles before the progress begins: that belongs into no estimate
     with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
-        found = score(model.theta, ids, zero, lambda done: report(done, ""))
+        found = score(model.theta, ids, model.h, lambda done: report(done, ""))
     bits, indices = found.nats / math.log(2), np.flatnonzero(known)[1:]
     lines = text.split("\n")
     starts = np.cumsum([0, *(len(line) + 1 for line in lines)])

@@ -41,9 +41,9 @@ def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
 
 
 def primed(model: Model, prime: str) -> tuple[Array, int]:
-    """Return the state (m,) after reading all of the prime but its last character, and that one's id."""
+    """Return the state (m,) after the model, from its h on, has read all but the last character, and that one's id."""
     ids = model.vocabulary.encode(prime)
-    return score(model.theta, ids, np.zeros(model.theta.m)).h, int(ids[-1])
+    return score(model.theta, ids, model.h).h, int(ids[-1])
 
 
 def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,8 @@ from charloom.network.rnn import NAMES
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
 from charloom.results.records import (
     BEST_MODEL,
+    MEASURE,
+    MEASURE_OF_PART,
     STATISTICS,
     GradcheckMetrics,
     SampleMetrics,
@@ -37,14 +39,16 @@ from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, difference, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
-from charloom.tracking.view import MEASURE
 
 SOURCES = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
 LOCK = Path("dvc.lock")
 FOLDERS = {"metrics", "plots", "models"}  # the same in the run; the rest is what one opens first
-ONCE = {"best_smooth_loss", "best_update", "first_update_below_target", "best_held_out_bits_per_character"}
+ONCE = {
+    *("best_smooth_loss", "best_update", "first_update_below_target"),
+    *("best_held_out_bits_per_character", "lowest_held_out_part_bits_per_character"),
+}
 EXCERPT = 1000  # characters of a sample in a description
 PRIME = 16  # characters of a model's input example
 
@@ -52,14 +56,6 @@ PRIME = 16  # characters of a model's input example
 def made(path: dict[str, Path]) -> list[Path]:
     """Return what the run has made, of all files that dvc.yaml names for `track`."""
     return [file for file in path.values() if file.parts[0] in {"reports", *FOLDERS}]
-
-
-def headline(train: TrainMetrics) -> str:
-    """Return in a line what came out."""
-    return (
-        f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
-        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
-    )
 
 
 def ensure_recorded() -> None:
@@ -146,7 +142,8 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
         | read_table(path["plots/smooth_loss"], "smooth_loss")
         | statistics
         | {"loss": first | statistics["loss"]}
-        | {"epoch_mean": {min(n * train.updates_per_epoch, train.updates): x for n, x in train.epoch_mean.items()}}
+        | read_table(path["plots/epoch_means"], "epoch_mean")
+        | read_table(path["plots/held_out"], MEASURE_OF_PART)
         | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
         | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
         | {name: {0: float(value)} for name, value in digits.items()}
@@ -198,7 +195,7 @@ def _version(params: Params, train: TrainMetrics, text: TextMetrics) -> Version:
         about=f"The best model of each run on `{source}`. `@best` is the best of those measured as the newest was.",
         description=f"{measure:.4f} {what} after {train.best_update:,} updates",
         measure=measure,
-        comparable=f"{what}{length} held_out={params.prepare.held_out} {text.sha256}",
+        comparable=f"{what}{length} held_out={params.prepare.held_out} {train.held_out_characters_read} {text.sha256}",
     )
 
 
@@ -210,7 +207,8 @@ def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> s
     lines = visible(text[:EXCERPT]).splitlines()
     sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     return (
-        f"**{measure}** of `{params.prepare.text}`; {headline(train)}.\n\n"
+        f"**{measure}** of `{params.prepare.text}`; smooth loss {train.smooth_loss:.3f}, "
+        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}"
     )
 

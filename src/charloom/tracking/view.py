@@ -8,6 +8,8 @@ to choose columns for others. A release that reads it otherwise shows its own ch
 import json
 from typing import Any
 
+from charloom.results.records import MEASURE, MEASURE_OF_PART
+
 ABOUT = """\
 A vanilla character-level RNN, one run for each experiment: settings and text.
 
@@ -18,7 +20,6 @@ A vanilla character-level RNN, one run for each experiment: settings and text.
 with the passage it comes from: compare it at equal updates, and over several seeds.
 """
 VIEW = "charloom"
-MEASURE = "held_out_bits_per_character"
 
 
 def _chart(metric: str) -> dict[str, Any]:
@@ -52,7 +53,8 @@ SHOWN = {
     ],
     "compareRunSections": [{"uuid": "first", "name": "Metrics", "display": True, "isReordered": False}],
     "compareRunCharts": [
-        _chart(name) for name in ("smooth_loss", MEASURE, "epoch_mean", "gradient_norm", "saturated_fraction")
+        _chart(name)
+        for name in (MEASURE, MEASURE_OF_PART, "smooth_loss", "epoch_mean", "gradient_norm", "saturated_fraction")
     ],
 }
 TAGS = {"mlflow.note.content": ABOUT, f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN)}  # of the experiment
