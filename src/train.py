@@ -1,7 +1,6 @@
 """train: the report's protocol, from a checked gradient to a trace, checkpoints, last and best model."""
 
 import signal
-import sys
 
 if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -9,12 +8,12 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 from charloom.base.errors import CheckFailed
 from charloom.base.lock import exclusive
 from charloom.base.storage import read_json
-from charloom.results.headline import headline, warning
+from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import training_log
 from charloom.settings.entry import run_stage
 from charloom.settings.experiment import experiment_key
-from charloom.settings.memory import check_memory, training_memory
+from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root
 from charloom.text.corpus import read_prepared
@@ -29,9 +28,7 @@ def main() -> None:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length)
-    m, K, seq_length = params.m, len(text.vocabulary), params.seq_length
-    needed = training_memory(m, K, seq_length, len(text.training), params.train.dtype)
-    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
+    check_training(params, len(text.vocabulary), len(text.training))
     settings = dependencies("train", params)
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
@@ -42,9 +39,7 @@ def main() -> None:
             ensure_unchanged("train", settings)  # before its saved state goes
             metrics, log.results = write_results(training, trained, path)
         resume.forget(training.save_to)  # a forced run is to train again
-    print(headline(metrics, about))
-    if line := warning(metrics, about, float(trained.trace.statistics[-1, -1])):
-        sys.stderr.write(f"{line}\n")
+    say(metrics, about, float(trained.trace.statistics[-1, -1]))
 
 
 if __name__ == "__main__":

@@ -71,11 +71,11 @@ def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[
     write(path, "\n".join([",".join(("update", *names)), *lines, ""]))
 
 
-def read_table(path: Path, *names: str) -> dict[str, dict[int, float]]:
+def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str, dict[int, float]]:
     """Return each column by update. Raises Damaged, naming the file, where it is not such a table."""
     try:
         head, *rows = path.read_text(encoding="utf-8").splitlines()
-        if head != ",".join(("update", *names)):
+        if head != ",".join(("update", *names)) or not (rows or may_be_empty):
             raise ValueError(f"not a table of {', '.join(names)} by update")
         if not rows:
             return {name: {} for name in names}

@@ -15,6 +15,9 @@ OVERRIDES = {
 }  # they turn the direction of a line
 
 
+SHOWN = 20  # different characters named in a message
+
+
 def visible(text: str) -> str:
     """Return the text with controls, line separators and directional overrides as escapes; \\n and \\t stay."""
     return "".join(character if _harmless(character) else ascii(character)[1:-1] for character in text)
@@ -25,3 +28,10 @@ def _harmless(character: str) -> bool:
         return True
     hidden = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
     return not hidden and unicodedata.bidirectional(character) not in OVERRIDES
+
+
+def named(characters: str) -> str:
+    """Return the distinct characters, quoted, each with how often it occurs where that is not once."""
+    different = sorted(set(characters))
+    each = [repr(c) + (f" {n:,} times" if (n := characters.count(c)) > 1 else "") for c in different[:SHOWN]]
+    return ", ".join(each) + (f" and {len(different) - SHOWN:,} more" if len(different) > SHOWN else "")

@@ -1,5 +1,7 @@
 """What came out of a training, in the two lines that everybody reads, and the warning that goes with them."""
 
+import sys
+
 from charloom.results.records import TextMetrics, TrainMetrics
 
 SATURATED = 0.95  # share of the hidden units above which next to nothing is learnt: their derivative is gone
@@ -14,15 +16,17 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
     return f"{losses} of {train.updates:,} updates\n{held_out}"
 
 
-def warning(train: TrainMetrics, text: TextMetrics, saturated: float) -> str:
-    """Return a line about what went wrong and which parameter may help, or an empty text.
+def say(train: TrainMetrics, text: TextMetrics, saturated: float) -> None:
+    """Print the headline; warn in a line where something went wrong, and name the parameter that may help.
 
     saturated  the share of saturated hidden units at the end
     """
+    print(headline(train, text))
     bits, uniform = train.held_out_bits_per_character, text.bits_per_character.uniform
     wrong = [
         *(["held-out text costs more than a uniform guess"] if bits is not None and bits > uniform else []),
         *([f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []),
     ]
-    help_ = "a smaller eta, or train.initial_accumulator_value: 10, may help"
-    return f"warning: {' and '.join(wrong)}: {help_}" if wrong else ""
+    if wrong:
+        help_ = "a smaller eta, or train.initial_accumulator_value: 10, may help"
+        sys.stderr.write(f"warning: {' and '.join(wrong)}: {help_}\n")

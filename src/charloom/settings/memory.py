@@ -10,6 +10,7 @@ import psutil
 
 from charloom.base.errors import Unavailable
 from charloom.network.rnn import size
+from charloom.settings.params import Params
 
 
 def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str) -> int:
@@ -20,6 +21,13 @@ def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str
     kernel = item * 3 * (2 * m * p + 2 * K * p + m * q)
     sequence = item * ((seq_length + 32) * (3 * p + 2 * q + m + K) + K * p)
     return states + kernel + sequence + 16 * characters
+
+
+def check_training(params: Params, K: int, characters: int) -> None:
+    """Raise Unavailable where training on so many characters needs more memory than this process may have."""
+    m, seq_length = params.m, params.seq_length
+    needed = training_memory(m, K, seq_length, characters, params.train.dtype)
+    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
 
 
 def check_memory(needed: int, what: str) -> None:

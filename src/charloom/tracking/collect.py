@@ -143,7 +143,7 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
         | statistics
         | {"loss": first | statistics["loss"]}
         | read_table(path["plots/epoch_means"], "epoch_mean")
-        | read_table(path["plots/held_out"], MEASURE_OF_PART)
+        | read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)
         | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
         | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
         | {name: {0: float(value)} for name, value in digits.items()}

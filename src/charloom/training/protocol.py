@@ -109,17 +109,16 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     try:
         with progress("train", each.updates) as report, deferred() as received:
             for rows in train(state, ids, each.updates, every, **options):
-                state, smooth = rows.state, float(rows.smooth_losses[0])
+                state, smooth, measured = rows.state, float(rows.smooth_losses[0]), dict[int, float]()
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"
                     content = model_bytes(training.model(state.update, smooth, state.theta, state.h))
                     write(folder / name, content)
                     checkpoints[name] = hashlib.sha256(content).hexdigest()
                     write(checkpoints_to / name, content)
-                    point = training.held_out_along(state.update, state.theta, state.h)
-                    held_out |= point
-                    log((MEASURE_OF_PART, update, bits) for update, bits in point.items())
-                log(points(rows))
+                    measured = training.held_out_along(state.update, state.theta, state.h)
+                    held_out |= measured
+                log([*((MEASURE_OF_PART, *point) for point in measured.items()), *points(rows)])
                 before, trace = trace, extended(trace, rows, training.epoch, each.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step after the last row is never taken: the last state is the one before it.
