@@ -42,9 +42,8 @@ def main() -> None:
         bits_per_character=as_levels(nats / math.log(2) for nats in entropy),
     )
     write_json(output["metrics/prepare"], metrics.model_dump())
-    print(f"{path}: {len(text):,} characters, K = {K}, {len(text.held_out):,} held out")
-    if once:
-        print(f"characters that occur only once: {named(once)}")
+    rare = f"\ncharacters that occur only once: {named(once)}" if once else ""
+    print(f"{path}: {len(text):,} characters, K = {K}, {len(text.held_out):,} held out{rare}")
 
 
 if __name__ == "__main__":
