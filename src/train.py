@@ -12,7 +12,6 @@ from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import training_log
 from charloom.settings.entry import run_stage
-from charloom.settings.experiment import experiment_key
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root
@@ -32,9 +31,8 @@ def main() -> None:
     settings = dependencies("train", params)
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
-    key = experiment_key(params, about.sha256)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with training_log(root() / OWN / "trainings", key, params.model_dump()) as log:
+        with training_log(root() / OWN / "trainings", params, about.sha256) as log:
             trained = run(training, path["models/checkpoints"], log.points)
             ensure_unchanged("train", settings)  # before its saved state goes
             metrics, log.results = write_results(training, trained, path)

@@ -194,7 +194,7 @@ def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     printed, _ = said(project, "track")
     assert printed.startswith("this folder: nothing sent: ")
-    assert capfd.readouterr().out.startswith("MLflow run fox seed=1 ")
+    assert capfd.readouterr().out.startswith("MLflow run as committed · seed 1: ")
     project.run("dvc", "checkout", "--quiet")
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)

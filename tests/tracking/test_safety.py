@@ -67,7 +67,7 @@ def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
 def test_a_name_that_mlflow_could_not_show_is_refused(name):
     with pytest.raises(ValueError, match="cannot name a metric"):
-        Store().send(None, {name: {0: 1.0}})
+        Store().send(None, {name: {0: 1.0}}, {})
 
 
 def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch, tmp_path):

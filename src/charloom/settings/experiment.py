@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from charloom.settings.params import Params, flat
@@ -14,6 +15,25 @@ NO_MATTER = ("train.save_every", "gradcheck.", "prepare.text")
 def naming_params(params: Params) -> dict[str, Any]:
     """Return the params that name an experiment, by their dotted names."""
     return {name: value for name, value in flat(params.model_dump()) if not name.startswith(NO_MATTER)}
+
+
+def run_name(params: Params, committed: Mapping[str, Any]) -> str:
+    """Return what is not as in the committed params, and then the seed: `eta=0.05 · seed 2`.
+
+    committed  by dotted names
+    """
+    named = naming_params(params)
+    return " · ".join([*(_settings(named, committed) or ["as committed"]), f"seed {named['seed']}"])
+
+
+def setting(params: Params) -> str:
+    """Return all naming params but the seed, so that runs of one setting can be put together."""
+    return " ".join(_settings(naming_params(params), {}))
+
+
+def _settings(named: Mapping[str, Any], besides: Mapping[str, Any]) -> list[str]:
+    differ = [name for name in named if name != "seed" and named[name] != besides.get(name)]
+    return [f"{name.rpartition('.')[2]}={named[name]}" for name in differ]
 
 
 def experiment_key(params: Params, text_sha256: str) -> str:

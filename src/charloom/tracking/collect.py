@@ -21,7 +21,8 @@ from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import visible
 from charloom.model.model_file import read_model
 from charloom.network.rnn import NAMES
-from charloom.results.git import UNKNOWN, branch, changes, commit, known
+from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
+from charloom.results.names import named
 from charloom.results.records import (
     BEST_MODEL,
     MEASURE,
@@ -34,7 +35,7 @@ from charloom.results.records import (
     TrainMetrics,
 )
 from charloom.results.results_hash import results_hash
-from charloom.settings.experiment import experiment_key
+from charloom.settings.experiment import experiment_key, setting
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, difference, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
@@ -80,10 +81,12 @@ def this_run() -> RunContents:
     samples = read_json(path["reports/sample_table"], SampleTable)
     return RunContents(
         experiment=experiment_key(params, text.sha256),
+        text_sha256=text.sha256,
+        name=named(params),
         results=hashed(path),
         params=params,
         series=_series(path, train),
-        tags=_tags(text, params.prepare.text, path["reports/sample_table"].name),
+        tags=_tags(params, text, path["reports/sample_table"].name),
         dataset=Dataset(
             source=params.prepare.text,
             sha256=text.sha256,
@@ -150,16 +153,20 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
     )
 
 
-def _tags(text: TextMetrics, source: str, table: str) -> dict[str, str]:
-    """Return the tags: which code, which text, which experiment of DVC's, and that the table is one."""
-    changed = known(partial(changes, source))
+def _tags(params: Params, text: TextMetrics, table: str) -> dict[str, str]:
+    """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
+    patch = known(partial(changes, params.prepare.text))
+    headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
+    changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
     lock = json.dumps({**_locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
     tags = {
+        "mlflow.user": known(author),
         "mlflow.source.name": "dvc repro",
         "mlflow.source.git.commit": known(commit),
         "mlflow.source.git.branch": known(branch),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
-        "charloom.uncommitted_changes": changed if changed.startswith(UNKNOWN) else str(bool(changed)).lower(),
+        "charloom.uncommitted_changes": patch if patch.startswith(UNKNOWN) else str(changed).lower(),
+        "charloom.setting": setting(params),
         "charloom.text_sha256": text.sha256,
         "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
     }

@@ -4,10 +4,13 @@ import os
 import socket
 import sys
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
+from charloom.base.storage import sha256
+from charloom.settings.params import read_params
 from charloom.settings.pipeline import root
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import connected
@@ -21,12 +24,14 @@ def serve(port: int) -> None:
 
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
-    with connected() as store:
-        experiment = store.experiment_id
     if anything_waits():
         with suppress(Unavailable):
             catch_up()
-    page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+    with connected() as store:
+        text = Path(read_params().prepare.text)
+        found = store.experiments.get(sha256(text) if text.is_file() else "")
+    view = f"?workflowType=machine_learning&viewStateShareKey={VIEW}"
+    page = f"#/experiments/{found.experiment_id}/runs{view}" if found else "#/experiments"
     if store.remote:
         server = urlsplit(store.uri)
         print(f"open {server._replace(netloc=server.netloc.rpartition('@')[2]).geturl().rstrip('/')}/{page}")
