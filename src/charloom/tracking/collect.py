@@ -40,6 +40,7 @@ from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, difference, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
+from charloom.tracking.view import SETTING
 
 SOURCES = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served.py")
@@ -166,7 +167,7 @@ def _tags(params: Params, text: TextMetrics, table: str) -> dict[str, str]:
         "mlflow.source.git.branch": known(branch),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
         "charloom.uncommitted_changes": patch if patch.startswith(UNKNOWN) else str(changed).lower(),
-        "charloom.setting": setting(params),
+        SETTING: setting(params),
         "charloom.text_sha256": text.sha256,
         "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
     }

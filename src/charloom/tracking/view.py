@@ -19,7 +19,8 @@ A vanilla character-level RNN, one run for each experiment: settings and text.
 **To compare runs**, take `held_out_bits_per_character`: it is about text that training never sees. Smooth loss swings
 with the passage it comes from: compare it at equal updates, and over several seeds.
 """
-VIEW = "charloom"
+VIEW, GROUPED_VIEW = "charloom", "charloom-settings"
+SETTING = "charloom.setting"  # tag of a run: what names its experiment, without the seed
 
 
 def _chart(metric: str) -> dict[str, Any]:
@@ -57,4 +58,12 @@ SHOWN = {
         for name in (MEASURE, MEASURE_OF_PART, "smooth_loss", "epoch_mean", "gradient_norm", "saturated_fraction")
     ],
 }
-TAGS = {"mlflow.note.content": ABOUT, f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN)}  # of the experiment
+# Runs of one setting, which differ in their seed alone, as one row with the means.
+GROUPED = SHOWN | {
+    "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
+}
+TAGS = {  # of the experiment
+    "mlflow.note.content": ABOUT,
+    f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN),
+    f"mlflow.sharedViewState.{GROUPED_VIEW}": json.dumps(GROUPED),
+}
