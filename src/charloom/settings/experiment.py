@@ -33,7 +33,7 @@ def setting(params: Params) -> str:
 
 def _settings(named: Mapping[str, Any], besides: Mapping[str, Any]) -> list[str]:
     differ = [name for name in named if name != "seed" and named[name] != besides.get(name)]
-    return [f"{name.rpartition('.')[2]}={named[name]}" for name in differ]
+    return [f"{name.rpartition('.')[2]}={str(named[name]).removesuffix('.0')}" for name in differ]
 
 
 def experiment_key(params: Params, text_sha256: str) -> str:
