@@ -49,7 +49,7 @@ SHOWN = {
     "orderByKey": f"metrics.`{MEASURE}`",
     "orderByAsc": True,
     "selectedColumns": [
-        *(f"metrics.`{name}`" for name in (MEASURE, "smooth_loss", "best_smooth_loss")),
+        *(f"metrics.`{name}`" for name in (MEASURE, "smooth_loss")),
         *(f"params.`{name}`" for name in ("seed", "eta", "m", "train.initial_accumulator_value")),
     ],
     "compareRunSections": [{"uuid": "first", "name": "Metrics", "display": True, "isReordered": False}],
