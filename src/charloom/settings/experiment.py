@@ -10,6 +10,7 @@ from charloom.settings.params import Params, flat
 # How often a training saves and how the gradient is checked leave no trace in the results. The text's file name does
 # not either: its content counts.
 NO_MATTER = ("train.save_every", "gradcheck.", "prepare.text")
+FIRST = ("eta", "train.initial_accumulator_value")  # what is varied most often
 LONG = 13  # characters of a name
 
 
@@ -21,27 +22,27 @@ def naming_params(params: Params) -> dict[str, Any]:
 def run_name(params: Params, committed: Mapping[str, Any]) -> str:
     """Return what is not as in the committed params, and then the seed: `eta=0.05 · seed 2`, `as committed · seed 2`.
 
-    It is read in lists and legends of some 20 characters: of a long name its first word stands, as in `initial…=10`.
-
     committed  by dotted names
     """
-    named = naming_params(params)
-    differ = [
-        f"{name if len(name) < LONG else name.partition('_')[0] + '…'}={value}"
-        for name, value in _settings(named, committed)
-    ]
-    return " · ".join([*(differ or ["as committed"]), f"seed {params.seed}"])
+    return " · ".join([*(_settings(naming_params(params), committed) or ["as committed"]), f"seed {params.seed}"])
 
 
 def setting(params: Params) -> str:
-    """Return all naming params but the seed, so that runs of one setting can be put together."""
-    return " ".join(f"{name}={value}" for name, value in _settings(naming_params(params), {}))
+    """Return all naming params but the seed, what is often varied first: it puts runs of one setting together."""
+    return " ".join(_settings(naming_params(params), {}))
 
 
-def _settings(named: Mapping[str, Any], besides: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return name and value of each but the seed that is not the same in `besides`."""
+def _settings(named: Mapping[str, Any], besides: Mapping[str, Any]) -> list[str]:
+    """Return `name=value` of each but the seed that is not the same in `besides`.
+
+    They are read in lists and legends of some 20 characters: of a long name its first word stands, as in `initial…=10`.
+    """
     differ = [name for name in named if name != "seed" and named[name] != besides.get(name)]
-    return [(name.rpartition(".")[2], str(named[name]).removesuffix(".0")) for name in differ]
+    shown = {name: name.rpartition(".")[2] for name in sorted(differ, key=lambda name: name not in FIRST)}
+    return [
+        f"{short if len(short) < LONG else short.partition('_')[0] + '…'}={str(named[name]).removesuffix('.0')}"
+        for name, short in shown.items()
+    ]
 
 
 def experiment_key(params: Params, text_sha256: str) -> str:
