@@ -20,7 +20,6 @@ from charloom.base.errors import CheckFailed
 from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import visible
 from charloom.model.model_file import read_model
-from charloom.network.rnn import NAMES
 from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
 from charloom.results.names import named
 from charloom.results.records import (
@@ -28,7 +27,6 @@ from charloom.results.records import (
     MEASURE,
     MEASURE_OF_PART,
     STATISTICS,
-    GradcheckMetrics,
     SampleMetrics,
     SampleTable,
     TextMetrics,
@@ -47,10 +45,6 @@ SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
 LOCK = Path("dvc.lock")
 FOLDERS = {"metrics", "plots", "models"}  # the same in the run; the rest is what one opens first
-ONCE = {
-    *("best_smooth_loss", "best_update", "first_update_below_target"),
-    *("best_held_out_bits_per_character", "lowest_held_out_part_bits_per_character"),
-}
 EXCERPT = 1000  # characters of a sample in a description
 PRIME = 16  # characters of a model's input example
 
@@ -87,7 +81,7 @@ def this_run() -> RunContents:
         results=hashed(path),
         params=params,
         series=_series(path, train),
-        tags=_tags(params, text, path["reports/sample_table"].name),
+        tags=_tags(params, text, train, path["reports/sample_table"].name),
         dataset=Dataset(
             source=params.prepare.text,
             sha256=text.sha256,
@@ -128,33 +122,28 @@ def hashed(path: dict[str, Path]) -> str:
 
 
 def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
-    """Return every metric."""
-    gradcheck = read_json(path["metrics/gradcheck"], GradcheckMetrics)
-    states = (gradcheck.zero, gradcheck.carried)
-    digits = {f"gradcheck_digits_{name}": min(getattr(each, name).agreeing_digits for each in states) for name in NAMES}
-    once = train.model_dump(include=ONCE) | {"last_smooth_loss": train.smooth_loss}
+    """Return every metric. Each is a curve: MLflow draws a chart for each, also of a single value."""
     bits = {
         train.best_update: train.best_held_out_bits_per_character,
         train.updates: train.held_out_bits_per_character,
     }
+    ends = {train.best_update: train.best_smooth_loss, train.updates: train.smooth_loss}
     statistics = read_table(path["plots/measures"], *STATISTICS)
     first = read_table(path["plots/first_losses"], "loss")["loss"]
     sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     return (
-        {name: {train.updates: float(value)} for name, value in once.items() if value is not None}
-        | {MEASURE: {update: value for update, value in bits.items() if value is not None}}
-        | read_table(path["plots/smooth_loss"], "smooth_loss")
+        {MEASURE: {update: value for update, value in bits.items() if value is not None}}
+        | {"smooth_loss": read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"] | ends}
         | statistics
         | {"loss": first | statistics["loss"]}
         | read_table(path["plots/epoch_means"], "epoch_mean")
         | read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)
         | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
         | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
-        | {name: {0: float(value)} for name, value in digits.items()}
     )
 
 
-def _tags(params: Params, text: TextMetrics, table: str) -> dict[str, str]:
+def _tags(params: Params, text: TextMetrics, train: TrainMetrics, table: str) -> dict[str, str]:
     """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
     patch = known(partial(changes, params.prepare.text))
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
@@ -168,6 +157,7 @@ def _tags(params: Params, text: TextMetrics, table: str) -> dict[str, str]:
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
         "charloom.uncommitted_changes": patch if patch.startswith(UNKNOWN) else str(changed).lower(),
         SETTING: setting(params),
+        "charloom.first_update_below_target": str(train.first_update_below_target),
         "charloom.text_sha256": text.sha256,
         "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
     }
@@ -183,8 +173,7 @@ def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[Trai
             file=f"models/{path[f'models/{name}'].name}",
             update=update,
             prime=prime,
-            metrics={f"{name}_smooth_loss": (train.updates, loss)}
-            | ({} if bits is None else {MEASURE: (update, bits)}),
+            metrics={"smooth_loss": (update, loss)} | ({} if bits is None else {MEASURE: (update, bits)}),
         )
         for name, update, loss, bits in (
             ("best", train.best_update, train.best_smooth_loss, train.best_held_out_bits_per_character),
