@@ -8,6 +8,7 @@ import time
 import numpy as np
 import psutil
 from projects import ROOT, make
+from recorded import history, smooth_losses
 
 KILLS = 50
 LONGEST = 40.0  # seconds, about what a forced `dvc repro` takes
