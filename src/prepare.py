@@ -8,7 +8,7 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from charloom.base.storage import sha256, write_json
-from charloom.base.terminal import in_line
+from charloom.base.terminal import in_line, named
 from charloom.results.git import ensure_repository
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_samples, check_training
@@ -35,8 +35,8 @@ def main() -> None:
     output = files("prepare")
     write_text(output["prepared/text"], text)
     write_json(output["metrics/prepare"], text_metrics(text, sha256(path), once, params.seq_length).model_dump())
-    print(f"{in_line(str(path))}: {len(text):,} characters, K = {K}, {len(text.held_out):,} held out")
-    print(f"once only: {f'{len(once):,}, {once[:50]!a}' if once else 'none'}")
+    rare = f"\ncharacters that occur only once: {named(once)}" if once else ""
+    print(f"{in_line(str(path))}: {len(text):,} characters, K = {K}, {len(text.held_out):,} held out{rare}")
 
 
 if __name__ == "__main__":

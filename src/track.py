@@ -8,11 +8,12 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json
-from charloom.results.records import TrainMetrics
+from charloom.results.headline import headline
+from charloom.results.records import TextMetrics, TrainMetrics
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.tracking.collect import headline, made, put, this_run
+from charloom.tracking.collect import made, put, this_run
 from charloom.tracking.follower import end_follower
 from charloom.tracking.lock_file import ensure_recorded, ensure_trained
 from charloom.tracking.messages import warn
@@ -25,10 +26,8 @@ def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
     ensure_recorded(read_params())
-    print(
-        "".join(f"  {file}\n" for file in made(path)) + headline(read_json(path["metrics/train"], TrainMetrics)),
-        flush=True,
-    )
+    train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
+    print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
     run = this_run()
     ensure_trained(run.params, run.results)
     end_follower(run.experiment)

@@ -8,10 +8,10 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 from charloom.base.errors import CheckFailed
 from charloom.base.lock import exclusive
 from charloom.base.storage import read_json
+from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import training_log
 from charloom.settings.entry import run_stage
-from charloom.settings.experiment import experiment_key
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root, written
@@ -30,13 +30,15 @@ def main() -> None:
     text.check(path["prepared/text"], params.seq_length)
     check_training(params, len(text.vocabulary), len(text.training))
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
-    key = experiment_key(params, read_json(path["metrics/prepare"], TextMetrics).sha256)
+    about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with training_log(root() / OWN / "trainings", key, params.model_dump()) as log:
-            log.results = write_results(training, run(training, path["models/checkpoints"], log.points), path)
+        with training_log(root() / OWN / "trainings", params, about.sha256) as log:
+            trained = run(training, path["models/checkpoints"], log.points)
+            metrics, log.results = write_results(training, trained, path)
             # Before its saved state goes, and before the log says that all is well.
             ensure_unchanged("train", settings, since)
         resume.forget(training.save_to)  # a forced run is to train again
+    say(metrics, about, float(trained.trace.statistics[-1, -1]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from charloom.tracking.send import send
 from charloom.tracking.training_list import logs_folder
 
 TABLES = {
-    "plots/smooth_loss.csv": ("smooth_loss",),
+    "plots/held_out.csv": ("held_out_part_bits_per_character",),
+    "plots/epoch_means.csv": ("epoch_mean",),
     "plots/measures.csv": ("gradient_norm", "clipped_fraction", "saturated_fraction"),
 }
 ARTIFACTS = {
@@ -39,7 +40,7 @@ def a_training(project: Project, results: str, points: Iterable[tuple[str, int, 
     """Leave the log of a training of this project's experiment that came to these results."""
     with (
         chdir(project.folder),
-        training_log(logs_folder(), this_run().experiment, read_params().model_dump()) as log,
+        training_log(logs_folder(), read_params(), this_run().text_sha256) as log,
     ):
         log.points(points)
         log.results = results
@@ -55,11 +56,18 @@ def column(project: Project, name: str, table: str = "plots/smooth_loss.csv") ->
         return {int(row["update"]): float(row[name]) for row in csv.DictReader(rows)}
 
 
+def smooth_losses(project: Project) -> dict[int, float]:
+    """Return the curve that MLflow has: that of the file, its lowest point and its last."""
+    train = json.loads((project.folder / "metrics/train.json").read_text())
+    ends = {train["best_update"]: train["best_smooth_loss"], train["updates"]: train["smooth_loss"]}
+    return column(project, "smooth_loss") | ends
+
+
 def history(client, run, name: str) -> dict[int, float]:
-    """Return the metric's points, each step of which has to be there once, and all at one time."""
+    """Return the metric's points, each step of which has to be there once, and within the run's time."""
     points = client.get_metric_history(run.info.run_id, name)
     assert len({point.step for point in points}) == len(points), name
-    assert {point.timestamp for point in points} <= {run.info.start_time}, name
+    assert all(run.info.start_time <= point.timestamp <= run.info.end_time for point in points), name
     return {point.step: point.value for point in points}
 
 
@@ -72,11 +80,8 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
     assert history(client, run, "loss") == losses
     history(client, run, "characters_per_second")
     train = json.loads((project.folder / "metrics/train.json").read_text())
-    each, updates = train["updates_per_epoch"], train["updates"]
-    epochs = {min(int(epoch) * each, updates): mean for epoch, mean in train["epoch_mean"].items()}
-    assert history(client, run, "epoch_mean") == epochs
-    for name in ("best_smooth_loss", "best_update", "best_held_out_bits_per_character"):
-        assert history(client, run, name) == {updates: train[name]}
+    updates = train["updates"]
+    assert history(client, run, "smooth_loss") == smooth_losses(project)
     bits = {train["best_update"]: train["best_held_out_bits_per_character"]}
     assert history(client, run, "held_out_bits_per_character") == bits | {updates: train["held_out_bits_per_character"]}
     sample = json.loads((project.folder / "metrics/sample.json").read_text())["checkpoints"]

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import psutil
 from projects import ROOT, make
+from recorded import history, smooth_losses
 
 KILLS = 50
 LONGEST = 40.0  # seconds, about what a forced `dvc repro` takes
@@ -66,7 +67,5 @@ def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_by
     assert project.contents() == undisturbed
     (run,) = project.runs()
     assert run.info.status == "FINISHED"
-    history = project.client().get_metric_history(run.info.run_id, "smooth_loss")
-    rows = (tmp_path / "plots/smooth_loss.csv").read_text().splitlines()[1:]
-    assert [f"{point.step},{point.value!r}" for point in history] == rows
+    assert history(project.client(), run, "smooth_loss") == smooth_losses(project)
     assert resumed > 5

@@ -77,7 +77,7 @@ def test_no_json_of_ours_holds_what_is_not_finite(tmp_path, value):
 @given(rows=st.lists(st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2), min_size=1, max_size=9))
 def test_a_table_reads_back_to_the_bit(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "table.csv"
-    write_table(path, ("loss", "norm"), rows, 100)
+    write_table(path, ("loss", "norm"), {100 * n: row for n, row in enumerate(rows)})
     table = read_table(path, "loss", "norm")
     assert list(table["norm"]) == [100 * n for n in range(len(rows))]
     assert repr(list(zip(table["loss"].values(), table["norm"].values(), strict=True))) == repr(rows)
@@ -106,6 +106,11 @@ def test_a_table_that_is_none_is_named(tmp_path, content):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(Damaged, match=r"table\.csv: .*; `dvc repro` makes it again"):
         read_table(path, "loss")
+
+
+def test_a_table_may_be_empty_where_its_reader_says_so(tmp_path):
+    write_table(tmp_path / "table.csv", ("loss",), {})
+    assert read_table(tmp_path / "table.csv", "loss", may_be_empty=True) == {"loss": {}}
 
 
 def test_a_hash_is_the_one_that_everybody_computes(tmp_path):

@@ -56,7 +56,7 @@ def test_two_halves_with_the_carried_state_cost_the_whole(n, cut, seed):
 
 def test_fewer_than_two_characters_have_no_cost():
     theta = rnn.init(3, 4, 0.1, np.random.default_rng(1))
-    assert scoring.bits_per_character(theta, np.array([2], np.uint8)) is None
+    assert scoring.bits_per_character(theta, np.array([2], np.uint8), np.ones(3)) is None
     assert scoring.score(theta, np.array([2], np.uint8), np.ones(3)).h.tolist() == [1, 1, 1]
 
 
@@ -67,7 +67,7 @@ def test_the_held_out_figure_is_the_score_of_the_held_out_end(finished):
         ("last", train.held_out_bits_per_character),
         ("best", train.best_held_out_bits_per_character),
     ):
-        theta = read_model(finished.folder / f"models/{name}.npz").theta
-        assert scoring.bits_per_character(theta, held_out) == figure
-        expected = by_the_equations(theta, held_out, np.zeros(theta.m)).mean() / math.log(2)
+        model = read_model(finished.folder / f"models/{name}.npz")
+        assert scoring.bits_per_character(model.theta, held_out, model.h) == figure
+        expected = by_the_equations(model.theta, held_out, model.h).mean() / math.log(2)
         assert figure == pytest.approx(expected, rel=1e-12)

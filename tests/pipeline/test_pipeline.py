@@ -16,7 +16,7 @@ def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, f
 
 def test_every_stage_makes_the_same_bytes_again(project):
     before = project.contents()
-    assert len(before) == 1 + 4 + 3 + 3 + 2 + 5
+    assert len(before) == 1 + 4 + 5 + 3 + 2 + 5
     for folder in ("data/prepared", "metrics", "plots", "models", "reports"):
         shutil.rmtree(project.folder / folder)
     for stage in STAGES:
@@ -58,6 +58,8 @@ def test_without_a_held_out_end_its_results_are_null(project):
     train = json.loads((project.folder / "metrics/train.json").read_text())
     assert train["held_out_bits_per_character"] is None
     assert train["best_held_out_bits_per_character"] is None
+    assert train["lowest_held_out_part_bits_per_character"] is None
+    assert (project.folder / "plots/held_out.csv").read_text() == "update,held_out_part_bits_per_character\n"
 
 
 def test_the_held_out_end_is_never_learned_from(project):

@@ -4,33 +4,38 @@ import json
 import signal
 
 import pytest
+from projects import ROOT
 
 from charloom.base.signals import Stopped
 from charloom.results.training_log import Log, logs_of, training_log
+from charloom.settings.experiment import experiment_key
+from charloom.settings.params import read_params
 
+PARAMS = read_params(ROOT / "params.yaml")
+KEY = experiment_key(PARAMS, "a" * 64)
 POINTS = [("smooth_loss", 0, 1.5), ("smooth_loss", 100, 1.25)]
 
 
 def the_log(folder) -> Log:
-    (log,) = logs_of(folder, "key")
+    (log,) = logs_of(folder, KEY)
     return log
 
 
 def test_a_log_holds_the_points_and_at_its_end_the_hash_of_the_results(tmp_path):
-    with training_log(tmp_path, "key", {"m": 8}) as log:
+    with training_log(tmp_path, PARAMS, "a" * 64) as log:
         log.points(POINTS)
         assert the_log(tmp_path).end is None
         log.results = "f" * 64
     read = the_log(tmp_path)
     assert [point[:3] for point in read.points] == POINTS
-    assert (read.head.experiment, read.head.params) == ("key", {"m": 8})
+    assert (read.head.experiment, read.head.params) == (KEY, PARAMS.model_dump())
     assert (read.end.status, read.end.results) == ("FINISHED", "f" * 64)
     assert read.head.started <= read.points[0][3] <= read.end.ended
 
 
 def test_a_stopped_training_has_a_log_that_says_so_and_no_results(tmp_path):
     def training() -> None:
-        with training_log(tmp_path, "key", {}) as log:
+        with training_log(tmp_path, PARAMS, "a" * 64) as log:
             log.results = "f" * 64
             raise Stopped(signal.SIGTERM)
 
@@ -40,7 +45,7 @@ def test_a_stopped_training_has_a_log_that_says_so_and_no_results(tmp_path):
 
 
 def test_a_line_is_read_once_and_not_before_it_is_whole(tmp_path):
-    with training_log(tmp_path, "key", {}) as log:
+    with training_log(tmp_path, PARAMS, "a" * 64) as log:
         reader = the_log(tmp_path)
         line = json.dumps([*POINTS[0], 7.0])
         for part in (line[:9], line[9:], "\n"):
@@ -53,15 +58,15 @@ def test_a_line_is_read_once_and_not_before_it_is_whole(tmp_path):
 
 
 def test_a_line_that_was_cut_off_costs_no_other_and_a_file_without_a_head_is_no_log(tmp_path):
-    with training_log(tmp_path, "key", {}) as log, log.path.open("a") as file:
+    with training_log(tmp_path, PARAMS, "a" * 64) as log, log.path.open("a") as file:
         file.write('["smooth_loss", 0, \n["smooth_loss", 100, 1.25, 7.0]\n')
     assert the_log(tmp_path).points == [("smooth_loss", 100, 1.25, 7.0)]
-    (tmp_path / "key/headless.jsonl").write_text('["smooth_loss", 0, 1.5, 7.0]\n')
+    (tmp_path / KEY / "headless.jsonl").write_text('["smooth_loss", 0, 1.5, 7.0]\n')
     the_log(tmp_path)
 
 
 def test_a_log_that_cannot_be_written_stops_no_training(tmp_path):
-    (tmp_path / "key").write_text("a file where a folder belongs")
-    with training_log(tmp_path, "key", {}) as log:
+    (tmp_path / KEY).write_text("a file where a folder belongs")
+    with training_log(tmp_path, PARAMS, "a" * 64) as log:
         log.points(POINTS)
-    assert logs_of(tmp_path, "key") == []
+    assert logs_of(tmp_path, KEY) == []

@@ -46,7 +46,7 @@ def test_a_run_has_two_models_with_steps_and_metrics_of_the_dataset_and_the_best
         assert steps[model.model_id] == step
         metrics = {each.key: each for each in model.metrics}
         assert (metrics[MEASURE].step, metrics[MEASURE].value) == (step, bits)
-        assert metrics[f"{name}_smooth_loss"].value == loss
+        assert (metrics["smooth_loss"].step, metrics["smooth_loss"].value) == (step, loss)
         assert {(each.dataset_name, each.dataset_digest) for each in model.metrics} == {
             (read.dataset.name, read.dataset.digest)
         }

@@ -73,7 +73,7 @@ def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
 def test_a_name_that_mlflow_could_not_show_is_refused(name):
     with pytest.raises(ValueError, match="cannot name a metric"):
-        Store().send(None, {name: {0: 1.0}})
+        Store().send(None, {name: {0: 1.0}}, {})
 
 
 def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch, tmp_path):
@@ -124,11 +124,11 @@ def test_a_store_has_a_deadline_and_a_limit_of_memory(finished, monkeypatch):
     with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with chdir(finished.folder), pytest.raises(Unavailable, match="no answer within 1 s"):
-            apart("ui.print_experiment", seconds=1)
+            apart("ui.print_page", seconds=1)
     with hostile(lambda _: endless(without_end() + b'{"a": "', b"x" * 65536), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with chdir(finished.folder), pytest.raises(Unavailable, match="its answer takes more memory"):
-            apart("ui.print_experiment", seconds=300)
+            apart("ui.print_page", seconds=300)
 
 
 def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):

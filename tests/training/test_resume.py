@@ -20,7 +20,8 @@ from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
 
 UPDATES = 40
-NAMES = ("models/last", "models/best", "plots/smooth_loss", "plots/first_losses", "plots/measures", "metrics/train")
+PLOTS = ("smooth_loss", "first_losses", "measures", "epoch_means", "held_out")
+NAMES = ("models/last", "models/best", *(f"plots/{name}" for name in PLOTS), "metrics/train")
 
 
 class Killed(BaseException):
@@ -65,7 +66,7 @@ class Case:
         printed = StringIO()
         with redirect_stdout(printed):
             trained = run(self.training, outputs / "checkpoints", log)
-            digest = write_results(self.training, trained, {name: outputs / name for name in NAMES})
+            _, digest = write_results(self.training, trained, {name: outputs / name for name in NAMES})
         resume.forget(self.training.save_to)
         return Outcome(digest, contents(outputs), printed.getvalue())
 

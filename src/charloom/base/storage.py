@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -72,18 +72,20 @@ def read_json(path: Path, record: type[Record]) -> Record:
         raise Damaged(f"{path}: {f'{key}: ' if key else ''}{first['msg']}; `dvc repro` makes it again") from None
 
 
-def write_table(path: Path, names: tuple[str, ...], rows: Iterable[Iterable[float]], every: int) -> None:
-    """Write a CSV table `update,<name>,…`, a row for each multiple of `every`, numbers in full."""
-    lines = (",".join([str(n * every), *(repr(float(value)) for value in row)]) for n, row in enumerate(rows))
+def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[float]]) -> None:
+    """Write a CSV table `update,<name>,…`, a row for each update, numbers in full."""
+    lines = (",".join([str(update), *(repr(float(value)) for value in row)]) for update, row in rows.items())
     write(path, "\n".join([",".join(("update", *names)), *lines, ""]))
 
 
-def read_table(path: Path, *names: str) -> dict[str, dict[int, float]]:
+def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str, dict[int, float]]:
     """Return each column by update. Raises Damaged, naming the file, where it is not such a table."""
     try:
         head, *rows = path.read_text(encoding="utf-8").splitlines()
-        if head != ",".join(("update", *names)) or not rows:
+        if head != ",".join(("update", *names)) or not (rows or may_be_empty):
             raise ValueError(f"not a table of {', '.join(names)} by update")
+        if not rows:
+            return {name: {} for name in names}
         updates, *columns = zip(*(row.split(",") for row in rows), strict=True)
         table = {
             name: dict(zip(map(int, updates), map(float, column), strict=True))

@@ -18,6 +18,9 @@ OVERRIDES = {
 _warned: set[str] = set()
 
 
+SHOWN = 20  # different characters named in a message
+
+
 def visible(text: str) -> str:
     """Return the text with controls, line separators and directional overrides as escapes; \\n and \\t stay."""
     return "".join(character if _harmless(character) else ascii(character)[1:-1] for character in text)
@@ -41,3 +44,10 @@ def warn_once(about: str, line: str) -> None:
 def in_line(name: str) -> str:
     """Return the name with all that is not printable as escapes: line ends, tabs and direction marks too."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
+
+
+def named(characters: str) -> str:
+    """Return the distinct characters, quoted, each with how often it occurs where that is not once."""
+    different = sorted(set(characters))
+    each = [repr(c) + (f" {n:,} times" if (n := characters.count(c)) > 1 else "") for c in different[:SHOWN]]
+    return ", ".join(each) + (f" and {len(different) - SHOWN:,} more" if len(different) > SHOWN else "")

@@ -12,12 +12,12 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 
 from charloom.base.errors import WrongInput
-from charloom.base.terminal import visible
+from charloom.base.terminal import named, visible
 from charloom.base.types import Array
 from charloom.commands.inputs import model_at, text_at
 from charloom.model.model_file import Model
 from charloom.sampling.options import DEFAULTS, allowed
-from charloom.sampling.request import known, named, primed
+from charloom.sampling.request import known, primed
 from charloom.sampling.writing import ON_DEMAND, Choice, blocks, random_stream
 from charloom.settings.memory import check_memory
 from charloom.text.vocabulary import Vocabulary

@@ -1,4 +1,8 @@
-"""What a text costs a model: reading without learning."""
+"""What a text costs a model: reading without learning.
+
+Whoever reads text outside training starts from the state that the model carries, its h. A zero state is foreign to a
+network whose units are saturated: from there it may lose itself for hundreds of characters (benchmarks/lost.md).
+"""
 
 import math
 from collections.abc import Callable
@@ -41,11 +45,11 @@ def score(theta: Parameters, ids: Array, h_0: Array, report: Callable[[int], Non
     return Score(nats, total, z.h[0, : theta.m].copy())
 
 
-def bits_per_character(theta: Parameters, ids: Array) -> float | None:
-    """Return the mean cost, in bits, of a character of the ids after the first, read from a zero state.
+def bits_per_character(theta: Parameters, ids: Array, h_0: Array) -> float | None:
+    """Return the mean cost, in bits, of a character of the ids (n,) after the first, read from the state h_0 (m,).
 
     None for fewer than two: there is nothing to predict.
     """
     if len(ids) < 2:
         return None
-    return score(theta, ids, np.zeros(theta.m)).total / (len(ids) - 1) / math.log(2)
+    return score(theta, ids, h_0).total / (len(ids) - 1) / math.log(2)

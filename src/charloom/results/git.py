@@ -52,6 +52,16 @@ def commit() -> str:
     return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)
 
 
+def author() -> str:
+    """Return the name of who would be a commit's author here."""
+    return git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
+
+
+def committed(file: Path) -> str:
+    """Return the file's text in `commit`."""
+    return git("show", f"{commit()}:./{file.as_posix()}")
+
+
 def branch() -> str:
     """Return the main repository's branch, or an empty text where it is not one that `commit` lies on."""
     here, now = git("branch", "--show-current", folder=root()), commit()

@@ -92,18 +92,24 @@ class GradcheckMetrics(Record):
 
 
 class TrainMetrics(Record):
-    """metrics/train.json: losses in nats per sequence, held-out ones in bits per character."""
+    """metrics/train.json: losses in nats per sequence, what the held-out text costs in bits per character.
 
-    updates: int
-    updates_per_epoch: int
+    held_out_bits_per_character is the last model's and the measure of record, best_… the best model's. Both are about
+    the first held_out_characters_read characters. lowest_… is the lowest point of plots/held_out.csv, whose points
+    are about fewer of them.
+    """
+
+    held_out_bits_per_character: float | None
+    best_held_out_bits_per_character: float | None
+    lowest_held_out_part_bits_per_character: float | None
+    lowest_held_out_part_update: int | None
+    held_out_characters_read: int
     smooth_loss: float
     best_smooth_loss: float
     best_update: int
-    best_position: int
     first_update_below_target: int | None
-    held_out_bits_per_character: float | None
-    best_held_out_bits_per_character: float | None
-    epoch_mean: dict[int, float]
+    updates: int
+    updates_per_epoch: int
 
 
 class SampleQuality(Record):
@@ -137,6 +143,8 @@ class PublishedFigures(Record, extra="ignore"):
 
 
 STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv
+MEASURE = "held_out_bits_per_character"  # the measure of record: of the last model, on all that is measured
+MEASURE_OF_PART = "held_out_part_bits_per_character"  # of each checkpoint, on less text: plots/held_out.csv
 BEST_MODEL = "best model"
 SampleRow = tuple[str, str, int, float]
 

@@ -20,7 +20,10 @@ from typing import Any
 from charloom.base.signals import Stopped
 from charloom.results.git import commit, known
 from charloom.results.machine import machine, process
+from charloom.results.names import named
 from charloom.results.records import Record
+from charloom.settings.experiment import experiment_key
+from charloom.settings.params import Params
 
 Point = tuple[str, int, float, float]
 SHORT = 1.0  # seconds of training before MLflow is told at all: it takes longer to import
@@ -31,6 +34,8 @@ class Head(Record):
     """What was trained, when, and where.
 
     experiment  the experiment key
+    text_sha256 of the text
+    name        says in what it differs from the committed params: see experiment.run_name
     params      all of params.yaml
     started     seconds since 1970
     process     names the process among all that ever ran: see machine.process
@@ -40,6 +45,8 @@ class Head(Record):
     """
 
     experiment: str
+    text_sha256: str
+    name: str
     params: dict[str, Any]
     started: float
     process: str
@@ -100,10 +107,11 @@ class Writer:
 
 
 @contextmanager
-def training_log(folder: Path, experiment: str, params: dict[str, Any]) -> Iterator[Writer]:
+def training_log(folder: Path, params: Params, text_sha256: str) -> Iterator[Writer]:
     """Give a log to write to, and end it as the training ends. `results` has to be set where it ends well."""
     head = Head(
-        experiment=experiment, params=params, started=round(time.time(), 3), process=process(), machine=machine(),
+        experiment=experiment_key(params, text_sha256), text_sha256=text_sha256, name=named(params),
+        params=params.model_dump(), started=round(time.time(), 3), process=process(), machine=machine(),
         commit=known(commit), dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
     )  # fmt: skip
     log = Writer(folder, head)

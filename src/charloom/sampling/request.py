@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from charloom.base.errors import WrongInput
+from charloom.base.terminal import named
 from charloom.base.types import Array
 from charloom.model.model_file import Model
 from charloom.model.scoring import score
@@ -15,15 +16,7 @@ from charloom.sampling.options import allowed
 from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, random_stream
 from charloom.text.vocabulary import Vocabulary
 
-SHOWN = 20  # different characters named in a message
 MOST = 1_000_000  # characters that are read and written for one request through a server: seconds of work
-
-
-def named(characters: str) -> str:
-    """Return the distinct characters, quoted and in ASCII, each with how often it occurs where that is not once."""
-    different = sorted(set(characters))
-    each = [ascii(c) + (f" {n:,} times" if (n := characters.count(c)) > 1 else "") for c in different[:SHOWN]]
-    return ", ".join(each) + (f" and {len(different) - SHOWN:,} more" if len(different) > SHOWN else "")
 
 
 def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
@@ -42,9 +35,9 @@ def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
 
 
 def primed(model: Model, prime: str) -> tuple[Array, int]:
-    """Return the state (m,) after reading all of the prime but its last character, and that one's id."""
+    """Return the state (m,) after the model, from its h on, has read all but the last character, and that one's id."""
     ids = model.vocabulary.encode(prime)
-    return score(model.theta, ids, np.zeros(model.theta.m)).h, int(ids[-1])
+    return score(model.theta, ids, model.h).h, int(ids[-1])
 
 
 def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:

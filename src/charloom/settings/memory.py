@@ -25,6 +25,13 @@ def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str
     return states + kernel + sequence + 16 * characters
 
 
+def check_training(params: Params, K: int, characters: int) -> None:
+    """Raise Unavailable where training on so many characters needs more memory than this process may have."""
+    m, seq_length = params.m, params.seq_length
+    needed = training_memory(m, K, seq_length, characters, params.train.dtype)
+    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
+
+
 def check_memory(needed: int, what: str) -> None:
     """Raise Unavailable where this process may not have so many bytes of memory."""
     if needed > (has := memory()):
@@ -38,13 +45,6 @@ def check_samples(params: Params) -> None:
     check_memory(
         needed, f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
     )
-
-
-def check_training(params: Params, K: int, characters: int) -> None:
-    """Raise Unavailable where training on so many characters needs more memory than this process may have."""
-    m, seq_length = params.m, params.seq_length
-    needed = training_memory(m, K, seq_length, characters, params.train.dtype)
-    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
 
 
 def memory() -> int:

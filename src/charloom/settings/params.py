@@ -49,6 +49,7 @@ class Train(Section):
     checkpoint_every: Count
     save_every: Count
     target_smooth_loss: Positive
+    held_out_characters: Count
 
 
 class Sample(Section):

@@ -18,31 +18,31 @@ from charloom import NEEDED
 from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import in_line, visible
 from charloom.model.model_file import read_model
-from charloom.network.rnn import NAMES
-from charloom.results.git import UNKNOWN, branch, changes, commit, known
+from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
+from charloom.results.names import named
 from charloom.results.records import (
     BEST_MODEL,
+    MEASURE,
+    MEASURE_OF_PART,
     STATISTICS,
-    GradcheckMetrics,
     SampleMetrics,
     SampleTable,
     TextMetrics,
     TrainMetrics,
 )
 from charloom.results.results_hash import results_hash
-from charloom.settings.experiment import experiment_key
+from charloom.settings.experiment import experiment_key, setting
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
 from charloom.tracking.lock_file import LOCK, locked
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
-from charloom.tracking.view import MEASURE
+from charloom.tracking.view import SETTING
 
 SOURCES = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
 FOLDERS = {"metrics", "plots", "models"}  # the same in the run; the rest is what one opens first
-ONCE = {"best_smooth_loss", "best_update", "first_update_below_target", "best_held_out_bits_per_character"}
 EXCERPT = 1000  # characters of a sample in a description
 PRIME = 16  # characters of a model's input example
 
@@ -52,14 +52,6 @@ def made(path: dict[str, Path]) -> list[Path]:
     return [file for file in path.values() if file.parts[0] in {"reports", *FOLDERS}]
 
 
-def headline(train: TrainMetrics) -> str:
-    """Return in a line what came out."""
-    return (
-        f"smooth loss {train.smooth_loss:.3f} after {train.updates:,} updates, "
-        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
-    )
-
-
 def this_run() -> RunContents:
     """Return what this folder's files say. Raises Damaged, naming the file, where one is none that a stage wrote."""
     path, params = files("track"), read_params()
@@ -67,10 +59,12 @@ def this_run() -> RunContents:
     samples = read_json(path["reports/sample_table"], SampleTable)
     return RunContents(
         experiment=experiment_key(params, text.sha256),
+        text_sha256=text.sha256,
+        name=named(params),
         results=hashed(path),
         params=params,
         series=_series(path, train),
-        tags=_tags(text, params.prepare.text, path["reports/sample_table"].name),
+        tags=_tags(params, text, train, path["reports/sample_table"].name),
         dataset=Dataset(
             source=params.prepare.text,
             sha256=text.sha256,
@@ -115,41 +109,42 @@ def hashed(path: dict[str, Path]) -> str:
 
 
 def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
-    """Return every metric."""
-    gradcheck = read_json(path["metrics/gradcheck"], GradcheckMetrics)
-    states = (gradcheck.zero, gradcheck.carried)
-    digits = {f"gradcheck_digits_{name}": min(getattr(each, name).agreeing_digits for each in states) for name in NAMES}
-    once = train.model_dump(include=ONCE) | {"last_smooth_loss": train.smooth_loss}
+    """Return every metric. Each is a curve: MLflow draws a chart for each, also of a single value."""
     bits = {
         train.best_update: train.best_held_out_bits_per_character,
         train.updates: train.held_out_bits_per_character,
     }
+    ends = {train.best_update: train.best_smooth_loss, train.updates: train.smooth_loss}
     statistics = read_table(path["plots/measures"], *STATISTICS)
     first = read_table(path["plots/first_losses"], "loss")["loss"]
     sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     return (
-        {name: {train.updates: float(value)} for name, value in once.items() if value is not None}
-        | {MEASURE: {update: value for update, value in bits.items() if value is not None}}
-        | read_table(path["plots/smooth_loss"], "smooth_loss")
+        {MEASURE: {update: value for update, value in bits.items() if value is not None}}
+        | {"smooth_loss": read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"] | ends}
         | statistics
         | {"loss": first | statistics["loss"]}
-        | {"epoch_mean": {min(n * train.updates_per_epoch, train.updates): x for n, x in train.epoch_mean.items()}}
+        | read_table(path["plots/epoch_means"], "epoch_mean")
+        | read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)
         | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
         | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
-        | {name: {0: float(value)} for name, value in digits.items()}
     )
 
 
-def _tags(text: TextMetrics, source: str, table: str) -> dict[str, str]:
-    """Return the tags: which code, which text, which experiment of DVC's, and that the table is one."""
-    changed = known(partial(changes, source))
+def _tags(params: Params, text: TextMetrics, train: TrainMetrics, table: str) -> dict[str, str]:
+    """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
+    patch = known(partial(changes, params.prepare.text))
+    headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
+    changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
     lock = json.dumps({**locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
     tags = {
+        "mlflow.user": known(author),
         "mlflow.source.name": "dvc repro",
         "mlflow.source.git.commit": known(commit),
         "mlflow.source.git.branch": known(branch),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
-        "charloom.uncommitted_changes": changed if changed.startswith(UNKNOWN) else str(bool(changed)).lower(),
+        "charloom.uncommitted_changes": patch if patch.startswith(UNKNOWN) else str(changed).lower(),
+        SETTING: setting(params),
+        "charloom.first_update_below_target": str(train.first_update_below_target),
         "charloom.text_sha256": text.sha256,
         "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
     }
@@ -165,8 +160,7 @@ def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[Trai
             file=f"models/{path[f'models/{name}'].name}",
             update=update,
             prime=prime,
-            metrics={f"{name}_smooth_loss": (train.updates, loss)}
-            | ({} if bits is None else {MEASURE: (update, bits)}),
+            metrics={"smooth_loss": (update, loss)} | ({} if bits is None else {MEASURE: (update, bits)}),
         )
         for name, update, loss, bits in (
             ("best", train.best_update, train.best_smooth_loss, train.best_held_out_bits_per_character),
@@ -185,7 +179,7 @@ def _version(params: Params, train: TrainMetrics, text: TextMetrics) -> Version:
         about=f"The best model of each run on `{source}`. `@best` is the best of those measured as the newest was.",
         description=f"{measure:.4f} {what} after {train.best_update:,} updates",
         measure=measure,
-        comparable=f"{what}{length} held_out={params.prepare.held_out} {text.sha256}",
+        comparable=f"{what}{length} held_out={params.prepare.held_out} {train.held_out_characters_read} {text.sha256}",
     )
 
 
@@ -197,7 +191,8 @@ def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> s
     lines = visible(text[:EXCERPT]).splitlines()
     sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     return (
-        f"**{measure}** of `{in_line(params.prepare.text)}`; {headline(train)}.\n\n"
+        f"**{measure}** of `{in_line(params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
+        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}"
     )
 

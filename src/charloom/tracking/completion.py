@@ -15,7 +15,7 @@ from charloom.tracking.contents import RunContents, Series
 from charloom.tracking.logged_models import log_model, register
 from charloom.tracking.outbox import ARTIFACTS
 from charloom.tracking.store import KEY, RESULTS, Run, Store
-from charloom.tracking.training_list import RATE, list_trainings, logs_folder, points
+from charloom.tracking.training_list import RATE, list_trainings, logs_folder, points, times
 
 DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment that came to other results before
 
@@ -25,13 +25,17 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
 
     `folder` is the run's in the outbox. Without one only the points are known, and the run stays open to its files.
     """
+    store.choose(contents.text_sha256, contents.params.prepare.text)
     logs = logs_of(logs_folder(), contents.experiment)
     mine = [log for log in logs if log.end and log.end.results == contents.results]
     others, run, there = _run_for(store, contents, mine[0] if mine else None)
     filled = RESULTS in run.data.tags
     if not filled:
-        series = contents.series | {RATE: _rates(contents, logs)}
-        store.send(run, {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()})
+        way = _on_the_way(contents, logs)
+        rates = [points(log, contents.params.seq_length).get(RATE, {}) for log in way]
+        series = contents.series | {RATE: {update: rate for each in rates for update, rate in each.items()}}
+        missing = {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()}
+        store.send(run, missing, times(way))
         if folder:
             _send_files(store, run, contents, folder)
         store.tag(run, contents.tags | ({DIFFERS: others[0].info.run_id} if others else {}))
@@ -66,7 +70,11 @@ def count_trainings(store: Store) -> Iterator[Run]:
     """
     for experiment in sorted(path.name for path in logs_folder().glob("*") if path.is_dir()):
         ended = {log.end.results: log for log in logs_of(logs_folder(), experiment) if log.end and log.end.results}
-        if ended and any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
+        if not ended:
+            continue
+        head = next(iter(ended.values())).head
+        store.choose(head.text_sha256, Params.model_validate(head.params).prepare.text)
+        if any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
             for results, log in ended.items():
                 yield complete(store, _contents(log, str(results)), None)
 
@@ -83,7 +91,8 @@ def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[lis
         others.append(run)
     taken = {run.data.tags[KEY] for run in runs}
     number = next(n for n in count() if (f"{contents.experiment}:{n}" if n else contents.experiment) not in taken)
-    run = store.new_run(contents.experiment, number, contents.params, made.head.started if made else None)
+    started = made.head.started if made else None
+    run = store.new_run(contents.experiment, number, contents.name, contents.params, started)
     return others, run, {name: {} for name in (*contents.series, RATE)}
 
 
@@ -94,12 +103,11 @@ def _differs(run: Run, contents: RunContents, there: Series) -> bool:
     return any(contents.series[name].get(update) != value for name in there for update, value in there[name].items())
 
 
-def _rates(contents: RunContents, logs: list[Log]) -> dict[int, float]:
-    """Return the speeds on the way to these results: of the first training that came to them, and of stopped ones."""
+def _on_the_way(contents: RunContents, logs: list[Log]) -> list[Log]:
+    """Return the logs on the way to these results: of the first training that came to them, and of stopped ones."""
     stopped = [log for log in logs if not (log.end and log.end.results)]
     ended = [log for log in logs if log.end and log.end.results == contents.results]
-    series = [points(log, contents.params.seq_length) for log in (*ended[:1], *stopped)]
-    return {update: rate for each in series for update, rate in each.get(RATE, {}).items()}
+    return [*ended[:1], *stopped]
 
 
 def _contents(log: Log, results: str) -> RunContents:
@@ -107,7 +115,8 @@ def _contents(log: Log, results: str) -> RunContents:
     params = Params.model_validate(log.head.params)
     series = {name: each for name, each in points(log, params.seq_length).items() if name != RATE}
     return RunContents(
-        experiment=log.head.experiment, results=results, params=params, series=series,
+        experiment=log.head.experiment, text_sha256=log.head.text_sha256, name=log.head.name,
+        results=results, params=params, series=series,
         tags={"mlflow.source.git.commit": log.head.commit}, dataset=None, models=[], version=None, requirements=[],
         description="Only the log of this training is left: its points.",
     )  # fmt: skip

@@ -4,6 +4,7 @@ from charloom.results.records import Record
 from charloom.settings.params import Params
 
 Series = dict[str, dict[int, float]]  # of each metric, its values by update
+Times = dict[int, int]  # when an update was done, in milliseconds since 1970
 
 
 class Dataset(Record):
@@ -50,6 +51,8 @@ class RunContents(Record):
     """A run.
 
     experiment    the experiment key
+    text_sha256   of its text, which has an MLflow experiment of its own
+    name          says in what it differs from the committed params
     results       the hash of its results
     params        all of params.yaml
     models        those to log, the first of them to register as `version`
@@ -58,6 +61,8 @@ class RunContents(Record):
     """
 
     experiment: str
+    text_sha256: str
+    name: str
     results: str
     params: Params
     series: Series

@@ -48,16 +48,17 @@ def follow(log: Log, seconds: int = 0) -> None:
     """
     # MLflow's import takes seconds: the lock is held before it, so that `track` finds this process.
     from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
-    from charloom.tracking.training_list import RATE, points  # noqa: PLC0415  see above
+    from charloom.tracking.training_list import RATE, points, times  # noqa: PLC0415  see above
 
     head, params = log.head, Params.model_validate(log.head.params)
     signal.alarm(seconds)
     with connected() as store:
         store.close_dead()
+        store.choose(head.text_sha256, params.prepare.text)
         runs = store.runs_of(head.experiment)
         if any(RESULTS in run.data.tags for run in runs):
             return  # a complete run receives no points
-        run = runs[0] if runs else store.new_run(head.experiment, 0, params, head.started)
+        run = runs[0] if runs else store.new_run(head.experiment, 0, head.name, params, head.started)
         at_work = run.data.tags.get(PROCESS, "")
         if run.info.status == "RUNNING" and at_work != process() and not gone(at_work):
             return  # another clone is at it
@@ -74,7 +75,7 @@ def follow(log: Log, seconds: int = 0) -> None:
         strange = any(there[n].get(u, x) != x for n, each in series.items() if n != RATE for u, x in each.items())
         if not strange:
             missing = {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()}
-            store.send(run, missing)
+            store.send(run, missing, times([log]))
             there = {name: there[name] | each for name, each in missing.items()}
         if log.end or over or strange:
             status = log.end.status if log.end and not strange else "KILLED"

@@ -23,7 +23,8 @@ COLUMNS = (  # of MLflow's tables, those that hold an address
     ("model_versions", "storage_location"),
 )
 IS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'experiments'"
-OURS = "SELECT artifact_location FROM experiments WHERE name = 'charloom'"
+OURS = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
+    WHERE key = 'charloom.text_sha256'"""
 CHANGE = "UPDATE {0} SET {1} = ? || substr({1}, ?) WHERE substr({1} || '/', 1, ?) = ?"  # at this address or below it
 
 
@@ -54,8 +55,7 @@ def follow_folder() -> None:
 
 
 def _elsewhere(connection: sqlite3.Connection) -> str:
-    """Return the address of the experiment's artifacts if it is another folder's, else an empty text."""
-    named = connection.execute(OURS).fetchone() if connection.execute(IS_TABLE).fetchone() else None
-    there = str(named[0]) if named else ""
-    local = there.startswith("file:") and there.endswith(f"/{ARTIFACTS}")
-    return there if local and there != artifacts() else ""
+    """Return the address of an experiment's artifacts that is another folder's, else an empty text."""
+    rows = connection.execute(OURS).fetchall() if connection.execute(IS_TABLE).fetchone() else []
+    local = (there for (there,) in rows if there.startswith("file:") and there.endswith(f"/{ARTIFACTS}"))
+    return next((str(there) for there in local if there != artifacts()), "")

@@ -61,7 +61,7 @@ def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel
         store.upload(_saved(Path(folder), model, contents, waits, about), logged.artifact_location)
     dataset = dataset_key(contents.dataset) if contents.dataset else ("", "")
     metrics = [
-        Metric(key, value, run.info.start_time, step, logged.model_id, *dataset, run_id)
+        Metric(key, value, _time(store, run, key, step), step, logged.model_id, *dataset, run_id)
         for key, (step, value) in model.metrics.items()
     ]
     client.log_batch(run_id, metrics=metrics)
@@ -69,6 +69,12 @@ def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel
     if logged.model_id not in {each.model_id for each in (outputs.model_outputs if outputs else [])}:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, model.update)])
     return client.finalize_logged_model(logged.model_id, "READY")
+
+
+def _time(store: Store, run: Run, metric: str, step: int) -> int:
+    """Return the time of the run's own point: the model's, sent at another, would stand beside it."""
+    points = store.client.get_metric_history(run.info.run_id, metric)
+    return next((point.timestamp for point in points if point.step == step), run.info.start_time)
 
 
 def _saved(folder: Path, model: TrainedModel, contents: RunContents, waits: Path, about: Model) -> Path:

@@ -1,8 +1,8 @@
-"""The MLflow store: the experiment `charloom` in it, and what a run is made of.
+"""The MLflow store: an MLflow experiment for each text, and what a run is made of.
 
-A run is found by the key of its experiment, so that training, tracking, a queue and a repetition all meet the same
-one. Every point carries one time, the run's start: whoever sends a point again sends it equal in all, and MLflow, which
-cannot take a point back, keeps one. With times of their own, two clones at one experiment would double each step.
+What is trained on different texts cannot be compared, so it lies apart. A run is found by the key of its experiment,
+so that training, tracking, a queue and a repetition all meet the same one. MLflow cannot take a point back: whoever
+sends points asks first which are there.
 """
 
 import errno
@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset as _Dataset
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as _Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -29,13 +30,13 @@ from charloom.base.terminal import in_line, visible
 from charloom.results.machine import gone, process
 from charloom.settings.params import Params, flat
 from charloom.tracking.address import address, artifacts, turn
-from charloom.tracking.contents import Dataset, Series
+from charloom.tracking.contents import Dataset, Series, Times
 from charloom.tracking.messages import first_line
 from charloom.tracking.view import TAGS
 
 databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, not after two minutes
 
-EXPERIMENT = "charloom"
+TEXT = "charloom.text_sha256"  # tag: of the experiment, and of its runs
 KEY = "charloom.experiment"  # tag: the experiment key; with :1, :2, … where results have differed
 RESULTS = "charloom.results"  # tag: the hash of the results; a run that has it is complete
 PROCESS = "charloom.process"  # tag: who is at work on the run
@@ -50,7 +51,7 @@ Run = _Run
 
 
 class Store:
-    """The experiment `charloom` in the store at `address`. Everything raises MlflowException where that fails."""
+    """charloom's experiments in the store at `address`. Everything raises MlflowException where that fails."""
 
     def __init__(self) -> None:
         """Take the address; nothing is asked of the store yet."""
@@ -58,33 +59,59 @@ class Store:
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
 
     def connect(self) -> None:
-        """Find or make the experiment. The first question is asked once: of who is away one hears within seconds."""
+        """Find the experiments. The first question is asked once: of who is away one hears within seconds."""
         self.client = MlflowClient(self.uri)
         retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
         try:
-            found = self.client.get_experiment_by_name(EXPERIMENT)
+            found = self._experiments(f"tags.`{TEXT}` LIKE '%'")
         finally:
             os.environ[RETRIES] = retries
-        if not found:
-            where = None if self.remote else artifacts()
-            found = self.client.get_experiment(self.client.create_experiment(EXPERIMENT, where))
-        self.experiment_id = found.experiment_id
+        self.experiments = {each.tags[TEXT]: each for each in found}
+
+    def choose(self, text_sha256: str, source: str) -> None:
+        """Go on with the experiment of this text, made if need be; `source` is the text's file."""
+        if text_sha256 not in self.experiments:
+            self._make(text_sha256, source)
+        chosen = self.experiments[text_sha256]
+        self.experiment_id = chosen.experiment_id
         for tag, value in TAGS.items():
-            if found.tags.get(tag) != value:
+            if chosen.tags.get(tag) != value:
                 self.client.set_experiment_tag(self.experiment_id, tag, value)
+
+    def _make(self, text_sha256: str, source: str) -> None:
+        """Make the experiment of this text. Of two texts in files of one name the second has digits in its name."""
+        where = None if self.remote else artifacts()
+        name = f"charloom {in_line(Path(source).stem)[:200]}"
+        for each in (name, f"{name} {text_sha256[:8]}"):
+            try:
+                self.client.create_experiment(each, where, {TEXT: text_sha256})
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            if made := self._experiments(f"tags.`{TEXT}` = '{text_sha256}'"):  # ours, or another machine's
+                self.experiments[text_sha256] = made[0]
+                return
+        raise MlflowException(
+            f"the store has an experiment {each!r} that is none of charloom's: delete it or rename it"
+        )
+
+    def _experiments(self, condition: str) -> list[Experiment]:
+        """Return the active experiments that fulfil it, the newest first, as the keys of a dict keep the oldest."""
+        order = ["creation_time DESC", "experiment_id DESC"]
+        search = self.client.search_experiments
+        return list(pages(lambda t: search(ViewType.ACTIVE_ONLY, 1000, condition, order, t)))
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
         found = self._runs(f"tags.`{KEY}` LIKE '{experiment}%'")
         return sorted(found, key=lambda run: int(run.data.tags[KEY].partition(":")[2] or 0))
 
-    def new_run(self, experiment: str, number: int, params: Params, started: float | None) -> Run:
+    def new_run(self, experiment: str, number: int, name: str, params: Params, started: float | None) -> Run:
         """Make a run of the experiment, unless another machine was faster; `started` in seconds since 1970."""
         key = f"{experiment}:{number}" if number else experiment
         made = self.client.create_run(
-            self.experiment_id, start_time=_milliseconds(started), tags={KEY: key, PROCESS: process()},
-            run_name=_name(params),
-        )  # fmt: skip
+            self.experiment_id, start_time=milliseconds(started), tags={KEY: key, PROCESS: process()}, run_name=name
+        )
         run = self._runs(f"tags.`{KEY}` = '{key}'")[0]
         if run.info.run_id != made.info.run_id:
             self.client.delete_run(made.info.run_id)
@@ -93,14 +120,11 @@ class Store:
         self.client.log_batch(run.info.run_id, params=values)
         return run
 
-    def _runs(self, condition: str) -> list[Run]:
+    def _runs(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
         """Return the active runs that fulfil it, the oldest first."""
-        order = ["attributes.start_time ASC", "attributes.run_id ASC"]
-        return list(
-            pages(
-                lambda t: self.client.search_runs([self.experiment_id], condition, ViewType.ACTIVE_ONLY, 1000, order, t)
-            )
-        )
+        order, where = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
+        search = self.client.search_runs
+        return list(pages(lambda t: search(where, condition, ViewType.ACTIVE_ONLY, 1000, order, t)))
 
     def is_complete(self, run: Run) -> bool:
         """Return whether the run has its results by now."""
@@ -113,11 +137,12 @@ class Store:
 
     def close(self, run: Run, status: str, ended: float | None) -> None:
         """Say that the run has ended, and when, in seconds since 1970."""
-        self.client.set_terminated(run.info.run_id, status, _milliseconds(ended))
+        self.client.set_terminated(run.info.run_id, status, milliseconds(ended))
 
     def close_dead(self) -> None:
         """Close the runs whose processes on this host have ended without closing them."""
-        for run in self._runs("attributes.status = 'RUNNING'"):
+        everywhere = [each.experiment_id for each in self.experiments.values()]
+        for run in self._runs("attributes.status = 'RUNNING'", everywhere) if everywhere else ():
             if gone(run.data.tags.get(PROCESS, "")):
                 self.close(run, "KILLED", None)
 
@@ -125,10 +150,16 @@ class Store:
         """Return the metric's values in the store, by update."""
         return {each.step: each.value for each in self.client.get_metric_history(run.info.run_id, name)}
 
-    def send(self, run: Run, series: Series) -> None:
-        """Send the points of each metric, all at the run's start."""
+    def send(self, run: Run, series: Series, times: Times) -> None:
+        """Send the points of each metric, each at its time, or else at the run's start."""
+        known = sorted(times)
+
+        def when(step: int) -> int:
+            """Return the time of the last update before that is known."""
+            return times[known[at - 1]] if (at := bisect_right(known, step)) else run.info.start_time
+
         points = [(_checked(name), step, value) for name, each in series.items() for step, value in each.items()]
-        metrics = [Metric(name, value, run.info.start_time, step) for name, step, value in points]
+        metrics = [Metric(name, value, when(step), step) for name, step, value in points]
         for first in range(0, len(metrics), POINTS_PER_REQUEST):
             self.client.log_batch(run.info.run_id, metrics=metrics[first : first + POINTS_PER_REQUEST])
 
@@ -196,7 +227,8 @@ def shown(params: Params) -> dict[str, str]:
     return {name: in_line(str(value)) for name, value in flat(params.model_dump())}
 
 
-def _milliseconds(seconds: float | None) -> int | None:
+def milliseconds(seconds: float | None) -> int | None:
+    """Return how MLflow writes a time that is given in seconds since 1970."""
     return None if seconds is None else round(seconds * 1000)
 
 
@@ -205,14 +237,6 @@ def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a metric or a tag")
     return name
-
-
-def _name(params: Params) -> str:
-    """Return a run's name: the text, and what tells most runs apart."""
-    text = in_line(Path(params.prepare.text).stem)
-    name = f"{text} seed={params.seed} eta={params.eta} m={params.m} sigma={params.sigma}"
-    initial = params.train.initial_accumulator_value
-    return f"{name} initial_accumulator_value={initial}" if initial else name
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """The trainings of an experiment: their logs, the points in them, and the list of trainings that a run shows."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from charloom.results.training_log import Log
 from charloom.settings.pipeline import OWN, root
-from charloom.tracking.contents import Series
+from charloom.tracking.contents import Series, Times
 from charloom.tracking.store import RESULTS, Run, Store
 
 RATE = "characters_per_second"
@@ -38,6 +39,11 @@ def points(log: Log, seq_length: int) -> Series:
             series.setdefault(RATE, {})[update] = rate
             before = update, when
     return series
+
+
+def times(logs: Iterable[Log]) -> Times:
+    """Return when each update of these trainings was done that a point tells of; of the first that did it."""
+    return {update: round(when * 1000) for log in reversed(list(logs)) for _, update, _, when in log.points}
 
 
 def list_trainings(store: Store, run: Run, logs: list[Log], description: str | None, *, same: bool) -> None:

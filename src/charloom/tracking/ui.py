@@ -4,11 +4,14 @@ import os
 import socket
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
+from charloom.base.storage import sha256
 from charloom.base.terminal import in_line
+from charloom.settings.params import read_params
 from charloom.tracking.address import artifacts
 from charloom.tracking.apart import apart
 from charloom.tracking.catch_up import anything_waits, catch_up
@@ -26,7 +29,7 @@ def serve(port: int) -> None:
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
     follow_folder()
-    store, experiment = Store(), apart("ui.print_experiment", seconds=SECONDS, answers=True).strip()
+    store = Store()
     if not store.remote and not _free(port):
         raise WrongInput(f"--port: {port} is not allowed: it is in use")
     if anything_waits():
@@ -35,7 +38,7 @@ def serve(port: int) -> None:
             catch_up()
         except Unavailable as error:
             print(error)
-    page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+    page = apart("ui.print_page", seconds=SECONDS, answers=True).strip()
     if store.remote:
         server = urlsplit(store.uri)
         shown = server._replace(netloc=server.netloc.rpartition("@")[2], query="", fragment="").geturl()
@@ -45,10 +48,14 @@ def serve(port: int) -> None:
     _server(store.uri, port)
 
 
-def print_experiment() -> None:
-    """Print the experiment's id, as an address can hold it."""
+def print_page() -> None:
+    """Print which page shows the runs on this folder's text, as an address can hold it."""
     with connected() as store:
-        print(quote(str(store.experiment_id)[:100], safe=""))
+        text = Path(read_params().prepare.text)
+        found = store.experiments.get(sha256(text) if text.is_file() else "")
+        experiment = quote(str(found.experiment_id)[:100], safe="") if found else ""
+    view = f"?workflowType=machine_learning&viewStateShareKey={VIEW}"
+    print(f"#/experiments/{experiment}/runs{view}" if experiment else "#/experiments?workflowType=machine_learning")
 
 
 def _free(port: int) -> bool:

@@ -8,6 +8,8 @@ to choose columns for others. A release that reads it otherwise shows its own ch
 import json
 from typing import Any
 
+from charloom.results.records import MEASURE, MEASURE_OF_PART
+
 ABOUT = """\
 A vanilla character-level RNN, one run for each experiment: settings and text.
 
@@ -17,8 +19,8 @@ A vanilla character-level RNN, one run for each experiment: settings and text.
 **To compare runs**, take `held_out_bits_per_character`: it is about text that training never sees. Smooth loss swings
 with the passage it comes from: compare it at equal updates, and over several seeds.
 """
-VIEW = "charloom"
-MEASURE = "held_out_bits_per_character"
+VIEW, GROUPED_VIEW = "charloom", "charloom-settings"
+SETTING = "charloom.setting"  # tag of a run: what names its experiment, without the seed
 
 
 def _chart(metric: str) -> dict[str, Any]:
@@ -47,12 +49,21 @@ SHOWN = {
     "orderByKey": f"metrics.`{MEASURE}`",
     "orderByAsc": True,
     "selectedColumns": [
-        *(f"metrics.`{name}`" for name in (MEASURE, "smooth_loss", "best_smooth_loss")),
+        *(f"metrics.`{name}`" for name in (MEASURE, "smooth_loss")),
         *(f"params.`{name}`" for name in ("seed", "eta", "m", "train.initial_accumulator_value")),
     ],
     "compareRunSections": [{"uuid": "first", "name": "Metrics", "display": True, "isReordered": False}],
     "compareRunCharts": [
-        _chart(name) for name in ("smooth_loss", MEASURE, "epoch_mean", "gradient_norm", "saturated_fraction")
+        _chart(name)
+        for name in (MEASURE, MEASURE_OF_PART, "smooth_loss", "epoch_mean", "gradient_norm", "saturated_fraction")
     ],
 }
-TAGS = {"mlflow.note.content": ABOUT, f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN)}  # of the experiment
+# Runs of one setting, which differ in their seed alone, as one row with the means.
+GROUPED = SHOWN | {
+    "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
+}
+TAGS = {  # of the experiment
+    "mlflow.note.content": ABOUT,
+    f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN),
+    f"mlflow.sharedViewState.{GROUPED_VIEW}": json.dumps(GROUPED),
+}

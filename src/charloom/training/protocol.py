@@ -15,10 +15,10 @@ from charloom.base.storage import write, write_json, write_table
 from charloom.base.types import Array
 from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
-from charloom.model.model_file import Model, model_bytes
+from charloom.model.model_file import Model, model_bytes, read_model
 from charloom.model.scoring import bits_per_character
 from charloom.network.rnn import Parameters, init
-from charloom.results.records import STATISTICS, TrainMetrics
+from charloom.results.records import MEASURE_OF_PART, STATISTICS, TrainMetrics
 from charloom.results.results_hash import results_hash
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
@@ -28,10 +28,14 @@ from charloom.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, e
 
 
 class Trained(NamedTuple):
-    """A training that ended: its last row, and the trace of all rows."""
+    """A training that ended: its last row, the trace of all rows, and what held-out text cost each checkpoint."""
 
     rows: Rows
     trace: Trace
+    held_out: dict[int, float]
+
+
+TRAINED_FOR_EACH_READ = 32  # characters between two checkpoints for each that is read at one
 
 
 class Training(NamedTuple):
@@ -58,6 +62,20 @@ class Training(NamedTuple):
         theta = Parameters(drawn.flat.astype(params.train.dtype), drawn.m, drawn.K)
         return start(theta, params.train.initial_accumulator_value)
 
+    @property
+    def held_out(self) -> Array:
+        """Return the held-out characters that the measure reads."""
+        return self.text.held_out[: self.params.train.held_out_characters]
+
+    def held_out_along(self, update: int, theta: Parameters, h: Array) -> dict[int, float]:
+        """Return, by its update, what the first of them cost a checkpoint; nothing where they are too few.
+
+        They are so few that all checkpoints together cost less than a twentieth of the training.
+        """
+        few = self.params.train.checkpoint_every * self.params.seq_length // TRAINED_FOR_EACH_READ
+        bits = bits_per_character(theta, self.held_out[:few], h)
+        return {} if bits is None else {update: bits}
+
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model after so many updates."""
         ids = self.text.training
@@ -72,11 +90,13 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     """
     params, text, folder, settings = training
     ids, each = text.training, params.train
-    state, trace, checkpoints = training.initial(), EMPTY, dict[str, str]()
+    state, trace, checkpoints, held_out = training.initial(), EMPTY, dict[str, str](), dict[int, float]()
     if resumed := resume.load(folder, settings, state, training.epoch):
         state, trace, checkpoints = resumed
         for name in checkpoints:
             write(checkpoints_to / name, (folder / name).read_bytes())
+            model = read_model(checkpoints_to / name)
+            held_out |= training.held_out_along(model.update, model.theta, model.h)
         print(f"resumed at update {state.update}", flush=True)
     elif reason := resume.why_not_resumed(folder, settings):
         print(reason, flush=True)
@@ -84,18 +104,21 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     options: Options = {"seq_length": params.seq_length, "eta": params.eta, "clip": each.clip}
     with suppress(Diverged):  # compiles, while a signal still ends the stage at once
         advance(state, ids, 1, **options)
+    training.held_out_along(state.update, state.theta, state.h)  # compiles, too
     every = (block(params.m, len(text.vocabulary), params.seq_length), each.checkpoint_every, each.save_every)
     try:
         with progress("train", each.updates) as report, deferred() as received:
             for rows in train(state, ids, each.updates, every, **options):
-                state, smooth = rows.state, float(rows.smooth_losses[0])
+                state, smooth, measured = rows.state, float(rows.smooth_losses[0]), dict[int, float]()
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"
                     content = model_bytes(training.model(state.update, smooth, state.theta, state.h))
                     write(folder / name, content)
                     checkpoints[name] = hashlib.sha256(content).hexdigest()
                     write(checkpoints_to / name, content)
-                log(points(rows))
+                    measured = training.held_out_along(state.update, state.theta, state.h)
+                    held_out |= measured
+                log([*((MEASURE_OF_PART, *point) for point in measured.items()), *points(rows)])
                 before, trace = trace, extended(trace, rows, training.epoch, each.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step after the last row is never taken: the last state is the one before it.
@@ -109,30 +132,37 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         raise
     if received:
         raise Stopped(received[0])
-    return Trained(rows, trace)
+    return Trained(rows, trace, held_out)
 
 
-def write_results(training: Training, trained: Trained, path: dict[str, Path]) -> str:
-    """Write the models, the tables and the metrics, and return the hash of the results."""
-    rows, trace = trained
-    text, last, best, smooth = training.text, rows.state, rows.best, float(rows.smooth_losses[-1])
+def write_results(training: Training, trained: Trained, path: dict[str, Path]) -> tuple[TrainMetrics, str]:
+    """Write the models, the tables and the metrics; return these and the hash of the results."""
+    rows, trace, held_out = trained
+    last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     write(path["models/last"], model_bytes(training.model(last.update, smooth, last.theta, last.h)))
     write(path["models/best"], model_bytes(training.model(best.update, best.smooth_loss, best.theta, best.h)))
-    write_table(path["plots/smooth_loss"], ("smooth_loss",), zip(trace.smooth_losses, strict=True), EVERY)
-    write_table(path["plots/first_losses"], ("loss",), zip(trace.losses, strict=True), 1)
-    write_table(path["plots/measures"], STATISTICS, trace.statistics, STATISTICS_EVERY)
+    for name, columns_of, every, table in (
+        ("smooth_loss", ("smooth_loss",), EVERY, trace.smooth_losses[:, None]),
+        ("first_losses", ("loss",), 1, trace.losses[:, None]),
+        ("measures", STATISTICS, STATISTICS_EVERY, trace.statistics),
+    ):
+        write_table(path[f"plots/{name}"], columns_of, {n * every: row for n, row in enumerate(table)})
+    means = epoch_means(trace, training.epoch)
+    write_table(path["plots/epoch_means"], ("epoch_mean",), {update: (mean,) for update, mean in means.items()})
+    write_table(path["plots/held_out"], (MEASURE_OF_PART,), {update: (bits,) for update, bits in held_out.items()})
+    lowest = min(held_out, key=held_out.__getitem__, default=None)
     metrics = TrainMetrics(
-        updates=last.update,
-        updates_per_epoch=training.epoch,
+        held_out_bits_per_character=bits_per_character(last.theta, training.held_out, last.h),
+        best_held_out_bits_per_character=bits_per_character(best.theta, training.held_out, best.h),
+        lowest_held_out_part_bits_per_character=held_out.get(lowest) if lowest is not None else None,
+        lowest_held_out_part_update=lowest,
+        held_out_characters_read=len(training.held_out),
         smooth_loss=smooth,
         best_smooth_loss=best.smooth_loss,
         best_update=best.update,
-        best_position=position(best.update, len(text.training), training.params.seq_length),
         first_update_below_target=trace.first_below if trace.first_below >= 0 else None,
-        held_out_bits_per_character=bits_per_character(last.theta, text.held_out),
-        best_held_out_bits_per_character=bits_per_character(best.theta, text.held_out),
-        epoch_mean=epoch_means(trace, training.epoch),
+        updates=last.update,
+        updates_per_epoch=training.epoch,
     )
     write_json(path["metrics/train"], metrics.model_dump())
-    print(f"smooth loss {smooth:.3f}, lowest {best.smooth_loss:.3f} after {best.update:,} updates")
-    return results_hash(last.theta.flat, best.theta.flat, columns(trace))
+    return metrics, results_hash(last.theta.flat, best.theta.flat, columns(trace))

@@ -81,6 +81,9 @@ def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
 
 
 def epoch_means(trace: Trace, sequences: int) -> dict[int, float]:
-    """Return the mean loss of each epoch, counted from 1. Of an unfinished epoch it is over the rows that it has."""
-    counts = [min(sequences, trace.rows - epoch * sequences) for epoch in range(len(trace.epoch_sums))]
-    return {n: float(total) / count for n, (total, count) in enumerate(zip(trace.epoch_sums, counts, strict=True), 1)}
+    """Return the mean loss of each epoch, by the update of its last row; of an unfinished one over its rows so far."""
+    ends = [min((epoch + 1) * sequences, trace.rows) for epoch in range(len(trace.epoch_sums))]
+    return {
+        end - 1: float(total) / (end - epoch * sequences)
+        for epoch, (end, total) in enumerate(zip(ends, trace.epoch_sums, strict=True))
+    }

@@ -1,0 +1,32 @@
+"""What came out of a training, in the two lines that everybody reads, and the warning that goes with them."""
+
+import sys
+
+from charloom.results.records import TextMetrics, TrainMetrics
+
+SATURATED = 0.95  # share of the hidden units above which next to nothing is learnt: their derivative is gone
+
+
+def headline(train: TrainMetrics, text: TextMetrics) -> str:
+    """Return two lines: losses in nats per sequence, what the held-out text costs in bits per character."""
+    losses = f"smooth loss {train.smooth_loss:.3f}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
+    bits, counted = train.held_out_bits_per_character, text.bits_per_character
+    levels = f"uniform {counted.uniform:.3f}; in-sample trigram {counted.trigram:.2f}"
+    held_out = "no text held out" if bits is None else f"held-out {bits:.3f} bits per character ({levels})"
+    return f"{losses} of {train.updates:,} updates\n{held_out}"
+
+
+def say(train: TrainMetrics, text: TextMetrics, saturated: float) -> None:
+    """Print the headline; warn in a line where something went wrong, and name the parameter that may help.
+
+    saturated  the share of saturated hidden units at the end
+    """
+    print(headline(train, text))
+    bits, uniform = train.held_out_bits_per_character, text.bits_per_character.uniform
+    wrong = [
+        *(["held-out text costs more than a uniform guess"] if bits is not None and bits > uniform else []),
+        *([f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []),
+    ]
+    if wrong:
+        help_ = "a smaller eta, or train.initial_accumulator_value: 10, may help"
+        sys.stderr.write(f"warning: {' and '.join(wrong)}: {help_}\n")

@@ -1,0 +1,19 @@
+"""The name of a run: what differs from the committed params."""
+
+from contextlib import suppress
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import Unavailable
+from charloom.results.git import committed
+from charloom.settings.experiment import naming_params, run_name
+from charloom.settings.params import PARAMS, Params, flat
+
+
+def named(params: Params) -> str:
+    """Return the run's name, as `run_name` does. Where Git knows no params, nothing counts as different."""
+    usual = naming_params(params)  # nothing differs
+    with suppress(Unavailable, YAMLError, ValueError, AttributeError):  # no commit, or no mapping in it
+        usual = dict(flat(YAML(typ="safe", pure=True).load(committed(PARAMS))))
+    return run_name(params, usual)
