@@ -1,4 +1,4 @@
-"""Pictures and pages show what the files say, the same bytes each time, and nothing in a text can act."""
+"""Pages and tables show what the files say, and nothing in a text can act."""
 
 import json
 
@@ -7,34 +7,11 @@ from projects import ROOT
 
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
-from charloom.pages.figures import smooth_loss_figure
 from charloom.pages.gradient_table import gradient_table, read_published
 from charloom.pages.samples_page import samples_page
 from charloom.results.records import BEST_MODEL, GradcheckErrors, SampleMetrics, SampleQuality, SampleTable
 
 PUBLISHED = ROOT / "data/dd2424_report.yaml"
-
-
-@pytest.mark.parametrize(
-    "losses", [{0: 109.6}, {0: 110.0, 100: 102.0}, {u: 110 - u / 1000 for u in range(0, 9000, 100)}]
-)
-@pytest.mark.parametrize("best", [(0, 109.6), (99, 106.0), (8950, 100.9)])
-def test_a_picture_of_any_length_is_the_same_bytes_twice_and_holds_the_lowest_point(losses, best):
-    """A warning would be an error here: of a point outside, or of a layout that does not fit."""
-    one, two = (
-        smooth_loss_figure(losses, epoch_ends=[50], levels={"uniform": 110.0}, best=best, published={0: 110.0, 9: 1.0})
-        for _ in range(2)
-    )
-    assert one.startswith(b"\x89PNG")
-    assert one == two
-
-
-def test_another_figure_is_another_picture():
-    given = {"epoch_ends": [], "levels": {"bigram": 60.0}, "best": (100, 90.0), "published": {0: 110.0}}
-    one = smooth_loss_figure({0: 110.0, 100: 90.0}, **given)
-    assert one != smooth_loss_figure({0: 110.0, 100: 91.0}, **given)
-    assert one != smooth_loss_figure({0: 110.0, 100: 90.0}, **given | {"levels": {"bigram": 61.0}})
-    assert one != smooth_loss_figure({0: 110.0, 100: 90.0}, **given | {"epoch_ends": [50]})
 
 
 def table(*texts: str) -> tuple[SampleTable, SampleMetrics]:
