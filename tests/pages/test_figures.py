@@ -52,6 +52,7 @@ PICTURES = {
     },
     "nothing held out": {"held_out": {}, "held_out_bits_per_character": None},
     "exploded at the start": {
+        "published": {},
         "loss": {u: 4000 - u / 50 if u else 110.0 for u in LOSS},
         "best_update": 0,
         "best_smooth_loss": 110.0,
@@ -90,6 +91,7 @@ def test_nothing_lies_on_a_legend_or_on_another_text_or_outside(name):
         for axes in figure.axes:
             legend = axes.get_legend().get_window_extent()
             assert legend.y0 >= axes.get_window_extent().y1
+            assert not axes.yaxis.get_offset_text().get_text()  # it would stand in the legend
             ticks = [label for label in axes.get_xticklabels() if label.get_text() and axes is figure.axes[-1]]
             boxes += [legend, *(text.get_window_extent() for text in (*axes.texts, *ticks))]
     assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
@@ -109,6 +111,16 @@ def test_all_after_the_first_twentieth_and_the_lowest_point_are_in_the_picture(n
     lowest = changes.get("best_update", TRAIN.best_update), changes.get("best_smooth_loss", TRAIN.best_smooth_loss)
     assert lowest in drawn
     assert figure.axes[0].get_ylim()[0] <= lowest[1] <= figure.axes[0].get_ylim()[1]
+
+
+def test_where_epochs_begin_is_dotted_unless_they_are_too_many():
+    for name, count, label in (
+        ("the pipeline's", 2, "updates (dotted: a new epoch begins)"),
+        ("10 million updates", 0, "updates"),
+    ):
+        figure = named(name)
+        assert sum(line.get_linestyle() == ":" for line in figure.axes[0].lines) == count
+        assert figure.axes[-1].get_xlabel() == label
 
 
 def test_the_later_course_fills_the_picture():

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, ScalarFormatter
+from matplotlib.ticker import MaxNLocator
 
 from charloom.results.records import Levels, PublishedFigures, TextMetrics, TrainMetrics
 
@@ -31,7 +31,7 @@ STYLE: Any = {
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#595959"  # the first two are told apart by the colour-blind, too
 MANY_EPOCHS = 30  # a dotted line for each of more would be a grey wall
 MANY_DOTS = 50  # points of a curve up to which each has a dot
-LARGE = 1e5  # a value above which ticks count in thousands, millions, …
+TINY, LARGE = 1e-2, 1e5  # between them numbers at an axis are written without a power of ten
 FEW = 3  # points that have to be left for the first to be left out
 SMALL = 7.5  # points, of what stands beside a line
 SPACE = 10.5  # points from one such text to the next
@@ -117,7 +117,8 @@ def _draw(axes: Axes, curve: Curve, label: str, marks: list[Marks]) -> None:
     room = max(0.12 * (highest - lowest), 0.02 * highest) or 1.0
     bottom, top = max(lowest - room, 0.0), highest + room
     axes.set_ylim(bottom, top)
-    axes.yaxis.set_major_formatter(EngFormatter() if top > LARGE else ScalarFormatter(useOffset=False))
+    if not TINY < top < LARGE:
+        axes.yaxis.set_major_formatter("{x:g}")  # a common power of ten would stand in the legend
     if curve:
         axes.plot(list(curve), list(curve.values()), color=BLUE, linewidth=0.9, label=label)
     dots = [Marks(curve, ".", "")] if len(curve) <= MANY_DOTS else []  # of few points a line alone may not be seen
