@@ -6,10 +6,17 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from charloom.base.storage import read_json, read_table, write
-from charloom.pages.figures import smooth_loss_figure
+from charloom.pages.figures import png, published_curve, training_figure
 from charloom.pages.gradient_table import gradient_table, read_published
 from charloom.pages.samples_page import samples_page
-from charloom.results.records import GradcheckErrors, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
+from charloom.results.records import (
+    MEASURE_OF_PART,
+    GradcheckErrors,
+    SampleMetrics,
+    SampleTable,
+    TextMetrics,
+    TrainMetrics,
+)
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
@@ -20,14 +27,15 @@ def main() -> None:
     path = files("plot")
     text, train = read_json(path["metrics/prepare"], TextMetrics), read_json(path["metrics/train"], TrainMetrics)
     published = read_published(path["data/dd2424_report"])
-    picture = smooth_loss_figure(
+    picture = training_figure(
         read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"],
-        epoch_ends=list(range(train.updates_per_epoch, train.updates, train.updates_per_epoch)),
-        levels=text.nats_per_sequence.model_dump(),
-        best=(train.best_update, train.best_smooth_loss),
-        published=published.smooth_loss if read_params().seq_length == published.settings["seq_length"] else {},
+        read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)[MEASURE_OF_PART],
+        train,
+        text,
+        published_curve(published, text, read_params().seq_length),
+        published.novel,
     )
-    write(path["reports/smooth_loss"], picture)
+    write(path["reports/smooth_loss"], png(picture))
     table = gradient_table(read_json(path["reports/gradcheck"], GradcheckErrors), published.gradient_check)
     write(path["reports/gradient_check"], table)
     samples = read_json(path["reports/sample_table"], SampleTable), read_json(path["metrics/sample"], SampleMetrics)

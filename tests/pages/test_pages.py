@@ -1,75 +1,17 @@
-"""Pictures and pages show what the files say, the same bytes each time, and nothing in a text can act."""
+"""Pages and tables show what the files say, and nothing in a text can act."""
 
-import io
 import json
 
-import matplotlib.image
-import numpy as np
 import pytest
 from projects import ROOT
 
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
-from charloom.pages.figures import smooth_loss_figure
 from charloom.pages.gradient_table import gradient_table, read_published
 from charloom.pages.samples_page import samples_page
 from charloom.results.records import BEST_MODEL, GradcheckErrors, SampleMetrics, SampleQuality, SampleTable
 
 PUBLISHED = ROOT / "data/dd2424_report.yaml"
-
-
-@pytest.mark.parametrize(
-    "losses", [{0: 109.6}, {0: 110.0, 100: 102.0}, {u: 110 - u / 1000 for u in range(0, 9000, 100)}]
-)
-@pytest.mark.parametrize("best", [(0, 109.6), (99, 106.0), (8950, 100.9)])
-def test_a_picture_of_any_length_is_the_same_bytes_twice_and_holds_the_lowest_point(losses, best):
-    """A warning would be an error here: of a point outside, or of a layout that does not fit."""
-    one, two = (
-        smooth_loss_figure(losses, epoch_ends=[50], levels={"uniform": 110.0}, best=best, published={0: 110.0, 9: 1.0})
-        for _ in range(2)
-    )
-    assert one.startswith(b"\x89PNG")
-    assert one == two
-
-
-GIVEN = {"epoch_ends": [], "levels": {"uniform": 110.5, "trigram": 49.9}, "published": {0: 60.0}}
-
-
-def ink(losses, best, color=None):
-    """Return which pixels of the picture (rows, columns) are dark, or have about the color."""
-    picture = smooth_loss_figure(losses, best=best, **GIVEN)
-    pixels = 255 * matplotlib.image.imread(io.BytesIO(picture), format="png")[:, :, :3]
-    return (pixels < 60).all(axis=2) if color is None else (abs(pixels - color) < 30).all(axis=2)
-
-
-@pytest.mark.parametrize(("updates", "ticks"), [(0, [0, 1]), (1, [0, 1]), (5, range(6)), (100, range(0, 101, 20))])
-def test_a_tick_stands_at_whole_updates_alone(updates, ticks):
-    dark = ink(dict.fromkeys(range(0, updates + 1, 100), 109.6), (updates, 107.0))
-    axis = int(dark.sum(axis=1).argmax())  # the row with most ink is the axis of updates
-    below = dark[axis + 5].astype(int)
-    assert (np.diff(below) == 1).sum() == len(ticks)
-
-
-@pytest.mark.parametrize("updates", [100, 1000])
-def test_a_curve_that_has_hardly_fallen_is_seen_from_end_to_end(updates):
-    losses = {u: 109.6 - 2 * u / updates for u in range(0, updates + 1, 100)}
-    blue = ink(losses, (updates, 107.6), (31, 78, 121))[:200]  # the upper quarter: no legend there
-    columns = np.flatnonzero(blue.any(axis=0))
-    assert len(columns) > 900
-    assert np.diff(columns).max() < 5
-
-
-def test_a_curve_of_one_point_is_seen():
-    blue = ink({0: 109.6}, (5, 107.0), (31, 78, 121))[:200, :300]  # away from the lowest point
-    assert blue.sum() > 30
-
-
-def test_another_figure_is_another_picture():
-    given = {"epoch_ends": [], "levels": {"bigram": 60.0}, "best": (100, 90.0), "published": {0: 110.0}}
-    one = smooth_loss_figure({0: 110.0, 100: 90.0}, **given)
-    assert one != smooth_loss_figure({0: 110.0, 100: 91.0}, **given)
-    assert one != smooth_loss_figure({0: 110.0, 100: 90.0}, **given | {"levels": {"bigram": 61.0}})
-    assert one != smooth_loss_figure({0: 110.0, 100: 90.0}, **given | {"epoch_ends": [50]})
 
 
 def table(*texts: str) -> tuple[SampleTable, SampleMetrics]:

@@ -135,11 +135,21 @@ class SampleMetrics(Record):
 
 
 class PublishedFigures(Record, extra="ignore"):
-    """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows."""
+    """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows.
 
+    drawn_beside  SHA-256 of the texts beside whose curve the published one may stand
+    """
+
+    text: str
+    drawn_beside: list[str]
     settings: dict[str, float]
     gradient_check: Matrices[float]
     smooth_loss: dict[int, float]
+
+    @property
+    def novel(self) -> str:
+        """Return the name of the text, without what is said of it."""
+        return self.text.partition(" (")[0]
 
 
 STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv

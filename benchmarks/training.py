@@ -1,0 +1,28 @@
+"""Trainings on the novel without the pipeline: the same bits, and nothing written."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from charloom.kernel.advance import Rows
+from charloom.settings.params import read_params
+from charloom.text.corpus import prepared
+from charloom.training.loop import train
+from charloom.training.protocol import Training
+
+ROOT = Path(__file__).resolve().parent.parent
+NOVEL = ROOT / "data/moby_dick.txt"
+PARAMS = read_params(ROOT / "params.yaml")
+TEXT, _ = prepared(NOVEL, PARAMS.prepare.held_out)
+
+
+def trained(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:
+    """Yield the rows from each multiple of `every` updates on, and at last the one of the last model.
+
+    What is not given is as in params.yaml.
+    """
+    each = PARAMS.train.model_copy(update={"initial_accumulator_value": initial_accumulator_value})
+    params = PARAMS.model_copy(update={"eta": eta, "seed": seed, "train": each})
+    state = Training(params, TEXT, Path(), {}).initial()
+    yield from train(
+        state, TEXT.training, each.updates, (every,), seq_length=params.seq_length, eta=eta, clip=each.clip
+    )
