@@ -12,6 +12,7 @@ from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.storage import sha256
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import root
+from charloom.tracking.browser import show
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import connected
 from charloom.tracking.view import VIEW
@@ -34,11 +35,16 @@ def serve(port: int) -> None:
     page = f"#/experiments/{found.experiment_id}/runs{view}" if found else "#/experiments"
     if store.remote:
         server = urlsplit(store.uri)
-        print(f"open {server._replace(netloc=server.netloc.rpartition('@')[2]).geturl().rstrip('/')}/{page}")
+        address = f"{server._replace(netloc=server.netloc.rpartition('@')[2]).geturl().rstrip('/')}/{page}"
+        print(f"open {address}", flush=True)
+        show(address)
         return
     if not _free(port):
-        raise WrongInput(f"--port: {port} is not allowed: it is in use")
-    print(f"open http://{HOST}:{port}/{page}\n(in a few seconds; Ctrl-C ends it)", flush=True)
+        other = next(filter(_free, range(5001, 2**16)))
+        raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
+    address = f"http://{HOST}:{port}/{page}"
+    print(f"open {address}\n(in a few seconds; Ctrl-C ends it)", flush=True)
+    show(address)
     _server(store.uri, port)
 
 
