@@ -13,16 +13,16 @@ READY := .venv/.ready
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## .venv from requirements.lock, and nothing else
+setup: $(READY)  ## .venv from requirements.lock, and nothing else; the others do it if need be
 
-run: $(READY)  ## the whole experiment from nothing: dvc repro --force
+run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repro: only what has changed)
 	@python src/prepare.py --check
 	@dvc repro --force
 
 test: $(READY)  ## the tests, in three minutes
 	@python -m pytest --ignore=tests/all
 
-test-all: $(READY)  ## and what takes long: kills, full disks, damaged files, processors, outages; forty minutes
+test-all: $(READY)  ## the tests, and what takes long: kills, full disks, damaged files, processors, outages; forty minutes
 	@python -m pytest --hypothesis-profile=random
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
@@ -37,8 +37,8 @@ check: $(READY)  ## lint, format, types, and the order of the rooms
 track: $(READY)  ## send to MLflow what it has missed
 	@charloom track
 
-ui: $(READY)  ## the MLflow pages, on this machine alone: http://127.0.0.1:5000
-	@charloom ui
+ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127.0.0.1:5000; PORT=5001 is another port
+	@charloom ui $(if $(PORT),--port '$(PORT)')
 
 bench: $(READY) .venv-bench/.ready  ## time an update, a written character and a score beside others'; writes benchmarks/*.md
 	@python benchmarks/run.py

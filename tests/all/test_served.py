@@ -96,6 +96,15 @@ def test_what_is_not_said_has_the_commands_defaults(ask, finished):
     assert ask({"inputs": ["the Üfox"]}) == (200, {"predictions": [expected.removesuffix("\n")]})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"params": {"lenght": 3}}, {"lenght": 3}, {"prams": {"length": 3}}, {"inputs": [{"prime": "fox", "n": 3}]}],
+)
+def test_a_name_that_mlflow_does_not_know_never_reaches_the_model(ask, wrong):
+    """README says so. Where this fails, MLflow shows the model such names, and served.py can refuse them."""
+    assert ask({"inputs": ["fox"]} | wrong) == ask({"inputs": ["fox"]})
+
+
 def test_a_batch_of_a_hundred_is_the_hundred_samples_of_the_command(ask, finished):
     code, answer = ask({"inputs": [{"prime": "fox"}] * 100, "params": {"length": 300}})
     assert code == 200

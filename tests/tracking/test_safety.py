@@ -124,11 +124,11 @@ def test_a_store_has_a_deadline_and_a_limit_of_memory(finished, monkeypatch):
     with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with chdir(finished.folder), pytest.raises(Unavailable, match="no answer within 1 s"):
-            apart("ui.print_page", seconds=1)
+            apart("ui.print_experiment", seconds=1)
     with hostile(lambda _: endless(without_end() + b'{"a": "', b"x" * 65536), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with chdir(finished.folder), pytest.raises(Unavailable, match="its answer takes more memory"):
-            apart("ui.print_page", seconds=300)
+            apart("ui.print_experiment", seconds=300)
 
 
 def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):

@@ -1,5 +1,7 @@
 """What can go wrong, drawn once. Each is one line for the user and an exit code; none is a traceback."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -42,3 +44,10 @@ class Unavailable(CharloomError):
     """Another process holds it, or memory or disk are missing."""
 
     exit_code = 5
+
+
+def allowed_are(names: Iterable[str], given: str) -> str:
+    """Return what may stand in place of a name that is unknown, and the name that was perhaps meant."""
+    known = list(names)
+    near = get_close_matches(given, known, n=1)
+    return f"allowed are {', '.join(known)}" + (f"; did you mean {near[0]}?" if near else "")

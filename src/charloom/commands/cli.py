@@ -1,24 +1,43 @@
-"""Text from a model, what a text costs it, and proof that the committed results are the results."""
+"""Text from a trained model, what a text costs it, every run in MLflow, and proof of the committed results."""
 
 import argparse
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import visible
 from charloom.sampling.options import DEFAULTS, allowed
 from charloom.settings.entry import ensure_own_sources, run_command
 
-MODEL = "an npz file, or models:/… in MLflow (default: the pipeline's best model)"
+MODEL = "an npz file, or models:/NAME@best, one in MLflow (default: the pipeline's best model)"
+MORE = "`charloom COMMAND --help` says what a command takes, `make help` what make does."
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that says what is wrong in one line, and what was perhaps meant."""
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Parse. Raises WrongInput at an option that is unknown."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and unknown[0].startswith("--"):
+            name = unknown[0].partition("=")[0]
+            options = re.findall(r"--[a-z-]+", self.format_usage())
+            raise WrongInput(f"{_shown(name)}: unknown option; {allowed_are([*options, '--help'], name)}")
+        if unknown:
+            self.error(f"unrecognized arguments: {_shown(' '.join(unknown))}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(visible(f"{self.prog}: {message}; `{self.prog} --help` says what is allowed\n"))
         sys.exit(2)
+
+
+def _shown(given: str) -> str:
+    """Return it as it was typed, or on one line."""
+    return given if given.isprintable() else ascii(given)
 
 
 def _later(module: str, function: str) -> Callable[..., Any]:
@@ -28,21 +47,27 @@ def _later(module: str, function: str) -> Callable[..., Any]:
 
 def main() -> None:
     """Parse the command line and run what it names."""
-    parser = _Parser(prog="charloom", description=__doc__)
+    parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("sample", help="write text", description="Write text, as it is drawn.")
     add = command.add_argument
     add("--model", help=MODEL)
-    add("--prime", metavar="TEXT", help="go on from this text; - is standard input (default: where training stood)")
+    add(
+        "--prime", metavar="TEXT", help="go on from this text; - is standard input (default: from where training stood)"
+    )
     add("--strict", action="store_true", help="refuse a prime with characters that the model does not know")
     add("--length", metavar="N", help="characters to write (default 200; with --until at most 10,000)")
     add("--until", metavar="TEXT", help="stop after writing this")
     add("--temperature", metavar="T", help="below 1 safer, above 1 wilder, 0 the likeliest (default %(default)g)")
     add("--top-k", metavar="K", help="draw from the K likeliest characters (default %(default)g: all)")
-    add("--top-p", metavar="P", help="draw from the fewest that make up P (default %(default)g: all)")
-    add("--seed", metavar="N", help="of the random stream (default %(default)g)")
-    add("--samples", metavar="N", default="1", help="texts to write, each with a stream of its own (default 1)")
+    add(
+        "--top-p",
+        metavar="P",
+        help="draw from the fewest likeliest that together have probability P (default %(default)g: all)",
+    )
+    add("--seed", metavar="N", help="another seed, another text (default %(default)g)")
+    add("--samples", metavar="N", default="1", help="texts to write, each with a random stream of its own (default 1)")
     add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
     command.set_defaults(
         call=_later("commands.write_text", "sample"), **DEFAULTS | {"length": None}
@@ -50,23 +75,31 @@ def main() -> None:
 
     about = "Say what a text costs a model, in bits per character; its first character is only read."
     command = commands.add_parser("score", help="say what a text costs a model", description=about)
-    command.add_argument("file", metavar="FILE", nargs="?", default="-", help="UTF-8 (default -: standard input)")
+    command.add_argument(
+        "file", metavar="FILE", nargs="?", default="-", help="a text in UTF-8 (default -: standard input)"
+    )
     command.add_argument("--model", help=MODEL)
     command.add_argument("--lines", action="store_true", help="also line by line")
     command.add_argument("--top", metavar="N", help="also the N most surprising places")
     command.set_defaults(call=_later("commands.score_text", "score_text"))
 
-    command = commands.add_parser("verify", help="rebuild HEAD's results from nothing and compare them bit for bit")
+    about = "Rebuild the results of HEAD in a fresh clone, compare them bit for bit, and say what differs first."
+    command = commands.add_parser("verify", help="prove the committed results: rebuild and compare", description=about)
     command.set_defaults(call=lambda _: _later("proof.verify", "verify")())
-    command = commands.add_parser("track", help="send to MLflow what it has missed")
+    about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."
+    command = commands.add_parser("track", help="send to MLflow what it has missed", description=about)
     command.set_defaults(call=lambda _: _later("tracking.catch_up", "catch_up")())
-    command = commands.add_parser("ui", help="MLflow's pages, on this machine alone")
-    command.add_argument("--port", metavar="N", default="5000", help="(default 5000)")
+    about = "Serve MLflow's pages with every run, on this machine alone, and open them where there is a display."
+    command = commands.add_parser("ui", help="show every run, in MLflow's pages", description=about)
+    command.add_argument("--port", metavar="N", default="5000", help="of 127.0.0.1 (default %(default)s)")
     command.set_defaults(
         call=lambda arguments: _later("tracking.ui", "serve")(allowed("port", arguments.port, "--port"))
     )
 
     def command_line() -> None:
+        for first in sys.argv[1:2]:
+            if first not in (*commands.choices, "-h", "--help"):
+                raise WrongInput(f"{_shown(first)}: unknown command; {allowed_are(commands.choices, first)}")
         arguments = parser.parse_args()
         ensure_own_sources()
         arguments.call(arguments)

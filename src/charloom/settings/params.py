@@ -1,6 +1,5 @@
 """params.yaml into frozen, typed sections: read once, at the door, and by DVC's rules (YAML 1.2)."""
 
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import WrongInput, allowed_are
 
 PARAMS = Path("params.yaml")
 
@@ -123,9 +122,7 @@ def _line(error: ValidationError) -> str:
         section = section.model_fields[name].annotation
     match first["type"]:
         case "extra_forbidden":
-            near = difflib.get_close_matches(str(first["loc"][-1]), section.model_fields, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            return f"{key}: unknown key; allowed are {', '.join(section.model_fields)}{hint}"
+            return f"{key}: unknown key; {allowed_are(section.model_fields, str(first['loc'][-1]))}"
         case "value_error":
             return first["msg"].removeprefix("Value error, ")
         case "missing":

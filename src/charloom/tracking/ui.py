@@ -14,10 +14,11 @@ from charloom.base.terminal import in_line
 from charloom.settings.params import read_params
 from charloom.tracking.address import artifacts
 from charloom.tracking.apart import apart
+from charloom.tracking.browser import show
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.locations import follow_folder
 from charloom.tracking.store import Store, connected
-from charloom.tracking.view import VIEW
+from charloom.tracking.view import GROUPED_VIEW, VIEW
 
 HOST = "127.0.0.1"
 SECONDS = 45  # that a store may take to say which experiment is ours
@@ -29,33 +30,40 @@ def serve(port: int) -> None:
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
     follow_folder()
-    store = Store()
+    store, server = Store(), f"http://{HOST}:{port}"
     if not store.remote and not _free(port):
-        raise WrongInput(f"--port: {port} is not allowed: it is in use")
+        other = next(filter(_free, range(5001, 2**16)))
+        raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
     if anything_waits():
         print("sending to MLflow what waits", flush=True)
         try:
             catch_up()
         except Unavailable as error:
             print(error)
-    page = apart("ui.print_page", seconds=SECONDS, answers=True).strip()
+    experiment = apart("ui.print_experiment", seconds=SECONDS, answers=True).strip()
     if store.remote:
-        server = urlsplit(store.uri)
-        shown = server._replace(netloc=server.netloc.rpartition("@")[2], query="", fragment="").geturl()
-        print(f"open {in_line(shown).rstrip('/')}/{page}")
-        return
-    print(f"open http://{HOST}:{port}/{page}\n(in a few seconds; Ctrl-C ends it)", flush=True)
-    _server(store.uri, port)
+        parts = urlsplit(store.uri)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        server = in_line(shown).rstrip("/")
+    runs = f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey="
+    page = f"{runs}{VIEW}" if experiment else f"{server}/#/experiments"
+    print(f"open {page}")
+    if experiment:
+        print(f"or, with a row for each setting and the mean over its seeds, {runs}{GROUPED_VIEW}")
+    if not store.remote:
+        print("(in a few seconds; Ctrl-C ends it)")
+    sys.stdout.flush()
+    show(page)
+    if not store.remote:
+        _server(store.uri, port)
 
 
-def print_page() -> None:
-    """Print which page shows the runs on this folder's text, as an address can hold it."""
+def print_experiment() -> None:
+    """Print which experiment has the runs on this folder's text, as an address can hold it; nothing if none has."""
     with connected() as store:
         text = Path(read_params().prepare.text)
         found = store.experiments.get(sha256(text) if text.is_file() else "")
-        experiment = quote(str(found.experiment_id)[:100], safe="") if found else ""
-    view = f"?workflowType=machine_learning&viewStateShareKey={VIEW}"
-    print(f"#/experiments/{experiment}/runs{view}" if experiment else "#/experiments?workflowType=machine_learning")
+        print(quote(str(found.experiment_id)[:100], safe="") if found else "")
 
 
 def _free(port: int) -> bool:

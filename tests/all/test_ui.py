@@ -1,0 +1,50 @@
+"""`charloom ui` on a terminal with a display: MLflow's own server, and a browser that keeps what it is given."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import urllib.request
+
+from projects import copied, until
+from stores import free_port
+
+
+def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    project.run("charloom", "track")
+    browser, opened, port = tmp_path / "browser", tmp_path / "opened", free_port()
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o755)
+    ours, terminal = pty.openpty()
+    ui = subprocess.Popen(
+        ["charloom", "ui", "--port", str(port)],
+        cwd=project.folder, env=project.environment() | {"DISPLAY": ":9", "BROWSER": f"{browser} %s"},
+        stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    try:
+        until(opened.exists)
+        (experiment,) = {run.info.experiment_id for run in project.runs()}
+        page = opened.read_text()
+        assert page.startswith(f"http://127.0.0.1:{port}/#/experiments/{experiment}/runs?")
+        assert page in os.read(ours, 65536).decode()
+        asked = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get?experiment_id={experiment}"
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            assert json.load(answer)["experiment"]["experiment_id"] == experiment
+        os.killpg(ui.pid, signal.SIGINT)  # as the terminal does
+        ui.wait(30)
+        until(lambda: not alive(ui.pid))
+    finally:
+        os.close(ours)
+        if alive(ui.pid):
+            os.killpg(ui.pid, signal.SIGKILL)
+
+
+def alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""The page is opened where somebody can see it, once its server answers, and no process stays."""
+
+import os
+import pty
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import psutil
+import pytest
+from projects import ROOT, said, until
+from stores import answering, free_port
+
+# Asks for the page, and lives until its standard input ends, as a server would.
+ASK = "import sys; from charloom.tracking.browser import show; show(sys.argv[1]); print('asked'); sys.stdin.read()"
+
+
+@contextmanager
+def asking(folder, address, *, terminal=True, **variables):
+    """Ask for the page in a process group of its own; yield the process and the file that the browser writes."""
+    browser, opened = folder / "browser", folder / "opened"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o755)
+    kept = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK, address],
+        env=kept | {"PYTHONPATH": str(ROOT / "src"), "BROWSER": f"{browser} %s"} | variables,
+        stdin=subprocess.PIPE, stdout=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    assert os.read(ours, 5) == b"asked"
+    try:
+        yield process, opened
+    finally:
+        os.close(ours)
+        process.stdin.close()
+        process.wait()
+        until(lambda: not alive(process.pid))
+
+
+def alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_page_is_opened_where_there_is_a_display(tmp_path, variable):
+    with answering(200) as (server, _):
+        with asking(tmp_path, f"{server}/#/experiments/1", **{variable: ":9"}) as (_, opened):
+            until(opened.exists)
+        assert opened.read_text() == f"{server}/#/experiments/1"
+
+
+@pytest.mark.parametrize(("terminal", "display"), [(True, ""), (False, ":9")])
+def test_nothing_is_opened_without_a_display_or_a_terminal(tmp_path, terminal, display):
+    with answering(200) as (server, _):
+        with asking(tmp_path, server, terminal=terminal, DISPLAY=display) as (_, opened):
+            pass  # nothing is left of it afterwards
+        assert not opened.exists()
+
+
+def test_a_page_waits_for_its_server_and_goes_when_that_does_not_come(tmp_path):
+    port = free_port()
+    with asking(tmp_path, f"http://127.0.0.1:{port}/", DISPLAY=":9") as (process, opened):
+        assert children(process) == []  # a server would never ask how a child of it has ended
+        with socket.create_server(("127.0.0.1", port)):
+            until(opened.exists)
+    opened.unlink()
+    with asking(tmp_path, f"http://127.0.0.1:{port}/", DISPLAY=":9"):
+        pass
+    assert not opened.exists()
+
+
+def children(process) -> list[int]:
+    return [each.pid for each in psutil.Process(process.pid).children()]
+
+
+def test_a_port_in_use_is_a_line_that_names_another_for_both_ways_of_starting(finished):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        printed, complaint = said(finished, "ui", "--port", str(port), code=2)
+    assert printed == ""
+    other = complaint.split("PORT=")[1].split("`")[0]
+    assert complaint == (
+        f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another\n"
+    )
+    socket.create_server(("127.0.0.1", int(other))).close()
+
+
+@pytest.mark.parametrize(("given", "command"), [(["PORT=5001"], "charloom ui --port '5001'"), ([], "charloom ui")])
+def test_make_hands_the_port_on(given, command):
+    kept = {key: value for key, value in os.environ.items() if key != "PORT" and "MAKE" not in key}
+    done = subprocess.run(["make", "-n", "ui", *given], cwd=ROOT, env=kept, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].strip() == command
