@@ -53,8 +53,8 @@ def without_end(*, headers: Iterable[str] = ()) -> bytes:
 class Mlflow:
     """What a store answers in which nothing was before: enough for a run to be sent and a model to be asked for."""
 
-    def __init__(self, *, name: str = "a run", artifacts: str = ARTIFACTS, experiment: str = "0"):
-        self.name, self.artifacts, self.experiment, self.tags = name, artifacts, experiment, []
+    def __init__(self, *, name: str = "a run", artifacts: str = ARTIFACTS, experiment: str = "0", text: str = ""):
+        self.name, self.artifacts, self.experiment, self.text, self.tags = name, artifacts, experiment, text, []
 
     def __call__(self, asked: Asked) -> list[bytes]:
         endpoint = re.split("[?&]", asked.path.partition("/mlflow/")[2])[0]
@@ -65,8 +65,12 @@ class Mlflow:
         model = {"info": {"model_id": MODEL, "experiment_id": "0", "artifact_uri": self.artifacts, "status": 1}}
         version = {"name": "x", "version": "1", "run_id": "a", "source": f"models:/{MODEL}", "model_id": MODEL}
         match endpoint:
-            case "experiments/get-by-name":
-                said = {"experiment": {"experiment_id": self.experiment, "name": "charloom"}}
+            case "experiments/create":
+                self.text = given["tags"][0]["value"]
+                said = {"experiment_id": self.experiment}
+            case "experiments/search":
+                tags = [{"key": "charloom.text_sha256", "value": self.text}]
+                said = {"experiments": [{"experiment_id": self.experiment, "tags": tags}] if self.text else []}
             case "runs/search":
                 said = {"runs": [self._run()] if "` = '" in found else []}
             case "runs/create" | "runs/get":

@@ -80,7 +80,9 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
 
 
 def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeypatch, tmp_path):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{finished.folder}/mlflow.db")
+    store = f"sqlite:///{finished.folder}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    mlflow.set_tracking_uri(store)
     for name in ("best", "last"):
         (model,) = logged(finished, filter_string=f"name = '{name}'")
         options = ("--prime", "fox", "--temperature", "0.7", "--top-k", "9", "--top-p", "0.9", "--seed", "4")

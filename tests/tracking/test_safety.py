@@ -10,6 +10,7 @@ from recorded import tracked
 from stores import answering, free_port
 
 from charloom.base.errors import Unavailable
+from charloom.base.storage import sha256
 from charloom.tracking import store
 from charloom.tracking.apart import apart
 from charloom.tracking.logged_models import fetch
@@ -113,11 +114,13 @@ def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():
 
 
 def test_the_printed_address_of_a_server_has_no_credentials_and_no_escapes(finished, monkeypatch):
-    with hostile(lambda _: None, Mlflow(experiment="7\x1b[31m")) as address:
+    with hostile(
+        lambda _: None, Mlflow(experiment="7\x1b[31m", text=sha256(finished.folder / "data/fox.txt"))
+    ) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{address.replace('//', '//anna:sesame@')}/?token=sesame")
         printed, complaint = said(finished, "ui")
     assert printed.startswith(f"open {address}/#/experiments/7%1B%5B31m/runs?")
-    assert (printed.count("\n"), complaint) == (1, "")
+    assert (printed.count("\n"), complaint) == (2, "")
 
 
 def test_a_store_has_a_deadline_and_a_limit_of_memory(finished, monkeypatch):

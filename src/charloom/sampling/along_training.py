@@ -23,7 +23,7 @@ def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> 
     """
     vocabulary, files = text.vocabulary, sorted(checkpoints.glob("*.npz"))
     length, best_length = params.sample.length, params.sample.best_length
-    check_samples(params)
+    check_samples(len(files), params.sample)
     with progress("sample", 2 * (len(files) * length + best_length)) as report:
         done = 0
 

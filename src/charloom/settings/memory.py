@@ -10,7 +10,7 @@ import psutil
 
 from charloom.base.errors import Unavailable
 from charloom.network.rnn import size
-from charloom.settings.params import Params
+from charloom.settings.params import Params, Sample
 
 BYTES_PER_CHARACTER = 30  # of a sample, with the table and the page of them
 
@@ -38,9 +38,8 @@ def check_memory(needed: int, what: str) -> None:
         raise Unavailable(f"not enough memory: {what} needs about {_gb(needed)}, there are {_gb(has)}")
 
 
-def check_samples(params: Params) -> None:
-    """Raise Unavailable where the samples of all checkpoints, and the best model's, would not fit into memory."""
-    sample, checkpoints = params.sample, params.train.updates // params.train.checkpoint_every + 1
+def check_samples(checkpoints: int, sample: Sample) -> None:
+    """Raise Unavailable where samples of so many checkpoints, and the best model's, would not fit into memory."""
     needed = BYTES_PER_CHARACTER * (checkpoints * sample.length + sample.best_length)
     check_memory(
         needed, f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"

@@ -25,7 +25,6 @@ from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
 from charloom.tracking.contents import RunContents, TrainedModel, Version
-from charloom.tracking.locations import follow_folder
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import ARTIFACTS, CODE
 from charloom.tracking.store import Run, Store, connected, dataset_key, pages, shown
@@ -143,7 +142,6 @@ def fetch(address: str, file: str) -> None:
     if base is not None and not base.exists():
         raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")
 
-    follow_folder()
     with connected() as store:
         reason = ""
         set_tracking_uri(store.uri)

@@ -66,7 +66,7 @@ class Store:
             found = self._experiments(f"tags.`{TEXT}` LIKE '%'")
         finally:
             os.environ[RETRIES] = retries
-        self.experiments = {each.tags[TEXT]: each for each in found}
+        self.experiments = {each.tags.get(TEXT, ""): each for each in found}
 
     def choose(self, text_sha256: str, source: str) -> None:
         """Go on with the experiment of this text, made if need be; `source` is the text's file."""
