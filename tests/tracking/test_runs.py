@@ -261,3 +261,45 @@ def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
     printed = project.stage("track", code=1)
     assert "sample.temperature was 1.0, is 0.5: not recorded; `dvc repro` runs it again" in printed
     assert not list((project.folder / ".charloom/outbox").glob("*"))
+
+
+def test_each_text_has_an_mlflow_experiment_of_its_own(project):
+    tracked(project)
+    (project.folder / "data/other").mkdir()
+    for folder in ("data", "data/other"):  # another text under the same name, and in another folder
+        (project.folder / folder / "fox.txt").write_text("another fox runs. " * 99)
+        project.edit("params.yaml", "text: data/", f"text: {folder}/")
+        project.stage("prepare")
+        project.clear()
+        project.stage("train")
+        project.stage("sample")
+        project.stage("plot")
+        project.run("dvc", "commit", "--force", "--quiet", "prepare", "train", "sample", "plot")
+        tracked(project)
+        project.edit("params.yaml", f"text: {folder}/", "text: data/")
+    named = {each.name: each for each in project.client().search_experiments() if each.name != "Default"}
+    digest = hashlib.sha256((project.folder / "data/fox.txt").read_bytes()).hexdigest()
+    assert set(named) == {"charloom fox", f"charloom fox {digest[:8]}"}
+    assert named[f"charloom fox {digest[:8]}"].tags["charloom.text_sha256"] == digest
+    assert len(project.runs()) == 2
+
+
+def test_a_point_has_the_time_at_which_training_came_to_it(project):
+    a_training(project, "f" * 64)  # not of these results: its times are not these
+    project.stage("train")
+    *_, log = logs(project)
+    tracked(project)
+    run = next(each for each in project.runs() if "charloom.results" in each.data.tags)
+    times = {update: round(when * 1000) for _, update, _, when in log.points}
+    points = project.client().get_metric_history(run.info.run_id, "smooth_loss")
+    assert {point.step: point.timestamp for point in points if point.step in times} == times
+    assert max(times.values()) <= run.info.end_time
+
+
+def test_a_run_is_its_git_authors_and_a_changed_parameter_is_no_change_of_the_sources(project):
+    project.edit("params.yaml", "temperature: 1.0", "temperature: 0.9")
+    tracked(project)
+    (run,) = project.runs()
+    assert run.data.tags["mlflow.user"] == "a test"
+    assert run.info.run_name == "temperature=0.9 · seed 1"
+    assert run.data.tags["charloom.uncommitted_changes"] == "false"

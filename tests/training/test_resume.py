@@ -13,6 +13,8 @@ from projects import ROOT, TEXT
 
 from charloom.base.errors import Damaged
 from charloom.base.signals import Stopped
+from charloom.model.model_file import read_model
+from charloom.model.scoring import bits_per_character
 from charloom.settings.params import Params, read_params
 from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
@@ -229,3 +231,24 @@ def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, al
     assert len(contents(case.training.save_to)) == 2 + 3 - removals
     same(case.end(), alone)
     assert capsys.readouterr().err == ""
+
+
+def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_twentieth_of_the_training(tmp_path):
+    case = Case(tmp_path, 7)
+    text, params = case.training.text, case.training.params
+    few = 15 * 10 // 32  # characters: checkpoints are 15 updates apart, of 10 characters each
+    trained = run(case.training, tmp_path / "checkpoints", lambda _: None)
+    models = [read_model(path) for path in sorted((tmp_path / "checkpoints").iterdir())]
+    assert trained.held_out == {
+        model.update: bits_per_character(model.theta, text.held_out[:few], model.h) for model in models
+    }
+    measured = case.training._replace(
+        params=params.model_copy(update={"train": params.train.model_copy(update={"held_out_characters": 3})})
+    )
+    assert len(measured.held_out) == 3
+    (tmp_path / "metrics").mkdir()
+    metrics, _ = write_results(measured, trained, {name: tmp_path / name for name in NAMES})
+    last = trained.rows.state
+    assert metrics.held_out_characters_read == 3
+    assert metrics.held_out_bits_per_character == bits_per_character(last.theta, text.held_out[:3], last.h)
+    assert metrics.lowest_held_out_part_bits_per_character == min(trained.held_out.values())
