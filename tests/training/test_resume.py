@@ -234,7 +234,7 @@ def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, al
 
 
 def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_twentieth_of_the_training(tmp_path):
-    case = Case(tmp_path, 7)
+    case = Case(tmp_path, 7, eta=3.0)  # so large that the lowest loss is not the last
     text, params = case.training.text, case.training.params
     few = 15 * 10 // 32  # characters: checkpoints are 15 updates apart, of 10 characters each
     trained = run(case.training, tmp_path / "checkpoints", lambda _: None)
@@ -250,5 +250,6 @@ def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_tw
     metrics, _ = write_results(measured, trained, {name: tmp_path / name for name in NAMES})
     last = trained.rows.state
     assert metrics.held_out_characters_read == 3
+    assert metrics.best_update < last.update
     assert metrics.held_out_bits_per_character == bits_per_character(last.theta, text.held_out[:3], last.h)
     assert metrics.lowest_held_out_part_bits_per_character == min(trained.held_out.values())
