@@ -26,6 +26,8 @@ from charloom.training import resume
 from charloom.training.loop import Options, block, position, sequences, train
 from charloom.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, points
 
+TRAINED_FOR_EACH_READ = 32  # characters between two checkpoints for each that is read at one: 1 % of the time
+
 
 class Trained(NamedTuple):
     """A training that ended: its last row, the trace of all rows, and what held-out text cost each checkpoint."""
@@ -33,9 +35,6 @@ class Trained(NamedTuple):
     rows: Rows
     trace: Trace
     held_out: dict[int, float]
-
-
-TRAINED_FOR_EACH_READ = 32  # characters between two checkpoints for each that is read at one
 
 
 class Training(NamedTuple):
