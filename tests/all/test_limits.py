@@ -9,7 +9,7 @@ import pytest
 from projects import STAGES
 
 SCRIPTS = [f"python src/{stage}.py" for stage in (*STAGES, "track")]
-COMMANDS = ["charloom sample --length 20", "charloom sample --samples 200 --length 20", "charloom score README.md"]
+COMMANDS = ["charloom sample --length 20", "charloom sample --samples 200 --length 20", "charloom score data/fox.txt"]
 
 
 def lines(printed: str) -> str:
