@@ -39,7 +39,7 @@ def test_killed_after_every_update_it_ends_with_the_same_bytes(short):
     for update, printed in enumerate(chained["printed"][1:], start=1):
         assert f"resumed at update {update}\n" in printed
     assert chained["outputs"] == alone["outputs"]
-    assert len(alone["outputs"]) == 3 + 2 + 1 + 3
+    assert len(alone["outputs"]) == 3 + 2 + 1 + 5
     assert list((short.folder / ".charloom/train").iterdir()) == []
 
 
@@ -131,7 +131,7 @@ def test_an_orphan_of_a_killed_dvc_finishes_and_is_not_disturbed(project):
     assert "busy: process" in project.run("dvc", "repro", "--force", "train", expect=255)
     until(lambda: not (project.folder / ".charloom/stage.lock").exists())
     orphans = {name: content for name, content in project.contents().items() if name.startswith(("models", "plots"))}
-    assert len(orphans) == 3 + 4 + 2
+    assert len(orphans) == 5 + 4 + 2
     project.run("dvc", "repro", "train")
     assert orphans.items() <= project.contents().items()
 
