@@ -15,7 +15,7 @@ from charloom.text.corpus import decoded
 from charloom.tracking.apart import apart
 from charloom.tracking.locations import follow_folder
 
-SECONDS = 50  # that a store may take to send a model
+SECONDS = 30  # that a store may take to send a model
 COPIES = 5  # of a model's numbers in memory, while it is read and checked
 BYTES_PER_CHARACTER = 100  # of memory, while a text is scored
 
