@@ -22,7 +22,7 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 test: $(READY)  ## the tests, in three minutes
 	@python -m pytest --ignore=tests/all
 
-test-all: $(READY)  ## the tests, and what takes long: kills, full disks, damaged files, processors, outages; forty minutes
+test-all: $(READY)  ## the tests, and what takes long: kills, full disks, damaged files, processors, outages; more than an hour
 	@python -m pytest --hypothesis-profile=random
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit

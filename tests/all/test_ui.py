@@ -7,7 +7,7 @@ import signal
 import subprocess
 import urllib.request
 
-from projects import copied, until
+from projects import alive, copied, until
 from stores import free_port
 
 
@@ -40,11 +40,3 @@ def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(fini
         os.close(ours)
         if alive(ui.pid):
             os.killpg(ui.pid, signal.SIGKILL)
-
-
-def alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True

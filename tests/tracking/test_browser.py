@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from projects import ROOT, said, until
+from projects import ROOT, alive, said, until
 from stores import answering, free_port
 
 # Asks for the page, and lives until its standard input ends, as a server would.
@@ -38,14 +38,6 @@ def asking(folder, address, *, terminal=True, **variables):
         process.stdin.close()
         process.wait()
         until(lambda: not alive(process.pid))
-
-
-def alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])

@@ -15,10 +15,8 @@ OVERRIDES = {
     "FSI",
     "PDI",
 }  # they turn the direction of a line
-_warned: set[str] = set()
-
-
 SHOWN = 20  # different characters named in a message
+_warned: set[str] = set()
 
 
 def visible(text: str) -> str:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from charloom.base.errors import WrongInput, allowed_are
-from charloom.base.terminal import visible
+from charloom.base.terminal import in_line, visible
 from charloom.sampling.options import DEFAULTS, allowed
 from charloom.settings.entry import ensure_own_sources, run_command
 
@@ -19,25 +19,21 @@ MORE = "`charloom COMMAND --help` says what a command takes, `make help` what ma
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, and what was perhaps meant."""
 
+    # argparse's types tell calls with and without a namespace apart: only the first is overridden here.
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse. Raises WrongInput at an option that is unknown."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown and unknown[0].startswith("--"):
             name = unknown[0].partition("=")[0]
             options = re.findall(r"--[a-z-]+", self.format_usage())
-            raise WrongInput(f"{_shown(name)}: unknown option; {allowed_are([*options, '--help'], name)}")
+            raise WrongInput(f"{in_line(name)}: unknown option; {allowed_are([*options, '--help'], name)}")
         if unknown:
-            self.error(f"unrecognized arguments: {_shown(' '.join(unknown))}")
+            self.error(f"unrecognized arguments: {in_line(' '.join(unknown))}")
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(visible(f"{self.prog}: {message}; `{self.prog} --help` says what is allowed\n"))
         sys.exit(2)
-
-
-def _shown(given: str) -> str:
-    """Return it as it was typed, or on one line."""
-    return given if given.isprintable() else ascii(given)
 
 
 def _later(module: str, function: str) -> Callable[..., Any]:
@@ -99,7 +95,7 @@ def main() -> None:
     def command_line() -> None:
         for first in sys.argv[1:2]:
             if first not in (*commands.choices, "-h", "--help"):
-                raise WrongInput(f"{_shown(first)}: unknown command; {allowed_are(commands.choices, first)}")
+                raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")
         arguments = parser.parse_args()
         ensure_own_sources()
         arguments.call(arguments)

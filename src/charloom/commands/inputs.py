@@ -13,7 +13,6 @@ from charloom.settings.memory import check_memory
 from charloom.settings.pipeline import files
 from charloom.text.corpus import decoded
 from charloom.tracking.apart import apart
-from charloom.tracking.locations import follow_folder
 
 SECONDS = 30  # that a store may take to send a model
 COPIES = 5  # of a model's numbers in memory, while it is read and checked
@@ -33,7 +32,6 @@ def model_at(address: str | None) -> Model:
         if path.is_file():
             check_memory(COPIES * path.stat().st_size, f"{address}, read as a model,")
         return read_model(path)
-    follow_folder()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
         apart("logged_models.fetch", address, str(file), seconds=SECONDS)

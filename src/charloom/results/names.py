@@ -11,7 +11,7 @@ from charloom.settings.experiment import naming_params, run_name
 from charloom.settings.params import PARAMS, Params, flat
 
 
-def named(params: Params) -> str:
+def name_of(params: Params) -> str:
     """Return the run's name, as `run_name` does. Where Git knows no params, nothing counts as different."""
     usual = naming_params(params)  # nothing differs
     with suppress(Unavailable, YAMLError, ValueError, AttributeError):  # no commit, or no mapping in it

@@ -20,7 +20,7 @@ from typing import Any
 from charloom.base.signals import Stopped
 from charloom.results.git import commit, known
 from charloom.results.machine import machine, process
-from charloom.results.names import named
+from charloom.results.names import name_of
 from charloom.results.records import Record
 from charloom.settings.experiment import experiment_key
 from charloom.settings.params import Params
@@ -110,7 +110,7 @@ class Writer:
 def training_log(folder: Path, params: Params, text_sha256: str) -> Iterator[Writer]:
     """Give a log to write to, and end it as the training ends. `results` has to be set where it ends well."""
     head = Head(
-        experiment=experiment_key(params, text_sha256), text_sha256=text_sha256, name=named(params),
+        experiment=experiment_key(params, text_sha256), text_sha256=text_sha256, name=name_of(params),
         params=params.model_dump(), started=round(time.time(), 3), process=process(), machine=machine(),
         commit=known(commit), dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
     )  # fmt: skip

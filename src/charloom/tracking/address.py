@@ -70,6 +70,6 @@ def turn() -> Iterator[None]:
             # Not through the client: it would put the working folder's name, quotes and all, into a statement of SQL.
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  a stage imports none
 
-            SqlAlchemyStore(_written(URL.create(SQLITE, database=str(new))), artifacts())  # type: ignore[no-untyped-call]
+            SqlAlchemyStore(_written(URL.create(SQLITE, database=str(new))), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
             new.replace(file)
         yield

@@ -19,6 +19,7 @@ import psutil
 
 from charloom.base.errors import Damaged, Unavailable, WrongInput
 from charloom.settings.entry import run_command
+from charloom.tracking.locations import follow_folder
 from charloom.tracking.messages import first_line
 
 SOURCES = Path(__file__).parents[2]
@@ -31,6 +32,7 @@ def apart(function: str, *arguments: str, seconds: int, answers: bool = False) -
 
     Raises what it raises: WrongInput, Damaged or Unavailable; Unavailable too where the process ends in another way.
     """
+    follow_folder()  # here, so that its line is heard
     done = subprocess.run(
         [sys.executable, "-m", __name__, str(seconds), function, *arguments],
         # Each thread that MLflow starts would map 64 MB for small objects of its own.

@@ -19,7 +19,7 @@ from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import in_line, visible
 from charloom.model.model_file import read_model
 from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
-from charloom.results.names import named
+from charloom.results.names import name_of
 from charloom.results.records import (
     BEST_MODEL,
     MEASURE,
@@ -60,7 +60,7 @@ def this_run() -> RunContents:
     return RunContents(
         experiment=experiment_key(params, text.sha256),
         text_sha256=text.sha256,
-        name=named(params),
+        name=name_of(params),
         results=hashed(path),
         params=params,
         series=_series(path, train),

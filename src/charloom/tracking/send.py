@@ -6,7 +6,6 @@ from pathlib import Path
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line
 from charloom.tracking.apart import apart
-from charloom.tracking.locations import follow_folder
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import held, opened
 
@@ -14,9 +13,8 @@ from charloom.tracking.outbox import held, opened
 def deliver(folders: list[Path], seconds: int) -> str:
     """Send these folders of the outbox, and count the trainings whose `track` was skipped; print a line for each.
 
-    Return why MLflow has not got all of it, or an empty text. Raises Unavailable as `follow_folder` does.
+    Return why MLflow has not got all of it, or an empty text.
     """
-    follow_folder()
     try:
         apart("send.send", *map(str, folders), seconds=seconds)
     except CharloomError as error:

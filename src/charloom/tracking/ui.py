@@ -16,7 +16,6 @@ from charloom.tracking.address import artifacts
 from charloom.tracking.apart import apart
 from charloom.tracking.browser import show
 from charloom.tracking.catch_up import anything_waits, catch_up
-from charloom.tracking.locations import follow_folder
 from charloom.tracking.store import Store, connected
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
@@ -29,7 +28,6 @@ def serve(port: int) -> None:
 
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
-    follow_folder()
     store, server = Store(), f"http://{HOST}:{port}"
     if not store.remote and not _free(port):
         other = next(filter(_free, range(5001, 2**16)))
