@@ -39,7 +39,7 @@ def text_file(folder) -> Path:
 def state_file(folder) -> Path:
     (folder / "0.npz").write_bytes(b"a checkpoint")
     digest = hashlib.sha256(b"a checkpoint").hexdigest()
-    resume.save(folder, SETTINGS, STATE, TRACE, {"0.npz": digest})
+    resume.save(folder, SETTINGS, STATE, TRACE, {"0.npz": resume.Checkpoint(digest, 2.5)})
     return folder / "000000000004.state"
 
 
@@ -83,7 +83,7 @@ def test_every_changed_byte_and_every_truncation_is_refused_or_means_the_same(na
 
 def test_a_state_reads_back_to_the_bit(tmp_path):
     digest = hashlib.sha256(b"a checkpoint").hexdigest()
-    assert flat(read_state(state_file(tmp_path))) == flat((STATE, TRACE, {"0.npz": digest}))
+    assert flat(read_state(state_file(tmp_path))) == flat((STATE, TRACE, {"0.npz": resume.Checkpoint(digest, 2.5)}))
 
 
 def members(content: bytes) -> dict[str, bytes]:
@@ -172,7 +172,8 @@ def test_every_crafted_file_is_refused_by_name(name, tmp_path, capsys):
         [],
         {},
         {"settings": SETTINGS, "checkpoints": []},
-        {"settings": SETTINGS, "checkpoints": {"../0.npz": "0" * 64}},
+        {"settings": SETTINGS, "checkpoints": {"../0.npz": ["0" * 64, 2.5]}},
+        {"settings": SETTINGS, "checkpoints": {"0.npz": ["0" * 64, 2.5]}},
         {"settings": SETTINGS, "checkpoints": {"0.npz": "0" * 64}},
         {"settings": SETTINGS | {"eta": 0.2}, "checkpoints": {}},
     ],

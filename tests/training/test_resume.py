@@ -253,3 +253,10 @@ def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_tw
     assert metrics.best_update < last.update
     assert metrics.held_out_bits_per_character == bits_per_character(last.theta, text.held_out[:3], last.h)
     assert metrics.lowest_held_out_part_bits_per_character == min(trained.held_out.values())
+
+
+def test_weights_that_no_model_file_may_have_do_not_stop_a_training_from_going_on(tmp_path):
+    """A file's reader refuses weights so large that a forward pass could overflow; a step may make them."""
+    alone, case = Case(tmp_path / "alone", 7, eta=1e39).end(), Case(tmp_path / "killed", 7, eta=1e39)
+    case.killed(9)
+    same(case.end(), alone)

@@ -15,7 +15,7 @@ from charloom.base.storage import write, write_json, write_table
 from charloom.base.types import Array
 from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
-from charloom.model.model_file import Model, model_bytes, read_model
+from charloom.model.model_file import Model, model_bytes
 from charloom.model.scoring import bits_per_character
 from charloom.network.rnn import Parameters, init
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, TrainMetrics
@@ -30,7 +30,7 @@ TRAINED_FOR_EACH_READ = 32  # characters between two checkpoints for each that i
 
 
 class Trained(NamedTuple):
-    """A training that ended: its last row, the trace of all rows, and what held-out text cost each checkpoint."""
+    """A training that ended: its last row, the trace of all rows, and by update what held-out text cost."""
 
     rows: Rows
     trace: Trace
@@ -66,14 +66,13 @@ class Training(NamedTuple):
         """Return the held-out characters that the measure reads."""
         return self.text.held_out[: self.params.train.held_out_characters]
 
-    def held_out_along(self, update: int, theta: Parameters, h: Array) -> dict[int, float]:
-        """Return, by its update, what the first of them cost a checkpoint; nothing where they are too few.
+    def held_out_along(self, theta: Parameters, h: Array) -> float | None:
+        """Return what the first of them cost a checkpoint, in bits per character; None where they are too few.
 
         They are so few that all checkpoints together cost less than a twentieth of the training.
         """
         few = self.params.train.checkpoint_every * self.params.seq_length // TRAINED_FOR_EACH_READ
-        bits = bits_per_character(theta, self.held_out[:few], h)
-        return {} if bits is None else {update: bits}
+        return bits_per_character(theta, self.held_out[:few], h)
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model after so many updates."""
@@ -89,13 +88,11 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     """
     params, text, folder, settings = training
     ids, each = text.training, params.train
-    state, trace, checkpoints, held_out = training.initial(), EMPTY, dict[str, str](), dict[int, float]()
+    state, trace, checkpoints = training.initial(), EMPTY, dict[str, resume.Checkpoint]()
     if resumed := resume.load(folder, settings, state, training.epoch):
         state, trace, checkpoints = resumed
         for name in checkpoints:
             write(checkpoints_to / name, (folder / name).read_bytes())
-            model = read_model(checkpoints_to / name)
-            held_out |= training.held_out_along(model.update, model.theta, model.h)
         print(f"resumed at update {state.update}", flush=True)
     elif reason := resume.why_not_resumed(folder, settings):
         print(reason, flush=True)
@@ -103,21 +100,22 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     options: Options = {"seq_length": params.seq_length, "eta": params.eta, "clip": each.clip}
     with suppress(Diverged):  # compiles, while a signal still ends the stage at once
         advance(state, ids, 1, **options)
-    training.held_out_along(state.update, state.theta, state.h)  # compiles, too
+    training.held_out_along(state.theta, state.h)  # compiles, too
     every = (block(params.m, len(text.vocabulary), params.seq_length), each.checkpoint_every, each.save_every)
     try:
         with progress("train", each.updates) as report, deferred() as received:
             for rows in train(state, ids, each.updates, every, **options):
-                state, smooth, measured = rows.state, float(rows.smooth_losses[0]), dict[int, float]()
+                state, smooth, along = rows.state, float(rows.smooth_losses[0]), list(points(rows))
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"
                     content = model_bytes(training.model(state.update, smooth, state.theta, state.h))
                     write(folder / name, content)
-                    checkpoints[name] = hashlib.sha256(content).hexdigest()
                     write(checkpoints_to / name, content)
-                    measured = training.held_out_along(state.update, state.theta, state.h)
-                    held_out |= measured
-                log([*((MEASURE_OF_PART, *point) for point in measured.items()), *points(rows)])
+                    bits = training.held_out_along(state.theta, state.h)
+                    checkpoints[name] = resume.Checkpoint(hashlib.sha256(content).hexdigest(), bits)
+                    if bits is not None:
+                        along.append((MEASURE_OF_PART, state.update, bits))
+                log(along)
                 before, trace = trace, extended(trace, rows, training.epoch, each.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step after the last row is never taken: the last state is the one before it.
@@ -131,7 +129,8 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         raise
     if received:
         raise Stopped(received[0])
-    return Trained(rows, trace, held_out)
+    held_out = {int(Path(name).stem): kept.held_out for name, kept in checkpoints.items()}
+    return Trained(rows, trace, {update: bits for update, bits in held_out.items() if bits is not None})
 
 
 def write_results(training: Training, trained: Trained, path: dict[str, Path]) -> tuple[TrainMetrics, str]:

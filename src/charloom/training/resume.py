@@ -13,9 +13,10 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from charloom.base.array_file import Layout, pack, unpack
 from charloom.base.errors import Damaged
@@ -28,8 +29,24 @@ from charloom.training.trace import Trace, shapes
 GENERATIONS = 2
 DIGEST = 65  # bytes: 64 hexadecimal digits and a line end
 
-Resumed = tuple[TrainState, Trace, dict[str, str]]  # the last: SHA-256 of each checkpoint so far, by file name
 Settings = dict[str, Any]  # each thing that training depends on: a param's value, a file's SHA-256
+
+
+class Checkpoint(NamedTuple):
+    """What is kept of one: its file's SHA-256, and what held-out text cost it, in bits per character."""
+
+    sha256: str
+    held_out: float | None
+
+
+class Head(BaseModel):
+    """The line of JSON: what is trained on what, and the checkpoints so far by file name."""
+
+    settings: Settings
+    checkpoints: dict[str, Checkpoint]
+
+
+Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # the last: those so far, by file name
 
 
 def key(settings: Settings) -> str:
@@ -37,10 +54,10 @@ def key(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, str]) -> None:
+def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, Checkpoint]) -> None:
     """Write the state before its next update; the state saved before stays too.
 
-    `checkpoints` are the SHA-256 of those in the folder by now, by file name.
+    `checkpoints` are those in the folder by now, by file name.
     """
     best = state.best
     if best is None:
@@ -97,7 +114,7 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return None
-        return f"not resumed from {newest}: {difference(_opened(newest)[0]['settings'], settings)}"
+        return f"not resumed from {newest}: {difference(_opened(newest)[0].settings, settings)}"
     except (OSError, ValueError):  # it is being removed at this moment, or damaged
         return None
 
@@ -113,7 +130,7 @@ def _generations(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.state"), reverse=True)
 
 
-def _opened(path: Path) -> tuple[dict[str, Any], bytes]:
+def _opened(path: Path) -> tuple[Head, bytes]:
     """Return the line of JSON and the arrays' bytes. Raises ValueError where the SHA-256 is not theirs."""
     try:
         with path.open("rb") as file:
@@ -121,23 +138,23 @@ def _opened(path: Path) -> tuple[dict[str, Any], bytes]:
             if digest != hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n":
                 raise ValueError("damaged, its SHA-256 is not that of its content")
             file.seek(DIGEST)
-            head, content = json.loads(file.readline()), file.read()
+            head, content = Head.model_validate(json.loads(file.readline())), file.read()
     except OSError as error:
         raise ValueError(error.strerror) from None
-    if not isinstance(head, dict) or not all(isinstance(head.get(name), dict) for name in ("settings", "checkpoints")):
-        raise ValueError("its first line is not one of ours")
+    except ValidationError:
+        raise ValueError("its first line is not one of ours") from None
     return head, content
 
 
 def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
     """Return what the file holds. Raises ValueError where it is damaged, or not of this training."""
     head, content = _opened(path)
-    if head["settings"] != settings:
-        raise ValueError(difference(head["settings"], settings))
-    for name, digest in head["checkpoints"].items():
-        checkpoint = path.with_name(name)
-        if not checkpoint.is_file() or sha256(checkpoint) != digest:
-            raise ValueError(f"its checkpoint {checkpoint} is damaged or missing")
+    if head.settings != settings:
+        raise ValueError(difference(head.settings, settings))
+    for name, kept in head.checkpoints.items():
+        file = path.with_name(name)
+        if not file.is_file() or sha256(file) != kept.sha256:
+            raise ValueError(f"its checkpoint {file} is damaged or missing")
     update = int(path.stem) if path.stem.isdecimal() else -1
     dtype, theta, h = start.h.dtype, start.theta.flat.shape, start.h.shape
 
@@ -160,4 +177,4 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
     best = Best(int(best_update), best_smooth_loss, parameters("best_theta"), arrays["best_h"])
     state = TrainState(update, parameters("theta"), parameters("accumulators"), arrays["h"], smooth_loss, best)
     trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
-    return state, trace, head["checkpoints"]
+    return state, trace, head.checkpoints
