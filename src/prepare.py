@@ -27,7 +27,7 @@ def main() -> None:
     text.check(path, params.seq_length)
     K = len(text.vocabulary)
     check_training(params, K, len(text))
-    check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample)
+    check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample, K)
     if sys.argv[1:] == ["--check"]:
         ensure_repository()
         remove_cut()

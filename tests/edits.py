@@ -28,7 +28,7 @@ EDITS = {
     "the MLflow room": Edit("src/charloom/tracking/__init__.py", '"""', '"""Now: ', ("track",), ("track",)),
     "the command line": Edit("src/charloom/commands/cli.py", '"""Text', '"""A text', (), ()),
     "sampling": Edit(
-        "src/charloom/sampling/quality.py", '"""What a', '"""Of what a', ("sample", "track"), ("sample", "track")
+        "src/charloom/sampling/quality.py", '"""What', '"""Of what', ("sample", "track"), ("sample", "track")
     ),
     "a comment in the kernel": Edit(
         "src/charloom/kernel/update.py",

@@ -1,20 +1,41 @@
-"""What is said of a sample is true of it."""
+"""What is said of samples is true of them."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.sampling.quality import quality_against
+from charloom.sampling import quality
+from charloom.text.corpus import Text
+from charloom.text.vocabulary import Vocabulary
 
-letters = st.text("ab c", max_size=25)
+few_letters = st.text("ab c", max_size=25)
+SAID = "the whale — boats, it’s tis’s a whaleman"
 
 
-@given(letters, letters)
-def test_the_longest_copy_is_the_longest_passage_in_both(sample, text):
-    passages = [sample[i:j] for i in range(len(sample)) for j in range(i + 1, len(sample) + 1)]
-    assert quality_against(text)(sample).longest_copy == max(
-        (len(each) for each in passages if each in text), default=0
-    )
+def measured(samples: list[str], text: str) -> list[quality.SampleQuality]:
+    vocabulary = Vocabulary.of("".join([text, *samples, " "]))
+    return quality.qualities(samples, Text(vocabulary, vocabulary.encode(text), np.empty(0, np.uint8)))
+
+
+@given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
+def test_the_longest_copy_is_the_longest_passage_in_both_however_many_are_measured_at_once(samples, text, piece):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality, "PIECE", piece)
+        copies = [each.longest_copy for each in measured(samples, text)]
+    for sample, copy in zip(samples, copies, strict=True):
+        passages = [sample[i:j] for i in range(len(sample)) for j in range(i + 1, len(sample) + 1)]
+        assert copy == max((len(each) for each in passages if each in text), default=0)
+
+
+@given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
+def test_a_word_is_known_if_it_is_one_in_the_text(samples, text, piece):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality, "PIECE", piece)
+        shares = [each.known_words for each in measured([f" {sample} " for sample in samples], text)]
+    for sample, share in zip(samples, shares, strict=True):
+        words = sample.split()
+        assert share == (sum(word in text.split() for word in words) / len(words) if words else None)
 
 
 @pytest.mark.parametrize(
@@ -24,11 +45,13 @@ def test_the_longest_copy_is_the_longest_passage_in_both(sample, text):
         ("The the tHe the", 1 / 2),  # case counts; the first and the last may be cut off
         ("the whale", None),
         (" ’tis whale-boats, 7 sails7 ", 3 / 4),
+        (" man whalema whaleman ", 1 / 3),  # a part of a word is none
         ("…", None),
         ("", None),
     ],
 )
-def test_a_word_is_a_run_of_letters_and_known_if_it_is_one_in_the_text(sample, share):
-    assert quality_against("the whale — boats, it’s tis’s a whaleman")(sample).known_words == (
-        pytest.approx(share) if share else share
-    )
+def test_a_word_is_a_run_of_letters_alone(sample, share):
+    assert [each.known_words for each in measured([sample, " the "], SAID)] == [
+        pytest.approx(share) if share else share,
+        1.0,
+    ]

@@ -7,8 +7,8 @@ from pathlib import Path
 from charloom.base.errors import Damaged
 from charloom.base.progress import progress
 from charloom.model.model_file import read_model
-from charloom.results.records import BEST_MODEL, SampleMetrics, SampleQuality, SampleRow, SampleTable
-from charloom.sampling.quality import quality_against
+from charloom.results.records import BEST_MODEL, SampleMetrics, SampleRow, SampleTable
+from charloom.sampling.quality import qualities
 from charloom.sampling.writing import BEST, BLOCK, CHECKPOINT, Choice, characters, random_stream
 from charloom.settings.memory import check_samples
 from charloom.settings.params import Params
@@ -23,12 +23,11 @@ def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> 
     """
     vocabulary, files = text.vocabulary, sorted(checkpoints.glob("*.npz"))
     length, best_length = params.sample.length, params.sample.best_length
-    check_samples(len(files), params.sample)
-    with progress("sample", 2 * (len(files) * length + best_length)) as report:
+    check_samples(len(files), params.sample, len(vocabulary))
+    with progress("sample", len(files) * length + best_length) as report:
         done = 0
 
         def counted(each: Iterable[int]) -> Iterator[int]:
-            """Go through a sample's characters: first as they are written, then as they are looked for in the text."""
             nonlocal done
             for one in each:
                 yield one
@@ -36,19 +35,21 @@ def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> 
                 if done % BLOCK == 0:
                     report(done, "")
 
-        quality = quality_against(vocabulary.decode(text.training), counted)
-
-        def sample(file: Path, kind: int, length: int) -> tuple[SampleRow, SampleQuality]:
+        def sample(file: Path, kind: int, length: int) -> SampleRow:
             model = read_model(file)
             if model.vocabulary != vocabulary:
                 raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
             random = random_stream(params.seed, kind, model.update)
             drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
             written = vocabulary.decode(counted(islice(drawn, length)))
-            name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"
-            return (name, written, model.update, model.smooth_loss), quality(written)
+            return (
+                BEST_MODEL if kind == BEST else f"{model.update:,} updates",
+                written,
+                model.update,
+                model.smooth_loss,
+            )
 
-        along = [sample(file, CHECKPOINT, length) for file in files]
-        last, of_best = sample(best, BEST, best_length)
-    metrics = SampleMetrics(checkpoints={row[2]: of_row for row, of_row in along}, best=of_best)
-    return SampleTable(data=[*(row for row, _ in along), last]), metrics
+        rows = [*(sample(file, CHECKPOINT, length) for file in files), sample(best, BEST, best_length)]
+    *along, of_best = qualities([written for _, written, _, _ in rows], text)
+    by_update = {update: quality for (_, _, update, _), quality in zip(rows, along, strict=False)}
+    return SampleTable(data=rows), SampleMetrics(checkpoints=by_update, best=of_best)

@@ -13,6 +13,7 @@ from charloom.network.rnn import size
 from charloom.settings.params import Params, Sample
 
 BYTES_PER_CHARACTER = 30  # of a sample, with the table and the page of them
+BYTES_PER_PAIR = 20  # of a sample's character and one of the vocabulary, while it is looked for in the text
 
 
 def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str) -> int:
@@ -38,9 +39,9 @@ def check_memory(needed: int, what: str) -> None:
         raise Unavailable(f"not enough memory: {what} needs about {_gb(needed)}, there are {_gb(has)}")
 
 
-def check_samples(checkpoints: int, sample: Sample) -> None:
+def check_samples(checkpoints: int, sample: Sample, K: int) -> None:
     """Raise Unavailable where samples of so many checkpoints, and the best model's, would not fit into memory."""
-    needed = BYTES_PER_CHARACTER * (checkpoints * sample.length + sample.best_length)
+    needed = (BYTES_PER_CHARACTER + BYTES_PER_PAIR * (K + 2)) * (checkpoints * sample.length + sample.best_length)
     check_memory(
         needed, f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
     )
