@@ -17,7 +17,7 @@ from charloom.tracking.collect import made, put, this_run
 from charloom.tracking.follower import end_follower
 from charloom.tracking.lock_file import ensure_recorded, ensure_trained
 from charloom.tracking.messages import warn
-from charloom.tracking.send import deliver
+from charloom.tracking.send import delivery
 
 SECONDS = 45  # that a store may take, the wait for others at it included
 
@@ -26,16 +26,17 @@ def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
     ensure_recorded(read_params())
-    train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
-    print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
-    run = this_run()
-    ensure_trained(run.params, run.results)
-    end_follower(run.experiment)
-    try:
-        # Asked again when all is collected: a patch with edits since would lie.
-        reason = deliver([put(run, partial(ensure_recorded, run.params))], SECONDS)
-    except Unavailable as error:  # the outbox cannot be written
-        reason = str(error)
+    with delivery(SECONDS) as deliver:
+        train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
+        print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
+        run = this_run()
+        ensure_trained(run.params, run.results)
+        end_follower(run.experiment)
+        try:
+            # Asked again when all is collected: a patch with edits since would lie.
+            reason = deliver([put(run, partial(ensure_recorded, run.params))])
+        except Unavailable as error:  # the outbox cannot be written
+            reason = str(error)
     if reason:
         warn(reason)
 

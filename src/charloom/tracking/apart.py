@@ -4,14 +4,17 @@ A store may answer a byte a second, or without end, or with what fills the memor
 has a deadline, which begins when MLflow is imported, before the wait for the store's lock; and a limit of the address
 space, beside what the imports map: 0.6 GB, of which 0.2 are in memory. macOS knows that limit and does not keep it.
 
-python -m charloom.tracking.apart SECONDS MODULE.FUNCTION ARGUMENT...
+python -m charloom.tracking.apart SECONDS MODULE.FUNCTION    (its arguments come by standard input, as JSON)
 """
 
+import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -27,25 +30,47 @@ MEMORY = 768 * 2**20  # bytes, beside what the imports map
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 
 
-def apart(function: str, *arguments: str, seconds: int, answers: bool = False) -> str:
-    """Call a function of this room, `send.send` say, in a process of its own; return what it prints if it `answers`.
+Call = Callable[..., str]
 
-    Raises what it raises: WrongInput, Damaged or Unavailable; Unavailable too where the process ends in another way.
+
+@contextmanager
+def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Call]:
+    """Begin a process of its own for a function of this room, `send.send` say; give a function that calls it there.
+
+    MLflow's import takes seconds: what the caller does before the call costs no time. The call returns what the
+    function prints if it `answers`, and raises what it raises: WrongInput, Damaged or Unavailable; Unavailable too
+    where the process ends in another way.
     """
-    follow_folder()  # here, so that its line is heard
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, str(seconds), function, *arguments],
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__, str(seconds), function],
         # Each thread that MLflow starts would map 64 MB for small objects of its own.
         env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if answers else None, stderr=subprocess.PIPE,
-        text=True, errors="replace", check=False,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE if answers else None, stderr=subprocess.PIPE,
+        text=True, errors="replace",
     )  # fmt: skip
-    if done.returncode == -signal.SIGALRM:
-        raise Unavailable(f"no answer within {seconds} s")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
-        raise RAISED.get(done.returncode, Unavailable)(first_line(last))
-    return done.stdout or ""
+
+    def call(*arguments: str) -> str:
+        follow_folder()  # here, so that its line is heard
+        printed, said = process.communicate(json.dumps(arguments))
+        if process.returncode == -signal.SIGALRM:
+            raise Unavailable(f"no answer within {seconds} s")
+        if process.returncode:
+            last = (said.strip().splitlines() or [f"exit {process.returncode}"])[-1]
+            raise RAISED.get(process.returncode, Unavailable)(first_line(last))
+        return printed or ""
+
+    try:
+        yield call
+    finally:
+        if process.poll() is None:  # the caller has thought better of it
+            process.kill()
+            process.communicate()
+
+
+def apart(function: str, *arguments: str, seconds: int, answers: bool = False) -> str:
+    """Call the function in a process of its own, as `begun` says."""
+    with begun(function, seconds, answers=answers) as call:
+        return call(*arguments)
 
 
 def limit_memory() -> None:
@@ -57,13 +82,15 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
-def _here(seconds: str, function: str, *arguments: str) -> None:
-    """Call the function here, within the limits."""
+def _here(seconds: str, function: str) -> None:
+    """Call the function here, within the limits, once its arguments have come."""
     limit_memory()
+    if not (given := sys.stdin.read()):
+        return  # whoever began this is gone
     signal.alarm(int(seconds))
     module, _, name = function.partition(".")
-    getattr(import_module(f"charloom.tracking.{module}"), name)(*arguments)
+    getattr(import_module(f"charloom.tracking.{module}"), name)(*json.loads(given))
 
 
 if __name__ == "__main__":
-    run_command(lambda: _here(*sys.argv[1:]))
+    run_command(lambda: _here(*sys.argv[1:]), os._exit)  # at once: to tidy up MLflow takes most of a second

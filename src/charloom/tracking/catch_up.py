@@ -10,7 +10,7 @@ from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import folder_of, waiting
-from charloom.tracking.send import deliver
+from charloom.tracking.send import delivery
 
 SECONDS = 300  # that somebody waits who asked for it
 BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that `track` tells of
@@ -22,17 +22,18 @@ def catch_up() -> None:
     Raises Unavailable where MLflow has not got all of it then, Damaged where DVC cannot say what this folder holds.
     """
     ensure_whole()
-    status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
-    done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
-    if done.returncode:
-        # 1 is DVC's own answer; anything else means that it has none: the folder is no Git repository, say.
-        unlike = "its results are not those of its settings and sources; `dvc repro` makes them"
-        why = unlike if done.returncode == 1 else f"`dvc status`: {first_line(done.stderr)}"
-        print(f"this folder: nothing sent: {why}", flush=True)
-    elif not folder_of(run := this_run()).exists():  # else it waits as it was when it was made
-        put(run)
-    if reason := deliver(waiting(), SECONDS):
-        raise Unavailable(f"MLflow has not got all of it ({reason}); `make track` tries again")
+    with delivery(SECONDS) as deliver:
+        status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
+        done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+        if done.returncode:
+            # 1 is DVC's own answer; anything else means that it has none: the folder is no Git repository, say.
+            unlike = "its results are not those of its settings and sources; `dvc repro` makes them"
+            why = unlike if done.returncode == 1 else f"`dvc status`: {first_line(done.stderr)}"
+            print(f"this folder: nothing sent: {why}", flush=True)
+        elif not folder_of(run := this_run()).exists():  # else it waits as it was when it was made
+            put(run)
+        if reason := deliver(waiting()):
+            raise Unavailable(f"MLflow has not got all of it ({reason}); `make track` tries again")
 
 
 def anything_waits() -> bool:

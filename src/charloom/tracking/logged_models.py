@@ -17,6 +17,7 @@ from mlflow.pyfunc import save_model
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
+from mlflow.utils import environment
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.base.errors import Damaged, WrongInput
@@ -28,6 +29,9 @@ from charloom.tracking.contents import RunContents, TrainedModel, Version
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import ARTIFACTS, CODE
 from charloom.tracking.store import Run, Store, connected, dataset_key, pages, shown
+
+# A third of a second for what is known: the requirements are this environment's own versions.
+environment.warn_dependency_requirement_mismatches = lambda _: None  # type: ignore[attr-defined,assignment]
 
 FILE = "model.npz"
 # "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.

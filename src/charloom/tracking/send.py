@@ -1,25 +1,34 @@
 """Sending what waits in the outbox, in a process of its own: no store can hold a stage up."""
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line
-from charloom.tracking.apart import apart
+from charloom.tracking.apart import begun
 from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import held, opened
 
 
-def deliver(folders: list[Path], seconds: int) -> str:
-    """Send these folders of the outbox, and count the trainings whose `track` was skipped; print a line for each.
+@contextmanager
+def delivery(seconds: int) -> Iterator[Callable[[list[Path]], str]]:
+    """Begin the process that will send; give a function that has it send folders of the outbox.
 
-    Return why MLflow has not got all of it, or an empty text.
+    It counts the trainings whose `track` was skipped, too, and prints a line for each run. The function returns why
+    MLflow has not got all of it, or an empty text.
     """
-    try:
-        apart("send.send", *map(str, folders), seconds=seconds)
-    except CharloomError as error:
-        return str(error)
-    return ""
+    with begun("send.send", seconds) as call:
+
+        def deliver(folders: list[Path]) -> str:
+            try:
+                call(*map(str, folders))
+            except CharloomError as error:
+                return str(error)
+            return ""
+
+        yield deliver
 
 
 def send(*folders: str) -> None:
