@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import Damaged
+from charloom.base.yaml_text import parsed
 from charloom.results.records import GradcheckErrors, Matrices, PublishedFigures
 
 NAMES = tuple(Matrices.model_fields)
@@ -14,7 +14,7 @@ NAMES = tuple(Matrices.model_fields)
 def read_published(path: Path) -> PublishedFigures:
     """Return the published figures. Raises Damaged, naming the file, where they are not there."""
     try:
-        return PublishedFigures.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+        return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
     except (OSError, YAMLError, ValueError) as error:
         raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` brings it back") from None
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-
 from charloom.base.errors import CheckFailed, WrongInput
+from charloom.base.yaml_text import parsed
 from charloom.kernel.signature import everything
 from charloom.settings.pipeline import PIPELINE
 
@@ -73,7 +72,7 @@ def _named(signature: dict[str, Any]) -> dict[str, str]:
 
 def _outputs(folder: Path) -> Iterator[Output]:
     """Yield the outputs in the order of dvc.yaml, where `meta: {varies: …}` marks what is not equal everywhere."""
-    stages = YAML(typ="safe", pure=True).load((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
+    stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
     for stage, declared in stages.items():
         for kind in ("outs", "metrics", "plots"):
             for entry in declared.get(kind, []):
@@ -83,7 +82,7 @@ def _outputs(folder: Path) -> Iterator[Output]:
 
 def _hashes(folder: Path) -> dict[str, Any]:
     """Return what dvc.lock says of every output."""
-    lock = YAML(typ="safe", pure=True).load((folder / "dvc.lock").read_text(encoding="utf-8"))
+    lock = parsed((folder / "dvc.lock").read_text(encoding="utf-8"))
     return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from charloom.base.errors import WrongInput, allowed_are
+from charloom.base.yaml_text import parsed
 
 PARAMS = Path("params.yaml")
 
@@ -92,7 +92,7 @@ def read_params(path: Path = PARAMS) -> Params:
     Raises WrongInput with one line that names the file, the key, the value and what is allowed.
     """
     try:
-        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        loaded = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror}") from None
     except MarkedYAMLError as error:

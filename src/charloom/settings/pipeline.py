@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from charloom import WRITTEN
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import sha256
+from charloom.base.yaml_text import parsed
 from charloom.settings.params import PARAMS, Params, flat, read_params
 
 PIPELINE = Path("dvc.yaml")
@@ -29,7 +29,7 @@ def declared(stage: str) -> dict[str, Any]:
     Raises WrongInput where the working folder holds no dvc.yaml with this stage.
     """
     try:
-        entry: dict[str, Any] = YAML(typ="safe", pure=True).load(PIPELINE.read_text(encoding="utf-8"))["stages"][stage]
+        entry: dict[str, Any] = parsed(PIPELINE.read_text(encoding="utf-8"))["stages"][stage]
     except (OSError, KeyError, TypeError):
         raise WrongInput(f"{PIPELINE}: no stage {stage} in this folder; start it from the project's") from None
     except (YAMLError, ValueError) as error:

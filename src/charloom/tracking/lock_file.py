@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import CheckFailed, Damaged
+from charloom.base.yaml_text import parsed
 from charloom.results.training_log import logs_of
 from charloom.settings.params import PARAMS, Params, flat
 from charloom.settings.pipeline import OWN, declared, difference, files_in, root
@@ -19,7 +19,7 @@ LOCK = Path("dvc.lock")
 def locked() -> dict[str, Any]:
     """Return what dvc.lock says of each stage. Raises Damaged where it is not what DVC writes."""
     try:
-        stages: dict[str, Any] = YAML(typ="safe", pure=True).load(LOCK.read_text(encoding="utf-8"))["stages"]
+        stages: dict[str, Any] = parsed(LOCK.read_text(encoding="utf-8"))["stages"]
         return {stage: dict(entry) for stage, entry in stages.items()}
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError):
         raise Damaged(f"{LOCK}: not what DVC wrote; `git checkout {LOCK}` brings it back") from None
