@@ -37,10 +37,10 @@ def typed(commands: str) -> str:
     return commands
 
 
-@pytest.fixture(scope="module")
-def printed(tmp_path_factory) -> list[str]:
+@pytest.fixture
+def printed(tmp_path) -> list[str]:
     """What each block prints, typed one after the other into one shell."""
-    folder = tmp_path_factory.mktemp("readme")
+    folder = tmp_path
     script = "".join(f"echo '{MARK}'\n{typed(commands)}" for commands, _ in blocks())
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "VIRTUAL_ENV"))
@@ -58,26 +58,15 @@ def squeezed(line: str) -> str:
     return " ".join(line.split())
 
 
-def test_a_block_prints_what_stands_below_it(printed):
+def test_readme_typed_in_order_prints_what_it_shows(printed):
+    """One test, for it is typed once: what stands below each block, the table's figures, no line over 120 wide."""
+    (show,) = [found for (commands, _), found in zip(blocks(), printed, strict=True) if "dvc exp show" in commands]
+    assert max(map(len, show.splitlines())) <= 120
+    rows = re.findall(r"^\| [^|]* \| (\d\S*) \| (\d\S*) \| (\d\S*) \|$", README, re.MULTILINE)
+    assert len(rows) == 2
+    for figure in (each for row in rows for each in row):
+        assert re.search(rf"\b{re.escape(figure)}\d*\b", show), figure
     for (commands, below), found in zip(blocks(), printed, strict=True):
         lines = {squeezed(line) for line in found.splitlines()}
         for line in filter(None, map(squeezed, below.splitlines())):
             assert line in lines, (commands, line)
-
-
-def test_the_tables_figures_are_those_of_the_queue(printed):
-    (show,) = [found for (commands, _), found in zip(blocks(), printed, strict=True) if "dvc exp show" in commands]
-    rows = re.findall(r"^\| .*\((?:0|10)\) \| (\S+) \| (\S+) \| (\S+) \|$", README, re.MULTILINE)
-    assert len(rows) == 2
-    for figure in (each for row in rows for each in row):
-        assert re.search(rf"\b{re.escape(figure)}\d*\b", show), figure
-
-
-def test_no_line_of_a_table_is_wider_than_a_terminal(printed):
-    (show,) = [found for (commands, _), found in zip(blocks(), printed, strict=True) if "dvc exp show" in commands]
-    assert max(map(len, show.splitlines())) <= 120
-
-
-def test_a_picture_or_page_that_readme_names_is_there():
-    for name in re.findall(r"\]\((?!http)([^)#]+)", README):
-        assert (ROOT / name).exists(), name

@@ -13,7 +13,8 @@ def folder(tmp_path):
     """A folder whose environment stands for one that works."""
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/activate").write_text(f"VIRTUAL_ENV='{tmp_path}/.venv'")
     (tmp_path / ".venv/works").write_text("")
     shutil.copy(ROOT / "requirements.lock", tmp_path / ".venv/.ready")
     return tmp_path
