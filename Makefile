@@ -40,9 +40,10 @@ track: $(READY)  ## send to MLflow what it has missed
 ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127.0.0.1:5000; PORT=5001 is another port
 	@charloom ui $(if $(PORT),--port '$(PORT)')
 
-bench: $(READY) .venv-bench/.ready  ## time an update, a written character and a score beside others'; writes benchmarks/*.md
+bench: $(READY) .venv-bench/.ready  ## time an update, a character and a score beside others', and the stages; writes benchmarks/*.md
 	@python benchmarks/run.py
 	@python benchmarks/writing.py
+	@python benchmarks/stages.py
 
 .venv-bench/.ready: benchmarks/requirements.txt
 	@$(PYTHON) -m venv --clear .venv-bench

@@ -10,7 +10,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -91,23 +90,6 @@ def scaling(name: str, values: list[int], axis: int) -> list[str]:
     return lines
 
 
-def pipeline() -> list[str]:
-    """Return the wall time of `dvc repro --force`, by stage."""
-    started = time.monotonic()
-    process = subprocess.Popen(["dvc", "repro", "--force"], cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
-    marks: list[tuple[str, float]] = []
-    for line in process.stdout or ():
-        if line.startswith("Running stage"):
-            marks.append((line.split("'")[1], time.monotonic()))
-    process.wait()
-    ended = time.monotonic()
-    ends = [*(at for _, at in marks[1:]), ended]
-    lines = ["| stage | s | share |", "|---|---|---|", f"| DVC, before the first | {marks[0][1] - started:.1f} | |"]
-    for (stage, at), end in zip(marks, ends, strict=True):
-        lines.append(f"| {stage} | {end - at:.1f} | {(end - at) / (ended - started):.0%} |")
-    return [*lines, f"| **all** | **{ended - started:.1f}** | |"]
-
-
 def main() -> None:
     """Measure and write."""
     others = subprocess.run(
@@ -134,8 +116,7 @@ def main() -> None:
         ("K", [30, 5000], 1),
     ):
         text += ["", f"## Against {name}", "", *scaling(name, values, axis)]
-    text += ["", "## `dvc repro --force`, by stage", "", *pipeline(), ""]
-    (HERE / "results.md").write_text("\n".join(text), encoding="utf-8")
+    (HERE / "results.md").write_text("\n".join([*text, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":
