@@ -144,8 +144,8 @@ def table(checkouts: list[Checkout], references: dict, times: dict, turns: int) 
         "# What a stage and an experiment take",
         "",
         f"Written by `python benchmarks/stages.py`. Seconds of whole processes, medians of {turns} turns (the cold "
-        f"start once). *i* is the time of `python -c 'import mlflow'`: {i:.2f} s here. `dvc exp run` of six stages that do "
-        f"nothing: {empty:.2f} s.",
+        f"start once). *i* is the time of `python -c 'import mlflow'`: {i:.2f} s here. `dvc exp run` of six "
+        f"stages that do nothing: {empty:.2f} s.",
         "",
         f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {os.cpu_count()} cores, {platform.system()}, Python "
         f"{platform.python_version()}.",
