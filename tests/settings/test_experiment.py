@@ -8,7 +8,7 @@ from charloom.settings.params import Params, flat, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = dict(flat(PARAMS.model_dump()))
-NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.tolerance", "gradcheck.entries"}
+NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
 OTHER = {"prepare.text": "data/my.txt", "train.dtype": "float32"}
 
 

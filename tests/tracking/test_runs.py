@@ -249,8 +249,8 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
 def test_a_training_that_says_it_had_other_params_is_not_recorded_under_these(project):
     """As if seed had been edited in the moment between train's end and what DVC then notes."""
     project.stage("train")
-    for name in ("params.yaml", "dvc.lock"):
-        project.edit(name, "seed: 1", "seed: 77")
+    project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
+    project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
     assert "train: edited as it ended: seed was 1, is 77: not recorded; `dvc repro --force` runs it again" in printed
     assert not list((project.folder / ".charloom/outbox").glob("*"))

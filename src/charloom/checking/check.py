@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,27 +9,35 @@ from threadpoolctl import threadpool_limits
 from charloom.base.errors import CheckFailed
 from charloom.base.progress import progress
 from charloom.base.types import Array
-from charloom.checking.numerical import central_differences, complex_step, relative_error, state_error
+from charloom.checking.numerical import (
+    RealParts,
+    central_differences,
+    complex_step,
+    real_parts,
+    relative_error,
+    state_error,
+)
 from charloom.kernel.advance import learned_gradients
 from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 
-BATCH = 128  # networks side by side: their complex states still fit the cache
-NUMBERS = 2**21  # complex numbers of all of them at most: for a large m or K the batch is smaller
 SMALL = 1e-3  # of the largest sizes in a matrix (complex_step): smaller entries are judged on this scale, for rounding
 REFERENCE_ENTRIES = 200  # of a matrix, for the gradient of rnn.py: a formula, which is wrong everywhere if it is wrong
 REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
 
 
 def initial_errors(params: Params, text: Text) -> GradcheckErrors:
-    """Return the errors of the gradient of the text's first sequence, at the weights with which training starts.
+    """Return the errors of the gradient of the text's first sequence, at weights as those with which training starts.
+
+    They are drawn by a seed of their own: a formula that is right for one draw is right for all.
 
     Raises CheckFailed where a gradient is not finite.
     """
-    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.seed))
-    rng = np.random.default_rng([params.seed, 4])
+    seed = params.gradcheck.seed
+    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(seed))
+    rng = np.random.default_rng([seed, 4])
     return gradient_errors(theta, text.training[: params.seq_length + 1], params.gradcheck.entries, rng)
 
 
@@ -47,10 +53,14 @@ def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Gen
     states = {"zero": zero, "carried": forward(theta, ids[:-1], zero)[0][-1]}
     entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
     x, y = ids[:-1], ids[1:]
-    along = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
+
+    def along(gradients: Gradients, states: Array) -> tuple[Gradients, RealParts]:
+        return gradients, real_parts(theta, x, y, states)
+
+    found = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
         state: (
-            learned_gradients(theta, ids, h_0),
-            (loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]),
+            along(*learned_gradients(theta, ids, h_0)),
+            along(loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]),
         )
         for state, h_0 in states.items()
     }
@@ -64,13 +74,13 @@ def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Gen
             return lambda more: report(done + more, name)
 
         done = 0
-        for state, gradients in along.items():
+        for state, gradients in found.items():
             rows = {}
             for name in NAMES:
-                rows[name] = _errors(theta, name, *gradients, entries[name], ids, report_from(done, name))
+                rows[name] = _errors(theta, name, *gradients, entries[name], y, report_from(done, name))
                 done += len(entries[name])
             measured[state] = Matrices[MatrixErrors](**rows)
-    off = max(state_error(theta, x, kernel[1]) for kernel, _ in along.values())
+    off = max(state_error(theta, x, kernel[1].h) for kernel, _ in found.values())
     return GradcheckErrors(state_error=off, **measured)
 
 
@@ -82,32 +92,24 @@ def _chosen(size: int, most: int, rng: np.random.Generator) -> Array:
 def _errors(
     theta: Parameters,
     name: str,
-    kernel: tuple[Gradients, Array],
-    reference: tuple[Gradients, Array],
+    kernel: tuple[Gradients, RealParts],
+    reference: tuple[Gradients, RealParts],
     entries: Array,
-    ids: Array,
+    y: Array,
     report: Callable[[int], None],
 ) -> MatrixErrors:
     """Return the errors of the matrix `name`, over these entries (B,) of its raveled form.
 
-    `kernel` and `reference` are gradients with the states (T + 1, m) along which they were computed. Calls `report`
-    with the number of entries done.
+    `kernel` and `reference` are gradients, with the real parts along the states by which they were computed. Calls
+    `report` with the number of entries done.
     """
-    (gradients, states), (by_numpy, its_states) = kernel, reference
-    step = partial(complex_step, theta, name, x=ids[:-1], y=ids[1:])
+    (gradients, real), (by_numpy, its_real) = kernel, reference
     analytic = getattr(gradients, name).ravel()
-    batch = max(1, min(BATCH, NUMBERS // (theta.m + theta.K)))
-    batches = np.split(entries, range(batch, len(entries), batch))
-    parts: list[tuple[Array, Array]] = []
-    with ThreadPoolExecutor(2) as executor:  # NumPy releases the interpreter while it computes
-        for part in executor.map(partial(step, states=states), batches):
-            parts.append(part)
-            report(sum(len(derivative) for derivative, _ in parts))
-    numeric, sizes = map(np.concatenate, zip(*parts, strict=True))
+    numeric, sizes = complex_step(theta, name, entries, real, report)
     compared, first = analytic[entries], entries[:REPORT_ENTRIES]
-    differences = central_differences(theta, name, first, REPORT_STEP, ids[:-1], ids[1:], states)
+    differences = central_differences(theta, name, first, REPORT_STEP, real.x, y, real.h[0])
     some = entries[:: -(-len(entries) // REFERENCE_ENTRIES)]
-    reference_some, (numeric_some, _) = getattr(by_numpy, name).ravel()[some], step(some, states=its_states)
+    reference_some, (numeric_some, _) = getattr(by_numpy, name).ravel()[some], complex_step(theta, name, some, its_real)
     if not np.isfinite(np.concatenate([analytic, reference_some, numeric, numeric_some, differences])).all():
         raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
     floor = SMALL * sizes.max()

@@ -16,6 +16,7 @@ SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
 
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**64)]
 
 
 class Section(BaseModel):
@@ -32,10 +33,11 @@ class Prepare(Section):
 
 
 class Gradcheck(Section):
-    """The largest relative error of the complex step, and how many entries of each matrix it visits."""
+    """The largest relative error of the complex step, how many entries of a matrix it visits, and at which weights."""
 
     tolerance: Positive
     entries: Count
+    seed: Seed
 
 
 class Train(Section):
@@ -66,7 +68,7 @@ class Params(Section):
     eta: Positive
     seq_length: Count
     sigma: Positive
-    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    seed: Seed
     prepare: Prepare
     gradcheck: Gradcheck
     train: Train
