@@ -36,7 +36,7 @@ def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> 
                 if done % BLOCK == 0:
                     report(done, "")
 
-        quality = quality_against(vocabulary.decode(text.training), counted)
+        quality = quality_against(vocabulary.decode(text.training[:]), counted)
 
         def sample(file: Path, kind: int, length: int) -> tuple[SampleRow, SampleQuality]:
             model = read_model(file)
