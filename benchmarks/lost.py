@@ -10,10 +10,9 @@ import re
 from itertools import product
 
 import numpy as np
-from training import NOVEL, PARAMS, ROOT, TEXT, trained
+from training import CHARACTERS, PARAMS, ROOT, TEXT, trained
 
 from charloom.model.scoring import bits_per_character, score
-from charloom.text.corpus import read_text
 
 STARTS, LENGTH, PAGE = 400, 400, 3000
 
@@ -36,7 +35,7 @@ def measures(eta: float, initial_accumulator_value: float, seed: int) -> list[fl
     """Return the numbers of one model: saturated units, then, each from zero and from h, the columns that follow."""
     *_, last = trained(eta, seed, initial_accumulator_value, PARAMS.train.updates)
     theta, h = last.state.theta, last.state.h
-    novel, encode = read_text(NOVEL), TEXT.vocabulary.encode
+    novel, encode = CHARACTERS, TEXT.vocabulary.encode
     starts = [found.end() for found in re.finditer(r"\n\n+", novel) if found.end() < len(novel) - LENGTH]
     chosen = np.random.default_rng(1).choice(starts, STARTS, replace=False)
     begun, page = [encode(novel[start : start + LENGTH]) for start in chosen], encode(novel[:PAGE])

@@ -5,14 +5,18 @@ from pathlib import Path
 
 from charloom.kernel.advance import Rows
 from charloom.settings.params import read_params
-from charloom.text.corpus import prepared
+from charloom.text.corpus import Text, read_text, split
+from charloom.text.vocabulary import Vocabulary
 from charloom.training.loop import train
 from charloom.training.protocol import Training
 
 ROOT = Path(__file__).resolve().parent.parent
 NOVEL = ROOT / "data/moby_dick.txt"
 PARAMS = read_params(ROOT / "params.yaml")
-TEXT, _ = prepared(NOVEL, PARAMS.prepare.held_out)
+CHARACTERS = "".join(read_text(NOVEL))
+VOCABULARY = Vocabulary.of(CHARACTERS)
+IDS, (END, _) = VOCABULARY.encode(CHARACTERS), split(len(CHARACTERS), PARAMS.prepare.held_out)
+TEXT = Text(VOCABULARY, IDS[:END], IDS[END:])
 
 
 def trained(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from charloom.base.pieces import Pieces
 from charloom.kernel.advance import advance, start
 from charloom.network import rnn
 from charloom.text.vocabulary import Vocabulary
@@ -26,4 +27,6 @@ def flat(thing) -> list:
         return [flat(getattr(thing, name)) for name in thing.__dataclass_fields__]
     if isinstance(thing, tuple | list):
         return [flat(each) for each in thing]
+    if isinstance(thing, Pieces):
+        thing = thing[:]
     return [thing.dtype.str, thing.shape, thing.tobytes()] if isinstance(thing, np.ndarray) else thing

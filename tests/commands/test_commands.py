@@ -12,11 +12,13 @@ from projects import TEXT, Project, copied, said
 
 from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
+from charloom.model import scoring
 from charloom.model.model_file import read_model
 from charloom.network import rnn
 from charloom.results.records import TrainMetrics
 from charloom.sampling import request
 from charloom.sampling.options import DEFAULTS
+from charloom.text import corpus
 from charloom.text.corpus import read_prepared
 
 
@@ -128,7 +130,7 @@ def test_probabilities_are_shades_on_a_terminal_alone(finished):
 
 def test_a_score_of_the_held_out_end_is_the_metric_and_lines_add_up_to_it(finished, tmp_path):
     held_out = read_prepared(finished.folder / "data/prepared/text.npz")
-    text = held_out.vocabulary.decode(held_out.held_out)
+    text = held_out.vocabulary.decode(held_out.held_out[:])
     figure = read_json(finished.folder / "metrics/train.json", TrainMetrics).best_held_out_bits_per_character
     (tmp_path / "end.txt").write_text(text, encoding="utf-8")
     for place, given in (((str(tmp_path / "end.txt"),), b""), (("-",), text.encode()), ((), text.encode())):
@@ -155,6 +157,17 @@ def test_lines_places_and_characters_outside_the_vocabulary_are_told_apart(finis
     lines = text.split("\n")
     for _, line, place, context in found:
         assert context.endswith(f"[{lines[int(line) - 1][int(place) - 1]}]")
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_a_score_does_not_depend_on_the_pieces_in_which_the_text_is_read(finished, monkeypatch, size):
+    text = f"Ö{TEXT[:700]}\r\nÜber the\n\n{TEXT[:90]} Ö\n lazy dog".encode()
+    options = ("score", "--lines", "--top", "40")
+    expected = said(finished, *options, given=text)
+    monkeypatch.setattr(corpus, "PIECE", size)
+    monkeypatch.setattr(scoring, "PIECE", 200)
+    assert said(finished, *options, given=text) == expected
+    assert said(finished, "score", given=text)[0] == expected[0].split("\n\n")[0] + "\n"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from charloom.results.records import Levels, TextMetrics, TrainMetrics
 LEVELS = Levels(uniform=6.375039, unigram=4.4, bigram=3.5, trigram=2.879568)
 TEXT = TextMetrics(
     characters=9, training_characters=8, held_out_characters=1, K=83, sha256="", characters_that_occur_once=0,
+    characters_counted=8,
     nats_per_sequence=LEVELS, bits_per_character=LEVELS,
 )  # fmt: skip
 
@@ -27,6 +28,8 @@ def test_the_measure_stands_beside_the_losses_and_what_counting_reaches():
         "held-out 2.810 bits per character (uniform 6.375; in-sample trigram 2.88)"
     )
     assert headline(trained(None), TEXT).endswith("\nno text held out")
+    part = TEXT.model_copy(update={"training_characters": 8_000_000, "characters_counted": 5_000_000})
+    assert headline(trained(2.8), part).endswith("in-sample trigram 2.88 of the first 5,000,000 characters)")
 
 
 @pytest.mark.parametrize(

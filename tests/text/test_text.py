@@ -1,15 +1,22 @@
 """A text becomes ids and back; what counting can predict is counted right."""
 
+import hashlib
+import io
 import math
+import os
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charloom.base import pieces
 from charloom.base.array_file import pack
-from charloom.base.errors import Damaged, WrongInput
+from charloom.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.base.storage import sha256
 from charloom.text import corpus, ngrams
 from charloom.text.vocabulary import Vocabulary
 
@@ -45,7 +52,7 @@ def test_a_text_is_parted_into_what_has_an_id_and_what_has_none():
 
 def test_a_byte_order_mark_goes_crlf_becomes_lf_and_nothing_else_changes(tmp_path):
     content = b"\xef\xbb\xbfa\r\nb\rc\n\r\n\xef\xbb\xbf "
-    assert corpus.read_text(written(tmp_path, content)) == "a\nb\rc\n\n\ufeff "
+    assert "".join(corpus.read_text(written(tmp_path, content))) == "a\nb\rc\n\n\ufeff "
 
 
 @pytest.mark.parametrize(
@@ -59,43 +66,181 @@ def test_a_byte_order_mark_goes_crlf_becomes_lf_and_nothing_else_changes(tmp_pat
 )
 def test_bad_bytes_are_refused_with_their_offset(tmp_path, content, line):
     with pytest.raises(WrongInput, match=line):
-        corpus.read_text(written(tmp_path, content))
+        list(corpus.read_text(written(tmp_path, content)))
+
+
+def at_once(content):
+    """Return the text of the bytes, or what is wrong with them."""
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        return f"it: byte {content[error.start]:#04x} at offset {error.start} is not UTF-8"
+    return text or "it: the text is empty"
+
+
+some_bytes = st.lists(
+    st.sampled_from([b"\r", b"\n", b"a", "é".encode(), "—".encode(), "😀".encode(), b"\xef\xbb\xbf"])
+    | st.binary(max_size=1),
+    max_size=12,
+).map(b"".join)
+
+
+@given(some_bytes, st.integers(1, 5))
+def test_a_text_in_pieces_is_the_text_at_once_and_so_is_what_is_wrong_with_it(content, size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "PIECE", size)
+        try:
+            got = "".join(corpus.decoded(io.BytesIO(content), "it"))
+        except WrongInput as error:
+            got = str(error)
+    assert got == at_once(content)
 
 
 def test_the_end_is_held_out():
-    training, held_out = corpus.split(np.arange(100), 0.05)
-    assert (len(training), held_out[0]) == (95, 95)
-    assert len(corpus.split(np.arange(100), 0.0)[1]) == 0
+    assert corpus.split(100, 0.05) == (95, 5)
+    assert corpus.split(19, 0.05) == (19, 0)
+    assert corpus.split(100, 0.0) == (100, 0)
 
 
-@given(texts, st.integers(1, 3))
-def test_conditional_entropy_is_what_counting_by_hand_gives(text, n):
+@given(texts, st.sampled_from([0, ngrams.DENSE]), st.integers(1, 5))
+def test_entropies_are_what_counting_by_hand_gives(text, dense, part):
     vocabulary = Vocabulary.of(text)
-    grams = [text[i : i + n] for i in range(len(text) - n + 1)]
-    pairs, contexts = Counter(grams), Counter(gram[:-1] for gram in grams)
-    expected = -sum(math.log(pairs[gram] / contexts[gram[:-1]]) for gram in grams) / max(len(grams), 1)
-    entropy = ngrams.conditional_entropy(vocabulary.encode(text), len(vocabulary), n)
-    assert entropy == pytest.approx(expected, abs=1e-12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngrams, "DENSE", dense)
+        patch.setattr(ngrams, "PART", part)
+        levels = ngrams.entropies(vocabulary.encode(text), len(text), len(vocabulary))
+    expected = [math.log(len(vocabulary))]
+    for n in (1, 2, 3):
+        grams = [text[i : i + n] for i in range(len(text) - n + 1)]
+        pairs, contexts = Counter(grams), Counter(gram[:-1] for gram in grams)
+        expected.append(-sum(math.log(pairs[gram] / contexts[gram[:-1]]) for gram in grams) / max(len(grams), 1))
+    assert levels == pytest.approx(expected, abs=1e-12)
+
+
+def test_of_a_text_with_many_characters_a_part_is_counted_and_the_metrics_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(ngrams, "DENSE", 5**3)
+    monkeypatch.setattr(ngrams, "MOST", 50)
+    few, many = (
+        ngrams.text_metrics(prepared(tmp_path, (letters * 30)[:90]), "", "", 7) for letters in ("abcde", "abcdef")
+    )
+    assert (few.characters_counted, many.characters_counted) == (90, 50)
+    assert many.bits_per_character.unigram == pytest.approx(
+        -sum(n / 50 * math.log2(n / 50) for n in Counter(("abcdef" * 9)[:50]).values()), abs=1e-6
+    )
+
+
+def prepared(folder, text, held_out=0.0):
+    """Return the text, written by `prepare`'s functions and read again."""
+    found = corpus.survey(written(folder, text.encode()))
+    corpus.write_text(folder / "text.npz", found, corpus.split(found.characters, held_out))
+    return corpus.read_prepared(folder / "text.npz")
 
 
 @pytest.mark.parametrize("K", [1, 2, 300, 70_000])
-@pytest.mark.parametrize("held_out", [0, 5])
-def test_a_prepared_text_reads_back(tmp_path, K, held_out):
-    vocabulary = Vocabulary("".join(chr(i) for i in range(0x10000, 0x10000 + K)))
-    ids = vocabulary.encode((vocabulary.characters * 7)[: K + 7])
-    corpus.write_text(tmp_path / "text.npz", corpus.Text(vocabulary, ids, ids[:held_out]))
-    back = corpus.read_prepared(tmp_path / "text.npz")
-    assert back.vocabulary == vocabulary
-    assert np.array_equal(back.training, ids)
-    assert np.array_equal(back.held_out, ids[:held_out])
+@pytest.mark.parametrize("held_out", [0.0, 0.2])
+def test_a_prepared_text_reads_back_and_is_what_numpy_saves(tmp_path, K, held_out):
+    characters = "".join(chr(i) for i in range(0x10000, 0x10000 + K))
+    text = (characters * 8)[: K + 7]
+    ids, end = Vocabulary(characters).encode(text), K + 7 - int(held_out * (K + 7))
+    back = prepared(tmp_path, text, held_out)
+    assert back.vocabulary == Vocabulary(characters)
+    assert (len(back.training), len(back.held_out)) == (end, len(ids) - end)
+    assert np.array_equal(back.training[:], ids[:end])
+    assert np.array_equal(back.held_out[:], ids[end:])
+    with np.load(tmp_path / "text.npz") as archive:
+        assert [*archive] == ["vocabulary", "training", "held_out", "sha256"]
+        content = pack(dict(archive))
+    assert (tmp_path / "text.npz").read_bytes() == content
+
+
+@given(st.lists(st.integers(0, 30), max_size=6), st.integers(0, 40), st.integers(0, 40))
+def test_ids_come_in_any_parts_and_are_read_in_any_parts(lengths, start, stop):
+    ids = np.arange(sum(lengths), dtype=np.uint16)
+    parts = np.split(ids, np.cumsum(lengths)[:-1]) if lengths else []
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(pieces, "PIECE", 16)
+        path, points = Path(folder) / "text.npz", np.arange(0x10000, 0x10000 + 300, dtype=np.uint32)
+        with path.open("wb") as file:
+            corpus.save_text(file, points, parts, (len(ids), 0))
+        assert np.array_equal(corpus.read_prepared(path).training[start:stop], ids[start:stop])
+
+
+def test_what_counts_once_is_named_and_the_hash_is_that_of_the_file(tmp_path):
+    found = corpus.survey(written(tmp_path, "\ufeffab\r\nb—".encode()))
+    assert (found.once, found.characters) == ("\na—", 5)
+    assert found.sha256 == sha256(tmp_path / "text.txt")
+
+
+@pytest.mark.parametrize("content", [b"abc", b"abcdef" * 3, b"abcdeg", b"abcde\xff"])
+def test_a_text_that_changes_while_it_is_read_is_a_line_and_nothing_is_written(tmp_path, content):
+    found = corpus.survey(written(tmp_path, b"abcdef"))
+    os.utime(written(tmp_path, content), ns=(0, 0))
+    with pytest.raises((CheckFailed, WrongInput), match=r"text\.txt: (edited while it was read|byte 0xff)"):
+        corpus.write_text(tmp_path / "text.npz", found, (6, 0))
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+
+
+def saved(folder, ids, K=3):
+    path = folder / "text.npz"
+    with path.open("wb") as file:
+        corpus.save_text(file, np.arange(97, 97 + K, dtype=np.uint32), [ids], (len(ids), 0))
+    return path
 
 
 def test_a_prepared_text_with_foreign_ids_or_another_order_is_refused(tmp_path):
-    path = tmp_path / "text.npz"
-    vocabulary, ids = np.array([97, 98, 99], np.uint32), np.array([3, 1, 2], np.uint8)
-    path.write_bytes(pack({"vocabulary": vocabulary, "training": ids, "held_out": ids[:0]}))
-    with pytest.raises(Damaged, match=r"text\.npz: training does not hold ids below 3"):
-        corpus.read_prepared(path)
-    path.write_bytes(pack({"vocabulary": vocabulary[::-1], "training": ids % 3, "held_out": ids[:0]}))
+    path = saved(tmp_path, np.array([3, 1, 2], np.uint8))
+    with pytest.raises(Damaged, match=r"text\.npz: training does not hold numbers below 3"):
+        corpus.read_prepared(path).training[:]
+    with path.open("wb") as file:
+        corpus.save_text(file, np.array([99, 98, 97], np.uint32), [np.array([1, 2])], (2, 0))
     with pytest.raises(Damaged, match=r"text\.npz: the vocabulary is empty, or not sorted"):
         corpus.read_prepared(path)
+
+
+def test_each_piece_is_checked_when_it_is_read_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE", 10_000)
+    ids = np.random.default_rng(1).integers(0, 3, 100_000).astype(np.uint8)
+    path = saved(tmp_path, ids)
+    content = bytearray(path.read_bytes())
+    place = content.index(ids[:100].tobytes())
+    content[place + 45_000] ^= 1
+    path.write_bytes(content)
+    training = corpus.read_prepared(path).training
+    assert np.array_equal(training[25_000:40_000], ids[25_000:40_000])
+    assert np.array_equal(training[50_000:], ids[50_000:])
+    with pytest.raises(Damaged, match=r"text\.npz: piece 5 of training is not what its SHA-256 says; `dvc repro`"):
+        training[39_999:40_001]
+
+
+def test_a_prepared_text_that_is_cut_or_gone_when_it_is_read_is_refused(tmp_path):
+    path = saved(tmp_path, np.zeros(9, np.uint8))
+    training = corpus.read_prepared(path).training
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(Damaged, match=r"text\.npz: piece 1 of training is not what"):
+        training[:]
+    path.unlink()
+    with pytest.raises(Damaged, match=r"text\.npz: No such file"):
+        training[:]
+
+
+def test_a_fingerprint_is_another_for_another_text_and_reads_no_ids(tmp_path):
+    ids = np.zeros(3_000_000, np.uint8)
+    path = saved(tmp_path, ids)
+    first = pieces.fingerprint(path)
+    content = path.read_bytes()
+    assert hashlib.sha256(content[-1000:]).digest() != first
+    for place in (0, 2_999_999):
+        other = ids.copy()
+        other[place] = 1
+        assert pieces.fingerprint(saved(tmp_path, other)) != first
+    assert pieces.fingerprint(saved(tmp_path, ids[1:])) != first
+    assert pieces.fingerprint(saved(tmp_path, ids, K=4)) != first
+    path.write_bytes(content + b"\0")
+    assert pieces.fingerprint(path) != first
+    path.write_bytes(content[:-1])  # no archive
+    assert pieces.fingerprint(path) == sha256(path)
+    with path.open("wb") as file:
+        np.savez(file, W=ids)
+    assert pieces.fingerprint(path) == sha256(path)
+    path.write_bytes(content)
+    assert pieces.fingerprint(path) == first

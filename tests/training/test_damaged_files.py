@@ -32,7 +32,8 @@ def model_file(folder) -> Path:
 
 
 def text_file(folder) -> Path:
-    corpus.write_text(folder / "text.npz", corpus.Text(VOCABULARY, IDS, IDS[:4]))
+    with (folder / "text.npz").open("wb") as file:
+        corpus.save_text(file, VOCABULARY.code_points, [IDS, IDS[:4]], (len(IDS), 4))
     return folder / "text.npz"
 
 
@@ -205,7 +206,7 @@ READERS: dict[str, tuple[bytes, Callable]] = {
     "metrics/train.json": ((ROOT / "metrics/train.json").read_bytes(), partial(read_json, record=TrainMetrics)),
     "params.yaml": ((ROOT / "params.yaml").read_bytes(), read_params),
     "smooth_loss.csv": (b"update,smooth_loss\n0,109.5\n100,1e-07\n", lambda path: read_table(path, "smooth_loss")),
-    "text.txt": ("häßlich — 😀\r\n\0".encode(), corpus.read_text),
+    "text.txt": ("häßlich — 😀\r\n\0".encode(), lambda path: list(corpus.read_text(path))),
 }
 
 

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from projects import ROOT, TEXT
 
@@ -18,7 +19,7 @@ from charloom.model.scoring import bits_per_character
 from charloom.settings.params import Params, read_params
 from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
-from charloom.training import resume
+from charloom.training import protocol, resume
 from charloom.training.protocol import Training, run, write_results
 
 UPDATES = 40
@@ -46,7 +47,7 @@ class Case:
         values = read_params(ROOT / "params.yaml").model_dump() | {"m": 8, "seq_length": 10} | changes
         values["train"] |= {"updates": UPDATES, "checkpoint_every": 15, "save_every": save_every}
         vocabulary = Vocabulary.of(TEXT)
-        text = Text(vocabulary, *split(vocabulary.encode(TEXT), 0.05))
+        text = Text(vocabulary, *np.split(vocabulary.encode(TEXT), [split(len(TEXT), 0.05)[0]]))
         settings = {**changes, "data/prepared/text.npz": "0" * 64}
         save_to = folder / "train" / resume.key(settings)
         self.training = Training(Params.model_validate(values), text, save_to, settings)
@@ -103,6 +104,24 @@ def test_an_undisturbed_training_leaves_its_files_and_no_state(tmp_path, alone):
     assert len(alone.files) == 3 + len(NAMES)
     assert list(case.training.save_to.parent.iterdir()) == []
     assert "resumed" not in case.end().printed  # a forced run really trains
+
+
+def test_no_more_of_a_text_than_a_block_is_ever_in_memory(tmp_path, monkeypatch):
+    class Noted(np.ndarray):
+        def __getitem__(self, part):
+            longest.append(len(found := np.asarray(self)[part]))
+            return found
+
+    longest: list[int] = []
+    case = Case(tmp_path, 7)
+    text = case.training.text
+    monkeypatch.setattr(protocol, "block", lambda *_: 4)
+    noted = Text(text.vocabulary, text.training[: 6 * 10 + 5].view(Noted), text.held_out)
+    short = case.training._replace(text=noted, save_to=tmp_path / "short")
+    whole = case.training._replace(text=Text(text.vocabulary, np.asarray(noted.training), text.held_out))
+    got, expected = (run(each, tmp_path / "checkpoints", lambda _: None) for each in (short, whole))
+    assert got.rows.state.theta.flat.tobytes() == expected.rows.state.theta.flat.tobytes()
+    assert max(longest) == 4 * 10 + 1
 
 
 def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, alone):
@@ -245,7 +264,6 @@ def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_tw
     measured = case.training._replace(
         params=params.model_copy(update={"train": params.train.model_copy(update={"held_out_characters": 3})})
     )
-    assert len(measured.held_out) == 3
     (tmp_path / "metrics").mkdir()
     metrics, _ = write_results(measured, trained, {name: tmp_path / name for name in NAMES})
     last = trained.rows.state

@@ -90,6 +90,27 @@ def test_a_state_goes_in_unchanged():
     assert (state.accumulators.flat == 1).all()
 
 
+class Noted:
+    """Ids that note the parts that are read of them."""
+
+    def __init__(self, ids):
+        self.ids, self.read = ids, []
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __getitem__(self, part):
+        self.read.append(self.ids[part].tolist())
+        return self.ids[part]
+
+
+def test_only_what_a_block_reads_is_taken_into_memory_and_all_where_it_goes_round_the_end():
+    noted, state, ids = Noted(IDS), fresh(), IDS.tolist()
+    for count in (1, 2, 2, 3):
+        state = advance(state, noted, count, **SETTINGS).after
+    assert noted.read == [ids[:4], ids[3:], ids[:7], ids]
+
+
 def diverging(state, eta=0.1, clip=5.0):
     rows = []
     with pytest.raises(Diverged) as caught:

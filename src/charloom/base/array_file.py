@@ -3,13 +3,15 @@
 A file is checked before it is used. Each array has to be there once, uncompressed, and has to begin with the header of
 the shape and type that the caller expects. So no header is parsed, no pickle is read, nothing expands, and no more
 memory is taken than the file is long. The archive's CRC-32 finds bytes that have changed on the disk.
+pieces.py is about arrays that are too long to be read at once.
 """
 
 import io
 import math
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -34,6 +36,16 @@ def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dic
     `layout` gets the size of each array in bytes, and returns the shape and type that each has to have.
     Raises ValueError, in words for a user, at the first thing that is wrong. `layout` may raise it too.
     """
+    with checked(file, layout) as (archive, expected):
+        return {name: array(archive.read(f"{name}.npy"), name, *form) for name, form in expected.items()}
+
+
+@contextmanager
+def checked(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> Iterator[tuple[zipfile.ZipFile, Layout]]:
+    """Give the archive and what the layout expects of it: the members are those, stored, none beyond the file.
+
+    Raises ValueError as `unpack` does, also for what is damaged in a member that is read meanwhile.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
@@ -44,22 +56,27 @@ def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dic
             expected = layout({each.filename.removesuffix(".npy"): each.file_size - HEADER for each in members})
             if names != [f"{name}.npy" for name in expected]:
                 raise ValueError(f"it holds {', '.join(map(ascii, names)) or 'nothing'}, not {', '.join(expected)}")
-            return {name: _array(archive.read(f"{name}.npy"), name, *form) for name, form in expected.items()}
+            yield archive, expected
     # What zipfile raises on damage: no archive, an early end, an offset below 0, a field cut short; and a RuntimeError
     # for a flag of encryption or an unknown compression.
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, struct.error) as error:
         raise ValueError(str(error)) from None
 
 
-def _array(member: bytes, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+def header(shape: tuple[int, ...], dtype: Any) -> bytes:
+    """Return the HEADER bytes that stand before the numbers of such an array."""
+    start = io.BytesIO()
+    form = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(start, form)
+    return start.getvalue()
+
+
+def array(member: bytes, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return the array that the member holds. Raises ValueError where it is another, or not finite."""
     dtype = np.dtype(dtype).newbyteorder("<")
-    header = io.BytesIO()
-    form = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, form)
-    if not member.startswith(header.getvalue()) or len(member) != HEADER + math.prod(shape) * dtype.itemsize:
+    if not member.startswith(header(shape, dtype)) or len(member) != HEADER + math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{name} is not an array of shape {shape} and type {dtype}")
-    array: Array = np.frombuffer(member, dtype, offset=HEADER).reshape(shape).copy()
-    if not np.isfinite(array).all():
+    numbers: Array = np.frombuffer(member, dtype, offset=HEADER).reshape(shape).copy()
+    if not np.isfinite(numbers).all():
         raise ValueError(f"{name} is not finite")
-    return array
+    return numbers

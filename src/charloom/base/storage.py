@@ -5,10 +5,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,21 +19,32 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write the file whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder.
+    """Write the file whole or not at all, as `whole` does."""
+    with whole(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which becomes the path's when all is written: one beside it, fsync, rename, fsync of
+    the folder.
 
     Raises Unavailable, naming the file, where that is impossible. The old content is there then, or the new one.
+    Whatever else is raised while it is written leaves the old one too.
     """
     temporary = path.with_name(f".{path.name}.new")  # a killed write leaves it, the next one overwrites it
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            yield file
             file.flush()
             _sync(file.fileno(), path)
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):  # where nothing can be written there is nothing to remove
             temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise Unavailable(f"{path}: {error.strerror}: not written; what was there before is unharmed") from None
     try:
         folder = os.open(path.parent, os.O_RDONLY)

@@ -2,6 +2,8 @@
 
 import sys
 import unicodedata
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 
 OVERRIDES = {
@@ -44,8 +46,12 @@ def in_line(name: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
 
 
-def named(characters: str) -> str:
-    """Return the distinct characters, quoted, each with how often it occurs where that is not once."""
-    different = sorted(set(characters))
-    each = [repr(c) + (f" {n:,} times" if (n := characters.count(c)) > 1 else "") for c in different[:SHOWN]]
+def named(characters: str | Mapping[str, int]) -> str:
+    """Return the distinct characters, quoted, each with how often it occurs where that is not once.
+
+    They may be counted already.
+    """
+    counts = Counter(characters)
+    different = sorted(counts)
+    each = [repr(c) + (f" {n:,} times" if (n := counts[c]) > 1 else "") for c in different[:SHOWN]]
     return ", ".join(each) + (f" and {len(different) - SHOWN:,} more" if len(different) > SHOWN else "")

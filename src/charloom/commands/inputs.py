@@ -1,7 +1,10 @@
 """What a command reads: a model, from a file or from MLflow, and a text."""
 
+import io
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +19,7 @@ from charloom.tracking.apart import apart
 
 SECONDS = 30  # that a store may take to send a model
 COPIES = 5  # of a model's numbers in memory, while it is read and checked
-BYTES_PER_CHARACTER = 100  # of memory, while a text is scored
+BYTES_PER_CHARACTER = 100  # of memory, of a text that is kept while it is scored
 
 
 def model_at(address: str | None) -> Model:
@@ -38,26 +41,48 @@ def model_at(address: str | None) -> Model:
         return read_model(file)
 
 
-def text_at(source: str) -> tuple[str, str]:
-    """Return a name for the source and its text: a file's, or standard input's for `-`.
+def text_at(source: str, *, kept: bool = True) -> Iterator[str]:
+    """Yield the text of a file in pieces, or that of standard input for `-`; `kept` says whether all of it will be.
 
-    Raises WrongInput where there is none, Unavailable where it is too large for the machine's memory.
+    Raises WrongInput where there is none, Unavailable where it is too large for the machine's memory, which a device
+    without end always is.
     """
-    if source == "-":
-        name = "standard input"
-        return name, decoded(_read(sys.stdin.buffer, name) if sys.stdin else b"", name)
+    name, standard = source_name(source), sys.stdin.buffer if sys.stdin else io.BytesIO()
+    bounded = kept or _path(source).is_char_device()
     try:
-        with Path(source).open("rb") as file:
-            return source, decoded(_read(file, source), source)
+        with nullcontext(standard) if source == "-" else Path(source).open("rb") as file:
+            yield from decoded(_Bounded(file, name) if bounded else file, name)
     except OSError as error:
-        name = source or "''"
         raise WrongInput(f"{name}: {error.strerror}; allowed is a text in UTF-8, or - for standard input") from None
 
 
-def _read(file: BinaryIO, name: str) -> bytes:
-    """Return all that the file holds, which may be a pipe or a device without end."""
-    most = psutil.virtual_memory().available // BYTES_PER_CHARACTER
-    content = file.read(most + 1)
-    if len(content) > most:
-        raise Unavailable(f"{name}: not enough memory for more than {most:,} bytes of text")
-    return content
+def source_name(source: str) -> str:
+    """Return what a message calls the source of a text."""
+    return "standard input" if source == "-" else source or "''"
+
+
+def size_of(source: str) -> int:
+    """Return the bytes of the text where they are known: where it is a file."""
+    path = _path(source)
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _path(source: str) -> Path:
+    return Path("/dev/stdin" if source == "-" else source)
+
+
+class _Bounded:
+    """A file, or a pipe or a device without end, of which no more is read than memory can hold."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        """Take what the file is called."""
+        self.file, self.name = file, name
+        self.most = self.left = psutil.virtual_memory().available // BYTES_PER_CHARACTER
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes. Raises Unavailable where they are too many."""
+        content = self.file.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise Unavailable(f"{self.name}: not enough memory for more than {self.most:,} bytes of text")
+        return content

@@ -1,54 +1,133 @@
-"""`charloom score`: what a text costs a model, in all, by line, and where most."""
+"""`charloom score`: what a text costs a model, in all, by line, and where most.
+
+The text is read a piece at a time. All of it is kept only for a table of its lines.
+"""
 
 import argparse
 import math
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import nullcontext
+from itertools import tee
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 
 from charloom.base.errors import WrongInput
+from charloom.base.pieces import taken_from
 from charloom.base.progress import progress
 from charloom.base.terminal import named, visible
 from charloom.base.types import Array
-from charloom.commands.inputs import model_at, text_at
-from charloom.model.scoring import score
+from charloom.commands.inputs import model_at, size_of, source_name, text_at
+from charloom.model.model_file import Model
+from charloom.model.scoring import score, scores
 from charloom.sampling.options import allowed
+from charloom.text.vocabulary import code_points
 
 CONTEXT = 24  # characters before a surprising one
-LONG = 2_000_000  # characters; a longer text shows its progress
+LONG = 2_000_000  # bytes; a longer file shows its progress
+
+
+class Piece(NamedTuple):
+    """A piece of a text; which of its characters are scored, in which lines these are, and what they cost, in bits.
+
+    first    its place in the whole text
+    before   the last characters before it
+    starts   the places in it where its lines begin: that of the first is not above 0
+    line     the number of that line, from 0
+    """
+
+    text: str
+    first: int
+    before: str
+    starts: Array
+    line: int
+    places: Array
+    lines: Array
+    bits: Array
+    unknown: str
+
+
+class Surprise(NamedTuple):
+    """A place in a text, and what stands there. The dearest comes first in order, of equals the first in the text."""
+
+    minus_bits: float
+    place: int
+    line: int
+    column: int
+    shown: str
+
+
+class Reading:
+    """A text as a model reads it.
+
+    known, nats   when all its pieces have been gone through: how many characters the model knows, and what they cost
+    """
+
+    def __init__(self, model: Model, texts: Iterator[str]) -> None:
+        """Take both."""
+        (self.texts, self.ahead), self.model, self.known, self.nats = tee(texts), model, 0, 0.0
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the text in pieces."""
+        take, place, line, start, before = taken_from(self._scored()), 0, 0, 0, ""
+        for text in self.texts:
+            known, _, unknown = self.model.vocabulary.part(text)
+            places = np.flatnonzero(known)[int(self.known == 0) :]  # the first is only read
+            self.known += int(known.sum())
+            ends = np.flatnonzero(code_points(text) == ord("\n"))
+            starts, lines = np.concatenate(([start], ends + 1)), line + np.searchsorted(ends, places)
+            bits = take(len(places)) / math.log(2)
+            yield Piece(text, place, before, starts, line, places, lines, bits, unknown)
+            place, line, start = place + len(text), line + len(ends), int(starts[-1]) - len(text)
+            before = (before + text)[-CONTEXT:]
+
+    def _scored(self) -> Iterator[Array]:
+        """Yield the nats of what the model knows, but for the first; it reads ahead of the pieces."""
+        vocabulary = self.model.vocabulary
+        ids = (vocabulary.encode(vocabulary.part(text)[1]) for text in self.ahead)
+        for each in scores(self.model.theta, ids, self.model.h):
+            self.nats = each.total
+            yield each.nats
 
 
 def score_text(arguments: argparse.Namespace) -> None:
     """Print what a text costs the model: in all, by line, and where it surprises most."""
     top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
-    model = model_at(arguments.model)
-    name, text = text_at(arguments.file)
-    known, inside, unknown = model.vocabulary.part(text)
-    if len(inside) < 2:
+    model, size = model_at(arguments.model), size_of(arguments.file)
+    reading = Reading(model, text_at(arguments.file, kept=arguments.lines))
+    # Compiles before the progress begins: that belongs into no estimate.
+    score(model.theta, model.vocabulary.encode(model.vocabulary.characters[0] * 2), model.h)
+    unknown, kept, surprises, done = Counter[str](), list[Piece](), list[Surprise](), 0
+    with progress("score", size, stderr=True) if size > LONG else nullcontext(lambda *_: None) as report:
+        for piece in reading.pieces():
+            unknown.update(piece.unknown)
+            if arguments.lines:
+                kept.append(piece)
+            if top:
+                surprises = sorted([*surprises, *_surprises(piece, top)])[:top]
+            done += len(piece.text.encode())
+            report(done, "bytes")
+    if reading.known < 2:
         raise WrongInput(
-            f"{name}: {len(inside)} of its characters are in the vocabulary of this model; "
+            f"{source_name(arguments.file)}: {reading.known} of its characters are in the vocabulary of this model; "
             "allowed is a text with two or more: the first is only read"
         )
-    ids = model.vocabulary.encode(inside)
-    score(model.theta, ids[:2], model.h)  # compiles before the progress begins: that belongs into no estimate
-    with progress("score", len(ids) - 1, stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
-        found = score(model.theta, ids, model.h, lambda done: report(done, ""))
-    bits, indices = found.nats / math.log(2), np.flatnonzero(known)[1:]
-    lines = text.split("\n")
-    starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
-    at = np.searchsorted(starts, indices, side="right") - 1
-    mean, uniform = found.total / len(found.nats) / math.log(2), math.log2(model.theta.K)
+    scored = reading.known - 1
+    mean, uniform = reading.nats / scored / math.log(2), math.log2(model.theta.K)
     print(f"{mean:.3f} bits per character")
     print(f"in full             {mean!r}")
     print(f"perplexity          {_perplexity(mean):.6g}")
     print(f"a uniform guess     {uniform:.3f} bits, perplexity {model.theta.K}")
-    print(f"characters          {len(bits):,} scored; the first is only read")
+    print(f"characters          {scored:,} scored; the first is only read")
     if unknown:
-        print(f"                    {len(unknown):,} skipped, not in the vocabulary of this model: {named(unknown)}")
+        skipped = f"{unknown.total():,} skipped, not in the vocabulary of this model"
+        print(f"                    {skipped}: {named(unknown)}")
     if arguments.lines:
-        _print_lines(lines, at, bits)
+        lines, bits = (np.concatenate([getattr(piece, name) for piece in kept]) for name in ("lines", "bits"))
+        _print_lines("".join(piece.text for piece in kept).split("\n"), lines, bits)
     if mean > uniform:
         sys.stderr.write(
             "warning: a uniform guess would cost less: the model has not learnt to write such a text; "
@@ -56,12 +135,18 @@ def score_text(arguments: argparse.Namespace) -> None:
         )
     if top:
         print(f"\n{'bits':>7}  {'line':>6}  {'column':>6}  most surprising")
-        for each in np.argsort(-bits, kind="stable")[:top]:
-            index, line = int(indices[each]), int(at[each])
-            before = text[max(index - CONTEXT, 0) : index]
-            print(
-                f"{bits[each]:7.3f}  {line + 1:6}  {index - starts[line] + 1:6}  {_flat(before)}[{_flat(text[index])}]"
-            )
+        for each in surprises:
+            print(f"{-each.minus_bits:7.3f}  {each.line:6}  {each.column:6}  {each.shown}")
+
+
+def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
+    """Yield the dearest characters of the piece."""
+    text, shift = piece.before + piece.text, len(piece.before)
+    for each in np.argsort(-piece.bits, kind="stable")[:top]:
+        place, line = int(piece.places[each]), int(piece.lines[each])
+        column, at = place - int(piece.starts[line - piece.line]) + 1, place + shift
+        shown = f"{_flat(text[max(at - CONTEXT, 0) : at])}[{_flat(text[at])}]"
+        yield Surprise(-float(piece.bits[each]), piece.first + place, line + 1, column, shown)
 
 
 def _print_lines(lines: list[str], at: Array, bits: Array) -> None:

@@ -49,7 +49,7 @@ def sample(arguments: argparse.Namespace) -> None:
     until = _ending(model, arguments.until)
     h, first, prime = model.h, model.first, ""
     if arguments.prime is not None:
-        prime = text_at("-")[1] if arguments.prime == "-" else arguments.prime
+        prime = "".join(text_at("-")) if arguments.prime == "-" else arguments.prime
         prime, unknown = known(model.vocabulary, prime, "--prime")
         if unknown and arguments.strict:
             raise WrongInput(f"--prime: not in the vocabulary of this model: {named(unknown)}")

@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from charloom.base.errors import Diverged
-from charloom.base.types import Array
+from charloom.base.types import Array, Numbers
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.kernel.layout import Recipe, parameters, scratch, weights
 from charloom.kernel.update import updates
@@ -75,10 +75,11 @@ def start(theta: Parameters, initial_accumulator_value: float) -> TrainState:
     return TrainState(0, theta, accumulators, np.zeros(theta.m, theta.flat.dtype))
 
 
-def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: float, clip: float) -> Rows:
+def advance(state: TrainState, ids: Numbers, count: int, *, seq_length: int, eta: float, clip: float) -> Rows:
     """Return the next `count` rows, and the state after them; the given state stays as it is.
 
-    ids (characters,)  the text, as whole numbers below K: at least seq_length + 1 of them
+    ids (characters,)  the text, as whole numbers below K: at least seq_length + 1 of them. Only what these rows read is
+                       taken into memory; where they go round its end, that is the whole text
     eta, clip          AdaGrad's learning rate, and the limit of a gradient's entry
 
     Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
@@ -94,8 +95,25 @@ def advance(state: TrainState, ids: Array, count: int, *, seq_length: int, eta: 
     smooth = math.nan if state.smooth_loss is None else state.smooth_loss
     lowest = math.inf if state.best is None else state.best.smooth_loss
     recipe = Recipe(m, K, seq_length, number(eta), number(clip), number(EPSILON))
+    sequences = (len(ids) - 1) // seq_length
+    first = state.update % sequences
+    first, end = (first, first + count) if first + count <= sequences else (0, sequences)
     done, best_update, lowest = updates(
-        w, s, best_w, best_h, z, ids, state.update, recipe, smooth, lowest, losses, smooth_losses, statistics
+        w,
+        s,
+        best_w,
+        best_h,
+        z,
+        ids[first * seq_length : end * seq_length + 1],
+        first,
+        sequences,
+        state.update,
+        recipe,
+        smooth,
+        lowest,
+        losses,
+        smooth_losses,
+        statistics,
     )
     if done < count:
         loss = losses[done]
@@ -127,6 +145,6 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> tuple[Gradie
     nothing = weights(theta), np.empty_like(z.h[0])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
     recipe = Recipe(m, K, len(ids) - 1, 2.0**560, np.inf, 0.0)
-    updates(w, s, *nothing, z, ids, 0, recipe, np.nan, -np.inf, *row)
+    updates(w, s, *nothing, z, ids, 0, 1, 0, recipe, np.nan, -np.inf, *row)
     states = np.vstack((h_0, z.h[1 : len(ids), :m]))
     return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K), states

@@ -187,6 +187,8 @@ def updates(
     best_h: Array,
     z: Scratch,
     ids: Array,
+    first: int,
+    sequences: int,
     update: int,
     recipe: Recipe,
     smooth: float,
@@ -201,15 +203,15 @@ def updates(
     with the lowest smooth loss so far, −1 where it is none of these, and that smooth loss; `best` and `best_h` (p,)
     take its weights and its state.
 
-    ids (characters,)  the text; z.h[0] holds the state with which the next sequence starts, before and after
+    ids (characters,)  of the text's `sequences` those from number `first` on that are read, and the character after
+    z.h[0]             the state with which the next sequence starts, before and after
     smooth, lowest     the last and the lowest smooth loss before, NaN and ∞ where there is none
     losses, smooth_losses (n,)  in nats; statistics (·, 3)  a row for each update that is a multiple of STATISTICS_EVERY
     """
     h, T = z.h, recipe.T
-    sequences = (len(ids) - 1) // T
     best_update, measured = -1, 0
     for row in range(len(losses)):
-        position = (update + row) % sequences * T
+        position = ((update + row) % sequences - first) * T
         _forward(w, z, ids, position, T, recipe.m)
         loss = _softmax(z, ids, position, T)
         losses[row] = loss

@@ -11,7 +11,9 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
     """Return two lines: losses in nats per sequence, what the held-out text costs in bits per character."""
     losses = f"smooth loss {train.smooth_loss:.3f}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     bits, counted = train.held_out_bits_per_character, text.bits_per_character
-    levels = f"uniform {counted.uniform:.3f}; in-sample trigram {counted.trigram:.2f}"
+    whole = text.characters_counted == text.training_characters
+    part = "" if whole else f" of the first {text.characters_counted:,} characters"
+    levels = f"uniform {counted.uniform:.3f}; in-sample trigram {counted.trigram:.2f}{part}"
     held_out = "no text held out" if bits is None else f"held-out {bits:.3f} bits per character ({levels})"
     return f"{losses} of {train.updates:,} updates\n{held_out}"
 

@@ -23,7 +23,10 @@ class Levels(Record):
 
 
 class TextMetrics(Record):
-    """metrics/prepare.json: the text."""
+    """metrics/prepare.json: the text.
+
+    characters_counted is in how many characters, from the text's first on, n-grams were counted.
+    """
 
     characters: int
     training_characters: int
@@ -31,6 +34,7 @@ class TextMetrics(Record):
     K: int
     sha256: str
     characters_that_occur_once: int
+    characters_counted: int
     nats_per_sequence: Levels
     bits_per_character: Levels
 

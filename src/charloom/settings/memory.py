@@ -16,20 +16,20 @@ BYTES_PER_CHARACTER = 30  # of a sample, with the table and the page of them
 BYTES_PER_PAIR = 20  # of a sample's character and one of the vocabulary, while it is looked for in the text
 
 
-def training_memory(m: int, K: int, seq_length: int, characters: int, dtype: str) -> int:
+def training_memory(m: int, K: int, seq_length: int, dtype: str) -> int:
     """Return the bytes that training holds at once, estimated from above."""
     item = np.dtype(dtype).itemsize
     p, q = m + 64 // item, K + 64 // item  # rows are whole vectors in the kernel's layout
     states = 8 * size(m, K) + item * 11 * size(m, K)  # the initial draw; three states, their parts in part the same
     kernel = item * 3 * (2 * m * p + 2 * K * p + m * q)
     sequence = item * ((seq_length + 32) * (3 * p + 2 * q + m + K) + K * p)
-    return states + kernel + sequence + 16 * characters
+    return states + kernel + sequence
 
 
-def check_training(params: Params, K: int, characters: int) -> None:
-    """Raise Unavailable where training on so many characters needs more memory than this process may have."""
+def check_training(params: Params, K: int) -> None:
+    """Raise Unavailable where training needs more memory than this process may have."""
     m, seq_length = params.m, params.seq_length
-    needed = training_memory(m, K, seq_length, characters, params.train.dtype)
+    needed = training_memory(m, K, seq_length, params.train.dtype)
     check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
 
 

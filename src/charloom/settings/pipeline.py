@@ -10,7 +10,7 @@ from ruamel.yaml.error import YAMLError
 
 from charloom import WRITTEN
 from charloom.base.errors import CheckFailed, WrongInput
-from charloom.base.storage import sha256
+from charloom.base.pieces import fingerprint
 from charloom.base.yaml_text import parsed
 from charloom.settings.params import PARAMS, Params, flat, read_params
 
@@ -51,7 +51,7 @@ def files(stage: str) -> dict[str, Path]:
 
 
 def dependencies(stage: str, params: Params) -> dict[str, Any]:
-    """Return all that dvc.yaml lets the stage depend on: values of params by name, SHA-256 of each file by its path.
+    """Return all that dvc.yaml lets the stage depend on: values of params by name, `fingerprint` of files by path.
 
     Of a folder it is each file in it, however deep, as for DVC. Raises WrongInput as `files` does.
     """
@@ -59,7 +59,7 @@ def dependencies(stage: str, params: Params) -> dict[str, Any]:
     names = [name for name in says.get("params", []) if isinstance(name, str)]
     whole = len(names) < len(says.get("params", []))  # an entry that is no name is all of params.yaml
     return dict(flat({name: values[name] for name in (values if whole else names)})) | {
-        str(path): sha256(path) for path in _found(says, params)
+        str(path): fingerprint(path) for path in _found(says, params)
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TypedDict, Unpack
 
 from charloom.base.errors import Diverged
-from charloom.base.types import Array
+from charloom.base.types import Numbers
 from charloom.kernel.advance import Rows, TrainState, advance
 
 
@@ -37,7 +37,7 @@ def position(update: int, characters: int, seq_length: int) -> int:
 
 def train(
     state: TrainState,
-    ids: Array,
+    ids: Numbers,
     updates: int,
     every: tuple[int, ...],
     **options: Unpack[Options],

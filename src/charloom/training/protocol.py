@@ -61,24 +61,27 @@ class Training(NamedTuple):
         theta = Parameters(drawn.flat.astype(params.train.dtype), drawn.m, drawn.K)
         return start(theta, params.train.initial_accumulator_value)
 
-    @property
-    def held_out(self) -> Array:
-        """Return the held-out characters that the measure reads."""
-        return self.text.held_out[: self.params.train.held_out_characters]
+    def held_out(self, theta: Parameters, h: Array, most: int | None = None) -> float | None:
+        """Return what the held-out characters that the measure reads, or the first of them, cost a model.
+
+        In bits per character; None where they are too few.
+        """
+        count = self.params.train.held_out_characters
+        return bits_per_character(theta, self.text.held_out, h, count if most is None else min(most, count))
 
     def held_out_along(self, theta: Parameters, h: Array) -> float | None:
-        """Return what the first of them cost a checkpoint, in bits per character; None where they are too few.
-
-        They are so few that all checkpoints together cost less than a twentieth of the training.
+        """Return what the first of them cost a checkpoint: so few that all together cost less than a twentieth of the
+        training.
         """
-        few = self.params.train.checkpoint_every * self.params.seq_length // TRAINED_FOR_EACH_READ
-        return bits_per_character(theta, self.held_out[:few], h)
+        return self.held_out(
+            theta, h, self.params.train.checkpoint_every * self.params.seq_length // TRAINED_FOR_EACH_READ
+        )
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model after so many updates."""
         ids = self.text.training
-        first = int(ids[position(update, len(ids), self.params.seq_length)])
-        return Model(theta, h, first, self.text.vocabulary, update, smooth_loss)
+        place = position(update, len(ids), self.params.seq_length)
+        return Model(theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss)
 
 
 def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]) -> Trained:
@@ -101,7 +104,9 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     with suppress(Diverged):  # compiles, while a signal still ends the stage at once
         advance(state, ids, 1, **options)
     training.held_out_along(state.theta, state.h)  # compiles, too
-    every = (block(params.m, len(text.vocabulary), params.seq_length), each.checkpoint_every, each.save_every)
+    longest = block(params.m, len(text.vocabulary), params.seq_length)
+    # Of a text that is longer than a block no block goes round the end: it would take all of it into memory.
+    every = (longest, max(longest, training.epoch), each.checkpoint_every, each.save_every)
     try:
         with progress("train", each.updates) as report, deferred() as received:
             for rows in train(state, ids, each.updates, every, **options):
@@ -150,11 +155,11 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
     write_table(path["plots/held_out"], (MEASURE_OF_PART,), {update: (bits,) for update, bits in held_out.items()})
     lowest = min(held_out, key=held_out.__getitem__, default=None)
     metrics = TrainMetrics(
-        held_out_bits_per_character=bits_per_character(last.theta, training.held_out, last.h),
-        best_held_out_bits_per_character=bits_per_character(best.theta, training.held_out, best.h),
+        held_out_bits_per_character=training.held_out(last.theta, last.h),
+        best_held_out_bits_per_character=training.held_out(best.theta, best.h),
         lowest_held_out_part_bits_per_character=held_out.get(lowest) if lowest is not None else None,
         lowest_held_out_part_update=lowest,
-        held_out_characters_read=len(training.held_out),
+        held_out_characters_read=min(len(training.text.held_out), training.params.train.held_out_characters),
         smooth_loss=smooth,
         best_smooth_loss=best.smooth_loss,
         best_update=best.update,
