@@ -46,6 +46,7 @@ def test_a_word_is_known_if_it_is_one_in_the_text(samples, text, piece):
         ("the whale", None),
         (" ’tis whale-boats, 7 sails7 ", 3 / 4),
         (" man whalema whaleman ", 1 / 3),  # a part of a word is none
+        (" oats ", 0.0),  # … though the rest of it stands in no sample
         ("…", None),
         ("", None),
     ],
