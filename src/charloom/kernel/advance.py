@@ -13,7 +13,7 @@ import numpy as np
 from charloom.base.errors import Diverged
 from charloom.base.types import Array, Numbers
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
-from charloom.kernel.layout import Recipe, parameters, scratch, weights
+from charloom.kernel.layout import Recipe, accumulators, parameters, room, scratch, weights
 from charloom.kernel.update import updates
 from charloom.network.adagrad import EPSILON
 from charloom.network.rnn import Gradients, Parameters, filled
@@ -85,10 +85,10 @@ def advance(state: TrainState, ids: Numbers, count: int, *, seq_length: int, eta
     Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
     """
     m, K, number = state.theta.m, state.theta.K, state.theta.flat.dtype.type
-    w, s = weights(state.theta, -np.inf), weights(state.accumulators)
-    best_w, z = weights(state.theta), scratch(w, m, K, seq_length)
+    w, s = weights(state.theta, -np.inf), accumulators(state.accumulators)
+    best_w, z = room(w), scratch(w, m, K, seq_length)
     z.h[0, :m] = state.h
-    best_h = np.empty_like(z.h[0])
+    best_h = np.zeros_like(z.h[:1])
     losses, smooth_losses = np.empty(count), np.empty(count)
     measured = slice(-state.update % STATISTICS_EVERY, None, STATISTICS_EVERY)
     statistics = np.empty((len(losses[measured]), 3))
@@ -119,7 +119,7 @@ def advance(state: TrainState, ids: Numbers, count: int, *, seq_length: int, eta
         loss = losses[done]
         what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
         raise Diverged(f"training diverged at update {state.update + done}: {what}; a smaller eta may help")
-    best = Best(best_update, lowest, parameters(best_w, m, K), best_h[:m]) if best_update >= 0 else state.best
+    best = Best(best_update, lowest, parameters(best_w, m, K), best_h[0, :m]) if best_update >= 0 else state.best
     smooth_loss = float(smooth_losses[-1])
     after = TrainState(
         state.update + count, parameters(w, m, K), parameters(s, m, K), z.h[0, :m].copy(), smooth_loss, best
@@ -139,10 +139,10 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> tuple[Gradie
     rounding, so √s is 2^500. With eta = 2^560 the weights move by 2^60 · g, exactly but for the last rounding.
     """
     m, K = theta.m, theta.K
-    w, s = weights(theta, -np.inf), weights(filled(2.0**1000, m, K))
+    w, s = weights(theta, -np.inf), accumulators(filled(2.0**1000, m, K))
     z = scratch(w, m, K, len(ids) - 1)
     z.h[0, :m] = h_0
-    nothing = weights(theta), np.empty_like(z.h[0])
+    nothing = room(w), np.empty_like(z.h[:1])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
     recipe = Recipe(m, K, len(ids) - 1, 2.0**560, np.inf, 0.0)
     updates(w, s, *nothing, z, ids, 0, 1, 0, recipe, np.nan, -np.inf, *row)

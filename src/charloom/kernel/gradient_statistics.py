@@ -1,6 +1,8 @@
 """What a gradient is like before AdaGrad takes it. It is asked for at every thousandth update, so it may be slow."""
 
-import numpy as np
+import math
+import sys
+
 from numba import njit
 
 from charloom.base.types import Array
@@ -9,6 +11,7 @@ from charloom.kernel.layout import Recipe, Scratch
 
 STATISTICS_EVERY = 1000  # updates
 SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
+LARGEST = sys.float_info.max
 
 
 @njit(**INNER)
@@ -28,11 +31,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
             g += float(d[t, i])
             saturated += abs(h[t + 1, i]) > SATURATED
         squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-        for j in range(m):
-            g = 0.0
-            for t in range(T):
-                g += float(d[t, i]) * float(h[t, j])
-            squares, clipped = squares + g * g, clipped + (abs(g) > clip)
+        squares, clipped = _with_row(squares, clipped, d, i, h, 0, recipe, z.row)
         for t in range(T):
             x, g = ids[position + t], 0.0
             for other in range(T):
@@ -46,11 +45,23 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
         for t in range(T):
             g += float(o[t, k])
         squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-        for j in range(m):
-            g = 0.0
-            for t in range(T):
-                g += float(o[t, k]) * float(h[t + 1, j])
-            squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-    row[0] = min(np.sqrt(squares), np.finfo(np.float64).max)
+        squares, clipped = _with_row(squares, clipped, o, k, h, 1, recipe, z.row)
+    row[0] = min(math.sqrt(squares), LARGEST)
     row[1] = clipped / (m * m + 2 * m * K + m + K)
     row[2] = saturated / (T * m)
+
+
+@njit(**INNER)
+def _with_row(
+    squares: float, clipped: int, left: Array, i: int, h: Array, first: int, recipe: Recipe, row: Array
+) -> tuple[float, int]:
+    """Return `squares` and `clipped` with a row of W's or V's gradient added: Σ_t left[t, i] · h[first + t]."""
+    for j in range(recipe.m):
+        row[j] = 0.0
+    for t in range(recipe.T):
+        factor = float(left[t, i])
+        for j in range(recipe.m):  # side by side: a sum of its own for each j
+            row[j] += factor * float(h[first + t, j])
+    for j in range(recipe.m):
+        squares, clipped = squares + row[j] * row[j], clipped + (abs(row[j]) > recipe.clip)
+    return squares, clipped

@@ -54,10 +54,12 @@ class Scratch(NamedTuple):
     d (T, p)            ∂loss/∂a, in the names of rnn.py
     dT (m, T), oT (K, T)   d and o transposed
     dU (K, p), seen (K,)   the gradients of the rows of UT that occur, and which rows do
+    stale (K,)             the rows of the best copy's UT that are not those of the best weights so far
     lane (1, lanes)     a vector whose lanes are looked at one by one
     tile (ROWS, lanes)  gradients of the tile of W or V whose step is still to come
     sums, logs (1, T)   Σ_k e^(o_k − max o) of each character, and its logarithm
     nats (1, T)         max o − o_y of each character
+    row (m,)            a row of gradients in float64
     width               a tuple as long as a block of a recurrence is wide: the compiler sees its length in its type
     """
 
@@ -69,11 +71,13 @@ class Scratch(NamedTuple):
     oT: Array
     dU: Array
     seen: Array
+    stale: Array
     lane: Array
     tile: Array
     sums: Array
     logs: Array
     nats: Array
+    row: Array
     width: tuple[int, ...]
 
 
@@ -97,6 +101,15 @@ def _up(n: int, multiple: int) -> int:
 
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
     """Return the parameters in the kernel's layout; `padding` stands in c beyond K: −∞ is never chosen."""
+    m, K, w = parameters.m, parameters.K, accumulators(parameters)
+    w.WT[:m, :m] = parameters.W.T
+    w.VT[:m, :K] = parameters.V.T
+    w.c[0, K:] = padding
+    return w
+
+
+def accumulators(parameters: Parameters) -> Weights:
+    """Return the parameters in the kernel's layout, but zeros as WT and VT: a step needs W and V once."""
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize
     p, q = (max(_up(each, lanes), WIDTHS[0] * lanes) for each in (m, K))
@@ -107,18 +120,20 @@ def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
         array[: content.shape[0], : content.shape[1]] = content
         return array
 
-    W, U, V = parameters.W, parameters.U, parameters.V
-    c = padded(1, q, parameters.c[None])
-    c[0, K:] = padding
     return Weights(
-        padded(rows_m, p, W),
-        padded(rows_m, p, W.T),
-        padded(K, p, U.T),
-        padded(rows_K, p, V),
-        padded(rows_m, q, V.T),
-        padded(1, p, parameters.b[None]),
-        c,
+        W=padded(rows_m, p, parameters.W),
+        WT=zeros(rows_m, p, dtype),
+        UT=padded(K, p, parameters.U.T),
+        V=padded(rows_K, p, parameters.V),
+        VT=zeros(rows_m, q, dtype),
+        b=padded(1, p, parameters.b[None]),
+        c=padded(1, q, parameters.c[None]),
     )
+
+
+def room(w: Weights) -> Weights:
+    """Return room for a copy of the weights: zeros, which take no memory before they are written."""
+    return Weights(*(zeros(len(each), each.shape[1], each.dtype) for each in w))
 
 
 def parameters(w: Weights, m: int, K: int) -> Parameters:
@@ -147,10 +162,12 @@ def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
         oT=zeros(_up(K, lanes) + ROWS, columns, dtype),
         dU=zeros(K, p, dtype),
         seen=np.zeros(K, np.bool_),
+        stale=np.ones(K, np.bool_),
         lane=zeros(1, lanes, dtype),
         tile=zeros(ROWS, lanes, dtype),
         sums=zeros(1, _up(T, 8), np.float64),
         logs=zeros(1, _up(T, 8), np.float64),
         nats=zeros(1, T, np.float64),
+        row=np.empty(m),
         width=_width(p // lanes),
     )

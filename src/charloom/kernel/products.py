@@ -29,9 +29,9 @@ from charloom.kernel.vector import (
 def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n: int) -> None:
     """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time."""
     lanes = 64 // out.itemsize
-    for t in range(0, rows, ROWS):
-        s = first + t
-        for k in range(0, out.shape[1], lanes):
+    for k in range(0, out.shape[1], lanes):
+        for t in range(0, rows, ROWS):  # a column of `right` is read once from afar, and then from the cache
+            s = first + t
             x0, x1, x2 = load(out, t, k), load(out, t + 1, k), load(out, t + 2, k)
             x3, x4 = load(out, t + 3, k), load(out, t + 4, k)
             for j in range(n):
@@ -49,16 +49,23 @@ def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n:
 
 
 @njit(**INNER)
-def adagrad_step(w: Array, s: Array, i: int, k: int, g: Any, recipe: Recipe) -> None:
-    """g ← min(max(g, −clip), clip); s ← s + g²; w ← w − g · eta / √(s + ε), for the vector at [i, k]."""
+def adagrad_step(w: Array, s: Array, before: Array, i: int, k: int, g: Any, recipe: Recipe) -> None:
+    """g ← min(max(g, −clip), clip); s ← s + g²; w ← w − g · eta / √(s + ε), for the vector at [i, k].
+
+    `before` takes what w was. Where nobody wants it, it is w.
+    """
     g = at_least(at_most(g, recipe.clip), -recipe.clip)
     total = load(s, i, k) + g * g
     store(s, i, k, total)
-    store(w, i, k, load(w, i, k) - g * recipe.eta / square_root(total + recipe.epsilon))
+    was = load(w, i, k)
+    store(before, i, k, was)
+    store(w, i, k, was - g * recipe.eta / square_root(total + recipe.epsilon))
 
 
 @njit(**INNER)
-def learn(w: Array, s: Array, left: Array, rows: int, right: Array, first: int, recipe: Recipe, g: Array) -> None:
+def learn(
+    w: Array, s: Array, before: Array, left: Array, rows: int, right: Array, first: int, recipe: Recipe, g: Array
+) -> None:
     """An AdaGrad step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[first + t], t from 0 to T − 1.
 
     g keeps the gradients of the tile of w before. Between fifths of the sum for one tile, a row of the tile before
@@ -67,13 +74,13 @@ def learn(w: Array, s: Array, left: Array, rows: int, right: Array, first: int, 
     T = recipe.T
     lanes = 64 // w.itemsize
     zero = splat(w, 0.0)
-    before_i, before_k = -1, 0
+    last_i, last_k = -1, 0
     for i in range(0, rows, ROWS):
         for k in range(0, w.shape[1], lanes):
             g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
             for fifth in range(ROWS):
-                if before_i >= 0:
-                    adagrad_step(w, s, before_i + fifth, before_k, load(g, fifth, 0), recipe)
+                if last_i >= 0:
+                    adagrad_step(w, s, before, last_i + fifth, last_k, load(g, fifth, 0), recipe)
                 for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
                     row = load(right, first + t, k)
                     g0 = g0 + row * left[i, t]
@@ -86,9 +93,9 @@ def learn(w: Array, s: Array, left: Array, rows: int, right: Array, first: int, 
             store(g, 2, 0, g2)
             store(g, 3, 0, g3)
             store(g, 4, 0, g4)
-            before_i, before_k = i, k
+            last_i, last_k = i, k
     for row_of_tile in range(ROWS):
-        adagrad_step(w, s, before_i + row_of_tile, before_k, load(g, row_of_tile, 0), recipe)
+        adagrad_step(w, s, before, last_i + row_of_tile, last_k, load(g, row_of_tile, 0), recipe)
 
 
 @njit(**INNER)
@@ -104,6 +111,13 @@ def recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, 
             a = add_products(a, w, j, k, x[step, j])
             j += stride
         store_block(out, to, k, a)
+
+
+@njit(**INNER)
+def copy_row(source: Array, i: int, target: Array, to: int) -> None:
+    """target[to] = source[i]. NumPy's way to write it costs seconds to compile: its errors are put together there."""
+    for k in range(0, source.shape[1], 64 // source.itemsize):
+        store(target, to, k, load(source, i, k))
 
 
 @njit(**INNER)

@@ -21,7 +21,7 @@ from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
 from charloom.kernel.layout import Recipe, Scratch, Weights
-from charloom.kernel.products import adagrad_step, add_product, learn, recurrence, transpose_all
+from charloom.kernel.products import adagrad_step, add_product, copy_row, learn, recurrence, transpose_all
 from charloom.kernel.vector import load, splat, store, where_less
 
 
@@ -108,12 +108,11 @@ def _backward(w: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe)
     nothing = splat(d, 0.0)
     for t in range(T):
         o[t, ids[position + t + 1]] -= 1
-    a[:T] = 0
+        for k in range(0, p, lanes):
+            store(a, t, k, nothing)
     add_product(a, o, 0, T, V, K)
-    d[T - 1] = a[T - 1]
     for t in range(T - 1, -1, -1):
-        if t < T - 1:
-            recurrence(d, t, a, t, d, t + 1, W, m, z.width)
+        recurrence(d, t, a, t, d, t + 1, W, m if t < T - 1 else 0, z.width)
         for k in range(0, p, lanes):
             state = load(h, t + 1, k)
             gradient = load(d, t, k) * (1.0 - state * state)
@@ -127,8 +126,8 @@ def _backward(w: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe)
 
 
 @njit(**INNER)
-def _step(w: Weights, s: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe) -> None:
-    """Move w and s by one clipped AdaGrad step along the gradients, with g in o:
+def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe) -> None:
+    """Move w and s by one clipped AdaGrad step along the gradients, with g in o; `before` takes what moves in w.
 
     b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + 1]ᵀ, t from 0 to T − 1.
     """
@@ -141,12 +140,12 @@ def _step(w: Weights, s: Weights, z: Scratch, ids: Array, position: int, recipe:
         total = splat(d, 0.0)
         for t in range(T):
             total = total + load(d, t, k)
-        adagrad_step(b, sb, 0, k, total, recipe)
+        adagrad_step(b, sb, before.b, 0, k, total, recipe)
     for k in range(0, q, lanes):
         total = splat(o, 0.0)
         for t in range(T):
             total = total + load(o, t, k)
-        adagrad_step(c, sc, 0, k, total, recipe)
+        adagrad_step(c, sc, before.c, 0, k, total, recipe)
     for t in range(T):
         x = ids[position + t]
         if seen[x]:
@@ -159,24 +158,15 @@ def _step(w: Weights, s: Weights, z: Scratch, ids: Array, position: int, recipe:
     for t in range(T):
         x = ids[position + t]
         if seen[x]:
-            seen[x] = False
+            seen[x], z.stale[x] = False, True
             for k in range(0, p, lanes):
-                adagrad_step(UT, sU, x, k, load(dU, x, k), recipe)
+                adagrad_step(UT, sU, before.UT, x, k, load(dU, x, k), recipe)
     transpose_all(d, T, m, dT)
     transpose_all(o, T, K, oT)
-    learn(W, sW, dT, m, h, 0, recipe, z.tile)
-    learn(V, sV, oT, K, h, 1, recipe, z.tile)
+    learn(W, sW, before.W, dT, m, h, 0, recipe, z.tile)
+    learn(V, sV, before.V, oT, K, h, 1, recipe, z.tile)
     transpose_all(W, m, m, WT)
     transpose_all(V, K, m, VT)
-
-
-@njit(**INNER)
-def _copy(source: Weights, target: Weights) -> None:
-    target.W[:] = source.W
-    target.UT[:] = source.UT
-    target.V[:] = source.V
-    target.b[:] = source.b
-    target.c[:] = source.c
 
 
 @compiled
@@ -200,8 +190,11 @@ def updates(
     """Move w and s in place by len(losses) updates, from update number `update` on.
 
     Stops before the step of the first loss or gradient that is not finite. Returns how many updates were done, the one
-    with the lowest smooth loss so far, −1 where it is none of these, and that smooth loss; `best` and `best_h` (p,)
+    with the lowest smooth loss so far, −1 where it is none of these, and that smooth loss; `best` and `best_h` (1, p)
     take its weights and its state.
+
+    Smooth losses fall and fall: the best weights would be copied at most updates. W, V, b and c all move with the next
+    step, which has the old ones in registers, and stores them; of U few rows move, so only these are copied.
 
     ids (characters,)  of the text's `sequences` those from number `first` on that are read, and the character after
     z.h[0]             the state with which the next sequence starts, before and after
@@ -219,20 +212,25 @@ def updates(
             return row, best_update, lowest
         smooth = loss if np.isnan(smooth) else 0.999 * smooth + 0.001 * loss
         smooth_losses[row] = smooth
+        before = w
         if smooth < lowest:
-            lowest, best_update = smooth, update + row
-            _copy(w, best)
-            best_h[:] = h[0]
+            lowest, best_update, before = smooth, update + row, best
+            for x in range(recipe.K):
+                if z.stale[x]:
+                    copy_row(w.UT, x, best.UT, x)
+                    z.stale[x] = False
+            copy_row(h, 0, best_h, 0)
         if not _backward(w, z, ids, position, recipe):
             return row, best_update, lowest
         if (update + row) % STATISTICS_EVERY == 0:
             gradient_statistics(z, ids, position, recipe, statistics[measured])
             measured += 1
-        _step(w, s, z, ids, position, recipe)
+        _step(w, s, before, z, ids, position, recipe)
         if (update + row + 1) % sequences == 0:
-            h[0] = 0
+            for k in range(0, h.shape[1], 64 // h.itemsize):
+                store(h, 0, k, splat(h, 0.0))
         else:
-            h[0] = h[T]
+            copy_row(h, T, h, 0)
     return len(losses), best_update, lowest
 
 
@@ -248,5 +246,5 @@ def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, nats: Array, total:
         total += _softmax(z, ids, position, steps)
         for t in range(steps):
             nats[position + t] = z.nats[0, t] + z.logs[0, t]
-        z.h[0] = z.h[steps]
+        copy_row(z.h, steps, z.h, 0)
     return total
