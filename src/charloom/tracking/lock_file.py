@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,15 @@ def ensure_trained(params: Params, results: str) -> None:
 
 def _md5(path: Path) -> str | None:
     """Return DVC's hash: MD5 of a file; of a folder, of a list of its files' as JSON; None where nothing is there."""
-    found = {
-        file.relative_to(path).as_posix(): hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-        for file in files_in(path)
-    }
+    found = {file.relative_to(path).as_posix(): _md5_of(file, file.stat().st_mtime_ns) for file in files_in(path)}
     if not path.is_dir():
         return found.get(".")
     listed = [{"md5": md5, "relpath": name} for name, md5 in sorted(found.items())]
     return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest()}.dir"
+
+
+@cache
+def _md5_of(file: Path, _: int) -> str:
+    """Return the MD5 of the file as it was written last. It is asked for several times, and may be large."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
