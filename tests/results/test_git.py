@@ -35,6 +35,13 @@ def test_an_edited_file_is_in_the_patch_also_if_git_is_told_not_to_look(here, na
     assert "+# edited" in changes(TEXT)
 
 
+@pytest.mark.parametrize(("name", "said"), [("src/plot.py", "true"), (TEXT, "true"), ("params.yaml", "false")])
+def test_an_edited_source_or_text_is_an_uncommitted_change_and_a_param_is_none(here, name, said):
+    path = here.folder / name
+    path.write_text(path.read_text() + "\n# edited\n")
+    assert this_run().tags["charloom.uncommitted_changes"] == said
+
+
 def test_the_patch_makes_the_changes_again(here):
     here.edit("src/plot.py", '"""plot', '"""Plot')
     (here.folder / "src/charloom/new.py").write_text('"""New."""\n')
