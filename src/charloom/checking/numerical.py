@@ -129,12 +129,12 @@ def central_differences(
     this measures the method, not the gradient.
     """
     both = np.tile(entries, 2), np.repeat([step, -step], len(entries))
-    above, below = np.split(_losses(theta, name, *both, x, y, h_0), 2)
+    above, below = np.split(losses(theta, name, *both, x, y, h_0), 2)
     difference: Array = above - below
     return difference / (2 * step)
 
 
-def _losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array, y: Array, h_0: Array) -> Array:
+def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array, y: Array, h_0: Array) -> Array:
     """Return the loss (B,) in nats of each network in which the entry (B,) of theta's `name` is `moved` (B,)."""
     row, column = _place(theta, name, entries)
     network = np.arange(len(entries))
