@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from charloom.base.array_file import Layout, pack, unpack
 from charloom.base.errors import Damaged
-from charloom.base.storage import sha256, write
+from charloom.base.storage import sha256, whole
 from charloom.kernel.advance import Best, TrainState
 from charloom.network.rnn import Parameters
 from charloom.settings.pipeline import difference
@@ -77,8 +77,11 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
             "statistics": trace.statistics,
         }
     )
-    body = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n" + content
-    write(folder / f"{state.update:012}.state", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    head = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n"
+    digest = hashlib.sha256(head)
+    digest.update(content)
+    with whole(folder / f"{state.update:012}.state") as file:
+        file.writelines([digest.hexdigest().encode() + b"\n", head, content])  # joined, they would be copied
     for old in _generations(folder)[GENERATIONS:]:
         old.unlink()
 
