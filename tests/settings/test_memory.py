@@ -8,7 +8,7 @@ import pytest
 
 from charloom.base.errors import Unavailable
 from charloom.network.rnn import size
-from charloom.settings.memory import check_memory, group_limits, training_memory
+from charloom.settings.memory import PROCESS, check_memory, group_limits, training_memory
 
 
 def test_more_than_the_machine_has_is_refused_and_what_it_has_is_not():
@@ -21,7 +21,7 @@ def test_more_than_the_machine_has_is_refused_and_what_it_has_is_not():
 def test_what_is_said_to_be_needed_has_room_for_weights_accumulators_and_the_best(dtype, item):
     for m, K in ((8, 5), (100, 83), (3000, 5)):
         states = 3 * size(m, K) * item
-        assert 3 * states < training_memory(m, K, 25, dtype) < 20 * states + 2**20
+        assert 3 * states < training_memory(m, K, 25, dtype) < 20 * states + 2 * PROCESS
 
 
 def test_a_limit_on_this_process_counts():

@@ -12,18 +12,25 @@ from charloom.base.errors import Unavailable
 from charloom.network.rnn import size
 from charloom.settings.params import Params, Sample
 
+PROCESS = 100_000_000  # bytes: Python, its libraries, the compiled kernel, pieces of the text
+FREED = 100_000_000  # bytes at most of arrays below 32 MB that are free again: the C library keeps them for others
 BYTES_PER_CHARACTER = 30  # of a sample, with the table and the page of them
 BYTES_PER_PAIR = 20  # of a sample's character and one of the vocabulary, while it is looked for in the text
 
 
 def training_memory(m: int, K: int, seq_length: int, dtype: str) -> int:
-    """Return the bytes that training holds at once, estimated from above."""
+    """Return the bytes of memory that training holds at its peak, beside the files mapped by the system: from above.
+
+    The whole process counts, and no length of text: of that a block is read. Compiling the kernel, which is kept,
+    takes 120 MB more, once.
+    """
     item = np.dtype(dtype).itemsize
     p, q = m + 64 // item, K + 64 // item  # rows are whole vectors in the kernel's layout
-    states = 8 * size(m, K) + item * 11 * size(m, K)  # the initial draw; three states, their parts in part the same
-    kernel = item * 3 * (2 * m * p + 2 * K * p + m * q)
-    sequence = item * ((seq_length + 32) * (3 * p + 2 * q + m + K) + K * p)
-    return states + kernel + sequence
+    states = 8 * size(m, K)  # weights and accumulators before and after a block, the best, and parts of them
+    kernel = 3 * (2 * m * p + 2 * K * p + m * q) + K * p
+    sequence = (seq_length + 32) * (3 * p + 2 * q + m + K)
+    arrays = item * (states + kernel)
+    return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequence
 
 
 def check_training(params: Params, K: int) -> None:

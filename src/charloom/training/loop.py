@@ -26,8 +26,11 @@ def sequences(characters: int, seq_length: int) -> int:
 
 
 def block(m: int, K: int, seq_length: int) -> int:
-    """Return how many updates take about a tenth of a second. Between two blocks a signal may end training."""
-    return max(1, round(3e9 / (6 * seq_length * m * (m + 2 * K))))
+    """Return how many updates take about a tenth of a second. Between two blocks a signal may end training.
+
+    Of the smallest networks they are fewer: what a block reads and writes is in memory.
+    """
+    return min(100_000, max(1, round(3e9 / (6 * seq_length * m * (m + 2 * K)))))
 
 
 def position(update: int, characters: int, seq_length: int) -> int:

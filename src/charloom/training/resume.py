@@ -7,7 +7,6 @@ The main repository has a folder for each training key, that is for each set of 
 """
 
 import hashlib
-import io
 import json
 import shutil
 import sys
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from charloom.base.array_file import Layout, pack, unpack
 from charloom.base.errors import Damaged
-from charloom.base.storage import sha256, write
+from charloom.base.storage import sha256, whole
 from charloom.kernel.advance import Best, TrainState
 from charloom.network.rnn import Parameters
 from charloom.settings.pipeline import difference
@@ -78,8 +77,11 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
             "statistics": trace.statistics,
         }
     )
-    body = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n" + content
-    write(folder / f"{state.update:012}.state", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    head = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n"
+    digest = hashlib.sha256(head)
+    digest.update(content)
+    with whole(folder / f"{state.update:012}.state") as file:
+        file.writelines([digest.hexdigest().encode() + b"\n", head, content])  # joined, they would be copied
     for old in _generations(folder)[GENERATIONS:]:
         old.unlink()
 
@@ -114,7 +116,7 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return None
-        return f"not resumed from {newest}: {difference(_opened(newest)[0].settings, settings)}"
+        return f"not resumed from {newest}: {difference(_head(newest).settings, settings)}"
     except (OSError, ValueError):  # it is being removed at this moment, or damaged
         return None
 
@@ -130,25 +132,24 @@ def _generations(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.state"), reverse=True)
 
 
-def _opened(path: Path) -> tuple[Head, bytes]:
-    """Return the line of JSON and the arrays' bytes. Raises ValueError where the SHA-256 is not theirs."""
+def _head(path: Path) -> Head:
+    """Return the line of JSON. Raises ValueError where the SHA-256 is not that of all that follows it."""
     try:
         with path.open("rb") as file:
             digest = file.read(DIGEST)
             if digest != hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n":
                 raise ValueError("damaged, its SHA-256 is not that of its content")
             file.seek(DIGEST)
-            head, content = Head.model_validate(json.loads(file.readline())), file.read()
+            return Head.model_validate(json.loads(file.readline()))
     except OSError as error:
         raise ValueError(error.strerror) from None
     except ValidationError:
         raise ValueError("its first line is not one of ours") from None
-    return head, content
 
 
 def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
     """Return what the file holds. Raises ValueError where it is damaged, or not of this training."""
-    head, content = _opened(path)
+    head = _head(path)
     if head.settings != settings:
         raise ValueError(difference(head.settings, settings))
     for name, kept in head.checkpoints.items():
@@ -166,7 +167,8 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
             | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
         )
 
-    arrays = unpack(io.BytesIO(content), layout)
+    with path.open("rb") as state_file:  # an archive may have anything before it
+        arrays = unpack(state_file, layout)
     if arrays["update"] != update:
         raise ValueError(f"its content is of update {arrays['update']:,}")
     smooth_loss, best_update, best_smooth_loss, first_below = map(float, arrays["scalars"])
