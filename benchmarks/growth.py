@@ -32,7 +32,6 @@ from charloom.settings.params import read_params
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10, 100, 1000)  # MB
 STAGES = ("prepare", "gradcheck", "train", "sample", "plot", "track")
-SAMPLED_UP_TO = 10  # MB; how like a text its samples are is still looked for in all of it, for each of their characters
 WIDE = 5000  # characters of the larger vocabulary
 FIRST = 0x4E00  # the first of them
 CHANGES = {
@@ -145,8 +144,6 @@ def all_stages(project: Path, size: int) -> tuple[dict[str, Taken], list[Estimat
             write_novel(project / f"data/{text}.txt", size * 10**6, wide=text.endswith("wide"))
     set_params(project, texts[0], "float64")
     for stage in STAGES:
-        if stage == "sample" and size > SAMPLED_UP_TO:
-            continue
         if stage == "track":  # it records nothing where dvc.lock does not say what each stage was run with
             run(project, "-m", "dvc", "commit", "--force", "--quiet", *STAGES[:-1])
         taken[stage] = run(project, f"src/{stage}.py")
@@ -179,11 +176,8 @@ def written(taken: dict[int, dict[str, Taken]], estimated: list[Estimated]) -> s
     ]
     for stage in STAGES:
         cells = [stage]
-        for each in taken.values():
-            found = each.get(stage)
-            cells += (
-                [f"{found.seconds:.1f} ({found.processor:.1f})", f"{found.peak / 1e6:.0f}"] if found else ["–", "–"]
-            )
+        for found in (each[stage] for each in taken.values()):
+            cells += [f"{found.seconds:.1f} ({found.processor:.1f})", f"{found.peak / 1e6:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
@@ -213,7 +207,7 @@ def picture(taken: dict[int, dict[str, Taken]]) -> Figure:
             (axes[1], "MB of anonymous memory, at the peak", lambda found: found.peak / 1e6),
         ):
             for stage, color in zip(STAGES, COLORS, strict=True):
-                points = {size: value(each[stage]) for size, each in taken.items() if stage in each}
+                points = {size: value(each[stage]) for size, each in taken.items()}
                 panel.plot([*points], [*points.values()], "o-", color=color, markersize=3, linewidth=1, label=stage)
             panel.set(xscale="log", yscale="log", xlabel="MB of text", ylabel=label)
             panel.set_xticks([*taken], [f"{size:,}" for size in taken])
@@ -232,7 +226,7 @@ def main(folder: str, *sizes: str) -> None:
     subprocess.run(["git", "clone", "-q", str(ROOT), str(project)], check=True)
     taken, estimated = {}, []
     set_params(project, "moby_dick", "float64")
-    for stage in STAGES[:-1]:  # compiles, and leaves a sample for `plot` and `track` where none is written
+    for stage in STAGES[:-1]:  # compiles
         run(project, f"src/{stage}.py")
     set_params(project, "moby_dick", "float32")
     run(project, "src/train.py")
