@@ -25,8 +25,9 @@ from charloom.base.terminal import warn_once
 
 ROOM = Path(__file__).parent  # all its files are hashed: an edit of one left out would leave stale code in use
 # error_model: a division by zero is IEEE's, not an exception.
-COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
-INNER = COMPILED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called from compiled code alone
+COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
+INNER = COMPILED | {"no_cpython_wrapper": True}  # called from compiled code alone
+PASTED = INNER | {"inline": "always"}  # short: compiled as a part of what calls it, not once for each kind of arguments
 DIGEST = hashlib.sha256().digest_size
 
 

@@ -19,6 +19,7 @@ from charloom.kernel.update import exponentials
 from charloom.kernel.vector import load, store
 
 VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
+RUN = 16  # characters sorted by insertion
 
 
 class Streams(NamedTuple):
@@ -26,8 +27,9 @@ class Streams(NamedTuple):
 
     h (S + 5, p), x (S,)    the states, and the characters that they read next
     a (5, p), o (5, q)      of five of them: U x + b, to which W h is added, and the outputs
-    outputs, warm (1, q)    one's outputs as they are, and divided by the temperature
+    outputs (1, q), warm (5, q)  one's outputs as they are, and divided by the temperature
     lane (1, lanes), sums (K,)  one's sums: by lane, and of the characters from the first on
+    order (2, K)            the characters by rank, and room to sort them
     """
 
     h: Array
@@ -38,6 +40,7 @@ class Streams(NamedTuple):
     warm: Array
     lane: Array
     sums: Array
+    order: Array
 
 
 def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
@@ -49,9 +52,10 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
         a=zeros(ROWS, p, dtype),
         o=zeros(ROWS, q, dtype),
         outputs=zeros(1, q, dtype),
-        warm=zeros(1, q, dtype),
+        warm=zeros(ROWS, q, dtype),
         lane=zeros(1, 64 // dtype.itemsize, dtype),
         sums=np.empty(K),
+        order=np.empty((2, K), np.int64),
     )
     z.h[: len(x), : h.shape[1]] = h
     return z
@@ -72,33 +76,60 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
             store(h, 0, k, vector_tanh(load(a, 1, k)))
         recurrence(o, 0, c, 0, h, 0, VT, m, VECTORS)
         return
-    add_product(a, h, first, rows, WT, m)
+    add_product(a, h[first:], rows, WT, m)
     for s in range(rows):
         for k in range(0, p, lanes):
             store(h, first + s, k, vector_tanh(load(a, s, k)))
         for k in range(0, q, lanes):
             store(o, s, k, load(c, 0, k))
-    add_product(o, h, first, rows, VT, m)
+    add_product(o, h[first:], rows, VT, m)
 
 
 @njit(**INNER)
-def _ranked(outputs: Array, e: Array, s: int, sums: Array, top_k: int, top_p: float) -> tuple[Array, int]:
-    """Return the ids from the likeliest down, equals by id, and how many are kept; `sums` adds up their weights e[s].
+def _ranked(z: Streams, e: Array, s: int, top_k: int, top_p: float) -> tuple[int, int]:
+    """Rank the ids from the likeliest down, equals by id, in a row of `order`; return it, and how many are kept.
 
-    Kept are the `top_k` first, and of these the fewest that make up `top_p` of their sum. The order is that of the
-    outputs: no temperature changes it, though one may round two weights to one.
+    `sums` adds up their weights e[s]. Kept are the `top_k` first, and of these the fewest that make up `top_p` of their
+    sum. The order is that of the outputs: no temperature changes it, though one may round two weights to one.
     """
-    K = len(sums)
-    order = np.argsort(-outputs[0, :K], kind="mergesort")  # the stable one
+    order, sums, K = z.order, z.sums, len(z.sums)
+    row = _sort(order, z.outputs)
     count = min(top_k, K) if top_k > 0 else K
     summed = 0.0
     for n in range(count):
-        summed += float(e[s, order[n]])
+        summed += float(e[s, order[row, n]])
         sums[n] = summed
     kept = 1
     while kept < count and sums[kept - 1] < top_p * summed:
         kept += 1
-    return order, kept if top_p < 1.0 else count
+    return row, kept if top_p < 1.0 else count
+
+
+@njit(**INNER)
+def _sort(order: Array, outputs: Array) -> int:
+    """Sort runs by insertion, and merge them from one row of `order` into the other; return the row that has all.
+
+    NumPy's argsort does the same and takes a second to compile.
+    """
+    K, row, run = order.shape[1], 0, RUN
+    for k in range(K):
+        at = k
+        while at % RUN > 0 and outputs[0, k] > outputs[0, order[0, at - 1]]:
+            order[0, at] = order[0, at - 1]
+            at -= 1
+        order[0, at] = k
+    while run < K:
+        for start in range(0, K, 2 * run):
+            left, right = start, start + run
+            middle, end = min(right, K), min(right + run, K)
+            for n in range(start, end):
+                first = left < middle  # of equals the left one
+                if first and right < end:
+                    first = not outputs[0, order[row, right]] > outputs[0, order[row, left]]
+                order[1 - row, n] = order[row, left if first else right]
+                left, right = left + first, right + (not first)
+        row, run = 1 - row, 2 * run
+    return row
 
 
 @njit(**INNER)
@@ -118,20 +149,20 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
         while likeliest < K - 1 and outputs[0, likeliest] != top:
             likeliest += 1
         return likeliest, 1.0 / float(total)
-    e, row = o, s
+    e = o
     if temperature != 1:
         # The largest is taken off first: at any temperature it becomes 0, and nothing overflows.
         for k in range(0, q, lanes):
-            store(warm, 0, k, (load(outputs, 0, k) - top) / temperature)
-        exponentials(warm, 0, z.lane)
-        e, row = warm, 0
+            store(warm, s, k, (load(outputs, 0, k) - top) / temperature)
+        exponentials(warm, s, z.lane)
+        e = warm
     if top_k > 0 or top_p < 1.0:
-        order, kept = _ranked(outputs, e, row, sums, top_k, top_p)
-        drawn = order[_above(sums, kept, u)]
+        row, kept = _ranked(z, e, s, top_k, top_p)
+        drawn = z.order[row, _above(sums, kept, u)]
     else:
         summed = 0.0
         for k in range(K):
-            summed += float(e[row, k])
+            summed += float(e[s, k])
             sums[k] = summed
         drawn = _above(sums, K, u)
     return drawn, float(o[s, drawn]) / float(total)

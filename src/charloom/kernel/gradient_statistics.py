@@ -22,7 +22,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
     row[1]  the fraction of them that clipping changes
     row[2]  the fraction of the hidden activations with |h| > SATURATED
     """
-    h, o, d = z.h, z.o, z.d
+    h, later, o, d = z.h, z.h[1:], z.o, z.d
     m, K, T, clip = recipe.m, recipe.K, recipe.T, recipe.clip
     squares, clipped, saturated = 0.0, 0, 0
     for i in range(m):
@@ -31,7 +31,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
             g += float(d[t, i])
             saturated += abs(h[t + 1, i]) > SATURATED
         squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-        squares, clipped = _with_row(squares, clipped, d, i, h, 0, recipe, z.row)
+        squares, clipped = _with_row(squares, clipped, d, i, h, recipe, z.row)
         for t in range(T):
             x, g = ids[position + t], 0.0
             for other in range(T):
@@ -45,7 +45,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
         for t in range(T):
             g += float(o[t, k])
         squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-        squares, clipped = _with_row(squares, clipped, o, k, h, 1, recipe, z.row)
+        squares, clipped = _with_row(squares, clipped, o, k, later, recipe, z.row)
     row[0] = min(math.sqrt(squares), LARGEST)
     row[1] = clipped / (m * m + 2 * m * K + m + K)
     row[2] = saturated / (T * m)
@@ -53,15 +53,15 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
 
 @njit(**INNER)
 def _with_row(
-    squares: float, clipped: int, left: Array, i: int, h: Array, first: int, recipe: Recipe, row: Array
+    squares: float, clipped: int, left: Array, i: int, h: Array, recipe: Recipe, row: Array
 ) -> tuple[float, int]:
-    """Return `squares` and `clipped` with a row of W's or V's gradient added: Σ_t left[t, i] · h[first + t]."""
+    """Return `squares` and `clipped` with a row of W's or V's gradient added: Σ_t left[t, i] · h[t]."""
     for j in range(recipe.m):
         row[j] = 0.0
     for t in range(recipe.T):
         factor = float(left[t, i])
         for j in range(recipe.m):  # side by side: a sum of its own for each j
-            row[j] += factor * float(h[first + t, j])
+            row[j] += factor * float(h[t, j])
     for j in range(recipe.m):
         squares, clipped = squares + row[j] * row[j], clipped + (abs(row[j]) > recipe.clip)
     return squares, clipped

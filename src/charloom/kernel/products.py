@@ -9,7 +9,7 @@ from typing import Any
 from numba import njit
 
 from charloom.base.types import Array
-from charloom.kernel.cache import INNER
+from charloom.kernel.cache import INNER, PASTED
 from charloom.kernel.layout import ROWS, Recipe
 from charloom.kernel.vector import (
     add_products,
@@ -26,21 +26,20 @@ from charloom.kernel.vector import (
 
 
 @njit(**INNER)
-def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n: int) -> None:
-    """out[t] += Σ_j left[first + t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time."""
+def add_product(out: Array, left: Array, rows: int, right: Array, n: int) -> None:
+    """out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time."""
     lanes = 64 // out.itemsize
     for k in range(0, out.shape[1], lanes):
         for t in range(0, rows, ROWS):  # a column of `right` is read once from afar, and then from the cache
-            s = first + t
             x0, x1, x2 = load(out, t, k), load(out, t + 1, k), load(out, t + 2, k)
             x3, x4 = load(out, t + 3, k), load(out, t + 4, k)
             for j in range(n):
                 row = load(right, j, k)
-                x0 = x0 + row * left[s, j]
-                x1 = x1 + row * left[s + 1, j]
-                x2 = x2 + row * left[s + 2, j]
-                x3 = x3 + row * left[s + 3, j]
-                x4 = x4 + row * left[s + 4, j]
+                x0 = x0 + row * left[t, j]
+                x1 = x1 + row * left[t + 1, j]
+                x2 = x2 + row * left[t + 2, j]
+                x3 = x3 + row * left[t + 3, j]
+                x4 = x4 + row * left[t + 4, j]
             store(out, t, k, x0)
             store(out, t + 1, k, x1)
             store(out, t + 2, k, x2)
@@ -48,7 +47,7 @@ def add_product(out: Array, left: Array, first: int, rows: int, right: Array, n:
             store(out, t + 4, k, x4)
 
 
-@njit(**INNER)
+@njit(**PASTED)
 def adagrad_step(w: Array, s: Array, before: Array, i: int, k: int, g: Any, recipe: Recipe) -> None:
     """g ← min(max(g, −clip), clip); s ← s + g²; w ← w − g · eta / √(s + ε), for the vector at [i, k].
 
@@ -63,10 +62,8 @@ def adagrad_step(w: Array, s: Array, before: Array, i: int, k: int, g: Any, reci
 
 
 @njit(**INNER)
-def learn(
-    w: Array, s: Array, before: Array, left: Array, rows: int, right: Array, first: int, recipe: Recipe, g: Array
-) -> None:
-    """An AdaGrad step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[first + t], t from 0 to T − 1.
+def learn(w: Array, s: Array, before: Array, left: Array, rows: int, right: Array, recipe: Recipe, g: Array) -> None:
+    """An AdaGrad step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T − 1.
 
     g keeps the gradients of the tile of w before. Between fifths of the sum for one tile, a row of the tile before
     takes its step: a processor divides and takes roots beside its multiplications, where they are close together.
@@ -82,7 +79,7 @@ def learn(
                 if last_i >= 0:
                     adagrad_step(w, s, before, last_i + fifth, last_k, load(g, fifth, 0), recipe)
                 for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
-                    row = load(right, first + t, k)
+                    row = load(right, t, k)
                     g0 = g0 + row * left[i, t]
                     g1 = g1 + row * left[i + 1, t]
                     g2 = g2 + row * left[i + 2, t]
@@ -113,7 +110,7 @@ def recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, 
         store_block(out, to, k, a)
 
 
-@njit(**INNER)
+@njit(**PASTED)
 def copy_row(source: Array, i: int, target: Array, to: int) -> None:
     """target[to] = source[i]. NumPy's way to write it costs seconds to compile: its errors are put together there."""
     for k in range(0, source.shape[1], 64 // source.itemsize):

@@ -40,7 +40,7 @@ def _forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, m: int) 
             store(h, t + 1, k, vector_tanh(load(h, t + 1, k)))
         for k in range(0, q, lanes):
             store(o, t, k, load(c, 0, k))
-    add_product(o, h, 1, T, VT, m)
+    add_product(o, h[1:], T, VT, m)
 
 
 @njit(**INNER)
@@ -110,7 +110,7 @@ def _backward(w: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe)
         o[t, ids[position + t + 1]] -= 1
         for k in range(0, p, lanes):
             store(a, t, k, nothing)
-    add_product(a, o, 0, T, V, K)
+    add_product(a, o, T, V, K)
     for t in range(T - 1, -1, -1):
         recurrence(d, t, a, t, d, t + 1, W, m if t < T - 1 else 0, z.width)
         for k in range(0, p, lanes):
@@ -163,8 +163,8 @@ def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, posit
                 adagrad_step(UT, sU, before.UT, x, k, load(dU, x, k), recipe)
     transpose_all(d, T, m, dT)
     transpose_all(o, T, K, oT)
-    learn(W, sW, before.W, dT, m, h, 0, recipe, z.tile)
-    learn(V, sV, before.V, oT, K, h, 1, recipe, z.tile)
+    learn(W, sW, before.W, dT, m, h, recipe, z.tile)
+    learn(V, sV, before.V, oT, K, h[1:], recipe, z.tile)
     transpose_all(W, m, m, WT)
     transpose_all(V, K, m, VT)
 

@@ -14,9 +14,10 @@ from typing import Any
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from charloom.kernel.cache import INNER
+from charloom.kernel.cache import PASTED
 
 VECTOR_BITS = 512
 
@@ -137,32 +138,23 @@ def _loaded(context: Any, builder: Any, signature: Any, arguments: Any, block: A
     return [builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), i)]), align=align) for i in range(block.count)]
 
 
-def _elementwise(emit: Any) -> Any:
-    """Return an intrinsic that applies `emit(builder, left, right)` lane by lane; a scalar stands for a vector."""
-
-    @intrinsic
-    def operation(_: Any, left: Any, right: Any) -> Any:
-        vector = left if isinstance(left, Vector) else right
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return emit(
-                builder,
-                *(_splat(context, builder, v, t, vector) for v, t in zip(arguments, signature.args, strict=True)),
-            )
-
-        return vector(left, right), generate
-
-    return operation
-
-
 def _register(symbol: Any, emit: Any) -> None:
-    operation = _elementwise(emit)
+    """Let the operator be `emit(builder, left, right)`, lane by lane; a scalar stands for a vector."""
 
-    @overload(symbol, strict=False)
-    def implementation(left: Any, right: Any) -> Any:
-        if isinstance(left, Vector) or isinstance(right, Vector):
-            return lambda left, right: operation(left, right)
-        return None
+    @infer_global(symbol)
+    class _Operator(AbstractTemplate):
+        def generic(self, arguments: Any, _: Any) -> Any:
+            vector = next((each for each in arguments if isinstance(each, Vector)), None)
+            return None if vector is None else vector(*arguments)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = signature.return_type
+        return emit(
+            builder, *(_splat(context, builder, v, t, vector) for v, t in zip(arguments, signature.args, strict=True))
+        )
+
+    for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
+        lower_builtin(symbol, *kinds)(generate)
 
 
 _register(operator.add, lambda builder, left, right: builder.fadd(left, right))
@@ -185,13 +177,13 @@ def where_less(_: Any, x: Any, y: Any, then: Any, otherwise: Any) -> Any:
     return vector(x, y, then, otherwise), generate
 
 
-@njit(**INNER)
+@njit(**PASTED)
 def at_most(x: Any, limit: Any) -> Any:
     """Return x, or the limit where x is above it; NaN stays NaN."""
     return where_less(limit, x, limit, x)
 
 
-@njit(**INNER)
+@njit(**PASTED)
 def at_least(x: Any, limit: Any) -> Any:
     """Return x, or the limit where x is below it; NaN stays NaN."""
     return where_less(x, limit, limit, x)
