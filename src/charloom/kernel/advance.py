@@ -104,7 +104,7 @@ def advance(state: TrainState, ids: Numbers, count: int, *, seq_length: int, eta
         best_w,
         best_h,
         z,
-        ids[first * seq_length : end * seq_length + 1],
+        ids[first * seq_length : end * seq_length + 1].astype(np.int64),
         first,
         sequences,
         state.update,
@@ -145,6 +145,6 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> tuple[Gradie
     nothing = room(w), np.empty_like(z.h[:1])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
     recipe = Recipe(m, K, len(ids) - 1, 2.0**560, np.inf, 0.0)
-    updates(w, s, *nothing, z, ids, 0, 1, 0, recipe, np.nan, -np.inf, *row)
+    updates(w, s, *nothing, z, ids.astype(np.int64), 0, 1, 0, recipe, np.nan, -np.inf, *row)
     states = np.vstack((h_0, z.h[1 : len(ids), :m]))
     return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K), states

@@ -45,7 +45,7 @@ def scores(theta: Parameters, parts: Iterable[Array], h_0: Array) -> Iterator[Sc
     take, total = taken_from(parts), 0.0
     last = take(1)
     while len(more := take(PIECE)):
-        ids, nats = np.concatenate((last, more)), np.empty(len(more))
+        ids, nats = np.concatenate((last, more)).astype(np.int64), np.empty(len(more))
         total = read(w, z, ids, CHUNK, theta.m, nats, total)
         yield Score(nats, total, z.h[0, : theta.m].copy())
         last = more[-1:]
