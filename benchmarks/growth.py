@@ -211,11 +211,9 @@ def picture(taken: dict[int, dict[str, Taken]]) -> Figure:
                 panel.plot([*points], [*points.values()], "o-", color=color, markersize=3, linewidth=1, label=stage)
             panel.set(xscale="log", yscale="log", xlabel="MB of text", ylabel=label)
             panel.set_xticks([*taken], [f"{size:,}" for size in taken])
+            panel.yaxis.set_major_formatter("{x:,g}")
             panel.minorticks_off()
-        axes[1].axhline(500, color="0.6", linewidth=0.6, linestyle=":")
-        axes[1].set_ylim(10, 1000)
-        axes[1].set_yticks([10, 100, 500, 1000], ["10", "100", "500", "1,000"])
-        axes[0].legend(ncols=2)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(STAGES))
     return figure
 
 
