@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from charloom.kernel.advance import advance, start
 from charloom.kernel.drawing import streams, write
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.passages import Passages
@@ -33,9 +34,15 @@ def begin(m: int, K: int, dtype: str) -> None:
 
 
 def compile_all(m: int, K: int, dtype: str) -> None:
-    """Compile what scores a text, what writes one, and what compares samples with it, by running each on nothing."""
+    """Compile what scores a text, what writes one, and what compares samples with it, by running each on nothing.
+
+    So too the update, but in float64: that one is compiled by the gradient check.
+    """
     number = np.dtype(dtype).type
-    w = weights(filled(0.0, m, K, number), -np.inf)
+    nothing = filled(0.0, m, K, number)
+    if dtype != "float64":
+        advance(start(nothing, 1.0), np.zeros(2, np.int64), 1, seq_length=1, eta=1.0, clip=1.0)
+    w = weights(nothing, -np.inf)
     read(w, scratch(w, m, K, 1), np.zeros(2, np.int64), 1, m, np.empty(1), 0.0)
     one = np.zeros((1, 1))
     z = streams(w, np.zeros((1, m), number), np.zeros(1, np.int64), K)
