@@ -21,6 +21,7 @@ import matplotlib as mpl
 import numpy as np
 import psutil
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from charloom.base.storage import read_json
 from charloom.pages.figures import STYLE, png
@@ -211,6 +212,7 @@ def picture(taken: dict[int, dict[str, Taken]]) -> Figure:
                 panel.plot([*points], [*points.values()], "o-", color=color, markersize=3, linewidth=1, label=stage)
             panel.set(xscale="log", yscale="log", xlabel="MB of text", ylabel=label)
             panel.set_xticks([*taken], [f"{size:,}" for size in taken])
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter("{x:,g}")
             panel.minorticks_off()
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(STAGES))
