@@ -1,6 +1,6 @@
 """Compiling ahead: what later stages run is compiled by another process, while the first compiles what it runs.
 
-python -m charloom.kernel.ahead m K DTYPE
+python -m charloom.kernel.ahead m K    (it reads in params.yaml for which type: no result depends on what it does)
 """
 
 import os
@@ -17,18 +17,19 @@ from charloom.kernel.layout import scratch, weights
 from charloom.kernel.passages import Passages
 from charloom.kernel.update import read, updates
 from charloom.network.rnn import filled
+from charloom.settings.params import read_params
 
 SOURCES = Path(__file__).parents[2]
 
 
-def begin(m: int, K: int, dtype: str) -> None:
+def begin(m: int, K: int) -> None:
     """Begin it where nothing of these sources is compiled. Nobody waits for it: what it has not done is done later."""
     kept = getattr(updates._cache, "folder", None)
     if kept is None or kept.exists():
         return
     with suppress(OSError):  # no room for another process
         subprocess.Popen(
-            [sys.executable, "-m", __name__, str(m), str(K), dtype], env=os.environ | {"PYTHONPATH": str(SOURCES)},
+            [sys.executable, "-m", __name__, str(m), str(K)], env=os.environ | {"PYTHONPATH": str(SOURCES)},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -52,4 +53,4 @@ def compile_all(m: int, K: int, dtype: str) -> None:
 
 if __name__ == "__main__":
     os.nice(5)  # whoever waits for a stage comes first
-    compile_all(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    compile_all(int(sys.argv[1]), int(sys.argv[2]), read_params().train.dtype)
