@@ -70,3 +70,8 @@ def test_readme_typed_in_order_prints_what_it_shows(printed):
         lines = {squeezed(line) for line in found.splitlines()}
         for line in filter(None, map(squeezed, below.splitlines())):
             assert line in lines, (commands, line)
+
+
+def test_a_picture_or_page_that_readme_names_is_there():
+    for name in re.findall(r"\]\((?!http)([^)#]+)", README):
+        assert (ROOT / name).exists(), name
