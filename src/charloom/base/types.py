@@ -8,7 +8,7 @@ Array = NDArray[Any]
 
 
 class Numbers(Protocol):
-    """Whole numbers (n,) in memory, or in a file (array_file.py); a slice of them is an array in memory."""
+    """Whole numbers (n,) in memory, or in a file (pieces.py); a slice of them is an array in memory."""
 
     def __len__(self) -> int:
         """Return n."""

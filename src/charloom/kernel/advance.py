@@ -98,22 +98,9 @@ def advance(state: TrainState, ids: Numbers, count: int, *, seq_length: int, eta
     sequences = (len(ids) - 1) // seq_length
     first = state.update % sequences
     first, end = (first, first + count) if first + count <= sequences else (0, sequences)
+    part = ids[first * seq_length : end * seq_length + 1].astype(np.int64), first, sequences
     done, best_update, lowest = updates(
-        w,
-        s,
-        best_w,
-        best_h,
-        z,
-        ids[first * seq_length : end * seq_length + 1].astype(np.int64),
-        first,
-        sequences,
-        state.update,
-        recipe,
-        smooth,
-        lowest,
-        losses,
-        smooth_losses,
-        statistics,
+        w, s, best_w, best_h, z, *part, state.update, recipe, smooth, lowest, losses, smooth_losses, statistics
     )
     if done < count:
         loss = losses[done]

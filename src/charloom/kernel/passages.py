@@ -12,7 +12,7 @@ import numpy as np
 from charloom.base.types import Array
 from charloom.kernel.cache import compiled
 
-DEAD, ROOT = 0, 1  # of the trie: on no word's way, and before a word
+ROOT = 1  # of the trie: the node before a word; 0 is on no word's way
 
 
 class Passages:
@@ -122,7 +122,9 @@ class Passages:
 
 
 @compiled
-def _read(symbols, following, kept, longest, letters, trie, seen, at):  # type: ignore[no-untyped-def]
+def _read(
+    symbols: Array, following: Array, kept: Array, longest: Array, letters: Array, trie: Array, seen: Array, at: Array
+) -> None:
     """No branches: which one is taken would be a guess, and a wrong one costs more than all the rest."""
     state, passage, node = at
     for symbol in symbols:

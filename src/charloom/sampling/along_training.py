@@ -51,5 +51,5 @@ def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> 
 
         rows = [*(sample(file, CHECKPOINT, length) for file in files), sample(best, BEST, best_length)]
     *along, of_best = qualities([written for _, written, _, _ in rows], text)
-    by_update = {update: quality for (_, _, update, _), quality in zip(rows, along, strict=False)}
+    by_update = {update: quality for (_, _, update, _), quality in zip(rows[:-1], along, strict=True)}
     return SampleTable(data=rows), SampleMetrics(checkpoints=by_update, best=of_best)

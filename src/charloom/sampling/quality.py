@@ -22,15 +22,14 @@ def qualities(samples: list[str], text: Text) -> list[SampleQuality]:
     words = {sample: _words(sample) for sample in samples}
     sought = sorted({word for each in words.values() for word in each})
     # The tables hold the characters of the samples alone, and two that stand for all others: a letter, and none.
-    inside = sorted(set("".join(samples)))
+    inside = vocabulary.encode("".join(sorted(set("".join(samples)))))
     letters = np.array([WORD.match(character) is not None for character in vocabulary.characters])
     symbol_of = len(inside) + letters.astype(np.int32)
-    symbol_of[vocabulary.encode("".join(inside))] = np.arange(len(inside))
-    is_letter = np.array([*(WORD.match(character) is not None for character in inside), False, True])
+    symbol_of[inside] = np.arange(len(inside))
     passages = Passages(
         [symbol_of[vocabulary.encode(sample)] for sample in samples],
         [symbol_of[vocabulary.encode(word)] for word in sought],
-        is_letter,
+        np.append(letters[inside], [False, True]),
     )
     with progress("compare with the text", len(ids)) as report:
         for start in range(0, len(ids), PIECE):

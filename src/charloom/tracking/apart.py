@@ -29,7 +29,6 @@ SOURCES = Path(__file__).parents[2]
 MEMORY = 768 * 2**20  # bytes, beside what the imports map
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 
-
 Call = Callable[..., str]
 
 
