@@ -1,0 +1,101 @@
+"""What a comparison says: the words and numbers that every output shows."""
+
+from typing import NamedTuple
+
+Interval = tuple[float, float]
+
+BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL = "better", "worse", "no difference that matters", "cannot tell yet"
+ALPHA = 0.05  # of all comparisons and looks together
+LEVEL = 0.95  # of the intervals that everybody knows
+
+
+class Summary(NamedTuple):
+    """A setting by itself.
+
+    n             trials with a value
+    mean, sd      of them; None where there are too few
+    interval      Student's, at LEVEL, of the mean; None for fewer than two
+    exploded      trials that diverged, or ended worse than a uniform guess, of `trials`
+    reached       trials that reached the target, of `trials`
+    mean_time     updates to the target, a trial that did not reach it counted with the whole budget: the restricted
+                  mean; None where no budget is known
+    """
+
+    setting: str
+    trials: int
+    n: int
+    mean: float | None
+    sd: float | None
+    interval: Interval | None
+    exploded: int
+    reached: int
+    mean_time: float | None
+
+
+class Comparison(NamedTuple):
+    """A setting beside the baseline. A difference is the setting's value minus the baseline's, of the same seed.
+
+    n                 pairs: seeds with a value on both sides
+    differences       of each pair, by seed
+    mean_difference, sd, interval   of them; the interval is Student's at LEVEL
+    tested_level, tested_interval   the level at which it was decided, after looks and Holm; Student's interval there
+    correlation       of the pairs; None where it is not defined
+    welch_interval    at LEVEL, for the two settings unpaired
+    p                 Student's two-sided p of the pairs at hand
+    adjusted_p        what decides: times the number of looks the smallest so far, and Holm over the settings
+    sign_flip_p       exact; None below six pairs, which cannot reach 0.05
+    verdict           one of the four
+    more_seeds        (at least, at most) so many more would tell; `at most` is None where there is no bound. None where
+                      the verdict has fallen
+    time_interval     Student's, at LEVEL, of the paired difference of restricted times; None where there are none
+    exploded_p        Boschloo's exact p for the numbers of explosions; None where none exploded
+    warnings          sentences about this comparison
+    """
+
+    setting: str
+    n: int
+    differences: dict[int | str, float]
+    mean_difference: float | None
+    sd: float | None
+    interval: Interval | None
+    tested_level: float
+    tested_interval: Interval | None
+    correlation: float | None
+    welch_interval: Interval | None
+    p: float | None
+    adjusted_p: float | None
+    sign_flip_p: float | None
+    verdict: str
+    more_seeds: tuple[int, int | None] | None
+    time_interval: Interval | None
+    exploded_p: float | None
+    warnings: tuple[str, ...]
+
+
+class Band(NamedTuple):
+    """The paired difference along training: at each update its mean and Student's interval at LEVEL."""
+
+    updates: list[int]
+    means: list[float]
+    intervals: list[Interval]
+
+
+class Answer(NamedTuple):
+    """All of it.
+
+    looks       as declared; empty: not declared, one look at the n there is
+    summaries   of each setting, in the order of the settings, the baseline among them
+    comparisons of each setting but the baseline, in that order
+    bands       by name of the curve and setting
+    """
+
+    measure: str
+    better: str
+    baseline: str
+    looks: tuple[int, ...]
+    smallest_difference: float | None
+    target: str
+    summaries: list[Summary]
+    comparisons: list[Comparison]
+    bands: dict[str, dict[str, Band]]
+    warnings: tuple[str, ...]
