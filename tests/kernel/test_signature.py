@@ -1,11 +1,11 @@
-"""What learning and writing come to on this machine is what it came to on the one that wrote signature.json."""
+"""What learning, reading and writing come to here is what it came to on the machine that wrote signature.json."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from charloom.kernel.signature import probes, signature, texts
+from charloom.kernel.signature import costs, probes, signature, texts
 
 COMMITTED = json.loads((Path(__file__).resolve().parents[2] / "signature.json").read_text())
 
@@ -17,6 +17,11 @@ def test_the_probes_are_the_committed_ones():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_training_comes_to_the_committed_hashes(dtype):
     assert signature(dtype) == COMMITTED[dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_reading_comes_to_the_committed_hashes(dtype):
+    assert costs(dtype) == COMMITTED["costs"][dtype]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -18,7 +18,7 @@ def test_every_output_is_compared_but_what_measures_rounding_or_is_drawn():
     assert {output.path for output in outputs if output.in_git} >= {"metrics/train.json", "plots/smooth_loss.csv"}
 
 
-@pytest.mark.parametrize(("old", "name"), [('"500": "', "float64 state after 500"), ('"float32": "', "float32 texts")])
+@pytest.mark.parametrize(("old", "name"), [('"500": "', "float64 state after 500"), ('"float32": "', "float32 costs")])
 def test_a_changed_signature_is_named_with_what_it_may_come_from(project, old, name):
     project.edit("signature.json", old, f"{old}0")
     project.run("git", "commit", "-q", "-a", "-m", "a changed result")
@@ -34,12 +34,14 @@ def test_outside_a_repository_it_says_so(tmp_path, monkeypatch):
         verify()
 
 
-def test_the_signature_names_both_types_and_what_they_write():
-    each = {"1": "a"}
-    signature = {"float64": each, "float32": each, "texts": {"float64": "b", "float32": "c"}, "libraries": {}}
+def test_the_signature_names_both_types_and_what_they_read_and_write():
+    each, hashes = {"1": "a"}, {"float64": "b", "float32": "c"}
+    signature = {"float64": each, "float32": each, "costs": hashes, "texts": hashes, "libraries": {}}
     assert list(_named(signature)) == [
         "float64 state after 1 updates",
         "float32 state after 1 updates",
+        "float64 costs",
+        "float32 costs",
         "float64 texts",
         "float32 texts",
     ]

@@ -1,4 +1,4 @@
-"""What learning and writing come to on a small text, as hashes: equal on every processor, or something is wrong.
+"""What learning, reading and writing come to on a small text, as hashes: equal everywhere, or something is wrong.
 
 `python -m charloom.kernel.signature > signature.json` writes them anew. A commit that changes one says why.
 """
@@ -16,7 +16,8 @@ from charloom.base.types import Array
 from charloom.kernel.advance import TrainState, advance, start
 from charloom.kernel.drawing import streams, write
 from charloom.kernel.elementary import exp, log, tanh
-from charloom.kernel.layout import weights
+from charloom.kernel.layout import scratch, weights
+from charloom.kernel.update import read
 from charloom.network.rnn import Parameters, init
 
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
@@ -29,8 +30,7 @@ CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temper
 
 def signature(dtype: str) -> dict[str, str]:
     """Return the SHA-256 of the whole training state, losses included, after each of UPDATES."""
-    ids = np.array([VOCABULARY.index(character) for character in TEXT], np.uint8)
-    state = start(_network(SIGMA, dtype), 0.0)
+    ids, state = _ids(), start(_network(SIGMA, dtype), 0.0)
     digest, hashes = hashlib.sha256(), {}
     for update in UPDATES:
         count = update - state.update
@@ -52,6 +52,13 @@ def state_bytes(state: TrainState) -> bytes:
     return b"".join(array.tobytes() for array in [*arrays, np.array(numbers)])
 
 
+def costs(dtype: str) -> str:
+    """Return the SHA-256 of what the text costs a model of large weights, character by character."""
+    w, ids, nats = weights(_network(0.5, dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
+    total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0)
+    return _hash(np.append(nats, total))
+
+
 def texts(dtype: str) -> str:
     """Return the SHA-256 of what a model of large weights writes, in each way of choosing, alone and beside others."""
     theta, digest = _network(0.5, dtype), hashlib.sha256()
@@ -66,6 +73,10 @@ def texts(dtype: str) -> str:
                 write(w, z, M, uniform, number(temperature), top_k, top_p, ids, p)
                 digest.update(ids.tobytes() + p.tobytes())
     return digest.hexdigest()
+
+
+def _ids() -> Array:
+    return np.array([VOCABULARY.index(character) for character in TEXT], np.uint8)
 
 
 def _network(sigma: float, dtype: str) -> Parameters:
@@ -108,6 +119,7 @@ def everything() -> dict[str, Any]:
     return {
         "float64": signature("float64"),
         "float32": signature("float32"),
+        "costs": {dtype: costs(dtype) for dtype in ("float64", "float32")},
         "texts": {dtype: texts(dtype) for dtype in ("float64", "float32")},
         "probes": probes(),
         "libraries": libraries(),

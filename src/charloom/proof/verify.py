@@ -67,7 +67,7 @@ def verify() -> None:
 def _named(signature: dict[str, Any]) -> dict[str, str]:
     """Return the hashes that have to be equal, by name."""
     states = {f"{dtype} state after {n} updates": signature[dtype][n] for dtype in DTYPES for n in signature[dtype]}
-    return states | {f"{dtype} texts": signature["texts"][dtype] for dtype in DTYPES}
+    return states | {f"{dtype} {what}": signature[what][dtype] for what in ("costs", "texts") for dtype in DTYPES}
 
 
 def _outputs(folder: Path) -> Iterator[Output]:

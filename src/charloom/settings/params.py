@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -17,6 +17,8 @@ SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -93,6 +95,11 @@ def read_params(path: Path = PARAMS) -> Params:
 
     Raises WrongInput with one line that names the file, the key, the value and what is allowed.
     """
+    return checked(Params, read_mapping(path, Params), path)
+
+
+def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
+    """Return what the YAML file holds, which may have the model's keys. Raises WrongInput where it is no mapping."""
     try:
         loaded = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -108,29 +115,32 @@ def read_params(path: Path = PARAMS) -> Params:
     ) as error:  # the last two: odd tags, too deep
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict):
-        raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(Params.model_fields)}")
+        raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(model.model_fields)}")
+    return loaded
+
+
+def checked(model: type[Checked], values: Any, path: Path) -> Checked:
+    """Return the values as the model's. Raises WrongInput that names the file, the key and what is allowed."""
     try:
-        return Params.model_validate(loaded)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise WrongInput(f"{path}: {_line(error)}") from None
+        raise WrongInput(f"{path}: {_line(error, model)}") from None
 
 
-def _line(error: ValidationError) -> str:
+def _line(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the first complaint as `key: value: what is allowed`. An unknown key comes before a missing one."""
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     key, value = ".".join(map(str, first["loc"])), first["input"]
-    section: Any = Params
-    for name in first["loc"][:-1]:
-        section = section.model_fields[name].annotation
     match first["type"]:
         case "extra_forbidden":
-            return f"{key}: unknown key; {allowed_are(section.model_fields, str(first['loc'][-1]))}"
+            known = _section(model, first["loc"][:-1]).model_fields
+            return f"{key}: unknown key; {allowed_are(known, str(first['loc'][-1]))}"
         case "value_error":
             return first["msg"].removeprefix("Value error, ")
         case "missing":
             return f"{key}: missing"
         case "model_type":
-            keys = section.model_fields[first["loc"][-1]].annotation.model_fields
+            keys = _section(model, first["loc"]).model_fields
             return f"{key}: {value!r} is not a section with the keys {', '.join(keys)}"
         case "float_type" | "int_type" if isinstance(value, str):
             return f"{key}: {value!r} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes"
@@ -138,6 +148,13 @@ def _line(error: ValidationError) -> str:
             what = "nothing" if value is None else repr(value)
             allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
             return f"{key}: {what} is not allowed, it has to be {allowed}"
+
+
+def _section(model: Any, names: tuple[int | str, ...]) -> Any:
+    """Return the section of that name in the model, or in a section of it."""
+    for name in names:
+        model = model.model_fields[name].annotation
+    return model
 
 
 def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -54,6 +54,18 @@ class Training(NamedTuple):
         """Return the updates in an epoch."""
         return sequences(len(self.text.training), self.params.seq_length)
 
+    @property
+    def every(self) -> tuple[int, ...]:
+        """Return of which updates a block of rows starts at each multiple."""
+        longest = block(self.params.m, len(self.text.vocabulary), self.params.seq_length)
+        # Of a text that is longer than a block no block goes round the end: it would take all of it into memory.
+        return (longest, max(longest, self.epoch), self.params.train.checkpoint_every)
+
+    @property
+    def options(self) -> Options:
+        """Return what the loop is told beside a state."""
+        return {"seq_length": self.params.seq_length, "eta": self.params.eta, "clip": self.params.train.clip}
+
     def initial(self) -> TrainState:
         """Return the state before the first update."""
         params = self.params
@@ -100,16 +112,12 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     elif reason := resume.why_not_resumed(folder, settings):
         print(reason, flush=True)
 
-    options: Options = {"seq_length": params.seq_length, "eta": params.eta, "clip": each.clip}
     with suppress(Diverged):  # compiles, while a signal still ends the stage at once
-        advance(state, ids, 1, **options)
+        advance(state, ids, 1, **training.options)
     training.held_out_along(state.theta, state.h)  # compiles, too
-    longest = block(params.m, len(text.vocabulary), params.seq_length)
-    # Of a text that is longer than a block no block goes round the end: it would take all of it into memory.
-    every = (longest, max(longest, training.epoch), each.checkpoint_every, each.save_every)
     try:
         with progress("train", each.updates) as report, deferred() as received:
-            for rows in train(state, ids, each.updates, every, **options):
+            for rows in train(state, ids, each.updates, (*training.every, each.save_every), **training.options):
                 state, smooth, along = rows.state, float(rows.smooth_losses[0]), list(points(rows))
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"
@@ -153,8 +161,23 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
     means = epoch_means(trace, training.epoch)
     write_table(path["plots/epoch_means"], ("epoch_mean",), {update: (mean,) for update, mean in means.items()})
     write_table(path["plots/held_out"], (MEASURE_OF_PART,), {update: (bits,) for update, bits in held_out.items()})
+    metrics = metrics_of(training, trained)
+    write_json(path["metrics/train"], metrics.model_dump())
+    return metrics, hash_of(trained)
+
+
+def hash_of(trained: Trained) -> str:
+    """Return the hash of the results."""
+    last, best = trained.rows.state.theta, trained.rows.best.theta
+    return results_hash(last.flat, best.flat, columns(trained.trace))
+
+
+def metrics_of(training: Training, trained: Trained) -> TrainMetrics:
+    """Return what the last and the best model come to: losses, and what the held-out text costs them."""
+    rows, trace, held_out = trained
+    last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     lowest = min(held_out, key=held_out.__getitem__, default=None)
-    metrics = TrainMetrics(
+    return TrainMetrics(
         held_out_bits_per_character=training.held_out(last.theta, last.h),
         best_held_out_bits_per_character=training.held_out(best.theta, best.h),
         lowest_held_out_part_bits_per_character=held_out.get(lowest) if lowest is not None else None,
@@ -167,5 +190,3 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
         updates=last.update,
         updates_per_epoch=training.epoch,
     )
-    write_json(path["metrics/train"], metrics.model_dump())
-    return metrics, results_hash(last.theta.flat, best.theta.flat, columns(trace))
