@@ -79,6 +79,18 @@ def main() -> None:
     command.add_argument("--top", metavar="N", help="also the N most surprising places")
     command.set_defaults(call=_later("commands.score_text", "score_text"))
 
+    about = (
+        "Train what a study's file asks and is not trained yet, and say which setting is better, and how sure that is."
+    )
+    command = commands.add_parser("study", help="train settings over seeds, and compare them", description=about)
+    command.add_argument("file", metavar="FILE", help="studies/x.yaml, say; its tables go to studies/x/")
+    command.add_argument("--jobs", metavar="N", help="trials at a time (default: one for each processor)")
+    command.add_argument("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
+    command.add_argument(
+        "--prove", metavar="K", help="make K rows of the table again through the pipeline, and compare"
+    )
+    command.set_defaults(call=_later("commands.study", "run_study"))
+
     about = "Rebuild the results of HEAD in a fresh clone, compare them bit for bit, and say what differs first."
     command = commands.add_parser("verify", help="prove the committed results: rebuild and compare", description=about)
     command.set_defaults(call=lambda _: _later("proof.verify", "verify")())

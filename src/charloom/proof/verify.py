@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.yaml_text import parsed
-from charloom.kernel.signature import everything
+from charloom.kernel.signature import SIGNATURE, everything
 from charloom.settings.pipeline import PIPELINE
 
-SIGNATURE = Path("signature.json")
 TRACKING = "track"  # makes no file
 DTYPES = ("float64", "float32")
 

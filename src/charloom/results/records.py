@@ -1,6 +1,6 @@
 """What our JSON files hold, said once: stages write them from these and check them against these."""
 
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -158,6 +158,14 @@ class PublishedFigures(Record, extra="ignore"):
 
 STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv
 MEASURE = "held_out_bits_per_character"  # the measure of record: of the last model, on all that is measured
+# Of TrainMetrics, those by which settings can be compared: the lower, the better.
+Measure = Literal[
+    "held_out_bits_per_character",
+    "best_held_out_bits_per_character",
+    "lowest_held_out_part_bits_per_character",
+    "smooth_loss",
+    "best_smooth_loss",
+]
 MEASURE_OF_PART = "held_out_part_bits_per_character"  # of each checkpoint, on less text: plots/held_out.csv
 BEST_MODEL = "best model"
 SampleRow = tuple[str, str, int, float]

@@ -18,6 +18,8 @@ ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] =
     "seed": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
     "samples": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
     "top": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
+    "jobs": (int, lambda n: 0 < n < 1024, "a whole number from 1 to 1,023"),
+    "prove": (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999"),
     "port": (int, lambda n: 1024 <= n < 2**16, "a whole number from 1024 to 65535"),
 }
 

@@ -1,0 +1,19 @@
+"""`charloom study`: what a study's file asks is trained and answered, and rows of its table are proved."""
+
+import argparse
+import os
+from pathlib import Path
+
+from charloom.proof.rows import prove
+from charloom.sampling.options import allowed
+from charloom.study.conduct import conduct
+from charloom.study.study_file import read_study
+
+
+def run_study(arguments: argparse.Namespace) -> None:
+    """Train what is missing and print the answer; with --prove, make rows again."""
+    study = read_study(Path(arguments.file))
+    if arguments.prove is not None:
+        prove(study, allowed("prove", arguments.prove, "--prove"))
+        return
+    conduct(study, allowed("jobs", arguments.jobs or os.cpu_count() or 1, "--jobs"), arguments.dask)

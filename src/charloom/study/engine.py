@@ -1,0 +1,143 @@
+"""Trials on workers: each worker proves itself, then gets one trial after another.
+
+A worker is an executor of Python's `concurrent.futures` that runs one thing at a time. Where it runs, `local.py` or
+`cluster.py` knows. A worker that is lost gives its trial back. What comes out does not depend on which worker did
+what, or when: a trial is a function.
+"""
+
+import sys
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from functools import lru_cache
+from pathlib import Path
+from time import sleep
+from typing import Any, NamedTuple, Protocol
+
+from charloom.base.errors import CheckFailed, Unavailable
+from charloom.base.terminal import in_line
+from charloom.settings.params import Params
+from charloom.study.arithmetic import expected, identity
+from charloom.study.study_table import Trial
+from charloom.study.trial import Outcome, train_trial
+from charloom.text.corpus import Text, read_prepared
+
+SECONDS = 1.0  # between two looks at which workers there are
+LOSSES = 3  # workers that a trial may lose before it is to blame
+
+
+class Workers(Protocol):
+    """Where trials are trained.
+
+    losses    the exceptions by which a worker's end shows
+    may_come  whether there may be other workers later
+    """
+
+    losses: tuple[type[BaseException], ...]
+    may_come: bool
+
+    def there(self) -> Mapping[str, Executor]:
+        """Return the workers that there are now, by name: all that may be given something, and no other."""
+        ...
+
+    def text(self) -> Any:
+        """Return the text, or what a worker knows it by."""
+        ...
+
+    def lost(self, name: str) -> None:
+        """Take note that the worker has ended in the middle of something."""
+        ...
+
+
+class Task(NamedTuple):
+    """What a worker is at: a trial, or None while it proves itself."""
+
+    worker: str
+    trial: Trial | None
+
+
+def run_trial(params: Params, text: Text | Path) -> Outcome:
+    """Train, in a worker, on a text that lies in its memory or in a file on its disk."""
+    return train_trial(params, _opened(text) if isinstance(text, Path) else text)
+
+
+@lru_cache
+def _opened(path: Path) -> Text:
+    return read_prepared(path)
+
+
+class Work:
+    """Trials that wait or are under way, and the workers that have proved themselves, or not."""
+
+    def __init__(self, trials: Iterable[Trial], workers: Workers, dtypes: list[str]) -> None:
+        """Take the trials, and the types of numbers in which a worker has to prove its arithmetic."""
+        self.waiting, self.workers, self.dtypes, self.own = deque(trials), workers, dtypes, expected(dtypes)
+        self.tasks: dict[Future[Any], Task] = {}
+        self.proven, self.refused, self.losses = set[str](), set[str](), Counter[str]()
+
+    def is_left(self) -> bool:
+        """Return whether there is a trial that has not ended."""
+        return bool(self.waiting) or any(task.trial for task in self.tasks.values())
+
+    def hand_out(self) -> None:
+        """Take back what lost workers had; give each worker that is free something. Raises as `outcomes` does."""
+        there = self.workers.there()
+        for future, task in [(future, task) for future, task in self.tasks.items() if task.worker not in there]:
+            del self.tasks[future]
+            future.cancel()
+            self.take_back(task)
+        for name in there.keys() - {task.worker for task in self.tasks.values()} - self.refused:
+            if name not in self.proven:
+                self.tasks[there[name].submit(identity, self.dtypes)] = Task(name, None)
+            elif self.waiting:
+                trial = self.waiting.popleft()
+                self.tasks[there[name].submit(run_trial, trial.params, self.workers.text())] = Task(name, trial)
+        if not self.tasks and not self.workers.may_come:
+            raise CheckFailed("no worker has proved itself: nothing is trained")
+
+    def take_back(self, task: Task) -> None:
+        """Let the trial wait again, that its worker has not ended."""
+        if task.trial:
+            self.waiting.appendleft(task.trial)
+            self.losses[task.trial.key] += 1
+            if self.losses[task.trial.key] > LOSSES:
+                what = f"{task.trial.setting}, seed {task.trial.seed}"
+                raise Unavailable(f"{what}: {LOSSES + 1} workers have ended at it; is there too little memory?")
+
+    def ended(self, future: Future[Any]) -> tuple[Trial, Outcome] | None:
+        """Return the trial and its outcome; of a worker that has proved itself, or has not, nothing."""
+        task = self.tasks.pop(future)
+        try:
+            found = future.result()
+        except self.workers.losses:
+            self.workers.lost(task.worker)
+            self.take_back(task)
+            return None
+        except (ImportError, AttributeError, TypeError, RuntimeError) as error:
+            if task.trial:
+                raise
+            found = {"charloom": f"another one ({type(error).__name__}: {error})"}  # it has no such function
+        if task.trial:
+            return task.trial, found
+        wrong = [name for name in self.own if found.get(name) != self.own[name]]
+        differ = "; ".join(f"{name} is {found.get(name)}, not {self.own[name]}" for name in wrong)
+        (self.refused if differ else self.proven).add(task.worker)
+        if differ:
+            sys.stderr.write(f"worker {in_line(task.worker)} is left out: {in_line(differ)}\n")
+        return None
+
+
+def outcomes(trials: Iterable[Trial], workers: Workers, dtypes: list[str]) -> Iterator[tuple[Trial, Outcome] | None]:
+    """Yield each trial with its outcome as it ends; and None about once a second, so that the caller can stop.
+
+    Raises CheckFailed where no worker proves itself, Unavailable where a trial ends one worker after the other.
+    """
+    work = Work(trials, workers, dtypes)
+    while work.is_left():
+        work.hand_out()
+        if not work.tasks:
+            sleep(SECONDS)
+        for future in wait(work.tasks, SECONDS, FIRST_COMPLETED).done:
+            if ended := work.ended(future):
+                yield ended
+        yield None

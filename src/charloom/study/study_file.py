@@ -1,0 +1,137 @@
+"""A study's file: which settings, over which seeds, beside which baseline, and when it may stop.
+
+    vary: {train.initial_accumulator_value: [0.0, 10.0]}   # each with each; or `settings:`, a list of such mappings
+    baseline: {train.initial_accumulator_value: 0.0}
+    seeds: 10                                              # 1 to 10; or a list
+    measure: held_out_bits_per_character
+    looks: [3, 5, 10]                                      # numbers of seeds; without them one look, at the end
+    smallest_difference: 0.01                              # below it nobody cares
+
+What it does not name is as in params.yaml.
+"""
+
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from charloom.base.errors import WrongInput, allowed_are
+from charloom.results.records import Measure
+from charloom.settings.experiment import naming_params
+from charloom.settings.params import Params, Positive, Section, Seed, checked, read_mapping, read_params
+
+# One for all: the text, and what of it is measured. What is drawn at the end, and when, changes no measure.
+NOT_VARIED = (
+    "seed", "prepare.", "sample.", "train.checkpoint_every", "train.target_smooth_loss", "train.held_out_characters",
+)  # fmt: skip
+MOST = 1_000_000  # trials
+
+Overrides = dict[str, Any]  # by dotted names
+
+
+class StudyFile(Section):
+    """What the file holds."""
+
+    vary: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
+    settings: list[Overrides] | None = None
+    baseline: Overrides
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    measure: Measure
+    looks: list[int] = Field(default_factory=list)
+    smallest_difference: Positive | None = None
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _number_of_seeds(cls, value: Any) -> Any:
+        """Return the seeds 1, 2, …; of a list, the list."""
+        return list(range(1, min(value, MOST) + 1)) if type(value) is int else value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "StudyFile":
+        if (self.vary is None) == (self.settings is None):
+            raise ValueError("vary, settings: one of them has to be there: `vary: {eta: [0.05, 0.1]}`")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: {self.seeds} is not allowed, each may be there once")
+        looks = self.looks
+        if looks and (sorted(set(looks)) != looks or looks[0] < 2 or looks[-1] != len(self.seeds)):
+            raise ValueError(
+                f"looks: {looks} is not allowed, they have to be numbers of seeds from 2 up, each larger than the one "
+                f"before, and the last all {len(self.seeds)} of them"
+            )
+        if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > MOST:
+            raise ValueError(f"vary: so many settings and seeds are more than {MOST:,} trials")
+        return self
+
+    def overrides(self) -> list[Overrides]:
+        """Return the settings, each as what it has in place of params.yaml's."""
+        if self.vary is not None:
+            return [dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())]
+        return self.settings or []
+
+
+class Study(NamedTuple):
+    """A question: its settings by name, in the order of the file, the baseline's name, and all else as in the file.
+
+    varied  the params in which settings differ, by their dotted names
+    """
+
+    path: Path
+    settings: dict[str, Params]
+    varied: list[str]
+    baseline: str
+    seeds: list[int]
+    measure: Measure
+    looks: list[int]
+    smallest_difference: float | None
+
+    @property
+    def folder(self) -> Path:
+        """Where its tables lie: `studies/x/` for `studies/x.yaml`."""
+        return self.path.with_suffix("")
+
+
+def read_study(path: Path) -> Study:
+    """Return what the file asks. Raises WrongInput with one line that names the file, the key and what is allowed."""
+    if path.suffix not in {".yaml", ".yml"}:
+        raise WrongInput(f"{path}: a study is a file that ends in .yaml, say studies/eta.yaml")
+    given, usual = checked(StudyFile, read_mapping(path, StudyFile), path), read_params()
+    allowed = [name for name in naming_params(usual) if not name.startswith(NOT_VARIED)]
+    for name in (name for each in [given.baseline, *given.overrides()] for name in each):
+        if name not in allowed:
+            raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
+    baseline = overridden(usual, given.baseline, path)
+    settings = [overridden(usual, each, path) for each in given.overrides()]
+    settings = settings if baseline in settings else [baseline, *settings]
+    each = [naming_params(params) for params in settings]
+    varied = [name for name in allowed if len({named[name] for named in each}) > 1]
+    names = [named(params, varied) for params in settings]
+    if "smooth_loss" in given.measure and "seq_length" in varied:
+        raise WrongInput(
+            f"{path}: measure: {given.measure}: it is nats per sequence, and settings differ in seq_length; "
+            "held_out_bits_per_character compares them"
+        )
+    if not varied:
+        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice")
+    return Study(
+        path, dict(zip(names, settings, strict=True)), varied, named(baseline, varied), given.seeds, given.measure,
+        given.looks, given.smallest_difference,
+    )  # fmt: skip
+
+
+def overridden(params: Params, overrides: Overrides, path: Path) -> Params:
+    """Return the params with these values in place of theirs. Raises WrongInput, naming that file."""
+    values = params.model_dump()
+    for name, value in overrides.items():
+        section, _, key = name.rpartition(".")
+        (values[section] if section else values)[key] = value
+    return checked(Params, values, path)
+
+
+def named(params: Params, varied: list[str]) -> str:
+    """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`."""
+    each = naming_params(params)
+    return " ".join(f"{name}={str(each[name]).removesuffix('.0')}" for name in varied)

@@ -1,0 +1,87 @@
+"""Studies for tests: a small project with a question, and the workers of a Dask scheduler on this machine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from projects import ROOT, Project, until
+
+QUESTION = """\
+vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}
+baseline: {}
+seeds: 4
+looks: [2, 4]
+measure: held_out_bits_per_character
+"""
+
+
+def ask(project: Project, question: str = QUESTION, name: str = "a") -> Path:
+    """Write the question into a project, and return where its tables will be."""
+    file = project.folder / f"studies/{name}.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(question)
+    return file.with_suffix("")
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """Return the tables in the folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+
+
+class Dask:
+    """A real scheduler and its workers, each a process."""
+
+    def __init__(self, folder: Path, stack: ExitStack):
+        self.folder, self.stack, self.count = folder, stack, 0
+        self.file = folder / "scheduler.json"
+        self.begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
+                   "--scheduler-file", str(self.file))  # fmt: skip
+        until(self.file.exists)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def begin(self, kind: str, *options: str, **variables: str) -> subprocess.Popen:
+        self.count += 1
+        log = self.stack.enter_context((self.folder / f"{kind}{self.count}.log").open("w"))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", kind, *options], env=os.environ | variables, cwd=self.folder,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.stack.callback(process.wait)
+        self.stack.callback(process.kill)
+        return process
+
+    def worker(self, sources: Path = ROOT / "src") -> subprocess.Popen:
+        """Start a worker that has these sources."""
+        options = (
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--no-dashboard",
+            "--host",
+            "127.0.0.1",
+            "--local-directory",
+            str(self.folder),
+        )
+        return self.begin("worker", self.address, *options, PYTHONPATH=str(sources))
+
+
+@contextmanager
+def dask(folder: Path):
+    """Give a scheduler without workers; at the end all of it is gone."""
+    folder.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        yield Dask(folder, stack)
+
+
+def other_sources(folder: Path, file: str, old: str, new: str) -> Path:
+    """Return a copy of the sources with an edit."""
+    shutil.copytree(ROOT / "src", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / file
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new))
+    return folder
