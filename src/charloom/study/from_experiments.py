@@ -41,7 +41,8 @@ def experiments_measured(
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([there, *warnings])}; {TWO_NEEDED}")
     if any(getattr(each.train, measure) is None for each in kept):
         raise WrongInput(f"--measure: no {measure}, as no text was held out; {allowed_are(MEASURES, measure)}")
-    if "smooth_loss" in measure and len({each.params.seq_length for each in kept}) > 1:
+    one_length = len({each.params.seq_length for each in kept}) == 1  # only then smooth losses compare
+    if "smooth_loss" in measure and not one_length:
         raise WrongInput(
             f"--measure: {measure} is nats per sequence, and settings differ in seq_length; {MEASURE} serves"
         )
@@ -50,16 +51,18 @@ def experiments_measured(
     states = len({each.sources for group in trials.values() for each in group.values()})
     if states > 1:
         warnings.append(f"they come from {states} states of src: where more than words was edited, that differs too")
+    if len({each.params.train.updates * each.params.seq_length for each in kept}) > 1:
+        warnings.append("settings read different amounts of text: updates times seq_length")
     budgets = {each.params.train.updates for each in kept}
-    targets = {(each.params.train.target_smooth_loss, each.params.seq_length) for each in kept}
+    targets = {each.params.train.target_smooth_loss for each in kept}
     return Measured(
         measure=measure,
         baseline=base,
         settings={
             name: {seed: each.measurement(measure) for seed, each in group.items()} for name, group in trials.items()
         },
-        curves=_curves(trials) if curves else {},
-        target=f"smooth loss below {min(targets)[0]:g}" if len(targets) == 1 else "",
+        curves=_curves(trials, one_length) if curves else {},
+        target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
         budget=min(budgets) if len(budgets) == 1 else None,
         warnings=tuple(warnings),
         **declared,
@@ -109,13 +112,15 @@ def _own(head: Params, trials: Trials) -> str:
     raise WrongInput(f"--baseline: HEAD's own setting has no results, name another; {allowed_are(trials, '')}")
 
 
-def _curves(trials: Trials) -> dict[str, dict[str, dict[Seed, Curve]]]:
-    """Return the curves by name, setting and seed, but for those that have no point."""
+def _curves(trials: Trials, one_length: bool) -> dict[str, dict[str, dict[Seed, Curve]]]:
+    """Return the curves by name, setting and seed, but for those that do not compare, or have no point."""
     read = curves_of(each for group in trials.values() for each in group.values())
     found: dict[str, dict[str, dict[Seed, Curve]]] = {}
     for name, curves in read.items():
         each = iter(curves)
         by_setting = {setting: {seed: next(each) for seed in group} for setting, group in trials.items()}
-        if all(curve for group in by_setting.values() for curve in group.values()):
+        if (one_length or name != "smooth_loss") and all(
+            curve for group in by_setting.values() for curve in group.values()
+        ):
             found[name] = by_setting
     return found
