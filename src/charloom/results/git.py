@@ -6,7 +6,7 @@ A Git command that fails is no empty answer: all but `known` raise Unavailable, 
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from charloom.base.errors import Unavailable, WrongInput
@@ -30,6 +30,29 @@ def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"])[0]
         raise Unavailable(f"git: {reason}")
     return done.stdout.decode(errors="replace").rstrip("\n")
+
+
+def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield id and content of each object, named as in `HEAD:./params.yaml`, in one process for all.
+
+    Of one that is not there both are empty.
+    """
+    with tempfile.TemporaryFile() as wanted:
+        wanted.write("".join(f"{name}\n" for name in names).encode())
+        wanted.seek(0)
+        try:
+            process = subprocess.Popen(["git", "cat-file", "--batch"], stdin=wanted, stdout=subprocess.PIPE)
+        except OSError as error:
+            raise Unavailable(f"git: {error.strerror}") from None
+        with process:
+            while line := process.stdout.readline():  # type: ignore[union-attr]  # it is the pipe asked for
+                number, *_, size = line.decode().split()
+                if size == "missing":
+                    yield "", b""
+                else:
+                    yield number, process.stdout.read(int(size) + 1)[:-1]  # type: ignore[union-attr]
+    if process.returncode:
+        raise Unavailable(f"git cat-file: exit {process.returncode}")
 
 
 def ensure_repository() -> None:

@@ -1,9 +1,11 @@
 """What was measured: by setting and seed, wherever it comes from, a study, DVC's experiments or a CSV table."""
 
-from typing import NamedTuple
+from itertools import count, islice
+from typing import NamedTuple, TypeVar
 
 Seed = int | str
 Curve = dict[int, float]  # a value by update
+Point = TypeVar("Point")
 
 
 class Measurement(NamedTuple):
@@ -44,3 +46,10 @@ class Measured(NamedTuple):
     target: str = ""
     budget: int | None = None
     warnings: tuple[str, ...] = ()
+
+
+def thinned(curve: dict[int, Point], most: int) -> dict[int, Point]:
+    """Return at most so many of the points: each of them, or every second, fifth, tenth and so on from the first."""
+    steps = (step * 10**power for power in count() for step in (1, 2, 5))
+    step = next(step for step in steps if -(-len(curve) // step) <= most)
+    return dict(islice(curve.items(), None, None, step))

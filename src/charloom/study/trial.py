@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import time
-from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from charloom.base.errors import Diverged
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.experiment import experiment_key
 from charloom.settings.params import Params
+from charloom.study.measured import thinned
 from charloom.text.corpus import Text
 from charloom.training.loop import train
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
@@ -77,10 +77,3 @@ def train_trial(params: Params, text: Text) -> Outcome:
 def _worse_than_uniform(metrics: TrainMetrics, K: int, seq_length: int) -> bool:
     bits = metrics.held_out_bits_per_character
     return metrics.smooth_loss > seq_length * math.log(K) if bits is None else bits > math.log2(K)
-
-
-def thinned(curve: dict[int, float], most: int) -> dict[int, float]:
-    """Return at most so many of the points: each of them, or every second, fifth, tenth and so on from the first."""
-    steps = (step * 10**power for power in count() for step in (1, 2, 5))
-    step = next(step for step in steps if -(-len(curve) // step) <= most)
-    return dict(islice(curve.items(), None, None, step))

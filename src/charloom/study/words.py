@@ -1,0 +1,160 @@
+"""An answer in words and figures: the lines that a terminal and Markdown share."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from charloom.study.answer import ALPHA, CANNOT_TELL, LEVEL, NO_DIFFERENCE, Answer, Comparison, Interval, Summary
+
+STATISTIC = "Student's t, two-sided, paired by seed"
+DIGITS = 2  # of the smallest spread that is shown
+MOST = 7  # of the largest number
+FLIPS = 6  # pairs, below which no sign flips reach ALPHA
+PERCENT = f"{LEVEL:.0%}".replace("%", " %")
+HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
+BASELINE = "baseline"
+
+Words = tuple[str, list[str]]  # a title, and what is said below it, line by line
+
+
+def title(answer: Answer) -> str:
+    """Return what is compared, and with what."""
+    return f"{answer.measure}: {answer.better} is better. Baseline: {answer.baseline}"
+
+
+def rows(answer: Answer) -> list[tuple[str, ...]]:
+    """Return a row for each setting, under HEAD, all with as many decimals."""
+    means = [each.mean for each in answer.summaries if each.mean is not None]
+    places = decimals(means, (each.sd for each in answer.summaries if each.sd is not None))
+    return [
+        (each.setting, f"{each.n}", shown(each.mean, places), shown(each.sd, places), span(each.interval, places))
+        for each in answer.summaries
+    ]
+
+
+def verdict(comparison: Comparison) -> str:
+    """Return it, with how many more seeds would tell where it has not fallen."""
+    if comparison.verdict != CANNOT_TELL or comparison.more_seeds is None:
+        return comparison.verdict
+    least, most = comparison.more_seeds
+    many = "at least " * (most is None) + f"about {least}" + f" to {most}" * (most not in {None, least})
+    return f"{CANNOT_TELL}, {many} more seed{'' if many == 'about 1' else 's'}"
+
+
+def comparisons(answer: Answer) -> Iterator[Words]:
+    """Yield of each setting but the baseline its name and verdict, and what there is to say."""
+    by_name = {each.setting: each for each in answer.summaries}
+    for each in answer.comparisons:
+        sides = by_name[each.setting], by_name[answer.baseline]
+        lines = [*_difference(each), *_doubt(each), *_time(each, answer.target, *sides), *_explosions(each, *sides)]
+        yield f"{each.setting}: {verdict(each)}", lines + [f"warning: {warning}" for warning in each.warnings]
+
+
+def _difference(each: Comparison) -> Iterator[str]:
+    if each.mean_difference is None:
+        yield "no seed has a value on both sides"
+        return
+    places = places_of(each)
+    side = "lower than" if each.mean_difference < 0 else "higher than" if each.mean_difference > 0 else "from"
+    interval = f"{PERCENT} interval {span(each.interval, places)}, " if each.interval else ""
+    seeds = f"{each.n} seed{'' if each.n == 1 else 's'}"
+    yield f"{shown(abs(each.mean_difference), places)} {side} the baseline; {interval}{seeds}"
+    if each.tested_interval is not None and round(each.tested_level, 6) != LEVEL:
+        yield f"tested at {100 * each.tested_level:.4g} %: interval {span(each.tested_interval, places)}"
+
+
+def _doubt(each: Comparison) -> Iterator[str]:
+    if each.p is not None:
+        yield f"p {_p(each.p)}" + (
+            "" if each.adjusted_p in {None, each.p} else f"; all settings and looks counted, {_p(each.adjusted_p)}"
+        )
+        if each.n < FLIPS:
+            yield f"sign flips: cannot reach {ALPHA} below {FLIPS} seeds"
+        elif each.sign_flip_p is not None:
+            yield f"sign flips: p {_p(each.sign_flip_p)}"
+    unpaired = [f"unpaired (Welch): {span(each.welch_interval, places_of(each))}"] if each.welch_interval else []
+    related = [f"correlation of the pairs: {each.correlation:.2f}"] if each.correlation is not None else []
+    if unpaired or related:
+        yield "; ".join([*unpaired, *related])
+
+
+def _time(each: Comparison, target: str, setting: Summary, baseline: Summary) -> Iterator[str]:
+    if target:
+        counts = f"{setting.reached} of {setting.trials}, baseline {baseline.reached} of {baseline.trials}"
+        yield f"{target}: reached by {counts}"
+    if setting.reached + baseline.reached and setting.mean_time is not None and baseline.mean_time is not None:
+        interval = f"; {PERCENT} interval {span(each.time_interval, 0)}" if each.time_interval else ""
+        yield f"after {setting.mean_time:,.0f} updates, baseline {baseline.mean_time:,.0f}{interval}"
+
+
+def _explosions(each: Comparison, setting: Summary, baseline: Summary) -> Iterator[str]:
+    if setting.exploded or baseline.exploded:
+        p = "" if each.exploded_p is None else f"; Boschloo's p {_p(each.exploded_p)}"
+        counts = f"{setting.exploded} of {setting.trials}, baseline {baseline.exploded} of {baseline.trials}"
+        yield f"exploded: {counts}{p}"
+
+
+def notes(answer: Answer) -> list[str]:
+    """Return how it was decided, for who reads it for the first time."""
+    looks, many = len(answer.looks), len(answer.comparisons)
+    lines = [f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed."]
+    together = ", all settings and looks together" if looks > 1 or many > 1 else ""
+    lines.append(f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{together}.")
+    if looks:
+        at = " and ".join(filter(None, [", ".join(map(str, answer.looks[:-1])), str(answer.looks[-1])]))
+        lines.append(f"Looks: at {at} seeds, as declared" + (f"; a p counts {looks} times." if looks > 1 else "."))
+    else:
+        lines.append(
+            "Looks: none declared, so this is the only one. Who looks again after more seeds, until a verdict falls, "
+            "finds differences where there are none; looks that are declared do not."
+        )
+    if many > 1:
+        lines.append(
+            f"{many} settings have {many} chances of a false alarm: of their p, the smallest counts {many} times, the "
+            f"next {many - 1} times, and so on (Holm)."
+        )
+    if answer.smallest_difference is None:
+        lines.append(f"Smallest difference that matters: not declared, so `{NO_DIFFERENCE}` is never the answer.")
+    else:
+        size = f"{answer.smallest_difference:g}"
+        lines.append(f"Smallest difference that matters: {size}: an interval inside -{size} to {size} has none.")
+    lines.append(
+        f"Sign flips: another test, exact, for differences that are not normal; it needs {FLIPS} seeds or more."
+    )
+    if any(each.reached and each.mean_time is not None for each in answer.summaries):
+        lines.append("Updates to the target: means, where a trial that did not reach it counts with all its updates.")
+    if any(each.exploded for each in answer.summaries):
+        lines.append("Exploded: diverged, failed, or ended worse than a uniform guess.")
+    return lines
+
+
+def places_of(each: Comparison) -> int:
+    """Return how many decimals a difference and all its intervals have."""
+    width = each.interval[1] - each.interval[0] if each.interval else 0.0
+    return decimals([each.mean_difference or 0.0], [width / 2])
+
+
+def decimals(values: Iterable[float], spreads: Iterable[float]) -> int:
+    """Return how many decimals show each of the spreads with DIGITS digits, and no value with more than MOST."""
+    sizes = [math.floor(math.log10(abs(value))) for value in values if value]
+    fine = [math.floor(math.log10(spread)) for spread in spreads if spread > 0]
+    most = MOST - 1 - max(sizes, default=0)
+    return max(0, min(DIGITS - 1 - min(fine), most) if fine else min(most, 4))
+
+
+def shown(value: float | None, places: int) -> str:
+    """Return the number with so many decimals, with a power of ten where these are too many; - where there is none."""
+    if value is None:
+        return "-"
+    if places > 8 or abs(value) >= 1e15:
+        return f"{value:.{MOST - 3}g}"
+    text = f"{value:,.{places}f}"
+    return text.removeprefix("-") if not text.strip("-0.") else text
+
+
+def span(interval: Interval | None, places: int) -> str:
+    """Return `-0.21 to 0.03`; - where there is none."""
+    return "-" if interval is None else f"{shown(interval[0], places)} to {shown(interval[1], places)}"
+
+
+def _p(p: float | None) -> str:
+    return "-" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.2g}"

@@ -1,0 +1,44 @@
+"""DVC's experiments by the hundred, as DVC keeps them in Git: a commit each, and a ref in refs/exps."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from projects import ROOT
+
+BRANCH = "refs/heads/main"
+
+
+def commit(folder: Path, runs: Mapping[str, Mapping[str, str]], *, base: str = "HEAD") -> None:
+    """Commit files, by path, as the experiment of each name, on the base; every object a file, as DVC makes them."""
+    baseline = git(folder, "rev-parse", base)
+    lines = []
+    for name, files in runs.items():
+        lines += [f"commit refs/exps/{baseline[:2]}/{baseline[2:]}/{name}"]
+        lines += [
+            f"committer a test <test@example.invalid> {1_700_000_000 + len(lines)} +0000",
+            "data 0",
+            f"from {baseline}",
+        ]
+        for path, text in files.items():
+            lines += [f"M 100644 inline {path}", f"data {len(text.encode())}", text]
+    given = "\n".join([*lines, ""])
+    git(folder, "-c", "fastimport.unpackLimit=10000000", "fast-import", "--quiet", given=given)
+
+
+def git(folder: Path, *arguments: str, given: str = "") -> str:
+    """Return what git prints."""
+    done = subprocess.run(["git", *arguments], cwd=folder, input=given.encode(), capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+def run(bits: float, updates: int = 100_000, below: int | None = None, **params: object) -> dict[str, str]:
+    """Return the files of a run that ended with so many bits per character; params as `eta=0.05`."""
+    text = (ROOT / "params.yaml").read_text()
+    for name, value in params.items():
+        old = next(line for line in text.split("\n") if line.strip().startswith(f"{name}:"))
+        text = text.replace(old, f"{old.partition(':')[0]}: {value}")
+    train = json.loads((ROOT / "metrics/train.json").read_text())
+    train |= {"held_out_bits_per_character": bits, "updates": updates, "first_update_below_target": below}
+    return {"params.yaml": text, "metrics/train.json": json.dumps(train)}

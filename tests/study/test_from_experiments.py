@@ -1,0 +1,206 @@
+"""What Git holds of DVC's experiments becomes what was measured; what cannot be compared is left out, and said."""
+
+import json
+from contextlib import chdir
+from pathlib import Path
+
+import experiments
+import pytest
+from experiments import git, run
+from projects import ROOT, Project
+
+from charloom.base.errors import WrongInput
+from charloom.study.from_experiments import MEASURES, experiments_measured
+from charloom.study.measured import Measured, Measurement
+
+TRAIN = json.loads((ROOT / "metrics/train.json").read_text())
+OWN = Measurement(TRAIN["held_out_bits_per_character"])
+COMMITTED = ("params.yaml", "dvc.yaml", "dvc.lock", "metrics/train.json", "metrics/prepare.json", "src/train.py")
+CURVES = ("plots/smooth_loss.csv", "plots/held_out.csv")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A repository whose HEAD is our own committed run, as far as it is read."""
+    for name in (*COMMITTED, *CURVES):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    git(tmp_path, "init", "-q", "-b", "main")
+    committed(tmp_path)
+    return tmp_path
+
+
+def committed(folder: Path) -> None:
+    git(folder, "add", "-A")
+    git(folder, "-c", "user.name=a test", "-c", "user.email=test@example.invalid", "commit", "-q", "-m", "a run")
+
+
+def edit(folder: Path, name: str, old: str, new: str) -> None:
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+
+
+def read(folder: Path, *arguments: str, **options) -> Measured:
+    with chdir(folder):
+        return experiments_measured(*arguments, **{"better": "lower"} | options)
+
+
+def refusal(folder: Path, *arguments: str) -> str:
+    with pytest.raises(WrongInput) as refused:
+        read(folder, *arguments)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_settings_are_what_differs_but_for_the_seed_and_heads_own_is_the_baseline(folder):
+    runs = [run(2.7, eta=0.1, seed=2, below=900), run(2.6, eta=0.05), run(2.5, eta=1, seed=2), run(9.0, eta=1)]
+    experiments.commit(folder, {f"exp-{n}": each for n, each in enumerate(runs)})
+    found = read(folder)
+    assert found.baseline == "eta=0.1"
+    assert found.settings == {
+        "eta=0.1": {1: OWN, 2: Measurement(2.7, reached=900)},
+        "eta=0.05": {1: Measurement(2.6)},
+        "eta=1": {1: Measurement(9.0, exploded=True), 2: Measurement(2.5)},
+    }
+    assert list(found.settings) == ["eta=0.1", "eta=0.05", "eta=1"]
+    assert (found.target, found.budget, found.warnings, found.curves) == ("smooth loss below 40", 100_000, (), {})
+
+
+def test_names_hold_every_param_that_varies_and_values_as_in_params(folder):
+    runs = [run(2.7, initial_accumulator_value=10), run(2.6, m=8, initial_accumulator_value=1e-05)]
+    experiments.commit(folder, {f"exp-{n}": each for n, each in enumerate(runs)})
+    long = "train.initial_accumulator_value"
+    assert list(read(folder).settings) == [f"m=100 {long}=0", f"m=8 {long}=1e-05", f"m=100 {long}=10"]
+    assert read(folder, baseline=f"{long}=10,m=100").baseline == f"m=100 {long}=10"
+
+
+def test_what_cannot_matter_makes_no_setting_and_an_equal_run_counts_once(folder):
+    own = run(OWN.value)
+    saved = run(OWN.value, save_every=77)
+    experiments.commit(folder, {"again": own, "saved": saved, "other": run(2.0, eta=0.2)})
+    found = read(folder)
+    assert found.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
+    assert found.warnings == ()
+
+
+def test_other_results_of_an_equal_experiment_are_named_and_heads_or_the_newest_count(folder):
+    experiments.commit(folder, {"older": run(2.1, eta=0.2), "newer": run(2.0, eta=0.2), "not-head": run(1.0)})
+    found = read(folder)
+    assert found.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
+    (warning,) = found.warnings
+    assert "HEAD and not-head (eta=0.1, seed 1) and 1 more; the first of each counts" in warning
+
+
+def test_experiments_of_another_commit_count_too(folder):
+    experiments.commit(folder, {"early": run(2.7, eta=0.2)})
+    edit(folder, "src/train.py", "train", "Train")
+    committed(folder)
+    experiments.commit(folder, {"late": run(2.6, eta=0.2, seed=2)})
+    found = read(folder)
+    assert list(found.settings["eta=0.2"]) == [1, 2]
+    assert found.warnings == ("they come from 2 states of src: where more than words was edited, that differs too",)
+
+
+def test_dvcs_own_refs_are_no_experiments(folder):
+    experiments.commit(folder, {"one": run(2.7, eta=0.2)})
+    for name in ("stash", "exec/EXEC_HEAD", "celery/stash"):
+        git(folder, "update-ref", f"refs/exps/{name}", "HEAD")
+    assert len(read(folder).settings) == 2
+
+
+def test_another_text_and_another_part_of_it_are_no_comparison(folder):
+    other = (ROOT / "metrics/prepare.json").read_text().replace('"sha256": "', '"sha256": "0')
+    runs = {
+        "text": run(1.0, eta=0.3) | {"metrics/prepare.json": other}, "part": run(1.0, eta=0.3, held_out=0.1),
+        "read": run(1.0, eta=0.3, held_out_characters=9), "good": run(2.7, eta=0.2),
+    }  # fmt: skip
+    experiments.commit(folder, runs)
+    found = read(folder)
+    assert list(found.settings) == ["eta=0.1", "eta=0.2"]
+    assert found.warnings == ("3 runs left out: another text, or another part of it held out",)
+
+
+def test_params_and_metrics_of_another_version_are_left_out_and_said(folder):
+    good = run(2.7, eta=0.2)
+    runs = {
+        "good": good, "key": good | {"params.yaml": good["params.yaml"] + "new_key: 1\n"},
+        "yaml": good | {"params.yaml": "eta: ["}, "json": good | {"metrics/train.json": "{}"},
+    }  # fmt: skip
+    experiments.commit(folder, runs)
+    assert set(read(folder).warnings) == {
+        "2 runs left out: params.yaml of another version of charloom",
+        "1 run left out: metrics of another version of charloom",
+    }
+
+
+def test_results_that_head_has_of_other_params_are_left_out(folder):
+    edit(folder, "params.yaml", "eta: 0.1 ", "eta: 0.3 ")
+    committed(folder)
+    experiments.commit(folder, {"a": run(2.7, eta=0.2), "b": run(2.6, eta=0.4)})
+    said = refusal(folder)
+    assert said.startswith("--baseline: HEAD's own setting has no results, name another; allowed are eta=0.2, eta=0.4")
+    found = read(folder, baseline="eta=0.2")
+    assert "eta=0.1" not in found.settings
+    assert "dvc.lock says other params" in found.warnings[0]
+
+
+def test_another_measure_is_one_of_the_trainings_and_fits_what_is_compared(folder):
+    experiments.commit(folder, {"one": run(2.7, eta=0.2)})
+    assert read(folder, "smooth_loss").settings["eta=0.1"][1].value == TRAIN["smooth_loss"]
+    assert refusal(folder, "smoth_loss").endswith("did you mean smooth_loss?")
+    assert "best_update" not in MEASURES
+    experiments.commit(folder, {"two": run(2.7, seq_length=50)})
+    assert "nats per sequence" in refusal(folder, "smooth_loss")
+    assert read(folder).target == ""
+
+
+def test_without_held_out_text_another_measure_is_asked_for(folder):
+    none = json.dumps(TRAIN | {"held_out_bits_per_character": None})
+    experiments.commit(folder, {str(n): run(1, eta=0.2, seed=n) | {"metrics/train.json": none} for n in (1, 2)})
+    assert "no held_out_bits_per_character" in refusal(folder)
+
+
+def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_path_factory):
+    said = refusal(folder)
+    assert "one setting only in 1 run; `dvc exp run -S eta=0.05` makes another" in said
+    experiments.commit(folder, {"seed": run(2.7, seed=2)})
+    assert "one setting only in 2 runs" in refusal(folder)
+    assert "not a Git repository" in refusal(tmp_path_factory.mktemp("empty"))
+
+
+def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
+    longer = "".join(f"{update},{update / 100}\n" for update in range(0, 200_100, 100))
+    runs = {"one": run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{longer}"}}
+    experiments.commit(folder, runs)
+    curves = read(folder, curves=True).curves
+    assert list(curves) == ["smooth_loss", "held_out_part_bits_per_character"]
+    one, own = curves["smooth_loss"]["eta=0.2"][1], curves["smooth_loss"]["eta=0.1"][1]
+    assert len(own) <= 200 >= len(one) >= 100
+    assert one[100_000] == 1000.0
+    assert set(list(one)[: len(one) // 2]) <= set(own) | set(range(0, 100_000, 500))
+
+
+def test_curves_without_a_point_are_no_curves(folder):
+    runs = {"one": run(2.7, eta=0.2) | {"plots/held_out.csv": "update,held_out_part_bits_per_character\n"}}
+    experiments.commit(folder, runs)
+    assert list(read(folder, curves=True).curves) == ["smooth_loss"]
+
+
+def test_a_project_in_a_folder_of_a_repository_is_read(folder, tmp_path_factory):
+    outer = tmp_path_factory.mktemp("outer")
+    (folder / ".git").rename(folder / "unused")
+    folder.rename(outer / "inner")
+    git(outer, "init", "-q")
+    committed(outer)
+    experiments.commit(outer, {"one": {f"inner/{name}": text for name, text in run(2.7, eta=0.2).items()}})
+    assert len(read(outer / "inner").settings) == 2
+
+
+def test_dvcs_real_experiments_are_found(project: Project):
+    project.run("dvc", "exp", "run", "-n", "tamed", "-S", "train.initial_accumulator_value=10")
+    found = read(project.folder)
+    assert list(found.settings) == [f"train.initial_accumulator_value={value}" for value in (0, 10)]
+    train = json.loads((project.folder / "metrics/train.json").read_text())  # the experiment's, in the working folder
+    assert found.settings[list(found.settings)[1]][1].value == train["held_out_bits_per_character"]
+    assert found.warnings == ()
