@@ -12,9 +12,10 @@ from study_projects import ask, tables
 from charloom.results.records import TrainMetrics
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
+from charloom.study.measured import thinned
 from charloom.study.study_file import read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in
-from charloom.study.trial import key, thinned, train_trial
+from charloom.study.trial import key, train_trial
 from charloom.text.corpus import read_prepared
 from charloom.tracking.collect import hashed
 
