@@ -90,7 +90,7 @@ def training_figure(
             _draw(panels[1], held_out, "held-out text, a part of it", [final])
             panels[1].set_ylabel("bits per character")
         panels[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        panels[-1].xaxis.set_major_formatter(_updates)
+        panels[-1].xaxis.set_major_formatter(update_label)
         panels[-1].set_xlabel("updates" + (" (dotted: a new epoch begins)" if ends else ""))
         figure.draw_without_rendering()  # lays it out: what is written beside a panel needs its height
         for axes, levels, digits in zip(
@@ -147,6 +147,6 @@ def _write_levels(axes: Axes, levels: Levels, digits: int) -> None:
         )  # fmt: skip
 
 
-def _updates(value: float, _: int) -> str:
+def update_label(value: float, _: int) -> str:
     """Return a tick's label, short where there are millions."""
     return f"{value / 1e6:,g} M" if value >= 1e6 else f"{value:,.0f}"
