@@ -7,8 +7,6 @@ from pathlib import Path
 
 from projects import ROOT
 
-BRANCH = "refs/heads/main"
-
 
 def commit(folder: Path, runs: Mapping[str, Mapping[str, str]], *, base: str = "HEAD") -> None:
     """Commit files, by path, as the experiment of each name, on the base; every object a file, as DVC makes them."""
@@ -33,12 +31,17 @@ def git(folder: Path, *arguments: str, given: str = "") -> str:
     return done.stdout.decode().strip()
 
 
-def run(bits: float, updates: int = 100_000, below: int | None = None, **params: object) -> dict[str, str]:
-    """Return the files of a run that ended with so many bits per character; params as `eta=0.05`."""
-    text = (ROOT / "params.yaml").read_text()
+def run(bits: float, below: int | None = None, **params: object) -> dict[str, str]:
+    """Return the files of a run of ours that ended with so many bits per character; params as `eta=0.05`."""
+    return of(ROOT, bits, below, **params)
+
+
+def of(folder: Path, bits: float, below: int | None = None, **params: object) -> dict[str, str]:
+    """Return the same of the project in the folder."""
+    text = (folder / "params.yaml").read_text()
     for name, value in params.items():
         old = next(line for line in text.split("\n") if line.strip().startswith(f"{name}:"))
         text = text.replace(old, f"{old.partition(':')[0]}: {value}")
-    train = json.loads((ROOT / "metrics/train.json").read_text())
-    train |= {"held_out_bits_per_character": bits, "updates": updates, "first_update_below_target": below}
+    train = json.loads((folder / "metrics/train.json").read_text())
+    train |= {"held_out_bits_per_character": bits, "first_update_below_target": below}
     return {"params.yaml": text, "metrics/train.json": json.dumps(train)}

@@ -41,6 +41,32 @@ def _later(module: str, function: str) -> Callable[..., Any]:
     return lambda *arguments: getattr(import_module(f"charloom.{module}"), function)(*arguments)
 
 
+def _add_compare(commands: Any) -> None:
+    """Add `charloom compare`."""
+    about = (
+        "Say which settings are better than the baseline, by how much, and how sure that is. Differences are those of "
+        "equal seeds. It reads a study, or a table, or else DVC's experiments and HEAD's own run."
+    )
+    command = commands.add_parser("compare", help="say what is better, and how sure that is", description=about)
+    add = command.add_argument
+    add("source", metavar="STUDY", nargs="?", help="studies/NAME (default: DVC's experiments)")
+    add("--table", metavar="FILE", help="any CSV table with a row for each trial")
+    add("--setting", metavar="COLUMNS", help="of the table, those that say the setting: a,b")
+    add("--seed", metavar="COLUMN", help="of the table, the one that says the seed")
+    add(
+        "--measure",
+        metavar="NAME",
+        help="what is compared (default: held_out_bits_per_character); a column of the table",
+    )
+    add("--baseline", metavar="SETTING", help="a=1,b=2 (default: HEAD's own, of a table the first)")
+    add("--better", choices=("lower", "higher"), help="which values are better (default: lower)")
+    add("--looks", metavar="N,N", help="at how many seeds it was declared to look, and perhaps to stop: 3,5,10")
+    add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
+    add("--format", choices=("json", "csv", "markdown"), help="in place of text for a terminal")
+    add("--figure", metavar="FILE", help="draw it too, to a file that ends in .png")
+    command.set_defaults(call=_later("commands.compare", "compare"))
+
+
 def main() -> None:
     """Parse the command line and run what it names."""
     parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
@@ -90,6 +116,8 @@ def main() -> None:
         "--prove", metavar="K", help="make K rows of the table again through the pipeline, and compare"
     )
     command.set_defaults(call=_later("commands.study", "run_study"))
+
+    _add_compare(commands)
 
     about = "Rebuild the results of HEAD in a fresh clone, compare them bit for bit, and say what differs first."
     command = commands.add_parser("verify", help="prove the committed results: rebuild and compare", description=about)

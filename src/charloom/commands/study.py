@@ -2,11 +2,14 @@
 
 import argparse
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.conduct import conduct
+from charloom.study.report import as_text
 from charloom.study.study_file import read_study
 
 
@@ -16,4 +19,5 @@ def run_study(arguments: argparse.Namespace) -> None:
     if arguments.prove is not None:
         prove(study, allowed("prove", arguments.prove, "--prove"))
         return
-    conduct(study, allowed("jobs", arguments.jobs or os.cpu_count() or 1, "--jobs"), arguments.dask)
+    _, answer = conduct(study, allowed("jobs", arguments.jobs or os.cpu_count() or 1, "--jobs"), arguments.dask)
+    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))

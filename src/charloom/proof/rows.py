@@ -18,10 +18,10 @@ from charloom.results.git import git
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.params import Params, flat, read_params
 from charloom.settings.pipeline import files
-from charloom.study.measured import thinned
+from charloom.study.measured import POINTS, thinned
 from charloom.study.study_file import Study
 from charloom.study.study_table import read_outcomes, trials_of
-from charloom.study.trial import DIVERGED, POINTS, TRAINED, Outcome
+from charloom.study.trial import DIVERGED, TRAINED, Outcome
 from charloom.tracking.collect import hashed
 
 DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)

@@ -15,13 +15,12 @@ from charloom.results.records import MEASURE_OF_PART, TextMetrics, TrainMetrics
 from charloom.settings.experiment import naming_params
 from charloom.settings.params import PARAMS, Params, checked, flat
 from charloom.settings.pipeline import files
-from charloom.study.measured import Curve, Measurement, thinned
+from charloom.study.measured import POINTS, Curve, Measurement, thinned
 
 HEAD = "HEAD"
 LOCK = f"{HEAD}:./dvc.lock"
 NOT_YAML = (YAMLError, ValueError, LookupError, RecursionError)  # the last two: odd tags, too deep
 OTHER_PARAMS = "HEAD's own: dvc.lock says other params than params.yaml; `dvc repro` mends that"
-POINTS = 200  # of a curve, at most
 CURVES = {"smooth_loss": "plots/smooth_loss", MEASURE_OF_PART: "plots/held_out"}
 
 
@@ -121,7 +120,7 @@ def curves_of(runs: Iterable[Experiment]) -> dict[str, list[Curve]]:
         for name, (_, table) in zip(CURVES, contents, strict=False):
             rows = dict(enumerate(table.decode().splitlines()[1:]))
             try:
-                cells = (row.split(",") for row in thinned(rows, POINTS).values())
+                cells = (row.split(",") for row in thinned(rows, POINTS[name]).values())
                 found[name].append({int(update): float(value) for update, value in cells})
             except ValueError:
                 raise Damaged(f"{run.name}: {paths[CURVES[name]]}: not a table by update") from None

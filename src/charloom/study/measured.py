@@ -3,9 +3,12 @@
 from itertools import count, islice
 from typing import NamedTuple, TypeVar
 
+from charloom.results.records import MEASURE_OF_PART
+
 Seed = int | str
 Curve = dict[int, float]  # a value by update
 Point = TypeVar("Point")
+POINTS = {"smooth_loss": 150, MEASURE_OF_PART: 50}  # of each curve, at most
 
 
 class Measurement(NamedTuple):

@@ -20,9 +20,9 @@ from charloom.base.storage import write
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.params import Params, flat
 from charloom.study.arithmetic import committed
-from charloom.study.measured import Measured, Measurement
+from charloom.study.measured import POINTS, Measured, Measurement
 from charloom.study.study_file import Study
-from charloom.study.trial import POINTS, TRAINED, Outcome, key
+from charloom.study.trial import TRAINED, Outcome, key
 
 METRICS = tuple(TrainMetrics.model_fields)
 CURVES = ("trial", "update", *POINTS)

@@ -14,14 +14,13 @@ from charloom.base.errors import Diverged
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.experiment import experiment_key
 from charloom.settings.params import Params
-from charloom.study.measured import thinned
+from charloom.study.measured import POINTS, thinned
 from charloom.text.corpus import Text
 from charloom.training.loop import train
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
 from charloom.training.trace import EMPTY, EVERY, extended
 
 TRAINED, WORSE, DIVERGED = "trained", "worse than uniform", "diverged"
-POINTS = {"smooth_loss": 150, MEASURE_OF_PART: 50}  # at most, of each curve
 DIGITS = 16  # of a key, in a table
 
 Curves = dict[str, dict[int, float]]  # by name, values by update

@@ -1,0 +1,100 @@
+"""`charloom compare`: what is better than what, by how much, and how sure that is."""
+
+import argparse
+import math
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from charloom.base.errors import WrongInput
+from charloom.base.storage import write
+from charloom.base.terminal import in_line
+from charloom.study.from_experiments import experiments_measured
+from charloom.study.from_table import table_measured
+from charloom.study.measured import Measured
+from charloom.study.report import FORMATS, as_text
+from charloom.study.study_file import read_study
+from charloom.study.verdict import answered
+
+COLUMNS = ("setting", "seed", "measure")  # of a table
+ASKED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # a study's file says these itself
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Print the answer, and draw it where a figure is asked for."""
+    figure = None if arguments.figure is None else Path(arguments.figure)
+    if figure and figure.suffix != ".png":
+        raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed: a file that ends in .png")
+    measured = _measured(arguments)
+    answer = answered(measured)
+    if figure:
+        from charloom.pages.comparison import comparison_figure  # noqa: PLC0415  matplotlib takes a second to import
+        from charloom.pages.figures import png  # noqa: PLC0415  likewise
+
+        write(figure, png(comparison_figure(answer, measured)))
+    width = shutil.get_terminal_size().columns
+    sys.stdout.write(FORMATS[arguments.format](answer) if arguments.format else as_text(answer, width))
+
+
+def _measured(arguments: argparse.Namespace) -> Measured:
+    """Return what was measured, in a study, a table, or the experiments of this repository."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    if "source" in given:
+        for name in ("table", *ASKED):
+            if name in given:
+                why = "one of them is allowed" if name == "table" else "the study's file says it"
+                raise WrongInput(f"--{name.replace('_', '-')}: not beside {in_line(arguments.source)}: {why}")
+        return _of_study(arguments.source)
+    options: dict[str, Any] = {name: given[name] for name in ("measure", "baseline") if name in given}
+    options["better"] = given.get("better", "lower")
+    if "looks" in given:
+        options["looks"] = _looks(given["looks"])
+    if "smallest_difference" in given:
+        options["smallest_difference"] = _size(given["smallest_difference"])
+    if "table" not in given:
+        for name in ("setting", "seed"):
+            if name in given:
+                raise WrongInput(f"--{name}: a column, so only with --table FILE")
+        return experiments_measured(curves="figure" in given or arguments.format == "json", **options)
+    for name in COLUMNS:
+        if name not in given:
+            raise WrongInput(f"--table: needs --{name} COLUMN, too")
+    setting = [name.strip() for name in given["setting"].split(",")]
+    return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], **options)
+
+
+def _of_study(source: str) -> Measured:
+    """Return what a study measured, named by its file or its folder. Raises WrongInput where it is neither."""
+    from charloom.study.study_table import measured, read_outcomes, trials_in  # noqa: PLC0415  imports the compiler
+
+    path = Path(source)
+    if path.suffix == ".csv":
+        raise WrongInput(f"{in_line(source)}: no study; --table FILE --setting COLUMN --seed COLUMN --measure COLUMN")
+    study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
+    found = measured(study, trials_in(study), read_outcomes(study.folder))
+    if not any(found.settings.values()):
+        raise WrongInput(f"{study.folder}/trials.csv: no trials yet; `charloom study {study.path}` trains them")
+    return found
+
+
+def _looks(given: str) -> tuple[int, ...]:
+    try:
+        looks = tuple(int(each) for each in given.split(","))
+    except ValueError:
+        looks = ()
+    if not looks or looks[0] < 2 or list(looks) != sorted(set(looks)) or looks[-1] > 10**6:
+        raise WrongInput(
+            f"--looks: {in_line(given)} is not allowed: numbers of seeds, ever larger ones, such as 3,5,10"
+        )
+    return looks
+
+
+def _size(given: str) -> float:
+    try:
+        size = float(given)
+    except ValueError:
+        size = math.nan
+    if not 0 < size < math.inf:
+        raise WrongInput(f"--smallest-difference: {in_line(given)} is not allowed: a number above 0")
+    return size

@@ -1,0 +1,135 @@
+"""`charloom compare`: where it reads from, what it prints, and every wrong request in a line."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import experiments
+import pytest
+from projects import Project, copied, said
+
+TABLE = "lr,seed,loss\n" + "".join(
+    f"{lr},{seed},{2 + lr + 0.01 * (seed * 7 % 5)}\n" for lr in (0.5, 0.1) for seed in range(6)
+)
+COLUMNS = ("--setting", "lr", "--seed", "seed", "--measure", "loss")
+
+
+@pytest.fixture(scope="module")
+def project(finished, tmp_path_factory) -> Project:
+    """A finished project with a table; nothing in it is written to."""
+    project = copied(finished, tmp_path_factory.mktemp("compare") / "project")
+    (project.folder / "results.csv").write_text(TABLE)
+    return project
+
+
+def table(project: Project, *arguments: str, code: int = 0) -> str:
+    printed, complaint = said(project, "compare", "--table", "results.csv", *COLUMNS, *arguments, code=code)
+    return printed if code == 0 else complaint
+
+
+def test_a_table_is_answered_in_words(project):
+    printed = table(project)
+    assert printed.startswith("loss: lower is better. Baseline: lr=0.5\n")
+    assert "lr=0.1: better\n" in printed
+    assert "0.4000 lower than the baseline" in printed
+
+
+def test_which_is_better_turns_with_what_is_better_and_with_the_baseline(project):
+    assert "lr=0.1: worse\n" in table(project, "--better", "higher")
+    assert "lr=0.5: worse\n" in table(project, "--baseline", "0.1")
+
+
+def test_declared_looks_and_the_smallest_difference_reach_the_answer(project):
+    printed = table(project, "--looks", "3,6", "--smallest-difference", "0.5")
+    assert "at 3 and 6 seeds, as declared" in printed
+    assert "lr=0.1: no difference that matters\n" in printed
+
+
+def test_each_format_is_what_its_name_says(project):
+    (compared,) = json.loads(table(project, "--format", "json"))["comparisons"]
+    assert (compared["setting"], compared["n"], compared["verdict"]) == ("lr=0.1", 6, "better")
+    rows = list(csv.DictReader(io.StringIO(table(project, "--format", "csv"))))
+    assert [row["setting"] for row in rows] == ["lr=0.5", "lr=0.1"]
+    assert "| `lr=0.1` | 6 |" in table(project, "--format", "markdown")
+
+
+def test_without_a_source_it_compares_the_experiments_of_this_repository(project, tmp_path):
+    project = copied(project, tmp_path / "project")
+    runs = {
+        f"exp-{eta}-{seed}": experiments.of(project.folder, 1 + eta, eta=eta, seed=seed)
+        for eta in (0.2, 0.3)
+        for seed in (1, 2)
+    }
+    experiments.commit(project.folder, runs)
+    printed, _ = said(project, "compare", "--baseline", "eta=0.2")
+    assert "eta=0.3: " in printed
+    assert "0.1000 higher than the baseline" in printed
+
+
+def test_nothing_to_compare_is_a_line_that_says_what_to_do(project):
+    printed, complaint = said(project, "compare", code=2)
+    assert (printed, complaint.count("\n")) == ("", 1)
+    assert "`dvc exp run -S eta=0.05` makes another" in complaint
+
+
+STUDY = """vary: {eta: [0.1, 0.2]}
+baseline: {eta: 0.1}
+seeds: 2
+measure: held_out_bits_per_character
+"""
+
+
+def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
+    project = copied(project, tmp_path / "project")
+    (project.folder / "studies").mkdir()
+    (project.folder / "studies/eta.yaml").write_text(STUDY)
+    said(project, "study", "studies/eta.yaml", "--jobs", "1")
+    printed, _ = said(project, "compare", "studies/eta")
+    assert "eta=0.2: cannot tell yet" in printed
+    for name in ("studies/eta.yaml", "studies/eta/"):
+        assert said(project, "compare", name)[0] == printed
+    assert (
+        "--measure: not beside studies/eta" in said(project, "compare", "studies/eta", "--measure", "loss", code=2)[1]
+    )
+
+
+WRONG = {
+    ("--figure", "a.gif"): "--figure: a.gif is not allowed: a file that ends in .png",
+    ("--figure", ""): "--figure:  is not allowed: a file that ends in .png",
+    ("--looks", "3,3"): "--looks: 3,3 is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
+    ("--looks", "1,5"): "--looks: 1,5 is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
+    ("--looks", "all"): "--looks: all is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
+    ("--smallest-difference", "-1"): "--smallest-difference: -1 is not allowed: a number above 0",
+    ("--smallest-difference", "nan"): "--smallest-difference: nan is not allowed: a number above 0",
+    ("--table", "none.csv"): "none.csv: No such file or directory; allowed is a CSV table in UTF-8",
+    ("--measure", "los"): "results.csv: no column los; allowed are lr, seed, loss; did you mean loss?",
+    ("--baseline", "0.2"): "results.csv: no setting 0.2; allowed are lr=0.5, lr=0.1",
+    ("studies/none",): "--table: not beside studies/none: one of them is allowed",
+}
+
+
+@pytest.mark.parametrize(("arguments", "line"), WRONG.items(), ids=range(len(WRONG)))
+def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, line):
+    before = sorted(project.folder.rglob("*"))
+    assert table(project, *arguments, code=2) == f"{line}\n"
+    assert sorted(project.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--setting", "lr"], "--setting: a column, so only with --table FILE"),
+        (["--table", "results.csv", "--seed", "seed"], "--table: needs --setting COLUMN, too"),
+        (["results.csv"], "results.csv: no study; --table FILE --setting COLUMN --seed COLUMN --measure COLUMN"),
+        (["studies/none"], "studies/none.yaml: No such file or directory"),
+    ],
+)
+def test_options_that_do_not_go_together_are_said_in_a_line(project, arguments, line):
+    assert said(project, "compare", *arguments, code=2) == ("", f"{line}\n")
+
+
+def test_a_picture_is_drawn_beside_the_words(project, tmp_path):
+    printed = table(project, "--figure", str(tmp_path / "new/picture.png"))
+    assert printed == table(project)
+    assert Path(tmp_path / "new/picture.png").read_bytes().startswith(b"\x89PNG")
