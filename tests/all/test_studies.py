@@ -1,5 +1,6 @@
 """A study that is stopped in any way gives the table of one that is not, and the pipeline makes its rows again."""
 
+import json
 import os
 import shutil
 import signal
@@ -78,6 +79,16 @@ def test_two_at_once_are_told_of_each_other(whole, tmp_path):
     _, complaint = said(project, "study", "studies/a.yaml", code=5)
     assert complaint == f"busy: process {study.pid} is at this study; wait until it has ended, or end it\n"
     assert study.wait(60) == 0
+
+
+def test_dvcs_experiments_are_compared(project):
+    project.run("dvc", "exp", "run", "-n", "tamed", "-S", "train.initial_accumulator_value=10")
+    content = json.loads(said(project, "compare", "--format", "json")[0])
+    setting, train = "train.initial_accumulator_value=10", project.folder / "metrics/train.json"  # the experiment's
+    assert content["baseline"] == "train.initial_accumulator_value=0"
+    assert content["warnings"] == []
+    means = {each["setting"]: each["mean"] for each in content["summaries"]}
+    assert means[setting] == json.loads(train.read_text())["held_out_bits_per_character"]
 
 
 def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_path):

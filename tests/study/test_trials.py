@@ -5,7 +5,7 @@ import json
 from contextlib import chdir
 
 import pytest
-from projects import said
+from projects import copied, said
 from recorded import column
 from study_projects import ask, tables
 
@@ -24,6 +24,26 @@ TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_
 DIVERGING = "settings: [{eta: 1.7e+308}]\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 
 
+@pytest.fixture(scope="module")
+def studied(finished, tmp_path_factory):
+    """A finished project, its study's folder, what the study printed, and the tables that it wrote."""
+    project = copied(finished, tmp_path_factory.mktemp("studied") / "project")
+    folder = ask(project, TWO)
+    printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
+    return project, folder, printed, tables(folder)
+
+
+@pytest.fixture
+def study(studied):
+    """The same; what a test does to the tables and params is undone."""
+    project, folder, _, made = studied
+    params = (project.folder / "params.yaml").read_text()
+    yield project, folder
+    (project.folder / "params.yaml").write_text(params)
+    for name, content in made.items():
+        (folder / name).write_bytes(content)
+
+
 def row_of(folder, **values):
     with (folder / "trials.csv").open(newline="") as file:
         return next(row for row in csv.DictReader(file) if values.items() <= row.items())
@@ -40,18 +60,17 @@ def test_a_trial_comes_to_what_the_pipeline_comes_to(finished, monkeypatch):
     )
 
 
-def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(project):
-    folder = ask(project, TWO)
-    printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
+def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(studied):
+    project, folder, printed, made = studied
     assert printed.startswith("studies/a.yaml: 4 of 4 trials to train\n")
-    made = tables(folder)
+    assert "Statistic: Student's t" in printed
     row = row_of(folder, eta="0.1", seed="1")
     metrics = json.loads((project.folder / "metrics/train.json").read_text())
     assert {name: row[name] for name in metrics} == {n: "" if v is None else str(v) for n, v in metrics.items()}
     with chdir(project.folder):
         assert row["results"] == hashed(files("track"))
-    printed, _ = said(project, "study", "studies/a.yaml")
-    assert "to train" not in printed
+    again, _ = said(project, "study", "studies/a.yaml")
+    assert "to train" not in again
     assert tables(folder) == made
 
 
@@ -79,9 +98,8 @@ def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(projec
         ("curves.csv", ",100,", ",100,,", "curves.csv: line 3: not one value for each column; "),
     ],
 )
-def test_a_damaged_table_is_named_and_stays(project, name, old, new, line):
-    folder = ask(project, TWO)
-    said(project, "study", "studies/a.yaml", "--jobs", "1")
+def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
+    project, folder = study
     project.edit(f"studies/a/{name}", old, new)
     made = tables(folder)
     _, complaint = said(project, "study", "studies/a.yaml", code=3)
@@ -104,9 +122,8 @@ def test_the_key_holds_what_a_result_hangs_on_and_no_source(finished, monkeypatc
     assert key(saves, "text", "arithmetic") == one
 
 
-def test_other_params_are_other_trials(project):
-    folder = ask(project, TWO)
-    said(project, "study", "studies/a.yaml", "--jobs", "1")
+def test_other_params_are_other_trials(study):
+    project, folder = study
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
     assert printed.startswith("studies/a.yaml: 4 of 4 trials to train\n")
