@@ -122,12 +122,17 @@ def test_the_key_holds_what_a_result_hangs_on_and_no_source(finished, monkeypatc
     assert key(saves, "text", "arithmetic") == one
 
 
-def test_other_params_are_other_trials(study):
+def test_other_params_are_other_trials_and_the_old_ones_are_kept_aside(study):
     project, folder = study
+    made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
-    assert printed.startswith("studies/a.yaml: 4 of 4 trials to train\n")
+    aside = "studies/a/trials.csv: 4 rows of other params, or of another text, go to .charloom/studies/a\n"
+    assert printed.startswith(f"{aside}studies/a.yaml: 4 of 4 trials to train\n")
     assert len(tables(folder)["trials.csv"].splitlines()) == 5
+    project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
+    assert "to train" not in said(project, "study", "studies/a.yaml")[0]
+    assert tables(folder) == made
 
 
 def test_a_curve_is_thinned_by_one_two_five_ten():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
+from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.report import as_text
 from charloom.study.study_file import read_study
@@ -19,5 +20,7 @@ def run_study(arguments: argparse.Namespace) -> None:
     if arguments.prove is not None:
         prove(study, allowed("prove", arguments.prove, "--prove"))
         return
+    if arguments.dask is not None:
+        ensure_address(arguments.dask)
     _, answer = conduct(study, allowed("jobs", arguments.jobs or os.cpu_count() or 1, "--jobs"), arguments.dask)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
