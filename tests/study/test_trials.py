@@ -7,7 +7,7 @@ from contextlib import chdir
 import pytest
 from projects import copied, said
 from recorded import column
-from study_projects import ask, tables
+from study_projects import ask, conducted, tables
 
 from charloom.results.records import TrainMetrics
 from charloom.settings.params import read_params
@@ -29,7 +29,7 @@ def studied(finished, tmp_path_factory):
     """A finished project, its study's folder, what the study printed, and the tables that it wrote."""
     project = copied(finished, tmp_path_factory.mktemp("studied") / "project")
     folder = ask(project, TWO)
-    printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
+    printed = conducted(project)
     return project, folder, printed, tables(folder)
 
 
@@ -63,20 +63,18 @@ def test_a_trial_comes_to_what_the_pipeline_comes_to(finished, monkeypatch):
 def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(studied):
     project, folder, printed, made = studied
     assert printed.startswith("studies/a.yaml: 4 of 4 trials to train\n")
-    assert "Statistic: Student's t" in printed
     row = row_of(folder, eta="0.1", seed="1")
     metrics = json.loads((project.folder / "metrics/train.json").read_text())
     assert {name: row[name] for name in metrics} == {n: "" if v is None else str(v) for n, v in metrics.items()}
     with chdir(project.folder):
         assert row["results"] == hashed(files("track"))
-    again, _ = said(project, "study", "studies/a.yaml")
-    assert "to train" not in again
+    assert conducted(project) == ""
     assert tables(folder) == made
 
 
 def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(project):
     folder = ask(project, DIVERGING)
-    said(project, "study", "studies/a.yaml", "--jobs", "1")
+    conducted(project)
     row = row_of(folder, eta="1.7e+308", seed="2")
     assert row["outcome"].startswith("diverged at update ")
     assert row["results"] == row["smooth_loss"] == ""
@@ -126,12 +124,12 @@ def test_other_params_are_other_trials_and_the_old_ones_are_kept_aside(study):
     project, folder = study
     made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
-    printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
+    printed = conducted(project)
     aside = "studies/a/trials.csv: 4 rows of other params, or of another text, go to .charloom/studies/a\n"
     assert printed.startswith(f"{aside}studies/a.yaml: 4 of 4 trials to train\n")
     assert len(tables(folder)["trials.csv"].splitlines()) == 5
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
-    assert "to train" not in said(project, "study", "studies/a.yaml")[0]
+    assert "to train" not in conducted(project)
     assert tables(folder) == made
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from shutil import copytree
+from typing import NamedTuple
 
 from charloom.base.errors import WrongInput
 from charloom.base.lock import exclusive
@@ -28,8 +29,16 @@ from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, spl
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 
 
-def conduct(study: Study, jobs: int, address: str | None) -> tuple[Measured, Answer]:
-    """Train what is missing, write the tables, and return what was measured and what it says.
+class Conducted(NamedTuple):
+    """What a study came to: the SHA-256 of its text, what was measured, and what that says."""
+
+    text_sha256: str
+    measured: Measured
+    answer: Answer
+
+
+def conduct(study: Study, jobs: int, address: str | None) -> Conducted:
+    """Train what is missing, write the tables, and return what came out.
 
     jobs     processes of this machine; where there is an address of a Dask scheduler, its workers do it
 
@@ -54,7 +63,7 @@ def conduct(study: Study, jobs: int, address: str | None) -> tuple[Measured, Ans
         asked = {setting: trials[setting][: at[setting]] for setting in trials}
         write_outcomes(study, chain.from_iterable(asked.values()), done)
     found = measured(study, asked, done)
-    return found, answered(found)
+    return Conducted(text.sha256, found, answered(found))
 
 
 def _known(study: Study, wanted: set[str]) -> Outcomes:
