@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX
 READY := .venv/.ready
 
-.PHONY: help setup run test test-all check verify track ui bench lock clean
+.PHONY: help setup run study test test-all check verify track ui bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -18,6 +18,9 @@ setup: $(READY)  ## .venv from requirements.lock, and nothing else; the others d
 run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repro: only what has changed)
 	@python src/prepare.py --check
 	@dvc repro --force
+
+study: $(READY)  ## train what the questions in studies/ still need, and answer them; STUDY=studies/x.yaml is one of them
+	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
 test: $(READY)  ## the tests, in three minutes
 	@python -m pytest --ignore=tests/all

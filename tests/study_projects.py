@@ -1,14 +1,18 @@
 """Studies for tests: a small project with a question, and the workers of a Dask scheduler on this machine."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from pathlib import Path
 
 from projects import ROOT, Project, until
+
+from charloom.study.conduct import conduct
+from charloom.study.study_file import read_study
 
 QUESTION = """\
 vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}
@@ -25,6 +29,13 @@ def ask(project: Project, question: str = QUESTION, name: str = "a") -> Path:
     file.parent.mkdir(exist_ok=True)
     file.write_text(question)
     return file.with_suffix("")
+
+
+def conducted(project: Project, name: str = "a") -> str:
+    """Train what the study still needs, by one process, and return what is printed; MLflow is not told."""
+    with chdir(project.folder), redirect_stdout(io.StringIO()) as printed:
+        conduct(read_study(Path(f"studies/{name}.yaml")), 1, None)
+    return printed.getvalue()
 
 
 def tables(folder: Path) -> dict[str, bytes]:

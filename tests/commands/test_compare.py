@@ -32,7 +32,7 @@ def test_a_table_is_answered_in_words(project):
     printed = table(project)
     assert printed.startswith("loss: lower is better. Baseline: lr=0.5\n")
     assert "lr=0.1: better\n" in printed
-    assert "0.4000 lower than the baseline" in printed
+    assert "difference -0.4000 (lower)" in printed
 
 
 def test_which_is_better_turns_with_what_is_better_and_with_the_baseline(project):
@@ -64,7 +64,7 @@ def test_without_a_source_it_compares_the_experiments_of_this_repository(project
     experiments.commit(project.folder, runs)
     printed, _ = said(project, "compare", "--baseline", "eta=0.2")
     assert "eta=0.3: " in printed
-    assert "0.1000 higher than the baseline" in printed
+    assert "difference 0.1000 (higher)" in printed
 
 
 def test_nothing_to_compare_is_a_line_that_says_what_to_do(project):

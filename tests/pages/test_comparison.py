@@ -256,8 +256,8 @@ def test_the_verdict_stands_beside_its_row_in_words_with_what_it_is_about():
     said = [text.get_text().split("\n") for text in differences.texts]
     assert [text.xy[1] for text in differences.texts] == [1, 2, 3, 4, 5, 6]
     assert [verdict for verdict, _ in said] == [
-        "better", "worse", "no difference that matters", "cannot tell yet: at least 7 more seeds",
-        "cannot tell yet: about 1 more seed", "cannot tell yet: about 7 to 20 more seeds",
+        "better", "worse", "no difference that matters", "cannot tell yet, at least about 7 more seeds",
+        "cannot tell yet, about 1 more seed", "cannot tell yet, about 7 to 20 more seeds",
     ]  # fmt: skip
     made = measured({"a": [1.0, 2.0], "b": [1.25, 1.75]})
     (text,) = panels(comparison_figure(answered(made), made))[1].texts
@@ -267,7 +267,7 @@ def test_the_verdict_stands_beside_its_row_in_words_with_what_it_is_about():
 
 
 def test_the_rule_that_decides_is_said():
-    rule = "Student’s t, paired by seed; at most 5% false alarms in all: "
+    rule = "Student’s t, paired by seed; at most 5 % false alarms in all: "
     assert rule + "3 looks, at 3, 5 and 10 seeds" in texts(picture("two settings"))
     assert rule + "one look, 23 settings against the baseline (Holm)" in texts(picture("24 settings"))
 
@@ -298,7 +298,7 @@ def test_of_many_settings_the_baselines_and_the_bests_curves_are_drawn_and_that_
     assert len(curves.lines) == 2
     assert len(difference.lines) == 2
     said = texts(picture("24 settings"))
-    assert "Means along training, with their 95% intervals: the baseline and the best of the other 23" in said
+    assert "Means along training, with their 95 % intervals: the baseline and the best of the other 23" in said
     assert said[-2:] == [first, BEST]
     colors = {
         label.get_text().partition("\n(")[0].replace("\n", " "): label.get_color()

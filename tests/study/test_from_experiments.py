@@ -7,7 +7,7 @@ from pathlib import Path
 import experiments
 import pytest
 from experiments import git, run
-from projects import ROOT, Project
+from projects import ROOT
 
 from charloom.base.errors import WrongInput
 from charloom.study.from_experiments import MEASURES, experiments_measured
@@ -196,12 +196,3 @@ def test_a_project_in_a_folder_of_a_repository_is_read(folder, tmp_path_factory)
     committed(outer)
     experiments.commit(outer, {"one": {f"inner/{name}": text for name, text in run(2.7, eta=0.2).items()}})
     assert len(read(outer / "inner").settings) == 2
-
-
-def test_dvcs_real_experiments_are_found(project: Project):
-    project.run("dvc", "exp", "run", "-n", "tamed", "-S", "train.initial_accumulator_value=10")
-    found = read(project.folder)
-    assert list(found.settings) == [f"train.initial_accumulator_value={value}" for value in (0, 10)]
-    train = json.loads((project.folder / "metrics/train.json").read_text())  # the experiment's, in the working folder
-    assert found.settings[list(found.settings)[1]][1].value == train["held_out_bits_per_character"]
-    assert found.warnings == ()

@@ -47,7 +47,7 @@ def every_text(given: Answer) -> list[str]:
 
 def test_a_difference_stands_beside_its_intervals_with_equal_digits():
     for said in every_text(answer(comparison(tested_level=0.99, tested_interval=(-0.15766, -0.05016)))):
-        assert "0.104 lower than the baseline; 95 % interval -0.141 to -0.066, 10 seeds" in said
+        assert "difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds" in said
         assert "tested at 99 %: interval -0.158 to -0.050" in said
         assert "unpaired (Welch): -0.150 to -0.050; correlation of the pairs: 0.12" in said
 
@@ -148,7 +148,7 @@ def test_what_is_not_known_is_left_out_or_a_dash():
         assert "None" not in said
         assert "nan" not in said
     one = nothing._replace(n=1, mean_difference=-0.1)
-    assert "0.1000 lower than the baseline; 1 seed" in text(answer(one))
+    assert "difference -0.1000 (lower), 1 seed" in text(answer(one))
     for form in FORMATS.values():
         form(answer(one, nothing))
 

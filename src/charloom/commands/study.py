@@ -2,18 +2,32 @@
 
 import argparse
 import os
+import shutil
+import sys
 from pathlib import Path
 
+from charloom.pages.comparison import comparison_figure
+from charloom.pages.figures import svg
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
+from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
+from charloom.study.report import as_markdown, as_text
 from charloom.study.study_file import read_study
+from charloom.tracking.study_contents import send_apart, study_contents
 
 
 def run_study(arguments: argparse.Namespace) -> None:
-    """Train what is missing and print the answer; with --prove, make rows again."""
+    """Train what is missing, print the answer and send it to MLflow; with --prove, make rows again."""
     study = read_study(Path(arguments.file))
     if arguments.prove is not None:
         prove(study, allowed("prove", arguments.prove, "--prove"))
         return
-    conduct(study, allowed("jobs", arguments.jobs or os.cpu_count() or 1, "--jobs"), arguments.dask)
+    if arguments.dask is not None:
+        ensure_address(arguments.dask)
+    jobs = allowed("jobs", arguments.jobs or os.cpu_count() or 1, "--jobs")
+    text_sha256, measured, answer = conduct(study, jobs, arguments.dask)
+    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
+    sys.stdout.flush()
+    picture = svg(comparison_figure(answer, measured))
+    send_apart(study_contents(study, text_sha256, as_markdown(answer), picture))

@@ -19,9 +19,10 @@ from matplotlib.ticker import MaxNLocator
 
 from charloom.pages.comparison_curves import draw_curves, with_room
 from charloom.pages.figures import BLUE, GREY, SMALL, STYLE, VERMILION
-from charloom.pages.wording import WIDE, digits_of, in_lines, known, listed, verdict
+from charloom.pages.wording import WIDE, beside, digits_of, in_lines, known, listed
 from charloom.study.answer import ALPHA, CANNOT_TELL, LEVEL, Answer, Comparison, Interval
 from charloom.study.measured import Measured
+from charloom.study.words import PERCENT
 
 COLORS = (VERMILION, BLUE, "#009E73", "#CC79A7")  # of the baseline and of others whose curves are drawn
 ROWS = 40  # settings that are shown: more would be a poster
@@ -59,7 +60,7 @@ def comparison_figure(answer: Answer, measured: Measured) -> Figure:
         if below:
             few = f": the baseline and the best of the other {len(rows) - 1}" if len(drawn) < len(rows) else ""
             handles = [Line2D([], [], color=row.color, label=names[row.setting].replace("\n", " ")) for row in drawn]
-            _write(below[0], handles, f"Means along training, with their {LEVEL:.0%} intervals{few}", 1)
+            _write(below[0], handles, f"Means along training, with their {PERCENT} intervals{few}", 1)
     return figure
 
 
@@ -138,7 +139,7 @@ def _draw_differences(axes: Axes, rows: list[Row], answer: Answer, measured: Mea
         tested = each.tested_interval if each.tested_level != LEVEL else None
         _draw_row(axes, place, row.color, kept[row.setting], each.mean_difference, each.interval, tested)
         axes.annotate(
-            verdict(each, digits), (1, place), xycoords=("axes fraction", "data"), xytext=(8, 0),
+            beside(each, digits), (1, place), xycoords=("axes fraction", "data"), xytext=(8, 0),
             textcoords="offset points", va="center", fontsize=SMALL,
             color=GREY if each.verdict == CANNOT_TELL else "black",
         )  # fmt: skip
@@ -174,7 +175,7 @@ def _explained(rows: list[Row], answer: Answer, measured: Measured) -> list[Any]
     """Return what is drawn in the two panels, each with what it means."""
     handles: list[Any] = [Line2D([], [], color=GREY, marker="o", ms=3, linestyle="", label="a seed")]
     if any(each.interval for each in answer.summaries):
-        handles.append(Patch(facecolor=GREY, alpha=0.25, label=f"{LEVEL:.0%} interval of the mean (stroke)"))
+        handles.append(Patch(facecolor=GREY, alpha=0.25, label=f"{PERCENT} interval of the mean (stroke)"))
     if any((c := row.comparison) and c.tested_interval and c.tested_level != LEVEL for row in rows):
         handles.append(Line2D([], [], color=GREY, linewidth=0.8, label="interval at the level that decides"))
     if answer.smallest_difference is not None:
@@ -190,7 +191,7 @@ def _rule(rows: list[Row], answer: Answer) -> str:
     """Return by which rule it was decided, and what is left out."""
     looks = f"{len(answer.looks)} looks, at {listed(answer.looks)} seeds" if len(answer.looks) > 1 else "one look"
     several = f", {len(answer.comparisons)} settings against the baseline (Holm)" if len(answer.comparisons) > 1 else ""
-    rule = f"Student’s t, paired by seed; at most {ALPHA:.0%} false alarms in all: {looks}{several}"
+    rule = f"Student’s t, paired by seed; at most {100 * ALPHA:g} % false alarms in all: {looks}{several}"
     if len(answer.summaries) > len(rows):
         rule += f"; shown are the baseline and the best {len(rows) - 1}"
     return rule

@@ -108,6 +108,14 @@ def png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
+def svg(figure: Figure) -> str:
+    """Return the figure as an SVG: equal figures give equal bytes."""
+    content = io.StringIO()
+    with mpl.rc_context(STYLE | {"svg.hashsalt": "charloom"}):
+        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+    return content.getvalue()
+
+
 def _draw(axes: Axes, curve: Curve, label: str, marks: list[Marks]) -> None:
     """Draw the curve and the marks, as large as what comes after the first twentieth of the updates lets them."""
     everything = [point for points in (curve, *(each.points for each in marks)) for point in points.items()]

@@ -8,24 +8,20 @@ from matplotlib.font_manager import findfont, get_font
 from charloom.base.terminal import in_line
 from charloom.pages.figures import STYLE
 from charloom.study.answer import Comparison
+from charloom.study.words import verdict
 
 WIDE = 40  # characters of a line beside or below a panel
 LINES = 3  # of a setting's name
 
 
-def verdict(comparison: Comparison, digits: int) -> str:
+def beside(comparison: Comparison, digits: int) -> str:
     """Return the verdict, and below it the mean difference with its interval and the number of pairs."""
-    said = comparison.verdict
-    if comparison.more_seeds:
-        least, most = comparison.more_seeds
-        number = f"at least {least:,}" if most is None else f"about {least:,}" + (f" to {most:,}" * (most > least))
-        said += f": {number} more seed{'s' * ((most or 2) > 1)}"
     if comparison.mean_difference is None:
-        return f"{said}\nno pair"
+        return f"{verdict(comparison)}\nno pair"
     ends = [_number(end, digits) for end in comparison.interval or ()]
     interval = f" ({' to '.join(ends)})" if ends else ""
     pairs = f"{comparison.n} pair{'s' * (comparison.n > 1)}"
-    return f"{said}\n{_number(comparison.mean_difference, digits)}{interval}, {pairs}"
+    return f"{verdict(comparison)}\n{_number(comparison.mean_difference, digits)}{interval}, {pairs}"
 
 
 def _number(value: float, digits: int) -> str:

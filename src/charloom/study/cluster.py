@@ -1,5 +1,7 @@
 """Workers of a Dask scheduler: of `dask worker` on any host, of dask-jobqueue (Slurm), of dask-kubernetes."""
 
+import logging
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor
@@ -12,6 +14,15 @@ from charloom.study.engine import SECONDS
 from charloom.text.corpus import Text
 
 CONNECT = 10  # seconds
+ADDRESS = re.compile(r"([a-z]+://)?([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+
+
+def ensure_address(address: str) -> None:
+    """Raise WrongInput where it is no address of a scheduler."""
+    if not ADDRESS.fullmatch(address):
+        raise WrongInput(
+            f"--dask: {in_line(address) or 'nothing'} is not allowed: a scheduler's address, tcp://host:8786"
+        )
 
 
 class Cluster:
@@ -58,8 +69,10 @@ def cluster(address: str, text: Text, sha256: str) -> Iterator[Cluster]:
         from distributed.scheduler import KilledWorker  # noqa: PLC0415  likewise
     except ImportError:
         raise WrongInput("--dask: Dask is not installed; `pip install 'charloom[cluster]'` brings it") from None
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we say it in a line
     try:
         with Client(address, timeout=CONNECT, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
             yield Cluster(client, (KilledWorker, CancelledError), text, sha256)
     except (OSError, ValueError) as error:  # Dask's TimeoutError and CommClosedError are OSErrors
-        raise Unavailable(f"--dask {in_line(address)}: {in_line(str(error).splitlines()[0])}") from None
+        reason = (str(error).splitlines() or ["no answer"])[0]
+        raise Unavailable(f"--dask {address}: no scheduler ({in_line(reason)}); what is trained is kept") from None

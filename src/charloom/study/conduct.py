@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
+from shutil import copytree
+from typing import NamedTuple
 
 from charloom.base.errors import WrongInput
 from charloom.base.lock import exclusive
@@ -27,8 +29,16 @@ from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, spl
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 
 
-def conduct(study: Study, jobs: int, address: str | None) -> tuple[Measured, Answer]:
-    """Train what is missing, write the tables, and return what was measured and what it says.
+class Conducted(NamedTuple):
+    """What a study came to: the SHA-256 of its text, what was measured, and what that says."""
+
+    text_sha256: str
+    measured: Measured
+    answer: Answer
+
+
+def conduct(study: Study, jobs: int, address: str | None) -> Conducted:
+    """Train what is missing, write the tables, and return what came out.
 
     jobs     processes of this machine; where there is an address of a Dask scheduler, its workers do it
 
@@ -42,9 +52,8 @@ def conduct(study: Study, jobs: int, address: str | None) -> tuple[Measured, Ans
     trials = trials_of(study, text.sha256)
     at = dict.fromkeys(trials, 0)  # seeds of each setting
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
-        known = read_outcomes(study.folder)
         wanted = list(chain.from_iterable(trials.values()))
-        done = {trial.key: known[trial.key] for trial in wanted if trial.key in known}
+        done = _known(study, {trial.key for trial in wanted})
         workers: Workers | None = None
         for look in study.looks or [len(study.seeds)]:
             at |= dict.fromkeys(_undecided(study, trials, at, done), look)
@@ -54,7 +63,18 @@ def conduct(study: Study, jobs: int, address: str | None) -> tuple[Measured, Ans
         asked = {setting: trials[setting][: at[setting]] for setting in trials}
         write_outcomes(study, chain.from_iterable(asked.values()), done)
     found = measured(study, asked, done)
-    return found, answered(found)
+    return Conducted(text.sha256, found, answered(found))
+
+
+def _known(study: Study, wanted: set[str]) -> Outcomes:
+    """Return the outcomes that are there. Rows that are not wanted any more leave the table, and are kept aside."""
+    aside = OWN / "studies" / study.path.stem
+    here = read_outcomes(study.folder)
+    known = read_outcomes(aside) | here
+    if leaving := here.keys() - wanted:
+        copytree(study.folder, aside, dirs_exist_ok=True)
+        print(f"{study.folder}/trials.csv: {len(leaving)} rows of other params, or of another text, go to {aside}")
+    return {each: known[each] for each in wanted & known.keys()}
 
 
 def _undecided(study: Study, trials: dict[str, list[Trial]], at: dict[str, int], done: Outcomes) -> list[str]:

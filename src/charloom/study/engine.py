@@ -15,7 +15,7 @@ from time import sleep
 from typing import Any, NamedTuple, Protocol
 
 from charloom.base.errors import CheckFailed, Unavailable
-from charloom.base.terminal import in_line
+from charloom.base.terminal import in_line, warn_once
 from charloom.settings.params import Params
 from charloom.study.arithmetic import expected, identity
 from charloom.study.study_table import Trial
@@ -136,6 +136,7 @@ def outcomes(trials: Iterable[Trial], workers: Workers, dtypes: list[str]) -> It
     while work.is_left():
         work.hand_out()
         if not work.tasks:
+            warn_once("workers", "no worker is there; trials wait for one")
             sleep(SECONDS)
         for future in wait(work.tasks, SECONDS, FIRST_COMPLETED).done:
             if ended := work.ended(future):

@@ -64,11 +64,13 @@ def read_outcomes(folder: Path) -> Outcomes:
             where = f"{folder / 'trials.csv'}: trial {row['trial']}: {first['loc'][0]}"
             raise Damaged(f"{where}: {first['input']!r} is no number; {AGAIN}") from None
     for row in _rows(folder / "curves.csv", CURVES):
+        if row["trial"] not in outcomes:
+            continue  # it is written first: a kill came between the two
         try:
             for name in POINTS:
                 if row[name]:
                     outcomes[row["trial"]].curves[name][int(row["update"])] = float(row[name])
-        except (KeyError, ValueError):
+        except ValueError:
             raise Damaged(f"{folder / 'curves.csv'}: trial {row['trial']}, update {row['update']}: {AGAIN}") from None
     return outcomes
 
@@ -121,7 +123,7 @@ def write_outcomes(study: Study, trials: Iterable[Trial], outcomes: Outcomes) ->
         rows.append([*setting, trial.seed, outcome.outcome, *metrics.values(), outcome.results, trial.key])
         for update in sorted({update for curve in outcome.curves.values() for update in curve}):
             points.append([trial.key, update, *(outcome.curves[name].get(update) for name in POINTS)])
-    for name, table in (("trials.csv", rows), ("curves.csv", points)):
+    for name, table in (("curves.csv", points), ("trials.csv", rows)):  # a row is written when its curves are there
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows(table)  # floats in full, None as nothing
         write(study.folder / name, content.getvalue())

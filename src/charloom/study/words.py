@@ -54,10 +54,10 @@ def _difference(each: Comparison) -> Iterator[str]:
         yield "no seed has a value on both sides"
         return
     places = places_of(each)
-    side = "lower than" if each.mean_difference < 0 else "higher than" if each.mean_difference > 0 else "from"
-    interval = f"{PERCENT} interval {span(each.interval, places)}, " if each.interval else ""
+    side = " (lower)" if each.mean_difference < 0 else " (higher)" if each.mean_difference > 0 else ""
+    interval = f", {PERCENT} interval {span(each.interval, places)}" if each.interval else ""
     seeds = f"{each.n} seed{'' if each.n == 1 else 's'}"
-    yield f"{shown(abs(each.mean_difference), places)} {side} the baseline; {interval}{seeds}"
+    yield f"difference {shown(each.mean_difference, places)}{side}{interval}, {seeds}"
     if each.tested_interval is not None and round(each.tested_level, 6) != LEVEL:
         yield f"tested at {100 * each.tested_level:.4g} %: interval {span(each.tested_interval, places)}"
 

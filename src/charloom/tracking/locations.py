@@ -24,7 +24,7 @@ COLUMNS = (  # of MLflow's tables, those that hold an address
 )
 IS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'experiments'"
 OURS = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
-    WHERE key = 'charloom.text_sha256'"""
+    WHERE key IN ('charloom.text_sha256', 'charloom.studies')"""
 CHANGE = "UPDATE {0} SET {1} = ? || substr({1}, ?) WHERE substr({1} || '/', 1, ?) = ?"  # at this address or below it
 
 

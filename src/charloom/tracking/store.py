@@ -32,13 +32,15 @@ from charloom.settings.params import Params, flat
 from charloom.tracking.address import address, artifacts, turn
 from charloom.tracking.contents import Dataset, Series, Times
 from charloom.tracking.messages import first_line
-from charloom.tracking.view import TAGS
+from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, not after two minutes
 
 TEXT = "charloom.text_sha256"  # tag: of the experiment, and of its runs
 KEY = "charloom.experiment"  # tag: the experiment key; with :1, :2, … where results have differed
 RESULTS = "charloom.results"  # tag: the hash of the results; a run that has it is complete
+STUDIES = "charloom.studies"  # tag: of the experiment that holds studies, which are no runs of the pipeline
+ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment has it
 PROCESS = "charloom.process"  # tag: who is at work on the run
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 POINTS_PER_REQUEST = 1000
@@ -69,30 +71,42 @@ class Store:
         self.experiments = {each.tags.get(TEXT, ""): each for each in found}
 
     def choose(self, text_sha256: str, source: str) -> None:
-        """Go on with the experiment of this text, made if need be; `source` is the text's file."""
+        """Go on with the experiment of this text, made if need be; `source` is the text's file.
+
+        Of two texts in files of one name the second has digits in its name.
+        """
         if text_sha256 not in self.experiments:
-            self._make(text_sha256, source)
-        chosen = self.experiments[text_sha256]
+            name = f"charloom {in_line(Path(source).stem)[:200]}"
+            self.experiments[text_sha256] = self._made(TEXT, text_sha256, name, f"{name} {text_sha256[:8]}")
+        self._go_on_with(self.experiments[text_sha256], TAGS)
+
+    def choose_studies(self) -> None:
+        """Go on with the experiment that holds studies, made if need be. It is none of a text: see `connect`."""
+        self._go_on_with(self.studies() or self._made(STUDIES, "true", ALL_STUDIES), STUDIES_TAGS)
+
+    def studies(self) -> Experiment | None:
+        """Return the experiment that holds studies, if there is one."""
+        return next(iter(self._experiments(f"tags.`{STUDIES}` = 'true'")), None)
+
+    def _go_on_with(self, chosen: Experiment, tags: dict[str, str]) -> None:
         self.experiment_id = chosen.experiment_id
-        for tag, value in TAGS.items():
+        for tag, value in tags.items():
             if chosen.tags.get(tag) != value:
                 self.client.set_experiment_tag(self.experiment_id, tag, value)
 
-    def _make(self, text_sha256: str, source: str) -> None:
-        """Make the experiment of this text. Of two texts in files of one name the second has digits in its name."""
+    def _made(self, tag: str, value: str, *names: str) -> Experiment:
+        """Make the experiment with this tag, under the first of the names that is free, and return it."""
         where = None if self.remote else artifacts()
-        name = f"charloom {in_line(Path(source).stem)[:200]}"
-        for each in (name, f"{name} {text_sha256[:8]}"):
+        for name in names:
             try:
-                self.client.create_experiment(each, where, {TEXT: text_sha256})
+                self.client.create_experiment(name, where, {tag: value})
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            if made := self._experiments(f"tags.`{TEXT}` = '{text_sha256}'"):  # ours, or another machine's
-                self.experiments[text_sha256] = made[0]
-                return
+            if made := self._experiments(f"tags.`{tag}` = '{value}'"):  # ours, or another machine's
+                return made[0]
         raise MlflowException(
-            f"the store has an experiment {each!r} that is none of charloom's: delete it or rename it"
+            f"the store has an experiment {name!r} that is none of charloom's: delete it or rename it"
         )
 
     def _experiments(self, condition: str) -> list[Experiment]:
@@ -103,7 +117,7 @@ class Store:
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
-        found = self._runs(f"tags.`{KEY}` LIKE '{experiment}%'")
+        found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
         return sorted(found, key=lambda run: int(run.data.tags[KEY].partition(":")[2] or 0))
 
     def new_run(self, experiment: str, number: int, name: str, params: Params, started: float | None) -> Run:
@@ -112,15 +126,15 @@ class Store:
         made = self.client.create_run(
             self.experiment_id, start_time=milliseconds(started), tags={KEY: key, PROCESS: process()}, run_name=name
         )
-        run = self._runs(f"tags.`{KEY}` = '{key}'")[0]
+        run = self.search(f"tags.`{KEY}` = '{key}'")[0]
         if run.info.run_id != made.info.run_id:
-            self.client.delete_run(made.info.run_id)
+            self.remove(made)
         self.check_artifacts(run.info.artifact_uri)
         values = [Param(name, value) for name, value in shown(params).items()]
         self.client.log_batch(run.info.run_id, params=values)
         return run
 
-    def _runs(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
+    def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
         """Return the active runs that fulfil it, the oldest first."""
         order, where = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
         search = self.client.search_runs
@@ -142,7 +156,7 @@ class Store:
     def close_dead(self) -> None:
         """Close the runs whose processes on this host have ended without closing them."""
         everywhere = [each.experiment_id for each in self.experiments.values()]
-        for run in self._runs("attributes.status = 'RUNNING'", everywhere) if everywhere else ():
+        for run in self.search("attributes.status = 'RUNNING'", everywhere) if everywhere else ():
             if gone(run.data.tags.get(PROCESS, "")):
                 self.close(run, "KILLED", None)
 
@@ -162,6 +176,10 @@ class Store:
         metrics = [Metric(name, value, when(step), step) for name, step, value in points]
         for first in range(0, len(metrics), POINTS_PER_REQUEST):
             self.client.log_batch(run.info.run_id, metrics=metrics[first : first + POINTS_PER_REQUEST])
+
+    def remove(self, run: Run) -> None:
+        """Remove the run; MLflow can bring it back."""
+        self.client.delete_run(run.info.run_id)
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags."""

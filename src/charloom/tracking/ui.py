@@ -38,16 +38,19 @@ def serve(port: int) -> None:
             catch_up()
         except Unavailable as error:
             print(error)
-    experiment = apart("ui.print_experiment", seconds=SECONDS, answers=True).strip()
+    experiment, studies = apart("ui.print_experiments", seconds=SECONDS, answers=True).split("\n")[:2]
     if store.remote:
         parts = urlsplit(store.uri)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
         server = in_line(shown).rstrip("/")
-    runs = f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey="
-    page = f"{runs}{VIEW}" if experiment else f"{server}/#/experiments"
+    runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
+    page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
     print(f"open {page}")
     if experiment:
-        print(f"or, with a row for each setting and the mean over its seeds, {runs}{GROUPED_VIEW}")
+        grouped = runs.format(experiment, GROUPED_VIEW)
+        print(f"or, with a row for each setting and the mean over its seeds, {grouped}")
+    if studies:
+        print(f"studies: {runs.format(studies, VIEW)}")
     if not store.remote:
         print("(in a few seconds; Ctrl-C ends it)")
     sys.stdout.flush()
@@ -56,12 +59,15 @@ def serve(port: int) -> None:
         _server(store.uri, port)
 
 
-def print_experiment() -> None:
-    """Print which experiment has the runs on this folder's text, as an address can hold it; nothing if none has."""
+def print_experiments() -> None:
+    """Print which experiment has the runs on this folder's text, and which the studies, as an address can hold it.
+
+    A line each; it is empty where none has them.
+    """
     with connected() as store:
         text = Path(read_params().prepare.text)
-        found = store.experiments.get(sha256(text) if text.is_file() else "")
-        print(quote(str(found.experiment_id)[:100], safe="") if found else "")
+        for found in (store.experiments.get(sha256(text) if text.is_file() else ""), store.studies()):
+            print(quote(str(found.experiment_id)[:100], safe="") if found else "")
 
 
 def _free(port: int) -> bool:

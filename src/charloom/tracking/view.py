@@ -72,3 +72,24 @@ TAGS = {  # of the experiment
     f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN),
     f"mlflow.sharedViewState.{GROUPED_VIEW}": json.dumps(GROUPED),
 }
+# Of the experiment of studies; its newest run stands first.
+STUDIES_SHOWN = SHOWN | {
+    "orderByKey": "attributes.start_time",
+    "orderByAsc": False,
+    "selectedColumns": [
+        *(f"metrics.`{name}`" for name in (MEASURE, "smooth_loss")),
+        *(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value", "seed")),
+        "tags.`charloom.outcome`",
+    ],
+    "compareRunCharts": [_chart(name) for name in (MEASURE, MEASURE_OF_PART, "smooth_loss")],
+}
+STUDIES_TAGS = {
+    f"mlflow.sharedViewState.{VIEW}": json.dumps(STUDIES_SHOWN),
+    "mlflow.note.content": """\
+One run for each study: a question about settings, answered over several seeds. Its description is the answer, its
+trials are nested below it.
+
+A trial has the bits of the pipeline's run of the same params and text. `charloom study FILE --prove 3` proves that of
+three rows drawn at random; a trial that the pipeline has run, too, has a link to that run.
+""",
+}

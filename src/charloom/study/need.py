@@ -1,0 +1,108 @@
+"""How many more seeds would tell: a range, since effect and sd are themselves known from few seeds alone.
+
+A test at a level tells, where Student's interval at that level excludes 0, or lies inside ± the smallest difference
+that matters. A size is θ = mean / sd of the true differences, ρ = smallest difference / sd. The true need is the
+smallest number of seeds that tells with probability POWER.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from charloom.base.types import Array
+from charloom.study.statistics import Moments, critical, standard_error
+
+POWER = 0.8
+MISS = 0.1  # how often each bound may lie on the wrong side of the truth
+MOST = 100  # times the seeds there are: what may need more has no bound worth the name
+FAR = 1e3  # sds: what is farther away tells at once
+NODES, WEIGHTS = ((0.5 * x) for x in np.polynomial.legendre.leggauss(64))  # of an integral over (−½, ½)
+
+
+def silence(n: int, theta: Array, rho: float, alpha: float) -> Array:
+    """Return how likely n seeds do not tell, for each size θ (k,), at the level 1 − alpha.
+
+    Given the sd of the seeds, half an interval is h. Their mean tells nothing where it is at most h (0 is inside) and
+    at least ρ − h (it reaches out of ±ρ): nowhere, for h below ρ / 2. So we integrate over the sds with h above it.
+    """
+    freedom, scale = n - 1, critical(n, alpha) / math.sqrt(n)
+    below = float(special.gammainc(freedom / 2, freedom / 2 * (rho / (2 * scale)) ** 2))
+    quantiles = 0.5 * (1.0 + below) + (1.0 - below) * NODES
+    h = scale * np.sqrt(special.gammaincinv(freedom / 2, quantiles) * 2 / freedom)
+    centre, root = np.asarray(theta)[:, None], math.sqrt(n)
+
+    def within(x: Array) -> Any:
+        return special.ndtr((x - centre) * root) - special.ndtr((-x - centre) * root)
+
+    return np.asarray((1.0 - below) * ((within(h) - within(np.maximum(rho - h, 0.0))) @ WEIGHTS))
+
+
+def smallest(tells: Callable[[int], bool], most: int) -> int | None:
+    """Return the smallest number of seeds that tells, where more seeds tell more; None where `most` do not."""
+    low, high = 1, 2
+    while not tells(high):
+        if high >= most:
+            return None
+        low, high = high, min(2 * high, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tells(middle) else (middle, high)
+    return high
+
+
+def need(theta: float, rho: float, alpha: float, most: int = 10**6) -> int | None:
+    """Return the true need, for a true size θ; None where `most` do not tell."""
+    return smallest(lambda n: float(silence(n, np.array([theta]), rho, alpha)[0]) <= 1.0 - POWER, most)
+
+
+def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) -> tuple[int, int | None]:
+    """Return at least and at most how many more seeds a test at 1 − alpha needs, where these pairs have not told.
+
+    The bounds of θ and of the sd hold with 1 − MISS each. Where nothing bounds the need, `at most` is None.
+    """
+    error = standard_error(pairs)
+    if pairs.mean is None or pairs.sd is None or not error:
+        return 1, None
+    n, t = pairs.n, min(abs(pairs.mean / error), FAR)
+    largest, least = _largest_size(n, t, alpha), _least_size(n, t)
+    small, large = (pairs.sd * math.sqrt((n - 1) / (2 * special.gammaincinv((n - 1) / 2, q))) for q in (1 - MISS, MISS))
+    easy, hard = (min((smallest_difference or 0.0) / sd, FAR) for sd in (small, large))
+    sizes = np.linspace(least, min(largest, FAR), 33)
+    easiest = np.unique(np.append(sizes[[0, -1]], 0.0 if least < 0.0 else sizes[0]))
+    at_least = smallest(lambda k: bool(silence(k, easiest, easy, alpha).min() <= 1.0 - POWER), MOST * n)
+    at_most = smallest(lambda k: bool(silence(k, sizes, hard, alpha).max() <= 1.0 - POWER), MOST * n)
+    return max(1, (at_least or MOST * n) - n), None if at_most is None else max(1, at_most - n)
+
+
+def _least_size(n: int, t: float) -> float:
+    """Return the θ below which a |t| as large as this is rarer than MISS; negative where 0 is not below it."""
+    return float(special.nctdtrinc(n - 1, 1.0 - MISS, t)) / math.sqrt(n)
+
+
+def _largest_size(n: int, t: float, alpha: float) -> float:
+    """Return the θ above which a t as small as this is rarer than MISS, among those that do not tell.
+
+    Only who cannot tell asks for more seeds. A large θ rarely ends among them, and then with a t that is too small: so
+    its t is compared with those below the critical one alone.
+    """
+    limit = critical(n, alpha)
+    if t >= limit:
+        return math.inf
+
+    def rare(size: float) -> bool:
+        below, small, all_of_them = (float(special.nctdtr(n - 1, size, x)) for x in (-limit, t, limit))
+        below = below if math.isfinite(below) else 0.0
+        return small - below <= MISS * (all_of_them - below)
+
+    low, high = 0.0, 1.0
+    while not rare(high):
+        low, high = high, 2 * high
+        if high > 64:
+            return math.inf
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (low, middle) if rare(middle) else (middle, high)
+    return high / math.sqrt(n)

@@ -1,0 +1,102 @@
+"""A study in MLflow: one run, and its trials nested below it. Sent again, it says what it says by now, once.
+
+Trials are no runs of the pipeline: they carry no experiment key, and lie in an MLflow experiment of their own. Where
+the pipeline has run the same and come to the same results, a trial links to that run.
+"""
+
+import tempfile
+from pathlib import Path
+from shutil import copy
+
+from mlflow.entities import Metric, Param
+
+from charloom.base.storage import read_json, write
+from charloom.base.terminal import in_line, visible
+from charloom.tracking.store import KEY, RESULTS, TEXT, Run, Store, connected, shown
+from charloom.tracking.study_contents import StudyContents, StudyTrial
+
+STUDY = "charloom.study"  # tag of the study's run: its file
+TRIAL = "charloom.trial"  # tag of a trial: the key of its row
+OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
+PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
+PARENT, ABOUT = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own
+PICTURE = "comparison.svg"
+NESTED = 200  # trials that are runs; of more the table alone tells
+ENDED = {"FINISHED", "FAILED"}
+
+
+def send(file: str) -> None:
+    """Send the study that the file holds. Raises Unavailable, with the reason, if that fails."""
+    contents = read_json(Path(file), StudyContents)
+    with connected() as store:
+        send_study(store, contents)
+    print(f"MLflow study {in_line(contents.name)}: `make ui` shows it", flush=True)
+
+
+def send_study(store: Store, contents: StudyContents) -> Run:
+    """Send the study and return its run. Trials that it no longer has are removed."""
+    known = _pipeline_runs(store, contents.text_sha256)
+    store.choose_studies()
+    run = _run_of(store, contents)
+    below = store.search(f"tags.`{PARENT}` = '{run.info.run_id}'")
+    there = {each.data.tags.get(TRIAL, ""): each for each in below}
+    wanted = {each.key: each for each in contents.trials} if len(contents.trials) <= NESTED else {}
+    for each in below:
+        if there.get(key := each.data.tags.get(TRIAL, "")) is not each or key not in wanted:
+            store.remove(each)
+    for key, trial in reversed(wanted.items()):  # the page shows the newest first
+        _send_trial(store, run, trial, there.get(key), known.get((trial.experiment, trial.results)))
+    with tempfile.TemporaryDirectory() as folder:
+        for name in contents.files:
+            copy(name, folder)
+        write(Path(folder) / PICTURE, contents.picture)
+        store.upload(Path(folder), run.info.artifact_uri)
+    picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
+    store.tag(run, {ABOUT: f"{contents.description}\n\n{picture}"})
+    store.close(run, "FINISHED", None)
+    return run
+
+
+def _pipeline_runs(store: Store, text_sha256: str) -> dict[tuple[str, str], Run]:
+    """Return the pipeline's complete runs on the text, by experiment key and results."""
+    if text_sha256 not in store.experiments:
+        return {}
+    found = store.search(f"tags.`{RESULTS}` LIKE '%'", [store.experiments[text_sha256].experiment_id])
+    return {(run.data.tags[KEY].partition(":")[0], run.data.tags[RESULTS]): run for run in found}
+
+
+def _run_of(store: Store, contents: StudyContents) -> Run:
+    """Return the study's run, made if need be."""
+    name = in_line(contents.name)
+    tags = {STUDY: name, TEXT: contents.text_sha256}
+
+    def found() -> list[Run]:
+        runs = store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'")
+        return [run for run in runs if run.data.tags[STUDY] == name]
+
+    if not (runs := found()):
+        store.client.create_run(store.experiment_id, tags=tags, run_name=Path(name).stem)
+        runs = found()
+    return runs[0]
+
+
+def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, same: Run | None) -> None:
+    """Send what is missing of the trial: `run` is what is there of it, `same` the pipeline's run of it."""
+    link = {}
+    if same:
+        place = f"#/experiments/{same.info.experiment_id}/runs/{same.info.run_id}?workflowType=machine_learning"
+        about = f"The pipeline has run it, too, with the same results: [{visible(str(same.info.run_name))}]({place})."
+        link = {PIPELINE_RUN: same.info.run_id, ABOUT: about}
+    if not run:
+        tags = {PARENT: study.info.run_id, TRIAL: trial.key, OUTCOME: trial.outcome, RESULTS: trial.results, **link}
+        run = store.client.create_run(store.experiment_id, tags=tags, run_name=in_line(trial.name))
+    elif same and run.data.tags.get(PIPELINE_RUN) != same.info.run_id:
+        store.tag(run, link)
+    if run.info.status in ENDED:
+        return
+    # At the run's start: MLflow drops a point that is sent again with the same time.
+    when = run.info.start_time
+    points = [Metric(name, value, when, u) for name, each in trial.series.items() for u, value in each.items()]
+    params = [Param(name, value) for name, value in shown(trial.params).items()]
+    store.client.log_batch(run.info.run_id, points, params)
+    store.close(run, "FINISHED" if trial.results else "FAILED", None)

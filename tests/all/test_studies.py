@@ -1,0 +1,116 @@
+"""A study that is stopped in any way gives the table of one that is not, and the pipeline makes its rows again."""
+
+import json
+import os
+import shutil
+import signal
+
+import psutil
+import pytest
+from projects import SMALL, Project, copied, make, said, started, until
+from study_projects import ask, tables
+
+# A trial takes some tenths of a second, so that a kill hits one.
+LONGER = {**SMALL, "updates: 400": "updates: 20000", "checkpoint_every: 200": "checkpoint_every: 5000"}
+TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A project, and the tables of a study that nothing has disturbed."""
+    project = make(tmp_path_factory.mktemp("studies") / "project", LONGER)
+    folder = ask(project)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a question")
+    said(project, "study", "studies/a.yaml", "--jobs", "2")
+    made = tables(folder)
+    shutil.rmtree(folder)
+    return project, made
+
+
+def rows(project: Project) -> int:
+    path = project.folder / "studies/a/trials.csv"
+    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
+
+
+def test_a_study_killed_five_times_gives_the_same_tables(whole, tmp_path):
+    project, made = copied(whole[0], tmp_path / "project"), whole[1]
+    for _ in range(5):
+        before = rows(project)
+        study = started(project, "charloom", "study", "studies/a.yaml", "--jobs", "2")
+        until(lambda least=before: rows(project) > least)
+        children = psutil.Process(study.pid).children(recursive=True)
+        study.kill()  # it alone: its workers have to notice
+        study.wait()
+        psutil.wait_procs(children, timeout=20)
+        assert not any(child.is_running() for child in children)
+    said(project, "study", "studies/a.yaml", "--jobs", "2")
+    assert tables(project.folder / "studies/a") == made
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_study_in_a_line_and_keeps_its_rows(whole, tmp_path, number, code):
+    project, made = copied(whole[0], tmp_path / "project"), whole[1]
+    study = started(project, "charloom", "study", "studies/a.yaml", "--jobs", "2")
+    until(lambda: rows(project) >= 1)
+    os.killpg(study.pid, number)  # as a terminal does: its workers get it too
+    assert study.wait(30) == code
+    assert (project.folder / "printed.txt").read_text().splitlines()[-1] == f"stopped by {number.name}"
+    assert rows(project) >= 1
+    said(project, "study", "studies/a.yaml", "--jobs", "2")
+    assert tables(project.folder / "studies/a") == made
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_trial_trained_again(whole, tmp_path):
+    project, made = copied(whole[0], tmp_path / "project"), whole[1]
+    study = started(project, "charloom", "study", "studies/a.yaml", "--jobs", "2")
+    until(lambda: rows(project) >= 1)
+    workers = [each for each in psutil.Process(study.pid).children() if "spawn_main" in " ".join(each.cmdline())]
+    assert len(workers) == 2
+    workers[0].kill()
+    assert study.wait(60) == 0, (project.folder / "printed.txt").read_text()
+    assert tables(project.folder / "studies/a") == made
+
+
+def test_two_at_once_are_told_of_each_other(whole, tmp_path):
+    project = copied(whole[0], tmp_path / "project")
+    study = started(project, "charloom", "study", "studies/a.yaml", "--jobs", "2")
+    until(lambda: rows(project) >= 1)
+    _, complaint = said(project, "study", "studies/a.yaml", code=5)
+    assert complaint == f"busy: process {study.pid} is at this study; wait until it has ended, or end it\n"
+    assert study.wait(60) == 0
+
+
+def test_dvcs_experiments_are_compared(project):
+    project.run("dvc", "exp", "run", "-n", "tamed", "-S", "train.initial_accumulator_value=10")
+    content = json.loads(said(project, "compare", "--format", "json")[0])
+    setting, train = "train.initial_accumulator_value=10", project.folder / "metrics/train.json"  # the experiment's
+    assert content["baseline"] == "train.initial_accumulator_value=0"
+    assert content["warnings"] == []
+    means = {each["setting"]: each["mean"] for each in content["summaries"]}
+    assert means[setting] == json.loads(train.read_text())["held_out_bits_per_character"]
+
+
+def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_path):
+    project = make(tmp_path / "project", SMALL)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a project")
+    text = project.folder / "data/own.txt"  # which Git does not know
+    text.write_text((project.folder / "data/fox.txt").read_text().upper())
+    project.edit("params.yaml", "data/fox.txt", "data/own.txt")
+    ask(project, TWO)
+    said(project, "study", "studies/a.yaml", "--jobs", "2")
+    printed, _ = said(project, "study", "studies/a.yaml", "--prove", "9")
+    assert printed.endswith("\nsame\n")
+    assert printed.count("same  eta=") == 4
+    table = project.folder / "studies/a/trials.csv"
+    content = table.read_text()
+    row = content.splitlines()[-1]
+    assert row.startswith("0.05,2,trained,")
+    bits = row.split(",")[3]
+    table.write_text(content.replace(bits, f"{bits[:-1]}{(int(bits[-1]) + 1) % 10}"))
+    _, complaint = said(project, "study", "studies/a.yaml", "--prove", "9", code=1)
+    start = "first difference: studies/a/trials.csv: eta=0.05, seed 2: held_out_bits_per_character: the table says "
+    assert complaint.startswith(start)
+    assert complaint.endswith(f"the pipeline {bits}; their results are equal\n")
+    assert project.run("dvc", "exp", "list").strip() == ""

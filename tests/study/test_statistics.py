@@ -1,0 +1,150 @@
+"""The statistics: by hand, by enumeration, and as SciPy has them where we do not call it."""
+
+import math
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from charloom.study.statistics import (
+    Moments,
+    correlation,
+    differences,
+    exploded_p,
+    holm,
+    moments,
+    sign_flip_p,
+    student_interval,
+    student_p,
+    welch_interval,
+)
+
+NUMBERS = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
+SEVERAL = st.lists(NUMBERS, min_size=3, max_size=12).filter(lambda x: np.ptp(x) > 0)
+
+
+def test_three_differences_by_hand():
+    """Student's distribution with two degrees of freedom has a closed form: P(|T| > t) = 1 − t / √(t² + 2)."""
+    of = moments([1.0, 2.0, 3.0])
+    assert of == Moments(3, 2.0, 1.0)
+    t = 2 * math.sqrt(3)
+    assert student_p(of) == pytest.approx(1 - t / math.sqrt(t * t + 2), rel=1e-12)
+    half = 0.95 * math.sqrt(2 / (1 - 0.95**2)) / math.sqrt(3)
+    assert student_interval(of, 0.95) == pytest.approx((2 - half, 2 + half), rel=1e-12)
+
+
+def test_two_differences_by_hand():
+    """With one degree of freedom it is Cauchy's: P(|T| > t) = 1 − 2 atan(t) / π."""
+    of = moments([1.0, 3.0])
+    assert student_p(of) == pytest.approx(1 - 2 * math.atan(2.0) / math.pi, rel=1e-12)
+    assert student_interval(of, 0.95)[1] == pytest.approx(2 + math.tan(0.95 * math.pi / 2), rel=1e-9)
+
+
+@given(SEVERAL, st.sampled_from([0.8, 0.95, 1 - 0.05 / 72]))
+def test_student_is_scipys(x, level):
+    theirs = stats.ttest_1samp(x, 0.0)
+    assert student_p(moments(x)) == pytest.approx(theirs.pvalue, rel=1e-6, abs=1e-12)
+    interval = theirs.confidence_interval(level)
+    assert student_interval(moments(x), level) == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-6)
+
+
+@given(SEVERAL, SEVERAL)
+def test_welch_is_scipys(a, b):
+    theirs = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    ours = welch_interval(moments(a), moments(b), 0.95)
+    assert ours == pytest.approx((theirs.low, theirs.high), rel=1e-6, abs=1e-6)
+
+
+@given(SEVERAL, st.data())
+def test_correlation_is_numpys(a, data):
+    b = data.draw(st.lists(NUMBERS, min_size=len(a), max_size=len(a)).filter(lambda x: np.ptp(x) > 0))
+    assert correlation(a, b) == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-6)
+    assert correlation(a, a) == pytest.approx(1.0)
+
+
+def test_a_correlation_needs_three_pairs_and_spread():
+    assert correlation([1.0, 2.0], [2.0, 1.0]) is None
+    assert correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None
+    assert correlation([], []) is None
+
+
+@given(st.lists(st.integers(-20, 20), min_size=6, max_size=9))
+def test_the_sign_flip_counts_every_sign(x):
+    sums = [
+        abs(sum(sign * each for sign, each in zip(signs, x, strict=True))) for signs in product((-1, 1), repeat=len(x))
+    ]
+    assert sign_flip_p(x) == sum(each >= abs(sum(x)) for each in sums) / len(sums)
+    tenths = [each / 10 for each in x]  # sums of them are equal but for rounding
+    assert sign_flip_p(tenths) == sign_flip_p(x)
+
+
+def test_the_sign_flip_begins_where_it_can_reach_a_twentieth():
+    assert sign_flip_p([1.0] * 5) is None
+    assert sign_flip_p([1.0] * 6) == 2 / 2**6 < 0.05 < 2 / 2**5
+    assert sign_flip_p([0.3] * 30) == 2 / 2**30
+    assert sign_flip_p([0.3] * 31) is None
+    assert sign_flip_p([0.0] * 6) == 1.0
+
+
+def test_four_of_five_exploded_against_none():
+    """As rare by Fisher are 4 and 0, 5 and 0, 5 and 1: 5 + 1 + 5 of 2¹⁰ at the worst, one half; twice for two sides."""
+    assert exploded_p(4, 5, 0, 5) == pytest.approx(22 / 1024)
+    assert exploded_p(0, 5, 4, 5) == pytest.approx(exploded_p(4, 5, 0, 5))
+
+
+def test_explosions_that_say_nothing():
+    assert exploded_p(0, 5, 0, 5) is None
+    assert exploded_p(0, 0, 1, 5) is None
+    assert exploded_p(5, 5, 5, 5) == 1.0
+
+
+def test_many_explosions_are_counted_in_no_time_by_fisher():
+    """Of hypergeometric counts: P(all 300 on one side) is twice 1 / C(600, 300)."""
+    assert exploded_p(300, 300, 0, 300) == pytest.approx(2 / math.comb(600, 300))
+
+
+def test_holm_by_hand():
+    """The second largest fails at 0.05 / 2; the largest is below 0.05, and is not reached."""
+    adjusted, left = zip(*holm([0.01, 0.04, 0.03, 0.005], 0.05), strict=True)
+    assert adjusted == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert left == (3, 2, 2, 4)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.2, 1.0]), min_size=1, max_size=6), st.randoms())
+def test_holm_asks_no_order_and_divides_alpha_as_it_decides(p, random):
+    steps = dict(zip(p, holm(p, 0.05), strict=True))
+    shuffled = random.sample(p, len(p))
+    assert holm(shuffled, 0.05) == [steps[each] for each in shuffled]
+    for each, (adjusted, left) in steps.items():
+        assert (adjusted <= 0.05) == (each <= 0.05 / left)
+    assert all(steps[x][0] <= steps[y][0] for x, y in pairwise(sorted(set(p))))
+
+
+@pytest.mark.parametrize("power", [-1000, -300, 0, 300, 900])
+def test_no_square_overflows_or_vanishes(power):
+    small, large = moments([1.0, 2.0, 3.0]), moments(np.ldexp([1.0, 2.0, 3.0], power))
+    assert large == Moments(3, math.ldexp(2.0, power), math.ldexp(1.0, power))
+    assert student_p(large) == student_p(small)
+    assert correlation(list(np.ldexp([1.0, 2.0, 4.0], power)), [1.0, 2.0, 4.0]) == pytest.approx(1.0)
+
+
+def test_too_few_numbers_say_nothing():
+    assert moments([]) == Moments(0)
+    assert moments([2.0]) == Moments(1, 2.0)
+    for few in ([], [2.0], [2.0, 2.0]):
+        assert student_p(moments(few)) is student_interval(moments(few), 0.95) is None
+
+
+def test_three_equal_numbers_are_a_point():
+    assert moments([0.1] * 3) == Moments(3, 0.1, 0.0)
+    assert student_interval(moments([0.1] * 3), 0.95) == (0.1, 0.1)
+    assert student_p(moments([0.1] * 3)) == 0.0
+    assert student_p(moments([0.0] * 3)) == 1.0
+
+
+def test_what_rounding_leaves_is_no_difference():
+    assert differences([0.1 + 0.2, 1e300], [0.3, -1e300]) == [0.0, 2e300]
+    assert differences([1.0 + 1e-12], [1.0]) == [pytest.approx(1e-12, rel=1e-3)]

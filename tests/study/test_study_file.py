@@ -1,0 +1,110 @@
+"""What a study's file may say, and the one line that a wrong one gets."""
+
+import os
+
+import pytest
+from projects import SMALL, make, said
+from study_projects import QUESTION, ask
+
+from charloom.settings.params import read_params
+from charloom.study.study_file import read_study
+
+LIST = "settings: [{eta: 0.05}, {eta: 0.2, sigma: 0.1}]\nbaseline: {}\nseeds: [7, 3]\nmeasure: smooth_loss\n"
+# What stands in the question, what is written instead, and what the line says after the file's name.
+WRONG = [
+    ("vary: {", "vray: {", "vray: unknown key; allowed are vary, settings, baseline, seeds"),
+    ("eta: [0.1, 0.05]", "etta: [0.1, 0.05]", "etta: no param that a study can vary; allowed are m, eta, seq_length"),
+    ("eta: [0.1, 0.05]", "seed: [1, 2]", "seed: no param that a study can vary; allowed are m, eta"),
+    ("eta: [0.1, 0.05]", "prepare.held_out: [0, 0.1]", "prepare.held_out: no param that a study can vary"),
+    ("eta: [0.1, 0.05]", "eta: [0.1, fast]", "eta: 'fast' is a text, not a number: write it as 100, 0.1 or 1e-5"),
+    ("eta: [0.1, 0.05]", "eta: [0.1, -1]", "eta: -1 is not allowed, it has to be greater than 0"),
+    ("eta: [0.1, 0.05]", "eta: []", "vary.eta: [] is not allowed"),
+    ("eta: [0.1, 0.05]", "eta: 0.1", "vary.eta: 0.1 is not allowed, it has to be a valid list"),
+    ("eta: [0.1, 0.05]", "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0: there twice"),
+    (
+        "vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}",
+        "",
+        "vary, settings: one of them has to",
+    ),
+    ("baseline: {}", "", "baseline: missing"),
+    ("baseline: {}", "baseline: 0.1", "baseline: 0.1 is not allowed, it has to be a valid dictionary"),
+    ("seeds: 4", "seeds: 0", "seeds: [] is not allowed"),
+    ("seeds: 4", "seeds: few", "seeds: 'few' is not allowed, it has to be a valid list"),
+    ("seeds: 4", "seeds: [1, 1, 2, 3]", "seeds: [1, 1, 2, 3] is not allowed, each may be there once"),
+    ("seeds: 4", "seeds: [1, -2]", "seeds.1: -2 is not allowed, it has to be greater than or equal to 0"),
+    ("looks: [2, 4]", "looks: [2, 3]", "looks: [2, 3] is not allowed, they have to be numbers of seeds"),
+    ("looks: [2, 4]", "looks: [1, 4]", "looks: [1, 4] is not allowed, they have to be numbers of seeds from 2 up"),
+    ("looks: [2, 4]", "looks: [4, 2]", "looks: [4, 2] is not allowed"),
+    ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed, it has to be 'held_out_bits_per_"),
+    ("measure:", "smallest_difference: -1\nmeasure:", "smallest_difference: -1 is not allowed, it has to be greater"),
+    (QUESTION, "[]", "holds []; allowed are the keys vary, settings, baseline"),
+    (QUESTION, "vary: {eta: [0.1", "line 1: not YAML: "),
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("study") / "project", SMALL)
+
+
+@pytest.mark.parametrize(("old", "new", "line"), WRONG)
+def test_a_wrong_file_gets_one_line_and_nothing_is_written(project, old, new, line):
+    folder = ask(project, QUESTION.replace(old, new, 1))
+    before = sorted(os.walk(project.folder))
+    printed, complaint = said(project, "study", "studies/a.yaml", code=2)
+    assert printed == ""
+    assert complaint.count("\n") == 1
+    assert complaint.startswith(f"studies/a.yaml: {line}")
+    assert sorted(os.walk(project.folder)) == before
+    assert not folder.exists()
+
+
+def test_a_file_that_is_none_gets_one_line(project):
+    assert said(project, "study", "studies/none.yaml", code=2)[1] == "studies/none.yaml: No such file or directory\n"
+    assert said(project, "study", "studies", code=2)[1].startswith("studies: a study is a file that ends in .yaml")
+
+
+def test_smooth_losses_of_other_lengths_are_not_compared(project):
+    ask(
+        project,
+        QUESTION.replace("eta: [0.1, 0.05]", "seq_length: [10, 20]").replace(
+            "held_out_bits_per_character", "smooth_loss"
+        ),
+    )
+    line = "studies/a.yaml: measure: smooth_loss: it is nats per sequence, and settings differ in seq_length; "
+    assert said(project, "study", "studies/a.yaml", code=2)[1].startswith(line)
+
+
+def test_a_text_of_which_nothing_is_held_out_has_no_such_measure(project, monkeypatch):
+    folder = ask(project)
+    params = (project.folder / "params.yaml").read_text()
+    project.edit("params.yaml", "held_out: 0.05", "held_out: 0")
+    complaint = said(project, "study", "studies/a.yaml", code=2)[1]
+    (project.folder / "params.yaml").write_text(params)
+    assert complaint.startswith(
+        "studies/a.yaml: measure: held_out_bits_per_character: 0 characters of data/fox.txt are"
+    )
+    assert not folder.exists()
+
+
+def test_a_grid_is_each_with_each_and_the_rest_is_as_in_params_yaml(project, monkeypatch):
+    ask(project)
+    monkeypatch.chdir(project.folder)
+    study = read_study(ask(project).with_suffix(".yaml"))
+    assert list(study.settings) == [
+        "eta=0.1 train.initial_accumulator_value=0",
+        "eta=0.1 train.initial_accumulator_value=10",
+        "eta=0.05 train.initial_accumulator_value=0",
+        "eta=0.05 train.initial_accumulator_value=10",
+    ]
+    assert study.baseline == "eta=0.1 train.initial_accumulator_value=0"
+    assert study.settings[study.baseline] == read_params()
+    assert (study.seeds, study.looks) == ([1, 2, 3, 4], [2, 4])
+
+
+def test_a_baseline_that_is_no_setting_is_one_more(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    study = read_study(ask(project, LIST).with_suffix(".yaml"))
+    assert list(study.settings) == ["eta=0.1 sigma=0.01", "eta=0.05 sigma=0.01", "eta=0.2 sigma=0.1"]
+    assert study.baseline == "eta=0.1 sigma=0.01"
+    assert study.seeds == [7, 3]

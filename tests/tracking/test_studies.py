@@ -1,0 +1,242 @@
+"""A study in a real MLflow store: one run, its trials below it, nothing twice, and beside the pipeline's runs."""
+
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+from projects import Project
+from recorded import caught_up, history, tracked
+from stores import free_port
+
+from charloom.base.storage import read_json, write_json
+from charloom.results.records import TextMetrics
+from charloom.settings.experiment import experiment_key
+from charloom.study.study_file import read_study
+from charloom.study.study_table import read_outcomes, trials_of, write_outcomes
+from charloom.study.trial import train_trial
+from charloom.text.corpus import read_prepared
+from charloom.tracking.locations import follow_folder
+from charloom.tracking.studies import NESTED, send
+from charloom.tracking.study_contents import send_apart, study_contents
+from charloom.tracking.ui import print_experiments
+
+STUDY = Path("studies/eta.yaml")
+FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
+
+
+def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
+    """Return what a study of the project says, once it has been trained; 1e308 as eta lets a training diverge."""
+    with chdir(project.folder):
+        STUDY.parent.mkdir(exist_ok=True)
+        STUDY.write_text(FILE.format(seeds=seeds, eta=eta))
+        study, text = read_study(STUDY), read_prepared(Path("data/prepared/text.npz"))
+        digest = read_json(Path("metrics/prepare.json"), TextMetrics).sha256
+        trials = [trial for each in trials_of(study, digest).values() for trial in each]
+        done = read_outcomes(study.folder)
+        missing = [trial for trial in trials if trial.key not in done]
+        write_outcomes(study, trials, done | {trial.key: train_trial(trial.params, text) for trial in missing})
+        return study_contents(study, digest, "**better**, so many\n", "<svg/>")
+
+
+def sent(project: Project, contents):
+    """Send the study from this process; return its run, and its trials by their names."""
+    with chdir(project.folder):
+        write_json(Path("study.json"), contents.model_dump(mode="json"))
+        send("study.json")
+    return in_store(project)
+
+
+def in_store(project: Project):
+    """Return the study's run and its trials by their names, the only runs in the experiment of studies."""
+    client = project.client()
+    (studies,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
+    assert studies.name == "charloom: studies"
+    runs = client.search_runs([studies.experiment_id])
+    (study,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    below = [run for run in runs if run is not study]
+    assert {run.data.tags["mlflow.parentRunId"] for run in below} <= {study.info.run_id}
+    assert not any("charloom.experiment" in run.data.tags for run in runs)
+    named = {run.info.run_name: run for run in below}
+    assert len(named) == len(below)
+    return study, named
+
+
+def holds_what_the_tables_hold(project: Project, trials) -> None:
+    with chdir(project.folder):
+        outcomes = read_outcomes(STUDY.with_suffix(""))
+    assert {run.data.tags["charloom.trial"] for run in trials.values()} == outcomes.keys()
+    for run in trials.values():
+        outcome = outcomes[run.data.tags["charloom.trial"]]
+        train, metrics = outcome.metrics, {}
+        assert run.data.tags["charloom.results"] == outcome.results
+        assert run.data.tags["charloom.outcome"] == outcome.outcome
+        assert run.info.status == ("FINISHED" if train else "FAILED")
+        if train:
+            metrics = {
+                "smooth_loss": {train.best_update: train.best_smooth_loss, train.updates: train.smooth_loss},
+                "held_out_bits_per_character": {
+                    train.best_update: train.best_held_out_bits_per_character,
+                    train.updates: train.held_out_bits_per_character,
+                },
+                "best_smooth_loss": {train.updates: train.best_smooth_loss},
+                "first_update_below_target": {train.updates: train.first_update_below_target},
+            }
+        for name in metrics | outcome.curves:
+            points = outcome.curves.get(name, {}) | metrics.get(name, {})
+            assert history(project.client(), run, name) == points, name
+        assert set(run.data.metrics) == metrics.keys() | {name for name, each in outcome.curves.items() if each}
+
+
+def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(project):
+    contents = a_study(project, seeds=2)
+    study, trials = sent(project, contents)
+    assert (study.info.run_name, study.info.status) == ("eta", "FINISHED")
+    address = f"get-artifact?path=comparison.svg&run_uuid={study.info.run_id}"
+    assert study.data.tags["mlflow.note.content"] == f"**better**, so many\n\n\n![The comparison]({address})"
+    client = project.client()
+    files = {file.path for file in client.list_artifacts(study.info.run_id)}
+    assert files == {"comparison.svg", "eta.yaml", "trials.csv", "curves.csv"}
+    for name in ("trials.csv", "curves.csv"):
+        there = Path(client.download_artifacts(study.info.run_id, name))
+        assert there.read_bytes() == (project.folder / "studies/eta" / name).read_bytes()
+    assert list(trials) == [f"eta={eta} · seed {seed}" for eta in ("0.1", "0.05") for seed in (1, 2)]  # newest first
+    holds_what_the_tables_hold(project, trials)
+    params = {name: run.data.params for name, run in trials.items()}
+    assert {(each["eta"], each["seed"], each["m"]) for each in params.values()} == {
+        (eta, seed, "8") for eta in ("0.1", "0.05") for seed in ("1", "2")
+    }
+    assert params["eta=0.05 · seed 2"]["train.updates"] == "400"
+
+
+def test_a_trial_that_diverged_is_a_failed_run_that_says_at_which_update(project):
+    _, trials = sent(project, a_study(project, eta=1e308))
+    assert trials["eta=1e+308 · seed 1"].data.tags["charloom.outcome"].startswith("diverged at update ")
+    holds_what_the_tables_hold(project, trials)
+
+
+def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(project):
+    first, trials = sent(project, a_study(project))
+    ids = {run.info.run_id for run in trials.values()}
+    again, trials = sent(project, a_study(project))
+    assert {run.info.run_id for run in trials.values()} == ids
+    grown, trials = sent(project, a_study(project, seeds=2).model_copy(update={"description": "**worse**"}))
+    assert first.info.run_id == again.info.run_id == grown.info.run_id
+    assert grown.data.tags["mlflow.note.content"].startswith("**worse**\n\n![")
+    assert {run.info.run_id for run in trials.values()} > ids
+    holds_what_the_tables_hold(project, trials)
+    _, trials = sent(project, a_study(project, eta=0.2))  # another question: what it asks no longer is not there
+    assert set(trials) == {"eta=0.1 · seed 1", "eta=0.2 · seed 1"}
+    holds_what_the_tables_hold(project, trials)
+
+
+def test_a_trial_on_which_the_process_ended_is_sent_again_and_no_point_is_doubled(project):
+    contents = a_study(project)
+    study, trials = sent(project, contents)
+    for run in (study, trials["eta=0.05 · seed 1"]):
+        project.client().update_run(run.info.run_id, "RUNNING")
+    again, after = sent(project, contents)
+    assert again.info.status == "FINISHED"
+    assert {run.info.run_id for run in after.values()} == {run.info.run_id for run in trials.values()}
+    holds_what_the_tables_hold(project, after)
+
+
+def test_a_trial_links_to_the_pipelines_run_with_the_same_results_also_when_that_comes_later(project):
+    contents = a_study(project)
+    _, trials = sent(project, contents)
+    assert not any("charloom.pipeline_run" in run.data.tags for run in trials.values())
+    tracked(project)
+    _, trials = sent(project, contents)
+    (run,) = (run for run in project.runs() if "charloom.experiment" in run.data.tags)
+    same, other = trials["eta=0.1 · seed 1"], trials["eta=0.05 · seed 1"]
+    assert same.data.tags["charloom.results"] == run.data.tags["charloom.results"]
+    assert same.data.tags["charloom.pipeline_run"] == run.info.run_id
+    link = f"(#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning)"
+    assert link in same.data.tags["mlflow.note.content"]
+    assert "charloom.pipeline_run" not in other.data.tags
+    holds_what_the_tables_hold(project, trials)
+
+
+def test_the_pipelines_run_of_the_same_params_with_other_results_is_no_link(project):
+    tracked(project)
+    contents = a_study(project)
+    trials = [each.model_copy(update={"results": "f" * 64}) for each in contents.trials]
+    _, trials = sent(project, contents.model_copy(update={"trials": trials}))
+    assert not any("charloom.pipeline_run" in run.data.tags for run in trials.values())
+
+
+def test_tracking_the_pipeline_meets_no_trial_and_closes_none(project):
+    contents = a_study(project)
+    study, _ = sent(project, contents)
+    project.client().update_run(study.info.run_id, "RUNNING")  # as if another machine sent it at this moment
+    tracked(project)
+    caught_up(project)
+    (run,) = (run for run in project.runs() if "charloom.experiment" in run.data.tags)
+    assert run.data.tags["charloom.experiment"] == experiment_key(contents.trials[0].params, contents.text_sha256)
+    study, trials = in_store(project)
+    assert study.info.status == "RUNNING"
+    assert len(trials) == 2
+
+
+def test_of_a_study_with_more_trials_than_a_page_shows_the_table_alone_is_there(project):
+    contents = a_study(project)
+    one, *_ = contents.trials
+    many = [one.model_copy(update={"key": f"{n:016x}", "name": str(n)}) for n in range(NESTED + 1)]
+    _, trials = sent(project, contents.model_copy(update={"trials": many[:3]}))
+    assert len(trials) == 3
+    study, trials = sent(project, contents.model_copy(update={"trials": many}))
+    assert trials == {}
+    assert "trials.csv" in {file.path for file in project.client().list_artifacts(study.info.run_id)}
+
+
+def test_the_same_question_on_another_text_is_another_run(project):
+    contents = a_study(project)
+    for text in (contents.text_sha256, "f" * 64, contents.text_sha256):
+        with chdir(project.folder):
+            write_json(Path("study.json"), contents.model_copy(update={"text_sha256": text}).model_dump(mode="json"))
+            send("study.json")
+    runs = [run for run in project.runs() if "charloom.study" in run.data.tags]
+    assert {run.data.tags["charloom.text_sha256"] for run in runs} == {contents.text_sha256, "f" * 64}
+    assert len(runs) == 2
+
+
+def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
+    def said():
+        capfd.readouterr()
+        with chdir(project.folder):
+            print_experiments()
+        return capfd.readouterr().out.split("\n")
+
+    assert said() == ["", "", ""]
+    study, _ = sent(project, a_study(project))
+    assert said() == ["", study.info.experiment_id, ""]
+    tracked(project)
+    runs, studies, _ = said()
+    assert studies == study.info.experiment_id
+    assert project.client().get_experiment(runs).name == "charloom fox"
+
+
+def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):
+    contents = a_study(project)
+    sent(project, contents)
+    moved = Project(project.folder.with_name("moved"))
+    shutil.move(project.folder, moved.folder)
+    with chdir(moved.folder):
+        follow_folder()
+    assert "its locations are now those of this folder" in capfd.readouterr().err
+    study, _ = sent(moved, a_study(moved))
+    assert study.info.artifact_uri.startswith((moved.folder / "mlartifacts").as_uri())
+
+
+def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch, capfd):
+    contents = a_study(project)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    with chdir(project.folder):
+        send_apart(contents)
+        said = capfd.readouterr().err
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+        send_apart(contents)
+    assert said.startswith("warning: MLflow has not got the study (")
+    assert said.endswith("); `charloom study studies/eta.yaml` sends it again\n")
+    assert said.count("\n") == 1
+    assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
+    assert len(in_store(project)[1]) == 2
