@@ -44,8 +44,12 @@ def test_both_say_the_same_of_lines_like_those_of_params(lines):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", "a:", "a:\n  b: 1\nc:", "a: 1\n  b: 1", "a:\n\n  b: 1\n # x\n  c: 2", PARAMS]
-)
+    "text",
+    [
+        "", "\n", "a:", "a:\n  b: 1\nc:", "a: 1\n  b: 1", "a:\n\n  b: 1\n # x\n  c: 2", "a: 1\na: 2",
+        "a:\n  b: 1\n  b: 1", "null: 1", "true: 1", "a: 1 # \x00", "a:\n  b:\n  c: 1", "a:\n  b: 1\na:\n  c: 1", PARAMS,
+    ],
+)  # fmt: skip
 def test_both_say_the_same_of_short_texts_and_of_our_own(text):
     assert said(parsed_fast, text) == said(parsed, text)
 

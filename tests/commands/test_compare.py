@@ -101,6 +101,7 @@ WRONG = {
     ("--looks", "1,5"): "--looks: 1,5 is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
     ("--looks", "all"): "--looks: all is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
     ("--smallest-difference", "-1"): "--smallest-difference: -1 is not allowed: a number above 0",
+    ("--smallest-difference", "0"): "--smallest-difference: 0 is not allowed: a number above 0",
     ("--smallest-difference", "nan"): "--smallest-difference: nan is not allowed: a number above 0",
     ("--table", "none.csv"): "none.csv: No such file or directory; allowed is a CSV table in UTF-8",
     ("--measure", "los"): "results.csv: no column los; allowed are lr, seed, loss; did you mean loss?",

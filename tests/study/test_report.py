@@ -153,6 +153,16 @@ def test_what_is_not_known_is_left_out_or_a_dash():
         form(answer(one, nothing))
 
 
+def test_a_table_that_is_too_wide_does_without_the_verdicts_before_it_breaks_a_name():
+    for width, verdicts in ((72, False), (120, True)):
+        (row,) = (line for line in as_text(answer(), width).splitlines() if line.startswith(f"{OTHER}  "))
+        assert row.endswith(BETTER) == verdicts
+
+
+def test_a_name_in_brackets_is_a_name():
+    assert "\n[red]a[/red]  " in as_text(answer(comparison("[red]a[/red]")), 120)
+
+
 HOSTILE = "a=\x1b[31m|<b>`x`\n*y* [z](w) \u202e"
 
 

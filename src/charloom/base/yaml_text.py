@@ -34,7 +34,7 @@ def parsed_fast(text: str) -> Any:
         if match:
             name, value = _plain(match["name"]), match["value"]
             inside = section if match["inside"] else found
-            if inside is None or name in inside or not isinstance(name, str):
+            if inside is None or name in inside:
                 return parsed(text)
             inside[name] = _plain(value) if value else {}
             if inside is found:
