@@ -156,6 +156,11 @@ def test_a_look_costs_its_share():
     assert third.adjusted_p == 4 * third.p
 
 
+def test_more_looks_need_more_seeds():
+    noise = [1.0, -1.0, 0.2, -0.3, 0.4]
+    assert beside(noise, looks=(5, 10, 20, 40)).more_seeds[0] > beside(noise).more_seeds[0] > 1
+
+
 def test_before_the_first_look_nothing_is_told():
     one = beside(CLEAR, looks=(4, 8))
     assert one.verdict == CANNOT_TELL
