@@ -361,6 +361,7 @@ def test_one_pair_that_makes_the_difference_is_named():
     assert any("seed 2 alone" in each for each in beside([0.1, -0.1, 5.0, 0.05, -0.02]).warnings)
     assert beside([-1.0, -2.0, -1.5, -1.8, -1.2]).warnings == ()
     assert beside([1.0, -1.0, 1.1, -0.9, 0.3]).warnings == ()  # half of next to nothing
+    assert beside([-1.0, -1.0, -1.0, -1.0, 4.0]).warnings == ()  # and there is none
 
 
 def test_equal_differences_are_a_point_and_a_question():
