@@ -156,6 +156,11 @@ def test_a_look_costs_its_share():
     assert third.adjusted_p == 4 * third.p
 
 
+def test_more_looks_need_more_seeds():
+    noise = [1.0, -1.0, 0.2, -0.3, 0.4]
+    assert beside(noise, looks=(5, 10, 20, 40)).more_seeds[0] > beside(noise).more_seeds[0] > 1
+
+
 def test_before_the_first_look_nothing_is_told():
     one = beside(CLEAR, looks=(4, 8))
     assert one.verdict == CANNOT_TELL
@@ -356,6 +361,7 @@ def test_one_pair_that_makes_the_difference_is_named():
     assert any("seed 2 alone" in each for each in beside([0.1, -0.1, 5.0, 0.05, -0.02]).warnings)
     assert beside([-1.0, -2.0, -1.5, -1.8, -1.2]).warnings == ()
     assert beside([1.0, -1.0, 1.1, -0.9, 0.3]).warnings == ()  # half of next to nothing
+    assert beside([-1.0, -1.0, -1.0, -1.0, 4.0]).warnings == ()  # and there is none
 
 
 def test_equal_differences_are_a_point_and_a_question():

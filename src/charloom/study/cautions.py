@@ -40,7 +40,7 @@ def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:
     tell something else at alpha, or have half of the spread.
     """
     whole = moments(list(differences.values()))
-    if whole.n < 2 or whole.mean is None or whole.sd is None:
+    if whole.mean is None or whole.sd is None:
         return
     if whole.sd == 0.0:
         yield "all differences are equal: does the seed matter, or are the values rounded?"
@@ -48,7 +48,7 @@ def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:
     sign = 1.0 if whole.mean > 0.0 else -1.0
     seed = max(differences, key=lambda each: sign * differences[each])
     rest = moments([difference for each, difference in differences.items() if each != seed])
-    if rest.sd is None or 2 * abs(differences[seed]) < whole.n * abs(whole.mean):
+    if rest.sd is None or not whole.mean or 2 * abs(differences[seed]) < whole.n * abs(whole.mean):
         return
     tells, others_tell = ((p := student_p(x)) is not None and p <= alpha for x in (whole, rest))
     if tells != others_tell or rest.sd <= whole.sd / 2:

@@ -96,8 +96,6 @@ def _largest_size(n: int, t: float, alpha: float) -> float:
     its t is compared with those below the critical one alone.
     """
     limit = critical(n, alpha)
-    if t >= limit:
-        return math.inf
 
     def rare(size: float) -> bool:
         below, small, all_of_them = (float(special.nctdtr(n - 1, size, x)) for x in (-limit, t, limit))
