@@ -188,7 +188,7 @@ def test_what_has_fallen_stays_and_says_by_which_look():
 def test_the_smallest_p_so_far_counts_when_others_fall():
     """At the first look Holm holds the setting back; at the second the other one falls, and it is told by the first."""
     base = [0.0] * 5
-    held = [1.0, 1.25, 0.75, -9.0, 9.0]  # p = 0.02 at the first look
+    held = [1.0, 1.25, 0.75, -9.0, 1.0]  # p = 0.02 at the first look; the mean of all five is below 0
     other = [1.0, 2.0, 3.0, 2.0, 2.0]  # p = 0.07, then 0.003
     first = compared({"base": base[:3], "ours": held[:3], "other": other[:3]}, looks=(3, 5))
     assert [each.verdict for each in first.values()] == [CANNOT_TELL, CANNOT_TELL]
@@ -196,6 +196,25 @@ def test_the_smallest_p_so_far_counts_when_others_fall():
     assert [each.verdict for each in then.values()] == [WORSE, WORSE]
     assert then["ours"].adjusted_p == 2 * first["ours"].p
     assert then["ours"].tested_interval == beside(held[:3], looks=(3, 5)).tested_interval
+
+
+def test_a_larger_p_at_a_later_look_changes_nothing():
+    early = beside([1.0, 1.4, 0.6], looks=(3, 5))
+    late = beside([1.0, 1.4, 0.6, -0.4, 1.6], looks=(3, 5))
+    assert early.p < late.p < 2 * early.p
+    assert late.adjusted_p == early.adjusted_p == 2 * early.p
+
+
+def test_what_comes_after_a_setting_has_stopped_changes_nothing_for_the_others():
+    """The quiet one has stopped at the first look. Were its later p counted, the other one's step would be wider."""
+    quiet, loud = [0.0, 0.01, -0.01], [5.0] * 9
+    table = {"base": [0.0] * 12, "quiet": quiet + loud, "other": [1.0, -1.0, 3.0, 2.0] * 3}
+    ours, theirs = (
+        compared(each, looks=(3, 12), smallest_difference=0.5) for each in (table, table | {"quiet": quiet})
+    )
+    assert ours["quiet"].verdict == NO_DIFFERENCE
+    assert 2 * ours["quiet"].p < ours["other"].p < 0.05
+    assert ours["other"] == theirs["other"]
 
 
 def test_between_looks_nothing_new_is_told():
@@ -236,10 +255,10 @@ def test_no_difference_that_matters_stays_too():
 def test_a_worse_that_has_fallen_is_not_made_small_by_what_follows():
     """With another setting told at the second look, its first interval at the new level would lie inside."""
     base = [0.0] * 5
-    ours = [1.0, 1.02, 0.98, 1.0, 1.0]
-    other = [1.0, 2.0, 3.0, 2.0, 2.0]
-    smallest = beside(ours[:3], looks=(3, 5)).tested_interval[1] + 1e-9  # inside at 0.975, not at 0.9875
-    table = {"base": base, "ours": ours[:3], "other": other}
+    ours = [1.0, 1.17, 0.83]  # p = 0.0095
+    other = [1.0, 2.0, 3.0, 2.0, 2.0]  # p = 0.07, then 0.003
+    smallest = beside(ours, looks=(3, 5)).tested_interval[1] + 1e-9  # inside at 0.975, not at 0.9875
+    table = {"base": base, "ours": ours, "other": other}
     early = {name: values[:3] for name, values in table.items()}
     first, then = (compared(each, looks=(3, 5), smallest_difference=smallest) for each in (early, table))
     assert first["ours"].verdict == then["ours"].verdict == WORSE

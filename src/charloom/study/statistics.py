@@ -7,6 +7,7 @@ numbers; a size (a mean, an interval) is in units of what it is given. None stan
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -138,6 +139,7 @@ def _signed_sums(x: Array) -> Array:
     return sums
 
 
+@cache
 def exploded_p(a: int, of_a: int, b: int, of_b: int) -> float | None:
     """Return Boschloo's exact two-sided p for a of of_a beside b of of_b; None where none is, or a side has no trials.
 
@@ -147,7 +149,7 @@ def exploded_p(a: int, of_a: int, b: int, of_b: int) -> float | None:
         return None
     if a + b == of_a + of_b:
         return 1.0
-    from scipy.stats import boschloo_exact, fisher_exact  # noqa: PLC0415, a second of imports, and few need them
+    from scipy.stats import boschloo_exact, fisher_exact  # noqa: PLC0415  a second of imports, and few need them
 
     test = boschloo_exact if max(of_a, of_b) <= BOSCHLOO else fisher_exact
     return min(1.0, float(test([[a, b], [of_a - a, of_b - b]]).pvalue))

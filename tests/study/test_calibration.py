@@ -1,0 +1,114 @@
+"""What verdicts promise, on simulated comparisons: benchmarks/calibration.py with fewer of them, always the same."""
+
+import math
+from runpy import run_path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from projects import ROOT
+from scipy import stats
+
+from charloom.study.answer import NO_DIFFERENCE
+from charloom.study.need import more_seeds, need, silence
+from charloom.study.statistics import moments
+
+calibration = SimpleNamespace(**run_path(str(ROOT / "benchmarks/calibration.py")))
+COUNT = 2000
+
+
+def rng():
+    return np.random.default_rng(2)
+
+
+def found(looks, effect, spread="equal, correlated"):
+    differences = calibration.pairs(rng(), COUNT, looks[-1], effect, spread)
+    return calibration.found(calibration.decisions(differences, looks), looks)
+
+
+def error(share, count=COUNT):
+    """Return three times the sampling error."""
+    return 3 * math.sqrt(share * (1 - share) / count)
+
+
+def power(n, effect):
+    limit, centre = stats.t.ppf(0.975, n - 1), effect * math.sqrt(n)
+    return stats.nct.sf(limit, n - 1, centre) + stats.nct.cdf(-limit, n - 1, centre)
+
+
+@pytest.mark.parametrize("spread", calibration.SPREADS)
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_one_look_is_right_as_often_as_students_distribution_says(n, spread):
+    assert found((n,), 0.0, spread).told == pytest.approx(0.05, abs=error(0.05))
+    for effect in (1.0, 1.5, 2.0):
+        assert found((n,), effect, spread).told == pytest.approx(power(n, effect), abs=error(power(n, effect)) + 0.001)
+
+
+@pytest.mark.parametrize("spread", calibration.SPREADS)
+def test_three_looks_cost_no_false_alarm_and_save_seeds(spread):
+    """The numbers are those of another simulation: NumPy alone, 400,000 comparisons each, SciPy's critical t."""
+    looks = (3, 5, 10)
+    for effect, told, seeds in ((0.0, 0.044, 9.82), (1.0, 0.633, 8.78), (1.5, 0.945, 7.49), (2.0, 0.998, 6.11)):
+        one = found(looks, effect, spread)
+        assert one.told == pytest.approx(told, abs=error(told))
+        assert one.seeds == pytest.approx(seeds, abs=0.2)
+
+
+@pytest.mark.parametrize(("settings", "looks"), [(4, (5,)), (4, (3, 5, 10))])
+def test_of_several_settings_without_a_difference_one_in_twenty_studies_tells_something(settings, looks):
+    assert 0.02 < calibration.any_told(rng(), 500, settings, looks) < 0.05 + error(0.05, 500)
+
+
+@pytest.mark.parametrize("looks", [(5,), (3, 5, 10)])
+def test_a_difference_that_just_matters_is_seldom_said_not_to(looks):
+    """One side of the interval errs: half of 0.05."""
+    rows = calibration.pairs(rng(), COUNT, looks[-1], 1.5)
+    said = [each.verdict == NO_DIFFERENCE for each in calibration.decisions(rows, looks, smallest=1.5)]
+    assert np.mean(said) < 0.025 + error(0.025)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10, 30])
+def test_without_a_smallest_difference_silence_is_the_noncentral_t(n):
+    for effect in (0.0, 0.3, 0.8):
+        assert silence(n, np.array([effect]), 0.0, 0.05)[0] == pytest.approx(1 - power(n, effect), abs=1e-4)
+
+
+@pytest.mark.parametrize("theta", [0.0, 0.6, 0.9, 1.3])
+def test_with_one_it_is_how_often_the_interval_neither_leaves_0_nor_lies_inside(theta):
+    x = rng().normal(theta, 1.0, (40_000, 8))
+    half = stats.t.ppf(0.975, 7) * x.std(axis=1, ddof=1) / math.sqrt(8)
+    mean = np.abs(x.mean(axis=1))
+    share = np.mean((mean <= half) & (mean + half >= 1.0))
+    assert silence(8, np.array([theta]), 1.0, 0.05)[0] == pytest.approx(share, abs=error(share, 40_000))
+
+
+def test_the_true_need_is_that_of_the_textbooks():
+    """Seeds of a paired t-test for a power of 0.8 at 0.05: Cohen's small, medium and large effect, and 1 and 2 sd."""
+    assert [need(effect, 0.0, 0.05) for effect in (0.2, 0.5, 0.8, 1.0, 2.0)] == [199, 34, 15, 10, 5]
+    assert need(0.0, 0.0, 0.05) is None
+
+
+def test_the_need_falls_with_a_difference_that_matters_more():
+    needs = [need(0.25, rho, 0.05) for rho in (0.5, 1.0, 2.0, 4.0)]
+    assert needs == sorted(needs, reverse=True)
+    assert needs[0] < need(0.25, 0.0, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("looks", "effect", "smallest"),
+    [((3,), 0.0, None), ((3,), 1.5, None), ((5,), 0.3, None), ((5,), 1.0, None), ((10,), 0.66, None),
+     ((3, 5, 10), 0.2, None), ((3, 5, 10), 1.0, None), ((5,), 0.0, 1.0), ((10,), 0.0, 1.0), ((3, 5, 10), 0.5, 1.0)],
+)  # fmt: skip
+def test_in_four_of_five_ranges_lies_the_true_need(looks, effect, smallest):
+    one = calibration.covered(rng(), 300, looks, effect, smallest)
+    assert one.covered >= 0.8 - error(0.8, 300) / 3
+    assert np.all(one.ranges[0] >= 1)
+
+
+def test_a_range_has_two_ends_where_the_seeds_say_something():
+    """Else `at least one` would always be right."""
+    low, high = more_seeds(moments([0.2, 1.4, 0.9, 0.3, 1.6]), 0.05 / 3, None)
+    assert 1 <= low < high < 100
+    assert more_seeds(moments([1.0, -1.0, 0.2, -0.3, 0.4]), 0.05, None)[0] >= 5
+    low, high = more_seeds(moments([1.0, -1.0, 0.2, -0.3, 0.4]), 0.05, 1.0)
+    assert 1 <= low < 10 < high < 100
