@@ -55,7 +55,7 @@ def main() -> None:
 
 Written by `python benchmarks/compare.py`: {SETTINGS * SEEDS:,} DVC experiments, {SETTINGS} settings with {SEEDS} seeds
 each, and tables of 10,000 rows. Whole processes; the fastest of {TURNS}. CPU seconds are those of Git's processes too,
-the memory is the largest that one process held.
+the memory is the largest that one process held. Where seconds are far more, other programs were at work.
 
 On {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}.
 
