@@ -1,6 +1,6 @@
-"""What each wrong parameter and text gets, as a table: `python tests/settings/bad_input.py > docs/bad_input.md`.
+"""What each wrong parameter, text and table gets: `python tests/settings/bad_input.py > docs/bad_input.md`.
 
-Each case is `prepare` in a folder of its own, in this process.
+Each case is `prepare`, or `charloom compare --table`, in a folder of its own, in this process.
 """
 
 import contextlib
@@ -15,7 +15,9 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2] / "src")]  # as pytest has it: the helpers, and the stages
 
-from projects import ROOT, Project  # noqa: E402  found by the line above
+from projects import ROOT, Project, called  # noqa: E402  found by the line above
+
+from charloom.commands import cli  # noqa: E402  likewise
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 10
 SMALL = {"m: 100": "m: 8", "seq_length: 25": "seq_length: 10", "data/moby_dick.txt": "data/my.txt"}
@@ -146,6 +148,31 @@ TEXTS: list[tuple[str, bytes | Callable[[Path], object]]] = [
     ("a picture", b"\x89PNG\r\n\x1a\n" + bytes(100)),
 ]
 
+TABLE = "lr,opt,seed,loss\n0.1,sgd,1,2.5\n0.1,sgd,2,2.6\n0.1,adam,1,2.4\n0.1,adam,2,2.3\n"
+COLUMNS = ("--setting", "lr,opt", "--seed", "seed", "--measure", "loss")
+TABLES: list[tuple[str, bytes | Callable[[Path], object]]] = [
+    ("no file", str),
+    ("a folder", Path.mkdir),
+    ("a device", lambda path: path.symlink_to("/dev/zero")),
+    ("no byte", b""),
+    ("no row", b"lr,opt,seed,loss\n"),
+    ("a column called otherwise", TABLE.replace("seed", "sede").encode()),
+    ("a column twice", b"lr,opt,seed,loss,loss\n0.1,sgd,1,2.5,2.4\n0.1,adam,1,2.4,2.3\n"),
+    ("a comma in a number: 2,6", TABLE.replace("2.6", "2,6").encode()),
+    ('a comma in a number, quoted: "2,6"', TABLE.replace("2.6", '"2,6"').encode()),
+    ("no number: 2.6 bits", TABLE.replace("2.6", "2.6 bits").encode()),
+    ("too large a number: 1e999", TABLE.replace("2.6", "1e999").encode()),
+    ("a colour of terminals", TABLE.replace("2.6", "\x1b[31m").encode()),
+    ("a seed twice", TABLE.replace("sgd,2", "sgd,1").encode()),
+    ("a row without a seed", TABLE.replace("sgd,2", "sgd,").encode()),
+    ("a row without a setting", TABLE.replace("sgd,2", ",2").encode()),
+    ("one setting", b"".join(TABLE.encode().splitlines(keepends=True)[:3])),
+    ("a quote that does not end", TABLE.replace("2.6", '"2.6').encode()),
+    ("a huge cell", TABLE.replace("2.6", "6" * 200_000).encode()),
+    ("Latin-1", TABLE.replace("adam", "caf\xe9").encode("latin-1")),
+    ("UTF-16", TABLE.encode("utf-16")),
+]
+
 
 class Got(NamedTuple):
     """What a case got: the exit code, all that was printed, and what was written."""
@@ -184,6 +211,20 @@ def cases() -> Iterator[Got]:
             yield Got(what, *prepared(folder))
 
 
+def tables() -> Iterator[Got]:
+    """Yield what every table gets."""
+    for what, content in TABLES:
+        with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+            path = Path("results.csv")
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                content(path)
+            before = set(Path().rglob("*"))
+            code, *printed = called(cli.main, "charloom", "compare", "--table", str(path), *COLUMNS)
+            yield Got(what, code, "".join(printed), sorted(map(str, set(Path().rglob("*")) - before)))
+
+
 def inputs(params: str) -> Iterator[tuple[str, str | bytes, bytes | Callable[[Path], object]]]:
     """Yield a name, params.yaml and a text for each case."""
     for old, new in KEYS:
@@ -208,24 +249,30 @@ def code(text: str) -> str:
     return f"`` {visible} ``".replace("|", "\\|")
 
 
-def table(got: list[Got]) -> str:
-    """Return the table."""
-    rows = "".join(f"| {code(each.what)} | {each.code} | {code(each.printed)} |\n" for each in got)
+def page(of_the_pipeline: list[Got], of_tables: list[Got]) -> str:
+    """Return the page."""
     return (
         "# What wrong input gets\n\n"
         "Each line is what `make run` and `dvc repro` print, before anything is written. "
         "Made by `python tests/settings/bad_input.py`; a test compares.\n\n"
-        f"| written | exit | line |\n|---|---|---|\n{rows}"
+        f"{_table(of_the_pipeline)}\n"
+        f"## Tables\n\nWhat `charloom compare --table results.csv {' '.join(COLUMNS)}` prints.\n\n"
+        f"{_table(of_tables)}"
     )
+
+
+def _table(got: list[Got]) -> str:
+    rows = "".join(f"| {code(each.what)} | {each.code} | {code(each.printed)} |\n" for each in got)
+    return f"| written | exit | line |\n|---|---|---|\n{rows}"
 
 
 def broken(each: Got) -> bool:
     """Return whether a case got anything but exit 2, one line that names a file, and nothing written."""
-    names = "params.yaml: " in each.printed or "data/my.txt: " in each.printed
+    names = any(f"{file}: " in each.printed for file in ("params.yaml", "data/my.txt", "results.csv"))
     return each.code != 2 or each.printed.count("\n") != 1 or not names or bool(each.written)
 
 
 if __name__ == "__main__":
-    got = list(cases())
-    print(table(got), end="")
-    sys.exit("\n".join(map(str, filter(broken, got))) or None)
+    got, of_tables = list(cases()), list(tables())
+    print(page(got, of_tables), end="")
+    sys.exit("\n".join(map(str, filter(broken, got + of_tables))) or None)

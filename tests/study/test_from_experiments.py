@@ -170,6 +170,19 @@ def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_
     assert "not a Git repository" in refusal(tmp_path_factory.mktemp("empty"))
 
 
+@pytest.mark.parametrize("content", ["eta: [", "eta: 0.1\n", "- 1\n", ""])
+def test_a_head_without_params_of_ours_is_said_in_a_line(folder, content):
+    (folder / "params.yaml").write_text(content)
+    committed(folder)
+    assert refusal(folder) == "HEAD: no commit with a params.yaml of this version of charloom"
+
+
+def test_a_repository_without_a_commit_is_said_in_a_line(tmp_path):
+    (tmp_path / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    git(tmp_path, "init", "-q")
+    assert refusal(tmp_path) == "HEAD: no commit with a params.yaml of this version of charloom"
+
+
 def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     longer = "".join(f"{update},{update / 100}\n" for update in range(0, 200_100, 100))
     runs = {"one": run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{longer}"}}

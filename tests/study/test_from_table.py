@@ -83,44 +83,6 @@ def test_results_names_of_rows_and_what_the_seed_decides_are_not_asked_about(tmp
     assert read(tmp_path_factory.mktemp("table"), text, setting=["lr"]).warnings == ()
 
 
-WRONG = {
-    # what is written: what is said
-    "": "results.csv: empty; allowed is a table",
-    "lr,opt,seed,loss\n": "results.csv: no row below the names of the columns; allowed is a table",
-    TABLE.replace("seed,", "sede,"): (
-        "results.csv: no column seed; allowed are lr, opt, sede, loss; did you mean sede?"
-    ),
-    TABLE.replace("2.6", "2,6"): "results.csv: line 3: 5 cells, and line 1 names 4 columns",
-    TABLE.replace("2.6", '"2,6"'): (
-        "results.csv: line 3: loss: 2,6 is not allowed; allowed is a number such as 2.81 or 1e-5, "
-        "and nan or nothing where a run failed"
-    ),
-    TABLE.replace("2.6", "1e999"): (
-        "results.csv: line 3: loss: 1e999 is not allowed; allowed is a number such as 2.81 or 1e-5, "
-        "and nan or nothing where a run failed"
-    ),
-    TABLE.replace("sgd,2", "sgd,1"): (
-        "results.csv: line 3: seed 1 a second time for lr=0.1 opt=sgd, after line 2"
-    ),
-    TABLE.replace("sgd,2", "sgd,"): "results.csv: line 3: no seed; allowed is a value in each row",
-    TABLE.replace("sgd,2", ",2"): "results.csv: line 3: no opt; allowed is a value in each row",
-    TABLE.replace("adam", "sgd").replace(",1,2.4", ",3,2.4").replace(",2,2.3", ",4,2.3"): (
-        "results.csv: one setting only, lr=0.1 opt=sgd; allowed are two or more"
-    ),
-    TABLE.replace("2.6", "'\x1b[31m"): (
-        "results.csv: line 3: loss: '\\x1b[31m is not allowed; allowed is a number such as 2.81 or 1e-5, "
-        "and nan or nothing where a run failed"
-    ),
-    TABLE.replace("2.6", '"2.6'): "results.csv: line 5: not CSV: unexpected end of data",
-    TABLE.replace("2.6", "6" * 200_000): "results.csv: line 3: not CSV: field larger than field limit (131072)",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("written", "said"), WRONG.items(), ids=range(len(WRONG)))
-def test_a_wrong_table_gets_one_line_that_says_where(tmp_path, written, said):
-    assert refusal(tmp_path, written) == said
-
-
 def test_a_seed_that_is_there_twice_names_the_column_that_tells_the_two_apart(tmp_path):
     assert refusal(tmp_path, setting=["lr"]).endswith("for lr=0.1, after line 2; does opt belong to --setting?")
 
@@ -128,11 +90,6 @@ def test_a_seed_that_is_there_twice_names_the_column_that_tells_the_two_apart(tm
 @pytest.mark.parametrize("options", [{"text": TABLE.replace("opt", "loss")}, {"measure": "seed"}, {"seed": "lr"}])
 def test_a_column_is_one_thing_and_there_once(tmp_path, options):
     assert refusal(tmp_path, **{"setting": ["lr"]} | options).endswith("is there, or is named, twice; once is allowed")
-
-
-def test_bytes_that_are_not_utf_8_are_named_by_line(tmp_path):
-    wrong = TABLE.encode().replace(b"2.6", b"\xe9")
-    assert refusal(tmp_path, wrong) == ("results.csv: line 3: byte 0xe9 is not UTF-8; allowed is a CSV table in UTF-8")
 
 
 def test_a_baseline_that_is_not_there_gets_those_that_are(tmp_path):

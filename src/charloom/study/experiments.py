@@ -68,7 +68,7 @@ def experiments() -> tuple[Params, list[Experiment], Counter[str]]:
     for name, commit in commits.items():
         params_yaml, train, text, sources = (next(contents) for _ in names)
         if commit == HEAD:
-            head = checked(Params, parsed_fast(params_yaml[1].decode()), PARAMS)
+            head = _params(params_yaml[1], "HEAD: no commit with a params.yaml of this version of charloom")
         try:
             found.append(_experiment(name, commit, params_yaml[1], train[1], text[1], sources[0]))
         except WrongInput as why:
@@ -78,10 +78,7 @@ def experiments() -> tuple[Params, list[Experiment], Counter[str]]:
 
 def _experiment(name: str, commit: str, params_yaml: bytes, train: bytes, text: bytes, sources: str) -> Experiment:
     """Return the run. Raises WrongInput that says why it is left out."""
-    try:
-        params = checked(Params, parsed_fast(params_yaml.decode()), PARAMS)
-    except (WrongInput, *NOT_YAML):
-        raise WrongInput("params.yaml of another version of charloom") from None
+    params = _params(params_yaml, "params.yaml of another version of charloom")
     if not train:
         raise WrongInput("HEAD's own: no results are committed" if commit == HEAD else "no results")
     try:
@@ -92,6 +89,14 @@ def _experiment(name: str, commit: str, params_yaml: bytes, train: bytes, text: 
     if commit == HEAD:  # DVC commits an experiment whole; here somebody may have committed params alone
         _ensure_locked(named | {"seed": params.seed})
     return Experiment(name, commit, params, named, *metrics, sources)
+
+
+def _params(params_yaml: bytes, otherwise: str) -> Params:
+    """Return the params. Raises WrongInput that says what it is otherwise."""
+    try:
+        return checked(Params, parsed_fast(params_yaml.decode()), PARAMS)
+    except (WrongInput, *NOT_YAML):
+        raise WrongInput(otherwise) from None
 
 
 def named_but_seed(params: Params) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _twice(name: str, seed: Seed, first: Row, cells: list[str], head: list[str],
         for column, here, there in zip(head, cells, first[1], strict=True)
         if here != there and column not in used
     ]
-    perhaps = f"; does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else ""
+    perhaps = f"; does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "; allowed is once"
     return f"seed {in_line(str(seed))} a second time for {in_line(name)}, after line {first[0]}{perhaps}"
 
 
