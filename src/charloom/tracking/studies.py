@@ -75,8 +75,10 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
         return [run for run in runs if run.data.tags[STUDY] == name]
 
     if not (runs := found()):
-        store.client.create_run(store.experiment_id, tags=tags, run_name=Path(name).stem)
+        made = store.client.create_run(store.experiment_id, tags=tags, run_name=Path(name).stem)
         runs = found()
+        if runs[0].info.run_id != made.info.run_id:  # another machine was faster
+            store.remove(made)
     return runs[0]
 
 
