@@ -50,7 +50,7 @@ def send_study(store: Store, contents: StudyContents) -> Run:
         for name in contents.files:
             copy(name, folder)
         write(Path(folder) / PICTURE, contents.picture)
-        store.upload(Path(folder), run.info.artifact_uri)
+        store.files.upload(Path(folder), run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     store.tag(run, {ABOUT: f"{contents.description}\n\n{picture}"})
     store.close(run, "FINISHED", None)
