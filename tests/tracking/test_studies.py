@@ -116,13 +116,13 @@ def test_a_trial_that_diverged_is_a_failed_run_that_says_at_which_update(project
 
 def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(project):
     first, trials = sent(project, a_study(project))
-    ids = {run.info.run_id for run in trials.values()}
+    ids = {run.info.run_id: run.info.end_time for run in trials.values()}
     again, trials = sent(project, a_study(project))
-    assert {run.info.run_id for run in trials.values()} == ids
+    assert {run.info.run_id: run.info.end_time for run in trials.values()} == ids  # what is there is left alone
     grown, trials = sent(project, a_study(project, seeds=2).model_copy(update={"description": "**worse**"}))
     assert first.info.run_id == again.info.run_id == grown.info.run_id
     assert grown.data.tags["mlflow.note.content"].startswith("**worse**\n\n![")
-    assert {run.info.run_id for run in trials.values()} > ids
+    assert {run.info.run_id for run in trials.values()} > ids.keys()
     holds_what_the_tables_hold(project, trials)
     _, trials = sent(project, a_study(project, eta=0.2))  # another question: what it asks no longer is not there
     assert set(trials) == {"eta=0.1 · seed 1", "eta=0.2 · seed 1"}

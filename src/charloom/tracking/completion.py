@@ -55,7 +55,7 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
 
 def _send_files(store: Store, run: Run, contents: RunContents, folder: Path) -> None:
     """Send what lies in the run's folder: artifacts, models and the name of the text."""
-    store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+    store.files.upload(folder / ARTIFACTS, run.info.artifact_uri)
     if contents.dataset:
         store.name_dataset(run, contents.dataset)
     logged = [log_model(store, run, contents, each, folder) for each in contents.models]

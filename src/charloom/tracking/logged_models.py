@@ -61,7 +61,7 @@ def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel
     )
     with tempfile.TemporaryDirectory() as folder:
         about = Model(run_id=run_id, model_id=logged.model_id)
-        store.upload(_saved(Path(folder), model, contents, waits, about), logged.artifact_location)
+        store.files.upload(_saved(Path(folder), model, contents, waits, about), logged.artifact_location)
     dataset = dataset_key(contents.dataset) if contents.dataset else ("", "")
     metrics = [
         Metric(key, value, _time(store, run, key, step), step, logged.model_id, *dataset, run_id)
@@ -154,7 +154,7 @@ def fetch(address: str, file: str) -> None:
             if uri.startswith(MODELS):  # of a version, it is its LoggedModel
                 uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
             reason = f"it has no artifacts/{FILE}: charloom has not logged it"
-            store.download(uri, f"artifacts/{FILE}", Path(file))
+            store.files.download(uri, f"artifacts/{FILE}", Path(file))
         except MlflowException as error:
             if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None

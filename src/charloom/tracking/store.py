@@ -5,11 +5,9 @@ so that training, tracking, a queue and a repetition all meet the same one. MLfl
 sends points asks first which are there.
 """
 
-import errno
 import json
 import os
 import re
-import resource
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +20,6 @@ from mlflow.entities import Dataset as _Dataset
 from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as _Run
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
 
 from charloom.base.errors import CharloomError, Unavailable
@@ -32,6 +29,7 @@ from charloom.settings.params import Params, flat
 from charloom.tracking.address import address, artifacts, turn
 from charloom.tracking.contents import Dataset, Series, Times
 from charloom.tracking.messages import first_line
+from charloom.tracking.store_files import Files
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, not after two minutes
@@ -44,7 +42,6 @@ ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment
 PROCESS = "charloom.process"  # tag: who is at work on the run
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 POINTS_PER_REQUEST = 1000
-LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 
@@ -59,6 +56,7 @@ class Store:
         """Take the address; nothing is asked of the store yet."""
         self.uri = address()
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
+        self.files = Files(self.uri, remote=self.remote)
 
     def connect(self) -> None:
         """Find the experiments. The first question is asked once: of who is away one hears within seconds."""
@@ -129,7 +127,7 @@ class Store:
         run = self.search(f"tags.`{KEY}` = '{key}'")[0]
         if run.info.run_id != made.info.run_id:
             self.remove(made)
-        self.check_artifacts(run.info.artifact_uri)
+        self.files.check(run.info.artifact_uri)
         values = [Param(name, value) for name, value in shown(params).items()]
         self.client.log_batch(run.info.run_id, params=values)
         return run
@@ -192,37 +190,6 @@ class Store:
         source = json.dumps({"uri": in_line(text.source), "sha256": text.sha256})
         dataset = _Dataset(*dataset_key(text), "local", source, profile=json.dumps(text.profile))
         self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
-
-    def check_artifacts(self, uri: str) -> None:
-        """Raise MlflowException where the address is not in the store itself: a server could name a local file."""
-        scheme, host, own = urlsplit(uri).scheme, urlsplit(uri).netloc, urlsplit(self.uri).netloc
-        allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if self.remote else "file")
-        if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", own}):
-            raise MlflowException(
-                f"the store wants artifacts in {uri!r}; allowed is {allowed}:/… of the store itself, "
-                "or what CHARLOOM_ARTIFACT_SCHEME says"
-            )
-
-    def upload(self, folder: Path, uri: str) -> None:
-        """Copy all that is in the folder to the artifacts' address."""
-        self.check_artifacts(uri)
-        # Not through the client: it would ask the server once more where to.
-        get_artifact_repository(uri, tracking_uri=self.uri).log_artifacts(str(folder))  # type: ignore[no-untyped-call]  # MLflow's own
-
-    def download(self, uri: str, name: str, file: Path) -> None:
-        """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
-        self.check_artifacts(uri)
-        repository = get_artifact_repository(uri, tracking_uri=self.uri)
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
-        try:  # not download_artifacts: it would first ask for the folders in it, of which there may be no end
-            repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
-        except OSError as error:
-            if error.errno == errno.EFBIG:
-                raise Unavailable(f"{name}: over {LARGEST:,} bytes, more than charloom fetches") from None
-            raise
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def pages(page_after: Callable[[str | None], "list[Answer]"]) -> Iterator[Answer]:

@@ -50,7 +50,7 @@ def send_study(store: Store, contents: StudyContents) -> Run:
         for name in contents.files:
             copy(name, folder)
         write(Path(folder) / PICTURE, contents.picture)
-        store.upload(Path(folder), run.info.artifact_uri)
+        store.files.upload(Path(folder), run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     store.tag(run, {ABOUT: f"{contents.description}\n\n{picture}"})
     store.close(run, "FINISHED", None)
@@ -75,8 +75,10 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
         return [run for run in runs if run.data.tags[STUDY] == name]
 
     if not (runs := found()):
-        store.client.create_run(store.experiment_id, tags=tags, run_name=Path(name).stem)
+        made = store.client.create_run(store.experiment_id, tags=tags, run_name=Path(name).stem)
         runs = found()
+        if runs[0].info.run_id != made.info.run_id:  # another machine was faster
+            store.remove(made)
     return runs[0]
 
 
