@@ -19,14 +19,14 @@ IDS, (END, _) = VOCABULARY.encode(CHARACTERS), split(len(CHARACTERS), PARAMS.pre
 TEXT = Text(VOCABULARY, IDS[:END], IDS[END:])
 
 
-def trained(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:
-    """Yield the rows from each multiple of `every` updates on, and at last the one of the last model.
-
-    What is not given is as in params.yaml.
-    """
+def training(eta: float, seed: int, initial_accumulator_value: float) -> Training:
+    """Return a training on the novel; what is not given is as in params.yaml."""
     each = PARAMS.train.model_copy(update={"initial_accumulator_value": initial_accumulator_value})
     params = PARAMS.model_copy(update={"eta": eta, "seed": seed, "train": each})
-    state = Training(params, TEXT, Path(), {}).initial()
-    yield from train(
-        state, TEXT.training, each.updates, (every,), seq_length=params.seq_length, eta=eta, clip=each.clip
-    )
+    return Training(params, TEXT, Path(), {})
+
+
+def trained(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:
+    """Yield the rows from each multiple of `every` updates on, and at last the one of the last model."""
+    each = training(eta, seed, initial_accumulator_value)
+    yield from train(each.initial(), TEXT.training, each.params.train.updates, (every,), **each.options)
