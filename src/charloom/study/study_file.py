@@ -21,6 +21,7 @@ from charloom.base.errors import WrongInput, allowed_are
 from charloom.results.records import Measure
 from charloom.settings.experiment import naming_params
 from charloom.settings.params import Params, Positive, Section, Seed, checked, read_mapping, read_params
+from charloom.study.baseline import setting_name
 
 # One for all: the text, and what of it is measured. What is drawn at the end, and when, changes no measure.
 NOT_VARIED = (
@@ -134,4 +135,4 @@ def overridden(params: Params, overrides: Overrides, path: Path) -> Params:
 def named(params: Params, varied: list[str]) -> str:
     """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`."""
     each = naming_params(params)
-    return " ".join(f"{name}={str(each[name]).removesuffix('.0')}" for name in varied)
+    return setting_name(varied, (str(each[name]).removesuffix(".0") for name in varied))

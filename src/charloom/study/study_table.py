@@ -20,6 +20,7 @@ from charloom.base.storage import write
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.params import Params, flat
 from charloom.study.arithmetic import committed
+from charloom.study.baseline import setting_name
 from charloom.study.measured import POINTS, Measured, Measurement
 from charloom.study.study_file import Study
 from charloom.study.trial import TRAINED, Outcome, key
@@ -82,7 +83,7 @@ def trials_in(study: Study) -> dict[str, list[Trial]]:
     """
     found: dict[str, list[Trial]] = {setting: [] for setting in study.settings}
     for row in _rows(study.folder / "trials.csv", (*study.varied, "seed", "trial")):
-        setting = " ".join(f"{name}={row[name].removesuffix('.0')}" for name in study.varied)
+        setting = setting_name(study.varied, (row[name].removesuffix(".0") for name in study.varied))
         if setting in found and row["seed"].isdecimal():
             found[setting].append(Trial(setting, int(row["seed"]), study.settings[setting], row["trial"]))
     return found
