@@ -52,6 +52,13 @@ def test_a_difference_stands_beside_its_intervals_with_equal_digits():
         assert "unpaired (Welch): -0.150 to -0.050; correlation of the pairs: 0.12" in said
 
 
+def test_the_answer_in_a_line_names_few_settings_and_counts_many():
+    many = [comparison(f"m={m}", verdict=CANNOT_TELL) for m in range(4)]
+    given = answer(*many, comparison("eta=1", verdict=WORSE), comparison("eta=2"), comparison("eta=3"))
+    for said in every_text(given):
+        assert "better: eta=2, eta=3; worse: eta=1; cannot tell yet: 4 settings" in said
+
+
 def test_an_interval_that_was_tested_at_the_usual_level_is_said_once():
     assert "tested at" not in text(answer())
 

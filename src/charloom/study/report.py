@@ -32,7 +32,11 @@ def as_text(answer: Answer, width: int) -> str:
         table.add_row(*(Text(in_line(cell)) for cell in row))
     drawn = io.StringIO()
     Console(file=drawn, width=width, color_system=None).print(table)
-    parts = [_wrapped(words.title(answer), width), "\n".join(line.rstrip() for line in drawn.getvalue().splitlines())]
+    parts = [
+        _wrapped(words.title(answer), width),
+        _wrapped(words.told(answer), width, "  "),
+        "\n".join(line.rstrip() for line in drawn.getvalue().splitlines()),
+    ]
     for title, said in words.comparisons(answer):
         parts.append("\n".join([_wrapped(title, width), *(_wrapped(each, width, "  ") for each in said)]))
     parts.append("\n".join(_wrapped(each, width) for each in words.notes(answer)))
@@ -62,7 +66,12 @@ def as_markdown(answer: Answer) -> str:
     told = [f"- **{_plain(title)}.** {_plain('; '.join(lines))}." for title, lines in words.comparisons(answer)]
     noted = [f"- {_plain(each)}" for each in words.notes(answer)]
     warned = ["\n".join(f"- **Warning:** {_plain(each)}" for each in answer.warnings)] if answer.warnings else []
-    return "\n\n".join([about, "\n".join(table), "\n".join(told), "\n".join(noted), *warned]) + "\n"
+    return (
+        "\n\n".join(
+            [about, f"**{_plain(words.told(answer))}**", "\n".join(table), "\n".join(told), "\n".join(noted), *warned]
+        )
+        + "\n"
+    )
 
 
 def _cells(each: Comparison) -> tuple[str, str, str]:

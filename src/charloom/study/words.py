@@ -3,7 +3,18 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from charloom.study.answer import ALPHA, CANNOT_TELL, LEVEL, NO_DIFFERENCE, Answer, Comparison, Interval, Summary
+from charloom.study.answer import (
+    ALPHA,
+    BETTER,
+    CANNOT_TELL,
+    LEVEL,
+    NO_DIFFERENCE,
+    WORSE,
+    Answer,
+    Comparison,
+    Interval,
+    Summary,
+)
 
 STATISTIC = "Student's t, two-sided, paired by seed"
 DIGITS = 2  # of the smallest spread that is shown
@@ -12,6 +23,8 @@ FLIPS = 6  # pairs, below which no sign flips reach ALPHA
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
 BASELINE = "baseline"
+VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
+NAMED = 3  # settings of a verdict; of more their number is said
 
 Words = tuple[str, list[str]]  # a title, and what is said below it, line by line
 
@@ -19,6 +32,16 @@ Words = tuple[str, list[str]]  # a title, and what is said below it, line by lin
 def title(answer: Answer) -> str:
     """Return what is compared, and with what."""
     return f"{answer.measure}: {answer.better} is better. Baseline: {answer.baseline}"
+
+
+def told(answer: Answer) -> str:
+    """Return which settings are better, which are worse, and of how many that cannot be said: the answer in a line."""
+    by_verdict = {said: [each.setting for each in answer.comparisons if each.verdict == said] for said in VERDICTS}
+    return "; ".join(
+        f"{said}: {', '.join(names) if len(names) <= NAMED else f'{len(names)} settings'}"
+        for said, names in by_verdict.items()
+        if names
+    )
 
 
 def rows(answer: Answer) -> list[tuple[str, ...]]:
