@@ -8,6 +8,7 @@ from pathlib import Path
 import experiments
 import pytest
 from projects import Project, copied, said
+from study_projects import conducted
 
 TABLE = "lr,seed,loss\n" + "".join(
     f"{lr},{seed},{2 + lr + 0.01 * (seed * 7 % 5)}\n" for lr in (0.5, 0.1) for seed in range(6)
@@ -84,7 +85,7 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     project = copied(project, tmp_path / "project")
     (project.folder / "studies").mkdir()
     (project.folder / "studies/eta.yaml").write_text(STUDY)
-    said(project, "study", "studies/eta.yaml", "--jobs", "1")
+    conducted(project, "eta")
     printed, _ = said(project, "compare", "studies/eta")
     assert "eta=0.2: cannot tell yet" in printed
     for name in ("studies/eta.yaml", "studies/eta/"):

@@ -69,7 +69,7 @@ EDITED = {
 @pytest.mark.parametrize("name", EDITED)
 def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(project, name):
     old, new, line = EDITED[name]
-    project.edit("params.yaml", "updates: 400", "updates: 100000")
+    project.edit("params.yaml", "updates: 400", "updates: 20000")
     before = (project.folder / name).read_bytes()
     train = started(project, "python", "src/train.py")
     until(project.states)
@@ -84,7 +84,7 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
     end = json.loads(log.read_text().splitlines()[-1])
     assert (end["status"], end["results"]) == ("FAILED", None)
     (project.folder / name).write_bytes(before)
-    assert "resumed at update 100000\n" in project.stage("train")
+    assert "resumed at update 20000\n" in project.stage("train")
 
 
 @pytest.mark.parametrize("stage", ["prepare", "gradcheck", "sample", "plot", "track"])
