@@ -99,10 +99,12 @@ class Work:
         """Let the trial wait again, that its worker has not ended."""
         if task.trial:
             self.waiting.appendleft(task.trial)
-            self.losses[task.trial.key] += 1
-            if self.losses[task.trial.key] > LOSSES:
-                what = f"{task.trial.setting}, seed {task.trial.seed}"
-                raise Unavailable(f"{what}: {LOSSES + 1} workers have ended at it; is there too little memory?")
+            key, what = task.trial.key, f"{task.trial.setting}, seed {task.trial.seed}"
+        else:
+            key, what = task.worker if self.proven else "", "the check of their arithmetic"
+        self.losses[key] += 1
+        if self.losses[key] > LOSSES:
+            raise Unavailable(f"{what}: {LOSSES + 1} workers have ended at it; is there too little memory?")
 
     def ended(self, future: Future[Any]) -> tuple[Trial, Outcome] | None:
         """Return the trial and its outcome; of a worker that has proved itself, or has not, nothing."""
@@ -120,7 +122,7 @@ class Work:
         if task.trial:
             return task.trial, found
         wrong = [name for name in self.own if found.get(name) != self.own[name]]
-        differ = "; ".join(f"{name} is {found.get(name)}, not {self.own[name]}" for name in wrong)
+        differ = "; ".join(f"its {name} is {found.get(name)}, not {self.own[name]}" for name in wrong)
         (self.refused if differ else self.proven).add(task.worker)
         if differ:
             sys.stderr.write(f"worker {in_line(task.worker)} is left out: {in_line(differ)}\n")
