@@ -1,0 +1,104 @@
+"""Workers that end, that are of another kind, or that come late: what becomes of the trials."""
+
+from concurrent.futures import BrokenExecutor, Executor, Future
+from pathlib import Path
+
+import pytest
+from projects import ROOT
+
+from charloom.base.errors import CheckFailed, Unavailable
+from charloom.settings.params import read_params
+from charloom.study.arithmetic import expected, identity
+from charloom.study.engine import outcomes
+from charloom.study.study_table import Trial
+
+
+class Worker(Executor):
+    """Answers with what it has for each function: an answer, or what is raised."""
+
+    def __init__(self, identified, trained=None):
+        self.answers, self.begun = {"identity": identified, "run_trial": trained}, []
+
+    def submit(self, function, *_):
+        self.begun.append(function.__name__)
+        future, answer = Future(), self.answers[function.__name__]
+        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
+        return future
+
+
+class Workers:
+    """Those of a list, each there as long as it is not lost; a lost one is replaced by the next."""
+
+    losses = (BrokenExecutor,)
+    may_come = False
+
+    def __init__(self, *workers: Worker):
+        self.waiting, self.now = list(workers), {}
+
+    def there(self):
+        if not self.now and self.waiting:
+            self.now = {f"worker {len(self.waiting)}": self.waiting.pop(0)}
+        return self.now
+
+    def text(self):
+        return Path("text.npz")
+
+    def lost(self, name):
+        del self.now[name]
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def ended(*workers: Worker):
+    trial = Trial("eta=0.1", 1, read_params(), "a key")
+    return [each for each in outcomes([trial], Workers(*workers), ["float64"]) if each]
+
+
+def dead() -> BrokenExecutor:
+    return BrokenExecutor("killed")
+
+
+def test_this_process_has_the_identity_that_is_expected():
+    assert identity(["float64", "float32"]) == expected(["float64", "float32"])
+
+
+def test_a_worker_proves_itself_once_and_gets_the_trial():
+    worker = Worker(expected(["float64"]), "an outcome")
+    assert [outcome for _, outcome in ended(worker)] == ["an outcome"]
+    assert worker.begun == ["identity", "run_trial"]
+
+
+def test_another_arithmetic_and_another_version_are_left_out_by_name(capsys):
+    for other, says in (
+        ({**expected(["float64"]), "float64 arithmetic": "0123"}, "its float64 arithmetic is 0123, not "),
+        ({**expected(["float64"]), "charloom": "9.9"}, "its charloom is 9.9, not "),
+        (AttributeError("no identity"), "its charloom is another one (AttributeError: no identity), not "),
+    ):
+        worker = Worker(other)
+        with pytest.raises(CheckFailed, match="no worker has proved itself"):
+            ended(worker)
+        assert worker.begun == ["identity"]
+        assert f"worker worker 1 is left out: {says}" in capsys.readouterr().err
+
+
+def test_a_trial_goes_to_the_next_worker_where_one_ends():
+    own = expected(["float64"])
+    assert len(ended(*[Worker(own, dead())] * 3, Worker(own, "an outcome"))) == 1
+
+
+def test_a_trial_that_ends_four_workers_is_to_blame():
+    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have ended at it"):
+        ended(*[Worker(expected(["float64"]), dead())] * 4)
+
+
+def test_workers_that_end_before_they_have_proved_themselves_are_no_endless_loop():
+    with pytest.raises(Unavailable, match="4 workers have ended at it"):
+        ended(*[Worker(dead())] * 9)
+
+
+def test_what_a_trial_raises_is_raised():
+    with pytest.raises(MemoryError):
+        ended(Worker(expected(["float64"]), MemoryError()))
