@@ -72,6 +72,16 @@ def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(studied):
     assert tables(folder) == made
 
 
+def test_a_setting_that_is_decided_at_a_look_stops_and_the_baseline_goes_on(project):
+    question = "settings: [{eta: 0.001}, {sigma: 0.011}]\nbaseline: {}\nseeds: 5\nlooks: [3, 5]\n"
+    folder = ask(project, f"{question}measure: held_out_bits_per_character\n")
+    printed = conducted(project)
+    assert printed == "studies/a.yaml: 9 of 15 trials to train\nstudies/a.yaml: 4 of 15 trials to train\n"
+    with (folder / "trials.csv").open(newline="") as file:
+        rows = [(row["eta"], row["sigma"]) for row in csv.DictReader(file)]
+    assert rows == [("0.1", "0.01")] * 5 + [("0.001", "0.01")] * 3 + [("0.1", "0.011")] * 5
+
+
 def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(project):
     folder = ask(project, DIVERGING)
     conducted(project)
