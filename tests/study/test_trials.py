@@ -96,6 +96,16 @@ def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(projec
     assert all(each.exploded for each in found.settings["eta=1.7e+308"].values())
 
 
+def test_a_trial_that_ends_worse_than_a_uniform_guess_has_exploded_and_keeps_its_value(study):
+    project, folder = study
+    project.edit("studies/a/trials.csv", "trained", "worse than uniform")
+    with chdir(project.folder):
+        asked = read_study(folder.with_suffix(".yaml"))
+        found = measured(asked, trials_in(asked), read_outcomes(folder)).settings
+    trials = [trial for each in found.values() for trial in each.values()]
+    assert all(trial.exploded and trial.value is not None for trial in trials)
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "line"),
     [
