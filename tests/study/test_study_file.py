@@ -64,6 +64,20 @@ def test_a_file_that_is_none_gets_one_line(project):
     assert said(project, "study", "studies", code=2)[1].startswith("studies: a study is a file that ends in .yaml")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [("--jobs", "", "a whole number"), ("--jobs", "0", "a whole number"), ("--prove", "many", "a whole number"),
+     ("--dask", "", "a scheduler's address"), ("--dask", "nowhere", "a scheduler's address")],
+)  # fmt: skip
+def test_a_wrong_option_gets_one_line(project, option, value, allowed):
+    folder = ask(project)
+    _, complaint = said(project, "study", "studies/a.yaml", option, value, code=2)
+    assert complaint.startswith(f"{option}: ")
+    assert allowed in complaint
+    assert complaint.count("\n") == 1
+    assert not folder.exists()
+
+
 def test_smooth_losses_of_other_lengths_are_not_compared(project):
     ask(
         project,

@@ -25,7 +25,7 @@ def run_study(arguments: argparse.Namespace) -> None:
         return
     if arguments.dask is not None:
         ensure_address(arguments.dask)
-    jobs = allowed("jobs", arguments.jobs or os.cpu_count() or 1, "--jobs")
+    jobs = allowed("jobs", (os.cpu_count() or 1) if arguments.jobs is None else arguments.jobs, "--jobs")
     text_sha256, measured, answer = conduct(study, jobs, arguments.dask)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
     sys.stdout.flush()

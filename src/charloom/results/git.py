@@ -50,7 +50,7 @@ def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
                 if size == "missing":
                     yield "", b""
                 else:
-                    yield number, process.stdout.read(int(size) + 1)[:-1]  # type: ignore[union-attr]
+                    yield number, process.stdout.read(int(size) + 1)[:-1]  # type: ignore[union-attr]  # likewise
     if process.returncode:
         raise Unavailable(f"git cat-file: exit {process.returncode}")
 
