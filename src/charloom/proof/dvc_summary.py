@@ -28,7 +28,7 @@ ROWS = 30  # of a table
 LONG = 120  # characters of a name or value
 POINTS = 60  # of a line in a picture
 FLAT = 3  # times higher than the rest: the start of a curve beside which the rest would be flat
-COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # of base and head: told apart by the colour-blind, too
+COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # of before and after: told apart by the colour-blind, too
 SAME = "the same bits"
 
 
@@ -282,9 +282,10 @@ def in_line(text: str) -> str:
 
 
 def code(value: object, long: int = LONG) -> str:
-    """Return somebody else's text as HTML that shows it."""
+    """Return somebody else's text as HTML that shows it; names may be broken after _ and / where a column is narrow."""
     text = in_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
-    return f"<code>{escape(text if len(text) <= long else f'{text[:long]}…')}</code>"
+    shown = escape(text if len(text) <= long else f"{text[:long]}…")
+    return f"<code>{re.sub('(?<=[_/])(?=.)', '<wbr>', shown)}</code>"
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:
@@ -400,8 +401,8 @@ def changes(facts: Facts) -> Iterator[str]:
     yield "### What was changed"
     params = param_rows(facts)
     if params:
-        head = ("parameter", "file", "base", "here")
-        yield table(head, ([code(name), code(file), *map(value, (old, new))] for file, name, old, new in params))
+        head = ("parameter", "before", "after", "file")
+        yield table(head, ([code(name), *map(value, (old, new)), code(file)] for file, name, old, new in params))
     files = files_apart(facts)
     if files:
         lines = [file.lines for file in files if file.lines]
@@ -418,7 +419,7 @@ def changes(facts: Facts) -> Iterator[str]:
         yield folded(f"{plural(len(files), 'file')}, {sums}", listing, opened=not params)
     data = list(data_rows(facts))
     if data:
-        yield table(("data", "base", "here"), data)
+        yield table(("data", "before", "after"), data)
     if not (params or files or data):
         yield "Nothing but results."
 
@@ -450,8 +451,8 @@ def results(facts: Facts) -> Iterator[str]:
         for name, values in sorted(metrics.items())
     ]
     if rows:
-        head = ("metric", "file", "base", "here", "change")
-        yield table(head, ([code(name), code(file), *figures(*values)] for file, name, *values in rows))
+        head = ("metric", "before", "after", "change", "file")
+        yield table(head, ([code(name), *figures(*values), code(file)] for file, name, *values in rows))
     else:
         yield "No metric has changed."
     listing = table(("stage", "outputs", "what it comes from"), stage_rows(facts))
@@ -509,7 +510,7 @@ def foot(facts: Facts) -> str:
     """Return the last block: which commits. Of a merge that GitHub made to try it, the branch's own."""
     parents = git("rev-list", "--parents", "--max-count=1", facts.head).split()[1:]
     head = parents[1] if len(parents) == 2 and parents[0] == facts.base else facts.head
-    return paragraph(f"<sub>base {code(facts.base[:10])}, here {code(head[:10])}</sub>")
+    return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(head[:10])}.</sub>")
 
 
 # Curves.
@@ -598,7 +599,7 @@ def picture(curve: Curve) -> list[str]:
     upper = [" (the upper one there)" if end > min(ends) else "" for end in ends]
     named = [
         f"{side} is {colour} and ends at {code(f'{end:.6g}')}{where}"
-        for side, colour, end, where in zip(("base", "here"), COLOURS, ends, upper, strict=True)
+        for side, colour, end, where in zip(("before", "after"), COLOURS, ends, upper, strict=True)
     ]
     notes += [f"Each line has {POINTS} of its points."] if max(map(len, sides)) > POINTS else []
     labels = [" ".join(re.findall(r"[A-Za-z0-9_.,()/%-]+", label))[:LONG] for label in (curve.x, curve.y)]

@@ -1,0 +1,122 @@
+"""`charloom summary`: what a pull request changes and what came of it, for a reader who does not know the project.
+
+To what dvc_summary.py says of any DVC project it adds what this one knows: where the results were made again, whether
+the change is better and how sure that is, and what the models write.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from charloom.base.errors import WrongInput
+from charloom.proof import dvc_summary as dvc
+from charloom.proof.better import better
+from charloom.proof.dvc_summary import code, paragraph, table
+from charloom.proof.samples_beside import samples_beside
+from charloom.proof.sides import side
+from charloom.settings.pipeline import files
+
+SAME = "same"  # the last line of `charloom verify` where all is
+
+
+class Machine(BaseModel):
+    """Where `charloom verify` ran."""
+
+    system: str
+    processor: str
+    python: str
+
+
+class Verified(BaseModel):
+    """What `charloom verify --json` says, as far as it is shown here."""
+
+    commit: str
+    last: str
+    grade: str | None
+    causes: list[str]
+    machine: Machine
+
+
+def summary(base: str, verified: Iterable[str]) -> None:
+    """Print the summary of HEAD beside the base. Raises WrongInput where there is no such commit, or no such file."""
+    machines = [_verified(Path(each)) for each in verified]
+    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
+        cache = pool.submit(_cache)
+        try:
+            facts = dvc.facts_of(base)
+        except dvc.Refused as refused:
+            raise WrongInput(str(refused)) from None
+        before, after = (side(commit, Path(folder) / commit) for commit in (facts.base, facts.head))
+        said, answer = better(before, after)
+        with chdir(after.folder):
+            samples = files("sample")["reports/sample_table"]
+        blocks = [
+            paragraph(
+                f"<b>{' '.join(filter(None, [dvc.changed(facts), dvc.parted(facts), said, _again(machines)]))}</b>"
+            ),
+            *dvc.warnings(facts),
+            *_reproduced(machines, facts.head),
+            *dvc.changes(facts),
+            *dvc.results(facts),
+            *answer,
+            *dvc.curves(facts),
+            *samples_beside(facts, samples, cache.result()),
+            dvc.foot(facts),
+        ]
+    print(dvc.limited(blocks))
+
+
+def _verified(file: Path) -> Verified:
+    """Return what the file says. Raises WrongInput where it is not what `charloom verify --json` prints."""
+    try:
+        return Verified.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise WrongInput(f"--verified: {file}: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+        raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
+
+
+def _cache() -> Path:
+    """Return the folder of DVC's cache."""
+    done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip())
+
+
+def _again(machines: list[Verified]) -> str:
+    """Return in a sentence where the committed results were made again."""
+    same, many = sum(each.last == SAME for each in machines), len(machines)
+    if not machines:
+        return ""
+    if same == many:
+        return f"The committed results were made again, bit for bit, on {dvc.plural(many, 'machine')}."
+    return f"⚠️ The committed results were <i>not</i> made again bit for bit on {many - same} of {many} machines."
+
+
+def _reproduced(machines: list[Verified], head: str) -> Iterator[str]:
+    """Yield the blocks about it, a row for each machine."""
+    if machines:
+        rows = [
+            [*map(code, (each.machine.system, each.machine.processor, each.machine.python)), *_result(each, head)]
+            for each in sorted(machines, key=lambda each: tuple(each.machine.model_dump().values()))
+        ]
+        yield "### What reproduced"
+        yield table(("system", "processor", "Python", "result", "what differs, and why"), rows)
+
+
+def _result(each: Verified, head: str) -> list[str]:
+    """Return the cells that say how it ended, and what it may come from."""
+    other = [f"of another commit: {code(each.commit[:10])}"] if each.commit != head else []
+    if each.last == SAME:
+        return [dvc.SAME, "<br>".join(other)]
+    return [
+        f"⚠️ {code(each.grade or 'other')}",
+        "<br>".join([code(each.last), *(code(c, 400) for c in each.causes), *other]),
+    ]
