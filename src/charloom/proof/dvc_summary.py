@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 MOST = 65_536  # characters of a comment on GitHub
 ROWS = 30  # of a table
 LONG = 120  # characters of a name or value
+NARROW = 20  # characters of a name that may be broken
 POINTS = 60  # of a line in a picture
 FLAT = 3  # times higher than the rest: the start of a curve beside which the rest would be flat
 COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # of before and after: told apart by the colour-blind, too
@@ -91,8 +92,8 @@ def main() -> None:
     except Refused as refused:
         sys.stderr.write(f"{in_line(str(refused))}\n")
         sys.exit(2)
-    verdict = paragraph(f"<b>{changed(facts)} {parted(facts)}</b>")
-    print(limited([verdict, *warnings(facts), *rebuilt, *changes(facts), *results(facts), *curves(facts), foot(facts)]))
+    first = verdict(Changed=changed(facts), Results=parted(facts))
+    print(limited([first, *warnings(facts), *rebuilt, *changes(facts), *results(facts), *curves(facts), foot(facts)]))
 
 
 # What is known.
@@ -285,7 +286,7 @@ def code(value: object, long: int = LONG) -> str:
     """Return somebody else's text as HTML that shows it; names may be broken after _ and / where a column is narrow."""
     text = in_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
     shown = escape(text if len(text) <= long else f"{text[:long]}…")
-    return f"<code>{re.sub('(?<=[_/])(?=.)', '<wbr>', shown)}</code>"
+    return f"<code>{re.sub('(?<=[_/])(?=.)', '<wbr>', shown) if len(text) > NARROW else shown}</code>"
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:
@@ -298,6 +299,12 @@ def listed(names: Iterable[str], most: int = 6) -> str:
 def paragraph(html: str) -> str:
     """Return a block."""
     return f"<p>{html}</p>"
+
+
+def verdict(**said: str) -> str:
+    """Return the block that a reader in a hurry reads: a line for each thing that is said."""
+    lines = (f"<li><b>{name.replace('_', ' ')}:</b> {html}</li>" for name, html in said.items() if html)
+    return "\n".join(["<ul>", *lines, "</ul>"])
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -336,7 +343,7 @@ def changed(facts: Facts) -> str:
         *([f"{plural(len(inputs), 'file')} that stages depend on"] if inputs else []),
         *([plural(len(others), "other file")] if others else []),
     ]
-    return f"Changed: {', '.join(said) or 'no parameter and no file, results apart'}."
+    return f"{', '.join(said) or 'no parameter and no file, results apart'}."
 
 
 def plural(count: int, what: str) -> str:

@@ -36,7 +36,9 @@ def samples_beside(facts: Facts, table: Path, cache: Path) -> Iterator[str]:
     if rows:
         head = "".join(f"<th>{name}</th>" for name, side in zip(("before", "after"), sides, strict=True) if side)
         lines = ("".join(f"<td>{cell}</td>" for cell in line) for line in zip(*rows, strict=True))
-        yield "\n".join(["<table>", f"<tr>{head}</tr>", *(f"<tr>{line}</tr>" for line in lines), "</table>"])
+        yield "\n".join(
+            ["<table>", f"<tr>{head}</tr>", *(f'<tr valign="top">{line}</tr>' for line in lines), "</table>"]
+        )
 
 
 def _hash(stages: Stages, path: str) -> str:
