@@ -25,6 +25,7 @@ seeds: 10
 measure: {measure}
 smallest_difference: 0.01
 ```"""
+ALONE = "One seed on each side cannot tell whether the difference is more than luck."
 BOTH_CODES = (
     "<code>charloom study studies/…</code> on each of the two commits would, and <code>charloom compare --table</code> "
     "of both tables in one, with a column that names the commit."
@@ -50,23 +51,22 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     ):  # fmt: skip
         return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
     if before.bits == after.bits:
-        return "", []
+        return f"<b>no difference</b>: held-out text costs {after.bits:.3f} bits per character, as before.", []
     names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
     varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
     for study in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
         if answer := _of_both(study, before, after, varied):
             return _told(answer, study)
     sentence = (
-        f"Held-out text costs {after.bits:.3f} bits per character, {before.bits:.3f} before (lower is better). "
-        "One seed on each side cannot tell whether that is more than luck."
+        f"<b>cannot tell</b> from one seed on each side: held-out text costs {after.bits:.3f} bits per character, "
+        f"{before.bits:.3f} before (lower is better)."
     )
     if not varied:
-        return sentence, [paragraph(f"One seed on each side cannot tell. {BOTH_CODES}")]
+        return sentence, [paragraph(f"{ALONE} {BOTH_CODES}")]
     sides = ({name: naming_params(each)[name] for name in varied} for each in (old, new))
     baseline, setting = (json.dumps(each) for each in sides)
     asked = ASKED.format(baseline=baseline, setting=setting, measure=MEASURE)
-    how = "One seed on each side cannot tell. This study would, as <code>studies/NAME.yaml</code>, by "
-    return sentence, [paragraph(f"{how}<code>charloom study studies/NAME.yaml</code>:"), asked]
+    return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
 def _of_both(file: Path, before: Side, after: Side, varied: list[str]) -> Answer | None:
@@ -89,11 +89,13 @@ def _of_both(file: Path, before: Side, after: Side, varied: list[str]) -> Answer
 
 
 def _told(answer: Answer, file: Path) -> tuple[str, list[str]]:
-    (title, lines), *_ = words.comparisons(answer)
-    where = f"studies/{file.stem}"
+    """Return the answer in a sentence, and all of it in a block."""
+    (each,), ((_, lines), *_) = answer.comparisons, words.comparisons(answer)
+    where = code(f"studies/{file.stem}")
     return (
-        f"By the study {code(where)}, {code(answer.measure)}, where {answer.better} is better: {title}; {lines[0]}.",
-        [folded(f"What {code(where)} says of the two settings, seed by seed", as_markdown(answer).strip())],
+        f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>. {code(answer.measure)} "
+        f"({answer.better} is better): {lines[0]}, by the study {where}.",
+        [folded(f"What {where} says of the two settings", as_markdown(answer).strip())],
     )
 
 

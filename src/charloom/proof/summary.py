@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from charloom.base.errors import WrongInput
 from charloom.proof import dvc_summary as dvc
 from charloom.proof.better import better
-from charloom.proof.dvc_summary import code, paragraph, table
+from charloom.proof.dvc_summary import code, table
 from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import side
 from charloom.settings.pipeline import files
@@ -57,8 +57,8 @@ def summary(base: str, verified: Iterable[str]) -> None:
         with chdir(after.folder):
             samples = files("sample")["reports/sample_table"]
         blocks = [
-            paragraph(
-                f"<b>{' '.join(filter(None, [dvc.changed(facts), dvc.parted(facts), said, _again(machines)]))}</b>"
+            dvc.verdict(
+                Changed=dvc.changed(facts), Results=dvc.parted(facts), Better=said, Made_again=_again(machines)
             ),
             *dvc.warnings(facts),
             *_reproduced(machines, facts.head),
@@ -96,8 +96,8 @@ def _again(machines: list[Verified]) -> str:
     if not machines:
         return ""
     if same == many:
-        return f"The committed results were made again, bit for bit, on {dvc.plural(many, 'machine')}."
-    return f"⚠️ The committed results were <i>not</i> made again bit for bit on {many - same} of {many} machines."
+        return f"bit for bit, on {dvc.plural(many, 'machine')}."
+    return f"⚠️ <b>not</b> bit for bit on {many - same} of {many} machines."
 
 
 def _reproduced(machines: list[Verified], head: str) -> Iterator[str]:
@@ -108,7 +108,10 @@ def _reproduced(machines: list[Verified], head: str) -> Iterator[str]:
             for each in sorted(machines, key=lambda each: tuple(each.machine.model_dump().values()))
         ]
         yield "### What reproduced"
-        yield table(("system", "processor", "Python", "result", "what differs, and why"), rows)
+        said = 5 if any(row[-1] for row in rows) else 4  # a column without a word is left out
+        yield table(
+            ("system", "processor", "Python", "result", "what differs, and why")[:said], (row[:said] for row in rows)
+        )
 
 
 def _result(each: Verified, head: str) -> list[str]:
