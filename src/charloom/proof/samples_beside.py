@@ -1,6 +1,5 @@
 """Samples of two commits side by side, from DVC's cache: what models write is shown, never rendered."""
 
-import hashlib
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from charloom.base.terminal import visible
 from charloom.proof.dvc_summary import Facts, Stages, code, paragraph
+from charloom.proof.outputs import Output, cached
 from charloom.results.records import BEST_MODEL, SampleRow, SampleTable
 
 WIDTH, LONGEST = 46, 1200  # of a sample: characters of a line, and in all
@@ -20,13 +20,13 @@ def samples_beside(facts: Facts, table: Path, cache: Path) -> Iterator[str]:
     """Yield the blocks: the best model's sample and the last checkpoint's, before and after.
 
     table  its path in the project
-    cache  the folder of DVC's cache
+    cache  the folder of DVC's cache in which files lie by their MD5
     """
     hashes = [_hash(stages, str(table)) for stages in (facts.before, facts.after)]
     if hashes[0] == hashes[1]:
         return
     yield "### What the models write"
-    sides = [_read(cache, digest) for digest in hashes]
+    sides = [_read(cache, table, digest) for digest in hashes]
     if missing := [code(commit[:10]) for commit, rows in zip((facts.base, facts.head), sides, strict=True) if not rows]:
         made = "<code>dvc repro sample</code> makes them"
         yield paragraph(
@@ -45,12 +45,11 @@ def _hash(stages: Stages, path: str) -> str:
     return next((stage.outs[path] for stage in stages.values() if path in stage.outs), "")
 
 
-def _read(cache: Path, digest: str) -> list[SampleRow]:
+def _read(cache: Path, table: Path, digest: str) -> list[SampleRow]:
     """Return the rows of the table with this MD5; none where it is not in the cache, or is something else."""
-    with suppress(OSError, ValidationError):
-        content = (cache / "files" / "md5" / digest[:2] / digest[2:]).read_bytes()
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() == digest:
-            return SampleTable.model_validate_json(content).data
+    found = cached(cache, Output("", str(table), in_git=False, varies=""), digest)
+    with suppress(LookupError, ValidationError):
+        return SampleTable.model_validate_json(found[table.name]).data
     return []
 
 

@@ -34,12 +34,13 @@ class Side(NamedTuple):
 
 def side(commit: str, folder: Path) -> Side:
     """Return the side of a commit, with its files written into the folder. Raises WrongInput where Git cannot."""
-    there = [path for path in names_in(commit) if path.startswith(KEPT)]
-    packed = subprocess.run(["git", "archive", "--format=tar", commit, "--", *there], capture_output=True, check=False)
-    if packed.returncode:
-        raise WrongInput(f"git archive: {packed.stderr.decode(errors='replace').strip()}")
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    folder.mkdir()
+    if there := [path for path in names_in(commit) if path.startswith(KEPT)]:
+        packed = subprocess.run(["git", "archive", commit, "--", *there], capture_output=True, check=False)
+        if packed.returncode:
+            raise WrongInput(f"git archive: {packed.stderr.decode(errors='replace').strip()}")
+        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+            archive.extractall(folder, filter="data")
     found = Side(folder, None, None, "")
     with chdir(folder), suppress(CharloomError):  # a commit of another version is not read, and does not compare
         path = files("track")

@@ -4,10 +4,8 @@ To what dvc_summary.py says of any DVC project it adds what this one knows: wher
 the change is better and how sure that is, and what the models write.
 """
 
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from pathlib import Path
@@ -17,7 +15,9 @@ from pydantic import BaseModel, ValidationError
 from charloom.base.errors import WrongInput
 from charloom.proof import dvc_summary as dvc
 from charloom.proof.better import better
-from charloom.proof.dvc_summary import code, table
+from charloom.proof.dvc_command import dvc as run_dvc
+from charloom.proof.dvc_summary import code, paragraph, table
+from charloom.proof.outputs import outputs
 from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import side
 from charloom.settings.pipeline import files
@@ -33,7 +33,7 @@ class Machine(BaseModel):
     python: str
 
 
-class Verified(BaseModel):
+class Report(BaseModel):
     """What `charloom verify --json` says, as far as it is shown here."""
 
     commit: str
@@ -47,35 +47,41 @@ def summary(base: str, verified: Iterable[str]) -> None:
     """Print the summary of HEAD beside the base. Raises WrongInput where there is no such commit, or no such file."""
     machines = [_verified(Path(each)) for each in verified]
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
-        cache = pool.submit(_cache)
+        cache = pool.submit(run_dvc, "cache", "dir")
         try:
             facts = dvc.facts_of(base)
         except dvc.Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = (side(commit, Path(folder) / commit) for commit in (facts.base, facts.head))
+        varying = [out.path for out in outputs(after.folder) if out.varies]
+        facts = facts._replace(before=_without(facts.before, varying), after=_without(facts.after, varying))
         said, answer = better(before, after)
         with chdir(after.folder):
             samples = files("sample")["reports/sample_table"]
         blocks = [
             dvc.verdict(
-                Changed=dvc.changed(facts), Results=dvc.parted(facts), Better=said, Made_again=_again(machines)
+                Changed=dvc.changed(facts),
+                Results=dvc.parted(facts),
+                Better=said,
+                Made_again=_again(machines, facts.head),
             ),
             *dvc.warnings(facts),
             *_reproduced(machines, facts.head),
             *dvc.changes(facts),
             *dvc.results(facts),
+            paragraph(f"Not compared, as they are a processor's or a library's own: {dvc.listed(varying)}."),
             *answer,
             *dvc.curves(facts),
-            *samples_beside(facts, samples, cache.result()),
+            *samples_beside(facts, samples, Path(cache.result()[1].strip()) / "files" / "md5"),
             dvc.foot(facts),
         ]
     print(dvc.limited(blocks))
 
 
-def _verified(file: Path) -> Verified:
+def _verified(file: Path) -> Report:
     """Return what the file says. Raises WrongInput where it is not what `charloom verify --json` prints."""
     try:
-        return Verified.model_validate_json(file.read_bytes())
+        return Report.model_validate_json(file.read_bytes())
     except OSError as error:
         raise WrongInput(f"--verified: {file}: {error.strerror}") from None
     except ValidationError as error:
@@ -84,23 +90,27 @@ def _verified(file: Path) -> Verified:
         raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
 
 
-def _cache() -> Path:
-    """Return the folder of DVC's cache."""
-    done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, check=False)
-    return Path(done.stdout.strip())
+def _without(stages: dvc.Stages, varying: Collection[str]) -> dvc.Stages:
+    """Return the stages without the files that are not the same bits everywhere, which say nothing of a change."""
+    return {
+        name: stage._replace(
+            deps={path: digest for path, digest in stage.deps.items() if path not in varying},
+            outs={path: digest for path, digest in stage.outs.items() if path not in varying},
+        )
+        for name, stage in stages.items()
+    }
 
 
-def _again(machines: list[Verified]) -> str:
+def _again(reports: list[Report], head: str) -> str:
     """Return in a sentence where the committed results were made again."""
-    same, many = sum(each.last == SAME for each in machines), len(machines)
-    if not machines:
-        return ""
-    if same == many:
-        return f"bit for bit, on {dvc.plural(many, 'machine')}."
-    return f"⚠️ <b>not</b> bit for bit on {many - same} of {many} machines."
+    ours = [each for each in reports if each.commit == head]
+    same = sum(each.last == SAME for each in ours)
+    if same == len(ours):
+        return f"bit for bit, on {dvc.plural(same, 'machine')}." if ours else ""
+    return f"⚠️ <b>not</b> bit for bit on {len(ours) - same} of {dvc.plural(len(ours), 'machine')}."
 
 
-def _reproduced(machines: list[Verified], head: str) -> Iterator[str]:
+def _reproduced(machines: list[Report], head: str) -> Iterator[str]:
     """Yield the blocks about it, a row for each machine."""
     if machines:
         rows = [
@@ -114,7 +124,7 @@ def _reproduced(machines: list[Verified], head: str) -> Iterator[str]:
         )
 
 
-def _result(each: Verified, head: str) -> list[str]:
+def _result(each: Report, head: str) -> list[str]:
     """Return the cells that say how it ended, and what it may come from."""
     other = [f"of another commit: {code(each.commit[:10])}"] if each.commit != head else []
     if each.last == SAME:
