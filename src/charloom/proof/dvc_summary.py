@@ -16,9 +16,9 @@ import posixpath
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,8 +87,10 @@ def main() -> None:
     parser.add_argument("--rebuilt", metavar="FOLDER", help="a clone of HEAD in which `dvc repro` has run: .")
     given = parser.parse_args()
     try:
+        again = stages_of(locks_of("HEAD", Path(given.rebuilt))) if given.rebuilt else None
         facts = facts_of(given.base)
-        rebuilt = reproduced(facts.after, stages_of(files_in(Path(given.rebuilt)))) if given.rebuilt else []
+        rebuilt = list(reproduced(facts.after, again)) if again else []
+        facts = facts._replace(uncommitted=facts.uncommitted and not again)  # what was made again may differ
     except Refused as refused:
         sys.stderr.write(f"{in_line(str(refused))}\n")
         sys.exit(2)
@@ -120,7 +122,7 @@ def facts_of(ref: str) -> Facts:
     asked |= {} if uncommitted else {"status": ["status", "--json"]}
     with ThreadPoolExecutor() as pool:
         answers = dict(zip(asked, pool.map(lambda each: dvc(*each), asked.values()), strict=True))
-    before, after = (stages_of(files_at(commit)) for commit in (base, head))
+    before, after = (stages_of(locks_of(commit)) for commit in (base, head))
     return Facts(
         base, head, answers["params"][0], answers["metrics"][0], answers["plots"][0].get("data", {}),
         changed_files(base, head, after), before, after, stale_inputs(answers.get("status", ({}, ""))[0], after),
@@ -158,18 +160,18 @@ def names_in(commit: str) -> list[str]:
     return git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
-def files_at(commit: str) -> dict[str, str]:
-    """Return each dvc.lock of the commit by its path."""
-    locks = [path for path in names_in(commit) if posixpath.basename(path) == "dvc.lock"]
-    return {path: git("show", f"{commit}:./{path}") for path in locks}
+def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
+    """Return each dvc.lock of the commit by its path, or as it is in the folder. Raises Refused where it is not there.
 
-
-def files_in(folder: Path) -> dict[str, str]:
-    """Return each dvc.lock of HEAD by its path, as it is in the folder. Raises Refused where there is none."""
-    there = [path for path in files_at("HEAD") if (folder / path).is_file()]
-    if not there:
-        raise Refused(f"--rebuilt: {folder}: no dvc.lock of HEAD there; `dvc repro` in a clone of HEAD makes it")
-    return {path: (folder / path).read_text(encoding="utf-8") for path in there}
+    Of a commit there may be none.
+    """
+    paths = [path for path in names_in(commit) if posixpath.basename(path) == "dvc.lock"]
+    if folder is None:
+        return {path: git("show", f"{commit}:./{path}") for path in paths}
+    try:
+        return {path: (folder / path).read_text(encoding="utf-8") for path in paths}
+    except (OSError, UnicodeError) as error:
+        raise Refused(f"--rebuilt: {error}; allowed is a clone of HEAD in which `dvc repro` has run") from None
 
 
 def stages_of(locks: Mapping[str, str]) -> Stages:
@@ -179,20 +181,23 @@ def stages_of(locks: Mapping[str, str]) -> Stages:
     except ImportError:
         raise Refused(f"{sys.executable} has no ruamel.yaml: start this with the Python that has DVC") from None
     found: Stages = {}
-    for path, text in locks.items():
-        folder = posixpath.dirname(path)
-        try:
-            loaded = YAML(typ="safe", pure=True).load(text)["stages"]
-            for name, entry in loaded.items():
-                found[f"{folder}/dvc.yaml:{name}" if folder else name] = _stage(entry, folder)
-        except Exception as error:  # noqa: BLE001  ruamel raises of many kinds
-            raise Refused(f"{path}: no lock file of DVC's: {' '.join(str(error).split())[:LONG]}") from None
-    makers = {out: name for name, stage in found.items() for out in stage.outs}
-    graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in found.items()}
     try:
+        for path, text in locks.items():
+            folder = posixpath.dirname(path)
+            for name, entry in YAML(typ="safe", pure=True).load(text)["stages"].items():
+                found[f"{folder}/dvc.yaml:{name}" if folder else name] = _stage(entry, folder)
+        makers = makers_of(found)
+        graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in found.items()}
         return {name: found[name] for name in TopologicalSorter(graph).static_order()}
-    except CycleError:
-        return found
+    except Exception as error:  # noqa: BLE001  ruamel raises of many kinds
+        raise Refused(f"dvc.lock: not as DVC writes it: {' '.join(str(error).split())[:LONG]}") from None
+
+
+def makers_of(stages: Stages) -> dict[str, str]:
+    """Return by whom each file is made that a stage makes, those that others read out of its folders among them."""
+    made = {out: name for name, stage in stages.items() for out in stage.outs}
+    read = {dep for stage in stages.values() for dep in stage.deps if dep not in made}
+    return made | {dep: name for dep in read for out, name in made.items() if within(dep, out)}
 
 
 def _stage(entry: Any, folder: str) -> Stage:
@@ -238,7 +243,7 @@ def within(path: str, folder: str) -> bool:
 
 def stale_inputs(status: Mapping[str, Any], stages: Stages) -> dict[str, list[str]]:
     """Return by stage the inputs of which DVC's status says that they are not those of dvc.lock; no stage's outputs."""
-    made = {out for stage in stages.values() for out in stage.outs}
+    made = makers_of(stages)
     found: dict[str, list[str]] = {}
     for stage, entries in status.items():
         for entry in entries:
@@ -252,12 +257,15 @@ def stale_inputs(status: Mapping[str, Any], stages: Stages) -> dict[str, list[st
     return {stage: names for stage, names in found.items() if names}
 
 
-def inputs_changed(before: Stage, after: Stage, made: Iterable[str]) -> list[str]:
+def inputs_changed(before: Stage, after: Stage, made: Container[str]) -> list[str]:
     """Return the inputs that changed between the two and that no stage makes: params, files, the command."""
-    made = set(made)
     deps = [name for name in before.deps | after.deps if before.deps.get(name) != after.deps.get(name)]
     params = [name for name in before.params | after.params if before.params.get(name) != after.params.get(name)]
-    return [*params, *(name for name in deps if name not in made), *(["cmd"] if before.cmd != after.cmd else [])]
+    return [
+        *sorted(params),
+        *(name for name in deps if name not in made),
+        *(["cmd"] if before.cmd != after.cmd else []),
+    ]
 
 
 def outs_changed(before: Stage, after: Stage) -> list[str]:
@@ -373,7 +381,7 @@ UNEXPLAINED = "the same inputs: it does not repeat itself, or depends on somethi
 def reasons(facts: Facts, name: str) -> str:
     """Return the inputs of a stage that changed, those that other stages make by their names."""
     before, after = facts.before[name], facts.after[name]
-    made = {out: stage for stage, each in (facts.before | facts.after).items() for out in each.outs}
+    made = makers_of(facts.before | facts.after)
     earlier = [made[dep] for dep in after.deps if dep in made and before.deps.get(dep) != after.deps[dep]]
     own = inputs_changed(before, after, made)
     return "; ".join([*([listed(own)] if own else []), *([f"the outputs of {listed(earlier)}"] if earlier else [])])
@@ -394,7 +402,7 @@ def param_rows(facts: Facts) -> list[tuple[str, str, Any, Any]]:
     return [
         (file, name, values.get("old"), values.get("new"))
         for file, params in facts.params.items()
-        for name, values in params.items()
+        for name, values in sorted(params.items())
     ]
 
 
@@ -428,13 +436,12 @@ def changes(facts: Facts) -> Iterator[str]:
     if data:
         yield table(("data", "before", "after"), data)
     if not (params or files or data):
-        yield "Nothing but results."
+        yield "Nothing, results apart."
 
 
 def data_rows(facts: Facts) -> Iterator[list[str]]:
     """Yield path, old and new hash of each dependency that no stage makes and whose change Git does not show."""
-    stages = [*facts.before.values(), *facts.after.values()]
-    made = {out for stage in stages for out in stage.outs}
+    made = makers_of(facts.before) | makers_of(facts.after)
     old, new = (
         {dep: digest for stage in side.values() for dep, digest in stage.deps.items() if dep not in made}
         for side in (facts.before, facts.after)
@@ -506,7 +513,7 @@ def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
         if name not in rebuilt:
             rows.append([code(name), "not made", ""])
             continue
-        own = inputs_changed(committed[name], rebuilt[name], {out for s in committed.values() for out in s.outs})
+        own = inputs_changed(committed[name], rebuilt[name], makers_of(committed))
         why = f"dvc.lock was committed with other {listed(own)}" if own else ""
         rows.append([code(name), f"other: {listed(outs_changed(committed[name], rebuilt[name]))}", why])
     yield paragraph(f"Rebuilt from HEAD: {code(differ[0])} is the first whose outputs are not the committed ones.")
