@@ -5,17 +5,14 @@ import re
 import shutil
 import sys
 from contextlib import chdir
-from html.parser import HTMLParser
 
 import pytest
-from markdown_it import MarkdownIt
 from projects import Project, called
+from rendered import HOSTILE, ensure_harmless
 
 from charloom.proof import dvc_summary
 from charloom.proof.dvc_summary import Curve, Facts, Refused, Stage, parted, picture, reproduced, stages_of, verdict
 
-ENDS = "</code></table><script>\n\n# g\n\n```\n"  # of what shows somebody else's text
-HOSTILE = f"|`*a*_b_~~c~~<img src=x onerror=alert(1)>[e](//f)@team{ENDS}\u202e\x07\x1b&lt;b&gt;"
 PIPELINE = """\
 stages:
   words:
@@ -85,38 +82,6 @@ def summarised(project: Project) -> str:
         code, printed, complaint = called(lambda: sys.exit(dvc_summary.main() or 0), "dvc_summary.py", "--base", "main")
     assert (code, complaint) == (0, "")
     return printed
-
-
-class Tags(HTMLParser):
-    """The tags and attributes of a page, and the text that lies neither in <code> nor in <pre>."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.found, self.plain, self.literal = set(), "", 0
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.found |= {tag, *(f"{tag} {name}" for name, _ in attrs)}
-        self.literal += tag in {"code", "pre"}
-
-    def handle_endtag(self, tag):
-        self.literal -= tag in {"code", "pre"}
-
-    def handle_data(self, data):
-        self.plain += "" if self.literal else data
-
-
-OURS = set("ul li b i p sub table tr th td code pre details summary h3 wbr br".split(" "))  # noqa: SIM905  one line
-OURS |= {"details open", "td colspan"}
-
-
-def ensure_harmless(markdown: str) -> Tags:
-    tags = Tags(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(markdown))
-    assert tags.found <= OURS | {"code class"}, tags.found - OURS
-    assert "alert" not in tags.plain
-    assert "@team" not in tags.plain
-    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", markdown)
-    return tags
 
 
 def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(branch):

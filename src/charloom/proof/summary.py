@@ -52,7 +52,7 @@ def summary(base: str, verified: Iterable[str]) -> None:
             facts = dvc.facts_of(base)
         except dvc.Refused as refused:
             raise WrongInput(str(refused)) from None
-        before, after = (side(commit, Path(folder) / commit) for commit in (facts.base, facts.head))
+        before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
         varying = [out.path for out in outputs(after.folder) if out.varies]
         facts = facts._replace(before=_without(facts.before, varying), after=_without(facts.after, varying))
         said, answer = better(before, after)
