@@ -102,13 +102,17 @@ def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(bra
     assert "ends at <code>1.045</code>; after is blue and ends at <code>2.045</code> (the upper one there)" in said
 
 
-def test_it_runs_alone_and_warns_of_edited_code_that_was_not_run(branch, tmp_path):
+def test_it_runs_alone_and_warns_of_edited_code_that_was_not_run_and_of_an_edited_result(branch, tmp_path):
     written(branch, curve__py=CURVE + "# no more\n")
+    branch.edit("metrics.json", "10.0", "9.0")
     committed(branch, repro=False)
     copy = tmp_path / "dvc_summary.py"
     shutil.copy(dvc_summary.__file__, copy)
     said = branch.run(sys.executable, "-I", str(copy), "--base", "main", "--rebuilt", ".")
-    assert "The committed results are not of these inputs: <code>curve</code>: <code>curve.py</code>" in said
+    assert (
+        "Not as <code>dvc.lock</code> has it: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
+        in said
+    )
     assert "<li><b>Changed:</b> 1 file that stages depend on.</li>" in said
     assert "All outputs are the base's bits: 3 outputs." in said
     assert "<td><code>curve.py</code></td><td>+1 −0</td><td><code>curve</code></td>" in said

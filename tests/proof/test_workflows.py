@@ -55,3 +55,13 @@ def test_each_command_of_charloom_is_there_with_its_options():
         code, help_, _ = called(cli.main, "charloom", command, "--help")
         assert code == 0
         assert set(re.findall(r"--[a-z]+", rest)) <= set(re.findall(r"--[a-z-]+", help_)), line
+
+
+def test_what_the_docs_tell_other_projects_to_write_calls_what_there_is():
+    page = (ROOT / "docs/pull_requests.md").read_text()
+    (job,) = YAML(typ="safe").load(page.partition("```yaml\n")[2].partition("```")[0])["jobs"].values()
+    called_ = ROOT / job["uses"]
+    offered = YAML(typ="safe").load(called_.read_text())
+    assert set(job["with"]) <= set(offered["on"]["workflow_call"]["inputs"])
+    needed = {scope: access for each in offered["jobs"].values() for scope, access in each["permissions"].items()}
+    assert job["permissions"] == needed

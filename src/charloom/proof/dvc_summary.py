@@ -31,6 +31,7 @@ POINTS = 60  # of a line in a picture
 FLAT = 3  # times higher than the rest: the start of a curve beside which the rest would be flat
 COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # of before and after: told apart by the colour-blind, too
 SAME = "the same bits"
+MISSING = ("deleted", "not in cache")  # what DVC says of a file that nobody has made here
 
 
 class Refused(Exception):
@@ -63,7 +64,7 @@ class Facts(NamedTuple):
     base, head      commits: where the branch left the base's, and HEAD
     params, metrics, plots   what DVC's `diff --json` says; None and a line in `complaints` where it fails
     before, after   the stages of base and head
-    stale           inputs that are not those of dvc.lock in HEAD, by stage; empty where that is not known
+    stale           by stage, inputs and outputs that are not those of HEAD's dvc.lock; empty where it is not known
     uncommitted     whether there are changes that are in no commit
     """
 
@@ -114,7 +115,8 @@ def facts_of(ref: str) -> Facts:
     except Refused:
         shallow = "a clone with all commits has one: `git fetch --unshallow`, or fetch-depth: 0 of actions/checkout"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
-    if not any(posixpath.basename(path) == "dvc.yaml" for path in names_in(head)):
+    names = set(names_in(head))
+    if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("dvc.yaml: none in HEAD, in this folder or below; start it in a DVC project's folder")
     uncommitted = bool(git("status", "--porcelain", "--untracked-files=no"))
     asked = {name: [name, "diff", "--json", base, head] for name in ("params", "metrics")}
@@ -125,7 +127,7 @@ def facts_of(ref: str) -> Facts:
     before, after = (stages_of(locks_of(commit)) for commit in (base, head))
     return Facts(
         base, head, answers["params"][0], answers["metrics"][0], answers["plots"][0].get("data", {}),
-        changed_files(base, head, after), before, after, stale_inputs(answers.get("status", ({}, ""))[0], after),
+        changed_files(base, head, after), before, after, not_of_lock(answers.get("status", ({}, ""))[0], after, names),
         uncommitted, [complaint for _, complaint in answers.values() if complaint],
     )  # fmt: skip
 
@@ -241,19 +243,22 @@ def within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def stale_inputs(status: Mapping[str, Any], stages: Stages) -> dict[str, list[str]]:
-    """Return by stage the inputs of which DVC's status says that they are not those of dvc.lock; no stage's outputs."""
+def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[str]) -> dict[str, list[str]]:
+    """Return by stage what DVC's status says is not as dvc.lock has it: inputs that no stage makes, outputs in Git."""
     made = makers_of(stages)
     found: dict[str, list[str]] = {}
     for stage, entries in status.items():
+        names = found.setdefault(stage, [])
         for entry in entries:
-            if entry == "changed command":
-                found.setdefault(stage, []).append("cmd")
-            for path, what in entry.get("changed deps", {}).items() if isinstance(entry, dict) else ():
-                names = what if isinstance(what, dict) else {path: what}
-                found.setdefault(stage, []).extend(
-                    name for name, how in names.items() if how not in {"deleted", "not in cache"} and path not in made
-                )
+            if not isinstance(entry, dict):
+                names.append("cmd")  # it is "changed command"
+                continue
+            for path, how in entry.get("changed deps", {}).items():
+                params = how if isinstance(how, dict) else {path: how}
+                names += [name for name, how in params.items() if how not in MISSING and path not in made]
+            names += [
+                path for path, how in entry.get("changed outs", {}).items() if how not in MISSING and path in tracked
+            ]
     return {stage: names for stage, names in found.items() if names}
 
 
@@ -391,7 +396,9 @@ def warnings(facts: Facts) -> Iterator[str]:
     """Yield a block for each thing that a reader has to know before all else."""
     if facts.stale:
         each = "; ".join(f"{code(stage)}: {listed(names)}" for stage, names in facts.stale.items())
-        yield paragraph(f"⚠️ The committed results are not of these inputs: {each}. <code>dvc repro</code> makes them.")
+        yield paragraph(
+            f"⚠️ Not as <code>dvc.lock</code> has it: {each}. <code>dvc repro</code> makes the results anew."
+        )
     if facts.uncommitted:
         yield paragraph("Changes that are not committed are not in this.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)
