@@ -35,6 +35,12 @@ def test_what_the_lock_is_of_is_said_beside_what_is_committed(project, name, old
     assert any(str(each).startswith(expected) for each in contradictions(project.folder, results=True))
 
 
+def test_a_text_that_git_does_not_know_is_named(project):
+    (project.folder / "data/fox.txt").unlink()
+    found = [str(each) for each in contradictions(project.folder, results=True)]
+    assert found == ["data/fox.txt is not in Git, so nobody else has it (stages: prepare)"]
+
+
 def test_a_stage_that_used_another_file_than_was_made_is_named(project):
     lock = (project.folder / "dvc.lock").read_text()
     made = lock.index("- path: models/best.npz", lock.index("  train:"))
