@@ -82,6 +82,21 @@ def _add_verify(commands: Any) -> None:
     command.set_defaults(call=_later("commands.verify", "verify"))
 
 
+def _add_summary(commands: Any) -> None:
+    """Add `charloom summary`."""
+    about = "Say in Markdown what HEAD changes since it left another branch, what came of it, and how sure that is."
+    command = commands.add_parser("summary", help="say what a branch changes, and what came of it", description=about)
+    command.add_argument("--base", metavar="REF", required=True, help="the other branch: origin/main")
+    command.add_argument(
+        "--verified",
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="what `charloom verify --json` printed, on each machine",
+    )
+    command.set_defaults(call=lambda arguments: _later("proof.summary", "summary")(arguments.base, arguments.verified))
+
+
 def main() -> None:
     """Parse the command line and run what it names."""
     parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
@@ -133,7 +148,7 @@ def main() -> None:
     command.set_defaults(call=_later("commands.study", "run_study"))
 
     _add_compare(commands)
-
+    _add_summary(commands)
     _add_verify(commands)
 
     about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."

@@ -1,0 +1,121 @@
+"""Whether a change is better, and how sure that is: what the tables of studies say of its two sides."""
+
+import json
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+
+from charloom.base.errors import CharloomError
+from charloom.proof.dvc_summary import code, folded, paragraph, table
+from charloom.proof.sides import Side
+from charloom.results.records import MEASURE
+from charloom.settings.experiment import naming_params
+from charloom.study import words
+from charloom.study.answer import Answer
+from charloom.study.report import as_markdown
+from charloom.study.study_file import NOT_VARIED, named, read_study
+from charloom.study.study_table import measured, read_outcomes, trials_in, trials_of
+from charloom.study.verdict import answered
+
+ASKED = """\
+```yaml
+baseline: {baseline}
+settings: [{setting}]
+seeds: 10
+measure: {measure}
+smallest_difference: 0.01
+```"""
+ALONE = "One seed on each side cannot tell whether the difference is more than luck."
+BOTH_CODES = (
+    "<code>charloom study studies/…</code> on each of the two commits would, and <code>charloom compare --table</code> "
+    "of both tables in one, with a column that names the commit."
+)
+
+
+def better(before: Side, after: Side) -> tuple[str, list[str]]:
+    """Return in a sentence or two whether it is better, and the blocks that say how sure that is."""
+    sentence, blocks = _compared(before, after)
+    changed = list(_changed_answers(before.folder, after.folder))
+    if changed:
+        blocks.append(table(("study whose table has changed", "before", "after"), changed))
+    return sentence, ["### Is it better?", *blocks] if blocks else []
+
+
+def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
+    """Return what is known of the two settings: from a study that has both, or else from one seed each."""
+    if not (before.params and after.params and before.bits is not None and after.bits is not None):
+        return "", []
+    old, new = before.params, after.params
+    if (before.text, old.prepare.held_out, old.train.held_out_characters) != (
+        after.text, new.prepare.held_out, new.train.held_out_characters,
+    ):  # fmt: skip
+        return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
+    if before.bits == after.bits:
+        return f"<b>no difference</b>: held-out text costs {after.bits:.3f} bits per character, as before.", []
+    names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
+    varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
+    for study in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
+        if answer := _of_both(study, before, after, varied):
+            return _told(answer, study)
+    sentence = (
+        f"<b>cannot tell</b> from one seed on each side: held-out text costs {after.bits:.3f} bits per character, "
+        f"{before.bits:.3f} before (lower is better)."
+    )
+    if not varied:
+        return sentence, [paragraph(f"{ALONE} {BOTH_CODES}")]
+    sides = ({name: naming_params(each)[name] for name in varied} for each in (old, new))
+    baseline, setting = (json.dumps(each) for each in sides)
+    asked = ASKED.format(baseline=baseline, setting=setting, measure=MEASURE)
+    return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
+
+
+def _of_both(file: Path, before: Side, after: Side, varied: list[str]) -> Answer | None:
+    """Return the answer of a study's table about the two settings, the one before as baseline; None if it lacks one.
+
+    A row is found by its key: the params, the text, and the arithmetic that `after` has.
+    """
+    if before.params is None or after.params is None:
+        return None
+    with chdir(after.folder):
+        try:
+            study = read_study(file.relative_to(after.folder))
+            names = [named(params, varied) for params in (before.params, after.params)]
+            settings = dict(zip(names, (before.params, after.params), strict=True))
+            pair = study._replace(settings=settings, varied=varied, baseline=names[0])
+            found = measured(pair, trials_of(pair, after.text), read_outcomes(study.folder))
+        except CharloomError:  # it asks something else, or `charloom study` will say what is wrong with it
+            return None
+    return answered(found) if all(found.settings.values()) else None
+
+
+def _told(answer: Answer, file: Path) -> tuple[str, list[str]]:
+    """Return the answer in a sentence, and all of it in a block."""
+    (each,), ((_, lines), *_) = answer.comparisons, words.comparisons(answer)
+    where = code(f"studies/{file.stem}")
+    return (
+        f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>. {code(answer.measure)} "
+        f"({answer.better} is better): {lines[0]}, by the study {where}.",
+        [folded(f"What {where} says of the two settings", as_markdown(answer).strip())],
+    )
+
+
+def _changed_answers(before: Path, after: Path) -> Iterator[list[str]]:
+    """Yield of each study whose table is another one what it says, before and after."""
+    for name in sorted({file.name for side in (before, after) for file in side.glob("studies/*.yaml")}):
+        tables = [side / "studies" / Path(name).stem / "trials.csv" for side in (before, after)]
+        contents = [each.read_bytes() if each.is_file() else b"" for each in tables]
+        if contents[0] != contents[1]:
+            yield [code(name), *(_answer(side, Path("studies") / name) for side in (before, after))]
+
+
+def _answer(folder: Path, file: Path) -> str:
+    """Return what a study says, in a line."""
+    with chdir(folder):
+        if not file.exists():
+            return "–"
+        try:
+            study = read_study(file)
+            found = measured(study, trials_in(study), read_outcomes(study.folder))
+            return code(words.told(answered(found)), 400) if any(found.settings.values()) else "no trials yet"
+        except CharloomError as error:
+            return code(str(error), 400)

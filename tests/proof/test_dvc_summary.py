@@ -1,0 +1,221 @@
+"""What the summary of a pull request says of any DVC project, and that nothing in it acts."""
+
+import json
+import re
+import shutil
+import sys
+from contextlib import chdir
+
+import pytest
+from projects import Project, called
+from rendered import HOSTILE, ensure_harmless
+
+from charloom.proof import dvc_summary
+from charloom.proof.dvc_summary import Curve, Facts, Refused, Stage, parted, picture, reproduced, stages_of, verdict
+
+PIPELINE = """\
+stages:
+  words:
+    cmd: cp text.txt words.txt
+    deps: [text.txt]
+    outs: [words.txt: {cache: false}]
+  curve:
+    cmd: python curve.py
+    deps: [curve.py, words.txt]
+    params: [rate, note]
+    metrics: [metrics.json: {cache: false}]
+    outs: [curve.csv: {cache: false}]
+plots:
+  - TITLE:
+      x: step
+      y: {curve.csv: loss}
+      y_label: LABEL
+"""
+CURVE = """\
+import json
+from ruamel.yaml import YAML
+params = YAML(typ="safe").load(open("params.yaml"))
+words = open("words.txt").read()
+json.dump({"loss": params["rate"] * len(words), params["note"]: 1 + params["rate"]}, open("metrics.json", "w"))
+rows = [f"{step},{params['rate'] + 9 / (1 + step)}" for step in range(200)]
+open("curve.csv", "w").write("\\n".join(["step,loss", *rows, ""]))
+"""
+
+
+def written(project: Project, **files: str) -> None:
+    for name, content in files.items():
+        (project.folder / name.replace("__", ".")).write_text(content, encoding="utf-8")
+
+
+def committed(project: Project, *, repro: bool = True) -> None:
+    if repro:
+        project.run("dvc", "repro", "-q")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a state")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Project:
+    """A project of two stages that has run, and was committed; its names try to act."""
+    project = Project(tmp_path_factory.mktemp("base"))
+    for command in ("git init -q -b main", "git config user.name t", "git config user.email t@example.invalid"):
+        project.run(*command.split())
+    project.run("dvc", "init", "-q")
+    pipeline = PIPELINE.replace("TITLE", json.dumps(HOSTILE)).replace("LABEL", json.dumps(HOSTILE))
+    written(project, dvc__yaml=pipeline, curve__py=CURVE, text__txt="some words")
+    written(project, params__yaml=f"rate: 1.0\nnote: {json.dumps(HOSTILE)}\n")
+    committed(project)
+    return project
+
+
+@pytest.fixture
+def branch(base, tmp_path) -> Project:
+    """A copy of it, on a branch."""
+    project = Project(tmp_path / "branch")
+    shutil.copytree(base.folder, project.folder)
+    project.run("git", "checkout", "-q", "-b", "change")
+    return project
+
+
+def summarised(project: Project) -> str:
+    with chdir(project.folder):
+        code, printed, complaint = called(lambda: sys.exit(dvc_summary.main() or 0), "dvc_summary.py", "--base", "main")
+    assert (code, complaint) == (0, "")
+    return printed
+
+
+def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(branch):
+    name = HOSTILE.replace("/", "-")
+    written(branch, params__yaml=f"rate: 2.0\nnote: {json.dumps('other ' + HOSTILE)}\n")
+    (branch.folder / name).write_text("a file\n")
+    committed(branch)
+    said = summarised(branch)
+    tags = ensure_harmless(said)
+    assert "details" in tags.found
+    assert "<code>curve</code> is the first with other outputs, because of <code>note</code>, <code>rate</code>" in said
+    assert "<td><code>rate</code></td><td><code>1.0</code></td><td><code>2.0</code></td>" in said
+    assert "<td><code>loss</code></td><td><code>10</code></td><td><code>20</code></td><td><code>+10</code></td>" in said
+    assert "<tr><td><code>words</code></td><td>the same bits</td><td>the same inputs</td></tr>" in said
+    drawn = said.partition("```mermaid\n")[2].partition("```")[0]
+    assert drawn.count("  line [") == 2
+    assert re.fullmatch(r"[A-Za-z0-9 _.,()/%#:\"\[\]>\n-]*", drawn)
+    assert "ends at <code>1.045</code>; after is blue and ends at <code>2.045</code> (the upper one there)" in said
+
+
+def test_it_runs_alone_and_warns_of_edited_code_that_was_not_run_and_of_an_edited_result(branch, tmp_path):
+    written(branch, curve__py=CURVE + "# no more\n")
+    branch.edit("metrics.json", "10.0", "9.0")
+    committed(branch, repro=False)
+    copy = tmp_path / "dvc_summary.py"
+    shutil.copy(dvc_summary.__file__, copy)
+    said = branch.run(sys.executable, "-I", str(copy), "--base", "main", "--rebuilt", ".")
+    assert (
+        "Not as <code>dvc.lock</code> has it: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
+        in said
+    )
+    assert "<li><b>Changed:</b> 1 file that stages depend on.</li>" in said
+    assert "All outputs are the base's bits: 3 outputs." in said
+    assert "<td><code>curve.py</code></td><td>+1 −0</td><td><code>curve</code></td>" in said
+    assert "Rebuilt from HEAD: all 3 outputs have the committed hashes." in said
+
+
+def test_what_a_rebuild_makes_otherwise_is_told(base):
+    locks = {"dvc.lock": (base.folder / "dvc.lock").read_text()}
+    committed = stages_of(locks)
+    digest = committed["curve"].outs["metrics.json"]
+    assert "all 3 outputs have the committed hashes" in "".join(reproduced(committed, committed))
+    again = stages_of({"dvc.lock": locks["dvc.lock"].replace(digest, "0" * 32).replace("rate: 1.0", "rate: 2.0")})
+    said = "".join(reproduced(committed, again))
+    assert "<code>curve</code> is the first whose outputs are not the committed ones" in said
+    assert (
+        "<td>other: <code>metrics.json</code></td><td>dvc.lock was committed with other <code>rate</code></td>" in said
+    )
+    assert "<td>not made</td>" in "".join(reproduced(committed, {"words": committed["words"]}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--base", "no-branch"), "--base: no commit no-branch here; "),
+        (("--base", "--upload-pack=x"), "--base: "),
+        (("--base", "apart"), "--base: apart and HEAD have no commit in common; "),
+        (("--base", "main", "--rebuilt", "nowhere"), "--rebuilt: "),
+    ],
+)
+def test_wrong_input_gets_a_line(branch, arguments, line):
+    branch.run("git", "checkout", "-q", "--orphan", "apart")
+    branch.run("git", "commit", "-q", "-m", "apart")
+    branch.run("git", "checkout", "-q", "change")
+    name, given, *more = arguments
+    with chdir(branch.folder):
+        code, printed, complaint = called(dvc_summary.main, "dvc_summary.py", f"{name}={given}", *more)
+    assert (code, printed) == (2, "")
+    assert complaint.startswith(line)
+    assert complaint.count("\n") == 1
+
+
+def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
+    project = Project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refused, match="git rev-parse: fatal: not a git repository"):
+        dvc_summary.facts_of("main")
+    for command in ("git init -q", "git -c user.name=t -c user.email=t commit -q -m x --allow-empty"):
+        project.run(*command.split())
+    with pytest.raises(Refused, match=r"dvc\.yaml: none in HEAD"):
+        dvc_summary.facts_of("HEAD")
+
+
+def test_a_lock_file_that_is_none_is_refused():
+    for text in ("stages: [", "", "stages: {a: 1}", "stages: {a: {outs: [{}]}}"):
+        with pytest.raises(Refused, match=r"dvc\.lock: not as DVC writes it"):
+            stages_of({"dvc.lock": text})
+
+
+def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:
+    return Facts("a", "b", {}, {}, {}, [], before, after, {}, uncommitted=False, complaints=[])
+
+
+def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
+    stage = Stage("cmd", {"a": "1"}, {}, {"b": "1"})
+    assert "it does not repeat itself" in parted(facts({"x": stage}, {"x": stage._replace(outs={"b": "2"})}))
+    changed = stage._replace(outs={"b": "2"}, deps={"a": "2"})
+    assert "because of <code>a</code>" in parted(facts({"x": stage}, {"x": changed}))
+    assert "is new" in parted(facts({"x": stage}, {"x": stage, "y": stage}))
+    assert "is gone" in parted(facts({"x": stage, "y": stage}, {"x": stage}))
+
+
+def test_stages_stand_in_the_order_in_which_they_run():
+    second = "second: {cmd: x, deps: [{path: out/a, md5: '2'}]}"
+    first = "first: {cmd: x, outs: [{path: out, md5: '1.dir'}]}"
+    assert list(stages_of({"dvc.lock": f"stages: {{{second}, {first}}}"})) == ["first", "second"]
+    assert list(stages_of({"sub/dvc.lock": f"stages: {{{first}}}"})) == ["sub/dvc.yaml:first"]
+
+
+def test_a_start_beside_which_the_rest_is_flat_is_left_out():
+    steep = {float(x): 1000.0 if x < 3 else 1.0 + x / 100 for x in range(101)}
+    drawn, caption = picture(Curve("t", "x", "y", steep, steep | {100.0: 1.5}))
+    assert 'x-axis "x" 5 --> 100' in drawn
+    assert "The first twentieth is left out" in caption
+    gentle = {float(x): float(x) for x in range(101)}
+    drawn, caption = picture(Curve("t", "x", "y", gentle, gentle | {100.0: 99.5}))
+    assert 'x-axis "x" 0 --> 100' in drawn
+    assert "left out" not in caption
+
+
+def test_of_two_lengths_the_stretch_is_drawn_that_both_have():
+    short, long = ({float(x): float(x) for x in range(0, n, 10)} for n in (51, 101))
+    drawn, caption = picture(Curve("t", "x", "y", short, long))
+    assert "0 --> 50" in drawn
+    assert drawn.count("[0, 10, 20, 30, 40, 50]") == 2
+    assert "Up to 50, where the shorter one ends." in caption
+    assert picture(Curve("t", "x", "y", {}, long)) == []
+
+
+def test_it_fits_into_a_comment():
+    blocks = ["a" * 40_000, "b" * 40_000, "c"]
+    cut = dvc_summary.limited(blocks)
+    assert len(cut) < 65_536
+    assert "Cut here" in cut
+    assert "b" * 9 not in cut
+    assert dvc_summary.limited(["a", "", "b"]) == "a\n\nb"
+    assert verdict(Made_again="x", Better="") == "<ul>\n<li><b>Made again:</b> x</li>\n</ul>"

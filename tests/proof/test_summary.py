@@ -1,0 +1,173 @@
+"""What `charloom summary` says: whether a change is better, where it was made again, and what the models write."""
+
+import hashlib
+import json
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from projects import Project, said
+from rendered import HOSTILE, ensure_harmless
+from study_projects import ask, conducted
+
+from charloom.proof.better import better
+from charloom.proof.dvc_summary import Facts, Stage
+from charloom.proof.samples_beside import samples_beside
+from charloom.proof.sides import Side
+from charloom.results.git import git
+from charloom.results.records import SampleTable
+from charloom.settings.params import Params, read_params
+from charloom.study.study_file import named, overridden, read_study
+
+QUESTION = """\
+vary: {eta: [0.1, 0.05]}
+baseline: {eta: 0.1}
+seeds: 4
+measure: held_out_bits_per_character
+smallest_difference: 0.01
+"""
+
+
+def verified(project: Project, **values: object) -> str:
+    """Return a file as `charloom verify --json` prints it."""
+    machine = {"processor": HOSTILE, "system": "Linux x86_64", "python": "3.11.7", "numpy": "2.4.6", "numba": "0.68.1"}
+    found = {"commit": git("rev-parse", "HEAD", folder=project.folder), "last": "same", "grade": "the same bits"}
+    path = project.folder / "verified.json"
+    path.write_text(json.dumps(found | {"quick": False, "files": [], "causes": [], "machine": machine} | values))
+    return str(path)
+
+
+def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_settings(project):
+    ask(project, QUESTION)
+    conducted(project)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a study")
+    project.run("git", "branch", "base")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
+    project.run("dvc", "repro", "-q", "sample")
+    project.edit("studies/a.yaml", "seeds: 4", "seeds: 3")
+    conducted(project)
+    project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
+    printed, _ = said(project, "summary", "--base", "base", "--verified", verified(project))
+    ensure_harmless(printed)
+    assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
+    assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in printed
+    assert "3 seeds, by the study <code>studies/a</code>" in printed
+    assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
+    assert (
+        "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n<tr><td><code>a.yaml" in printed
+    )
+    assert "Not compared, as they are a processor's or a library's own: <code>reports/" in printed
+    assert printed.count("<td>best model, after ") == 2
+    assert "```mermaid" in printed
+
+
+def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6), text: str = "t") -> tuple[Side, Side]:
+    usual = read_params(Path(__file__).parents[2] / "params.yaml")
+    other = overridden(usual, overrides, Path("x"))
+    return Side(folder, usual, bits[0], "t"), Side(folder, other, bits[1], text)
+
+
+def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, monkeypatch):
+    before, after = sides(tmp_path, {"eta": 1e-5, "train.dtype": "float32", "seed": 2})
+    sentence, (_, why, asked) = better(before, after)
+    assert sentence.startswith("<b>cannot tell</b> from one seed on each side: held-out text costs 2.600")
+    assert "One seed on each side cannot tell" in why
+    monkeypatch.chdir(Path(__file__).parents[2])
+    file = tmp_path / "x.yaml"
+    file.write_text(asked.removeprefix("```yaml\n").removesuffix("```"))
+    study = read_study(file)
+    varied = ["eta", "train.dtype"]
+    assert study.varied == varied
+
+    def setting(params: Params) -> str:
+        return named(params, varied)
+
+    assert list(map(setting, study.settings.values())) == [setting(before.params), setting(after.params)]
+    assert study.baseline == setting(before.params)
+
+
+def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_path):
+    assert better(*sides(tmp_path, {}, (2.8, 2.8))) == (
+        "<b>no difference</b>: held-out text costs 2.800 bits per character, as before.",
+        [],
+    )
+    for changed in ({"text": "other"}, {"overrides": {"prepare.held_out": 0.1}}):
+        sentence, blocks = better(*sides(tmp_path, **{"overrides": {}} | changed))
+        assert sentence == ""
+        assert "other held-out text" in blocks[1]
+    sentence, blocks = better(*sides(tmp_path, {}))
+    assert "<b>cannot tell</b>" in sentence
+    assert "charloom compare --table" in blocks[1]
+    unknown = Side(tmp_path, None, None, "")
+    assert better(unknown, unknown) == ("", [])
+
+
+def sampled(cache: Path, text: str) -> str:
+    """Return the MD5 of a table of samples, put into the cache."""
+    rows = [("200 updates", f"old {text}", 200, 9.0), ("400 updates", text, 400, 8.0), ("best model", text, 399, 7.0)]
+    content = SampleTable(data=rows).model_dump_json().encode()
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    path = cache / digest[:2] / digest[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return digest
+
+
+def shown(cache: Path, *hashes: str) -> str:
+    before, after = ({"sample": Stage("", {}, {}, {"reports/t.json": digest})} for digest in hashes)
+    facts = Facts("a" * 40, "b" * 40, {}, {}, {}, [], before, after, {}, uncommitted=False, complaints=[])
+    return "\n\n".join(samples_beside(facts, Path("reports/t.json"), cache))
+
+
+def test_samples_stand_side_by_side_and_do_nothing(tmp_path):
+    hashes = sampled(tmp_path, f"one\n\n{HOSTILE}"), sampled(tmp_path, f"two\r\n</pre>{HOSTILE}")
+    said = shown(tmp_path, *hashes)
+    ensure_harmless(said)
+    assert said.count("\n\n") == 1  # after the heading: an empty line in a sample would end the HTML
+    assert said.count("best model, after 399 updates<pre>") == 2
+    assert "<pre>one&#10;&#10;|`" in said
+    assert "<pre>two\\r&#10;&lt;/pre&gt;" in said
+    assert "old" not in said
+    assert shown(tmp_path, hashes[0], hashes[0]) == ""
+
+
+def test_samples_that_are_missing_or_damaged_are_named_with_what_makes_them(tmp_path):
+    hashes = sampled(tmp_path, "one"), sampled(tmp_path, "two")
+    (tmp_path / hashes[1][:2] / hashes[1][2:]).write_bytes(b"{}")
+    said = shown(tmp_path, *hashes)
+    assert "The samples of <code>bbbbbbbbbb</code> are not in the DVC cache here; <code>dvc repro sample</code>" in said
+    assert "<tr><th>before</th></tr>" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (None, "--verified: v.json: No such file or directory"),
+        ("", "--verified: v.json: Invalid JSON"),
+        ('{"last": "same"}', "--verified: v.json: commit: Field required; `charloom verify --json` prints such a file"),
+    ],
+)
+def test_a_file_that_verify_did_not_print_is_refused(project, content, line):
+    if content is not None:
+        (project.folder / "v.json").write_text(content)
+    assert said(project, "summary", "--base", "HEAD", "--verified", "v.json", code=2)[1].startswith(line)
+
+
+def test_a_base_that_is_not_there_is_refused(project):
+    printed, complaint = said(project, "summary", "--base", "nowhere", code=2)
+    assert (printed, complaint.count("\n")) == ("", 1)
+    assert complaint.startswith("--base: no commit nowhere here")
+
+
+def test_what_was_not_made_again_stands_first(project):
+    project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")  # in no commit
+    file = verified(
+        project, last="first difference: train: metrics/train.json", grade="another result", causes=[HOSTILE]
+    )
+    with chdir(project.folder):
+        printed, _ = said(project, "summary", "--base", "HEAD", "--verified", file)
+    ensure_harmless(printed)
+    assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
+    assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
+    assert "Changes that are not committed are not in this." in printed

@@ -1,0 +1,67 @@
+"""The workflows name commits, and commands and options that there are."""
+
+import re
+from pathlib import Path
+
+import pytest
+from projects import ROOT, called
+from ruamel.yaml import YAML
+
+from charloom.commands import cli
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+PINNED = re.compile(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def jobs(file: Path) -> dict:
+    return YAML(typ="safe").load(file.read_text())["jobs"]
+
+
+def commands(file: Path) -> str:
+    return "\n".join(step.get("run", "") for job in jobs(file).values() for step in job["steps"])
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_each_action_is_a_commit_and_each_image_a_digest(file):
+    uses = [line.strip().removeprefix("- ") for line in file.read_text().splitlines() if " uses: " in line]
+    assert uses
+    assert all(PINNED.fullmatch(line) for line in uses)
+    for job in jobs(file).values():
+        assert re.search(r"@sha256:[0-9a-f]{64}$", job.get("container", "@sha256:" + "0" * 64))
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_a_job_may_write_only_where_no_code_of_the_repository_runs(file):
+    for name, job in jobs(file).items():
+        writes = {scope for scope, access in job["permissions"].items() if access == "write"}
+        if writes:
+            said = "\n".join(f"{step.get('run', '')} {step.get('uses', '')}" for step in job["steps"])
+            assert not re.search(r"checkout|python|make |charloom|dvc ", said.replace("dvc summary", "")), name
+            assert ("head.repo.full_name" in job["if"]) == ("pull-requests" in writes)
+
+
+def test_each_target_of_make_is_there():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {target for file in WORKFLOWS for target in re.findall(r"^ *make ([a-z-]+)", commands(file), re.MULTILINE)}
+    assert named
+    assert named <= targets
+
+
+def test_each_command_of_charloom_is_there_with_its_options():
+    lines = [line for file in WORKFLOWS for line in commands(file).splitlines() if "bin/charloom " in line]
+    assert len(lines) > 3
+    for line in lines:
+        command, rest = re.search(r"bin/charloom (\w+)(.*)", line).groups()
+        code, help_, _ = called(cli.main, "charloom", command, "--help")
+        assert code == 0
+        assert set(re.findall(r"--[a-z]+", rest)) <= set(re.findall(r"--[a-z-]+", help_)), line
+
+
+def test_what_the_docs_tell_other_projects_to_write_calls_what_there_is():
+    page = (ROOT / "docs/pull_requests.md").read_text()
+    (job,) = YAML(typ="safe").load(page.partition("```yaml\n")[2].partition("```")[0])["jobs"].values()
+    called_ = ROOT / job["uses"]
+    offered = YAML(typ="safe").load(called_.read_text())
+    assert set(job["with"]) <= set(offered["on"]["workflow_call"]["inputs"])
+    needed = {scope: access for each in offered["jobs"].values() for scope, access in each["permissions"].items()}
+    assert job["permissions"] == needed
