@@ -1,4 +1,4 @@
-"""Time each stage, `make run` and `dvc exp run -S eta=…` as whole processes; write benchmarks/stages.md.
+"""Time each stage, `make run`, `dvc exp run -S eta=…` and proofs as whole processes; write benchmarks/stages.md.
 
     python benchmarks/stages.py                       this checkout
     python benchmarks/stages.py OTHER . --turns 5     another one first, `make setup` done in it; they take turns
@@ -24,6 +24,7 @@ import llvmlite.binding as llvm
 
 HERE = Path(__file__).resolve().parent
 STAGES = ("prepare", "gradcheck", "train", "sample", "plot", "track")
+PROOFS = ("charloom verify", "charloom verify --quick", "charloom summary --base HEAD~1")
 COMPILING = ("gradcheck", "train", "sample")
 FEWER = 1000  # updates of a second training: the difference is what updates take
 NOTHING = "stages:\n" + "".join(
@@ -129,6 +130,7 @@ def measured(checkouts: list[Checkout], turns: int, folder: Path) -> tuple[dict,
                 "dvc exp run": each.experiment,
                 "make run": lambda c=each: c.run("python src/prepare.py --check && dvc repro --force"),
             }
+            timed |= {command: lambda c=each, command=command: c.run(command) for command in PROOFS}
             if turn == 0:
                 timed["cold"] = each.cold
             for what, function in timed.items():
@@ -174,6 +176,7 @@ def table(checkouts: list[Checkout], references: dict, times: dict, turns: int) 
         row("`make run`, the environment there", lambda each: times[each.name, "make run"]),
         row("`dvc exp run -S eta=…`", lambda each: times[each.name, "dvc exp run"]),
         row("… beside updates and empty stages", lambda each: times[each.name, "dvc exp run"] - updates(each) - empty),
+        *(row(f"`{command}`", lambda each, command=command: times[each.name, command]) for command in PROOFS),
         "",
     ]
 

@@ -67,6 +67,8 @@ def _of_inputs(stage: str, lock: dict[str, Any], hashes: dict[str, str], params:
         elif dep in hashes:
             if used[dep] != hashes[dep]:
                 yield f"{LOCK} is of two {dep}: one was made, another was used"
+        elif not Path(dep).exists():
+            yield f"{in_line(dep)} is not in Git, so nobody else has it"
         elif used[dep] != md5(Path(dep)):
             kind = "source" if dep.startswith(SOURCES) else "text" if dep == params.prepare.text else "file"
             yield f"{LOCK} is of another {kind}: {in_line(dep)}"

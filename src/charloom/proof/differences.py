@@ -12,6 +12,7 @@ from charloom.base.terminal import in_line
 from charloom.base.types import Array
 from charloom.settings.params import flat
 
+FEW = 3  # arrays that are named
 LONG = 40  # characters of a value that are shown
 BESIDE = 12  # characters before the first that differs in a text
 
@@ -107,7 +108,11 @@ def _of_arrays(committed: bytes, rebuilt: bytes) -> str:
         if set(one) != set(other):
             return f"arrays: {_both(', '.join(one), ', '.join(other))}"
         said = [f"{name}: {_of_array(one[name], other[name])}" for name in one if not _equal(one[name], other[name])]
-    return f"{'; '.join(said)}" if said else "the same arrays, written in another way"
+    return (
+        f"{'; '.join(said[:FEW])}{_more(len(said) - FEW + 1, 'array')}"
+        if said
+        else "the same arrays, written in another way"
+    )
 
 
 def _equal(one: Array, other: Array) -> bool:

@@ -17,7 +17,7 @@ SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = (
 MEANINGS = {
     SAME_BITS: "every result is equal to the last bit",
     SAME_TEXT: f"every sample is the same, and every figure within {TOLERANCE:g} of the committed one, relative to it",
-    WITHIN: f"every figure is within {TOLERANCE:g} of the committed one, relative to it; samples differ",
+    WITHIN: f"every figure is within {TOLERANCE:g} of the committed one, relative to it; samples are not, or not known",
     SAME_CONCLUSION: f"held-out text costs the same within {MATTERS:g} bits per character; figures differ",
     ANOTHER: "held-out text does not cost the same, or it cannot be said",
 }  # from the nearest on; each includes those before it

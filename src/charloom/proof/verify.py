@@ -74,7 +74,7 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     _say_all(rows, say)
     if any(row.result == DIFFERENT for row in rows):
         return Verified(commit, rows, None, [arithmetic.cause()], arithmetic)
-    with tempfile.TemporaryDirectory(prefix="charloom-verify-") as folder:
+    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as folder:
         clone = Path(folder) / "clone"
         git("clone", "--quiet", "--no-hardlinks", ".", str(clone))
         against = contradictions(clone, results=quick)
