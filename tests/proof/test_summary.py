@@ -171,3 +171,11 @@ def test_what_was_not_made_again_stands_first(project):
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
     assert "<td>the same bits</td><td>of another commit: <code>0000000000</code></td>" in printed
     assert "Changes that are not committed are not in this." in printed
+
+
+def test_a_link_out_of_the_repository_is_not_followed(project):
+    (project.folder / "studies").mkdir()
+    (project.folder / "studies/a.yaml").symlink_to("/etc/passwd")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a link")
+    assert said(project, "summary", "--base", "HEAD", code=2)[1].startswith("git archive ")
