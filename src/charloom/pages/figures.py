@@ -108,10 +108,10 @@ def png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def svg(figure: Figure) -> str:
-    """Return the figure as an SVG: equal figures give equal bytes."""
+def svg(figure: Figure, style: Any = STYLE) -> str:
+    """Return the figure, drawn in this style, as an SVG: equal figures give equal bytes."""
     content = io.StringIO()
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "charloom"}):
+    with mpl.rc_context(style | {"svg.hashsalt": "charloom"}):
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
     return content.getvalue()
 
