@@ -5,13 +5,13 @@ import signal
 if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from charloom.base.storage import read_json, read_table, write
+from charloom.base.storage import read_json, write
 from charloom.pages.experiment.page import experiment_page
 from charloom.pages.experiment.results import read_results
 from charloom.pages.figures import png, published_curve, training_figure
 from charloom.pages.gradient_table import gradient_table
 from charloom.pages.samples_page import samples_page
-from charloom.results.records import MEASURE_OF_PART, SampleMetrics, SampleTable
+from charloom.results.records import SampleMetrics, SampleTable
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
@@ -23,8 +23,8 @@ def main() -> None:
     results = read_results(read_params(), path)
     published = results.published
     picture = training_figure(
-        read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"],
-        read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)[MEASURE_OF_PART],
+        results.smooth_loss,
+        results.held_out,
         results.train,
         results.text,
         published_curve(published, results.text, results.params.seq_length),

@@ -155,6 +155,6 @@ def _write_levels(axes: Axes, levels: Levels, digits: int) -> None:
         )  # fmt: skip
 
 
-def update_label(value: float, _: int) -> str:
+def update_label(value: float, _: float) -> str:
     """Return a tick's label, short where there are millions."""
     return f"{value / 1e6:,g} M" if value >= 1e6 else f"{value:,.0f}"

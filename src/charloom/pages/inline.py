@@ -48,7 +48,7 @@ STYLE: Any = {
     "legend.borderaxespad": 0.2,
     "lines.linewidth": 1.1,
 }
-WIDTH = 4.7  # inches: 338 points, a phone's width
+WIDTH = 4.0  # inches: 288 points, less than a phone is wide
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')
 HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
 METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)

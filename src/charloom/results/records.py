@@ -138,6 +138,13 @@ class SampleMetrics(Record):
     best: SampleQuality
 
 
+class Published(Record):
+    """A point of the published curve."""
+
+    update: int
+    smooth_loss: float
+
+
 class PublishedFigures(Record, extra="ignore"):
     """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows.
 
@@ -149,6 +156,7 @@ class PublishedFigures(Record, extra="ignore"):
     settings: dict[str, float]
     gradient_check: Matrices[float]
     smooth_loss: dict[int, float]
+    best: Published
 
     @property
     def novel(self) -> str:

@@ -2,11 +2,11 @@
 
 from pathlib import PurePath
 
-from charloom.pages.experiment import gradients, verdict
+from charloom.pages.experiment import first_updates, gradients, loss, verdict
 from charloom.pages.experiment.results import Results
 from charloom.pages.page import rendered
 
-SECTIONS = (verdict, gradients)
+SECTIONS = (verdict, gradients, loss, first_updates)
 
 
 def experiment_page(results: Results) -> str:

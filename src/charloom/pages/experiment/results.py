@@ -3,10 +3,20 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.storage import read_json
+from charloom.base.storage import read_json, read_table
+from charloom.pages.experiment.study_rows import StudyRow, study_rows
+from charloom.pages.figures import Curve
 from charloom.pages.gradient_table import read_published
-from charloom.results.records import GradcheckErrors, PublishedFigures, TextMetrics, TrainMetrics
+from charloom.results.records import (
+    MEASURE_OF_PART,
+    STATISTICS,
+    GradcheckErrors,
+    PublishedFigures,
+    TextMetrics,
+    TrainMetrics,
+)
 from charloom.settings.params import Params
+from charloom.text.corpus import Text, read_prepared
 
 
 class Results(NamedTuple):
@@ -17,14 +27,30 @@ class Results(NamedTuple):
     train: TrainMetrics
     gradcheck: GradcheckErrors
     published: PublishedFigures
+    smooth_loss: Curve
+    epoch_means: Curve
+    held_out: Curve
+    first_losses: Curve
+    saturated: Curve
+    study: list[StudyRow]
+    corpus: Text
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
     """Return what the files hold. Raises Damaged, naming the file, where one is none that a stage wrote."""
+    text, published = read_json(path["metrics/prepare"], TextMetrics), read_published(path["data/dd2424_report"])
+    tables = path["initial_accumulator/trials"], path["initial_accumulator/curves"]
     return Results(
         params=params,
-        text=read_json(path["metrics/prepare"], TextMetrics),
+        text=text,
         train=read_json(path["metrics/train"], TrainMetrics),
         gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
-        published=read_published(path["data/dd2424_report"]),
+        published=published,
+        smooth_loss=read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"],
+        epoch_means=read_table(path["plots/epoch_means"], "epoch_mean")["epoch_mean"],
+        held_out=read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)[MEASURE_OF_PART],
+        first_losses=read_table(path["plots/first_losses"], "loss")["loss"],
+        saturated=read_table(path["plots/measures"], *STATISTICS)["saturated_fraction"],
+        study=study_rows(params, text.sha256, published.settings, *tables),
+        corpus=read_prepared(path["prepared/text"]),
     )
