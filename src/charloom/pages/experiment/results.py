@@ -10,8 +10,11 @@ from charloom.pages.gradient_table import read_published
 from charloom.results.records import (
     MEASURE_OF_PART,
     STATISTICS,
+    AllMarks,
     GradcheckErrors,
     PublishedFigures,
+    SampleMetrics,
+    SampleTable,
     TextMetrics,
     TrainMetrics,
 )
@@ -32,6 +35,9 @@ class Results(NamedTuple):
     held_out: Curve
     first_losses: Curve
     saturated: Curve
+    samples: SampleTable
+    quality: SampleMetrics
+    marks: AllMarks
     study: list[StudyRow]
     corpus: Text
 
@@ -51,6 +57,9 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         held_out=read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)[MEASURE_OF_PART],
         first_losses=read_table(path["plots/first_losses"], "loss")["loss"],
         saturated=read_table(path["plots/measures"], *STATISTICS)["saturated_fraction"],
+        samples=read_json(path["reports/sample_table"], SampleTable),
+        quality=read_json(path["metrics/sample"], SampleMetrics),
+        marks=read_json(path["reports/sample_marks"], AllMarks),
         study=study_rows(params, text.sha256, published.settings, *tables),
         corpus=read_prepared(path["prepared/text"]),
     )
