@@ -2,11 +2,11 @@
 
 from pathlib import PurePath
 
-from charloom.pages.experiment import best_passage, first_updates, gradients, loss, samples, verdict
+from charloom.pages.experiment import best_passage, first_updates, gradients, inside, loss, position, samples, verdict
 from charloom.pages.experiment.results import Results
 from charloom.pages.page import rendered
 
-SECTIONS = (verdict, gradients, loss, first_updates, samples, best_passage)
+SECTIONS = (verdict, gradients, inside, loss, position, first_updates, samples, best_passage, inside, position)
 
 
 def experiment_page(results: Results) -> str:

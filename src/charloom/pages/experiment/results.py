@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.base.storage import read_json, read_table
+from charloom.model.model_file import Model, read_model
 from charloom.pages.experiment.study_rows import StudyRow, study_rows
 from charloom.pages.figures import Curve
 from charloom.pages.gradient_table import read_published
@@ -40,6 +41,7 @@ class Results(NamedTuple):
     marks: AllMarks
     study: list[StudyRow]
     corpus: Text
+    best: Model
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
@@ -61,5 +63,6 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),
         study=study_rows(params, text.sha256, published.settings, *tables),
+        best=read_model(path["models/best"]),
         corpus=read_prepared(path["prepared/text"]),
     )
