@@ -9,6 +9,7 @@ from projects import copied, said
 from recorded import column
 from study_projects import ask, conducted, tables
 
+from charloom.model.recorded import hashed
 from charloom.results.records import TrainMetrics
 from charloom.results.trial_key import trial_key
 from charloom.settings.params import read_params
@@ -18,7 +19,6 @@ from charloom.study.study_file import read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in
 from charloom.study.trial import train_trial
 from charloom.text.corpus import read_prepared
-from charloom.tracking.collect import hashed
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 # AdaGrad's first steps are of about eta: at 1.7e308 a product of two weights is no number any more.

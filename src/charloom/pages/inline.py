@@ -45,20 +45,28 @@ STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "legend.handlelength": 1.4,
+    "legend.labelspacing": 0.3,
     "legend.borderaxespad": 0.2,
     "lines.linewidth": 1.1,
 }
 WIDTH = 4.0  # inches: 288 points, less than a phone is wide
+TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.2  # inches around the axes
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')
 HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
 METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 
 
 @contextmanager
-def drawing(height: float) -> Iterator[Figure]:
-    """Give an empty figure, that many inches high, in which everything is drawn in the page's style."""
+def drawing(height: float, left: float = 0.5) -> Iterator[Figure]:
+    """Give an empty figure, that many inches high, in which everything is drawn in the page's style.
+
+    It leaves room for a title, for labels of two lines at the bottom and `left` inches wide: matplotlib would draw
+    everything twice to find out how much that is.
+    """
     with mpl.rc_context(STYLE):
-        yield Figure(figsize=(WIDTH, height), dpi=72, layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), dpi=72)
+        figure.subplots_adjust(left / WIDTH, BOTTOM / height, 1 - RIGHT / WIDTH, 1 - TOP / height, hspace=0.35)
+        yield figure
 
 
 def inline(figure: Figure, name: str, title: str, description: str) -> Markup:
@@ -87,7 +95,6 @@ def pointer(figure: Figure, axes: Axes, xs: Sequence[float], rows: Mapping[str, 
     xs    places along the axis
     rows  by name, what is said at each of them
     """
-    figure.draw_without_rendering()  # lays it out
     box, height = axes.get_window_extent(), figure.bbox.height
     places = axes.transData.transform([(x, 0) for x in xs])[:, 0]
     return {

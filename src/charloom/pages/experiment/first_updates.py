@@ -67,8 +67,8 @@ def _picture(both: dict[str, First], which: str, what: str, form: str, caption: 
             axes.set_ylim(0, 1 if form.endswith("%") else None)
         if form.endswith("%"):
             axes.yaxis.set_major_formatter("{x:.0%}")
-        axes.set_ylabel(what)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=1, borderaxespad=0)
+        axes.set_title(what)
+        axes.legend()
         said = [
             f"{label}: {curve[0]:{form}} at first, {max(curve.values()):{form}} at most"
             for label, curve in curves.items()
@@ -85,7 +85,7 @@ def _saturated(results: Results) -> Picture:
         over_updates(axes, results.train.updates)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter("{x:.0%}")
-        axes.set_ylabel("share of saturated hidden units")
+        axes.set_title("share of saturated hidden units")
         last = list(results.saturated.values())[-1]
         svg = inline(
             figure, "saturated", "Share of saturated hidden units over the run",
@@ -113,8 +113,8 @@ def _study(results: Results, rows: list[StudyRow]) -> Picture:
             axes.plot([], [], line, color=color, label=f"the study: AdaGrad starts at {value:g}, each seed a line")
         draw(axes, settled(results.smooth_loss, updates), BLUE, "this run", 1.4)
         over_updates(axes, updates)
-        axes.set_ylabel("smooth loss (nats per sequence)")
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=1, borderaxespad=0)
+        axes.set_title("smooth loss (nats per sequence)")
+        axes.legend()
         ends = {
             value: [list(row.smooth_loss.values())[-1] for row in rows if row.initial_accumulator_value == value]
             for value in values

@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullLocator
 
 from charloom.base.terminal import visible
 from charloom.base.types import Array
@@ -12,7 +12,7 @@ from charloom.pages.experiment.expected import Place, expected
 from charloom.pages.experiment.memory import gradient_norms
 from charloom.pages.experiment.passage import Passage, read
 from charloom.pages.experiment.results import Results
-from charloom.pages.experiment.units import Unit, chosen, features
+from charloom.pages.experiment.units import VARIES, Unit, chosen, features
 from charloom.pages.inline import BLUE, GREY, VERMILION, drawing, inline
 from charloom.pages.page import Picture, Section, Table
 
@@ -45,6 +45,7 @@ def section(results: Results) -> Section:
     it = {
         "passage": passage,
         "updates": results.best.update,
+        "varies": VARIES,
         "units": [_colored(each, passage.text[shown], passage.h[1:][shown, each.unit]) for each in units],
         "loose": [each for each in found if each not in units],
         "activations": Table(
@@ -137,15 +138,15 @@ def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) ->
         axes.plot(ks, middle, color=BLUE, marker=".")
         axes.set_ylim(0.5 * middle.min(), 2 * high.max())
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
         if seq_length <= ks[-1]:
             axes.axvline(seq_length, color=VERMILION, linestyle=":", linewidth=0.9)
             axes.annotate(
-                "training follows it no further", (seq_length, 1), xycoords=("data", "axes fraction"), xytext=(4, -8),
-                textcoords="offset points", color=GREY,
+                "training follows\nit no further", (seq_length, 1), xycoords=("data", "axes fraction"), xytext=(-4, 0),
+                textcoords="offset points", ha="right", va="top", color=GREY,
             )  # fmt: skip
         axes.set_xlabel("characters back")
-        axes.set_ylabel(f"{what}: norm")
+        axes.set_title(f"{what}, norm")
         svg = inline(figure, name, caption, f"It starts at {middle[0]:.2g}. {reach}")
     rows = [
         (f"{k}", *(f"{each:.3g}" for each in row))

@@ -44,7 +44,7 @@ def _whole(results: Results, published: Curve) -> tuple[Picture, dict[str, objec
         draw(axes, curve, BLUE)
         _dots(axes, published)
         axes.set_ylim(0, 1.1 * max([*curve.values(), results.text.nats_per_sequence.uniform]) or 1.0)
-        axes.set_ylabel(f"smooth loss ({UNITS})")
+        axes.set_title(f"smooth loss ({UNITS})")
         svg = inline(
             figure, "loss-whole", "Smooth loss over all updates",
             f"It starts at {next(iter(curve.values())):.1f} and ends at {train.smooth_loss:.1f} {UNITS}.",
@@ -88,7 +88,7 @@ def _enlarged(results: Results, published: Curve) -> tuple[Picture, dict[str, ob
             axes.plot([first], [target], "<", color=VERMILION, ms=6, clip_on=False)
             notes.append(f"◀ first below {target:g} after {first:,}")
         axes.text(1, 1, "\n".join(notes), transform=axes.transAxes, ha="right", va="top")
-        axes.set_ylabel(f"smooth loss ({UNITS})")
+        axes.set_title(f"smooth loss ({UNITS})")
         svg = inline(
             figure, "loss-enlarged", "Smooth loss after the start, enlarged",
             f"Between {min(later.values()):.1f} and {max(later.values()):.1f} {UNITS}; the lowest is "
@@ -119,7 +119,7 @@ def _held_out(results: Results) -> Picture:
         measure = train.held_out_bits_per_character
         if measure is not None:
             axes.plot([train.updates], [measure], "D", color=BLUE, mfc="none", ms=6, clip_on=False)
-        axes.set_ylabel("bits per character")
+        axes.set_title("bits per character")
         svg = inline(
             figure, "held-out", "What held-out text costs the checkpoints",
             ", ".join(f"{bits:.3f} after {update:,}" for update, bits in thinned(later, 12).items()),

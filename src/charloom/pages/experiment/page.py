@@ -6,7 +6,7 @@ from charloom.pages.experiment import best_passage, first_updates, gradients, in
 from charloom.pages.experiment.results import Results
 from charloom.pages.page import rendered
 
-SECTIONS = (verdict, gradients, inside, loss, position, first_updates, samples, best_passage, inside, position)
+SECTIONS = (verdict, gradients, loss, first_updates, samples, best_passage, inside, position)
 
 
 def experiment_page(results: Results) -> str:

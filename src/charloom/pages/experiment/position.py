@@ -13,10 +13,11 @@ from charloom.pages.page import Picture, Section, Table
 
 EPOCHS = 5  # that are drawn, at most: the last ones
 LONGEST = 5_000_000  # characters of a text in which pairs are counted
+MANY = 5_000  # different characters, up to which there is a table of pairs
 KEPT = 0.999  # of smooth loss from one update to the next
 EVERY = 100  # updates between two points of plots/smooth_loss.csv
 LEFT_OUT = 5  # times 1 / (1 − KEPT): the updates after the start in which the fall would press the rest flat
-EXCERPT = 160  # characters
+EXCERPT = 240  # characters
 
 
 def section(results: Results) -> Section:
@@ -25,8 +26,9 @@ def section(results: Results) -> Section:
     epochs = folded(results.smooth_loss, train.updates_per_epoch, T)
     drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}
     pairs = None
-    if results.text.training_characters <= LONGEST:
+    if results.text.training_characters <= LONGEST and results.text.K <= MANY:
         pairs = smoothed(pair_costs(results.corpus.training, results.text.K, T), T)
+    longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch), default=0)
     place = train.best_update % train.updates_per_epoch * T
     text = results.best.vocabulary.decode(results.corpus.training[place : place + EXCERPT])
     it = {
@@ -34,8 +36,9 @@ def section(results: Results) -> Section:
         "share": place / results.text.training_characters,
         "epoch": train.best_update // train.updates_per_epoch + 1,
         "train": train,
-        "excerpt": text,
-        "agrees": agreement(list(drawn.values())[-1], pairs) if pairs and drawn else None,
+        "excerpt": text.partition("\n")[2].strip() or text,  # from the next line on, where there is one
+        "whole": longest,
+        "agrees": agreement(drawn[longest], pairs) if pairs and drawn else None,
         "behind": round(1 / (1 - KEPT)) * T,
         "picture": _picture(results, drawn, pairs) if drawn else None,
     }
@@ -63,9 +66,9 @@ def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
     """
     read = ids[:].astype(np.int64)
     pairs = read[:-1] * K + read[1:]
-    found, place, counts = np.unique(pairs, return_inverse=True, return_counts=True)
-    firsts = np.bincount(read[:-1], minlength=K)
-    costs = np.log(firsts[found // K] / counts)[place]
+    counts = np.bincount(pairs, minlength=K * K).reshape(K, K)
+    firsts = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    costs = np.log(firsts / np.maximum(counts, 1)).ravel()[pairs]
     sequences = len(costs) // seq_length
     nats: Array = costs[: sequences * seq_length].reshape(sequences, seq_length).sum(axis=1)
     return nats
@@ -110,11 +113,11 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
             axes.lines[-1].set_linestyle(line)
         place = train.best_update % train.updates_per_epoch * T
         axes.plot([place], [train.best_smooth_loss], "v", color=BLUE, ms=6, clip_on=False)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, borderaxespad=0)
-        axes.set_ylabel("smooth loss")
+        axes.legend(loc="upper right", ncols=3)
+        axes.set_title("smooth loss")
         if pairs:
             draw(panels[1, 0], pairs, GREEN)
-            panels[1, 0].set_ylabel("pairs")
+            panels[1, 0].set_title("pairs")
         below = panels[-1, 0]
         below.set_xlim(0, max(results.text.training_characters, 1))
         below.xaxis.set_major_formatter(update_label)

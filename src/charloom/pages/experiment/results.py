@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from charloom.base.storage import read_json, read_table
 from charloom.model.model_file import Model, read_model
+from charloom.model.recorded import hashed
 from charloom.pages.experiment.study_rows import StudyRow, study_rows
 from charloom.pages.figures import Curve
 from charloom.pages.gradient_table import read_published
@@ -24,7 +25,15 @@ from charloom.text.corpus import Text, read_prepared
 
 
 class Results(NamedTuple):
-    """What the stages before have written."""
+    """What the stages before have written. Curves are by update.
+
+    smooth_loss, epoch_means, first_losses  nats per sequence
+    held_out   bits per character of a part of the held-out text, at each checkpoint
+    saturated  the share of saturated hidden units
+    study      the committed study's trials, where they are about this text
+    best       the best model
+    results    the hash of weights and trace
+    """
 
     params: Params
     text: TextMetrics
@@ -42,6 +51,7 @@ class Results(NamedTuple):
     study: list[StudyRow]
     corpus: Text
     best: Model
+    results: str
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
@@ -64,5 +74,6 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         marks=read_json(path["reports/sample_marks"], AllMarks),
         study=study_rows(params, text.sha256, published.settings, *tables),
         best=read_model(path["models/best"]),
+        results=hashed(path),
         corpus=read_prepared(path["prepared/text"]),
     )

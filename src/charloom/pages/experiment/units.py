@@ -11,6 +11,9 @@ from charloom.base.types import Array
 QUOTED = re.compile(r"“[^“”]*”|«[^«»]*»|「[^「」]*」|\"[^\"\n]*\"")
 
 
+VARIES = 0.1  # standard deviation of a unit below which nobody would see what it follows
+
+
 class Unit(NamedTuple):
     """The unit that follows a feature most closely.
 
@@ -65,13 +68,15 @@ def correlations(h: Array, feature: Array) -> Array:
 def chosen(h: Array, text: str) -> list[Unit]:
     """Return for each feature the unit with the largest absolute correlation over the text's first half.
 
-    h (characters, m) is their activation after each character. Left out is a feature that never varies there, or
-    in the second half. The closest come first.
+    It is one of those that vary there. Left out is a feature that never varies, there or in the second half. The
+    closest come first.
+
+    h  (characters, m), the activations after each character
     """
     half, found = len(text) // 2, []
     for name, feature in features(text).items():
         if min(len(np.unique(feature[:half])), len(np.unique(feature[half:]))) > 1:
-            first = correlations(h[:half], feature[:half])
+            first = correlations(h[:half], feature[:half]) * (h[:half].std(axis=0) >= VARIES)
             unit = int(np.abs(first).argmax())
             second = correlations(h[half:, unit : unit + 1], feature[half:])
             found.append(Unit(name, unit, float(first[unit]), float(second[0])))
