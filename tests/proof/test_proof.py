@@ -1,43 +1,92 @@
-"""What verify compares, and how it names a difference before it rebuilds anything."""
+"""What verify compares, how it names a difference before it rebuilds anything, and what it refuses."""
+
+import json
+from contextlib import chdir
 
 import pytest
 from projects import ROOT, said
 
 from charloom.base.errors import WrongInput
-from charloom.proof.verify import _named, _outputs, verify
+from charloom.proof.arithmetic import named
+from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
+from charloom.proof.outputs import Made, Output, outputs
+from charloom.proof.verify import verify
 
 
 def test_every_output_is_compared_but_what_measures_rounding_or_is_drawn():
-    outputs = list(_outputs(ROOT))
-    assert [output.path for output in outputs if output.varies] == [
+    made = list(outputs(ROOT))
+    assert [output.path for output in made if output.varies] == [
         "reports/gradcheck.json",
         "reports/smooth_loss.png",
         "reports/gradient_check.md",
     ]
-    assert {output.path for output in outputs if not output.in_git} >= {"models/best.npz", "reports/sample_table.json"}
-    assert {output.path for output in outputs if output.in_git} >= {"metrics/train.json", "plots/smooth_loss.csv"}
+    assert {output.path for output in made if not output.in_git} >= {"models/best.npz", "reports/sample_table.json"}
+    assert {output.path for output in made if output.in_git} >= {"metrics/train.json", "plots/smooth_loss.csv"}
 
 
-@pytest.mark.parametrize(("old", "name"), [('"500": "', "float64 state after 500"), ('"float32": "', "float32 costs")])
-def test_a_changed_signature_is_named_with_what_it_may_come_from(project, old, name):
+@pytest.mark.parametrize(
+    ("old", "name", "cause"),
+    [
+        ('"500": "', "float64 state after 500", "signature.json was edited: a later state is the same"),
+        ('"float32": "', "float32 costs", "or the kernel does this alone in another way"),
+        ('"exp": "', "", ""),
+    ],
+)
+def test_a_changed_signature_is_named_with_what_it_may_come_from(project, old, name, cause):
     project.edit("signature.json", old, f"{old}0")
     project.run("git", "commit", "-q", "-a", "-m", "a changed result")
-    printed, complaint = said(project, "verify", code=1)
-    assert complaint.startswith(f"first difference: signature: {name}")
-    assert "probe  exp: same\n" in printed
-    assert "probe  NumPy: " in printed
+    printed, complaint = said(project, "verify", "--quick", code=1 if name else 0)
+    assert complaint.startswith(f"first difference: signature: {name}" * bool(name))
+    assert cause in printed
+    if name:
+        assert f"DIFFERENT  signature: {name}" in printed
+        assert "probe  exp: same\n" in printed
+        assert "probe  NumPy: " in printed
 
 
-def test_outside_a_repository_it_says_so(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(WrongInput, match="git show: "):
-        verify()
+def test_a_signature_that_is_none_is_a_line(project):
+    (project.folder / "signature.json").write_text("{}")
+    project.run("git", "commit", "-q", "-a", "-m", "no signature")
+    complaint = said(project, "verify", code=1)[1]
+    assert complaint.startswith("first difference: signature: signature.json: not what ")
+
+
+def test_as_json_it_is_all_of_standard_output(project):
+    project.edit("signature.json", '"500": "', '"500": "0')
+    project.run("git", "commit", "-q", "-a", "-m", "a changed result")
+    printed, complaint = said(project, "verify", "--json", code=1)
+    found = json.loads(printed)
+    assert found["last"] == "first difference: signature: float64 state after 500 updates"
+    assert [row["file"] for row in found["files"] if row["result"] == "different"] == [
+        f"{dtype} state after 500 updates" for dtype in ("float64", "float32")
+    ]
+    assert found["commit"] == project.run("git", "rev-parse", "HEAD").strip()
+    assert complaint.endswith(f"{found['last']}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--quick", "--statement", "x.json"], "--statement: not beside --quick"),
+        (["--statement", "no/x.json"], "--statement: no/x.json is not allowed: a file in a folder that exists"),
+        (["--statement", "src"], "--statement: src is not allowed: a file in a folder that exists"),
+        (["--study", "studies/x.yaml", "--json"], "--json: not beside --study"),
+        (["--study", "studies/x.yaml"], "studies/x.yaml: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_go_together_are_refused(finished, options, line):
+    assert line in said(finished, "verify", *options, code=2)[1]
+
+
+def test_outside_a_repository_it_says_so(tmp_path):
+    with chdir(tmp_path), pytest.raises(WrongInput, match="not a Git repository"):
+        verify(print)
 
 
 def test_the_signature_names_both_types_and_what_they_read_and_write():
     each, hashes = {"1": "a"}, {"float64": "b", "float32": "c"}
     signature = {"float64": each, "float32": each, "costs": hashes, "texts": hashes, "libraries": {}}
-    assert list(_named(signature)) == [
+    assert list(named(signature)) == [
         "float64 state after 1 updates",
         "float32 state after 1 updates",
         "float64 costs",
@@ -45,3 +94,31 @@ def test_the_signature_names_both_types_and_what_they_read_and_write():
         "float64 texts",
         "float32 texts",
     ]
+
+
+def made(path, committed, rebuilt, *, in_git=True):
+    """Return an output whose two contents have these hashes, of dvc.lock the committed one."""
+    name = path.rpartition("/")[2]
+    contents = [{name: each.encode()} for each in (committed, rebuilt)]
+    return Made(Output("a stage", path, in_git, ""), committed, *contents, (committed, rebuilt))
+
+
+@pytest.mark.parametrize(
+    ("costs", "samples", "reached"),
+    [
+        (2.8, "a", SAME_BITS),
+        (2.8 + 1e-9, "a", SAME_TEXT),
+        (2.8 + 1e-9, "b", WITHIN),
+        (2.809, "a", SAME_CONCLUSION),
+        (2.811, "a", ANOTHER),
+    ],
+)
+def test_the_grade_says_how_near_it_comes(costs, samples, reached):
+    figures = ['{"held_out_bits_per_character": %r, "updates": 4}' % each for each in (2.8, costs)]  # noqa: UP031
+    table = made("reports/sample_table.json", "a", samples, in_git=False)
+    assert grade([made("metrics/train.json", *figures), table]) == reached
+
+
+def test_without_held_out_text_no_conclusion_is_the_same():
+    figures = ['{"held_out_bits_per_character": null, "smooth_loss": %d}' % each for each in (3, 4)]  # noqa: UP031
+    assert grade([made("metrics/train.json", *figures)]) == ANOTHER

@@ -67,6 +67,21 @@ def _add_compare(commands: Any) -> None:
     command.set_defaults(call=_later("commands.compare", "compare"))
 
 
+def _add_verify(commands: Any) -> None:
+    """Add `charloom verify`."""
+    about = (
+        "Rebuild the results of HEAD in a fresh clone, compare them bit for bit, and say what differs, how much, and "
+        "which edit explains it."
+    )
+    command = commands.add_parser("verify", help="prove the committed results: rebuild and compare", description=about)
+    add = command.add_argument
+    add("--quick", action="store_true", help="only the first 200 updates: some seconds")
+    add("--json", action="store_true", help="print the table as JSON")
+    add("--statement", metavar="FILE", help="write an in-toto statement of what was rebuilt, for others to sign")
+    add("--study", metavar="FILE", help="in place of the results, make three rows of this study again")
+    command.set_defaults(call=_later("commands.verify", "verify"))
+
+
 def main() -> None:
     """Parse the command line and run what it names."""
     parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
@@ -119,9 +134,8 @@ def main() -> None:
 
     _add_compare(commands)
 
-    about = "Rebuild the results of HEAD in a fresh clone, compare them bit for bit, and say what differs first."
-    command = commands.add_parser("verify", help="prove the committed results: rebuild and compare", description=about)
-    command.set_defaults(call=lambda _: _later("proof.verify", "verify")())
+    _add_verify(commands)
+
     about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."
     command = commands.add_parser("track", help="send to MLflow what it has missed", description=about)
     command.set_defaults(call=lambda _: _later("tracking.catch_up", "catch_up")())

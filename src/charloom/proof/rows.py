@@ -1,10 +1,7 @@
 """Rows of a study, drawn at random and made again by the pipeline: `dvc exp run`, in a folder of its own."""
 
-import os
 import random
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +12,7 @@ from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import read_json, read_table, sha256
 from charloom.base.yaml_text import parsed
 from charloom.model.recorded import hashed
+from charloom.proof.dvc_command import dvc
 from charloom.results.git import git
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.params import Params, flat, read_params
@@ -72,7 +70,7 @@ def _made_again(params: Params) -> Outcome:
         path = files("track") | files("train")
         lock = parsed(git("show", f"{revision}:dvc.lock"))
         cached = {out["path"]: out["md5"] for out in lock["stages"]["train"]["outs"]}
-        cache = Path(_dvc("cache", "dir")[1].strip()) / "files" / "md5"
+        cache = Path(dvc("cache", "dir")[1].strip()) / "files" / "md5"
         for name, file in path.items():
             path[name] = Path(folder) / file
             path[name].parent.mkdir(parents=True, exist_ok=True)
@@ -100,20 +98,9 @@ def _experiment(params: Params) -> Iterator[tuple[str, str]]:
     text = params.prepare.text
     own = Path(text).exists() and not git("ls-files", "--", text)  # DVC leaves behind what Git does not know
     carried = [f"--copy-paths={text}"] if own else []
-    code, printed = _dvc("exp", "run", "--temp", "--force", "--name", name, *settings, *carried)
+    code, printed = dvc("exp", "run", "--temp", "--force", "--name", name, *settings, *carried)
     try:
         yield ("" if code else git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}")), printed
     finally:
         if not code:
-            _dvc("exp", "remove", name)
-
-
-def _dvc(*arguments: str) -> tuple[int, str]:
-    """Return the exit code and what DVC prints. It runs stages by the Python that runs this."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        env=environment, check=False, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    return done.returncode, done.stdout
+            dvc("exp", "remove", name)

@@ -1,120 +1,167 @@
-"""Rebuild the committed results from nothing and compare them bit for bit."""
+"""Rebuild the committed results from nothing, compare them bit for bit, and explain what differs."""
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import chdir
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 
-from charloom.base.errors import CheckFailed, WrongInput
-from charloom.base.yaml_text import parsed
-from charloom.kernel.signature import SIGNATURE, everything
-from charloom.settings.pipeline import PIPELINE
+from charloom.proof.arithmetic import Signatures, signatures
+from charloom.proof.causes import causes
+from charloom.proof.contradictions import contradictions
+from charloom.proof.differences import difference
+from charloom.proof.dvc_command import dvc
+from charloom.proof.grade import ANOTHER, grade
+from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, outputs
+from charloom.proof.quick import first_updates
+from charloom.proof.statement import Material, materials, statement
+from charloom.results.git import ensure_repository, git
+from charloom.tracking.lock_file import LOCK, locked, md5
 
-TRACKING = "track"  # makes no file
-DTYPES = ("float64", "float32")
+SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"
 
 
-class Output(NamedTuple):
-    """A file or folder that a stage makes; `varies` says why it is not equal everywhere, if it is not."""
+class Row(NamedTuple):
+    """A file that was compared: what came out, and what differs, or why it was not compared."""
 
     stage: str
-    path: str
-    in_git: bool
-    varies: str
+    file: str
+    result: str
+    what: str = ""
+
+    def __str__(self) -> str:
+        """Return the line."""
+        mark = {SAME: "same", DIFFERENT: "DIFFERENT", NOT_COMPARED: "  --"}[self.result]
+        said = {NOT_COMPARED: f": not compared: {self.what}"}.get(self.result, f": {self.what}" if self.what else "")
+        return f"{mark}  {self.stage}: {self.file}{said}"
 
 
-def verify() -> None:
-    """Print a line per hash and output, and last `same` or the first difference. Raises CheckFailed at a difference."""
-    expected = json.loads(_git("show", f"HEAD:{SIGNATURE}"))
-    found = everything()
-    if _git("status", "--porcelain", "--untracked-files=no"):
-        print("uncommitted changes are not checked: this is about HEAD")
-    here = _named(found)
-    for name, digest in _named(expected).items():
-        if here.get(name) != digest:
-            _explain(expected, found)
-            raise CheckFailed(f"first difference: signature: {name}")
-        print(f"same  signature: {name}", flush=True)
-    first = None
-    with tempfile.TemporaryDirectory(prefix="charloom-verify-") as folder:
+class Verified(NamedTuple):
+    """What came out.
+
+    grade      one of MEANINGS of grade.py; None where not everything was rebuilt
+    causes     why something differs: each a sentence
+    statement  of all that was rebuilt, as statement.py makes it; empty where not everything was
+    """
+
+    commit: str
+    rows: list[Row]
+    grade: str | None
+    causes: list[str]
+    arithmetic: Signatures
+    statement: str = ""
+
+    @property
+    def last(self) -> str:
+        """Return `same`, or the first difference."""
+        first = next((row for row in self.rows if row.result == DIFFERENT), None)
+        return f"first difference: {first.stage}: {first.file}" if first else SAME
+
+
+def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
+    """Return what came out of HEAD; `say` gets a line for each file, and what is at work.
+
+    quick  the first updates alone are made again, and no other file
+
+    Raises WrongInput outside a repository, CheckFailed where signature.json, dvc.lock or params.yaml of HEAD is none.
+    """
+    ensure_repository()
+    commit, arithmetic = git("rev-parse", "HEAD"), signatures()
+    if git("status", "--porcelain", "--untracked-files=no"):
+        say("uncommitted changes are not checked: this is about HEAD")
+    rows = [_row("signature", name, what) for name, what in arithmetic.compared()]
+    _say_all(rows, say)
+    if any(row.result == DIFFERENT for row in rows):
+        return Verified(commit, rows, None, [arithmetic.cause()], arithmetic)
+    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as folder:
         clone = Path(folder) / "clone"
-        _git("clone", "--quiet", "--no-hardlinks", ".", str(clone))
-        committed = _hashes(clone)
-        outputs = list(_outputs(clone))
-        before = {out.path: (clone / out.path).read_bytes() for out in outputs if out.in_git}
-        _rebuild(clone, Path(folder) / "compiled")
-        rebuilt = _hashes(clone)
-        for out in outputs:
-            same = rebuilt.get(out.path) == committed.get(out.path)
-            if out.in_git:
-                same = same and (clone / out.path).read_bytes() == before[out.path]
-            if out.varies:
-                print(f"  --  {out.stage}: {out.path}: not compared: {out.varies}")
-            else:
-                print(f"{'same' if same else 'DIFFERENT'}  {out.stage}: {out.path}")
-                first = first or (None if same else out)
-    if first is not None:
-        _explain(expected, found)
-        raise CheckFailed(f"first difference: {first.stage}: {first.path}")
-    print("same")
+        git("clone", "--quiet", "--no-hardlinks", ".", str(clone))
+        against = contradictions(clone, results=quick)
+        stale = [_row(each.stages[0], str(LOCK), str(each)) for each in against]
+        if quick:
+            found = [*(_row(*each) for each in first_updates(clone)), *stale]
+            _say_all(found, say)
+            return Verified(commit, rows + found, None, [str(each) for each in against], arithmetic)
+        before = _Committed.of(clone)
+        if failed := _rebuild(clone, before.outputs, Path(folder) / "compiled", say):
+            return Verified(commit, [*rows, failed], ANOTHER, [str(each) for each in against], arithmetic)
+        made = list(_made(clone, before))
+        found = [_compared(each) for each in made]
+        found += [] if any(row.result == DIFFERENT for row in found) else stale
+        _say_all(found, say)
+        proof = statement(clone, before.outputs, before.materials)
+        return Verified(commit, rows + found, grade(made), causes(against, made), arithmetic, proof)
 
 
-def _named(signature: dict[str, Any]) -> dict[str, str]:
-    """Return the hashes that have to be equal, by name."""
-    states = {f"{dtype} state after {n} updates": signature[dtype][n] for dtype in DTYPES for n in signature[dtype]}
-    return states | {f"{dtype} {what}": signature[what][dtype] for what in ("costs", "texts") for dtype in DTYPES}
+def _row(stage: str, file: str, what: str) -> Row:
+    return Row(stage, file, DIFFERENT if what else SAME, what)
 
 
-def _outputs(folder: Path) -> Iterator[Output]:
-    """Yield the outputs in the order of dvc.yaml, where `meta: {varies: …}` marks what is not equal everywhere."""
-    stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
-    for stage, declared in stages.items():
-        for kind in ("outs", "metrics", "plots"):
-            for entry in declared.get(kind, []):
-                (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
-                yield Output(stage, path, options.get("cache") is False, options.get("meta", {}).get("varies", ""))
+def _say_all(rows: Iterable[Row], say: Callable[[object], None]) -> None:
+    for row in rows:
+        say(row)
 
 
-def _hashes(folder: Path) -> dict[str, Any]:
-    """Return what dvc.lock says of every output."""
-    lock = parsed((folder / "dvc.lock").read_text(encoding="utf-8"))
-    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
+def _compared(made: Made) -> Row:
+    stage, path, _, varies = made.output
+    return Row(stage, path, NOT_COMPARED, varies) if varies else _row(stage, path, _what(made))
 
 
-def _rebuild(clone: Path, compiled: Path) -> None:
-    """Run every stage but tracking in the clone, with nothing cached. Raises CheckFailed naming one that fails."""
-    foreign = ("DVC_", "MLFLOW_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    environment["NUMBA_CACHE_DIR"] = str(compiled)
-    stages = [stage for stage in dict.fromkeys(out.stage for out in _outputs(clone)) if stage != TRACKING]
-    for stage in stages:
-        print(f"rebuilding {stage}", flush=True)
-        done = subprocess.run(
-            ["dvc", "repro", "--force", "--single-item", stage],
-            cwd=clone, env=environment, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        if done.returncode:
-            sys.stderr.write(done.stdout)
-            raise CheckFailed(f"first difference: {stage}: it failed")
+def _what(made: Made) -> str:
+    """Return what differs, or nothing."""
+    if made.same:
+        return ""
+    if made.content_same:
+        return f"the file is the same; {LOCK} has the hash of another one"
+    if not made.committed:
+        return f"{LOCK} has the hash of another file, which is not on this machine"
+    return difference(made.committed, made.rebuilt)
 
 
-def _explain(expected: dict[str, Any], found: dict[str, Any]) -> None:
-    """Print which of the ingredients differ from those that the committed result was made of."""
-    for name, digest in found["probes"].items():
-        print(f"probe  {name}: {'same' if digest == expected['probes'].get(name) else 'DIFFERENT'}")
-    for name, value in found["libraries"].items():
-        committed = expected["libraries"].get(name)
-        print(f"probe  {name}: {value}" + ("" if value == committed else f" (committed with {committed})"))
+class _Committed(NamedTuple):
+    """What a clone holds before anything is run.
+
+    hashes  of all outputs, as dvc.lock has them
+    files   of the outputs in Git, their contents and their own hashes, by path
+    """
+
+    outputs: list[Output]
+    hashes: dict[str, str]
+    files: dict[str, tuple[dict[str, bytes], str | None]]
+    materials: list[Material]
+
+    @classmethod
+    def of(cls, clone: Path) -> Self:
+        with chdir(clone):
+            made, hashes = list(outputs(Path())), hashes_of(locked())
+            files = {each.path: (contents(Path(each.path)), md5(Path(each.path))) for each in made if each.in_git}
+        return cls(made, hashes, files, materials(clone))
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason, *_ = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
-        raise WrongInput(f"git {arguments[0]}: {reason}")
-    return done.stdout.strip()
+def _made(clone: Path, before: _Committed) -> Iterator[Made]:
+    """Yield every output, committed and made again, in the order of dvc.yaml."""
+    cache = Path(dvc("cache", "dir")[1].strip()) / "files" / "md5"
+    for each in before.outputs:
+        path, named = clone / each.path, before.hashes.get(each.path)
+        again = md5(path)
+        known, own = before.files.get(each.path, ({}, None))
+        if not each.in_git and again != named:
+            known = cached(cache, each, named)
+        rebuilt = contents(path) if each.in_git or again != named else {}  # what is equal may be large
+        yield Made(each, named, known, rebuilt, (own, again))
+
+
+def _rebuild(clone: Path, made: list[Output], compiled: Path, say: Callable[[object], None]) -> Row | None:
+    """Run every stage that makes something in the clone, with nothing cached; return the one that fails, if one does.
+
+    What it prints then goes to standard error.
+    """
+    for stage in dict.fromkeys(each.stage for each in made):
+        say(f"rebuilding {stage}")
+        arguments = ("repro", "--force", "--single-item", stage)
+        code, printed = dvc(*arguments, folder=clone, NUMBA_CACHE_DIR=str(compiled))
+        if code:
+            sys.stderr.write(printed)
+            return Row(stage, "it failed", DIFFERENT)
+    return None

@@ -35,7 +35,7 @@ def ensure_recorded(params: Params) -> None:
     for stage, entry in locked().items():
         used = dict(flat(entry.get("params", {}).get(str(PARAMS), {})))
         hashes = {dependency["path"]: dependency.get("md5") for dependency in entry.get("deps", [])}
-        here = {name: now.get(name) for name in used} | {path: _md5(Path(path)) for path in hashes}
+        here = {name: now.get(name) for name in used} | {path: md5(Path(path)) for path in hashes}
         if stage != "track" and (what := difference(used | hashes, here)):
             raise CheckFailed(f"{stage}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
 
@@ -58,7 +58,7 @@ def ensure_trained(params: Params, results: str) -> None:
         raise CheckFailed(f"train: edited as it ended: {differ[0]}: not recorded; `dvc repro --force` runs it again")
 
 
-def _md5(path: Path) -> str | None:
+def md5(path: Path) -> str | None:
     """Return DVC's hash: MD5 of a file; of a folder, of a list of its files' as JSON; None where nothing is there."""
     found = {file.relative_to(path).as_posix(): _md5_of(file, file.stat().st_mtime_ns) for file in files_in(path)}
     if not path.is_dir():

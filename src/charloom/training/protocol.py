@@ -152,18 +152,23 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     write(path["models/last"], model_bytes(training.model(last.update, smooth, last.theta, last.h)))
     write(path["models/best"], model_bytes(training.model(best.update, best.smooth_loss, best.theta, best.h)))
-    for name, columns_of, every, table in (
-        ("smooth_loss", ("smooth_loss",), EVERY, trace.smooth_losses[:, None]),
-        ("first_losses", ("loss",), 1, trace.losses[:, None]),
-        ("measures", STATISTICS, STATISTICS_EVERY, trace.statistics),
-    ):
-        write_table(path[f"plots/{name}"], columns_of, {n * every: row for n, row in enumerate(table)})
+    write_trace(trace, path)
     means = epoch_means(trace, training.epoch)
     write_table(path["plots/epoch_means"], ("epoch_mean",), {update: (mean,) for update, mean in means.items()})
     write_table(path["plots/held_out"], (MEASURE_OF_PART,), {update: (bits,) for update, bits in held_out.items()})
     metrics = metrics_of(training, trained)
     write_json(path["metrics/train"], metrics.model_dump())
     return metrics, hash_of(trained)
+
+
+def write_trace(trace: Trace, path: dict[str, Path]) -> None:
+    """Write the tables that have rows from the first update on."""
+    for name, columns_of, every, table in (
+        ("smooth_loss", ("smooth_loss",), EVERY, trace.smooth_losses[:, None]),
+        ("first_losses", ("loss",), 1, trace.losses[:, None]),
+        ("measures", STATISTICS, STATISTICS_EVERY, trace.statistics),
+    ):
+        write_table(path[f"plots/{name}"], columns_of, {n * every: row for n, row in enumerate(table)})
 
 
 def hash_of(trained: Trained) -> str:

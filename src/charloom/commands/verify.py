@@ -1,0 +1,85 @@
+"""`charloom verify`: the committed results are rebuilt and compared, or the rows of a study are."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from charloom.base.errors import CheckFailed, WrongInput
+from charloom.base.storage import write
+from charloom.base.terminal import in_line
+from charloom.proof.grade import MEANINGS
+from charloom.proof.quick import UPDATES
+from charloom.proof.rows import prove
+from charloom.proof.verify import SAME, Verified
+from charloom.proof.verify import verify as verified
+from charloom.results.machine import machine
+from charloom.study.study_file import read_study
+
+ROWS = 3  # of a study
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Print what came out, as lines or as JSON, and write the statement that is asked for.
+
+    Raises CheckFailed where something differs: then no statement is written.
+    """
+    _refuse(arguments)
+    if arguments.study is not None:
+        prove(read_study(Path(arguments.study)), ROWS)
+        return
+    say = partial(print, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+    found = verified(say, quick=arguments.quick)
+    for line in _explained(found, quick=arguments.quick):
+        say(line)
+    if arguments.json:
+        sys.stdout.write(_as_json(found, quick=arguments.quick))
+        sys.stdout.flush()
+    if found.last != SAME:
+        raise CheckFailed(found.last)
+    if arguments.statement is not None:
+        write(Path(arguments.statement), found.statement)
+        say(f"made {arguments.statement}")
+    say(found.last)
+
+
+def _refuse(arguments: argparse.Namespace) -> None:
+    """Raise WrongInput at options that do not go together, or a file that cannot be."""
+    if arguments.study is not None:
+        for name in ("quick", "json", "statement"):
+            if getattr(arguments, name):
+                raise WrongInput(f"--{name}: not beside --study, which makes rows of a study again and no result")
+    if arguments.statement is not None:
+        if arguments.quick:
+            raise WrongInput("--statement: not beside --quick: it says that everything was rebuilt")
+        target = Path(arguments.statement)
+        if target.is_dir() or not target.parent.is_dir():
+            name = in_line(arguments.statement)
+            raise WrongInput(f"--statement: {name} is not allowed: a file in a folder that exists")
+
+
+def _explained(found: Verified, *, quick: bool) -> Iterator[str]:
+    """Yield the lines below the table: causes, ingredients where something differs, and the grade."""
+    for cause in found.causes:
+        yield f"cause  {cause}"
+    if found.last != SAME:
+        yield from found.arithmetic.probes()
+    if quick:
+        yield f"quick: the signature and {UPDATES} updates; `charloom verify` rebuilds everything"
+    if found.grade:
+        yield f"grade  {found.grade}: {MEANINGS[found.grade]}"
+
+
+def _as_json(found: Verified, *, quick: bool) -> str:
+    content = {
+        "commit": found.commit,
+        "last": found.last,
+        "grade": found.grade,
+        "quick": quick,
+        "files": [row._asdict() for row in found.rows],
+        "causes": found.causes,
+        "machine": machine(),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,74 @@
+"""The committed signature beside this machine's: what arithmetic comes to, before anything is rebuilt."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from charloom.base.errors import CheckFailed
+from charloom.kernel.signature import SIGNATURE, everything
+from charloom.results.git import git
+
+DTYPES = ("float64", "float32")
+SHOWN = 8  # digits of a hash
+NOT_ONE = f"first difference: signature: {SIGNATURE}: not what `python -m charloom.kernel.signature` writes"
+
+
+class Signatures(NamedTuple):
+    """What signature.json holds in HEAD, and what it would hold if it were made here."""
+
+    committed: dict[str, Any]
+    here: dict[str, Any]
+
+    def compared(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each hash that has to be equal, and what differs: nothing, where it is."""
+        committed = named(self.committed)
+        for name, digest in named(self.here).items():
+            other = str(committed.get(name))
+            yield name, "" if other == digest else f"committed {other[:SHOWN]}…, here {digest[:SHOWN]}…"
+
+    def cause(self) -> str:
+        """Return what may have made the difference that there is."""
+        differ = [name for name, what in self.compared() if what]
+        probes = [name for name, digest in self.here["probes"].items() if digest != self.committed["probes"].get(name)]
+        if probes:
+            return f"this machine computes otherwise, or {SIGNATURE} was edited: other {', '.join(probes)}"
+        if _a_later_one_is_same(differ, list(named(self.here))):
+            return f"{SIGNATURE} was edited: a later state is the same, and a state that differs never becomes it again"
+        if len(differ) == len(named(self.here)):
+            return "all of it differs: the kernel's source, or what the compiler makes of it, is another one"
+        return f"{SIGNATURE} was edited, or the kernel does this alone in another way: all else in it is the same"
+
+    def probes(self) -> Iterator[str]:
+        """Yield a line for each ingredient: whether it is that of the committed results."""
+        for name, digest in self.here["probes"].items():
+            yield f"probe  {name}: {'same' if digest == self.committed['probes'].get(name) else 'DIFFERENT'}"
+        for name, value in self.here["libraries"].items():
+            committed = self.committed["libraries"].get(name)
+            yield f"probe  {name}: {value}" + ("" if value == committed else f" (committed with {committed})")
+
+
+def signatures() -> Signatures:
+    """Return both. Raises CheckFailed where HEAD holds no signature."""
+    try:
+        committed = json.loads(git("show", f"HEAD:./{SIGNATURE}"))
+        named(committed)
+        committed["probes"].get(""), committed["libraries"].get("")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise CheckFailed(NOT_ONE) from None
+    return Signatures(committed, everything())
+
+
+def named(signature: dict[str, Any]) -> dict[str, str]:
+    """Return the hashes that have to be equal, by name."""
+    states = {f"{dtype} state after {n} updates": signature[dtype][n] for dtype in DTYPES for n in signature[dtype]}
+    return states | {f"{dtype} {what}": signature[what][dtype] for what in ("costs", "texts") for dtype in DTYPES}
+
+
+def _a_later_one_is_same(differ: list[str], names: list[str]) -> bool:
+    """Return whether one that differs is a state after whose updates another state of its type is the same."""
+    for name in differ:
+        dtype = name.partition(" ")[0]
+        later = [each for each in names[names.index(name) + 1 :] if each.startswith(f"{dtype} state")]
+        if " state " in name and any(each not in differ for each in later):
+            return True
+    return False

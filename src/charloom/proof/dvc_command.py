@@ -1,0 +1,19 @@
+"""`dvc`, run as somebody would at a terminal."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def dvc(*arguments: str, folder: Path | None = None, **variables: str) -> tuple[int, str]:
+    """Return the exit code and what DVC prints. Stages run by the Python that runs this, and see no setting of ours."""
+    foreign = ("DVC_", "MLFLOW_") if folder else ("DVC_",)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | variables
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder, env=environment, check=False, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.returncode, done.stdout

@@ -1,0 +1,102 @@
+"""What the stages make: which files, what dvc.lock says of each, and what is in it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from charloom.base.yaml_text import parsed
+from charloom.settings.pipeline import PIPELINE
+from charloom.tracking.lock_file import md5
+
+FOLDER = ".dir"  # at the end of a folder's hash
+
+
+class Output(NamedTuple):
+    """A file or folder that a stage makes; `varies` says why it is not equal everywhere, if it is not."""
+
+    stage: str
+    path: str
+    in_git: bool
+    varies: str
+
+    @property
+    def key(self) -> str:
+        """Return its folder and name without ending, as `files` of settings/pipeline.py has it."""
+        return f"{Path(self.path).parent.name}/{Path(self.path).stem}"
+
+
+class Made(NamedTuple):
+    """An output, committed and made again.
+
+    locked     its hash in the committed dvc.lock; None where it has none
+    committed  its files as they are committed, by name; empty where only the hash is known here
+    rebuilt    its files as they were made again
+    hashes     the MD5 of what is committed, where that is known, and of what was rebuilt
+    """
+
+    output: Output
+    locked: str | None
+    committed: dict[str, bytes]
+    rebuilt: dict[str, bytes]
+    hashes: tuple[str | None, str | None]
+
+    @property
+    def same(self) -> bool:
+        """Return whether the file and its hash in dvc.lock are both what was made again."""
+        return self.hash_same and (not self.output.in_git or self.content_same)
+
+    @property
+    def hash_same(self) -> bool:
+        """Return whether dvc.lock has the hash of what was made again."""
+        return self.locked is not None and self.locked == self.hashes[1]
+
+    @property
+    def content_same(self) -> bool:
+        """Return whether what is committed is what was made again; False where only a hash is known."""
+        return bool(self.committed) and self.committed == self.rebuilt
+
+    @property
+    def locked_is_committed(self) -> bool:
+        """Return whether dvc.lock has the hash of the committed file."""
+        return self.locked == self.hashes[0]
+
+
+def outputs(folder: Path) -> Iterator[Output]:
+    """Yield the outputs in the order of dvc.yaml, where `meta: {varies: …}` marks what is not equal everywhere."""
+    stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
+    for stage, declared in stages.items():
+        for kind in ("outs", "metrics", "plots"):
+            for entry in declared.get(kind, []):
+                (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
+                yield Output(stage, path, options.get("cache") is False, options.get("meta", {}).get("varies", ""))
+
+
+def hashes_of(lock: dict[str, Any]) -> dict[str, str]:
+    """Return what dvc.lock says of every output."""
+    return {out["path"]: str(out["md5"]) for stage in lock.values() for out in stage.get("outs", [])}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Return the file, or each file of the folder, by its name there; nothing where nothing is."""
+    if path.is_dir():
+        return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*"))}
+    return {path.name: path.read_bytes()} if path.is_file() else {}
+
+
+def cached(cache: Path, output: Output, locked: str | None) -> dict[str, bytes]:
+    """Return what DVC's cache on this machine holds under the hash that dvc.lock has; nothing where it has not got it.
+
+    What lies there under another content's hash counts as not there.
+    """
+    name = locked or ""
+    entry = cache / name[:2] / name[2:]
+    try:
+        if not name or f"{md5(entry)}{FOLDER if name.endswith(FOLDER) else ''}" != name:
+            return {}
+        if not name.endswith(FOLDER):
+            return {Path(output.path).name: entry.read_bytes()}
+        listed = {each["relpath"]: str(each["md5"]) for each in json.loads(entry.read_bytes())}
+        return {relative: (cache / each[:2] / each[2:]).read_bytes() for relative, each in listed.items()}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}

@@ -1,0 +1,52 @@
+"""The first updates of a committed training, made again in seconds, beside the rows that its tables have of them."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+
+from charloom.base.errors import Diverged
+from charloom.proof.differences import difference
+from charloom.settings.params import Params, read_params
+from charloom.settings.pipeline import files
+from charloom.text.corpus import read_prepared, split, survey, write_text
+from charloom.training.loop import train
+from charloom.training.protocol import Training, write_trace
+from charloom.training.trace import EMPTY, Trace, extended
+
+UPDATES = 200
+
+
+def first_updates(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield stage and file of each table with rows of the first updates, and what differs in those rows.
+
+    folder  a clone; nothing of it is written to
+    """
+    with tempfile.TemporaryDirectory() as place:
+        with chdir(folder):
+            tables = {key: Path(file) for key, file in files("train").items() if key.startswith("plots/")}
+            trace = _trace(read_params(), Path(place) / "text.npz")
+        made = {key: Path(place) / file.name for key, file in tables.items()}
+        write_trace(trace, made)
+        for key, file in tables.items():
+            if not made[key].exists():  # it has no row of each update
+                continue
+            rows = made[key].read_text(encoding="utf-8").splitlines(keepends=True)
+            committed = (folder / file).read_text(encoding="utf-8").splitlines(keepends=True)[: len(rows)]
+            name = file.name
+            yield "train", str(file), difference({name: "".join(committed).encode()}, {name: "".join(rows).encode()})
+
+
+def _trace(params: Params, prepared: Path) -> Trace:
+    """Return the trace of the first updates; it is shorter where they diverge."""
+    found = survey(Path(params.prepare.text))
+    write_text(prepared, found, split(found.characters, params.prepare.held_out))
+    training, trace = Training(params, read_prepared(prepared), Path(), {}), EMPTY
+    training.text.check(found.path, params.seq_length)
+    updates = min(UPDATES, params.train.updates)
+    try:
+        for rows in train(training.initial(), training.text.training, updates, training.every, **training.options):
+            trace = extended(trace, rows, training.epoch, params.train.target_smooth_loss)
+    except Diverged:
+        pass
+    return trace

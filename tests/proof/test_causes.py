@@ -1,0 +1,65 @@
+"""What the outputs of a commit tell together about why some are not what its stages make."""
+
+import pytest
+
+from charloom.proof.causes import causes
+from charloom.proof.contradictions import Contradiction
+from charloom.proof.outputs import Made, Output
+
+AGAINST = [Contradiction("dvc.lock is of eta 1, params.yaml says 2", ("train",))]
+MOVED = "dvc.lock is of eta 1, params.yaml says 2 (stages: train)"
+
+
+def made(letters, path="a.csv", stage="train", *, cached=False):
+    """Return an output. The letters are its hash in dvc.lock, in Git or the cache, and of what was made again.
+
+    A dot in place of the second is a file that is not known here.
+    """
+    locked, committed, rebuilt = letters
+    name = path.rpartition("/")[2]
+    known = {} if committed == "." else {name: committed.encode()}
+    own = None if cached else committed
+    return Made(Output(stage, path, not cached, ""), locked, known, {name: rebuilt.encode()}, (own, rebuilt))
+
+
+SAME = made("aaa", "same.json")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ([SAME, made("aaa")], []),
+        ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
+        ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
+        ([SAME, made("baa")], ["dvc.lock is old, edited or made up: train makes a.csv of another hash"]),
+        ([SAME, made("bba")],
+         ["a.csv: edited or replaced, and dvc.lock with it: all else that train makes is the same"]),
+        ([SAME, made("bba", cached=True)],
+         ["a.csv: edited or replaced, and dvc.lock with it: all else that train makes is the same"]),
+        ([SAME, made("b.a", cached=True)],
+         ["a.csv: replaced, or dvc.lock edited: all else that train makes is the same"]),
+        ([made("baa", "x.csv"), made("b.a", "y.npz", cached=True)],
+         ["dvc.lock is old, edited or made up: train makes x.csv, y.npz of another hash"]),
+        ([made("bba"), made("bba", "late.csv", "plot")],
+         ["train comes to other results, and no file says why: they were made by other sources, params or text than "
+          "the committed ones, or on a machine that computes otherwise"]),
+        ([SAME, *(made("aba", f"{n}.csv") for n in range(5))],
+         ["0.csv, 1.csv, 2.csv and 2 more: edited after train made them: dvc.lock has the hash of what was rebuilt"]),
+    ],
+)  # fmt: skip
+def test_the_edit_that_explains_it_is_named(outputs, expected):
+    assert causes([], outputs) == expected
+
+
+def test_what_follows_from_another_input_is_not_called_an_edit():
+    assert causes(AGAINST, [SAME, made("bba"), made("bba", "late.csv", "plot")]) == [MOVED]
+
+
+def test_an_edit_is_told_beside_another_input():
+    told = [MOVED, "a.csv: edited after train made it: dvc.lock has another hash"]
+    assert causes(AGAINST, [SAME, made("abc"), made("bba", "b.csv")]) == told
+
+
+def test_what_is_not_compared_tells_nothing():
+    varying = made("abc")._replace(output=Output("train", "a.png", True, "it is drawn"))
+    assert causes([], [varying]) == []

@@ -1,0 +1,68 @@
+"""A commit whose dvc.lock is of something else than it holds is told so, before anything is run."""
+
+import pytest
+from projects import said
+
+from charloom.base.errors import CheckFailed
+from charloom.proof.contradictions import contradictions
+
+
+def test_a_finished_run_contradicts_itself_in_nothing(finished):
+    assert contradictions(finished.folder, results=True) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("params.yaml", "eta: 0.1", "eta: 0.2", "dvc.lock is of eta 0.1, params.yaml says 0.2"),
+        ("data/fox.txt", "lazy", "busy", "dvc.lock is of another text: data/fox.txt (stages: prepare)"),
+        (
+            "src/charloom/pages/gradient_table.py", '"""', '"""Again. ',
+            "dvc.lock is of another source: src/charloom/pages (stages: plot)",
+        ),
+        ("dvc.yaml", "python src/sample.py", "python -O src/sample.py",
+         "dvc.lock is of another command: python src/sample.py (stages: sample)"),
+        ("metrics/train.json", '"updates": 400', '"updates": 401',
+         "dvc.lock has the hash of another metrics/train.json than the committed one (stages: train)"),
+        ("dvc.lock", "eta: 0.1", "theta: 0.1", "dvc.lock is of eta None, params.yaml says 0.1"),
+        ("dvc.lock", "\n  plot:", "\n  draw:", "dvc.lock has no stage plot (stages: plot)"),
+        ("dvc.lock", "path: src/sample.py", "path: src/other.py",
+         "dvc.lock does not say which src/sample.py was used (stages: sample)"),
+    ],
+)  # fmt: skip
+def test_what_the_lock_is_of_is_said_beside_what_is_committed(project, name, old, new, expected):
+    project.edit(name, old, new)
+    assert any(str(each).startswith(expected) for each in contradictions(project.folder, results=True))
+
+
+def test_a_text_that_git_does_not_know_is_named(project):
+    (project.folder / "data/fox.txt").unlink()
+    found = [str(each) for each in contradictions(project.folder, results=True)]
+    assert found == ["data/fox.txt is not in Git, so nobody else has it (stages: prepare)"]
+
+
+def test_a_stage_that_used_another_file_than_was_made_is_named(project):
+    lock = (project.folder / "dvc.lock").read_text()
+    made = lock.index("- path: models/best.npz", lock.index("  train:"))
+    (project.folder / "dvc.lock").write_text(lock[:made] + lock[made:].replace("md5: ", "md5: 0", 1))
+    found = [str(each) for each in contradictions(project.folder, results=True)]
+    assert found == ["dvc.lock is of two models/best.npz: one was made, another was used (stages: sample)"]
+
+
+@pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {cmd: x}}", "[]", "\0"])
+def test_a_lock_that_is_none_is_a_line(project, lock):
+    (project.folder / "dvc.lock").write_text(lock)
+    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not what DVC writes$"):
+        contradictions(project.folder, results=True)
+
+
+def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(project):
+    printed, _ = said(project, "verify", "--quick")
+    assert printed.splitlines()[-1] == "same"
+    assert "same  train: plots/first_losses.csv\n" in printed
+    losses = (project.folder / "plots/first_losses.csv").read_text().splitlines()
+    project.edit("plots/first_losses.csv", losses[8], f"{losses[8]}1")
+    project.run("git", "commit", "-q", "-a", "-m", "a changed curve")
+    printed, complaint = said(project, "verify", "--quick", code=1)
+    assert "DIFFERENT  train: plots/first_losses.csv: update 7: loss: committed " in printed
+    assert complaint == "first difference: train: plots/first_losses.csv\n"

@@ -1,0 +1,70 @@
+"""What differs between two contents, in words: the first place, both values, how many more."""
+
+import json
+
+import numpy as np
+import pytest
+
+from charloom.base.array_file import pack
+from charloom.proof.differences import difference, numbers
+
+
+def said(name, committed, rebuilt):
+    contents = [each.encode() if isinstance(each, str) else each for each in (committed, rebuilt)]
+    return difference({name: contents[0]}, {name: contents[1]})
+
+
+@pytest.mark.parametrize(
+    ("name", "committed", "rebuilt", "expected"),
+    [
+        ("a.json", '{"x": 1, "y": 0.1}', '{"x": 1, "y": 0.2}', "y: committed 0.1, rebuilt 0.2"),
+        ("a.json", '{"x": {"y": [1, 2]}}', '{"x": {"y": [1, 3]}}', "x.y.1: committed 2, rebuilt 3"),
+        ("a.json", '{"x": 1, "y": 2}', '{"x": 2}', "x: committed 1, rebuilt 2; and 1 more value"),
+        ("a.json", '{"y": null}', "{}", "y: committed null, rebuilt nothing"),
+        ("a.json", '{"y": 1}', '{"y":  1}', "the same values, written in another way"),
+        ("a.json", "[1]", "{", "the first other byte is number 1; committed 3 bytes, rebuilt 1"),
+        ("a.csv", "u,loss\n0,2.5\n9,2.25\n", "u,loss\n0,2.5\n9,2\n", "u 9: loss: committed 2.25, rebuilt 2"),
+        ("a.csv", "u,a\n0,1\n1,1\n2,1\n", "u,a\n0,1\n", "u 1: committed 1, rebuilt no row; and 1 more row"),
+        ("a.csv", "u,a\n0,1\n", "u,b\n0,1\n", "columns: committed u,a, rebuilt u,b"),
+        ("a.html", "<p>\na quick fox", "<p>\na quack fox", "line 2: committed 'a quick fox', rebuilt 'a quack fox'"),
+        ("a.html", "x\x1b[1m", "x\x1b[2m", "line 1: committed 'x\\x1b[1m', rebuilt 'x\\x1b[2m'"),
+        ("a.png", b"\xff\x00\x01", b"\xff\x00\x02", "the first other byte is number 3; committed 3 bytes, rebuilt 3"),
+        ("a.json", "1", "1", ""),
+    ],
+)  # fmt: skip
+def test_the_first_difference_is_said_with_both_values(name, committed, rebuilt, expected):
+    assert said(name, committed, rebuilt) == expected
+
+
+def test_arrays_are_named_with_how_many_entries_differ_and_how_far():
+    W = np.arange(6.0).reshape(2, 3)
+    other = W.copy()
+    other[1, 2] += 0.5
+    other[0, 0] -= 0.125
+    one, two = pack({"W": W, "b": np.zeros(2)}), pack({"W": other, "b": np.zeros(2)})
+    assert said("a.npz", one, two) == "W: 2 of 6 entries, by up to 0.5"
+    assert said("a.npz", one, pack({"W": W, "b": np.zeros(3)})) == (
+        "b: committed (2,) of float64, rebuilt (3,) of float64"
+    )
+    assert said("a.npz", one, pack({"W": W})) == "arrays: committed W, b, rebuilt W"
+    assert said("a.npz", one, one[:-3]).startswith("the first other byte is number")
+
+
+def test_of_a_folder_the_first_file_that_differs_is_named():
+    one = {"000.json": b"1", "100.json": b"2", "200.json": b"3"}
+    assert difference(one, one | {"100.json": b"4", "200.json": b"5"}) == (
+        "100.json: the file: committed 2, rebuilt 4; and 1 more file"
+    )
+    assert difference(one, {"000.json": b"1", "100.json": b"2"}) == "200.json: committed, not made again"
+    assert difference({"000.json": b"1"}, one) == "100.json: made again, not committed"
+
+
+def test_the_numbers_of_a_file_have_names():
+    assert numbers("a.json", json.dumps({"x": {"y": 1.5}, "z": None}).encode()) == {"x.y": 1.5}
+    assert numbers("a.csv", b"update,a,b\n0,1,\n5,2,3\n") == {
+        "0 update": 0,
+        "0 a": 1,
+        "5 update": 5,
+        "5 a": 2,
+        "5 b": 3,
+    }
