@@ -1,17 +1,15 @@
-"""plot: the experiment as a page, the curve as a picture, the samples as a page, the gradient check as a table."""
+"""plot: the experiment as a page, the curve as a picture, the gradient check as a table."""
 
 import signal
 
 if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from charloom.base.storage import read_json, write
+from charloom.base.storage import write
 from charloom.pages.experiment.page import experiment_page
 from charloom.pages.experiment.results import read_results
 from charloom.pages.figures import png, published_curve, training_figure
 from charloom.pages.gradient_table import gradient_table
-from charloom.pages.samples_page import samples_page
-from charloom.results.records import SampleMetrics, SampleTable
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
@@ -32,10 +30,8 @@ def main() -> None:
     )
     write(path["reports/smooth_loss"], png(picture))
     write(path["reports/gradient_check"], gradient_table(results.gradcheck, published.gradient_check))
-    samples = read_json(path["reports/sample_table"], SampleTable), read_json(path["metrics/sample"], SampleMetrics)
-    write(path["reports/samples"], samples_page(*samples))
     write(path["reports/report"], experiment_page(results))
-    made = ("report", "smooth_loss", "samples", "gradient_check")
+    made = ("report", "smooth_loss", "gradient_check")
     print("made " + ", ".join(str(path[f"reports/{name}"]) for name in made))
 
 

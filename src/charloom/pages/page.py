@@ -59,7 +59,7 @@ def rendered(title: str, intro: str, sections: Sequence[Section]) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         finalize=lambda value: visible(value) if type(value) is str else value,  # what is Markup is ours
@@ -67,3 +67,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # what the pointer says first stands first
+    return environment

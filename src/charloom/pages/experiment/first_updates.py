@@ -17,7 +17,7 @@ def section(results: Results) -> Section:
     own = params.train.initial_accumulator_value
     other = CURE if own != CURE else 0.0
     run, otherwise = (replayed(params, results.text.K, results.corpus.training, value) for value in (own, other))
-    names = f"this run: AdaGrad starts at {own:g}", f"the same with {other:g}"
+    names = f"this run: AdaGrad from {own:g}", f"the same from {other:g}"
     recorded = run._replace(losses=[results.first_losses.get(u, loss) for u, loss in enumerate(run.losses)])
     both, sigma = {names[0]: recorded, names[1]: otherwise}, params.sigma
     first = run.typical[0]
@@ -64,11 +64,11 @@ def _picture(both: dict[str, First], which: str, what: str, form: str, caption: 
                 axes.plot(both[label].largest, ":", color=color, linewidth=0.9)
         over_updates(axes, len(both[label].losses) - 1)
         if which != "losses":
-            axes.set_ylim(0, 1 if form.endswith("%") else None)
+            axes.set_ylim(0, 1 if form.endswith("%") else 1.4 * axes.get_ylim()[1])
         if form.endswith("%"):
             axes.yaxis.set_major_formatter("{x:.0%}")
         axes.set_title(what)
-        axes.legend()
+        axes.legend(loc="center right" if form.endswith("%") else "upper right")
         said = [
             f"{label}: {curve[0]:{form}} at first, {max(curve.values()):{form}} at most"
             for label, curve in curves.items()
@@ -110,11 +110,12 @@ def _study(results: Results, rows: list[StudyRow]) -> Picture:
                 if row.initial_accumulator_value == value:
                     later = settled(row.smooth_loss, updates)
                     axes.plot(list(later), list(later.values()), line, color=color, linewidth=0.6, alpha=0.8)
-            axes.plot([], [], line, color=color, label=f"the study: AdaGrad starts at {value:g}, each seed a line")
+            axes.plot([], [], line, color=color, label=f"the study, from {value:g}")
         draw(axes, settled(results.smooth_loss, updates), BLUE, "this run", 1.4)
         over_updates(axes, updates)
         axes.set_title("smooth loss (nats per sequence)")
-        axes.legend()
+        axes.margins(y=0.15)
+        axes.legend(loc="upper right")
         ends = {
             value: [list(row.smooth_loss.values())[-1] for row in rows if row.initial_accumulator_value == value]
             for value in values
@@ -123,7 +124,7 @@ def _study(results: Results, rows: list[StudyRow]) -> Picture:
         svg = inline(figure, "study-curves", "Smooth loss of the study’s trials", f"{said[:1].upper()}{said[1:]}.")
     return Picture(
         svg,
-        f"What comes of it: {said}. The first twentieth of the updates is left out.",
+        f"What comes of it, a line for each seed of the study: {said}. The first twentieth of the updates is left out.",
         Table(
             ("trial", "held-out bits per character", "smooth loss at the end"),
             [

@@ -35,15 +35,19 @@ def _whole(results: Results, published: Curve) -> tuple[Picture, dict[str, objec
     with drawing(2.7) as figure:
         axes = figure.subplots()
         over_updates(axes, train.updates, train.updates_per_epoch)
-        for name, level in results.text.nats_per_sequence.model_dump().items():
+        top = 1.1 * max([*curve.values(), results.text.nats_per_sequence.uniform]) or 1.0
+        written = -top
+        for name, level in reversed(results.text.nats_per_sequence.model_dump().items()):
             axes.axhline(level, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
-            axes.annotate(
-                name if name == "uniform" else f"in-sample {name}", (1, level), xycoords=("axes fraction", "data"),
-                xytext=(0, 2), textcoords="offset points", ha="right", fontsize=7.5, color=GREY,
-            )  # fmt: skip
+            if level > written + top / 15:  # else it would lie on the one below
+                written, label = level, name if name == "uniform" else f"in-sample {name}"
+                axes.annotate(
+                    label, (1, level), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
+                    ha="right", fontsize=7.5, color=GREY,
+                )  # fmt: skip
         draw(axes, curve, BLUE)
         _dots(axes, published)
-        axes.set_ylim(0, 1.1 * max([*curve.values(), results.text.nats_per_sequence.uniform]) or 1.0)
+        axes.set_ylim(0, top)
         axes.set_title(f"smooth loss ({UNITS})")
         svg = inline(
             figure, "loss-whole", "Smooth loss over all updates",
@@ -127,8 +131,8 @@ def _held_out(results: Results) -> Picture:
     return Picture(
         svg,
         "What text that training never saw costs, measured on a part of it at each checkpoint; the diamond is the "
-        f"measure of record, on {train.held_out_characters_read:,} characters. The first checkpoint, which knows "
-        "nothing yet, is left out.",
+        f"measure of record, on {train.held_out_characters_read:,} characters."
+        + (" The first checkpoint, which knows nothing yet, is left out." if len(later) < len(curve) else ""),
         Table(("updates", "bits per character"), cells({"bits": curve}, ".4f")),
         "bits per held-out character",
     )

@@ -46,7 +46,7 @@ def replayed(params: Params, K: int, ids: Numbers, initial_accumulator_value: fl
         with np.errstate(over="ignore", invalid="ignore"):
             loss, gradients, h = loss_and_gradients(theta, x, y, h)
             step(theta, gradients, s, params.eta, params.train.clip)
-        found.losses.append(loss)
+        found.losses.append(loss + 0.0)  # a loss of −0.0 is none
         moved = theta.flat - before
         found.typical.append(float(np.sqrt(np.mean(moved**2))))
         found.largest.append(float(np.abs(moved).max()))

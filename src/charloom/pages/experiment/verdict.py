@@ -85,7 +85,7 @@ def _ladder(results: Results) -> Picture:
             f"{seeds} seeds each, a dot a seed, and their mean." if seeds > 1 else ""
         ),
         Table(
-            ("", "bits per character", "lowest", "highest"),
+            ("what", "bits per character", "lowest", "highest"),
             [(name, f"{fmean(v):.6f}", f"{min(v):.6f}", f"{max(v):.6f}") for name, v in rows],
         ),
         "bits per character",
