@@ -14,7 +14,7 @@ from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.pages.experiment.curves import thinned
 from charloom.pages.experiment.marked import pieces
-from charloom.pages.experiment.position import agreement, folded, pair_costs, smoothed
+from charloom.pages.experiment.position import agreement, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.study_rows import study_rows
 from charloom.results.records import SampleMarks, TextMetrics
@@ -61,6 +61,13 @@ def test_smooth_loss_is_folded_over_the_epoch():
     assert found[3][0] == loss[20_000]
     assert found[3][5000 * 25] == loss[25_000]
     assert list(folded({0: 3.0}, 10, 5)[1].items()) == [(0, 3.0)]
+
+
+def test_the_epoch_before_tells_what_was_there_unless_it_is_not_known_whole():
+    epochs = {1: {50: 9.0, 75: 8.0}, 2: {0: 5.0, 25: 7.0, 50: 6.0, 75: 6.0}, 3: {0: 4.0}}
+    assert earlier(epochs, 2, 40) == (pytest.approx(6.4), 6.0)
+    assert earlier(epochs, 1, 0) is None
+    assert earlier(epochs, 0, 50) is None
 
 
 def test_what_pairs_cost_is_counted_as_by_hand():

@@ -180,7 +180,8 @@ def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> s
     sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     return (
         f"**{measure}** of `{in_line(params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
-        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates.\n\n"
+        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates. "
+        "`report.html` among the artifacts shows all of it.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}"
     )
 

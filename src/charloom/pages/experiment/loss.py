@@ -59,7 +59,7 @@ def _whole(results: Results, published: Curve) -> tuple[Picture, dict[str, objec
     beside = {"smooth loss": curve} | ({"published": published} if published else {})
     return Picture(
         svg,
-        "The whole curve. Dashed: what counting alone gets to. Most of the fall is over within a few thousand updates."
+        "The whole curve. Dashed: what counting alone gets to."
         + (" Circles: the published run, on another novel." if published else ""),
         Table(("updates", *beside), cells(beside, ".3f")),
         f"smooth loss, {UNITS}",
@@ -104,7 +104,7 @@ def _enlarged(results: Results, published: Curve) -> tuple[Picture, dict[str, ob
     return Picture(
         svg,
         "The part that matters, enlarged. Grey bars: the mean loss of each epoch, dotted: where an epoch begins. "
-        "The swings are the text’s: see the last section.",
+        "Why it swings: see the last section.",
         Table(
             ("epoch ends after", "mean loss"), [(f"{end + 1:,}", f"{m:.3f}") for end, m in results.epoch_means.items()]
         ),

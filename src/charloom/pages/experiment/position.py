@@ -36,6 +36,7 @@ def section(results: Results) -> Section:
         "share": place / results.text.training_characters,
         "epoch": train.best_update // train.updates_per_epoch + 1,
         "train": train,
+        "before": earlier(epochs, train.best_update // train.updates_per_epoch, place),
         "excerpt": text.partition("\n")[2].strip() or text,  # from the next line on, where there is one
         "whole": longest,
         "agrees": agreement(drawn[longest], pairs) if pairs and drawn else None,
@@ -57,6 +58,14 @@ def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
         if update >= start:
             found.setdefault(update // epoch + 1, {})[update % epoch * seq_length] = loss
     return found
+
+
+def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, float] | None:
+    """Return smooth loss at the place in that epoch, and its mean there; None where the epoch is not known whole."""
+    curve = epochs.get(epoch, {})
+    if not curve or min(curve) > place or len(curve) < max(len(each) for each in epochs.values()) - 1:
+        return None
+    return float(np.interp(place, list(curve), list(curve.values()))), float(np.mean(list(curve.values())))
 
 
 def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
