@@ -46,7 +46,7 @@ def test_a_stage_that_used_another_file_than_was_made_is_named(project):
     made = lock.index("- path: models/best.npz", lock.index("  train:"))
     (project.folder / "dvc.lock").write_text(lock[:made] + lock[made:].replace("md5: ", "md5: 0", 1))
     found = [str(each) for each in contradictions(project.folder, results=True)]
-    assert found == ["dvc.lock is of two models/best.npz: one was made, another was used (stages: sample)"]
+    assert found == ["dvc.lock is of two models/best.npz: one was made, another was used (stages: sample, plot)"]
 
 
 @pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {cmd: x}}", "[]", "\0"])
