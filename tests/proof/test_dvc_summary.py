@@ -11,7 +11,18 @@ from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
 from charloom.proof import dvc_summary
-from charloom.proof.dvc_summary import Curve, Facts, Refused, Stage, parted, picture, reproduced, stages_of, verdict
+from charloom.proof.dvc_summary import (
+    Curve,
+    Facts,
+    Refused,
+    Stage,
+    not_of_lock,
+    parted,
+    picture,
+    reproduced,
+    stages_of,
+    verdict,
+)
 
 PIPELINE = """\
 stages:
@@ -219,3 +230,15 @@ def test_it_fits_into_a_comment():
     assert "b" * 9 not in cut
     assert dvc_summary.limited(["a", "", "b"]) == "a\n\nb"
     assert verdict(Made_again="x", Better="") == "<ul>\n<li><b>Made again:</b> x</li>\n</ul>"
+
+
+def test_what_is_not_as_the_lock_has_it_is_told_where_it_begins():
+    stages = {"words": Stage("", {}, {}, {"words.txt": "1"}), "curve": Stage("", {"words.txt": "1"}, {}, {})}
+    changed = {"words.txt": "modified", "text.txt": "deleted", "params.yaml": {"rate": "modified"}}
+    status = {
+        "words": [{"changed outs": {"words.txt": "modified", "cached.bin": "modified", "lost.txt": "deleted"}}],
+        "curve": [{"changed deps": changed}, "changed command"],
+        "last": [{"changed deps": {"words.txt": "modified"}}],
+    }
+    found = not_of_lock(status, stages, {"words.txt", "text.txt", "lost.txt"})
+    assert found == {"words": ["words.txt"], "curve": ["rate", "cmd"]}

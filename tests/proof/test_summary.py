@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -28,11 +27,11 @@ smallest_difference: 0.01
 """
 
 
-def verified(project: Project, **values: object) -> str:
+def verified(project: Project, name: str = "here", **values: object) -> str:
     """Return a file as `charloom verify --json` prints it."""
     machine = {"processor": HOSTILE, "system": "Linux x86_64", "python": "3.11.7", "numpy": "2.4.6", "numba": "0.68.1"}
     found = {"commit": git("rev-parse", "HEAD", folder=project.folder), "last": "same", "grade": "the same bits"}
-    path = project.folder / "verified.json"
+    path = project.folder / f"{name}.json"
     path.write_text(json.dumps(found | {"quick": False, "files": [], "causes": [], "machine": machine} | values))
     return str(path)
 
@@ -165,9 +164,18 @@ def test_what_was_not_made_again_stands_first(project):
     file = verified(
         project, last="first difference: train: metrics/train.json", grade="another result", causes=[HOSTILE]
     )
-    with chdir(project.folder):
-        printed, _ = said(project, "summary", "--base", "HEAD", "--verified", file)
+    other = verified(project, "other", commit="0" * 40)
+    printed, _ = said(project, "summary", "--base", "HEAD", "--verified", file, other)
     ensure_harmless(printed)
     assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
+    assert "<td>the same bits</td><td>of another commit: <code>0000000000</code></td>" in printed
     assert "Changes that are not committed are not in this." in printed
+
+
+def test_a_link_out_of_the_repository_is_not_followed(project):
+    (project.folder / "studies").mkdir()
+    (project.folder / "studies/a.yaml").symlink_to("/etc/passwd")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a link")
+    assert said(project, "summary", "--base", "HEAD", code=2)[1].startswith("git archive ")

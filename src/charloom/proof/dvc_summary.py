@@ -3,7 +3,8 @@
     python dvc_summary.py --base origin/main
 
 It runs by itself in any DVC repository, without a network: it needs Git, and the Python that DVC is installed in. It is
-about commits, HEAD and where its branch left the base's, not about files that are not committed.
+one file so that other projects can copy it. It is about commits, HEAD and where its branch left the base's, not about
+files that are not committed.
 
 What others wrote (names, values) is shown and never rendered: it stands in HTML blocks, where no Markdown is read,
 escaped and inside <code> or <pre>, where GitHub makes no links and tells nobody who is mentioned.
@@ -423,8 +424,9 @@ def changes(facts: Facts) -> Iterator[str]:
     yield "### What was changed"
     params = param_rows(facts)
     if params:
-        head = ("parameter", "before", "after", "file")
-        yield table(head, ([code(name), *map(value, (old, new)), code(file)] for file, name, old, new in params))
+        yield by_file(
+            "parameter", ("before", "after"), ((file, name, *map(value, both)) for file, name, *both in params)
+        )
     files = files_apart(facts)
     if files:
         lines = [file.lines for file in files if file.lines]
@@ -458,6 +460,15 @@ def data_rows(facts: Facts) -> Iterator[list[str]]:
             yield [code(dep), *(code(side[dep][:12]) if dep in side else "–" for side in (old, new))]
 
 
+def by_file(what: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table of values by file and name; where the file is always the same, it has no column."""
+    found = [(code(file), code(name), *cells) for file, name, *cells in rows]
+    files = {file for file, *_ in found}
+    if len(files) == 1:
+        return table((f"{what} in {files.pop()}", *head), (cells for _, *cells in found))
+    return table((what, *head, "file"), ((*cells, file) for file, *cells in found))
+
+
 def value(each: Any) -> str:
     """Return a value of params or metrics."""
     return "–" if each is None else code(each)
@@ -472,8 +483,8 @@ def results(facts: Facts) -> Iterator[str]:
         for name, values in sorted(metrics.items())
     ]
     if rows:
-        head = ("metric", "before", "after", "change", "file")
-        yield table(head, ([code(name), *figures(*values), code(file)] for file, name, *values in rows))
+        head = ("before", "after", "change")
+        yield by_file("metric", head, ((file, name, *figures(*values)) for file, name, *values in rows))
     else:
         yield "No metric has changed."
     listing = table(("stage", "outputs", "what it comes from"), stage_rows(facts))

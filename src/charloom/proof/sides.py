@@ -37,10 +37,11 @@ def side(commit: str, folder: Path) -> Side:
     folder.mkdir()
     if there := [path for path in names_in(commit) if path.startswith(KEPT)]:
         packed = subprocess.run(["git", "archive", commit, "--", *there], capture_output=True, check=False)
-        if packed.returncode:
-            raise WrongInput(f"git archive: {packed.stderr.decode(errors='replace').strip()}")
-        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-            archive.extractall(folder, filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+                archive.extractall(folder, filter="data")
+        except tarfile.TarError as error:  # Git has failed, or a link leads out of the folder
+            raise WrongInput(f"git archive {commit[:10]}: {packed.stderr.decode(errors='replace') or error}") from None
     found = Side(folder, None, None, "")
     with chdir(folder), suppress(CharloomError):  # a commit of another version is not read, and does not compare
         path = files("track")
