@@ -11,9 +11,10 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import MaxNLocator
 from scipy.special import stdtrit
 
+from charloom.pages.comparison_rows import with_room
 from charloom.pages.figures import Curve, update_label
 from charloom.pages.wording import known
-from charloom.study.answer import LEVEL, Answer, Band, Interval
+from charloom.study.answer import LEVEL, Answer, Band
 from charloom.study.measured import Measured
 
 
@@ -66,9 +67,3 @@ def _band(curves: list[Curve]) -> Band:
 
 def _minus(one: Curve, other: Curve) -> Curve:
     return {update: value - other[update] for update, value in one.items() if update in other}
-
-
-def with_room(low: float, high: float) -> Interval:
-    """Return the limits with a little room on both sides."""
-    room = 0.06 * (high - low) or 0.02 * abs(high) or 1.0
-    return low - room, high + room
