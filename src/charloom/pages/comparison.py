@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from charloom.pages.comparison_curves import draw_curves
-from charloom.pages.comparison_rows import Row, draw_differences, draw_settings, exploded, rows_of
+from charloom.pages.comparison_rows import Row, draw_differences, draw_settings, exploded, notes, rows_of
 from charloom.pages.figures import BLUE, GREY, SMALL, STYLE, VERMILION
 from charloom.pages.wording import WIDE, beside, digits_of, in_lines, known, listed
 from charloom.study.answer import ALPHA, CANNOT_TELL, LEVEL, Answer
@@ -63,9 +63,7 @@ def _draw_settings(axes: Axes, rows: list[Row], names: dict[str, str], answer: A
 
 def _label(row: Row, names: dict[str, str], measured: Measured) -> str:
     """Return the setting's name, and below it what is to be known of it."""
-    gone, trials = exploded(row, measured), len(measured.settings[row.setting])
-    notes = ["baseline"] * (row.comparison is None) + [f"{gone} of {trials} exploded"] * bool(gone)
-    return names[row.setting] + f"\n({', '.join(notes)})" * bool(notes)
+    return "\n".join(filter(None, [names[row.setting], notes(row, measured)]))
 
 
 def _draw_differences(axes: Axes, rows: list[Row], answer: Answer, measured: Measured) -> None:

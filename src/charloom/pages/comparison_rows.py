@@ -40,12 +40,30 @@ def rows_of(answer: Answer, colors: Sequence[str], grey: str) -> list[Row]:
     return [Row(name, of.get(name, grey), others.get(name)) for name in means if name in kept]
 
 
+class Look(NamedTuple):
+    """The colours of what is no setting's own: round a dot, of the line at no difference, of what does not matter."""
+
+    edge: str
+    line: str
+    band: str
+
+
+PRINTED = Look("white", "0.5", "0.92")
+
+
 def exploded(row: Row, measured: Measured) -> int:
     """Return how many of the setting's trials exploded; those that diverged are among them."""
     return sum(trial.exploded or trial.value is None for trial in measured.settings[row.setting].values())
 
 
-def draw_settings(axes: Axes, rows: Sequence[Row], answer: Answer, measured: Measured) -> None:
+def notes(row: Row, measured: Measured) -> str:
+    """Return what is to be known of the setting beside its name; it may be nothing."""
+    gone, trials = exploded(row, measured), len(measured.settings[row.setting])
+    said = ["baseline"] * (row.comparison is None) + [f"{gone} of {trials} exploded"] * bool(gone)
+    return f"({', '.join(said)})" if said else ""
+
+
+def draw_settings(axes: Axes, rows: Sequence[Row], answer: Answer, measured: Measured, look: Look = PRINTED) -> None:
     """Draw each setting's seeds, their mean and its interval; crosses are those that exploded."""
     summaries = {each.setting: each for each in answer.summaries}
     kept = {
@@ -58,13 +76,13 @@ def draw_settings(axes: Axes, rows: Sequence[Row], answer: Answer, measured: Mea
     worse = axes.get_xlim()[answer.better == "lower"]
     for place, row in enumerate(rows):
         each = summaries[row.setting]
-        _draw_row(axes, place, row.color, kept[row.setting], each.mean, each.interval)
+        _draw_row(axes, look, place, row.color, kept[row.setting], each.mean, each.interval)
         if exploded(row, measured):
             axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
-def draw_differences(axes: Axes, rows: Sequence[Row], answer: Answer, measured: Measured) -> None:
+def draw_differences(axes: Axes, rows: Sequence[Row], answer: Answer, measured: Measured, look: Look = PRINTED) -> None:
     """Draw each pair's difference, their mean and its intervals, and where a difference does not matter."""
     smallest = answer.smallest_difference
     base = measured.settings[answer.baseline]
@@ -78,13 +96,13 @@ def draw_differences(axes: Axes, rows: Sequence[Row], answer: Answer, measured: 
     always = [0.0] if smallest is None else [-smallest, 0.0, smallest]
     intervals = [x for row in rows if (c := row.comparison) for x in (c.interval, c.tested_interval)]
     _limit(axes, always + [x for each in kept.values() for x in each], intervals)
-    axes.axvline(0, color="0.5", linewidth=0.6, zorder=0)
+    axes.axvline(0, color=look.line, linewidth=0.6, zorder=0)
     if smallest is not None:
-        axes.axvspan(-smallest, smallest, color="0.92", linewidth=0, zorder=-1)
+        axes.axvspan(-smallest, smallest, color=look.band, linewidth=0, zorder=-1)
     for place, row in enumerate(rows):
         if each := row.comparison:
             tested = each.tested_interval if each.tested_level != LEVEL else None
-            _draw_row(axes, place, row.color, kept[row.setting], each.mean_difference, each.interval, tested)
+            _draw_row(axes, look, place, row.color, kept[row.setting], each.mean_difference, each.interval, tested)
 
 
 def with_room(low: float, high: float) -> Interval:
@@ -94,7 +112,7 @@ def with_room(low: float, high: float) -> Interval:
 
 
 def _draw_row(
-    axes: Axes, place: int, color: str, dots: list[float], mean: float | None,
+    axes: Axes, look: Look, place: int, color: str, dots: list[float], mean: float | None,
     interval: Interval | None, tested: Interval | None = None,
 ) -> None:  # fmt: skip
     """Draw one row: dots, a bar from end to end of the interval, a line for the tested one, a stroke at the mean."""
@@ -108,7 +126,7 @@ def _draw_row(
     if mean is not None:
         axes.plot([mean] * 2, [place - 0.3, place + 0.3], color=color, linewidth=1.4, solid_capstyle="butt")
     if dots:  # of no point matplotlib would believe that it lies in the figure's corner
-        axes.plot(dots, [place] * len(dots), "o", ms=3, color=color, mec="white", mew=0.4, clip_on=False, zorder=4)
+        axes.plot(dots, [place] * len(dots), "o", ms=3, color=color, mec=look.edge, mew=0.4, clip_on=False, zorder=4)
     outside = (interval[0] < low, interval[1] > high) if interval else ()
     for goes_on, edge, arrow in zip(outside, (low, high), "<>", strict=False):
         if goes_on:
