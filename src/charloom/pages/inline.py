@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from charloom.pages.figures import svg
 
 # Each stands in a picture for the page's colour of that name, which differs between light and dark.
-INK, GREY, FAINT = "#202124", "#6b6f76", "#dcdde0"
+INK, GREY, FAINT, PAPER = "#202124", "#6b6f76", "#dcdde0", "#ffffff"
 BLUE, VERMILION, GREEN, PINK = "#0072b2", "#d55e00", "#008060", "#b0508c"
 NAMED = {
-    INK: "ink", GREY: "grey", FAINT: "faint", BLUE: "blue", VERMILION: "vermilion", GREEN: "green", PINK: "pink",
+    INK: "ink", GREY: "grey", FAINT: "faint", PAPER: "page",
+    BLUE: "blue", VERMILION: "vermilion", GREEN: "green", PINK: "pink",
 }  # fmt: skip
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # wider than what a page is read in: no text needs more room than it was given
