@@ -13,6 +13,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from charloom.base.terminal import visible
 from charloom.pages.figures import svg
 
 # Each stands in a picture for the page's colour of that name, which differs between light and dark.
@@ -85,7 +86,7 @@ def inline(figure: Figure, name: str, title: str, description: str) -> Markup:
         '<svg role="img" id="{name}" aria-labelledby="{name}-title {name}-description" viewBox="0 0 {size}">\n'
         '<title id="{name}-title">{title}</title>\n<desc id="{name}-description">{description}</desc>{body}'
     ).format(
-        name=name, size=f"{width:g} {height:g}", title=title, description=description,
+        name=name, size=f"{width:g} {height:g}", title=visible(title), description=visible(description),
         body=Markup(body),  # noqa: S704  matplotlib has escaped the texts in it
     )  # fmt: skip
 
