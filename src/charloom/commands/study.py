@@ -19,6 +19,8 @@ from charloom.study.report import as_markdown, as_text
 from charloom.study.study_file import read_study
 from charloom.tracking.study_contents import send_apart, study_contents
 
+PAGE = "report.html"
+
 
 def run_study(arguments: argparse.Namespace) -> None:
     """Train what is missing, print the answer and send it to MLflow; with --prove, make rows again."""
@@ -32,6 +34,8 @@ def run_study(arguments: argparse.Namespace) -> None:
     text_sha256, measured, answer = conduct(study, jobs, arguments.dask)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
     sys.stdout.flush()
-    write(study.folder / "report.html", study_page(Results(study, text_sha256, measured, answer)))
+    page = study_page(Results(study, text_sha256, measured, answer))
+    write(study.folder / PAGE, page)
+    print(f"\nmade {study.folder / PAGE}", flush=True)
     picture = svg(comparison_figure(answer, measured))
-    send_apart(study_contents(study, text_sha256, as_markdown(answer), picture))
+    send_apart(study_contents(study, text_sha256, as_markdown(answer), picture, page))

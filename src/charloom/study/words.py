@@ -73,7 +73,7 @@ def verdict(comparison: Comparison) -> str:
         return comparison.verdict
     least, most = comparison.more_seeds
     many = "at least " * (most is None) + f"about {least}" + f" to {most}" * (most not in {None, least})
-    return f"{CANNOT_TELL}, {many} more seed{'' if many == 'about 1' else 's'}"
+    return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"
 
 
 def comparisons(answer: Answer) -> Iterator[Words]:

@@ -20,7 +20,7 @@ def section(results: Results) -> Section:
     counted = Counter(each.verdict for each in answer.comparisons)
     it = {
         "told": words.told(answer),
-        "single": len(said) == 1,
+        "few": results.few,
         "facts": _facts(results) if len(said) == 1 else [(name, str(counted[name]), ()) for name in words.VERDICTS],
         "comparisons": told,
         "left": len(said) - len(told),
@@ -34,7 +34,14 @@ def _facts(results: Results) -> list[tuple[str, str, tuple[str, ...]]]:
     (each,), (first, second) = results.answer.comparisons, words.rows(results.answer)
     if first[0] != results.answer.baseline:
         first, second = second, first
-    places, interval = words.places_of(each), f"{words.PERCENT} interval"
-    means = [(name, mean, (f"mean of {n}", f"{interval} {span}")) for name, n, mean, _, span in (first, second)]
-    span = words.span(each.interval, places)
-    return [*means, ("difference", words.shown(each.mean_difference, places), (f"{interval} {span}",))]
+    places = words.places_of(each)
+    means = [
+        (name, mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span)))
+        for name, n, mean, _, span in (first, second)
+    ]
+    difference = words.shown(each.mean_difference, places), _interval(words.span(each.interval, places))
+    return [*means, ("difference", *difference)]
+
+
+def _interval(span: str) -> tuple[str, ...]:
+    return () if span == "-" else (f"{words.PERCENT} interval {span}",)

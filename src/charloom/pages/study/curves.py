@@ -77,7 +77,7 @@ def _picture(
             borderaxespad=0, handlelength=2.4,
         )  # fmt: skip
         end = "; ".join(f"{setting}: {_end(band)}" for setting, band in bands.items())
-        svg = inline(figure, place, what, end)
+        svg = inline(figure, place, what, f"At the end, {end}.")
         updates = next(iter(bands.values())).updates
         means = {setting: dict(zip(band.updates, band.means, strict=True)) for setting, band in bands.items()}
         said = {"update": [f"{update:,}" for update in updates]} | {
@@ -85,13 +85,13 @@ def _picture(
             for setting, each in means.items()
         }
         pointed = pointer(figure, axes, updates, said)
-    return Picture(svg, f"The last point of {end}.", _table(bands), what), pointed
+    return Picture(svg, f"At the end, {end}.", _table(bands), what), pointed
 
 
 def _end(band: Band) -> str:
     """Return the last point in words."""
     mean, interval = _cells(band.means[-1], band.intervals[-1] if band.intervals else None)
-    return f"{mean} ({interval}) after {band.updates[-1]:,} updates"
+    return f"{mean} ({interval})" if band.intervals else mean
 
 
 def _table(bands: Bands) -> Table:

@@ -18,6 +18,6 @@ def study_page(results: Results) -> str:
     return rendered(
         f"{asked} better than {found.baseline}?",
         f"{found.measure}, where {found.better} is better. {len(trials)} settings, {seeds} "
-        f"seeds each: {sum(trials):,} trainings{long}.",
+        f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}.",
         [section for section in sections if section],
     )

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from charloom.pages.comparison_rows import Row
-from charloom.pages.inline import BOTTOM, PAPER, STYLE, TOP, drawing, inline
+from charloom.pages.inline import BOTTOM, PAPER, STYLE, drawing, inline
 from charloom.pages.wording import in_lines, known
 
 FONT = STYLE["font.family"]
@@ -35,7 +35,9 @@ def rows_picture(
     """
     written = [in_lines(name, WIDE, FONT) for name in names]
     pitch = LINE * max(name.count("\n") + 1 for name in written) + ROW
-    with drawing(TOP + BOTTOM + len(written) * pitch / 72, 0.15) as figure:
+    height = BOTTOM + len(written) * pitch / 72
+    with drawing(height, 0.15) as figure:
+        figure.subplots_adjust(top=1)
         axes = figure.subplots()
         draw(axes)
         axes.set_ylim(len(written) - 1 + ROW / 2 / pitch, -1 + ROW / 2 / pitch)
