@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import chdir
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
+from charloom.base.storage import sha256
 from charloom.pages.study.page import study_page
 from charloom.pages.study.results import Results
 from charloom.settings.params import read_params
 from charloom.study import words
 from charloom.study.measured import Measured, Measurement
-from charloom.study.study_file import Study
+from charloom.study.study_file import Study, read_study
+from charloom.study.study_table import measured, read_outcomes, trials_in
 from charloom.study.verdict import answered
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
@@ -257,6 +260,20 @@ def test_the_commands_name_the_study():
     text = Read(page("two settings")).text
     for command in ("charloom study studies/a.yaml --prove 1", "charloom verify --study studies/a.yaml"):
         assert command in text
+
+
+@pytest.mark.parametrize("name", ["initial_accumulator", "recipe"])
+def test_a_committed_page_says_what_its_tables_say(name):
+    """`charloom study` makes it again. Its pictures are not compared: another processor may round them otherwise."""
+    with chdir(ROOT):
+        study = read_study(Path(f"studies/{name}.yaml"))
+        found = measured(study, trials_in(study), read_outcomes(study.folder))
+        text = sha256(Path(read_params().prepare.text))
+        made = study_page(Results(study, text, found, answered(found)))
+        committed = (study.folder / "report.html").read_text(encoding="utf-8")
+    assert len(committed) < 1_000_000
+    pictures = re.compile(r"<svg.*?</svg>|<script.*?</script>", re.DOTALL)
+    assert pictures.sub("", made) == pictures.sub("", committed)
 
 
 def test_equal_results_give_equal_bytes():

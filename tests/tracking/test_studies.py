@@ -93,7 +93,8 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     assert (study.info.run_name, study.info.status) == ("eta", "FINISHED")
     address = f"get-artifact?path=comparison.svg&run_uuid={study.info.run_id}"
     page = f"#/experiments/{study.info.experiment_id}/runs/{study.info.run_id}/artifacts/report.html"
-    said = f"[The study’s page]({page})\n\n**better**, so many\n\n\n![The comparison]({address})"
+    said = f"[The study’s page]({page}?workflowType=machine_learning)\n\n**better**, so many\n\n\n"
+    said += f"![The comparison]({address})"
     assert study.data.tags["mlflow.note.content"] == said
     client = project.client()
     files = {file.path for file in client.list_artifacts(study.info.run_id)}
