@@ -7,16 +7,19 @@ from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from projects import ROOT
 
 from charloom.base.storage import sha256
+from charloom.pages.study.measures import ABOUT
 from charloom.pages.study.page import study_page
 from charloom.pages.study.results import Results
+from charloom.results.records import Measure
 from charloom.settings.params import read_params
 from charloom.study import words
-from charloom.study.measured import Measured, Measurement
+from charloom.study.measured import POINTS, Measured, Measurement
 from charloom.study.study_file import Study, read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in
 from charloom.study.verdict import answered
@@ -274,6 +277,13 @@ def test_a_committed_page_says_what_its_tables_say(name):
     assert len(committed) < 1_000_000
     pictures = re.compile(r"<svg.*?</svg>|<script.*?</script>", re.DOTALL)
     assert pictures.sub("", made) == pictures.sub("", committed)
+
+
+def test_each_measure_that_a_study_can_have_is_said_in_words():
+    assert ABOUT.keys() >= {*get_args(Measure), *POINTS}
+    measure = "held_out_bits_per_character"
+    said = Read(study_page(results({"a": [1.0, 2.0], "b": [2.0, 4.0]}, measure=measure))).text
+    assert f"Measure: {measure}, {ABOUT[measure]}; lower is better. 2 settings, 2 seeds each: 4 trainings" in said
 
 
 def test_equal_results_give_equal_bytes():

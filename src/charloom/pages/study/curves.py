@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from charloom.pages.comparison_curves import Stroke, draw_means, draw_paired, mean_band
 from charloom.pages.inline import GREY, STYLE, drawing, inline, pointer
 from charloom.pages.page import Picture, Section, Table
+from charloom.pages.study.measures import ABOUT
 from charloom.pages.study.results import COLORS, Results
 from charloom.pages.wording import in_lines, known
 from charloom.study import words
@@ -57,11 +58,11 @@ def _pictures(results: Results, strokes: Strokes) -> Iterator[tuple[str, Picture
         for what, bands, draw in zip(titles, (means, paired), draw_both, strict=True):
             if drawn := {setting: bands[setting] for setting in strokes if setting in bands and bands[setting].updates}:
                 place = what.replace(": ", "-").replace(" ", "-")
-                yield place, *_picture(place, what, drawn, strokes, draw)
+                yield place, *_picture(place, what, ABOUT[name], drawn, strokes, draw)
 
 
 def _picture(
-    place: str, what: str, bands: Bands, strokes: Strokes, draw: Callable[[Axes], None]
+    place: str, what: str, about: str, bands: Bands, strokes: Strokes, draw: Callable[[Axes], None]
 ) -> tuple[Picture, Any]:
     """Return a picture of these bands with the settings' names above it, and what the script says of it."""
     names = {setting: in_lines(setting, WIDE, FONT) for setting in bands}
@@ -85,7 +86,7 @@ def _picture(
             for setting, each in means.items()
         }
         pointed = pointer(figure, axes, updates, said)
-    return Picture(svg, f"At the end, {end}.", _table(bands), what), pointed
+    return Picture(svg, f"{about[0].upper()}{about[1:]}. At the end, {end}.", _table(bands), what), pointed
 
 
 def _end(band: Band) -> str:

@@ -62,7 +62,9 @@ def _differences(results: Results) -> Picture:
         f"{words.PERCENT} interval."
     ]
     if any((c := row.comparison) and c.tested_interval and c.tested_level != LEVEL for row in rows):
-        caption.append("A thin line is the interval at the level that decides.")
+        caption.append(
+            "A thin line is the interval at the level that decides: better and worse need all of it on one side of 0."
+        )
     if answer.smallest_difference is not None:
         caption.append(f"The band: less than {answer.smallest_difference:g} does not matter.")
     if not results.few:
