@@ -194,10 +194,15 @@ def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
     assert f"Of the other {23 - len(decided)} nothing can be told yet" in front
 
 
+def svg(content: str, place: str) -> str:
+    (found,) = re.findall(rf'<svg role="img" id="{place}".*?</svg>', content, re.DOTALL)
+    return found
+
+
 def drawn(content: str, place: str) -> list[str]:
     """Return what is written in a picture, line by line."""
-    (svg,) = re.findall(rf'<svg role="img" id="{place}".*?</svg>', content, re.DOTALL)
-    return [unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", svg, re.DOTALL)]
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", svg(content, place), re.DOTALL)
+    return [unescape(text) for text in texts]
 
 
 def test_of_many_settings_the_best_is_on_top_and_what_is_decided_has_its_verdict():
@@ -236,6 +241,8 @@ def test_the_time_to_a_target_counts_those_that_never_reached_it():
     assert [line for line in drawn(page("a target"), "target-picture") if ":" in line] == [
         "a: reached by 1 of 3", "b: reached by 3 of 3", "c: reached by 0 of 3",
     ]  # fmt: skip
+    ticks = sum(line.replace(",", "").isdigit() for line in drawn(page("a target"), "target-picture"))
+    assert svg(page("a target"), "target-picture").count("<use") == ticks + 4 + 2  # dots; triangles, of a and c
     rows = cells(page("a target"), "updates to the target")
     assert [row[:4] for row in rows] == [
         ["a", "1", "3", "99,667"], ["b", "3", "3", "45,000"], ["c", "0", "3", "100,000"],
@@ -247,8 +254,11 @@ def test_the_time_to_a_target_counts_those_that_never_reached_it():
 
 def test_the_curves_table_ends_where_the_curves_end():
     rows = cells(page("two settings"), "smooth_loss")
-    assert rows[0][0] == "0"
-    assert float(rows[0][1]) == pytest.approx(95.5, abs=0.1)  # the mean of seeds 1 to 10
+    assert (rows[0][0], rows[-1][0]) == ("0", "100,000")
+    assert [float(rows[0][n]) for n in (1, 3)] == pytest.approx([95.5, 96.5], abs=0.1)  # the means of seeds 1 to 10
+    for update, *row in cells(page("two settings"), "smooth_loss: difference to the baseline"):
+        assert (float(row[0]), row[1]) == (1, "1.0000 to 1.0000"), update
+    assert "At the end, eta=0.1: 45.5 (43.3 to 47.7); eta=0.05: 46.5 (" in Read(page("two settings")).text
     assert 'id="curves"' not in page("nothing but explosions")
 
 
@@ -267,7 +277,7 @@ def test_the_commands_name_the_study():
 
 @pytest.mark.parametrize("name", ["initial_accumulator", "recipe"])
 def test_a_committed_page_says_what_its_tables_say(name):
-    """`charloom study` makes it again. Its pictures are not compared: another processor may round them otherwise."""
+    """`charloom study` makes it again. Pictures are not compared: another processor may round them otherwise."""
     with chdir(ROOT):
         study = read_study(Path(f"studies/{name}.yaml"))
         found = measured(study, trials_in(study), read_outcomes(study.folder))
@@ -275,8 +285,8 @@ def test_a_committed_page_says_what_its_tables_say(name):
         made = study_page(Results(study, text, found, answered(found)))
         committed = (study.folder / "report.html").read_text(encoding="utf-8")
     assert len(committed) < 1_000_000
-    pictures = re.compile(r"<svg.*?</svg>|<script.*?</script>", re.DOTALL)
-    assert pictures.sub("", made) == pictures.sub("", committed)
+    shape = re.compile(r"<style.*?</style>|<svg.*?</svg>|<script.*?</script>", re.DOTALL)
+    assert shape.sub("", made) == shape.sub("", committed)
 
 
 def test_each_measure_that_a_study_can_have_is_said_in_words():
