@@ -1,14 +1,16 @@
-"""The experiment's page in a real browser: nothing is asked for, nothing complains, everybody gets to everything."""
+"""The pages of an experiment and of studies in a real browser: nothing is asked for, everybody gets to everything."""
 
 import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pages.test_report import hostile
+from pages.test_study_page import CASES
 from playwright.sync_api import sync_playwright
 
 from charloom.pages.experiment.page import experiment_page
 from charloom.pages.experiment.results import read_results
+from charloom.pages.study.page import study_page
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 
@@ -19,7 +21,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt install chromium")
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-SECTIONS = 8
+SECTIONS = {"run": 8, "hostile": 8, "two settings": 7, "24 settings": 7, "a target": 8, "hostile names": 7}
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +34,15 @@ def browser():
 
 @pytest.fixture(scope="module")
 def pages(finished, tmp_path_factory):
-    """The page of a small run, and one whose samples want to do harm."""
+    """The page of a small run, and one whose samples want to do harm; those of studies."""
     folder = tmp_path_factory.mktemp("pages")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(finished.folder)
         results = read_results(read_params(), files("plot"))
         (folder / "run.html").write_text(experiment_page(results), encoding="utf-8")
         (folder / "hostile.html").write_text(experiment_page(hostile(results)), encoding="utf-8")
+    for name in SECTIONS.keys() & CASES.keys():
+        (folder / f"{name}.html").write_text(study_page(CASES[name]), encoding="utf-8")
     return folder
 
 
@@ -63,29 +67,30 @@ def shown(browser, pages):
         context.close()
 
 
-@pytest.mark.parametrize("name", ["run", "hostile"])
+@pytest.mark.parametrize("name", SECTIONS)
 @pytest.mark.parametrize("scripts", [True, False])
 def test_every_section_is_seen_and_nothing_is_asked_for_or_complained_of(shown, pages, name, scripts):
     page, said = shown(name, java_script_enabled=scripts)
     for section in page.locator("section").all():
         section.scroll_into_view_if_needed()
         assert section.locator("h2").is_visible()
-        assert len(section.inner_text()) > 200
-    assert page.locator("section").count() == SECTIONS
+        assert len(section.inner_text()) > (200 if name in {"run", "hostile"} else 60)
+    assert page.locator("section").count() == SECTIONS[name]
     assert all(picture.bounding_box()["height"] > 100 for picture in page.locator("figure svg").all())
     page.wait_for_load_state("networkidle")
     assert set(said) <= {(pages / f"{name}.html").as_uri(), "data:,"}
 
 
+@pytest.mark.parametrize("name", ["run", "two settings"])
 @pytest.mark.parametrize("scripts", [True, False])
-def test_the_numbers_of_each_picture_can_be_opened(shown, scripts):
-    page, _ = shown(java_script_enabled=scripts)
+def test_the_numbers_of_each_picture_can_be_opened(shown, name, scripts):
+    page, _ = shown(name, java_script_enabled=scripts)
     for details in page.locator("details").all():
         details.locator("summary").click()
         assert details.locator("td").first.is_visible()
 
 
-@pytest.mark.parametrize("name", ["run", "hostile"])
+@pytest.mark.parametrize("name", SECTIONS)
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_nothing_has_to_be_scrolled_sideways(shown, name, viewport):
     page, _ = shown(name, viewport)
@@ -97,7 +102,7 @@ def test_nothing_has_to_be_scrolled_sideways(shown, name, viewport):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["run", "hostile"])
+@pytest.mark.parametrize("name", SECTIONS)
 def test_axe_finds_nothing(shown, name, scheme):
     page, _ = shown(name, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
@@ -105,8 +110,9 @@ def test_axe_finds_nothing(shown, name, scheme):
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown):
-    page, _ = shown()
+@pytest.mark.parametrize("name", ["run", "24 settings"])
+def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown, name):
+    page, _ = shown(name)
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     wanted = page.locator("a, summary, [tabindex='0']").count()
     reached = set()

@@ -13,13 +13,15 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from charloom.base.terminal import visible
 from charloom.pages.figures import svg
 
 # Each stands in a picture for the page's colour of that name, which differs between light and dark.
-INK, GREY, FAINT = "#202124", "#6b6f76", "#dcdde0"
+INK, GREY, FAINT, PAPER = "#202124", "#6b6f76", "#dcdde0", "#ffffff"
 BLUE, VERMILION, GREEN, PINK = "#0072b2", "#d55e00", "#008060", "#b0508c"
 NAMED = {
-    INK: "ink", GREY: "grey", FAINT: "faint", BLUE: "blue", VERMILION: "vermilion", GREEN: "green", PINK: "pink",
+    INK: "ink", GREY: "grey", FAINT: "faint", PAPER: "page",
+    BLUE: "blue", VERMILION: "vermilion", GREEN: "green", PINK: "pink",
 }  # fmt: skip
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # wider than what a page is read in: no text needs more room than it was given
@@ -84,7 +86,7 @@ def inline(figure: Figure, name: str, title: str, description: str) -> Markup:
         '<svg role="img" id="{name}" aria-labelledby="{name}-title {name}-description" viewBox="0 0 {size}">\n'
         '<title id="{name}-title">{title}</title>\n<desc id="{name}-description">{description}</desc>{body}'
     ).format(
-        name=name, size=f"{width:g} {height:g}", title=title, description=description,
+        name=name, size=f"{width:g} {height:g}", title=visible(title), description=visible(description),
         body=Markup(body),  # noqa: S704  matplotlib has escaped the texts in it
     )  # fmt: skip
 
