@@ -57,7 +57,8 @@ def test_a_stage_that_used_another_file_than_was_made_is_named(project):
     lock = (project.folder / "dvc.lock").read_text()
     made = lock.index("- path: models/best.npz", lock.index("  train:"))
     (project.folder / "dvc.lock").write_text(lock[:made] + lock[made:].replace("md5: ", "md5: 0", 1))
-    assert told(project) == ["dvc.lock is of two models/best.npz: one was made, another was used (stages: sample, plot)"]
+    expected = "dvc.lock is of two models/best.npz: one was made, another was used (stages: sample, plot)"
+    assert told(project) == [expected]
 
 
 @pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {cmd: x}}", "[]", "\0"])
