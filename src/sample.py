@@ -17,8 +17,9 @@ def main() -> None:
     """Sample, and measure what the samples are like."""
     params, path = read_params(), files("sample")
     text = read_prepared(path["prepared/text"])
-    table, metrics = write_samples(params, text, path["models/checkpoints"], path["models/best"])
+    table, metrics, marks = write_samples(params, text, path["models/checkpoints"], path["models/best"])
     write_json(path["reports/sample_table"], table.model_dump())
+    write_json(path["reports/sample_marks"], marks.model_dump())
     write_json(path["metrics/sample"], metrics.model_dump())
     *along, (_, best, _, _) = table.data
     print(f"{len(along)} samples of {params.sample.length} characters and one of {len(best)}: {metrics.best}")

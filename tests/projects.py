@@ -26,6 +26,7 @@ PARTS = (
     ".dvc/.gitignore",
     ".dvcignore",
     "signature.json",
+    "studies/initial_accumulator",
 )
 TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
 SMALL = {

@@ -39,8 +39,8 @@ def conducted(project: Project, name: str = "a") -> str:
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    """Return the tables in the folder."""
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+    """Return the tables in the folder, and the page, if there is one."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.[ch]*"))}
 
 
 class Dask:

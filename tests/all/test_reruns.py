@@ -34,7 +34,7 @@ def test_ten_edits_and_reruns(project, tmp_path, capsys):  # noqa: PLR0915  one 
     after("first run", [(0, 0)])
     project.edit("src/charloom/base/terminal.py", '"""Text', '"""A text')
     after("1 a docstring in base", [(1, 0)], everything, project.run("dvc", "repro"))
-    project.edit("src/charloom/pages/samples_page.py", "<h2>After ", "<h2>Written after ")
+    project.edit("src/charloom/pages/templates/samples.html", "<h3>After ", "<h3>Written after ")
     after("2 a caption", [(1, 0)], ["plot", "track"], project.run("dvc", "repro"))
     project.edit("src/charloom/tracking/view.py", "**To compare settings**", "**To compare**")
     after("3 MLflow code", [(1, 0)], ["track"], project.run("dvc", "repro"))

@@ -1,4 +1,4 @@
-"""A study that is stopped in any way gives the table of one that is not, and the pipeline makes its rows again."""
+"""A study that is stopped in any way gives the same tables and page, and the pipeline makes its rows again."""
 
 import json
 import os
@@ -24,6 +24,7 @@ def whole(tmp_path_factory):
     project.run("git", "commit", "-q", "-m", "a question")
     said(project, "study", "studies/a.yaml", "--jobs", "2")
     made = tables(folder)
+    assert set(made) == {"trials.csv", "curves.csv", "report.html"}
     shutil.rmtree(folder)
     return project, made
 

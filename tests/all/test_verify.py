@@ -24,9 +24,9 @@ def test_every_output_is_the_same_also_in_a_strange_environment(project):
     assert "grade  the same bits: every result is equal to the last bit" in printed
     assert "uncommitted changes are not checked: this is about HEAD" in printed
     assert "same  train: models/best.npz" in printed
-    assert "same  plot: reports/samples.html" in printed
+    assert "same  sample: reports/sample_table.json" in printed
     assert [line.split(": ")[1] for line in printed if "not compared" in line] == [
-        "reports/gradcheck.json", "reports/smooth_loss.png", "reports/gradient_check.md",
+        "reports/gradcheck.json", "reports/report.html", "reports/smooth_loss.png", "reports/gradient_check.md",
     ]  # fmt: skip
     assert "an uncommitted change" in (project.folder / "README.md").read_text()
 

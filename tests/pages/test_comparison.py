@@ -8,7 +8,8 @@ from statistics import fmean
 import matplotlib as mpl
 import pytest
 
-from charloom.pages.comparison import ROWS, comparison_figure
+from charloom.pages.comparison import comparison_figure
+from charloom.pages.comparison_rows import ROWS
 from charloom.pages.figures import STYLE, png
 from charloom.study.answer import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Band, Comparison, Summary
 from charloom.study.measured import Measured, Measurement

@@ -19,7 +19,7 @@ from charloom.training import resume
 
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
 NAMES = list(STAGES)
-WHOLE = ("prepare", "track")  # they depend on all of params.yaml
+WHOLE = ("prepare", "plot", "track")  # they depend on all of params.yaml
 PACKAGE = SOURCES / "charloom"
 ROOMS = sorted(path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
 
@@ -76,15 +76,14 @@ READ: set[str] = set()
 def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypatch):
     main = importlib.import_module(stage)
     recorded = Recorded.model_validate(read_params(project.folder / "params.yaml").model_dump())
-    if hasattr(main, "read_params"):  # plot reads none
-        monkeypatch.setattr(main, "read_params", lambda: recorded)
+    monkeypatch.setattr(main, "read_params", lambda: recorded)
     READ.clear()
     with chdir(project.folder):
         main.main()
     assert set(STAGES[stage].get("params", [])) == READ
 
 
-def test_prepare_depends_on_every_param_because_it_is_the_door_and_track_because_it_shows_them():
+def test_prepare_depends_on_every_param_because_it_is_the_door_and_plot_and_track_because_they_show_them():
     for stage in WHOLE:
         assert STAGES[stage]["params"] == [{"params.yaml": None}]
 

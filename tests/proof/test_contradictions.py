@@ -7,8 +7,12 @@ from charloom.base.errors import CheckFailed
 from charloom.proof.contradictions import contradictions
 
 
+def told(project):
+    return [str(each) for each in contradictions(project.folder, results=True)]
+
+
 def test_a_finished_run_contradicts_itself_in_nothing(finished):
-    assert contradictions(finished.folder, results=True) == []
+    assert told(finished) == []
 
 
 @pytest.mark.parametrize(
@@ -28,32 +32,56 @@ def test_a_finished_run_contradicts_itself_in_nothing(finished):
         ("dvc.lock", "\n  plot:", "\n  draw:", "dvc.lock has no stage plot (stages: plot)"),
         ("dvc.lock", "path: src/sample.py", "path: src/other.py",
          "dvc.lock does not say which src/sample.py was used (stages: sample)"),
+        ("dvc.yaml", "      - metrics/sample.json: {cache: false}\n", "",
+         "dvc.lock has metrics/sample.json, which dvc.yaml does not name: it was not made again (stages: sample)"),
     ],
 )  # fmt: skip
 def test_what_the_lock_is_of_is_said_beside_what_is_committed(project, name, old, new, expected):
     project.edit(name, old, new)
-    assert any(str(each).startswith(expected) for each in contradictions(project.folder, results=True))
+    assert any(each.startswith(expected) for each in told(project))
 
 
 def test_a_text_that_git_does_not_know_is_named(project):
     (project.folder / "data/fox.txt").unlink()
-    found = [str(each) for each in contradictions(project.folder, results=True)]
-    assert found == ["data/fox.txt is not in Git, so nobody else has it (stages: prepare)"]
+    assert told(project) == ["data/fox.txt is not in Git, so nobody else has it (stages: prepare)"]
+    (project.folder / "data/fox.txt.dvc").write_text("")
+    assert told(project)[0].startswith("data/fox.txt is in DVC, and neither the cache here nor a remote has it; ")
+
+
+def test_a_result_that_is_not_committed_is_named(project):
+    (project.folder / "metrics/train.json").rename(project.folder / "metrics/trained.json")
+    assert told(project) == ["metrics/train.json is not committed, and dvc.lock has its hash (stages: train)"]
 
 
 def test_a_stage_that_used_another_file_than_was_made_is_named(project):
     lock = (project.folder / "dvc.lock").read_text()
     made = lock.index("- path: models/best.npz", lock.index("  train:"))
     (project.folder / "dvc.lock").write_text(lock[:made] + lock[made:].replace("md5: ", "md5: 0", 1))
-    found = [str(each) for each in contradictions(project.folder, results=True)]
-    assert found == ["dvc.lock is of two models/best.npz: one was made, another was used (stages: sample)"]
+    expected = "dvc.lock is of two models/best.npz: one was made, another was used (stages: sample, plot)"
+    assert told(project) == [expected]
 
 
 @pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {cmd: x}}", "[]", "\0"])
 def test_a_lock_that_is_none_is_a_line(project, lock):
     (project.folder / "dvc.lock").write_text(lock)
     with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not what DVC writes$"):
-        contradictions(project.folder, results=True)
+        told(project)
+
+
+def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_are_lines(project):
+    project.edit("dvc.lock", "        eta: 0.1\n", "<<<<<<< HEAD\n        eta: 0.1\n=======\n>>>>>>> other\n")
+    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: a merge was committed with its "):
+        told(project)
+    (project.folder / "dvc.lock").unlink()
+    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not in HEAD; "):
+        told(project)
+    for pipeline in ("stages: [\n", "", "stages: {train: {outs: [{}]}}"):
+        (project.folder / "dvc.yaml").write_text(pipeline)
+        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not as DVC reads it$"):
+            told(project)
+    (project.folder / "dvc.yaml").unlink()
+    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: there is none$"):
+        told(project)
 
 
 def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(project):
@@ -62,7 +90,12 @@ def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(projec
     assert "same  train: plots/first_losses.csv\n" in printed
     losses = (project.folder / "plots/first_losses.csv").read_text().splitlines()
     project.edit("plots/first_losses.csv", losses[8], f"{losses[8]}1")
+    hostile = '      - "plots/x\\n\\e[31m.csv": {cache: false}\n'  # as YAML writes controls
+    project.edit("dvc.yaml", "      - plots/held_out.csv", f"{hostile}      - plots/held_out.csv")
+    (project.folder / "plots/measures.csv").unlink()
     project.run("git", "commit", "-q", "-a", "-m", "a changed curve")
     printed, complaint = said(project, "verify", "--quick", code=1)
     assert "DIFFERENT  train: plots/first_losses.csv: update 7: loss: committed " in printed
+    assert "DIFFERENT  train: plots/measures.csv: it is not committed" in printed
+    assert "cause  dvc.lock has no hash of plots/x\\n\\x1b[31m.csv (stages: train)\n" in printed
     assert complaint == "first difference: train: plots/first_losses.csv\n"

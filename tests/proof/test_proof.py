@@ -4,7 +4,7 @@ import json
 from contextlib import chdir
 
 import pytest
-from projects import ROOT, said
+from projects import ROOT, Project, said
 
 from charloom.base.errors import WrongInput
 from charloom.proof.arithmetic import named
@@ -17,6 +17,7 @@ def test_every_output_is_compared_but_what_measures_rounding_or_is_drawn():
     made = list(outputs(ROOT))
     assert [output.path for output in made if output.varies] == [
         "reports/gradcheck.json",
+        "reports/report.html",
         "reports/smooth_loss.png",
         "reports/gradient_check.md",
     ]
@@ -34,6 +35,8 @@ def test_every_output_is_compared_but_what_measures_rounding_or_is_drawn():
 )
 def test_a_changed_signature_is_named_with_what_it_may_come_from(project, old, name, cause):
     project.edit("signature.json", old, f"{old}0")
+    if not name:
+        project.run("dvc", "commit", "-q", "--force", "plot")  # it looks up trials of a study by the signature
     project.run("git", "commit", "-q", "-a", "-m", "a changed result")
     printed, complaint = said(project, "verify", "--quick", code=1 if name else 0)
     assert complaint.startswith(f"first difference: signature: {name}" * bool(name))
@@ -45,10 +48,18 @@ def test_a_changed_signature_is_named_with_what_it_may_come_from(project, old, n
 
 
 def test_a_signature_that_is_none_is_a_line(project):
-    (project.folder / "signature.json").write_text("{}")
-    project.run("git", "commit", "-q", "-a", "-m", "no signature")
-    complaint = said(project, "verify", code=1)[1]
-    assert complaint.startswith("first difference: signature: signature.json: not what ")
+    for content in ("{}", None):
+        path = project.folder / "signature.json"
+        path.unlink() if content is None else path.write_text(content)
+        project.run("git", "commit", "-q", "-a", "-m", "no signature")
+        complaint = said(project, "verify", code=1)[1]
+        assert complaint.startswith("first difference: signature: signature.json: not what ")
+
+
+def test_before_the_first_commit_there_is_nothing_to_check(tmp_path):
+    Project(tmp_path).run("git", "init", "-q")
+    with chdir(tmp_path), pytest.raises(WrongInput, match=r"^HEAD: no commit yet; "):
+        verify(print)
 
 
 def test_as_json_it_is_all_of_standard_output(project):

@@ -13,9 +13,13 @@ few_letters = st.text("ab c", max_size=25)
 SAID = "the whale — boats, it’s tis’s a whaleman"
 
 
-def measured(samples: list[str], text: str) -> list[quality.SampleQuality]:
+def found(samples: list[str], text: str) -> list[tuple[quality.SampleQuality, quality.SampleMarks]]:
     vocabulary = Vocabulary.of("".join([text, *samples, " "]))
     return quality.qualities(samples, Text(vocabulary, vocabulary.encode(text), np.empty(0, np.uint8)))
+
+
+def measured(samples: list[str], text: str) -> list[quality.SampleQuality]:
+    return [each for each, _ in found(samples, text)]
 
 
 @given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
@@ -26,6 +30,18 @@ def test_the_longest_copy_is_the_longest_passage_in_both_however_many_are_measur
     for sample, copy in zip(samples, copies, strict=True):
         passages = [sample[i:j] for i in range(len(sample)) for j in range(i + 1, len(sample) + 1)]
         assert copy == max((len(each) for each in passages if each in text), default=0)
+
+
+@given(st.lists(few_letters, min_size=1, max_size=4), few_letters)
+def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is_not_in_the_text(samples, text):
+    for sample, (each, marks) in zip(samples, found(samples, text), strict=True):
+        start, end = marks.copied
+        assert end - start == each.longest_copy
+        assert sample[start:end] in text
+        assert start == min(i for i in range(len(sample) + 1) if sample[i : i + each.longest_copy] in text)
+        inner = [(word.start(), word.end()) for word in quality.WORD.finditer(f".{sample}.")]
+        whole = [(i - 1, j - 1) for i, j in inner if i > 1 and j <= len(sample)]
+        assert marks.unknown == [(i, j) for i, j in whole if sample[i:j] not in text.split()]
 
 
 @given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))

@@ -103,6 +103,7 @@ MORE = {
     (BETTER, None): "better", (WORSE, None): "worse", (NO_DIFFERENCE, None): NO_DIFFERENCE,
     (CANNOT_TELL, (7, 20)): "cannot tell yet, about 7 to 20 more seeds",
     (CANNOT_TELL, (7, None)): "cannot tell yet, at least about 7 more seeds",
+    (CANNOT_TELL, (1, None)): "cannot tell yet, at least about 1 more seed",
     (CANNOT_TELL, (7, 7)): "cannot tell yet, about 7 more seeds",
     (CANNOT_TELL, (1, 1)): "cannot tell yet, about 1 more seed",
     (CANNOT_TELL, None): "cannot tell yet",

@@ -9,15 +9,16 @@ from projects import copied, said
 from recorded import column
 from study_projects import ask, conducted, tables
 
+from charloom.model.recorded import hashed
 from charloom.results.records import TrainMetrics
+from charloom.results.trial_key import trial_key
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study.measured import thinned
 from charloom.study.study_file import read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in
-from charloom.study.trial import key, train_trial
+from charloom.study.trial import train_trial
 from charloom.text.corpus import read_prepared
-from charloom.tracking.collect import hashed
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 # AdaGrad's first steps are of about eta: at 1.7e308 a product of two weights is no number any more.
@@ -129,15 +130,15 @@ def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
 def test_the_key_holds_what_a_result_hangs_on_and_no_source(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
     params = read_params()
-    one = key(params, "text", "arithmetic")
+    one = trial_key(params, "text", "arithmetic")
     others = [
-        key(params.model_copy(update={"seed": 2}), "text", "arithmetic"),
-        key(params, "text 2", "arithmetic"),
-        key(params, "text", "arithmetic 2"),
+        trial_key(params.model_copy(update={"seed": 2}), "text", "arithmetic"),
+        trial_key(params, "text 2", "arithmetic"),
+        trial_key(params, "text", "arithmetic 2"),
     ]
     assert len({one, *others}) == 4
     saves = params.model_copy(update={"train": params.train.model_copy(update={"save_every": 7})})
-    assert key(saves, "text", "arithmetic") == one
+    assert trial_key(saves, "text", "arithmetic") == one
 
 
 def test_other_params_are_other_trials_and_the_old_ones_are_kept_aside(study):

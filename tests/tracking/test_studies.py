@@ -35,7 +35,7 @@ def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
         done = read_outcomes(study.folder)
         missing = [trial for trial in trials if trial.key not in done]
         write_outcomes(study, trials, done | {trial.key: train_trial(trial.params, text) for trial in missing})
-        return study_contents(study, digest, "**better**, so many\n", "<svg/>")
+        return study_contents(study, digest, "**better**, so many\n", "<svg/>", "<!doctype html>\n")
 
 
 def sent(project: Project, contents):
@@ -92,10 +92,14 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     study, trials = sent(project, contents)
     assert (study.info.run_name, study.info.status) == ("eta", "FINISHED")
     address = f"get-artifact?path=comparison.svg&run_uuid={study.info.run_id}"
-    assert study.data.tags["mlflow.note.content"] == f"**better**, so many\n\n\n![The comparison]({address})"
+    page = f"#/experiments/{study.info.experiment_id}/runs/{study.info.run_id}/artifacts/report.html"
+    said = f"[The study’s page]({page}?workflowType=machine_learning)\n\n**better**, so many\n\n\n"
+    said += f"![The comparison]({address})"
+    assert study.data.tags["mlflow.note.content"] == said
     client = project.client()
     files = {file.path for file in client.list_artifacts(study.info.run_id)}
-    assert files == {"comparison.svg", "eta.yaml", "trials.csv", "curves.csv"}
+    assert files == {"comparison.svg", "report.html", "eta.yaml", "trials.csv", "curves.csv"}
+    assert Path(client.download_artifacts(study.info.run_id, "report.html")).read_text() == contents.page
     for name in ("trials.csv", "curves.csv"):
         there = Path(client.download_artifacts(study.info.run_id, name))
         assert there.read_bytes() == (project.folder / "studies/eta" / name).read_bytes()
@@ -121,7 +125,7 @@ def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(pro
     assert {run.info.run_id: run.info.end_time for run in trials.values()} == ids  # what is there is left alone
     grown, trials = sent(project, a_study(project, seeds=2).model_copy(update={"description": "**worse**"}))
     assert first.info.run_id == again.info.run_id == grown.info.run_id
-    assert grown.data.tags["mlflow.note.content"].startswith("**worse**\n\n![")
+    assert grown.data.tags["mlflow.note.content"].partition(")\n\n")[2].startswith("**worse**\n\n![")
     assert {run.info.run_id for run in trials.values()} > ids.keys()
     holds_what_the_tables_hold(project, trials)
     _, trials = sent(project, a_study(project, eta=0.2))  # another question: what it asks no longer is not there

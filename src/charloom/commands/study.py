@@ -6,8 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from charloom.base.storage import write
 from charloom.pages.comparison import comparison_figure
 from charloom.pages.figures import svg
+from charloom.pages.study.page import study_page
+from charloom.pages.study.results import Results
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.cluster import ensure_address
@@ -15,6 +18,8 @@ from charloom.study.conduct import conduct
 from charloom.study.report import as_markdown, as_text
 from charloom.study.study_file import read_study
 from charloom.tracking.study_contents import send_apart, study_contents
+
+PAGE = "report.html"
 
 
 def run_study(arguments: argparse.Namespace) -> None:
@@ -29,5 +34,8 @@ def run_study(arguments: argparse.Namespace) -> None:
     text_sha256, measured, answer = conduct(study, jobs, arguments.dask)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
     sys.stdout.flush()
+    page = study_page(Results(study, text_sha256, measured, answer))
+    write(study.folder / PAGE, page)
+    print(f"\nmade {study.folder / PAGE}", flush=True)
     picture = svg(comparison_figure(answer, measured))
-    send_apart(study_contents(study, text_sha256, as_markdown(answer), picture))
+    send_apart(study_contents(study, text_sha256, as_markdown(answer), picture, page))

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from charloom.base.errors import CheckFailed, WrongInput
@@ -30,7 +29,11 @@ def verify(arguments: argparse.Namespace) -> None:
     if arguments.study is not None:
         prove(read_study(Path(arguments.study)), ROWS)
         return
-    say = partial(print, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+    out = sys.stderr if arguments.json else sys.stdout
+
+    def say(what: object) -> None:
+        print(in_line(str(what)), file=out, flush=True)  # names in it are whoever's who made the commit
+
     found = verified(say, quick=arguments.quick)
     for line in _explained(found, quick=arguments.quick):
         say(line)
@@ -38,7 +41,7 @@ def verify(arguments: argparse.Namespace) -> None:
         sys.stdout.write(_as_json(found, quick=arguments.quick))
         sys.stdout.flush()
     if found.last != SAME:
-        raise CheckFailed(found.last)
+        raise CheckFailed(in_line(found.last))
     if arguments.statement is not None:
         write(Path(arguments.statement), found.statement)
         say(f"made {arguments.statement}")

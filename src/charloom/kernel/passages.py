@@ -107,16 +107,24 @@ class Passages:
         """Go on reading the long text: its next symbols, int32."""
         _read(symbols, self.next, self.kept, self.longest, self.letters, self.trie, self.seen, self.at)
 
-    def found(self) -> tuple[list[int], list[bool]]:
-        """Return of each text its longest passage that was read, in characters, and whether each word was read."""
+    def found(self) -> tuple[list[tuple[int, int]], list[bool]]:
+        """Return of each text where the longest passage that was read starts and ends, and whether each word was read.
+
+        Of several that are as long it is the first.
+        """
         longest, (_, _, node) = self.longest.copy(), self.at
         for state in self.by_length[:0:-1]:  # whose passage was read, its suffixes were too
             if longest[state]:
                 longest[self.link[state]] = self.length[self.link[state]]
         for state in self.by_length[1:]:  # what ends with a text's character: a state's passages and their suffixes
             longest[state] = max(longest[state], longest[self.link[state]])
+        copies = []
+        for way in self.ways:
+            length = int(max(longest[way], default=0))
+            end = int(longest[way].argmax()) + 1 if length else 0
+            copies.append((end - length, end))
         return (
-            [int(max(longest[way], default=0)) for way in self.ways],
+            copies,
             [bool(self.seen[end, 0] or end == node) for end in self.ends],  # the long text may end with a word
         )
 

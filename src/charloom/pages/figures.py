@@ -108,10 +108,10 @@ def png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def svg(figure: Figure) -> str:
-    """Return the figure as an SVG: equal figures give equal bytes."""
+def svg(figure: Figure, style: Any = STYLE) -> str:
+    """Return the figure, drawn in this style, as an SVG: equal figures give equal bytes."""
     content = io.StringIO()
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "charloom"}):
+    with mpl.rc_context(style | {"svg.hashsalt": "charloom"}):
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
     return content.getvalue()
 
@@ -155,6 +155,6 @@ def _write_levels(axes: Axes, levels: Levels, digits: int) -> None:
         )  # fmt: skip
 
 
-def update_label(value: float, _: int) -> str:
+def update_label(value: float, _: float) -> str:
     """Return a tick's label, short where there are millions."""
     return f"{value / 1e6:,g} M" if value >= 1e6 else f"{value:,.0f}"

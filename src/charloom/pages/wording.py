@@ -12,6 +12,7 @@ from charloom.study.words import verdict
 
 WIDE = 40  # characters of a line beside or below a panel
 LINES = 3  # of a setting's name
+SERIF = STYLE["font.serif"][0]
 
 
 def beside(comparison: Comparison, digits: int) -> str:
@@ -40,13 +41,13 @@ def listed(numbers: Sequence[int]) -> str:
     return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
-def in_lines(setting: str) -> str:
-    """Return the setting's name in lines that fit beside a panel."""
-    lines = textwrap.wrap(known(setting), WIDE, break_on_hyphens=False) or ["(no name)"]
+def in_lines(setting: str, wide: int = WIDE, font: str = SERIF) -> str:
+    """Return the setting's name in lines of so many characters: they fit beside a panel."""
+    lines = textwrap.wrap(known(setting, font), wide, break_on_hyphens=False) or ["(no name)"]
     return "\n".join(lines[:LINES]) + "…" * (len(lines) > LINES)
 
 
-def known(text: str) -> str:
+def known(text: str, font: str = SERIF) -> str:
     """Return the text with a sign in place of each letter that the font has not: matplotlib would warn and draw one."""
-    there = get_font(findfont(STYLE["font.serif"][0])).get_charmap()
+    there = get_font(findfont(font)).get_charmap()
     return "".join(letter if ord(letter) in there else "\N{REPLACEMENT CHARACTER}" for letter in in_line(text))

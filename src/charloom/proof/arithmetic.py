@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from charloom.base.errors import CheckFailed
+from charloom.base.errors import CheckFailed, Unavailable
 from charloom.kernel.signature import SIGNATURE, everything
 from charloom.results.git import git
 
@@ -53,7 +53,7 @@ def signatures() -> Signatures:
         committed = json.loads(git("show", f"HEAD:./{SIGNATURE}"))
         named(committed)
         committed["probes"].get(""), committed["libraries"].get("")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (Unavailable, ValueError, LookupError, TypeError, AttributeError):
         raise CheckFailed(NOT_ONE) from None
     return Signatures(committed, everything())
 

@@ -29,11 +29,14 @@ def causes(against: list[Contradiction], made: list[Made]) -> list[str]:
 
 def _edited(stage: str, made: list[Made]) -> Iterator[str]:
     """Yield which files are not those that dvc.lock has the hash of."""
-    edited = [each for each in made if each.output.in_git and not each.content_same and not each.locked_is_committed]
+    other = [each for each in made if each.output.in_git and not each.content_same and not each.locked_is_committed]
+    edited, removed = ([each for each in other if bool(each.committed) is there] for there in (True, False))
     relocked = [each for each in made if each.content_same and not each.hash_same]
     if edited:
         whose = "the hash of what was rebuilt" if all(each.hash_same for each in edited) else "another hash"
         yield f"{_paths(edited)}: edited after {stage} made {_it(edited)}: {LOCK} has {whose}"
+    if removed:
+        yield f"{_paths(removed)}: not committed, or under another name"
     if relocked:
         unknown = [each for each in made if not each.same and not each.committed]
         yield f"{LOCK} is old, edited or made up: {stage} makes {_paths(relocked + unknown)} of another hash"

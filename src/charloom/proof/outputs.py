@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import WrongInput
 from charloom.base.yaml_text import parsed
 from charloom.settings.pipeline import PIPELINE
 from charloom.tracking.lock_file import md5
@@ -63,13 +66,21 @@ class Made(NamedTuple):
 
 
 def outputs(folder: Path) -> Iterator[Output]:
-    """Yield the outputs in the order of dvc.yaml, where `meta: {varies: …}` marks what is not equal everywhere."""
-    stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
-    for stage, declared in stages.items():
-        for kind in ("outs", "metrics", "plots"):
-            for entry in declared.get(kind, []):
-                (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
-                yield Output(stage, path, options.get("cache") is False, options.get("meta", {}).get("varies", ""))
+    """Yield the outputs in the order of dvc.yaml, where `meta: {varies: …}` marks what is not equal everywhere.
+
+    Raises WrongInput where the folder holds no dvc.yaml that says it.
+    """
+    try:
+        stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
+        for stage, declared in stages.items():
+            for kind in ("outs", "metrics", "plots"):
+                for entry in declared.get(kind, []):
+                    (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
+                    yield Output(stage, path, options.get("cache") is False, options.get("meta", {}).get("varies", ""))
+    except FileNotFoundError:
+        raise WrongInput(f"{PIPELINE}: there is none") from None
+    except (YAMLError, LookupError, TypeError, ValueError, AttributeError):
+        raise WrongInput(f"{PIPELINE}: not as DVC reads it") from None
 
 
 def hashes_of(lock: dict[str, Any]) -> dict[str, str]:
@@ -80,7 +91,9 @@ def hashes_of(lock: dict[str, Any]) -> dict[str, str]:
 def contents(path: Path) -> dict[str, bytes]:
     """Return the file, or each file of the folder, by its name there; nothing where nothing is."""
     if path.is_dir():
-        return {file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*"))}
+        return {
+            file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()
+        }
     return {path.name: path.read_bytes()} if path.is_file() else {}
 
 

@@ -32,9 +32,15 @@ def first_updates(folder: Path) -> Iterator[tuple[str, str, str]]:
             if not made[key].exists():  # it has no row of each update
                 continue
             rows = made[key].read_text(encoding="utf-8").splitlines(keepends=True)
-            committed = (folder / file).read_text(encoding="utf-8").splitlines(keepends=True)[: len(rows)]
-            name = file.name
-            yield "train", str(file), difference({name: "".join(committed).encode()}, {name: "".join(rows).encode()})
+            yield "train", str(file), _beside(folder / file, rows)
+
+
+def _beside(file: Path, rows: list[str]) -> str:
+    """Return what the first rows of a committed table and these differ in."""
+    if not file.is_file():
+        return "it is not committed"
+    committed = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[: len(rows)]
+    return difference(*({file.name: "".join(each).encode()} for each in (committed, rows)))
 
 
 def _trace(params: Params, prepared: Path) -> Trace:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import read_json, read_table, sha256
 from charloom.base.yaml_text import parsed
+from charloom.model.recorded import hashed
 from charloom.proof.dvc_command import dvc
 from charloom.results.git import git
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
@@ -20,7 +21,6 @@ from charloom.study.measured import POINTS, thinned
 from charloom.study.study_file import Study
 from charloom.study.study_table import read_outcomes, trials_of
 from charloom.study.trial import DIVERGED, TRAINED, Outcome
-from charloom.tracking.collect import hashed
 
 DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 

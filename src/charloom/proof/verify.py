@@ -3,10 +3,12 @@
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from charloom.base.errors import WrongInput
+from charloom.base.terminal import visible
 from charloom.proof.arithmetic import Signatures, signatures
 from charloom.proof.causes import causes
 from charloom.proof.contradictions import contradictions
@@ -17,6 +19,7 @@ from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, ou
 from charloom.proof.quick import first_updates
 from charloom.proof.statement import Material, materials, statement
 from charloom.results.git import ensure_repository, git
+from charloom.settings.params import read_params
 from charloom.tracking.lock_file import LOCK, locked, md5
 
 SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"
@@ -67,20 +70,23 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     Raises WrongInput outside a repository, CheckFailed where signature.json, dvc.lock or params.yaml of HEAD is none.
     """
     ensure_repository()
-    commit, arithmetic = git("rev-parse", "HEAD"), signatures()
-    if git("status", "--porcelain", "--untracked-files=no"):
+    if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
+        raise WrongInput("HEAD: no commit yet; `git commit` makes what can be checked")
+    arithmetic = signatures()
+    if git("status", "--porcelain", "--untracked-files=no", "--", "src"):
+        say("uncommitted changes: the signature and the first updates are made by src/ as it is here, all else by HEAD")
+    elif git("status", "--porcelain", "--untracked-files=no"):
         say("uncommitted changes are not checked: this is about HEAD")
     rows = [_row("signature", name, what) for name, what in arithmetic.compared()]
     _say_all(rows, say)
     if any(row.result == DIFFERENT for row in rows):
         return Verified(commit, rows, None, [arithmetic.cause()], arithmetic)
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as folder:
-        clone = Path(folder) / "clone"
-        git("clone", "--quiet", "--no-hardlinks", ".", str(clone))
+        clone = _cloned(Path(folder) / "clone")
         against = contradictions(clone, results=quick)
         stale = [_row(each.stages[0], str(LOCK), str(each)) for each in against]
         if quick:
-            found = [*(_row(*each) for each in first_updates(clone)), *stale]
+            found = [*_first_updates(clone, stale), *stale]
             _say_all(found, say)
             return Verified(commit, rows + found, None, [str(each) for each in against], arithmetic)
         before = _Committed.of(clone)
@@ -92,6 +98,28 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         _say_all(found, say)
         proof = statement(clone, before.outputs, before.materials)
         return Verified(commit, rows + found, grade(made), causes(against, made), arithmetic, proof)
+
+
+def _cloned(folder: Path) -> Path:
+    """Return this project's folder in a clone of HEAD, with the text where DVC keeps it: from its cache or a remote."""
+    top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
+    git("clone", "--quiet", "--no-hardlinks", top, str(folder))
+    project = folder / place
+    with chdir(project), suppress(WrongInput):  # `contradictions` says what is wrong with the params
+        text = read_params().prepare.text
+        if not Path(text).exists() and Path(f"{text}.dvc").exists():
+            dvc("get", top, f"{place}{text}", "--rev", "HEAD", "--out", text, folder=project)
+    return project
+
+
+def _first_updates(clone: Path, known: list[Row]) -> list[Row]:
+    """Return a row for each table of them. Raises WrongInput where they cannot be made, and no known row says why."""
+    try:
+        return [_row(*each) for each in first_updates(clone)]
+    except WrongInput:
+        if not known:
+            raise
+        return []
 
 
 def _row(stage: str, file: str, what: str) -> Row:
@@ -114,6 +142,8 @@ def _what(made: Made) -> str:
         return ""
     if made.content_same:
         return f"the file is the same; {LOCK} has the hash of another one"
+    if not made.committed and made.output.in_git:
+        return "it is not committed"
     if not made.committed:
         return f"{LOCK} has the hash of another file, which is not on this machine"
     return difference(made.committed, made.rebuilt)
@@ -162,6 +192,6 @@ def _rebuild(clone: Path, made: list[Output], compiled: Path, say: Callable[[obj
         arguments = ("repro", "--force", "--single-item", stage)
         code, printed = dvc(*arguments, folder=clone, NUMBA_CACHE_DIR=str(compiled))
         if code:
-            sys.stderr.write(printed)
+            sys.stderr.write(visible(printed))
             return Row(stage, "it failed", DIFFERENT)
     return None

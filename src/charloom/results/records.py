@@ -131,11 +131,35 @@ class SampleQuality(Record):
         return f"{share}the longest passage copied from it has {self.longest_copy:,} characters"
 
 
+class SampleMarks(Record):
+    """What is marked in a sample, in characters from its first: [start, end).
+
+    copied   its longest passage that stands in the training text, the first of those that are as long
+    unknown  its whole words that do not stand there
+    """
+
+    copied: tuple[int, int]
+    unknown: list[tuple[int, int]]
+
+
+class AllMarks(Record):
+    """reports/sample_marks.json: a row for each of the sample table, in its order."""
+
+    data: list[SampleMarks]
+
+
 class SampleMetrics(Record):
     """metrics/sample.json: the sample of each checkpoint, by its updates, and the best model's."""
 
     checkpoints: dict[int, SampleQuality]
     best: SampleQuality
+
+
+class Published(Record):
+    """A point of the published curve."""
+
+    update: int
+    smooth_loss: float
 
 
 class PublishedFigures(Record, extra="ignore"):
@@ -149,6 +173,8 @@ class PublishedFigures(Record, extra="ignore"):
     settings: dict[str, float]
     gradient_check: Matrices[float]
     smooth_loss: dict[int, float]
+    best: Published
+    samples: dict[str, int]
 
     @property
     def novel(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from charloom.base.errors import Damaged
 from charloom.base.progress import progress
 from charloom.model.model_file import read_model
-from charloom.results.records import BEST_MODEL, SampleMetrics, SampleRow, SampleTable
+from charloom.results.records import BEST_MODEL, AllMarks, SampleMetrics, SampleRow, SampleTable
 from charloom.sampling.quality import qualities
 from charloom.sampling.writing import BEST, BLOCK, CHECKPOINT, Choice, characters, random_stream
 from charloom.settings.memory import check_samples
@@ -15,8 +15,10 @@ from charloom.settings.params import Params
 from charloom.text.corpus import Text
 
 
-def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> tuple[SampleTable, SampleMetrics]:
-    """Return the samples of the models in the folder, oldest first, and of the best one; and what each is like.
+def write_samples(
+    params: Params, text: Text, checkpoints: Path, best: Path
+) -> tuple[SampleTable, SampleMetrics, AllMarks]:
+    """Return the samples of the models in the folder, oldest first, and of the best one; what each is like, and where.
 
     Raises Unavailable where they would not fit into memory, Damaged, naming the file, where a model is damaged or has
     another vocabulary than the text.
@@ -50,6 +52,8 @@ def write_samples(params: Params, text: Text, checkpoints: Path, best: Path) -> 
             )
 
         rows = [*(sample(file, CHECKPOINT, length) for file in files), sample(best, BEST, best_length)]
-    *along, of_best = qualities([written for _, written, _, _ in rows], text)
+    found = qualities([written for _, written, _, _ in rows], text)
+    *along, of_best = [quality for quality, _ in found]
     by_update = {update: quality for (_, _, update, _), quality in zip(rows[:-1], along, strict=True)}
-    return SampleTable(data=rows), SampleMetrics(checkpoints=by_update, best=of_best)
+    marks = AllMarks(data=[each for _, each in found])
+    return SampleTable(data=rows), SampleMetrics(checkpoints=by_update, best=of_best), marks

@@ -14,7 +14,7 @@ from charloom.settings.params import Params, Sample
 
 PROCESS = 100_000_000  # bytes: Python, its libraries, the compiled kernel, pieces of the text
 FREED = 100_000_000  # bytes at most of arrays below 32 MB that are free again: the C library keeps them for others
-BYTES_PER_CHARACTER = 30  # of a sample, with the table and the page of them
+BYTES_PER_CHARACTER = 100  # of a sample, with the table of them and what is marked in it
 BYTES_PER_PAIR = 20  # of a sample's character and one of the vocabulary, while it is looked for in the text
 
 

@@ -56,12 +56,9 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
 
 def as_markdown(answer: Answer) -> str:
     """Return it as a table with the verdicts, a list of what there is to say of each, and notes."""
-    by_name = {each.setting: each for each in answer.comparisons}
-    head = (*words.HEAD, "difference", f"{words.PERCENT} interval", "verdict")
-    table = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for name, *figures in words.rows(answer):
-        cells = [_code(name), *figures, *(_cells(by_name[name]) if name in by_name else ("", "", words.BASELINE))]
-        table.append("| " + " | ".join(cells) + " |")
+    table = ["| " + " | ".join(words.COMPARED) + " |", "|---" * len(words.COMPARED) + "|"]
+    for name, *cells in words.table(answer):
+        table.append("| " + " | ".join([_code(name), *cells]) + " |")
     about = f"**{_plain(answer.measure)}**: {answer.better} is better. Baseline: {_code(answer.baseline)}"
     told = [f"- **{_plain(title)}.** {_plain('; '.join(lines))}." for title, lines in words.comparisons(answer)]
     noted = [f"- {_plain(each)}" for each in words.notes(answer)]
@@ -72,11 +69,6 @@ def as_markdown(answer: Answer) -> str:
         )
         + "\n"
     )
-
-
-def _cells(each: Comparison) -> tuple[str, str, str]:
-    places = words.places_of(each)
-    return words.shown(each.mean_difference, places), words.span(each.interval, places), words.verdict(each)
 
 
 def _code(text: str) -> str:

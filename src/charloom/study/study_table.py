@@ -18,12 +18,12 @@ from pydantic import ValidationError
 from charloom.base.errors import Damaged
 from charloom.base.storage import write
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
+from charloom.results.trial_key import committed, trial_key
 from charloom.settings.params import Params, flat
-from charloom.study.arithmetic import committed
 from charloom.study.baseline import setting_name
 from charloom.study.measured import POINTS, Measured, Measurement
 from charloom.study.study_file import Study
-from charloom.study.trial import TRAINED, Outcome, key
+from charloom.study.trial import TRAINED, Outcome
 
 METRICS = tuple(TrainMetrics.model_fields)
 CURVES = ("trial", "update", *POINTS)
@@ -49,7 +49,7 @@ def trials_of(study: Study, text_sha256: str) -> dict[str, list[Trial]]:
 
     def trial(setting: str, seed: int) -> Trial:
         params = study.settings[setting].model_copy(update={"seed": seed})
-        return Trial(setting, seed, params, key(params, text_sha256, arithmetic[params.train.dtype]))
+        return Trial(setting, seed, params, trial_key(params, text_sha256, arithmetic[params.train.dtype]))
 
     return {setting: [trial(setting, seed) for seed in study.seeds] for setting in study.settings}
 

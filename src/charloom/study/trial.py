@@ -3,8 +3,6 @@
 Its bits are those of the pipeline's run of the same params and text, on any processor.
 """
 
-import hashlib
-import json
 import math
 import time
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import NamedTuple
 
 from charloom.base.errors import Diverged
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
-from charloom.settings.experiment import experiment_key
 from charloom.settings.params import Params
 from charloom.study.measured import POINTS, thinned
 from charloom.text.corpus import Text
@@ -21,7 +18,6 @@ from charloom.training.protocol import Trained, Training, hash_of, metrics_of
 from charloom.training.trace import EMPTY, EVERY, extended
 
 TRAINED, WORSE, DIVERGED = "trained", "worse than uniform", "diverged"
-DIGITS = 16  # of a key, in a table
 
 Curves = dict[str, dict[int, float]]  # by name, values by update
 
@@ -41,12 +37,6 @@ class Outcome(NamedTuple):
     curves: Curves
     results: str
     seconds: float
-
-
-def key(params: Params, text_sha256: str, arithmetic: str) -> str:
-    """Return what names a trial: the params that name an experiment, the text, and the digest of the signature."""
-    named = [experiment_key(params, text_sha256), arithmetic]
-    return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:DIGITS]
 
 
 def train_trial(params: Params, text: Text) -> Outcome:

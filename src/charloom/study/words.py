@@ -22,6 +22,7 @@ MOST = 7  # of the largest number
 FLIPS = 6  # pairs, below which no sign flips reach ALPHA
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
+COMPARED = (*HEAD, "difference", f"{PERCENT} interval", "verdict")
 BASELINE = "baseline"
 VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
 NAMED = 3  # settings of a verdict; of more their number is said
@@ -54,13 +55,25 @@ def rows(answer: Answer) -> list[tuple[str, ...]]:
     ]
 
 
+def table(answer: Answer) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each setting, under COMPARED: what it came to, and its difference to the baseline."""
+    by_name = {each.setting: each for each in answer.comparisons}
+    for row in rows(answer):
+        yield *row, *(_beside(by_name[row[0]]) if row[0] in by_name else ("", "", BASELINE))
+
+
+def _beside(each: Comparison) -> tuple[str, str, str]:
+    places = places_of(each)
+    return shown(each.mean_difference, places), span(each.interval, places), verdict(each)
+
+
 def verdict(comparison: Comparison) -> str:
     """Return it, with how many more seeds would tell where it has not fallen."""
     if comparison.verdict != CANNOT_TELL or comparison.more_seeds is None:
         return comparison.verdict
     least, most = comparison.more_seeds
     many = "at least " * (most is None) + f"about {least}" + f" to {most}" * (most not in {None, least})
-    return f"{CANNOT_TELL}, {many} more seed{'' if many == 'about 1' else 's'}"
+    return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"
 
 
 def comparisons(answer: Answer) -> Iterator[Words]:
@@ -68,7 +81,7 @@ def comparisons(answer: Answer) -> Iterator[Words]:
     by_name = {each.setting: each for each in answer.summaries}
     for each in answer.comparisons:
         sides = by_name[each.setting], by_name[answer.baseline]
-        lines = [*_difference(each), *_doubt(each), *_time(each, answer.target, *sides), *_explosions(each, *sides)]
+        lines = [*_difference(each), *_doubt(each), *_time(each, answer.target, *sides), *explosions(each, *sides)]
         yield f"{each.setting}: {verdict(each)}", lines + [f"warning: {warning}" for warning in each.warnings]
 
 
@@ -109,7 +122,8 @@ def _time(each: Comparison, target: str, setting: Summary, baseline: Summary) ->
         yield f"after {setting.mean_time:,.0f} updates, baseline {baseline.mean_time:,.0f}{interval}"
 
 
-def _explosions(each: Comparison, setting: Summary, baseline: Summary) -> Iterator[str]:
+def explosions(each: Comparison, setting: Summary, baseline: Summary) -> Iterator[str]:
+    """Yield how many of both sides exploded, if any has."""
     if setting.exploded or baseline.exploded:
         p = "" if each.exploded_p is None else f"; Boschloo's p {_p(each.exploded_p)}"
         counts = f"{setting.exploded} of {setting.trials}, baseline {baseline.exploded} of {baseline.trials}"

@@ -12,12 +12,10 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy, copytree
 
-import numpy as np
-
 from charloom import NEEDED
 from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import in_line, visible
-from charloom.model.model_file import read_model
+from charloom.model.recorded import hashed
 from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
 from charloom.results.names import name_of
 from charloom.results.records import (
@@ -30,7 +28,6 @@ from charloom.results.records import (
     TextMetrics,
     TrainMetrics,
 )
-from charloom.results.results_hash import results_hash
 from charloom.settings.experiment import experiment_key, setting
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, files
@@ -97,15 +94,6 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
         write_json(folder / CONTENTS, run.model_dump(mode="json"))
         check()
     return folder_of(run)
-
-
-def hashed(path: dict[str, Path]) -> str:
-    """Return the hash of the results that the files hold: what `train` has written into its log."""
-    tables = {"plots/smooth_loss": ("smooth_loss",), "plots/first_losses": ("loss",), "plots/measures": STATISTICS}
-    columns = [column for name, names in tables.items() for column in read_table(path[name], *names).values()]
-    trace = [np.array(list(column.values())) for column in columns]
-    last, best = read_model(path["models/last"]), read_model(path["models/best"])
-    return results_hash(last.theta.flat, best.theta.flat, trace)
 
 
 def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
@@ -192,7 +180,8 @@ def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> s
     sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     return (
         f"**{measure}** of `{in_line(params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
-        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates.\n\n"
+        f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates. "
+        "`report.html` among the artifacts shows all of it.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}"
     )
 

@@ -20,7 +20,7 @@ TRIAL = "charloom.trial"  # tag of a trial: the key of its row
 OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
 PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
 PARENT, ABOUT = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own
-PICTURE = "comparison.svg"
+PICTURE, PAGE = "comparison.svg", "report.html"
 NESTED = 200  # trials that are runs; of more the table alone tells
 ENDED = {"FINISHED", "FAILED"}
 
@@ -50,9 +50,11 @@ def send_study(store: Store, contents: StudyContents) -> Run:
         for name in contents.files:
             copy(name, folder)
         write(Path(folder) / PICTURE, contents.picture)
+        write(Path(folder) / PAGE, contents.page)
         store.files.upload(Path(folder), run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
-    store.tag(run, {ABOUT: f"{contents.description}\n\n{picture}"})
+    page = f"[The study’s page]({_place(run, '/artifacts/' + PAGE)})"
+    store.tag(run, {ABOUT: f"{page}\n\n{contents.description}\n\n{picture}"})
     store.close(run, "FINISHED", None)
     return run
 
@@ -82,12 +84,17 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
     return runs[0]
 
 
+def _place(run: Run, part: str = "") -> str:
+    """Return where MLflow's pages show the run, or a part of it; without the query they open another view."""
+    return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{part}?workflowType=machine_learning"
+
+
 def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, same: Run | None) -> None:
     """Send what is missing of the trial: `run` is what is there of it, `same` the pipeline's run of it."""
     link = {}
     if same:
-        place = f"#/experiments/{same.info.experiment_id}/runs/{same.info.run_id}?workflowType=machine_learning"
-        about = f"The pipeline has run it, too, with the same results: [{visible(str(same.info.run_name))}]({place})."
+        name = visible(str(same.info.run_name))
+        about = f"The pipeline has run it, too, with the same results: [{name}]({_place(same)})."
         link = {PIPELINE_RUN: same.info.run_id, ABOUT: about}
     if not run:
         tags = {PARENT: study.info.run_id, TRIAL: trial.key, OUTCOME: trial.outcome, RESULTS: trial.results, **link}

@@ -47,6 +47,7 @@ class StudyContents(Record):
     text_sha256  of the text
     description  Markdown: what it says
     picture      SVG, which the page shows as wide as it was drawn; of a PNG it would show each pixel
+    page         HTML, the study's page
     files        the question and the tables
     trials       all that have ended
     """
@@ -55,11 +56,12 @@ class StudyContents(Record):
     text_sha256: str
     description: str
     picture: str
+    page: str
     files: list[str]
     trials: list[StudyTrial]
 
 
-def study_contents(study: Study, text_sha256: str, description: str, picture: str) -> StudyContents:
+def study_contents(study: Study, text_sha256: str, description: str, picture: str, page: str) -> StudyContents:
     """Return what the study's tables say. Raises Damaged, naming the file, where one is no such table."""
     outcomes = read_outcomes(study.folder)
     trials = []
@@ -79,7 +81,7 @@ def study_contents(study: Study, text_sha256: str, description: str, picture: st
         )
     files = (study.path, study.folder / "trials.csv", study.folder / "curves.csv")
     return StudyContents(
-        name=str(study.path), text_sha256=text_sha256, description=description, picture=picture,
+        name=str(study.path), text_sha256=text_sha256, description=description, picture=picture, page=page,
         files=[str(file.absolute()) for file in files], trials=trials,
     )  # fmt: skip
 

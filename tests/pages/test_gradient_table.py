@@ -1,4 +1,4 @@
-"""Pages and tables show what the files say, and nothing in a text can act."""
+"""The table of the gradient check shows what the files say."""
 
 import json
 
@@ -8,29 +8,9 @@ from projects import ROOT
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.pages.gradient_table import gradient_table, read_published
-from charloom.pages.samples_page import samples_page
-from charloom.results.records import BEST_MODEL, GradcheckErrors, SampleMetrics, SampleQuality, SampleTable
+from charloom.results.records import GradcheckErrors
 
 PUBLISHED = ROOT / "data/dd2424_report.yaml"
-
-
-def table(*texts: str) -> tuple[SampleTable, SampleMetrics]:
-    """Return texts of checkpoints, and of the best model last."""
-    names = [*(f"{n} updates" for n in range(len(texts) - 1)), BEST_MODEL]
-    rows = [(name, text, n, 40.5 + n) for n, (name, text) in enumerate(zip(names, texts, strict=True))]
-    quality = SampleQuality(known_words=0.5, longest_copy=7)
-    return SampleTable(data=rows), SampleMetrics(
-        checkpoints=dict.fromkeys(range(len(texts) - 1), quality), best=quality
-    )
-
-
-def test_the_page_shows_the_best_model_first_and_each_text_as_it_is():
-    texts = ("</pre><script>alert(1)</script>", "&amp; é—😀", "last")
-    page = samples_page(*table(*texts))
-    assert "<script" not in page
-    assert page.index("last") < page.index("&lt;/pre&gt;&lt;script&gt;") < page.index("&amp;amp; é—😀")
-    assert page.count("50% of its words are in the text, the longest passage copied from it has 7 characters") == 3
-    assert "After 2 updates <span>smooth loss 42.500, best model" in page
 
 
 def test_the_table_shows_the_worst_of_each_matrix_beside_the_published_figure(finished):

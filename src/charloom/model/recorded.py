@@ -1,0 +1,19 @@
+"""The hash of the results that a training has left in files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from charloom.base.storage import read_table
+from charloom.model.model_file import read_model
+from charloom.results.records import STATISTICS
+from charloom.results.results_hash import results_hash
+
+
+def hashed(path: dict[str, Path]) -> str:
+    """Return the hash of the results that the files hold: what `train` has written into its log."""
+    tables = {"plots/smooth_loss": ("smooth_loss",), "plots/first_losses": ("loss",), "plots/measures": STATISTICS}
+    columns = [column for name, names in tables.items() for column in read_table(path[name], *names).values()]
+    trace = [np.array(list(column.values())) for column in columns]
+    last, best = read_model(path["models/last"]), read_model(path["models/best"])
+    return results_hash(last.theta.flat, best.theta.flat, trace)

@@ -1,0 +1,139 @@
+"""The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
+
+from charloom.pages.experiment.curves import cells, draw, over_updates, settled
+from charloom.pages.experiment.replay import SATURATED, First, replayed
+from charloom.pages.experiment.results import Results
+from charloom.pages.experiment.study_rows import StudyRow
+from charloom.pages.figures import Curve
+from charloom.pages.inline import BLUE, GREEN, VERMILION, drawing, inline
+from charloom.pages.page import Picture, Section, Table
+
+CURE = 10.0  # the start of AdaGrad's accumulator that tames them
+
+
+def section(results: Results) -> Section:
+    """Return the section."""
+    params = results.params
+    own = params.train.initial_accumulator_value
+    other = CURE if own != CURE else 0.0
+    run, otherwise = (replayed(params, results.text.K, results.corpus.training, value) for value in (own, other))
+    names = f"this run: AdaGrad from {own:g}", f"the same from {other:g}"
+    recorded = run._replace(losses=[results.first_losses.get(u, loss) for u, loss in enumerate(run.losses)])
+    both, sigma = {names[0]: recorded, names[1]: otherwise}, params.sigma
+    first = run.typical[0]
+    pictures = [
+        _picture(both, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
+        _picture(
+            both, "typical", "step of the weights", ".4f",
+            f"How far an update moves the weights: the root mean square, and dotted the one that it moves most. They "
+            f"were drawn with a standard deviation of {sigma:g}; the first step is {first / sigma:.2g} times that.",
+        ),
+        _picture(
+            both, "saturated", "share of saturated hidden units", ".0%",
+            f"A unit with |h| > {SATURATED:g} passes on less than a fiftieth of a gradient: it hardly learns any more.",
+        ),
+        _saturated(results),
+    ]  # fmt: skip
+    rows = results.study if _recipe_is_the_studys(results) else []
+    it = {
+        "own": own,
+        "other": other,
+        "last": len(run.losses) - 1,
+        "run": recorded,
+        "otherwise": otherwise,
+        "eta": params.eta,
+        "sigma": sigma,
+        "pictures": pictures,
+        "study": _study(results, rows) if rows else None,
+    }
+    return Section("first-updates", "The first updates", it)
+
+
+def _recipe_is_the_studys(results: Results) -> bool:
+    return all(getattr(results.params, name) == value for name, value in results.published.settings.items())
+
+
+def _picture(both: dict[str, First], which: str, what: str, form: str, caption: str) -> Picture:
+    """Return one of the measures over the first updates, of both starts."""
+    curves: dict[str, Curve] = {label: dict(enumerate(getattr(each, which))) for label, each in both.items()}
+    with drawing(2.5) as figure:
+        axes = figure.subplots()
+        for (label, curve), color, line in zip(curves.items(), (BLUE, GREEN), ("o-", "s--"), strict=True):
+            axes.plot(list(curve), list(curve.values()), line, color=color, ms=2.2, label=label)
+            if which == "typical":
+                axes.plot(both[label].largest, ":", color=color, linewidth=0.9)
+        over_updates(axes, len(both[label].losses) - 1)
+        if which != "losses":
+            axes.set_ylim(0, 1 if form.endswith("%") else 1.4 * axes.get_ylim()[1])
+        if form.endswith("%"):
+            axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.set_title(what)
+        axes.legend(loc="center right" if form.endswith("%") else "upper right")
+        said = [
+            f"{label}: {curve[0]:{form}} at first, {max(curve.values()):{form}} at most"
+            for label, curve in curves.items()
+        ]
+        svg = inline(figure, f"first-{which}", f"{what[:1].upper()}{what[1:]}, first updates", "; ".join(said))
+    return Picture(svg, caption, Table(("updates", *curves), cells(curves, form)), what)
+
+
+def _saturated(results: Results) -> Picture:
+    """Return the share of saturated units over the whole run."""
+    with drawing(2.5) as figure:
+        axes = figure.subplots()
+        draw(axes, results.saturated, BLUE, width=0.9)
+        over_updates(axes, results.train.updates)
+        axes.set_ylim(0, 1)
+        axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.set_title("share of saturated hidden units")
+        last = list(results.saturated.values())[-1]
+        svg = inline(
+            figure, "saturated", "Share of saturated hidden units over the run",
+            f"{last:.0%} at the end, {max(results.saturated.values()):.0%} at most.",
+        )  # fmt: skip
+    return Picture(
+        svg,
+        f"The same over the whole run, every 1,000 updates: at its end {last:.0%} of the units are saturated.",
+        Table(("updates", "saturated"), cells({"saturated": results.saturated}, ".1%")),
+        "share of saturated hidden units",
+    )
+
+
+def _study(results: Results, rows: list[StudyRow]) -> Picture:
+    """Return smooth loss of the study's trials along training, and of this run."""
+    values = sorted({row.initial_accumulator_value for row in rows})
+    updates = results.train.updates
+    with drawing(3.0) as figure:
+        axes = figure.subplots()
+        for value, color, line in zip(values, (VERMILION, GREEN), ("-", "--"), strict=False):
+            for row in rows:
+                if row.initial_accumulator_value == value:
+                    later = settled(row.smooth_loss, updates)
+                    axes.plot(list(later), list(later.values()), line, color=color, linewidth=0.6, alpha=0.8)
+            axes.plot([], [], line, color=color, label=f"the study, from {value:g}")
+        draw(axes, settled(results.smooth_loss, updates), BLUE, "this run", 1.4)
+        over_updates(axes, updates)
+        axes.set_title("smooth loss (nats per sequence)")
+        axes.margins(y=0.15)
+        axes.legend(loc="upper right")
+        ends = {
+            value: [list(row.smooth_loss.values())[-1] for row in rows if row.initial_accumulator_value == value]
+            for value in values
+        }
+        said = "; ".join(f"from {value:g} they end between {min(e):.1f} and {max(e):.1f}" for value, e in ends.items())
+        svg = inline(figure, "study-curves", "Smooth loss of the study’s trials", f"{said[:1].upper()}{said[1:]}.")
+    return Picture(
+        svg,
+        f"What comes of it, a line for each seed of the study: {said}. The first twentieth of the updates is left out.",
+        Table(
+            ("trial", "held-out bits per character", "smooth loss at the end"),
+            [
+                (
+                    f"starts at {row.initial_accumulator_value:g}, seed {row.seed}",
+                    f"{row.held_out_bits_per_character:.4f}", f"{list(row.smooth_loss.values())[-1]:.3f}",
+                )
+                for row in rows
+            ],
+        ),
+        "each trial of the study",
+    )  # fmt: skip

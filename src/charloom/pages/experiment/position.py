@@ -1,0 +1,154 @@
+"""Smooth loss by position in the text: why its minimum sits where it sits."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from charloom.base.types import Array, Numbers
+from charloom.pages.experiment.curves import draw
+from charloom.pages.experiment.results import Results
+from charloom.pages.figures import Curve, update_label
+from charloom.pages.inline import BLUE, FAINT, GREEN, GREY, drawing, inline
+from charloom.pages.page import Picture, Section, Table
+
+EPOCHS = 5  # that are drawn, at most: the last ones
+LONGEST = 5_000_000  # characters of a text in which pairs are counted
+MANY = 5_000  # different characters, up to which there is a table of pairs
+KEPT = 0.999  # of smooth loss from one update to the next
+EVERY = 100  # updates between two points of plots/smooth_loss.csv
+LEFT_OUT = 5  # times 1 / (1 − KEPT): the updates after the start in which the fall would press the rest flat
+EXCERPT = 240  # characters
+
+
+def section(results: Results) -> Section:
+    """Return the section."""
+    train, T = results.train, results.params.seq_length
+    epochs = folded(results.smooth_loss, train.updates_per_epoch, T)
+    drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}
+    pairs = None
+    if results.text.training_characters <= LONGEST and results.text.K <= MANY:
+        pairs = smoothed(pair_costs(results.corpus.training, results.text.K, T), T)
+    longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch), default=0)
+    place = train.best_update % train.updates_per_epoch * T
+    text = results.best.vocabulary.decode(results.corpus.training[place : place + EXCERPT])
+    it = {
+        "place": place,
+        "share": place / results.text.training_characters,
+        "epoch": train.best_update // train.updates_per_epoch + 1,
+        "train": train,
+        "before": earlier(epochs, train.best_update // train.updates_per_epoch, place),
+        "excerpt": text.partition("\n")[2].strip() or text,  # from the next line on, where there is one
+        "whole": longest,
+        "agrees": agreement(drawn[longest], pairs) if pairs and drawn else None,
+        "behind": round(1 / (1 - KEPT)) * T,
+        "picture": _picture(results, drawn, pairs) if drawn else None,
+    }
+    return Section("position", "Where in the text the loss is low", it)
+
+
+def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
+    """Return by epoch, from 1 on, smooth loss by the character of the text that it was reached at.
+
+    The updates after the start are left out.
+    """
+    last = max(smooth_loss)
+    start = min(LEFT_OUT / (1 - KEPT), last / 2)
+    found: dict[int, Curve] = {}
+    for update, loss in smooth_loss.items():
+        if update >= start:
+            found.setdefault(update // epoch + 1, {})[update % epoch * seq_length] = loss
+    return found
+
+
+def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, float] | None:
+    """Return smooth loss at the place in that epoch, and its mean there; None where the epoch is not known whole."""
+    curve = epochs.get(epoch, {})
+    if not curve or min(curve) > place or len(curve) < max(len(each) for each in epochs.values()) - 1:
+        return None
+    return float(np.interp(place, list(curve), list(curve.values()))), float(np.mean(list(curve.values())))
+
+
+def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
+    """Return what each sequence of the text costs who has counted its pairs of characters: nats (sequences,).
+
+    Pairs are counted in the text itself, and the cost of a character is −log p(character | the one before).
+    """
+    read = ids[:].astype(np.int64)
+    pairs = read[:-1] * K + read[1:]
+    counts = np.bincount(pairs, minlength=K * K).reshape(K, K)
+    firsts = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    costs = np.log(firsts / np.maximum(counts, 1)).ravel()[pairs]
+    sequences = len(costs) // seq_length
+    nats: Array = costs[: sequences * seq_length].reshape(sequences, seq_length).sum(axis=1)
+    return nats
+
+
+def smoothed(costs: Array, seq_length: int) -> Curve:
+    """Return the costs smoothed as smooth loss is, every EVERY sequences, by the character where they stand.
+
+    It goes round once before, so that the beginning of the text follows on its end, as in training.
+    """
+    blocks = [float(costs[start : start + EVERY].mean()) for start in range(0, len(costs), EVERY)]
+    kept, smooth = KEPT**EVERY, float(costs.mean())
+    found: Curve = {}
+    for n, block in enumerate([*blocks, *blocks]):
+        found[n % len(blocks) * EVERY * seq_length] = smooth
+        smooth = kept * smooth + (1 - kept) * block
+    return found
+
+
+def agreement(loss: Curve, pairs: Curve) -> float | None:
+    """Return the correlation of two curves, each by place, over the places of the first; None where either is flat."""
+    if len(loss) < 10:
+        return None
+    at = np.interp(list(loss), list(pairs), list(pairs.values()))
+    values = np.array(list(loss.values()))
+    if min(np.ptp(at), np.ptp(values)) < 1e-9:
+        return None
+    return float(np.corrcoef(at, values)[0, 1])
+
+
+def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) -> Picture:
+    """Return smooth loss by position, a line for each epoch, and below it what pairs of characters cost there."""
+    train, T = results.train, results.params.seq_length
+    styles = [(BLUE, "-"), (GREY, "--"), (GREY, ":"), (FAINT, "-"), (FAINT, "--")]
+    with drawing(3.6 if pairs else 2.6) as figure:
+        panels = figure.subplots(
+            2 if pairs else 1, 1, sharex=True, squeeze=False, height_ratios=(2, 1)[: 2 if pairs else 1]
+        )
+        axes = panels[0, 0]
+        for (epoch, curve), (color, line) in zip(reversed(epochs.items()), styles, strict=False):
+            draw(axes, curve, color, f"epoch {epoch}")
+            axes.lines[-1].set_linestyle(line)
+        place = train.best_update % train.updates_per_epoch * T
+        axes.plot([place], [train.best_smooth_loss], "v", color=BLUE, ms=6, clip_on=False)
+        axes.legend(loc="upper right", ncols=3)
+        axes.set_title("smooth loss")
+        if pairs:
+            draw(panels[1, 0], pairs, GREEN)
+            panels[1, 0].set_title("pairs")
+        below = panels[-1, 0]
+        below.set_xlim(0, max(results.text.training_characters, 1))
+        below.xaxis.set_major_formatter(update_label)
+        below.set_xlabel("character of the text")
+        svg = inline(
+            figure, "fold", "Smooth loss by position in the text, an epoch a line",
+            f"The lowest, {train.best_smooth_loss:.2f}, is at character {place:,}.",
+        )  # fmt: skip
+    columns = {f"epoch {epoch}": curve for epoch, curve in epochs.items()} | ({"pairs": pairs} if pairs else {})
+    edges = np.linspace(0, results.text.training_characters, 41)
+    rows = []
+    for low, high in pairwise(edges):
+        means = [[value for at, value in curve.items() if low <= at < high] for curve in columns.values()]
+        rows.append((f"{low:,.0f}", *(f"{np.mean(each):.2f}" if each else "" for each in means)))
+    return Picture(
+        svg,
+        "Smooth loss by the place in the text where it was reached; the triangle is the lowest."
+        + (
+            " Below, smoothed in the same way: what each place costs who has counted pairs of characters and learns "
+            "nothing. Where both fall, the text itself is easier."
+            if pairs else ""
+        ),
+        Table(("from character", *columns), rows),
+        "smooth loss by position, nats per sequence",
+    )  # fmt: skip

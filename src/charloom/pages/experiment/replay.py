@@ -1,0 +1,54 @@
+"""The first updates of a training, made again by the equations: what of them stands in no file."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from charloom.base.types import Numbers
+from charloom.network.adagrad import step
+from charloom.network.rnn import Parameters, filled, forward, init, loss_and_gradients
+from charloom.settings.params import Params
+
+UPDATES = 50
+SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
+
+
+class First(NamedTuple):
+    """Of each update from 0 on: the loss before its step, in nats, and the share of saturated units.
+
+    typical, largest  how far it moves the weights: the root mean square, and that of the weight that it moves most
+    """
+
+    losses: list[float]
+    saturated: list[float]
+    typical: list[float]
+    largest: list[float]
+
+
+def replayed(params: Params, K: int, ids: Numbers, initial_accumulator_value: float) -> First:
+    """Return the first updates of a training with these params, but for the start of AdaGrad's accumulator.
+
+    ids  all that is trained on
+    """
+    T, dtype = params.seq_length, np.dtype(params.train.dtype)
+    drawn = init(params.m, K, params.sigma, np.random.default_rng(params.seed))
+    theta = Parameters(drawn.flat.astype(dtype), drawn.m, drawn.K)
+    s = filled(initial_accumulator_value, params.m, K, dtype)
+    h, found = np.zeros(params.m, dtype), First([], [], [], [])
+    for update in range(min(UPDATES, params.train.updates) + 1):
+        start = update % ((len(ids) - 1) // T) * T
+        if start == 0:
+            h = np.zeros_like(h)
+        read = ids[start : start + T + 1].astype(np.intp)
+        x, y = read[:-1], read[1:]
+        before = theta.flat.copy()
+        states = forward(theta, x, h)[0][1:]
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, gradients, h = loss_and_gradients(theta, x, y, h)
+            step(theta, gradients, s, params.eta, params.train.clip)
+        found.losses.append(loss + 0.0)  # a loss of −0.0 is none
+        moved = theta.flat - before
+        found.typical.append(float(np.sqrt(np.mean(moved**2))))
+        found.largest.append(float(np.abs(moved).max()))
+        found.saturated.append(float((np.abs(states) > SATURATED).mean()))
+    return found

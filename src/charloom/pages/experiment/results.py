@@ -1,0 +1,79 @@
+"""What the page of an experiment is about."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from charloom.base.storage import read_json, read_table
+from charloom.model.model_file import Model, read_model
+from charloom.model.recorded import hashed
+from charloom.pages.experiment.study_rows import StudyRow, study_rows
+from charloom.pages.figures import Curve
+from charloom.pages.gradient_table import read_published
+from charloom.results.records import (
+    MEASURE_OF_PART,
+    STATISTICS,
+    AllMarks,
+    GradcheckErrors,
+    PublishedFigures,
+    SampleMetrics,
+    SampleTable,
+    TextMetrics,
+    TrainMetrics,
+)
+from charloom.settings.params import Params
+from charloom.text.corpus import Text, read_prepared
+
+
+class Results(NamedTuple):
+    """What the stages before have written. Curves are by update.
+
+    smooth_loss, epoch_means, first_losses  nats per sequence
+    held_out   bits per character of a part of the held-out text, at each checkpoint
+    saturated  the share of saturated hidden units
+    study      the committed study's trials, where they are about this text
+    best       the best model
+    results    the hash of weights and trace
+    """
+
+    params: Params
+    text: TextMetrics
+    train: TrainMetrics
+    gradcheck: GradcheckErrors
+    published: PublishedFigures
+    smooth_loss: Curve
+    epoch_means: Curve
+    held_out: Curve
+    first_losses: Curve
+    saturated: Curve
+    samples: SampleTable
+    quality: SampleMetrics
+    marks: AllMarks
+    study: list[StudyRow]
+    corpus: Text
+    best: Model
+    results: str
+
+
+def read_results(params: Params, path: dict[str, Path]) -> Results:
+    """Return what the files hold. Raises Damaged, naming the file, where one is none that a stage wrote."""
+    text, published = read_json(path["metrics/prepare"], TextMetrics), read_published(path["data/dd2424_report"])
+    tables = path["initial_accumulator/trials"], path["initial_accumulator/curves"]
+    return Results(
+        params=params,
+        text=text,
+        train=read_json(path["metrics/train"], TrainMetrics),
+        gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
+        published=published,
+        smooth_loss=read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"],
+        epoch_means=read_table(path["plots/epoch_means"], "epoch_mean")["epoch_mean"],
+        held_out=read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)[MEASURE_OF_PART],
+        first_losses=read_table(path["plots/first_losses"], "loss")["loss"],
+        saturated=read_table(path["plots/measures"], *STATISTICS)["saturated_fraction"],
+        samples=read_json(path["reports/sample_table"], SampleTable),
+        quality=read_json(path["metrics/sample"], SampleMetrics),
+        marks=read_json(path["reports/sample_marks"], AllMarks),
+        study=study_rows(params, text.sha256, published.settings, *tables),
+        best=read_model(path["models/best"]),
+        results=hashed(path),
+        corpus=read_prepared(path["prepared/text"]),
+    )

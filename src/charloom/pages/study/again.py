@@ -1,0 +1,25 @@
+"""The question again, and the commands that answer it, train it, and prove its rows."""
+
+from charloom.pages.page import Section, Table
+from charloom.pages.study.results import Results
+from charloom.settings.experiment import naming_params
+
+
+def section(results: Results) -> Section:
+    """Return the section."""
+    study = results.study
+    same = {
+        name: value
+        for name, value in naming_params(study.settings[study.baseline]).items()
+        if name not in {*study.varied, "seed"}
+    }
+    it = {
+        "file": study.path,
+        "tables": study.folder,
+        "varied": study.varied,
+        "trials": sum(each.trials for each in results.answer.summaries),
+        "name": study.settings[study.baseline].prepare.text,
+        "text": results.text_sha256,
+        "same": Table(("param", "value"), [(name, str(value)) for name, value in same.items()]),
+    }
+    return Section("again", "Make it again, and prove a row", it)

@@ -1,0 +1,160 @@
+"""The pages of an experiment and of studies in a real browser: nothing is asked for, everybody gets to everything."""
+
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pages.test_report import hostile
+from pages.test_study_page import CASES
+from playwright.sync_api import sync_playwright
+
+from charloom.pages.experiment.page import experiment_page
+from charloom.pages.experiment.results import read_results
+from charloom.pages.study.page import study_page
+from charloom.settings.params import read_params
+from charloom.settings.pipeline import files
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt install chromium")
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+SECTIONS = {"run": 8, "hostile": 8, "two settings": 7, "24 settings": 7, "a target": 8, "hostile names": 7}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(finished, tmp_path_factory):
+    """The page of a small run, and one whose samples want to do harm; those of studies."""
+    folder = tmp_path_factory.mktemp("pages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(finished.folder)
+        results = read_results(read_params(), files("plot"))
+        (folder / "run.html").write_text(experiment_page(results), encoding="utf-8")
+        (folder / "hostile.html").write_text(experiment_page(hostile(results)), encoding="utf-8")
+    for name in SECTIONS.keys() & CASES.keys():
+        (folder / f"{name}.html").write_text(study_page(CASES[name]), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def shown(browser, pages):
+    """Return a page that is open in a window of its own, with all that it asked for and complained of."""
+    contexts = []
+
+    def show(name="run", viewport=DESKTOP, **options):
+        context = browser.new_context(viewport=viewport, **options)
+        contexts.append(context)
+        page, said = context.new_page(), []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.goto((pages / f"{name}.html").as_uri())
+        return page, said
+
+    yield show
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_every_section_is_seen_and_nothing_is_asked_for_or_complained_of(shown, pages, name, scripts):
+    page, said = shown(name, java_script_enabled=scripts)
+    for section in page.locator("section").all():
+        section.scroll_into_view_if_needed()
+        assert section.locator("h2").is_visible()
+        assert len(section.inner_text()) > (200 if name in {"run", "hostile"} else 60)
+    assert page.locator("section").count() == SECTIONS[name]
+    assert all(picture.bounding_box()["height"] > 100 for picture in page.locator("figure svg").all())
+    page.wait_for_load_state("networkidle")
+    assert set(said) <= {(pages / f"{name}.html").as_uri(), "data:,"}
+
+
+@pytest.mark.parametrize("name", ["run", "two settings"])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_numbers_of_each_picture_can_be_opened(shown, name, scripts):
+    page, _ = shown(name, java_script_enabled=scripts)
+    for details in page.locator("details").all():
+        details.locator("summary").click()
+        assert details.locator("td").first.is_visible()
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_has_to_be_scrolled_sideways(shown, name, viewport):
+    page, _ = shown(name, viewport)
+    for details in page.locator("details").all():
+        details.locator("summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    texts = page.locator("pre, p, h1, dd, figcaption")
+    assert not any(texts.evaluate_all("all => all.map(each => each.scrollWidth > each.clientWidth + 1)"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", SECTIONS)
+def test_axe_finds_nothing(shown, name, scheme):
+    page, _ = shown(name, color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("name", ["run", "24 settings"])
+def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown, name):
+    page, _ = shown(name)
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    wanted = page.locator("a, summary, [tabindex='0']").count()
+    reached = set()
+    for _ in range(wanted + 5):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert page.evaluate("document.activeElement === document.body") or outline == "solid"
+    assert len(reached) >= wanted
+    page.keyboard.press("Shift+Tab")
+    summary = page.locator("summary").first
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert not summary.locator("..").get_attribute("open")
+
+
+def test_the_pointer_is_told_the_values_below_it_and_no_more_once_it_leaves(shown):
+    page, said = shown()
+    picture = page.locator("#loss-whole")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 25, box["y"] + box["height"] / 2)
+    tip = page.locator("#tip")
+    assert tip.inner_text().startswith("update 400\nsmooth loss ")
+    assert tip.bounding_box()["x"] + tip.bounding_box()["width"] <= DESKTOP["width"]
+    page.mouse.move(5, 5)
+    assert tip.is_hidden()
+    assert len(said) <= 2
+
+
+def test_in_dark_the_pictures_have_the_page_s_colors(shown):
+    for scheme in ("light", "dark"):
+        page, _ = shown(color_scheme=scheme)
+        ink = page.locator("#loss-whole text").first.evaluate("text => getComputedStyle(text).fill")
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        dark = [sum(map(int, color[4:-1].split(","))) < 3 * 128 for color in (ink, paper)]
+        assert dark == [scheme == "light", scheme == "dark"]
+
+
+def test_it_prints(shown):
+    page, _ = shown()
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("nav").is_hidden()

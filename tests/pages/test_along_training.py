@@ -1,0 +1,143 @@
+"""What the page computes of a training: its first updates again, its loss by position, marks in its samples."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from projects import ROOT
+from recorded import column
+
+from charloom.base.errors import Damaged
+from charloom.base.storage import read_json
+from charloom.kernel.advance import advance, start
+from charloom.network.rnn import init
+from charloom.pages.experiment.curves import thinned
+from charloom.pages.experiment.marked import pieces
+from charloom.pages.experiment.position import agreement, earlier, folded, pair_costs, smoothed
+from charloom.pages.experiment.replay import UPDATES, replayed
+from charloom.pages.experiment.study_rows import study_rows
+from charloom.results.records import SampleMarks, TextMetrics
+from charloom.settings.params import read_params
+from charloom.text.corpus import read_prepared
+
+PARAMS = read_params(ROOT / "params.yaml")
+SHA256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
+RECIPE = {"m": 100.0, "eta": 0.1, "seq_length": 25.0, "sigma": 0.01}
+STUDY = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
+
+
+def test_the_first_updates_made_again_are_those_of_the_training(finished):
+    params = read_params(finished.folder / "params.yaml")
+    text = read_prepared(finished.folder / "data/prepared/text.npz")
+    first = replayed(params, len(text.vocabulary), text.training, 0.0)
+    assert len(first.losses) == UPDATES + 1
+    recorded = column(finished, "loss", "plots/first_losses.csv")
+    assert first.losses == pytest.approx([recorded[u] for u in range(UPDATES + 1)], rel=1e-9)
+    assert first.largest[0] == pytest.approx(params.eta, rel=1e-6)  # the first step of a sum that starts at 0
+    tamed = replayed(params, len(text.vocabulary), text.training, 10.0)
+    assert tamed.losses[0] == first.losses[0]
+    assert tamed.typical[0] < first.typical[0] / 10
+    assert first.saturated[0] == 0
+    large = params.model_copy(update={"sigma": 1e4})
+    assert replayed(large, len(text.vocabulary), text.training, 0.0).saturated[0] == 1
+
+
+@pytest.mark.parametrize("characters", [30, 31, 35])
+def test_the_first_updates_go_round_the_end_of_a_short_text_as_training_does(finished, characters):
+    params = read_params(finished.folder / "params.yaml")
+    text = read_prepared(finished.folder / "data/prepared/text.npz")
+    ids, K = text.training[:characters], len(text.vocabulary)
+    again = replayed(params, K, ids, 0.0)
+    state = start(init(params.m, K, params.sigma, np.random.default_rng(params.seed)), 0.0)
+    rows = advance(state, ids, UPDATES + 1, seq_length=params.seq_length, eta=params.eta, clip=params.train.clip)
+    assert again.losses == pytest.approx(rows.losses.tolist(), rel=1e-6)
+
+
+def test_smooth_loss_is_folded_over_the_epoch():
+    loss = {update: 100.0 - update / 1000 for update in range(0, 25_001, 100)}
+    found = folded(loss, 10_000, 25)
+    assert list(found) == [1, 2, 3]
+    assert min(found[1]) == 5000 * 25  # the fall at the start is left out
+    assert found[3][0] == loss[20_000]
+    assert found[3][5000 * 25] == loss[25_000]
+    assert list(folded({0: 3.0}, 10, 5)[1].items()) == [(0, 3.0)]
+
+
+def test_the_epoch_before_tells_what_was_there_unless_it_is_not_known_whole():
+    epochs = {1: {50: 9.0, 75: 8.0}, 2: {0: 5.0, 25: 7.0, 50: 6.0, 75: 6.0}, 3: {0: 4.0}}
+    assert earlier(epochs, 2, 40) == (pytest.approx(6.4), 6.0)
+    assert earlier(epochs, 1, 0) is None
+    assert earlier(epochs, 0, 50) is None
+
+
+def test_what_pairs_cost_is_counted_as_by_hand():
+    ids = np.array([0, 1, 0, 1, 0, 2, 0, 1, 1], np.uint8)
+    pairs = list(pairwise(ids))
+    costs = [-math.log(pairs.count((a, b)) / sum(first == a for first, _ in pairs)) for a, b in pairs]
+    assert pair_costs(ids, 3, 4) == pytest.approx([sum(costs[:4]), sum(costs[4:])])
+    assert pair_costs(ids, 3, 3) == pytest.approx([sum(costs[:3]), sum(costs[3:6])])
+
+
+def test_pairs_are_smoothed_as_smooth_loss_is():
+    costs = np.random.default_rng(1).normal(60, 5, 1000)
+    expected, smooth = {}, costs.mean()
+    for first in [*range(0, 1000, 100)] * 2:  # twice round, a block of a hundred at a time
+        expected[first * 25] = smooth
+        smooth = 0.999**100 * smooth + (1 - 0.999**100) * costs[first : first + 100].mean()
+    assert smoothed(costs, 25) == pytest.approx(expected)
+
+
+def test_curves_agree_where_they_swing_together_and_nothing_is_said_of_flat_ones():
+    swing = {place: math.sin(place / 9) for place in range(100)}
+    assert agreement(swing, {place: 60 + value for place, value in swing.items()}) == pytest.approx(1)
+    assert agreement(swing, dict.fromkeys(swing, 1.0)) is None
+    assert agreement({0: 1.0}, swing) is None
+
+
+@given(st.dictionaries(st.integers(0, 9999), st.floats(0, 1), min_size=1, max_size=99), st.integers(2, 50))
+def test_a_thinned_curve_has_at_most_so_many_points_the_first_and_the_last_among_them(curve, most):
+    kept = thinned(curve, most)
+    assert len(kept) <= most
+    assert kept.items() <= curve.items()
+    assert {next(iter(curve)), next(reversed(curve))} <= set(kept)
+
+
+spans = st.lists(st.integers(0, 30), max_size=8, unique=True).map(lambda cuts: sorted(cuts))
+
+
+@given(st.text("ab <&", max_size=30), spans, st.tuples(st.integers(0, 30), st.integers(0, 30)), st.integers(1, 40))
+def test_pieces_are_the_text_and_each_character_has_its_marks(text, cuts, copied, most):
+    ends = [min(cut, len(text)) for cut in cuts]
+    unknown = [(a, b) for a, b in zip(ends[::2], ends[1::2], strict=False) if a < b]
+    start, end = sorted(min(each, len(text)) for each in copied)
+    found = pieces(text, SampleMarks(copied=(start, end), unknown=unknown), most)
+    assert "".join(each.text for each in found) == text[:most]
+    place = 0
+    for each in found:
+        for i in range(place, place + len(each.text)):
+            assert each.copied == (start <= i < end)
+            assert each.unknown == any(a <= i < b for a, b in unknown)
+        place += len(each.text)
+
+
+def test_the_study_stands_beside_a_run_of_its_text_whatever_recipe_and_beside_no_other():
+    rows = study_rows(PARAMS, SHA256, RECIPE, *STUDY)
+    assert len(rows) == 20
+    assert {row.initial_accumulator_value for row in rows} == {0.0, 10.0}
+    assert all(max(row.smooth_loss) == PARAMS.train.updates for row in rows)
+    assert len(study_rows(PARAMS.model_copy(update={"eta": 0.2, "m": 7, "seed": 9}), SHA256, RECIPE, *STUDY)) == 20
+    fewer = PARAMS.train.model_copy(update={"updates": 1000})
+    assert study_rows(PARAMS.model_copy(update={"train": fewer}), SHA256, RECIPE, *STUDY) == []
+    assert study_rows(PARAMS, "0" * 64, RECIPE, *STUDY) == []
+
+
+@pytest.mark.parametrize("content", ["", "trial,seed\nx,1\n", "train.initial_accumulator_value,seed,trial\nten,1,x\n"])
+def test_a_damaged_study_is_named(tmp_path, content):
+    path = tmp_path / "trials.csv"
+    if content:
+        path.write_text(content)
+    with pytest.raises(Damaged, match=r"trials\.csv: .*git restore"):
+        study_rows(PARAMS, SHA256, RECIPE, path, STUDY[1])

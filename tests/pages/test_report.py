@@ -1,0 +1,194 @@
+"""The experiment's page: one file that asks for nothing, in which each number is that of a result file."""
+
+import json
+import re
+from collections import Counter
+from contextlib import chdir
+from html.parser import HTMLParser
+
+import pytest
+from projects import ROOT
+
+from charloom.base.storage import read_json
+from charloom.pages.experiment.page import SECTIONS, experiment_page
+from charloom.pages.experiment.results import read_results
+from charloom.pages.experiment.study_rows import study_rows
+from charloom.results.records import SampleMarks, SampleQuality, SampleTable, TextMetrics, TrainMetrics
+from charloom.settings.params import read_params
+from charloom.settings.pipeline import files
+
+VOID = {"meta", "link", "br", "path", "use", "line"}
+HOSTILE = "<script>alert('1')</script> </pre>&amp; \x1b]0;\u202e\u2066\u200f\x00 😀 {{ 7 * 7 }} $x^2$ " + "x" * 10_000
+
+
+class Page(HTMLParser):
+    """A page's elements with their attributes, and its text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(page)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def all(self, tag):
+        return [attributes for each, attributes in self.elements if each == tag]
+
+    def text_of(self, tag):
+        return [text for each, text in self.texts if each == tag]
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    with chdir(finished.folder):
+        return read_results(read_params(), {name: path.resolve() for name, path in files("plot").items()})
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return experiment_page(results)
+
+
+def test_the_stage_writes_the_page_and_a_second_time_the_same_bytes(finished, page):
+    assert (finished.folder / "reports/report.html").read_text(encoding="utf-8") == page
+    assert len(page.encode()) < 1_000_000
+
+
+def test_every_section_is_there_with_a_heading_and_a_way_to_it(page):
+    read = Page(page)
+    ids = [each["id"] for each in read.all("section")]
+    assert ids == [each["href"][1:] for each in read.all("a")]
+    assert len(ids) == len(SECTIONS) == 8
+    assert len(read.all("h2")) == 8
+    assert len(read.all("h1")) == 1
+
+
+def test_no_two_elements_have_one_id_and_every_reference_has_its_element(page):
+    ids = Counter(each["id"] for _, each in Page(page).elements if each.get("id"))
+    assert not [name for name, count in ids.items() if count > 1]
+    for reference in re.findall(r'(?:href="#|url\(#)([^")]+)', page):
+        assert reference in ids
+    for names in re.findall(r'aria-labelledby="([^"]+)"', page):
+        assert set(names.split()) <= set(ids)
+
+
+def test_the_page_names_no_address_and_shows_nothing_of_another_file(page):
+    assert not re.findall(r"\w+://", page)
+    read = Page(page)
+    assert not [tag for tag in ("img", "iframe", "object", "embed") if read.all(tag)]
+    assert [each.get("href") for each in read.all("link")] == ["data:,"]
+    assert not [each for each in read.all("script") if "src" in each]
+    assert "default-src 'none'" in page
+
+
+def test_each_picture_says_what_it_is_and_has_its_numbers_as_a_table(page):
+    read = Page(page)
+    pictures = [each for each in read.all("svg") if each.get("role") == "img"]
+    assert len(pictures) == len(read.all("svg")) == page.count("<title id=") == page.count("<desc id=") >= 10
+    for figure in re.findall(r"<figure>\n<svg.*?</figure>", page, re.DOTALL):
+        assert figure.count("<figcaption>") == figure.count("<details>") == figure.count("<table>") == 1
+        assert figure.count("<tr>") >= 2
+    assert page.count("<figure>\n<svg") == len(pictures)
+
+
+def test_figures_are_those_of_the_files(finished, page, results):
+    train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
+    text = read_json(finished.folder / "metrics/prepare.json", TextMetrics)
+    verdict, *_ = re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)
+    for number in (train.held_out_bits_per_character, train.smooth_loss, train.best_smooth_loss):
+        assert f"{number:.3f}" in verdict
+    for level in text.bits_per_character.model_dump().values():
+        assert f"<td>{level:.6f}</td>" in verdict
+    assert text.sha256 in verdict
+    assert results.results in verdict
+    matrices = results.gradcheck.zero
+    for matrix in (matrices.W, matrices.U, matrices.V, matrices.b, matrices.c):
+        assert f"<td>{matrix.max_relative_error:.1e}</td>" in page
+    for update, loss in list(results.smooth_loss.items())[-2:]:
+        assert f'<th scope="row">{update:,}</th><td>{loss:.3f}</td>' in page
+    for update, bits in results.held_out.items():
+        assert f'<th scope="row">{update:,}</th><td>{bits:.4f}</td>' in page
+
+
+def test_the_command_that_makes_it_again_is_the_experiments(page):
+    command = next(text for text in Page(page).text_of("code") if text.startswith("dvc exp run -S prepare"))
+    assert "-S prepare.text=data/fox.txt -S m=8 " in command
+    assert "-S train.updates=400 " in command
+
+
+def test_every_sample_is_there_with_its_loss_and_its_marks(finished, page):
+    table = read_json(finished.folder / "reports/sample_table.json", SampleTable)
+    read = "".join(text for _, text in Page(page).texts)
+    for _, text, update, loss in table.data:
+        assert text in read
+        assert f"{loss:.2f}" in page
+        assert f"{update:,} updates" in page
+    assert len(Page(page).all("mark")) > len(table.data)
+
+
+def hostile(results, text=HOSTILE):
+    """Return results whose samples are the text, and whose name and last held-out characters are as bad."""
+    quality = SampleQuality(known_words=0.5, longest_copy=3)
+    marks = SampleMarks(copied=(1, 4), unknown=[(1, 7), (8, 13)])
+    data = [(name, text, update, loss) for name, _, update, loss in results.samples.data]
+    prepare = results.params.prepare.model_copy(update={"text": "data/<b>\u202e'; rm -rf \x07.txt"})
+    return results._replace(
+        params=results.params.model_copy(update={"prepare": prepare}),
+        samples=results.samples.model_copy(update={"data": data}),
+        marks=results.marks.model_copy(update={"data": [marks] * len(data)}),
+        quality=results.quality.model_copy(update={"best": quality}),
+    )
+
+
+def test_nothing_in_a_text_can_act(results, page):
+    attacked = experiment_page(hostile(results))
+    before, after = Page(page), Page(attacked)
+    for tag in ("script", "b", "style", "meta"):
+        assert len(after.all(tag)) == len(before.all(tag))
+    assert not {"\x1b", "\u202e", "\u2066", "\x00", "\x07"} & set(attacked)
+    read = "".join(text for _, text in after.texts)
+    assert "<script>alert('1')</script> </pre>&amp; " in read
+    assert "{{ 7 * 7 }} $x^2$" in read
+    assert "\\x1b]0;\\u202e\\u2066\u200f\\x00 😀" in read
+    assert "x" * 5001 not in attacked  # the rest of a long line stays in its file
+    assert f"of {len(HOSTILE):,} characters" in attacked
+    json.loads(next(text for tag, text in after.texts if tag == "script" and text.startswith("{")))
+
+
+def test_what_is_not_there_is_said(results):
+    train = results.train.model_copy(update={"held_out_bits_per_character": None, "first_update_below_target": 200})
+    page = experiment_page(results._replace(train=train, held_out={}))
+    assert "No text was held out" in page
+    assert "It first fell below 40 after 200 updates" in " ".join(page.split())
+    assert 'id="held-out"' not in page
+
+
+def test_the_study_is_shown_where_it_is_of_this_text(results, page):
+    assert "study-curves" not in page
+    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
+    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
+    rows = study_rows(read_params(ROOT / "params.yaml"), sha256, results.published.settings, *tables)
+    shown = experiment_page(results._replace(study=rows))
+    assert "10 seeds come to 2.876 (2.781 to 3.013)" in shown
+    assert "10 seeds come to 2.627 (2.621 to 2.635)" in shown
+    assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
+
+
+def test_the_script_is_short():
+    script = (ROOT / "src/charloom/pages/templates/page.js").read_text().splitlines()
+    assert len(script) <= 80

@@ -1,0 +1,301 @@
+"""A study's page says what the answer says, whatever came out, and no name in it can act."""
+
+import math
+import re
+from contextlib import chdir
+from functools import cache
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from projects import ROOT
+
+from charloom.base.storage import sha256
+from charloom.pages.study.measures import ABOUT
+from charloom.pages.study.page import study_page
+from charloom.pages.study.results import Results
+from charloom.results.records import Measure
+from charloom.settings.params import read_params
+from charloom.study import words
+from charloom.study.measured import POINTS, Measured, Measurement
+from charloom.study.study_file import Study, read_study
+from charloom.study.study_table import measured, read_outcomes, trials_in
+from charloom.study.verdict import answered
+
+GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
+UPDATES = range(0, 100_001, 1000)
+
+
+def results(settings, curves=True, **changes) -> Results:
+    """Return what a page is made of; `settings` gives the values of seeds 1, 2, … or whole trials."""
+    trials = {
+        name: {s: x if isinstance(x, Measurement) else Measurement(x) for s, x in enumerate(values, 1)}
+        for name, values in settings.items()
+    }
+    loss = {
+        name: {s: {u: 40.0 + s + place + 50 * math.exp(-u / 2000) for u in UPDATES} for s in each}
+        for place, (name, each) in enumerate(trials.items())
+    }
+    first, params = next(iter(trials)), read_params(ROOT / "params.yaml")
+    made = Measured("bits", "lower", first, trials, {"smooth_loss": loss} if curves else {}, budget=100_000)
+    made = made._replace(**changes)
+    seeds = list(range(1, 1 + max(map(len, trials.values()))))
+    study = Study(
+        Path("studies/a.yaml"), dict.fromkeys(trials, params), ["eta"], first, seeds, made.measure, list(made.looks),
+        made.smallest_difference,
+    )  # fmt: skip
+    return Results(study, "f" * 64, made, answered(made))
+
+
+def spread(mean, seeds, width=0.1):
+    return [mean + width * math.sin(7 * s) for s in range(seeds)]
+
+
+def reaching(mean, updates):
+    return [Measurement(mean + 0.01 * n, reached=update) for n, update in enumerate(updates)]
+
+
+HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
+MANY = {
+    f"m={m} eta={eta} sigma={sigma}": [m / 99 + eta + sigma + eta * math.sin(m + 9 * s + 99 * sigma) for s in range(5)]
+    for m in (50, 100) for eta in (0.05, 0.1, 0.2) for sigma in (0.01, 0.03, 0.1, 0.3)
+}  # fmt: skip
+CASES = {
+    "two settings": results({"eta=0.1": spread(2.9, 10), "eta=0.05": spread(2.6, 10, 0.01)}, smallest_difference=0.01),
+    "24 settings": results(MANY),
+    "more than are drawn": results({f"m={m}": spread(m, 3) for m in range(50)}),
+    "looks": results({"a": spread(2, 10), "b": spread(3, 3), "c": spread(2.01, 10)}, looks=(3, 5, 10)),
+    "one seed": results({"a": [1.0], "b": [2.0]}),
+    "two seeds": results({"a": [1.0, 1.1], "b": [2.0, 2.5]}),
+    "no seed in common": results({"a": [1.0], "b": []}),
+    "nothing but explosions": results({"a": [GONE] * 3, "b": [GONE] * 3}, curves=False),
+    "explosions": results({"a": [2.7, GONE, 2.6, LOST, GONE], "b": spread(2.5, 5), "c": [GONE] * 5}),
+    "ties": results({"a": [1.0] * 3, "b": [1.0] * 3}),
+    "higher is better": results({"a": spread(0.8, 6), "b": spread(0.9, 6)}, better="higher"),
+    "a target": results(
+        {"a": reaching(2.8, [None, 99_000, None]), "b": reaching(2.6, [40_000, 50_000, 45_000]), "c": spread(3, 3)},
+        target="smooth loss below 40",
+    ),
+    "a target that none reached": results({"a": spread(2, 3), "b": spread(3, 3)}, target="smooth loss below 1"),
+    "a target without a budget": results(
+        {"a": reaching(2.8, [None, 99_000]), "b": reaching(2.6, [40_000, 50_000])},
+        target="smooth loss below 40", budget=None,
+    ),
+    "large and small": results({"a": [1e30, 2e30, 1e-30], "b": [-1e-30, 1e9, 0.0]}),
+    "hostile names": results({HOSTILE: spread(1, 4), "b": spread(2, 4)}, warnings=(HOSTILE,)),
+    "long names": results({"a_long_name_without_end" * 20: spread(1, 4), "b": spread(2, 4)}),
+}  # fmt: skip
+
+
+@cache
+def page(name: str) -> str:
+    return study_page(CASES[name])
+
+
+class Read(HTMLParser):
+    """What stands in a page: its text, its elements that have to be closed, ids and addresses in it."""
+
+    def __init__(self, content: str):
+        super().__init__()
+        self.texts, self.open, self.ids, self.targets, self.images = [], [], [], [], []
+        self.feed(content)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if tag not in {"meta", "link", "br"}:
+            self.open.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        named = (found.get("aria-labelledby") or "").split() + (found.get("aria-describedby") or "").split()
+        links = [found[key][1:] for key in ("href", "xlink:href") if found.get(key, "").startswith("#")]
+        self.targets += named + links
+        if found.get("role") == "img":
+            self.images.append(found["id"])
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open):
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_page_is_whole_asks_for_nothing_and_says_the_verdicts(name):
+    """A warning would be an error here: of a letter that the font has not, say."""
+    read, answer = Read(page(name)), CASES[name].answer
+    assert not read.open
+    assert len(read.ids) == len(set(read.ids))
+    assert set(read.targets) <= set(read.ids)
+    assert not re.search(r'(?:src|href)="(?!#|data:,)', page(name))
+    assert "None" not in read.text.replace("None of the", "")
+    assert not re.search(r"\bnan\b", read.text)
+    assert words.told(answer).split(":")[0] in read.text
+    for each in answer.comparisons:
+        assert words.verdict(each) in read.text
+    for note in words.notes(answer):
+        assert " ".join(note.replace("`", " ").split()) in read.text.replace(" , ", ", ")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_picture_says_what_it_is_and_has_its_numbers(name):
+    content, read = page(name), Read(page(name))
+    assert {"settings-picture", "differences-picture"} <= set(read.images)
+    for place in read.images:
+        assert {f"{place}-title", f"{place}-description"} <= set(read.ids)
+    assert content.count("<figure>") == len(read.images) == content.count("<summary>The numbers: ")
+
+
+def cells(content: str, about: str) -> list[list[str]]:
+    """Return the rows of the table that is about this."""
+    (table,) = re.findall(rf'aria-label="{re.escape(about)}".*?<tbody>(.*?)</tbody>', content, re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [[unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows]
+
+
+def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
+    made = CASES["two settings"]
+    values = cells(page("two settings"), "bits of each seed")
+    assert [row[0] for row in values] == ["eta=0.1", "eta=0.05"]
+    for (_, *row), trials in zip(values, made.measured.settings.values(), strict=True):
+        assert [float(cell) for cell in row] == pytest.approx([trial.value for trial in trials.values()], abs=1e-4)
+    (row,) = cells(page("two settings"), "the difference of each pair")
+    differences = made.answer.comparisons[0].differences
+    assert [float(cell) for cell in row[1:]] == pytest.approx(list(differences.values()), abs=1e-4)
+
+
+def test_the_numbers_are_those_of_the_terminal_and_of_markdown():
+    for name, made in CASES.items():
+        if name != "hostile names":
+            assert cells(page(name), "all numbers") == [[*row] for row in words.table(made.answer)]
+
+
+def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
+    text = Read(page("looks")).text
+    for title, lines in words.comparisons(CASES["looks"].answer):
+        assert title in text
+        assert all(line in text for line in lines)
+    front = Read(page("24 settings")).text.partition("Each setting, seed by seed A dot")[0]
+    decided = [each for each in CASES["24 settings"].answer.comparisons if each.verdict != "cannot tell yet"]
+    assert 0 < len(decided) < 23
+    for each in decided:
+        assert f"{each.setting}: {each.verdict} , difference" in front
+    assert f"Of the other {23 - len(decided)} nothing can be told yet" in front
+
+
+def svg(content: str, place: str) -> str:
+    (found,) = re.findall(rf'<svg role="img" id="{place}".*?</svg>', content, re.DOTALL)
+    return found
+
+
+def drawn(content: str, place: str) -> list[str]:
+    """Return what is written in a picture, line by line."""
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", svg(content, place), re.DOTALL)
+    return [unescape(text) for text in texts]
+
+
+def test_of_many_settings_the_best_is_on_top_and_what_is_decided_has_its_verdict():
+    names = [line for line in drawn(page("24 settings"), "settings-picture") if "eta=" in line]
+    means = {each.setting: each.mean for each in CASES["24 settings"].answer.summaries}
+    assert [name.removesuffix(" (baseline)") for name in names] == sorted(means, key=means.get)
+    verdicts = {each.setting: each.verdict for each in CASES["24 settings"].answer.comparisons}
+    for name in drawn(page("24 settings"), "differences-picture"):
+        setting, _, said = name.partition(": ")
+        if setting in verdicts:
+            assert said == verdicts[setting].replace("cannot tell yet", "")
+
+
+def test_higher_is_better_turns_the_arrow():
+    assert "bits (better →)" in drawn(page("higher is better"), "settings-picture")
+    assert "bits (← better)" in drawn(page("two settings"), "settings-picture")
+
+
+def test_of_more_settings_than_are_drawn_the_table_has_all():
+    names = [line for line in drawn(page("more than are drawn"), "settings-picture") if line.startswith("m=")]
+    assert len(names) == 40
+    assert "Shown are the baseline and the best 39." in Read(page("more than are drawn")).text
+    assert len(cells(page("more than are drawn"), "all numbers")) == 50
+
+
+def test_explosions_are_counted_and_marked():
+    text = Read(page("explosions")).text
+    assert "b exploded: 0 of 5, baseline 3 of 5; Boschloo's p" in text
+    assert "c exploded: 5 of 5, baseline 3 of 5; Boschloo's p" in text
+    values = cells(page("explosions"), "bits of each seed")
+    assert values[0] == ["a", "2.700", "diverged", "2.600", "7.500 exploded", "diverged"]
+    assert "None of the 20 trainings diverged" in Read(page("two settings")).text
+
+
+def test_the_time_to_a_target_counts_those_that_never_reached_it():
+    assert [line for line in drawn(page("a target"), "target-picture") if ":" in line] == [
+        "a: reached by 1 of 3", "b: reached by 3 of 3", "c: reached by 0 of 3",
+    ]  # fmt: skip
+    ticks = sum(line.replace(",", "").isdigit() for line in drawn(page("a target"), "target-picture"))
+    assert svg(page("a target"), "target-picture").count("<use") == ticks + 4 + 2  # dots; triangles, of a and c
+    rows = cells(page("a target"), "updates to the target")
+    assert [row[:4] for row in rows] == [
+        ["a", "1", "3", "99,667"], ["b", "3", "3", "45,000"], ["c", "0", "3", "100,000"],
+    ]  # fmt: skip
+    said = "None of the 6 trainings reached it within 100,000 updates."
+    assert said in Read(page("a target that none reached")).text
+    assert 'id="target"' not in page("two settings")
+
+
+def test_the_curves_table_ends_where_the_curves_end():
+    rows = cells(page("two settings"), "smooth_loss")
+    assert (rows[0][0], rows[-1][0]) == ("0", "100,000")
+    assert [float(rows[0][n]) for n in (1, 3)] == pytest.approx([95.5, 96.5], abs=0.1)  # the means of seeds 1 to 10
+    for update, *row in cells(page("two settings"), "smooth_loss: difference to the baseline"):
+        assert (float(row[0]), row[1]) == (1, "1.0000 to 1.0000"), update
+    assert "At the end, eta=0.1: 45.5 (43.3 to 47.7); eta=0.05: 46.5 (" in Read(page("two settings")).text
+    assert 'id="curves"' not in page("nothing but explosions")
+
+
+def test_a_name_can_not_act():
+    content, read = page("hostile names"), Read(page("hostile names"))
+    assert content.count("<script") == 2  # the page's own
+    assert '</title><script>alert("1")</script> & $\\alpha$ 日本' in read.text
+    assert not {"\u202e", "\x1b"} & set(content)
+
+
+def test_the_commands_name_the_study():
+    text = Read(page("two settings")).text
+    for command in ("charloom study studies/a.yaml --prove 1", "charloom verify --study studies/a.yaml"):
+        assert command in text
+
+
+@pytest.mark.parametrize("name", ["initial_accumulator", "recipe"])
+def test_a_committed_page_says_what_its_tables_say(name):
+    """`charloom study` makes it again. Pictures are not compared: another processor may round them otherwise."""
+    with chdir(ROOT):
+        study = read_study(Path(f"studies/{name}.yaml"))
+        found = measured(study, trials_in(study), read_outcomes(study.folder))
+        text = sha256(Path(read_params().prepare.text))
+        made = study_page(Results(study, text, found, answered(found)))
+        committed = (study.folder / "report.html").read_text(encoding="utf-8")
+    assert len(committed) < 1_000_000
+    shape = re.compile(r"<style.*?</style>|<svg.*?</svg>|<script.*?</script>", re.DOTALL)
+    assert shape.sub("", made) == shape.sub("", committed)
+
+
+def test_each_measure_that_a_study_can_have_is_said_in_words():
+    assert ABOUT.keys() >= {*get_args(Measure), *POINTS}
+    measure = "held_out_bits_per_character"
+    said = Read(study_page(results({"a": [1.0, 2.0], "b": [2.0, 4.0]}, measure=measure))).text
+    assert f"Measure: {measure}, {ABOUT[measure]}; lower is better. 2 settings, 2 seeds each: 4 trainings" in said
+
+
+def test_equal_results_give_equal_bytes():
+    again = results({"eta=0.1": spread(2.9, 10), "eta=0.05": spread(2.6, 10, 0.01)}, smallest_difference=0.01)
+    assert study_page(again) == page("two settings")
