@@ -174,8 +174,8 @@ def test_what_was_not_made_again_stands_first(project):
 
 
 def test_a_link_out_of_the_repository_is_not_followed(project):
-    (project.folder / "studies").mkdir()
-    (project.folder / "studies/a.yaml").symlink_to("/etc/passwd")
+    (project.folder / "studies").mkdir(exist_ok=True)
+    (project.folder / "studies/link.yaml").symlink_to("/etc/passwd")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "a link")
     assert said(project, "summary", "--base", "HEAD", code=2)[1].startswith("git archive ")
