@@ -29,6 +29,7 @@ ROWS = 30  # of a table
 LONG = 120  # characters of a name or value
 NARROW = 20  # characters of a name that may be broken
 POINTS = 60  # of a line in a picture
+AXIS = 40  # characters beside an axis
 FLAT = 3  # times higher than the rest: the start of a curve beside which the rest would be flat
 COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # of before and after: told apart by the colour-blind, too
 SAME = "the same bits"
@@ -634,7 +635,7 @@ def picture(curve: Curve) -> list[str]:
         for side, colour, end, where in zip(("before", "after"), COLOURS, ends, upper, strict=True)
     ]
     notes += [f"Each line has {POINTS} of its points."] if max(map(len, sides)) > POINTS else []
-    labels = [" ".join(re.findall(r"[A-Za-z0-9_.,()/%-]+", label))[:LONG] for label in (curve.x, curve.y)]
+    labels = [" ".join(re.findall(r"[A-Za-z0-9_.,()/%-]+", label))[:AXIS] for label in (curve.x, curve.y)]
     drawn = [
         "```mermaid", "---", "config:", "  xyChart:", "    width: 720", "    height: 320", "  themeVariables:",
         "    xyChart:", f'      plotColorPalette: "{", ".join(COLOURS.values())}"', "---", "xychart-beta",
