@@ -42,7 +42,10 @@ def side(commit: str, folder: Path) -> Side:
         with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
             archive.extractall(folder, filter="data")
     found = Side(folder, None, None, "")
-    with chdir(folder), suppress(CharloomError):  # a commit of another version is not read, and does not compare
+    with (
+        chdir(folder),
+        suppress(CharloomError, LookupError),
+    ):  # a commit of another version is not read, and does not compare
         path = files("track")
         found = found._replace(params=read_params())
         found = found._replace(text=read_json(path["metrics/prepare"], TextMetrics).sha256)
