@@ -1,4 +1,4 @@
-"""Twelve tampered projects: none passes, and each gets the words for what was planted."""
+"""Tampered projects: none passes, and each gets the words for what was planted."""
 
 import hashlib
 import json
@@ -28,6 +28,10 @@ def metric(project):
     values = json.loads((project.folder / "metrics/train.json").read_text())
     loss = repr(values["smooth_loss"])
     project.edit("metrics/train.json", loss, loss[:-1] + ("1" if loss[-1] != "1" else "2"))
+
+
+def renamed(project):
+    project.run("git", "mv", "metrics/train.json", "metrics/trained.json")
 
 
 def metric_and_lock(project):
@@ -112,6 +116,11 @@ def signature(project):
 TAMPERED = {
     metric: ("train: metrics/train.json", ["metrics/train.json: smooth_loss: committed ", EDITED], SAME_TEXT),
     metric_and_lock: ("train: metrics/train.json", ["edited or replaced, and dvc.lock with it"], SAME_TEXT),
+    renamed: (
+        "train: metrics/train.json",
+        ["metrics/train.json: it is not committed", "metrics/train.json: not committed, or under another name"],
+        ANOTHER,
+    ),
     curve: ("train: plots/smooth_loss.csv", ["update 200: smooth_loss: committed ", EDITED], SAME_CONCLUSION),
     model: ("train: models/best.npz", ["W: 1 of 64 entries, by up to 1e-09", "and dvc.lock with it"], SAME_TEXT),
     sample: ("sample: reports/sample_table.json", ["sample_table.json: replaced, or dvc.lock edited"], WITHIN),

@@ -1,6 +1,9 @@
 """verify says same where everything is, on any processor, and its statement says so to others."""
 
 import json
+import shutil
+
+from projects import Project
 
 HOSTILE = {
     "NUMBA_CPU_NAME": "generic",
@@ -45,3 +48,16 @@ def test_every_output_is_the_same_also_in_a_strange_environment(project):
     model.write_bytes(content)
     printed = project.run("sha256sum", "--check", "--quiet", "SHA256SUMS", expect=1)
     assert printed.startswith("models/best.npz: FAILED\n")
+
+
+def test_a_project_in_a_subfolder_whose_text_dvc_keeps_is_made_again(project, tmp_path):
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("git", "init", "-q", str(tmp_path / "whole"))
+    below = Project(tmp_path / "whole/below")
+    shutil.copytree(project.folder, below.folder, ignore=shutil.ignore_patterns(".git", "mlflow.db*", "mlartifacts"))
+    below.run("git", "add", "-A")
+    below.run("git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "commit", "-q", "-m", "a project below")
+    assert "below/data/fox.txt\n" not in below.run("git", "ls-files", "--full-name")
+    assert lines(below.run("charloom", "verify"))[-1] == "same"
+    assert lines(below.run("charloom", "verify", "--quick"))[-1] == "same"

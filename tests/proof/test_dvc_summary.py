@@ -178,7 +178,7 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
 
 def test_a_lock_file_that_is_none_is_refused():
     for text in ("stages: [", "", "stages: {a: 1}", "stages: {a: {outs: [{}]}}"):
-        with pytest.raises(Refused, match=r"dvc\.lock: not as DVC writes it"):
+        with pytest.raises(Refused, match=r"dvc\.lock of HEAD: not as DVC writes it"):
             stages_of({"dvc.lock": text})
 
 

@@ -153,6 +153,22 @@ def test_a_file_that_verify_did_not_print_is_refused(project, content, line):
     assert said(project, "summary", "--base", "HEAD", "--verified", "v.json", code=2)[1].startswith(line)
 
 
+def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(project):
+    line = said(project, "summary", "--base", "HEAD", "--verified", verified(project, quick=True), code=2)[1]
+    assert line.endswith("verified.json: of --quick, which makes no result again; `charloom verify --json` does\n")
+
+
+def test_results_that_were_not_made_anew_say_nothing_of_the_change(project):
+    project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
+    project.edit("dvc.yaml", "\n  sample:\n", "\n  another name:\n")
+    project.run("git", "commit", "-q", "-a", "-m", "params, and the results of other ones; a stage is gone")
+    printed, _ = said(project, "summary", "--base", "HEAD~1")
+    assert (
+        "<b>Better:</b> not known: no <code>dvc.lock</code> says that the results are of what is committed." in printed
+    )
+    assert "⚠️ Not as <code>dvc.lock</code> has it: <code>prepare</code>: <code>sigma</code>; " in printed
+
+
 def test_a_base_that_is_not_there_is_refused(project):
     printed, complaint = said(project, "summary", "--base", "nowhere", code=2)
     assert (printed, complaint.count("\n")) == ("", 1)

@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--rebuilt", metavar="FOLDER", help="a clone of HEAD in which `dvc repro` has run: .")
     given = parser.parse_args()
     try:
-        again = stages_of(locks_of("HEAD", Path(given.rebuilt))) if given.rebuilt else None
+        again = stages_of(locks_of("HEAD", Path(given.rebuilt)), given.rebuilt) if given.rebuilt else None
         facts = facts_of(given.base)
         rebuilt = list(reproduced(facts.after, again)) if again else []
         facts = facts._replace(uncommitted=facts.uncommitted and not again)  # what was made again may differ
@@ -126,10 +126,11 @@ def facts_of(ref: str) -> Facts:
     asked |= {} if uncommitted else {"status": ["status", "--json"]}
     with ThreadPoolExecutor() as pool:
         answers = dict(zip(asked, pool.map(lambda each: dvc(*each), asked.values()), strict=True))
-    before, after = (stages_of(locks_of(commit)) for commit in (base, head))
+    before, after = (stages_of(locks_of(commit), commit[:10]) for commit in (base, head))
+    status = answers.get("status", ({}, ""))[0] if after else {}
     return Facts(
         base, head, answers["params"][0], answers["metrics"][0], answers["plots"][0].get("data", {}),
-        changed_files(base, head, after), before, after, not_of_lock(answers.get("status", ({}, ""))[0], after, names),
+        changed_files(base, head, after), before, after, not_of_lock(status, after, names),
         uncommitted, [complaint for _, complaint in answers.values() if complaint],
     )  # fmt: skip
 
@@ -178,8 +179,11 @@ def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
         raise Refused(f"--rebuilt: {error}; allowed is a clone of HEAD in which `dvc repro` has run") from None
 
 
-def stages_of(locks: Mapping[str, str]) -> Stages:
-    """Return the stages of the dvc.lock files, each after those whose files it reads. Raises Refused."""
+def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
+    """Return the stages of the dvc.lock files, each after those whose files it reads.
+
+    Raises Refused, which says where the files are.
+    """
     try:
         from ruamel.yaml import YAML  # noqa: PLC0415  a message is better than a traceback
     except ImportError:
@@ -194,7 +198,7 @@ def stages_of(locks: Mapping[str, str]) -> Stages:
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in found.items()}
         return {name: found[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  ruamel raises of many kinds
-        raise Refused(f"dvc.lock: not as DVC writes it: {' '.join(str(error).split())[:LONG]}") from None
+        raise Refused(f"dvc.lock of {where}: not as DVC writes it: {' '.join(str(error).split())[:LONG]}") from None
 
 
 def makers_of(stages: Stages) -> dict[str, str]:

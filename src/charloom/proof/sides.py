@@ -43,7 +43,10 @@ def side(commit: str, folder: Path) -> Side:
         except tarfile.TarError as error:  # Git has failed, or a link leads out of the folder
             raise WrongInput(f"git archive {commit[:10]}: {packed.stderr.decode(errors='replace') or error}") from None
     found = Side(folder, None, None, "")
-    with chdir(folder), suppress(CharloomError):  # a commit of another version is not read, and does not compare
+    with (
+        chdir(folder),
+        suppress(CharloomError, LookupError),
+    ):  # a commit of another version is not read, and does not compare
         path = files("track")
         found = found._replace(params=read_params())
         found = found._replace(text=read_json(path["metrics/prepare"], TextMetrics).sha256)

@@ -7,7 +7,7 @@ the change is better and how sure that is, and what the models write.
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -38,6 +38,7 @@ class Report(BaseModel):
 
     commit: str
     last: str
+    quick: bool
     grade: str | None
     causes: list[str]
     machine: Machine
@@ -56,8 +57,9 @@ def summary(base: str, verified: Iterable[str]) -> None:
         varying = [out.path for out in outputs(after.folder) if out.varies]
         facts = facts._replace(before=_without(facts.before, varying), after=_without(facts.after, varying))
         said, answer = better(before, after)
-        with chdir(after.folder):
-            samples = files("sample")["reports/sample_table"]
+        if not _of_what_is_committed(facts, str(_path(after.folder, "train", "metrics/train"))):
+            said = "not known: no <code>dvc.lock</code> says that the results are of what is committed."
+        samples = _path(after.folder, "sample", "reports/sample_table")
         blocks = [
             dvc.verdict(
                 Changed=dvc.changed(facts),
@@ -81,13 +83,29 @@ def summary(base: str, verified: Iterable[str]) -> None:
 def _verified(file: Path) -> Report:
     """Return what the file says. Raises WrongInput where it is not what `charloom verify --json` prints."""
     try:
-        return Report.model_validate_json(file.read_bytes())
+        found = Report.model_validate_json(file.read_bytes())
     except OSError as error:
         raise WrongInput(f"--verified: {file}: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         what = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
         raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
+    if found.quick:
+        raise WrongInput(f"--verified: {file}: of --quick, which makes no result again; `charloom verify --json` does")
+    return found
+
+
+def _path(folder: Path, stage: str, key: str) -> Path:
+    """Return the path that dvc.yaml of the folder has for a file of the stage; an empty one where it has none."""
+    with chdir(folder), suppress(WrongInput, LookupError):
+        return files(stage)[key]
+    return Path()
+
+
+def _of_what_is_committed(facts: dvc.Facts, metrics: str) -> bool:
+    """Return whether dvc.lock says that the metrics were made of what HEAD holds: no stage up to theirs is stale."""
+    names, maker = list(facts.after), dvc.makers_of(facts.after).get(metrics)
+    return maker is not None and facts.stale.keys().isdisjoint(names[: names.index(maker) + 1])
 
 
 def _without(stages: dvc.Stages, varying: Collection[str]) -> dvc.Stages:
