@@ -1,6 +1,7 @@
 """The experiment's page: one file that asks for nothing, in which each number is that of a result file."""
 
 import json
+import math
 import re
 from collections import Counter
 from contextlib import chdir
@@ -13,7 +14,15 @@ from charloom.base.storage import read_json
 from charloom.pages.experiment.page import SECTIONS, experiment_page
 from charloom.pages.experiment.results import read_results
 from charloom.pages.experiment.study_rows import study_rows
-from charloom.results.records import SampleMarks, SampleQuality, SampleTable, TextMetrics, TrainMetrics
+from charloom.results.records import (
+    AllMarks,
+    SampleMarks,
+    SampleMetrics,
+    SampleQuality,
+    SampleTable,
+    TextMetrics,
+    TrainMetrics,
+)
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 
@@ -168,6 +177,31 @@ def test_nothing_in_a_text_can_act(results, page):
     assert "x" * 5001 not in attacked  # the rest of a long line stays in its file
     assert f"of {len(HOSTILE):,} characters" in attacked
     json.loads(next(text for tag, text in after.texts if tag == "script" and text.startswith("{")))
+
+
+def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
+    updates = 10_000_000
+    epoch = results.train.updates_per_epoch
+    _, _, _, best = results.samples.data
+    text, quality = "a wordd of it " * 1000, results.quality.best
+    checkpoints = dict.fromkeys(range(0, updates, 5000), quality)
+    marks = SampleMarks(copied=(0, 9), unknown=[(start, start + 5) for start in range(2, len(text), 14)])
+    page = experiment_page(
+        results._replace(
+            train=results.train.model_copy(update={"updates": updates, "best_update": updates - 77}),
+            smooth_loss={update: 30 + math.sin(update) for update in range(0, updates, 100)},
+            epoch_means=dict.fromkeys(range(epoch, updates, epoch), 30.0),
+            saturated=dict.fromkeys(range(0, updates, 1000), 0.5),
+            held_out=dict.fromkeys(checkpoints, 3.0),
+            samples=SampleTable(
+                data=[*(("", text, update, 30.0) for update in checkpoints), (*best[:1], text, *best[2:])]
+            ),
+            marks=AllMarks(data=[marks] * (len(checkpoints) + 1)),
+            quality=SampleMetrics(checkpoints=checkpoints, best=quality),
+        )
+    )
+    assert len(page.encode()) < 1_000_000
+    assert "Shown are 11 of 2000 samples" in " ".join(page.split())
 
 
 def test_what_is_not_there_is_said(results):

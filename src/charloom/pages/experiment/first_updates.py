@@ -93,7 +93,7 @@ def _saturated(results: Results) -> Picture:
         )  # fmt: skip
     return Picture(
         svg,
-        f"The same over the whole run, every 1,000 updates: at its end {last:.0%} of the units are saturated.",
+        f"The same over the whole run, every 1,000 updates: at its end {100 * last:.0f} % of the units are saturated.",
         Table(("updates", "saturated"), cells({"saturated": results.saturated}, ".1%")),
         "share of saturated hidden units",
     )
@@ -124,7 +124,7 @@ def _study(results: Results, rows: list[StudyRow]) -> Picture:
         svg = inline(figure, "study-curves", "Smooth loss of the study’s trials", f"{said[:1].upper()}{said[1:]}.")
     return Picture(
         svg,
-        f"What comes of it, a line for each seed of the study: {said}. The first twentieth of the updates is left out.",
+        f"A line for each seed of the study: {said}. The first twentieth of the updates is left out.",
         Table(
             ("trial", "held-out bits per character", "smooth loss at the end"),
             [

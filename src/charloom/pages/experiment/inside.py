@@ -112,7 +112,7 @@ def _memory(passage: Passage, seq_length: int) -> list[Picture]:
             ),
             _norms(
                 states, seq_length, "norms", "gradient with respect to a state",
-                "The same for the hidden state: the gradient’s norm on its way back through time",
+                "The same for each earlier hidden state: the gradient on its way back through time",
             ),
         )
         if picture
@@ -154,7 +154,7 @@ def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) ->
     ]
     return Picture(
         svg,
-        f"{caption}: the median of {len(norms)} places, and the middle half of them. {reach}",
+        f"{caption}. Shown are the median of {len(norms)} places and the middle half of them. {reach}",
         Table(("characters back", "first quartile", "median", "third quartile"), rows),
         f"{what}, norm",
     )

@@ -21,8 +21,6 @@ def section(results: Results) -> Section:
     it = {
         "train": train,
         "target": results.params.train.target_smooth_loss,
-        "epoch_means": [(f"{update + 1:,}", f"{mean:.2f}") for update, mean in results.epoch_means.items()],
-        "many": MANY_EPOCHS,
         "published": published if shown else None,
         "pictures": [whole, enlarged, *([_held_out(results)] if results.held_out else [])],
     }
@@ -105,9 +103,7 @@ def _enlarged(results: Results, published: Curve) -> tuple[Picture, dict[str, ob
         svg,
         "The part that matters, enlarged. Grey bars: the mean loss of each epoch, dotted: where an epoch begins. "
         "Why it swings: see the last section.",
-        Table(
-            ("epoch ends after", "mean loss"), [(f"{end + 1:,}", f"{m:.3f}") for end, m in results.epoch_means.items()]
-        ),
+        Table(("last update of the epoch", "mean loss"), cells({"mean": results.epoch_means}, ".3f")),
         f"mean loss of each epoch, {UNITS}",
     ), pointed
 

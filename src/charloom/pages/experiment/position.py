@@ -145,8 +145,8 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
         svg,
         "Smooth loss by the place in the text where it was reached; the triangle is the lowest."
         + (
-            " Below, smoothed in the same way: what each place costs who has counted pairs of characters and learns "
-            "nothing. Where both fall, the text itself is easier."
+            " Below, smoothed in the same way: what each place costs a reader who has counted pairs of characters and "
+            "learns nothing. Where both fall, the text itself is easier."
             if pairs else ""
         ),
         Table(("from character", *columns), rows),

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from charloom.pages.experiment.curves import ROWS
 from charloom.pages.experiment.marked import Piece, pieces
 from charloom.pages.experiment.results import Results
 from charloom.pages.figures import published_curve
@@ -26,7 +27,8 @@ class Sample(NamedTuple):
 def section(results: Results) -> Section:
     """Return the section."""
     published = published_curve(results.published, results.text, results.params.seq_length)
-    *rows, _ = zip(results.samples.data, results.marks.data, strict=True)
+    *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the best model's is not one of these
+    listed = {update for (_, _, update, _), _ in rows[:: -(-len(rows) // ROWS)]}
     qualities = [results.quality.checkpoints[update] for (_, _, update, _), _ in rows]
     table = [
         (
@@ -34,6 +36,7 @@ def section(results: Results) -> Section:
             "" if each.known_words is None else f"{each.known_words:.0%}", f"{each.longest_copy:,}",
         )
         for ((_, _, update, loss), _), each in zip(rows, qualities, strict=True)
+        if update in listed
     ]  # fmt: skip
     last, places = len(rows) - 1, range(min(len(rows), MOST))
     shown = [(rows[i], qualities[i]) for i in (round(n * last / max(places[-1], 1)) for n in places)]
