@@ -85,8 +85,11 @@ def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_
 
 
 def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(project):
+    project.edit("src/track.py", '"""', '"""Not committed. ')
     printed, _ = said(project, "verify", "--quick")
     assert printed.splitlines()[-1] == "same"
+    assert "uncommitted changes: the signature and the first updates are made by src/ as it is here" in printed
+    project.run("git", "checkout", "-q", "src")
     assert "same  train: plots/first_losses.csv\n" in printed
     losses = (project.folder / "plots/first_losses.csv").read_text().splitlines()
     project.edit("plots/first_losses.csv", losses[8], f"{losses[8]}1")
