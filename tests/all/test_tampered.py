@@ -133,7 +133,7 @@ TAMPERED = {
         ["dvc.lock is of another source: src/charloom/training (stages: train)"],
         ANOTHER,
     ),
-    source_that_fails: ("train: it failed", ["dvc.lock is of another source: src/charloom/training"], ANOTHER),
+    source_that_fails: ("train: it failed", ["dvc.lock is of another source: src/charloom/training"], ""),
     two: (
         "train: models/checkpoints",
         [

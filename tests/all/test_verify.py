@@ -20,9 +20,9 @@ def lines(printed):
     return printed.strip().splitlines()
 
 
-def test_every_output_is_the_same_also_in_a_strange_environment(project):
+def test_every_output_is_the_same_also_in_a_strange_environment(project, tmp_path):
     project.edit("README.md", "a test", "an uncommitted change")
-    printed = lines(project.run("charloom", "verify", "--statement", "here.json", **HOSTILE))
+    printed = lines(project.run("charloom", "verify", "--statement", "here.json", **HOSTILE, TMPDIR=str(tmp_path)))
     assert printed[-1] == "same"
     assert "grade  the same bits: every result is equal to the last bit" in printed
     assert "uncommitted changes are not checked: this is about HEAD" in printed
@@ -31,6 +31,7 @@ def test_every_output_is_the_same_also_in_a_strange_environment(project):
     assert [line.split(": ")[1] for line in printed if "not compared" in line] == [
         "reports/gradcheck.json", "reports/report.html", "reports/smooth_loss.png", "reports/gradient_check.md",
     ]  # fmt: skip
+    assert not list(tmp_path.glob("charloom-verify-*"))
     assert "an uncommitted change" in (project.folder / "README.md").read_text()
 
     project.run("charloom", "verify", "--json", "--statement", "there.json")

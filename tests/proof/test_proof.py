@@ -21,8 +21,17 @@ def test_every_output_is_compared_but_what_measures_rounding_or_is_drawn():
         "reports/smooth_loss.png",
         "reports/gradient_check.md",
     ]
+    assert not any(output.in_git for output in made if output.varies)
     assert {output.path for output in made if not output.in_git} >= {"models/best.npz", "reports/sample_table.json"}
     assert {output.path for output in made if output.in_git} >= {"metrics/train.json", "plots/smooth_loss.csv"}
+
+
+def test_a_word_in_dvc_yaml_takes_no_committed_result_out_of_the_comparison(tmp_path):
+    says = (
+        "stages: {train: {outs: [a.json: {cache: false, meta: {varies: it does}}, b.png: {meta: {varies: it does}}]}}"
+    )
+    (tmp_path / "dvc.yaml").write_text(says)
+    assert {output.path: output.varies for output in outputs(tmp_path)} == {"a.json": "", "b.png": "it does"}
 
 
 @pytest.mark.parametrize(

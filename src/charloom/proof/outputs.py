@@ -76,7 +76,10 @@ def outputs(folder: Path) -> Iterator[Output]:
             for kind in ("outs", "metrics", "plots"):
                 for entry in declared.get(kind, []):
                     (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
-                    yield Output(stage, path, options.get("cache") is False, options.get("meta", {}).get("varies", ""))
+                    in_git = options.get("cache") is False
+                    # What is in Git is compared, whatever is said of it: else a word in dvc.yaml would hide an edit.
+                    varies = "" if in_git else options.get("meta", {}).get("varies", "")
+                    yield Output(stage, path, in_git, varies)
     except FileNotFoundError:
         raise WrongInput(f"{PIPELINE}: there is none") from None
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError):

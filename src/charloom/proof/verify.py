@@ -7,6 +7,8 @@ from contextlib import chdir, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import psutil
+
 from charloom.base.errors import WrongInput
 from charloom.base.terminal import visible
 from charloom.proof.arithmetic import Signatures, signatures
@@ -14,7 +16,7 @@ from charloom.proof.causes import causes
 from charloom.proof.contradictions import contradictions
 from charloom.proof.differences import difference
 from charloom.proof.dvc_command import dvc
-from charloom.proof.grade import ANOTHER, grade
+from charloom.proof.grade import grade
 from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, outputs
 from charloom.proof.quick import first_updates
 from charloom.proof.statement import Material, materials, statement
@@ -22,6 +24,7 @@ from charloom.results.git import ensure_repository, git
 from charloom.settings.params import read_params
 from charloom.tracking.lock_file import LOCK, locked, md5
 
+SECONDS_TO_END = 5.0
 SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"
 
 
@@ -90,8 +93,10 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
             _say_all(found, say)
             return Verified(commit, rows + found, None, [str(each) for each in against], arithmetic)
         before = _Committed.of(clone)
-        if failed := _rebuild(clone, before.outputs, Path(folder) / "compiled", say):
-            return Verified(commit, [*rows, failed], ANOTHER, [str(each) for each in against], arithmetic)
+        failed = _rebuild(clone, before.outputs, Path(folder) / "compiled", say)
+        _end_processes(clone)
+        if failed:
+            return Verified(commit, [*rows, failed], None, [str(each) for each in against], arithmetic)
         made = list(_made(clone, before))
         found = [_compared(each) for each in made]
         found += [] if any(row.result == DIFFERENT for row in found) else stale
@@ -129,6 +134,17 @@ def _row(stage: str, file: str, what: str) -> Row:
 def _say_all(rows: Iterable[Row], say: Callable[[object], None]) -> None:
     for row in rows:
         say(row)
+
+
+def _end_processes(folder: Path) -> None:
+    """End what stages leave at work in the folder, to compile ahead or to tell MLflow: it would write on there."""
+    left = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(folder.resolve()):
+                process.terminate()
+                left.append(process)
+    psutil.wait_procs(left, timeout=SECONDS_TO_END)
 
 
 def _compared(made: Made) -> Row:
