@@ -55,10 +55,11 @@ def _pictures(results: Results, strokes: Strokes) -> Iterator[tuple[str, Picture
             partial(draw_paired, name=name, strokes=strokes, answer=answer, measured=measured, line=GREY),
         )
         titles = name, f"{name}: difference to the baseline"
-        for what, bands, draw in zip(titles, (means, paired), draw_both, strict=True):
+        abouts = ABOUT[name], f"the difference in {ABOUT[name]}"
+        for what, about, bands, draw in zip(titles, abouts, (means, paired), draw_both, strict=True):
             if drawn := {setting: bands[setting] for setting in strokes if setting in bands and bands[setting].updates}:
                 place = what.replace(": ", "-").replace(" ", "-")
-                yield place, *_picture(place, what, ABOUT[name], drawn, strokes, draw)
+                yield place, *_picture(place, what, about, drawn, strokes, draw)
 
 
 def _picture(

@@ -91,16 +91,14 @@ def _seeds(results: Results) -> Table:
 
 def _pairs(results: Results) -> Table:
     """Return each setting's difference of each seed."""
-    seeds = list(results.measured.settings[results.answer.baseline])
+    seeds, places = list(results.measured.settings[results.answer.baseline]), _places(results)
+
+    def cell(differences: dict[Seed, float], seed: Seed) -> str:
+        return words.shown(differences[seed], places) if seed in differences else ""
+
     return Table(
         ("setting", *(f"seed {seed}" for seed in seeds)),
-        [
-            (
-                each.setting,
-                *(words.shown(each.differences[s], _places(results)) if s in each.differences else "" for s in seeds),
-            )
-            for each in results.answer.comparisons
-        ],
+        [(each.setting, *(cell(each.differences, seed) for seed in seeds)) for each in results.answer.comparisons],
     )
 
 
