@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from pages.test_report import hostile
+from pages.test_experiment_page import hostile
 from pages.test_study_page import CASES
 from playwright.sync_api import sync_playwright
 

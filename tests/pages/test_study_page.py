@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from pages.test_report import Page
+from pages.test_experiment_page import Page
 from projects import ROOT
 
 from charloom.base.storage import sha256
