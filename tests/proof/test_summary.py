@@ -155,7 +155,7 @@ def test_a_file_that_verify_did_not_print_is_refused(project, content, line):
 
 def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(project):
     line = said(project, "summary", "--base", "HEAD", "--verified", verified(project, quick=True), code=2)[1]
-    assert line.endswith("verified.json: of --quick, which makes no result again; `charloom verify --json` does\n")
+    assert line.endswith("here.json: of --quick, which makes no result again; `charloom verify --json` does\n")
 
 
 def test_results_that_were_not_made_anew_say_nothing_of_the_change(project):
