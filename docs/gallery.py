@@ -1,0 +1,31 @@
+"""Photograph two parts of reports/report.html for docs/gallery.md and README: `python docs/gallery.py`.
+
+It needs a Chromium. The pictures are in Git: take them again where the page's look or the results change.
+"""
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+HERE = Path(__file__).resolve().parent
+PARTS = {"first_updates": "#first-updates .pair >> nth=0", "expected": "figure:has(.expected)"}
+MARGIN = 16  # pixels
+
+
+def main() -> None:
+    """Write docs/first_updates.png and docs/expected.png."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.25)
+        page.goto((HERE.parent / "reports/report.html").as_uri())
+        for name, part in PARTS.items():
+            box = page.locator(part).bounding_box()
+            clip = {side: box[side] - MARGIN for side in ("x", "y")}
+            clip |= {side: box[side] + 2 * MARGIN for side in ("width", "height")}
+            page.screenshot(path=HERE / f"{name}.png", full_page=True, clip=clip)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
