@@ -514,7 +514,7 @@ def stage_rows(facts: Facts) -> Iterator[list[str]]:
         before, after = facts.before[name], facts.after[name]
         other, why = outs_changed(before, after), reasons(facts, name)
         if not after.outs:
-            said = "it makes no file"
+            said = "no file to compare"
         elif not other:
             said = SAME
         else:
