@@ -20,6 +20,7 @@ from charloom.proof.dvc_summary import code, paragraph, table
 from charloom.proof.outputs import outputs
 from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import side
+from charloom.results.git import ensure_repository
 from charloom.settings.pipeline import files
 
 SAME = "same"  # the last line of `charloom verify` where all is
@@ -46,6 +47,7 @@ class Report(BaseModel):
 
 def summary(base: str, verified: Iterable[str]) -> None:
     """Print the summary of HEAD beside the base. Raises WrongInput where there is no such commit, or no such file."""
+    ensure_repository()
     machines = [_verified(Path(each)) for each in verified]
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         cache = pool.submit(run_dvc, "cache", "dir")
