@@ -19,7 +19,7 @@ from charloom.settings.params import Params, read_params
 from charloom.study.study_file import named, overridden, read_study
 
 QUESTION = """\
-vary: {eta: [0.1, 0.05]}
+vary: {eta: [0.1, 0.05, 0.2]}
 baseline: {eta: 0.1}
 seeds: 4
 measure: held_out_bits_per_character
@@ -51,7 +51,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     ensure_harmless(printed)
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
     assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in printed
-    assert "3 seeds, by the study <code>studies/a</code>" in printed
+    assert "3 seeds, by the study <code>studies/a</code>, of whose 2 comparisons this is one." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
     assert (
         "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n<tr><td><code>a.yaml" in printed

@@ -4,16 +4,18 @@ import json
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 from charloom.base.errors import CharloomError
 from charloom.proof.dvc_summary import code, folded, paragraph, table
 from charloom.proof.sides import Side
 from charloom.results.records import MEASURE
 from charloom.settings.experiment import naming_params
+from charloom.settings.params import Params
 from charloom.study import words
 from charloom.study.answer import Answer
 from charloom.study.report import as_markdown
-from charloom.study.study_file import NOT_VARIED, named, read_study
+from charloom.study.study_file import NOT_VARIED, read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in, trials_of
 from charloom.study.verdict import answered
 
@@ -55,8 +57,8 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
     varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
     for study in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
-        if answer := _of_both(study, before, after, varied):
-            return _told(answer, study)
+        if found := _of_both(study, before, after):
+            return _told(*found, study)
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {after.bits:.3f} bits per character, "
         f"{before.bits:.3f} before (lower is better)."
@@ -69,33 +71,46 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(file: Path, before: Side, after: Side, varied: list[str]) -> Answer | None:
-    """Return the answer of a study's table about the two settings, the one before as baseline; None if it lacks one.
+def _of_both(file: Path, before: Side, after: Side) -> tuple[Answer, str] | None:
+    """Return a study's answer with the side before as its baseline, and the other's setting; None if it lacks one.
 
-    A row is found by its key: the params, the text, and the arithmetic that `after` has.
+    All settings of the study count: who picks the best of many out of it has had many chances.
     """
     if before.params is None or after.params is None:
         return None
     with chdir(after.folder):
         try:
             study = read_study(file.relative_to(after.folder))
-            names = [named(params, varied) for params in (before.params, after.params)]
-            settings = dict(zip(names, (before.params, after.params), strict=True))
-            pair = study._replace(settings=settings, varied=varied, baseline=names[0])
-            found = measured(pair, trials_of(pair, after.text), read_outcomes(study.folder))
+            by_params = {json.dumps(_setting(params)): name for name, params in study.settings.items()}
+            names = [by_params.get(json.dumps(_setting(side)), "") for side in (before.params, after.params)]
+            asked = study._replace(baseline=names[0])
+            found = measured(asked, trials_of(asked, after.text), read_outcomes(study.folder))
         except CharloomError:  # it asks something else, or `charloom study` will say what is wrong with it
             return None
-    return answered(found) if all(found.settings.values()) else None
+    trained = {name: trials for name, trials in found.settings.items() if trials}
+    curves = {
+        name: {setting: curve for setting, curve in each.items() if setting in trained}
+        for name, each in found.curves.items()
+    }
+    if not all(name in trained for name in names):
+        return None
+    return answered(found._replace(settings=trained, curves=curves)), names[1]
 
 
-def _told(answer: Answer, file: Path) -> tuple[str, list[str]]:
-    """Return the answer in a sentence, and all of it in a block."""
-    (each,), ((_, lines), *_) = answer.comparisons, words.comparisons(answer)
-    where = code(f"studies/{file.stem}")
+def _setting(params: Params) -> dict[str, Any]:
+    return {name: value for name, value in naming_params(params).items() if name != "seed"}
+
+
+def _told(answer: Answer, setting: str, file: Path) -> tuple[str, list[str]]:
+    """Return in a sentence what the answer says of the setting, and all of it in a block."""
+    (each,) = (each for each in answer.comparisons if each.setting == setting)
+    lines = next(lines for title, lines in words.comparisons(answer) if title.startswith(f"{setting}: "))
+    where, many = code(f"studies/{file.stem}"), len(answer.comparisons)
+    counted = f", of whose {many} comparisons this is one" if many > 1 else ""
     return (
         f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>. {code(answer.measure)} "
-        f"({answer.better} is better): {lines[0]}, by the study {where}.",
-        [folded(f"What {where} says of the two settings", as_markdown(answer).strip())],
+        f"({answer.better} is better): {lines[0]}, by the study {where}{counted}.",
+        [folded(f"What {where} says", as_markdown(answer).strip())],
     )
 
 
