@@ -14,6 +14,7 @@ from charloom.base.storage import read_json
 from charloom.pages.experiment.page import SECTIONS, experiment_page
 from charloom.pages.experiment.results import read_results
 from charloom.pages.experiment.study_rows import study_rows
+from charloom.pages.experiment.verdict import concluded
 from charloom.results.records import (
     AllMarks,
     SampleMarks,
@@ -218,9 +219,46 @@ def test_the_study_is_shown_where_it_is_of_this_text(results, page):
     tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
     rows = study_rows(read_params(ROOT / "params.yaml"), sha256, results.published.settings, *tables)
     shown = experiment_page(results._replace(study=rows))
-    assert "10 seeds come to 2.876 (2.781 to 3.013)" in shown
-    assert "10 seeds come to 2.627 (2.621 to 2.635)" in shown
+    assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
+    assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
+    assert "with these settings" not in shown  # this run's settings are not the study's
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
+
+
+def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results):
+    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
+    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
+    params = read_params(ROOT / "params.yaml")
+    rows = study_rows(params, sha256, results.published.settings, *tables)
+    of_recipe = results._replace(params=params, study=rows)
+    own = sorted(row.held_out_bits_per_character for row in rows if row.initial_accumulator_value == 0)
+    for place, bits in enumerate(own):
+        found = concluded(of_recipe._replace(train=with_bits(results, bits)))
+        assert found.cheaper == (place, len(own))
+        assert found.mended == 10
+    cured = params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": 10.0})})
+    assert concluded(of_recipe._replace(params=cured)).mended is None
+    assert concluded(results._replace(study=rows)).cheaper is None  # another m
+
+
+def with_bits(results, bits):
+    return results.train.model_copy(update={"held_out_bits_per_character": bits})
+
+
+def test_the_conclusion_says_what_the_first_losses_and_the_held_out_text_say(results):
+    def conclusion(losses, more):
+        first = results._replace(first_losses=dict(enumerate(losses)))
+        bits = results.train.smooth_loss / results.params.seq_length / math.log(2) + more
+        page = experiment_page(first._replace(train=with_bits(results, bits)))
+        return " ".join(re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)[0].split())
+
+    wrong = conclusion([40.0, 41.0, 90.5, 40.0], 0.01)
+    assert "the loss rose from 40.0 to 90.5 (update 2)" in wrong
+    assert "Unseen text costs about the same (+0.010)" in wrong
+    well = conclusion([40.0, 41.0, 39.0], 0.3)
+    assert "What went wrong" not in well
+    assert "Unseen text costs 0.300 more" in well
+    assert "Unseen text costs 0.300 less" in conclusion([40.0], -0.3)
 
 
 def test_the_script_is_short():

@@ -7,13 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from charloom.pages.figures import Curve, update_label
-from charloom.pages.inline import GREY
+from charloom.pages.inline import BLUE, GREEN, GREY, VERMILION
 
 POINTS = 1000  # of a curve that are drawn, at most: two for each pixel of a phone
 ROWS = 60  # of a table, at most
 DOTS = 50  # points of a curve up to which each has a dot
 MANY_EPOCHS = 30  # a line for each of more would be a grey wall
+CURE = 10.0  # the start of AdaGrad's accumulator that tames the first updates
 SETTLED = 20  # the part of the updates that is left out where the fall at the start would press the rest flat
+
+
+def color_of(start: float) -> str:
+    """Return the colour of trainings in which AdaGrad's accumulator starts there: one of its own for 0 and the cure."""
+    return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
 def thinned(curve: Curve, most: int) -> Curve:

@@ -1,14 +1,12 @@
 """The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
 
-from charloom.pages.experiment.curves import cells, draw, over_updates, settled
+from charloom.pages.experiment.curves import CURE, cells, draw, over_updates, settled
 from charloom.pages.experiment.replay import SATURATED, First, replayed
 from charloom.pages.experiment.results import Results
 from charloom.pages.experiment.study_rows import StudyRow
 from charloom.pages.figures import Curve
 from charloom.pages.inline import BLUE, GREEN, VERMILION, drawing, inline
 from charloom.pages.page import Picture, Section, Table
-
-CURE = 10.0  # the start of AdaGrad's accumulator that tames them
 
 
 def section(results: Results) -> Section:
@@ -34,7 +32,7 @@ def section(results: Results) -> Section:
         ),
         _saturated(results),
     ]  # fmt: skip
-    rows = results.study if _recipe_is_the_studys(results) else []
+    rows = results.study if results.has_published_recipe else []
     it = {
         "own": own,
         "other": other,
@@ -47,10 +45,6 @@ def section(results: Results) -> Section:
         "study": _study(results, rows) if rows else None,
     }
     return Section("first-updates", "The first updates", it)
-
-
-def _recipe_is_the_studys(results: Results) -> bool:
-    return all(getattr(results.params, name) == value for name, value in results.published.settings.items())
 
 
 def _picture(both: dict[str, First], which: str, what: str, form: str, caption: str) -> Picture:
