@@ -11,6 +11,7 @@ import pytest
 from projects import ROOT
 
 from charloom.base.storage import read_json
+from charloom.pages.experiment.loss import lowest_point
 from charloom.pages.experiment.page import SECTIONS, experiment_page
 from charloom.pages.experiment.results import read_results
 from charloom.pages.experiment.study_rows import study_rows
@@ -215,6 +216,17 @@ def test_what_is_not_there_is_said(results):
     assert "No text was held out" in page
     assert "It first fell below 40 after 200 updates" in " ".join(page.split())
     assert 'id="held-out"' not in page
+
+
+def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
+    lowest = {"lowest_held_out_part_bits_per_character": 2.5, "lowest_held_out_part_update": 200}
+    train, curve = results.train.model_copy(update=lowest), {0: 4.0, 200: 2.5, 400: 2.625}
+    assert lowest_point(train, curve) == (
+        " The lowest point is 2.500, after 200 updates; then it rises, to 2.625 after 400."
+    )
+    assert lowest_point(train, {0: 4.0, 200: 2.5}) == " The lowest point is 2.500, after 200 updates."
+    train = results.train.model_copy(update=dict.fromkeys(lowest))
+    assert not lowest_point(train, {})
 
 
 def test_the_study_is_shown_where_it_is_of_this_text(results, page):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from charloom.base.types import Array, Numbers
-from charloom.pages.experiment.curves import draw
+from charloom.pages.experiment.curves import draw, mark
 from charloom.pages.experiment.results import Results
 from charloom.pages.figures import Curve, update_label
 from charloom.pages.inline import BLUE, FAINT, GREEN, GREY, drawing, inline
@@ -121,7 +121,8 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
             draw(axes, curve, color, f"epoch {epoch}")
             axes.lines[-1].set_linestyle(line)
         place = train.best_update % train.updates_per_epoch * T
-        axes.plot([place], [train.best_smooth_loss], "v", color=BLUE, ms=6, clip_on=False)
+        mark(axes, (place, train.best_smooth_loss), "^", 0, -7)
+        axes.margins(y=0.12)
         axes.legend(loc="upper right", ncols=3)
         axes.set_title("smooth loss")
         if pairs:
