@@ -28,7 +28,8 @@ def section(results: Results) -> Section:
         ),
         _picture(
             both, "saturated", "share of saturated hidden units", ".0%",
-            f"A unit with |h| > {SATURATED:g} passes on less than a fiftieth of a gradient: it hardly learns any more.",
+            f"A unit with |h| > {SATURATED:g} is saturated. While it is, it passes on less than a fiftieth of a "
+            "gradient.",
         ),
         _saturated(results),
     ]  # fmt: skip
