@@ -75,6 +75,14 @@ def page(results):
     return experiment_page(results)
 
 
+@pytest.fixture(scope="module")
+def study(results):
+    """Return the trials of the committed study, of the committed text."""
+    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
+    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
+    return study_rows(read_params(ROOT / "params.yaml"), sha256, results.published.settings, *tables)
+
+
 def test_the_stage_writes_the_page_and_a_second_time_the_same_bytes(finished, page):
     assert (finished.folder / "reports/report.html").read_text(encoding="utf-8") == page
     assert len(page.encode()) < 1_000_000
@@ -218,6 +226,25 @@ def test_what_is_not_there_is_said(results):
     assert 'id="held-out"' not in page
 
 
+def test_the_model_at_the_lowest_loss_stands_beside_the_last_one(results):
+    costs = {"best_held_out_bits_per_character": 2.25, "held_out_bits_per_character": 2.125}
+    page = experiment_page(results._replace(train=results.train.model_copy(update=costs)))
+    assert "Held-out text costs it 2.250 bits per character, and the last model 2.125." in page
+    none = results._replace(train=results.train.model_copy(update=dict.fromkeys(costs)), held_out={})
+    assert "Held-out text costs it" not in experiment_page(none)
+
+
+def test_each_start_of_adagrad_has_one_colour_in_every_picture(results, study):
+    for start, colour in ((0.0, "vermilion"), (10.0, "green")):
+        train = results.params.train.model_copy(update={"initial_accumulator_value": start})
+        own = results._replace(params=results.params.model_copy(update={"train": train}), study=study)
+        pictures = dict(re.findall(r'<svg role="img" id="([\w-]+)"(.*?)</svg>', experiment_page(own), re.DOTALL))
+        first, *_ = re.findall(r"stroke: var\(--(blue|vermilion|green)\)", pictures["first-losses"])
+        assert first == colour
+        assert "var(--blue)" not in pictures["first-losses"] + pictures["saturated"]
+        assert {"vermilion", "green", "blue"} <= set(re.findall(r"var\(--(\w+)\)", pictures["ladder"]))
+
+
 def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
     lowest = {"lowest_held_out_part_bits_per_character": 2.5, "lowest_held_out_part_update": 200}
     train, curve = results.train.model_copy(update=lowest), {0: 4.0, 200: 2.5, 400: 2.625}
@@ -229,32 +256,26 @@ def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
     assert not lowest_point(train, {})
 
 
-def test_the_study_is_shown_where_it_is_of_this_text(results, page):
+def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     assert "study-curves" not in page
-    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
-    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
-    rows = study_rows(read_params(ROOT / "params.yaml"), sha256, results.published.settings, *tables)
-    shown = experiment_page(results._replace(study=rows))
+    shown = experiment_page(results._replace(study=study))
     assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
     assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
     assert "with these settings" not in shown  # this run's settings are not the study's
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
 
 
-def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results):
-    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
-    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
+def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results, study):
     params = read_params(ROOT / "params.yaml")
-    rows = study_rows(params, sha256, results.published.settings, *tables)
-    of_recipe = results._replace(params=params, study=rows)
-    own = sorted(row.held_out_bits_per_character for row in rows if row.initial_accumulator_value == 0)
+    of_recipe = results._replace(params=params, study=study)
+    own = sorted(row.held_out_bits_per_character for row in study if row.initial_accumulator_value == 0)
     for place, bits in enumerate(own):
         found = concluded(of_recipe._replace(train=with_bits(results, bits)))
         assert found.cheaper == (place, len(own))
         assert found.mended == 10
     cured = params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": 10.0})})
     assert concluded(of_recipe._replace(params=cured)).mended is None
-    assert concluded(results._replace(study=rows)).cheaper is None  # another m
+    assert concluded(results._replace(study=study)).cheaper is None  # another m
 
 
 def with_bits(results, bits):
