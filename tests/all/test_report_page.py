@@ -81,13 +81,23 @@ def test_every_section_is_seen_and_nothing_is_asked_for_or_complained_of(shown, 
     assert set(said) <= {(pages / f"{name}.html").as_uri(), "data:,"}
 
 
+def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
+    page, _ = shown(viewport=PHONE)
+    table = page.locator("#gradients .wide")
+    name, cell = table.locator("tbody th").first, table.locator("tbody td").first
+    before, moved = name.bounding_box(), cell.bounding_box()
+    table.evaluate("table => { table.scrollLeft = table.scrollWidth }")
+    assert cell.bounding_box()["x"] < moved["x"]  # it was wider than the phone
+    assert name.bounding_box() == before
+
+
 @pytest.mark.parametrize("name", ["run", "two settings"])
 @pytest.mark.parametrize("scripts", [True, False])
 def test_the_numbers_of_each_picture_can_be_opened(shown, name, scripts):
     page, _ = shown(name, java_script_enabled=scripts)
     for details in page.locator("details").all():
         details.locator("summary").click()
-        assert details.locator("td").first.is_visible()
+        assert details.locator("td, dd").first.is_visible()
 
 
 @pytest.mark.parametrize("name", SECTIONS)
