@@ -332,6 +332,7 @@ def test_the_time_to_a_target_counts_those_that_never_reached_it():
     ]  # fmt: skip
     said = "None of the 6 trainings came to the target, smooth loss below 1, within 100,000 updates."
     assert said in Read(page("a target that none reached")).text
+    assert "came to the target" not in Read(page("a target")).text
     for empty in ("target", "explosions"):  # no section where there is nothing
         assert f'id="{empty}"' not in page("a target that none reached")
     assert 'id="target"' not in page("two settings")

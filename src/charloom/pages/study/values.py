@@ -46,7 +46,7 @@ def values(results: Results) -> Values | None:
     ]
     different = [len({value for own, value in by_value if own == name}) for name in study.varied]
     return Values(
-        Table(("value", "settings", "mean of their means", "from the lowest to the highest of these"), rows),
+        Table(("value", "settings", "mean", "lowest to highest"), rows),
         prod(different) == len(study.settings),
         len(means) - len(known),
     )
