@@ -16,7 +16,7 @@ from charloom.kernel.advance import advance, start
 from charloom.network.rnn import init
 from charloom.pages.experiment.curves import thinned
 from charloom.pages.experiment.marked import pieces
-from charloom.pages.experiment.position import agreement, earlier, folded, pair_costs, smoothed
+from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.study_rows import study_rows
 from charloom.results.records import SampleMarks, TextMetrics
@@ -143,3 +143,11 @@ def test_a_damaged_study_is_named(tmp_path, content):
         path.write_text(content)
     with pytest.raises(Damaged, match=r"trials\.csv: .*git restore"):
         study_rows(PARAMS, SHA256, RECIPE, path, STUDY[1])
+
+
+def test_the_costliest_text_is_sought_where_the_smoothed_cost_comes_from():
+    costs = np.full(3000, 60.0)
+    costs[[200, 1700, 1701, 2600]] = 500, 80, 80, 500  # 200 is forgotten at 2500, and 2600 is still to come
+    assert costliest(costs, 2500, 2) == 1700
+    assert costliest(costs, 250, 2) == 199
+    assert costliest(costs[:5], 0, 9) == 0

@@ -11,9 +11,11 @@ import pytest
 from projects import ROOT
 
 from charloom.base.storage import read_json
+from charloom.pages.experiment.loss import lowest_point
 from charloom.pages.experiment.page import SECTIONS, experiment_page
 from charloom.pages.experiment.results import read_results
 from charloom.pages.experiment.study_rows import study_rows
+from charloom.pages.experiment.verdict import concluded
 from charloom.results.records import (
     AllMarks,
     SampleMarks,
@@ -73,6 +75,14 @@ def page(results):
     return experiment_page(results)
 
 
+@pytest.fixture(scope="module")
+def study(results):
+    """Return the trials of the committed study, of the committed text."""
+    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
+    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
+    return study_rows(read_params(ROOT / "params.yaml"), sha256, results.published.settings, *tables)
+
+
 def test_the_stage_writes_the_page_and_a_second_time_the_same_bytes(finished, page):
     assert (finished.folder / "reports/report.html").read_text(encoding="utf-8") == page
     assert len(page.encode()) < 1_000_000
@@ -125,9 +135,13 @@ def test_figures_are_those_of_the_files(finished, page, results):
         assert f"<td>{level:.6f}</td>" in verdict
     assert text.sha256 in verdict
     assert results.results in verdict
-    matrices = results.gradcheck.zero
-    for matrix in (matrices.W, matrices.U, matrices.V, matrices.b, matrices.c):
+    zero, carried = (
+        [getattr(state, name) for name in "WUVbc"] for state in (results.gradcheck.zero, results.gradcheck.carried)
+    )
+    for matrix in (*zero, *carried):
         assert f"<td>{matrix.max_relative_error:.1e}</td>" in page
+    worst = max(each.max_relative_error for each in (*zero, *carried))
+    assert f"Yes: the largest relative error of all entries that were compared is {worst:.1e}." in page
     for update, loss in list(results.smooth_loss.items())[-2:]:
         assert f'<th scope="row">{update:,}</th><td>{loss:.3f}</td>' in page
     for update, bits in results.held_out.items():
@@ -212,15 +226,76 @@ def test_what_is_not_there_is_said(results):
     assert 'id="held-out"' not in page
 
 
-def test_the_study_is_shown_where_it_is_of_this_text(results, page):
+def test_the_model_at_the_lowest_loss_stands_beside_the_last_one(results):
+    costs = {"best_held_out_bits_per_character": 2.25, "held_out_bits_per_character": 2.125}
+    page = experiment_page(results._replace(train=results.train.model_copy(update=costs)))
+    assert "Held-out text costs it 2.250 bits per character, and the last model 2.125." in page
+    none = results._replace(train=results.train.model_copy(update=dict.fromkeys(costs)), held_out={})
+    assert "Held-out text costs it" not in experiment_page(none)
+
+
+def test_each_start_of_adagrad_has_one_colour_in_every_picture(results, study):
+    for start, colour in ((0.0, "vermilion"), (10.0, "green")):
+        train = results.params.train.model_copy(update={"initial_accumulator_value": start})
+        own = results._replace(params=results.params.model_copy(update={"train": train}), study=study)
+        pictures = dict(re.findall(r'<svg role="img" id="([\w-]+)"(.*?)</svg>', experiment_page(own), re.DOTALL))
+        first, *_ = re.findall(r"stroke: var\(--(blue|vermilion|green)\)", pictures["first-losses"])
+        assert first == colour
+        assert "var(--blue)" not in pictures["first-losses"] + pictures["saturated"]
+        assert {"vermilion", "green", "blue"} <= set(re.findall(r"var\(--(\w+)\)", pictures["ladder"]))
+
+
+def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
+    lowest = {"lowest_held_out_part_bits_per_character": 2.5, "lowest_held_out_part_update": 200}
+    train, curve = results.train.model_copy(update=lowest), {0: 4.0, 200: 2.5, 400: 2.625}
+    assert lowest_point(train, curve) == (
+        " The lowest point is 2.500, after 200 updates; then it rises, to 2.625 after 400."
+    )
+    assert lowest_point(train, {0: 4.0, 200: 2.5}) == " The lowest point is 2.500, after 200 updates."
+    train = results.train.model_copy(update=dict.fromkeys(lowest))
+    assert not lowest_point(train, {})
+
+
+def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     assert "study-curves" not in page
-    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
-    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
-    rows = study_rows(read_params(ROOT / "params.yaml"), sha256, results.published.settings, *tables)
-    shown = experiment_page(results._replace(study=rows))
-    assert "10 seeds come to 2.876 (2.781 to 3.013)" in shown
-    assert "10 seeds come to 2.627 (2.621 to 2.635)" in shown
+    shown = experiment_page(results._replace(study=study))
+    assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
+    assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
+    assert "with these settings" not in shown  # this run's settings are not the study's
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
+
+
+def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results, study):
+    params = read_params(ROOT / "params.yaml")
+    of_recipe = results._replace(params=params, study=study)
+    own = sorted(row.held_out_bits_per_character for row in study if row.initial_accumulator_value == 0)
+    for place, bits in enumerate(own):
+        found = concluded(of_recipe._replace(train=with_bits(results, bits)))
+        assert found.cheaper == (place, len(own))
+        assert found.mended == 10
+    cured = params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": 10.0})})
+    assert concluded(of_recipe._replace(params=cured)).mended is None
+    assert concluded(results._replace(study=study)).cheaper is None  # another m
+
+
+def with_bits(results, bits):
+    return results.train.model_copy(update={"held_out_bits_per_character": bits})
+
+
+def test_the_conclusion_says_what_the_first_losses_and_the_held_out_text_say(results):
+    def conclusion(losses, more):
+        first = results._replace(first_losses=dict(enumerate(losses)))
+        bits = results.train.smooth_loss / results.params.seq_length / math.log(2) + more
+        page = experiment_page(first._replace(train=with_bits(results, bits)))
+        return " ".join(re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)[0].split())
+
+    wrong = conclusion([40.0, 41.0, 90.5, 40.0], 0.01)
+    assert "the loss rose from 40.0 to 90.5 (update 2)" in wrong
+    assert "Unseen text costs about the same (+0.010)" in wrong
+    well = conclusion([40.0, 41.0, 39.0], 0.3)
+    assert "What went wrong" not in well
+    assert "Unseen text costs 0.300 more" in well
+    assert "Unseen text costs 0.300 less" in conclusion([40.0], -0.3)
 
 
 def test_the_script_is_short():

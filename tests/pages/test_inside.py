@@ -89,29 +89,31 @@ def test_a_feature_is_what_is_true_of_each_character_that_is_read():
     found = {name: values.astype(int).tolist() for name, values in features(TEXT).items()}
     inside = "".join("q" if q else "-" for q in found["inside quotes"])
     assert inside == "----qqqqqqqqqq-----" + "-------qqqqqq-"
-    assert found["how far the line is"] == [*range(19 - 1), *range(len(TEXT) - 18)]
-    assert [TEXT[i] for i, true in enumerate(found["after a capital"]) if true] == ["O", "S"]
-    assert [TEXT[i] for i, true in enumerate(found["after a digit"]) if true] == ["4", "5"]
-    assert [TEXT[i] for i, true in enumerate(found["after a space or a line’s end"]) if true] == list("   \n  ")
-    assert found["how far the word is"][:8] == [0, 1, 2, 0, 0, 1, 2, 3]
-    assert [TEXT[i] for i, true in enumerate(found["after punctuation"]) if true] == list("“”.,“”")
+    assert found["how far into the line"] == [*range(19 - 1), *range(len(TEXT) - 18)]
+    assert [TEXT[i] for i, true in enumerate(found["just read a capital"]) if true] == ["O", "S"]
+    assert [TEXT[i] for i, true in enumerate(found["just read a digit"]) if true] == ["4", "5"]
+    assert [TEXT[i] for i, true in enumerate(found["just read a space or a line’s end"]) if true] == list("   \n  ")
+    assert found["how far into the word"][:8] == [0, 1, 2, 0, 0, 1, 2, 3]
+    assert [TEXT[i] for i, true in enumerate(found["just read punctuation"]) if true] == list("“”.,“”")
 
 
 def test_the_unit_is_chosen_on_the_first_half_and_judged_on_the_second():
     text = "ab cd ef gh ij kl " * 4
-    space = features(text)["after a space or a line’s end"]
+    space = features(text)["just read a space or a line’s end"]
     half = len(text) // 2
     follows, fails, tiny = 0.9 - 1.8 * space, np.r_[0.9 * space[:half], np.zeros(half)], 0.01 * space
     h = np.column_stack([np.full(len(text), 0.3), 0.8 * follows + 0.1 * np.sin(np.arange(len(text))), tiny])
-    best = {each.feature: each for each in chosen(h, text)}["after a space or a line’s end"]
+    best = {each.feature: each for each in chosen(h, text)}["just read a space or a line’s end"]
     assert best.unit == 1  # unit 2 follows it better, but hardly varies
     assert best.chosen_by == pytest.approx(correlations(h[:half], space[:half])[1])
     assert best.correlation == pytest.approx(correlations(h[half:], space[half:])[1])
-    best = {each.feature: each for each in chosen(np.column_stack([h, fails]), text)}["after a space or a line’s end"]
+    best = {each.feature: each for each in chosen(np.column_stack([h, fails]), text)}[
+        "just read a space or a line’s end"
+    ]
     assert best.unit == 3  # it follows in the first half alone: the second says so
     assert best.chosen_by == pytest.approx(1)
     assert best.correlation == 0
-    assert "after a digit" not in {each.feature for each in chosen(h, text)}
+    assert "just read a digit" not in {each.feature for each in chosen(h, text)}
 
 
 @given(st.text("ab“”\n ", max_size=40))

@@ -52,7 +52,7 @@ STYLE: Any = {
     "lines.linewidth": 1.1,
 }
 WIDTH = 4.0  # inches: 288 points, less than a phone is wide
-TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.2  # inches around the axes
+TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.3  # inches around the axes
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')
 HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
 METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)

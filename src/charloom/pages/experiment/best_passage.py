@@ -1,4 +1,4 @@
-"""The best model's passage, with where in the training and in the text it comes from."""
+"""A passage of the model at the lowest smooth loss, with where in the training and in the text it comes from."""
 
 from charloom.pages.experiment.marked import pieces
 from charloom.pages.experiment.results import Results
@@ -13,6 +13,7 @@ def section(results: Results) -> Section:
     it = {
         "updates": update,
         "loss": loss,
+        "held_out": (train.best_held_out_bits_per_character, train.held_out_bits_per_character),
         "epoch": update // train.updates_per_epoch + 1,
         "character": update % train.updates_per_epoch * results.params.seq_length,
         "characters": results.text.training_characters,
@@ -22,4 +23,4 @@ def section(results: Results) -> Section:
         "quality": results.quality.best,
         "published": results.published,
     }
-    return Section("best-passage", "The best model’s passage", it)
+    return Section("best-passage", "What it writes at the lowest loss", it)

@@ -1,14 +1,14 @@
 """The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
 
-from charloom.pages.experiment.curves import cells, draw, over_updates, settled
+from typing import Any
+
+from charloom.pages.experiment.curves import CURE, cells, color_of, draw, over_updates, settled
 from charloom.pages.experiment.replay import SATURATED, First, replayed
 from charloom.pages.experiment.results import Results
 from charloom.pages.experiment.study_rows import StudyRow
 from charloom.pages.figures import Curve
-from charloom.pages.inline import BLUE, GREEN, VERMILION, drawing, inline
+from charloom.pages.inline import BLUE, drawing, inline
 from charloom.pages.page import Picture, Section, Table
-
-CURE = 10.0  # the start of AdaGrad's accumulator that tames them
 
 
 def section(results: Results) -> Section:
@@ -19,22 +19,23 @@ def section(results: Results) -> Section:
     run, otherwise = (replayed(params, results.text.K, results.corpus.training, value) for value in (own, other))
     names = f"this run: AdaGrad from {own:g}", f"the same from {other:g}"
     recorded = run._replace(losses=[results.first_losses.get(u, loss) for u, loss in enumerate(run.losses)])
-    both, sigma = {names[0]: recorded, names[1]: otherwise}, params.sigma
+    both, sigma = {names[0]: (own, recorded), names[1]: (other, otherwise)}, params.sigma
     first = run.typical[0]
     pictures = [
         _picture(both, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
         _picture(
             both, "typical", "step of the weights", ".4f",
-            f"How far an update moves the weights: the root mean square, and dotted the one that it moves most. They "
+            f"How far an update moves the weights: the root mean square of all, and the one that it moves most. They "
             f"were drawn with a standard deviation of {sigma:g}; the first step is {first / sigma:.2g} times that.",
         ),
         _picture(
             both, "saturated", "share of saturated hidden units", ".0%",
-            f"A unit with |h| > {SATURATED:g} passes on less than a fiftieth of a gradient: it hardly learns any more.",
+            f"A unit with |h| > {SATURATED:g} is saturated. While it is, it passes on less than a fiftieth of a "
+            "gradient.",
         ),
         _saturated(results),
     ]  # fmt: skip
-    rows = results.study if _recipe_is_the_studys(results) else []
+    rows = results.study if results.has_published_recipe else []
     it = {
         "own": own,
         "other": other,
@@ -49,22 +50,20 @@ def section(results: Results) -> Section:
     return Section("first-updates", "The first updates", it)
 
 
-def _recipe_is_the_studys(results: Results) -> bool:
-    return all(getattr(results.params, name) == value for name, value in results.published.settings.items())
-
-
-def _picture(both: dict[str, First], which: str, what: str, form: str, caption: str) -> Picture:
+def _picture(both: dict[str, tuple[float, First]], which: str, what: str, form: str, caption: str) -> Picture:
     """Return one of the measures over the first updates, of both starts."""
-    curves: dict[str, Curve] = {label: dict(enumerate(getattr(each, which))) for label, each in both.items()}
+    curves: dict[str, Curve] = {label: dict(enumerate(getattr(each, which))) for label, (_, each) in both.items()}
     with drawing(2.5) as figure:
         axes = figure.subplots()
-        for (label, curve), color, line in zip(curves.items(), (BLUE, GREEN), ("o-", "s--"), strict=True):
-            axes.plot(list(curve), list(curve.values()), line, color=color, ms=2.2, label=label)
+        for (label, (value, each)), line in zip(both.items(), ("o-", "s--"), strict=True):
+            color = color_of(value)
+            axes.plot(getattr(each, which), line, color=color, ms=2.2, label=label, clip_on=False)
             if which == "typical":
-                axes.plot(both[label].largest, ":", color=color, linewidth=0.9)
-        over_updates(axes, len(both[label].losses) - 1)
+                axes.plot(each.largest, ":", color=color, linewidth=0.9, label="its weight that moves most")
+        over_updates(axes, len(each.losses) - 1)
         if which != "losses":
-            axes.set_ylim(0, 1 if form.endswith("%") else 1.4 * axes.get_ylim()[1])
+            top = 1.0 if form.endswith("%") else 1.7 * axes.get_ylim()[1]
+            axes.set_ylim(-0.03 * top, top)  # a line at 0 is seen above the axis
         if form.endswith("%"):
             axes.yaxis.set_major_formatter("{x:.0%}")
         axes.set_title(what)
@@ -81,7 +80,7 @@ def _saturated(results: Results) -> Picture:
     """Return the share of saturated units over the whole run."""
     with drawing(2.5) as figure:
         axes = figure.subplots()
-        draw(axes, results.saturated, BLUE, width=0.9)
+        draw(axes, results.saturated, color_of(results.params.train.initial_accumulator_value), width=0.9)
         over_updates(axes, results.train.updates)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter("{x:.0%}")
@@ -105,12 +104,13 @@ def _study(results: Results, rows: list[StudyRow]) -> Picture:
     updates = results.train.updates
     with drawing(3.0) as figure:
         axes = figure.subplots()
-        for value, color, line in zip(values, (VERMILION, GREEN), ("-", "--"), strict=False):
+        for value in values:
+            look: Any = {"color": color_of(value), "linewidth": 0.6, "alpha": 0.8}
             for row in rows:
                 if row.initial_accumulator_value == value:
                     later = settled(row.smooth_loss, updates)
-                    axes.plot(list(later), list(later.values()), line, color=color, linewidth=0.6, alpha=0.8)
-            axes.plot([], [], line, color=color, label=f"the study, from {value:g}")
+                    axes.plot(list(later), list(later.values()), **look)
+            axes.plot([], [], **look, label=f"the study, from {value:g}")
         draw(axes, settled(results.smooth_loss, updates), BLUE, "this run", 1.4)
         over_updates(axes, updates)
         axes.set_title("smooth loss (nats per sequence)")

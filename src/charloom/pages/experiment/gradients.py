@@ -10,7 +10,7 @@ def section(results: Results) -> Section:
     zero, carried = results.gradcheck.zero.model_dump(), results.gradcheck.carried.model_dump()
     table = Table(
         (
-            "matrix", "complex step, zero state", "complex step, carried state", "entries compared",
+            "weights", "complex step, zero state", "complex step, carried state", "entries compared",
             "zero on both sides", "central differences, as in the report", "the report’s own",
         ),
         [
@@ -26,4 +26,11 @@ def section(results: Results) -> Section:
             for name in NAMES
         ],
     )  # fmt: skip
-    return Section("gradients", "Are the gradients right?", table)
+    it = {
+        "table": table,
+        "worst": max(each["max_relative_error"] for state in (zero, carried) for each in state.values()),
+        "published": results.published,
+        "published_worst": max(results.published.gradient_check.model_dump().values()),
+        "tolerance": results.params.gradcheck.tolerance,
+    }
+    return Section("gradients", "Are the gradients right?", it)

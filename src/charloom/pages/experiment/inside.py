@@ -108,7 +108,8 @@ def _memory(passage: Passage, seq_length: int) -> list[Picture]:
         for picture in (
             _norms(
                 inputs, seq_length, "memory", "gradient with respect to an input",
-                "Memory: how much the loss at a place depends on each character read before",
+                "Memory: how much a small change of each character read before would change the loss at a place, as "
+                "far as gradients tell",
             ),
             _norms(
                 states, seq_length, "norms", "gradient with respect to a state",

@@ -2,11 +2,12 @@
 
 from matplotlib.axes import Axes
 
-from charloom.pages.experiment.curves import MANY_EPOCHS, cells, draw, over_updates, settled, thinned
+from charloom.pages.experiment.curves import BEHIND, MANY_EPOCHS, cells, draw, mark, over_updates, settled, thinned
 from charloom.pages.experiment.results import Results
 from charloom.pages.figures import Curve, published_curve
 from charloom.pages.inline import BLUE, GREY, VERMILION, drawing, inline, pointer
 from charloom.pages.page import Picture, Section, Table
+from charloom.results.records import TrainMetrics
 
 UNITS = "nats per sequence"
 
@@ -22,7 +23,7 @@ def section(results: Results) -> Section:
         "train": train,
         "target": results.params.train.target_smooth_loss,
         "published": published if shown else None,
-        "pictures": [whole, enlarged, *([_held_out(results)] if results.held_out else [])],
+        "pictures": [*([_held_out(results)] if results.held_out else []), whole, enlarged],
     }
     return Section("loss", "How the loss fell", it, {"loss-whole": whole_pointer, "loss-enlarged": enlarged_pointer})
 
@@ -41,7 +42,7 @@ def _whole(results: Results, published: Curve) -> tuple[Picture, dict[str, objec
                 written, label = level, name if name == "uniform" else f"in-sample {name}"
                 axes.annotate(
                     label, (1, level), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                    ha="right", fontsize=7.5, color=GREY,
+                    ha="right", fontsize=7.5, color=GREY, bbox=BEHIND, zorder=1,
                 )  # fmt: skip
         draw(axes, curve, BLUE)
         _dots(axes, published)
@@ -82,14 +83,14 @@ def _enlarged(results: Results, published: Curve) -> tuple[Picture, dict[str, ob
             begun = end
         low, high = min([*later.values(), *circles.values(), train.best_smooth_loss]), max(later.values())
         high = max([high, *circles.values()])
-        room = 0.1 * (high - low) or 1.0
+        room = 0.14 * (high - low) or 1.0
         axes.set_ylim(low - room, high + room)
-        axes.plot([train.best_update], [train.best_smooth_loss], "v", color=BLUE, ms=6, clip_on=False)
-        notes = [f"▼ lowest: {train.best_smooth_loss:.2f} after {train.best_update:,}"]
+        mark(axes, (train.best_update, train.best_smooth_loss), "^", 0, -7)
+        notes = [f"▲ lowest: {train.best_smooth_loss:.2f} after {train.best_update:,}"]
         if first is not None and first >= next(iter(later)):
-            axes.plot([first], [target], "<", color=VERMILION, ms=6, clip_on=False)
+            mark(axes, (first, target), "<", 7, 0, VERMILION)
             notes.append(f"◀ first below {target:g} after {first:,}")
-        axes.text(1, 1, "\n".join(notes), transform=axes.transAxes, ha="right", va="top")
+        axes.text(1, 1, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", bbox=BEHIND)
         axes.set_title(f"smooth loss ({UNITS})")
         svg = inline(
             figure, "loss-enlarged", "Smooth loss after the start, enlarged",
@@ -101,8 +102,8 @@ def _enlarged(results: Results, published: Curve) -> tuple[Picture, dict[str, ob
         pointed = pointer(figure, axes, list(points), said)
     return Picture(
         svg,
-        "The part that matters, enlarged. Grey bars: the mean loss of each epoch, dotted: where an epoch begins. "
-        "Why it swings: see the last section.",
+        "The same without its first twentieth, enlarged. Grey bars: the mean loss of each epoch; dotted: where an "
+        "epoch begins. Why it swings: see the last section.",
         Table(("last update of the epoch", "mean loss"), cells({"mean": results.epoch_means}, ".3f")),
         f"mean loss of each epoch, {UNITS}",
     ), pointed
@@ -118,7 +119,7 @@ def _held_out(results: Results) -> Picture:
         draw(axes, later, BLUE)
         measure = train.held_out_bits_per_character
         if measure is not None:
-            axes.plot([train.updates], [measure], "D", color=BLUE, mfc="none", ms=6, clip_on=False)
+            mark(axes, (train.updates, measure), "D", 10, 0)
         axes.set_title("bits per character")
         svg = inline(
             figure, "held-out", "What held-out text costs the checkpoints",
@@ -126,12 +127,23 @@ def _held_out(results: Results) -> Picture:
         )  # fmt: skip
     return Picture(
         svg,
-        "What text that training never saw costs, measured on a part of it at each checkpoint; the diamond is the "
-        f"measure of record, on {train.held_out_characters_read:,} characters."
+        "What text that training never saw costs, measured on a part of it at each checkpoint. The diamond, beside the "
+        f"last one, is the measure of record, on {train.held_out_characters_read:,} characters."
+        + lowest_point(train, curve)
         + (" The first checkpoint, which knows nothing yet, is left out." if len(later) < len(curve) else ""),
         Table(("updates", "bits per character"), cells({"bits": curve}, ".4f")),
         "bits per held-out character",
     )
+
+
+def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
+    """Return a sentence on the lowest point of the curve, and on what comes after it; nothing where it is not known."""
+    update, bits = train.lowest_held_out_part_update, train.lowest_held_out_part_bits_per_character
+    if update is None or bits is None:
+        return ""
+    last, end = list(held_out.items())[-1]
+    after = f"; then it rises, to {end:.3f} after {last:,}" if last > update and end > bits else ""
+    return f" The lowest point is {bits:.3f}, after {update:,} updates{after}."
 
 
 def _dots(axes: Axes, published: Curve) -> None:

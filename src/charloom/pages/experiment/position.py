@@ -1,11 +1,12 @@
 """Smooth loss by position in the text: why its minimum sits where it sits."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from charloom.base.types import Array, Numbers
-from charloom.pages.experiment.curves import draw
+from charloom.pages.experiment.curves import draw, mark
 from charloom.pages.experiment.results import Results
 from charloom.pages.figures import Curve, update_label
 from charloom.pages.inline import BLUE, FAINT, GREEN, GREY, drawing, inline
@@ -25,25 +26,53 @@ def section(results: Results) -> Section:
     train, T = results.train, results.params.seq_length
     epochs = folded(results.smooth_loss, train.updates_per_epoch, T)
     drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}
-    pairs = None
+    pairs, costly = None, None
     if results.text.training_characters <= LONGEST and results.text.K <= MANY:
-        pairs = smoothed(pair_costs(results.corpus.training, results.text.K, T), T)
+        costs = pair_costs(results.corpus.training, results.text.K, T)
+        pairs = smoothed(costs, T)
+        costly = _costly(results, costs, pairs)
     longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch), default=0)
     place = train.best_update % train.updates_per_epoch * T
-    text = results.best.vocabulary.decode(results.corpus.training[place : place + EXCERPT])
     it = {
         "place": place,
         "share": place / results.text.training_characters,
         "epoch": train.best_update // train.updates_per_epoch + 1,
         "train": train,
         "before": earlier(epochs, train.best_update // train.updates_per_epoch, place),
-        "excerpt": text.partition("\n")[2].strip() or text,  # from the next line on, where there is one
+        "costly": costly,
         "whole": longest,
         "agrees": agreement(drawn[longest], pairs) if pairs and drawn else None,
         "behind": round(1 / (1 - KEPT)) * T,
         "picture": _picture(results, drawn, pairs) if drawn else None,
     }
     return Section("position", "Where in the text the loss is low", it)
+
+
+class Costly(NamedTuple):
+    """The character at which the cost of pairs is highest, the cost there, its mean, and the costliest text before."""
+
+    place: int
+    nats: float
+    mean: float
+    text: str
+
+
+def _costly(results: Results, costs: Array, pairs: Curve) -> Costly:
+    place, T = max(pairs, key=lambda at: pairs[at]), results.params.seq_length
+    start = costliest(costs, place // T, max(1, EXCERPT // T)) * T
+    text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
+    return Costly(place, pairs[place], float(costs.mean()), text)
+
+
+def costliest(costs: Array, end: int, run: int) -> int:
+    """Return which sequence begins the costliest run, of that many, of those that smooth loss tells of at `end`.
+
+    Of equals the first.
+    """
+    end = max(end, run)
+    first = max(0, end - round(1 / (1 - KEPT)))
+    sums = np.convolve(costs[first:end], np.ones(run), "valid")
+    return first + int(sums.argmax())
 
 
 def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
@@ -121,7 +150,8 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
             draw(axes, curve, color, f"epoch {epoch}")
             axes.lines[-1].set_linestyle(line)
         place = train.best_update % train.updates_per_epoch * T
-        axes.plot([place], [train.best_smooth_loss], "v", color=BLUE, ms=6, clip_on=False)
+        mark(axes, (place, train.best_smooth_loss), "^", 0, -7)
+        axes.margins(y=0.12)
         axes.legend(loc="upper right", ncols=3)
         axes.set_title("smooth loss")
         if pairs:

@@ -53,6 +53,11 @@ class Results(NamedTuple):
     best: Model
     results: str
 
+    @property
+    def has_published_recipe(self) -> bool:
+        """Return whether m, eta, seq_length and sigma are those of the report, and of the study."""
+        return all(getattr(self.params, name) == value for name, value in self.published.settings.items())
+
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
     """Return what the files hold. Raises Damaged, naming the file, where one is none that a stage wrote."""

@@ -50,6 +50,15 @@ def study_rows(
     return list(found.values())
 
 
+def by_start(trials: list[StudyRow]) -> dict[float, list[float]]:
+    """Return the trials' held-out bits per character by what AdaGrad's accumulator started at."""
+    starts = sorted({trial.initial_accumulator_value for trial in trials})
+    return {
+        value: [t.held_out_bits_per_character for t in trials if t.initial_accumulator_value == value]
+        for value in starts
+    }
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -35,13 +35,13 @@ def features(text: str) -> dict[str, Array]:
     for each in QUOTED.finditer(text):
         quoted[each.start() : each.end() - 1] = 1  # the closing one ends it
     return {
-        "how far the line is": _since(text, lambda character: character == "\n"),
-        "how far the word is": _since(text, lambda character: not character.isalpha()),
+        "how far into the line": _since(text, lambda character: character == "\n"),
+        "how far into the word": _since(text, lambda character: not character.isalpha()),
         "inside quotes": quoted,
-        "after a space or a line’s end": _where(text, str.isspace),
-        "after a capital": _where(text, str.isupper),
-        "after punctuation": _where(text, lambda character: not (character.isalnum() or character.isspace())),
-        "after a digit": _where(text, str.isdigit),
+        "just read a space or a line’s end": _where(text, str.isspace),
+        "just read a capital": _where(text, str.isupper),
+        "just read punctuation": _where(text, lambda character: not (character.isalnum() or character.isspace())),
+        "just read a digit": _where(text, str.isdigit),
     }
 
 

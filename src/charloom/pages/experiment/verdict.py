@@ -1,17 +1,23 @@
 """The verdict: what was trained on what, and what it came to beside what counting alone gets to."""
 
+import math
 import shlex
 from statistics import fmean
+from typing import NamedTuple
 
 from matplotlib.ticker import MaxNLocator
 
+from charloom.pages.experiment.curves import color_of
+from charloom.pages.experiment.replay import SATURATED
 from charloom.pages.experiment.results import Results
-from charloom.pages.experiment.study_rows import StudyRow
-from charloom.pages.inline import BLUE, FAINT, GREEN, GREY, drawing, inline
+from charloom.pages.experiment.study_rows import by_start
+from charloom.pages.inline import BLUE, FAINT, GREY, drawing, inline
 from charloom.pages.page import Picture, Section, Table
 from charloom.settings.experiment import experiment_key, naming_params
 
 OWN = "this run, held-out"
+NEAR = 0.05  # bits per character by which unseen text and the last that was read may differ and cost "about the same"
+RISEN = 1.1  # times the first loss: a peak above it is a leap, not the unevenness of the text
 
 
 def section(results: Results) -> Section:
@@ -27,6 +33,13 @@ def section(results: Results) -> Section:
         "study": {
             value: (fmean(bits), min(bits), max(bits), len(bits)) for value, bits in by_start(results.study).items()
         },
+        "concluded": concluded(results),
+        "near": NEAR,
+        "risen": RISEN,
+        "limit": SATURATED,
+        "own": params.train.initial_accumulator_value,
+        "recipe": results.has_published_recipe,
+        "published": results.published,
         "hashes": [
             ("the text", text.sha256),
             ("the experiment: its params and its text", experiment_key(params, text.sha256)),
@@ -37,27 +50,65 @@ def section(results: Results) -> Section:
     return Section("verdict", "What it came to", it)
 
 
-def by_start(trials: list[StudyRow]) -> dict[float, list[float]]:
-    """Return the trials' held-out bits per character by what AdaGrad's accumulator started at."""
-    starts = sorted({trial.initial_accumulator_value for trial in trials})
-    return {
-        value: [t.held_out_bits_per_character for t in trials if t.initial_accumulator_value == value]
-        for value in starts
-    }
+class Conclusion(NamedTuple):
+    """What there is to say first.
+
+    training_bits  smooth loss at the end, in bits per character
+    unseen_more    how many bits more unseen text costs than that; None where none was held out
+    first, peak    the first loss and the highest of the first updates, and after how many updates that was
+    saturated      the share of saturated hidden units at the end
+    means          the study's mean by AdaGrad's start
+    cheaper        of its trials with this run's settings, how many cost less, and how many there are; None without
+    mended         the start whose mean is lowest, where it is not this run's
+    """
+
+    training_bits: float
+    unseen_more: float | None
+    first: float
+    peak: float
+    peak_update: int
+    saturated: float
+    means: dict[float, float]
+    cheaper: tuple[int, int] | None
+    mended: float | None
+
+
+def concluded(results: Results) -> Conclusion:
+    """Return what the results come to."""
+    train, own, losses = results.train, results.params.train.initial_accumulator_value, results.first_losses
+    training_bits = train.smooth_loss / results.params.seq_length / math.log(2)
+    bits, peak = train.held_out_bits_per_character, max(losses, key=lambda update: losses[update])
+    trials = by_start(results.study) if results.has_published_recipe else {}
+    means = {value: fmean(each) for value, each in trials.items()}
+    lowest = min(means, key=lambda value: means[value], default=own)
+    return Conclusion(
+        training_bits=training_bits,
+        unseen_more=None if bits is None else bits - training_bits,
+        first=next(iter(losses.values())),
+        peak=losses[peak],
+        peak_update=peak,
+        saturated=list(results.saturated.values())[-1],
+        means=means,
+        cheaper=(sum(each < bits for each in trials[own]), len(trials[own]))
+        if bits is not None and own in trials
+        else None,
+        mended=None if lowest == own else lowest,
+    )
 
 
 def _ladder(results: Results) -> Picture:
     """Return the bits per character of this run beside those of counting and of the study, on one scale."""
     bits, levels = results.train.held_out_bits_per_character, results.text.bits_per_character.model_dump()
     named = {name if name == "uniform" else f"in-sample {name}": [value] for name, value in levels.items()}
-    named |= {f"AdaGrad from {value:g}": trials for value, trials in by_start(results.study).items()}
+    starts = {f"AdaGrad from {value:g}": value for value in by_start(results.study)}
+    named |= zip(starts, by_start(results.study).values(), strict=True)
     if bits is not None:
         named[OWN] = [bits]
     rows = sorted(named.items(), key=lambda row: -fmean(row[1]))
     with drawing(0.65 + 0.24 * len(rows), 1.3) as figure:
         axes = figure.subplots()
         for place, (name, values) in enumerate(rows):
-            color, mean = BLUE if name == OWN else GREEN if len(values) > 1 else GREY, fmean(values)
+            color, mean = BLUE if name == OWN else color_of(starts[name]) if name in starts else GREY, fmean(values)
             axes.plot([0, mean], [place, place], color=FAINT, linewidth=0.8, zorder=0)
             axes.plot(
                 values, [place] * len(values), "D" if name == OWN else "o", color=color, ms=5 / len(values) ** 0.2
@@ -81,8 +132,8 @@ def _ladder(results: Results) -> Picture:
         "A uniform guess knows nothing. N-grams are counted in the very text that they are measured on (in-sample), "
         "so a model that has to read unseen text has it harder than they have."
         + (
-            f" AdaGrad from 0 and from 10: the published recipe and its cure in the committed study of this text, "
-            f"{seeds} seeds each, a dot a seed, and their mean." if seeds > 1 else ""
+            f" AdaGrad from 0 and from 10: the published recipe and its cure in the committed study of this text, a "
+            f"dot for each of {seeds} seeds; the number is their mean." if seeds > 1 else ""
         ),
         Table(
             ("what", "bits per character", "lowest", "highest"),
