@@ -70,7 +70,7 @@ def _table(results: Results) -> Table:
     """Return of each setting how many seeds reached it, their mean, and the interval of the difference."""
     comparisons = results.comparisons
     return Table(
-        ("setting", "reached", "of", "updates, mean", f"difference, {words.PERCENT} interval"),
+        ("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"),
         [
             (
                 breakable(each.setting), f"{each.reached}", f"{each.trials}", words.shown(each.mean_time, 0),
