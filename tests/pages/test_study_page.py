@@ -1,11 +1,14 @@
 """A study's page says what the answer says, whatever came out, and no name in it can act."""
 
+import csv
 import math
 import re
+from collections import Counter, defaultdict
 from contextlib import chdir
 from functools import cache
 from html import unescape
 from pathlib import Path
+from statistics import fmean
 from typing import get_args
 
 import pytest
@@ -14,6 +17,7 @@ from projects import ROOT
 
 from charloom.base.storage import sha256
 from charloom.pages.study.measures import ABOUT
+from charloom.pages.study.names import breakable
 from charloom.pages.study.page import study_page
 from charloom.pages.study.results import Results
 from charloom.results.records import Measure
@@ -97,6 +101,9 @@ def page(name: str) -> str:
 class Read(Page):
     """What stands in a page: its text, and by their ids its elements, its pictures and what is pointed to."""
 
+    def __init__(self, content: str) -> None:
+        super().__init__(content.replace("<wbr>", ""))
+
     @property
     def text(self) -> str:
         shown = (text for element, text in self.texts if element not in {"style", "script"})
@@ -141,7 +148,10 @@ def cells(content: str, about: str) -> list[list[str]]:
     """Return the rows of the table that is about this."""
     (table,) = re.findall(rf'aria-label="{re.escape(about)}".*?<tbody>(.*?)</tbody>', content, re.DOTALL)
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
-    return [[unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows]
+    return [
+        [unescape(re.sub(r"</?(?:b|wbr)>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in rows
+    ]
 
 
 def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
@@ -171,7 +181,54 @@ def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
     assert 0 < len(decided) < 23
     for each in decided:
         assert f"{each.setting}: {each.verdict} , difference" in front
-    assert f"Of the other {23 - len(decided)} nothing can be told yet" in front
+    intervals = [e.interval for e in CASES["24 settings"].answer.comparisons if e.verdict == "cannot tell yet"]
+    beyond = [each for each in intervals if each[0] > 0 or each[1] < 0]
+    assert 0 < len(beyond) < len(intervals)
+    assert f"Of the other {23 - len(decided)} nothing is sure yet." in front
+    assert f"interval of the difference leaves out 0 for {len(beyond)} of them." in front
+    assert "not sure once all 23 comparisons are counted" in front
+
+
+def test_of_two_params_or_more_each_value_has_the_mean_of_its_settings():
+    content = (ROOT / "studies/recipe/report.html").read_text(encoding="utf-8")
+    with (ROOT / "studies/recipe/trials.csv").open(encoding="utf-8", newline="") as file:
+        trials = list(csv.DictReader(file))
+    by_setting = defaultdict(list)
+    for trial in trials:
+        by_setting[trial["m"], trial["eta"], trial["seq_length"], trial["sigma"]].append(
+            float(trial["held_out_bits_per_character"])
+        )
+    rows = cells(content, "each value, over all others")
+    assert [row[0] for row in rows] == [
+        "m=50", "m=100", "eta=0.05", "eta=0.1", "eta=0.2", "seq_length=25", "seq_length=50", "sigma=0.01", "sigma=0.1",
+    ]  # fmt: skip
+    for name, settings, mean, ends in rows:
+        param, _, value = name.partition("=")
+        place = ("m", "eta", "seq_length", "sigma").index(param)
+        own = [fmean(each) for setting, each in by_setting.items() if setting[place] == value]
+        assert int(settings) == len(own)
+        assert float(mean) == pytest.approx(fmean(own), abs=1e-4)
+        assert [float(end) for end in ends.split(" to ")] == pytest.approx([min(own), max(own)], abs=1e-4)
+    assert "nothing in it is tested" in Read(content).text
+    assert "Not every value is there" not in Read(content).text
+    assert "each value, over all others" not in page("24 settings")  # one param varies
+
+
+def test_where_not_every_value_is_there_with_the_others_and_where_some_came_to_nothing_it_is_said():
+    params = read_params(ROOT / "params.yaml")
+    changed = {"a": {}, "b": {"m": 50}, "c": {"m": 50, "eta": 0.2}, "d": {"eta": 0.3}}
+    made = results({"a": spread(1, 3), "b": spread(2, 3), "c": spread(4, 3), "d": [GONE] * 3}, curves=False)
+    study = made.study._replace(
+        settings={name: params.model_copy(update=each) for name, each in changed.items()}, varied=["m", "eta"]
+    )
+    content = study_page(made._replace(study=study))
+    means = {each.setting: each.mean for each in made.answer.summaries}
+    rows = {row[0]: row[1:] for row in cells(content, "each value, over all others")}
+    assert rows["m=50"][0] == "2"
+    assert float(rows["m=50"][1]) == pytest.approx((means["b"] + means["c"]) / 2, abs=1e-3)
+    assert rows["eta=0.3"] == ["0", "-", "-"]
+    assert "Not every value is there with each of the others" in Read(content).text
+    assert "Of 1 setting no training came to a value" in Read(content).text
 
 
 def svg(content: str, place: str) -> str:
@@ -188,7 +245,11 @@ def drawn(content: str, place: str) -> list[str]:
 def test_of_many_settings_the_best_is_on_top_and_what_is_decided_has_its_verdict():
     names = [line for line in drawn(page("24 settings"), "settings-picture") if "eta=" in line]
     means = {each.setting: each.mean for each in CASES["24 settings"].answer.summaries}
-    assert [name.removesuffix(" (baseline)") for name in names] == sorted(means, key=means.get)
+    best, *_ = by_mean = sorted(means, key=means.get)
+    assert names[0] == f"{best} (baseline) (lowest mean)"
+    content = (ROOT / "studies/recipe/report.html").read_text(encoding="utf-8")
+    assert "m=100 eta=0.05 seq_length=50 sigma=0.01 (lowest mean)" in drawn(content, "settings-picture")
+    assert [name.partition(" (")[0] for name in names] == by_mean
     verdicts = {each.setting: each.verdict for each in CASES["24 settings"].answer.comparisons}
     for name in drawn(page("24 settings"), "differences-picture"):
         setting, _, said = name.partition(": ")
@@ -202,7 +263,45 @@ def test_of_many_settings_the_best_is_on_top_and_what_is_decided_has_its_verdict
 
 def test_higher_is_better_turns_the_arrow():
     assert "bits (better →)" in drawn(page("higher is better"), "settings-picture")
+    assert "setting minus baseline (better →)" in drawn(page("higher is better"), "differences-picture")
     assert "bits (← better)" in drawn(page("two settings"), "settings-picture")
+    assert "setting minus baseline (← better)" in drawn(page("two settings"), "differences-picture")
+
+
+def test_of_many_rows_the_axis_is_above_them_too():
+    for name, times in (("two settings", 1), ("24 settings", 2)):
+        for place in ("settings-picture", "differences-picture"):
+            ticks = Counter(line for line in drawn(page(name), place) if re.fullmatch(r"−?[\d.]+", line))
+            assert set(ticks.values()) == {times}
+
+
+def test_of_many_settings_it_is_said_whose_curves_are_drawn_and_why():
+    made = CASES["24 settings"]
+    means = {each.setting: each.mean for each in made.answer.summaries}
+    verdicts = {each.setting: each.verdict for each in made.answer.comparisons}
+    decided = sorted((name for name in verdicts if verdicts[name] != "cannot tell yet"), key=means.get)
+    lowest = min(verdicts, key=means.get)
+    assert lowest not in (decided[0], decided[-1])
+    names = [line for line in drawn(page("24 settings"), "smooth_loss") if "eta=" in line]
+    assert names == [made.answer.baseline, lowest, decided[0], decided[-1]]
+    text = Read(page("24 settings")).text
+    assert f"{lowest} , the lowest mean of the others ({verdicts[lowest]})" in text
+    assert f"{decided[-1]} , the highest mean of those with a verdict ({verdicts[decided[-1]]})" in text
+    assert "A curve is not the test" in text
+
+
+def test_what_has_a_verdict_is_bold_in_the_table():
+    bold = re.findall(r'<th scope="row"><b>(.*?)</b></th>', page("24 settings"))
+    assert bold == [e.setting for e in CASES["24 settings"].answer.comparisons if e.verdict != "cannot tell yet"]
+
+
+def test_a_long_name_breaks_after_a_dot_or_an_underscore_and_not_in_a_number_or_a_short_word():
+    assert breakable("train.initial_accumulator_value=0.05 seq_length=25") == (
+        "train.<wbr>initial_<wbr>accumulator_<wbr>value=0.05 seq_length=25"
+    )
+    assert breakable("studies/a<b>/initial_accumulator.yaml") == (
+        "studies/<wbr>a&lt;b&gt;/<wbr>initial_<wbr>accumulator.<wbr>yaml"
+    )
 
 
 def test_of_more_settings_than_are_drawn_the_table_has_all():
@@ -218,7 +317,7 @@ def test_explosions_are_counted_and_marked():
     assert "c exploded: 5 of 5, baseline 3 of 5; Boschloo's p" in text
     values = cells(page("explosions"), "bits of each seed")
     assert values[0] == ["a", "2.700", "diverged", "2.600", "7.500 exploded", "diverged"]
-    assert "None of the 20 trainings diverged" in Read(page("two settings")).text
+    assert "None of the 20 trainings exploded: none diverged" in Read(page("two settings")).text
 
 
 def test_the_time_to_a_target_counts_those_that_never_reached_it():
@@ -231,8 +330,11 @@ def test_the_time_to_a_target_counts_those_that_never_reached_it():
     assert [row[:4] for row in rows] == [
         ["a", "1", "3", "99,667"], ["b", "3", "3", "45,000"], ["c", "0", "3", "100,000"],
     ]  # fmt: skip
-    said = "None of the 6 trainings reached it within 100,000 updates."
+    said = "None of the 6 trainings came to the target, smooth loss below 1, within 100,000 updates."
     assert said in Read(page("a target that none reached")).text
+    assert "came to the target" not in Read(page("a target")).text
+    for empty in ("target", "explosions"):  # no section where there is nothing
+        assert f'id="{empty}"' not in page("a target that none reached")
     assert 'id="target"' not in page("two settings")
 
 
@@ -242,7 +344,7 @@ def test_the_curves_table_ends_where_the_curves_end():
     assert [float(rows[0][n]) for n in (1, 3)] == pytest.approx([95.5, 96.5], abs=0.1)  # the means of seeds 1 to 10
     for update, *row in cells(page("two settings"), "smooth_loss: difference to the baseline"):
         assert (float(row[0]), row[1]) == (1, "1.0000 to 1.0000"), update
-    assert "At the end, eta=0.1: 45.5 (43.3 to 47.7); eta=0.05: 46.5 (" in Read(page("two settings")).text
+    assert "At the end, eta=0.1: 45.5 (95 % interval 43.3 to 47.7); eta=0.05: 46.5 (" in Read(page("two settings")).text
     assert 'id="curves"' not in page("nothing but explosions")
 
 

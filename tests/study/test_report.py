@@ -49,7 +49,7 @@ def test_a_difference_stands_beside_its_intervals_with_equal_digits():
     for said in every_text(answer(comparison(tested_level=0.99, tested_interval=(-0.15766, -0.05016)))):
         assert "difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds" in said
         assert "tested at 99 %: interval -0.158 to -0.050" in said
-        assert "unpaired (Welch): -0.150 to -0.050; correlation of the pairs: 0.12" in said
+        assert "unpaired (Welch): 95 % interval -0.150 to -0.050; correlation of the pairs: 0.12" in said
 
 
 def test_the_answer_in_a_line_names_few_settings_and_counts_many():
@@ -116,6 +116,31 @@ def test_a_verdict_that_has_not_fallen_says_how_many_more_seeds(verdict, more):
         assert f"{OTHER}: {MORE[verdict, more]}" in said
 
 
+def test_the_number_of_more_seeds_comes_with_what_one_may_do_with_it():
+    open_one = comparison(verdict=CANNOT_TELL, more_seeds=(7, 20))
+    for said in every_text(answer(open_one)):
+        assert "would tell, with probability 0.8. A test after more seeds here would be a look that nobody" in said
+        assert "for a new study, with seeds that are not used here" in said
+    for said in every_text(answer(open_one, looks=(3, 10))):
+        assert "Up to 10 seeds, the last look, they belong to this study. Beyond it they are for a new study" in said
+    assert "More seeds" not in text(answer())
+
+
+def test_tests_that_decide_nothing_are_said_in_words_where_they_stand():
+    bare = comparison(welch_interval=None, correlation=None)
+    for said in ("Unpaired (Welch): the interval of the difference", "Correlation of the pairs: 1 where"):
+        assert said in text(answer())
+        assert said not in text(answer(bare))
+
+
+def test_a_column_of_differences_has_equal_decimals_and_the_p_that_decides():
+    wide = comparison("b", mean_difference=-1.5, interval=(-4.0, 1.0), adjusted_p=0.25)
+    rows = list(words.table(answer(comparison(adjusted_p=0.0018), wide)))
+    assert [row[5:8] for row in rows] == [
+        ("", "", ""), ("-0.104", "-0.141 to -0.066", "0.0018"), ("-1.500", "-4.000 to 1.000", "0.25"),
+    ]  # fmt: skip
+
+
 def test_below_six_seeds_it_is_said_that_sign_flips_cannot_tell():
     assert "sign flips: p 0.002" in text(answer())
     assert "sign flips: cannot reach 0.05 below 6 seeds" in text(answer(comparison(n=5, sign_flip_p=None)))
@@ -132,8 +157,9 @@ def test_explosions_and_the_target_are_counted_where_there_are_any():
     said = text(answer(each, summaries=sides, target="smooth loss below 40"))
     assert "exploded: 0 of 10, baseline 4 of 10; Boschloo's p 0.014" in said
     assert "smooth loss below 40: reached by 9 of 10, baseline 0 of 10" in said
-    assert "after 77,012 updates, baseline 100,000; 95 % interval -24,000 to -21,976" in said
+    assert "after 77,012 updates, baseline 100,000; 95 % interval of the difference -24,000 to -21,976" in said
     assert "diverged, failed, or ended worse than a uniform guess" in said
+    assert "Diverged: the loss or a gradient was no finite number any more" in said
     assert "xploded" not in text(answer())
     assert "after" not in text(answer(summaries=[summary(BASE, mean_time=9.0), summary(OTHER, mean_time=9.0)]))[:600]
 
@@ -180,7 +206,7 @@ def test_a_name_moves_no_terminal_and_is_no_markup():
         assert all(character.isprintable() or character == "\n" for character in said)
     marked = as_markdown(given)
     rows = [line for line in marked.splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in rows} == {9}
+    assert {line.replace("\\|", "").count("|") for line in rows} == {10}
     assert "<b>" not in marked.replace("\\<b\\>", "").replace("`a=\\x1b[31m\\|<b>'x'\\n*y* [z](w) \\u202e`", "")
 
 

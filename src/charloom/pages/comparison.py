@@ -90,7 +90,9 @@ def _explained(rows: list[Row], answer: Answer, measured: Measured) -> list[Any]
     if any(each.interval for each in answer.summaries):
         handles.append(Patch(facecolor=GREY, alpha=0.25, label=f"{PERCENT} interval of the mean (stroke)"))
     if any((c := row.comparison) and c.tested_interval and c.tested_level != LEVEL for row in rows):
-        handles.append(Line2D([], [], color=GREY, linewidth=0.8, label="interval at the level that decides"))
+        handles.append(
+            Line2D([], [], color=GREY, marker="|", linewidth=0.8, label="interval at the level that decides")
+        )
     if answer.smallest_difference is not None:
         matters = f"less than {answer.smallest_difference:g}: does not matter"
         handles.append(Patch(facecolor="0.92", label=matters))

@@ -120,7 +120,7 @@ def _draw_row(
     leaves = interval is not None and interval[0] < low and high < interval[1]
     for each in (tested, interval if leaves else None):
         if each:
-            axes.plot(each, [place] * 2, color=color, linewidth=0.8, solid_capstyle="butt")
+            axes.plot(each, [place] * 2, "|-", color=color, linewidth=0.8, ms=7, mew=0.8, solid_capstyle="butt")
     if interval and not leaves:
         axes.barh(place, interval[1] - interval[0], 0.44, interval[0], color=color, alpha=0.25, linewidth=0)
     if mean is not None:

@@ -9,7 +9,7 @@ from charloom.results.records import MEASURE, TrainMetrics
 from charloom.settings.params import Params
 from charloom.study.baseline import chosen, setting_name
 from charloom.study.experiments import HEAD, Experiment, curves_of, experiments, named_but_seed
-from charloom.study.measured import Curve, Measured, Seed
+from charloom.study.measured import MORE_TEXT, Curve, Measured, Seed
 
 MEASURES = tuple(name for name, field in TrainMetrics.model_fields.items() if field.annotation in {float, float | None})
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another, `charloom study FILE` many; --table FILE reads any table"
@@ -52,7 +52,7 @@ def experiments_measured(
     if states > 1:
         warnings.append(f"they come from {states} states of src: where more than words was edited, that differs too")
     if len({each.params.train.updates * each.params.seq_length for each in kept}) > 1:
-        warnings.append("settings read different amounts of text: updates times seq_length")
+        warnings.append(MORE_TEXT)
     budgets = {each.params.train.updates for each in kept}
     targets = {each.params.train.target_smooth_loss for each in kept}
     return Measured(

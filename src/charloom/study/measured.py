@@ -8,6 +8,10 @@ from charloom.results.records import MEASURE_OF_PART
 Seed = int | str
 Curve = dict[int, float]  # a value by update
 Point = TypeVar("Point")
+MORE_TEXT = (  # a warning
+    "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
+    "more text alone"
+)
 POINTS = {"smooth_loss": 150, MEASURE_OF_PART: 50}  # of each curve, at most
 
 

@@ -21,7 +21,7 @@ from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.results.trial_key import committed, trial_key
 from charloom.settings.params import Params, flat
 from charloom.study.baseline import setting_name
-from charloom.study.measured import POINTS, Measured, Measurement
+from charloom.study.measured import MORE_TEXT, POINTS, Measured, Measurement
 from charloom.study.study_file import Study
 from charloom.study.trial import TRAINED, Outcome
 
@@ -160,7 +160,7 @@ def measured(study: Study, trials: dict[str, list[Trial]], outcomes: Outcomes) -
         smallest_difference=study.smallest_difference,
         target=f"smooth loss below {next(iter(settings)).train.target_smooth_loss:g}" if one_length else "",
         budget=updates.pop() if len(updates) == 1 else None,
-        warnings=("settings read different amounts of text: updates times seq_length",) if len(amounts) > 1 else (),
+        warnings=(MORE_TEXT,) if len(amounts) > 1 else (),
     )
 
 

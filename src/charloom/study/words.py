@@ -15,6 +15,7 @@ from charloom.study.answer import (
     Interval,
     Summary,
 )
+from charloom.study.need import POWER
 
 STATISTIC = "Student's t, two-sided, paired by seed"
 DIGITS = 2  # of the smallest spread that is shown
@@ -22,7 +23,7 @@ MOST = 7  # of the largest number
 FLIPS = 6  # pairs, below which no sign flips reach ALPHA
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
-COMPARED = (*HEAD, "difference", f"{PERCENT} interval", "verdict")
+COMPARED = (*HEAD, "difference", f"{PERCENT} interval of the difference", "adjusted p", "verdict")
 BASELINE = "baseline"
 VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
 NAMED = 3  # settings of a verdict; of more their number is said
@@ -58,13 +59,14 @@ def rows(answer: Answer) -> list[tuple[str, ...]]:
 def table(answer: Answer) -> Iterator[tuple[str, ...]]:
     """Yield a row for each setting, under COMPARED: what it came to, and its difference to the baseline."""
     by_name = {each.setting: each for each in answer.comparisons}
+    sizes = [each.mean_difference for each in answer.comparisons if each.mean_difference is not None]
+    places = decimals(sizes, ((x[1] - x[0]) / 2 for each in answer.comparisons if (x := each.interval)))
     for row in rows(answer):
-        yield *row, *(_beside(by_name[row[0]]) if row[0] in by_name else ("", "", BASELINE))
+        yield *row, *(_beside(by_name[row[0]], places) if row[0] in by_name else ("", "", "", BASELINE))
 
 
-def _beside(each: Comparison) -> tuple[str, str, str]:
-    places = places_of(each)
-    return shown(each.mean_difference, places), span(each.interval, places), verdict(each)
+def _beside(each: Comparison, places: int) -> tuple[str, str, str, str]:
+    return shown(each.mean_difference, places), span(each.interval, places), _p(each.adjusted_p), verdict(each)
 
 
 def verdict(comparison: Comparison) -> str:
@@ -107,7 +109,11 @@ def _doubt(each: Comparison) -> Iterator[str]:
             yield f"sign flips: cannot reach {ALPHA} below {FLIPS} seeds"
         elif each.sign_flip_p is not None:
             yield f"sign flips: p {_p(each.sign_flip_p)}"
-    unpaired = [f"unpaired (Welch): {span(each.welch_interval, places_of(each))}"] if each.welch_interval else []
+    unpaired = (
+        [f"unpaired (Welch): {PERCENT} interval {span(each.welch_interval, places_of(each))}"]
+        if each.welch_interval
+        else []
+    )
     related = [f"correlation of the pairs: {each.correlation:.2f}"] if each.correlation is not None else []
     if unpaired or related:
         yield "; ".join([*unpaired, *related])
@@ -118,7 +124,7 @@ def _time(each: Comparison, target: str, setting: Summary, baseline: Summary) ->
         counts = f"{setting.reached} of {setting.trials}, baseline {baseline.reached} of {baseline.trials}"
         yield f"{target}: reached by {counts}"
     if setting.reached + baseline.reached and setting.mean_time is not None and baseline.mean_time is not None:
-        interval = f"; {PERCENT} interval {span(each.time_interval, 0)}" if each.time_interval else ""
+        interval = f"; {PERCENT} interval of the difference {span(each.time_interval, 0)}" if each.time_interval else ""
         yield f"after {setting.mean_time:,.0f} updates, baseline {baseline.mean_time:,.0f}{interval}"
 
 
@@ -133,7 +139,10 @@ def explosions(each: Comparison, setting: Summary, baseline: Summary) -> Iterato
 def notes(answer: Answer) -> list[str]:
     """Return how it was decided, for who reads it for the first time."""
     looks, many = len(answer.looks), len(answer.comparisons)
-    lines = [f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed."]
+    lines = [
+        f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is how "
+        "likely chance alone is to make a mean difference as large as this one."
+    ]
     together = ", all settings and looks together" if looks > 1 or many > 1 else ""
     lines.append(f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{together}.")
     if looks:
@@ -147,7 +156,17 @@ def notes(answer: Answer) -> list[str]:
     if many > 1:
         lines.append(
             f"{many} settings have {many} chances of a false alarm: of their p, the smallest counts {many} times, the "
-            f"next {many - 1} times, and so on (Holm)."
+            f"next {many - 1} times, and so on (Holm). That is the adjusted p; it decides."
+        )
+    if any(each.more_seeds for each in answer.comparisons):
+        here = (
+            f"Up to {answer.looks[-1]} seeds, the last look, they belong to this study. Beyond it they"
+            if looks
+            else "A test after more seeds here would be a look that nobody declared. So they"
+        )
+        lines.append(
+            f"More seeds: how many would tell, with probability {POWER:g}. {here} are for a new study, with seeds that "
+            "are not used here; where it may stop early, it declares its looks before it starts."
         )
     if answer.smallest_difference is None:
         lines.append(f"Smallest difference that matters: not declared, so `{NO_DIFFERENCE}` is never the answer.")
@@ -155,12 +174,28 @@ def notes(answer: Answer) -> list[str]:
         size = f"{answer.smallest_difference:g}"
         lines.append(f"Smallest difference that matters: {size}: an interval inside -{size} to {size} has none.")
     lines.append(
-        f"Sign flips: another test, exact, for differences that are not normal; it needs {FLIPS} seeds or more."
+        "Sign flips: another test, exact, for differences that are not normal. Without any effect each "
+        "difference could as well have the other sign; p is the share of all choices of signs that give a mean as far "
+        f"from 0. It needs {FLIPS} seeds or more, and decides nothing here."
     )
+    if any(each.welch_interval for each in answer.comparisons):
+        lines.append(
+            "Unpaired (Welch): the interval of the difference of the two means where no seed is paired with its own, "
+            "and the two spreads may differ. It decides nothing here."
+        )
+    if any(each.correlation is not None for each in answer.comparisons):
+        lines.append(
+            "Correlation of the pairs: 1 where a seed that is high in one setting is as high in the other, 0 where it "
+            "says nothing of the other, -1 where it is low there. Only above 0 do pairs make a comparison sharper."
+        )
     if any(each.reached and each.mean_time is not None for each in answer.summaries):
         lines.append("Updates to the target: means, where a trial that did not reach it counts with all its updates.")
     if any(each.exploded for each in answer.summaries):
-        lines.append("Exploded: diverged, failed, or ended worse than a uniform guess.")
+        lines.append(
+            "Exploded: diverged, failed, or ended worse than a uniform guess, which takes all characters for equally "
+            "likely. Diverged: the loss or a gradient was no finite number any more, and training stopped. "
+            "Boschloo's p is of an exact test of the two numbers of explosions."
+        )
     return lines
 
 

@@ -1,6 +1,7 @@
 """The question again, and the commands that answer it, train it, and prove its rows."""
 
 from charloom.pages.page import Section, Table
+from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.settings.experiment import naming_params
 
@@ -14,12 +15,12 @@ def section(results: Results) -> Section:
         if name not in {*study.varied, "seed"}
     }
     it = {
-        "file": study.path,
-        "tables": study.folder,
-        "varied": study.varied,
+        "file": breakable(str(study.path)),
+        "tables": breakable(str(study.folder)),
+        "varied": [breakable(name) for name in study.varied],
         "trials": sum(each.trials for each in results.answer.summaries),
-        "name": study.settings[study.baseline].prepare.text,
+        "name": breakable(study.settings[study.baseline].prepare.text),
         "text": results.text_sha256,
-        "same": Table(("param", "value"), [(name, str(value)) for name, value in same.items()]),
+        "same": Table(("param", "value"), [(breakable(name), str(value)) for name, value in same.items()]),
     }
     return Section("again", "Make it again, and prove a row", it)

@@ -3,7 +3,10 @@
 from collections import Counter
 
 from charloom.pages.page import Section
+from charloom.pages.study import explosions, target
+from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
+from charloom.pages.study.values import values
 from charloom.study import words
 from charloom.study.answer import CANNOT_TELL
 
@@ -13,18 +16,24 @@ def section(results: Results) -> Section:
     answer = results.answer
     said = list(words.comparisons(answer))
     told = [
-        (title, lines if results.few else lines[:1])
+        (breakable(title), lines if results.few else lines[:1])
         for (title, lines), each in zip(said, answer.comparisons, strict=True)
         if results.few or each.verdict != CANNOT_TELL
     ]
     counted = Counter(each.verdict for each in answer.comparisons)
+    open_ones = [each for each in answer.comparisons if each.verdict == CANNOT_TELL]
     it = {
-        "told": words.told(answer),
+        "told": breakable(words.told(answer)),
         "few": results.few,
         "facts": _facts(results) if len(said) == 1 else [(name, str(counted[name]), ()) for name in words.VERDICTS],
         "comparisons": told,
         "left": len(said) - len(told),
+        "beyond_zero": sum(x is not None and not x[0] <= 0.0 <= x[1] for x in (each.interval for each in open_ones)),
+        "counted": f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)}",
+        "percent": words.PERCENT,
         "warnings": answer.warnings,
+        "of_values": values(results),
+        "nothing": " ".join(filter(None, (explosions.nothing(results), target.nothing(results)))),
     }
     return Section("answer", "The answer", it)
 
@@ -36,7 +45,7 @@ def _facts(results: Results) -> list[tuple[str, str, tuple[str, ...]]]:
         first, second = second, first
     places = words.places_of(each)
     means = [
-        (name, mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span)))
+        (breakable(name), mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span)))
         for name, n, mean, _, span in (first, second)
     ]
     difference = words.shown(each.mean_difference, places), _interval(words.span(each.interval, places))

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from statistics import median
 from typing import Any
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from charloom.pages.comparison_curves import Stroke, draw_means, draw_paired, mean_band
 from charloom.pages.inline import GREY, STYLE, drawing, inline, pointer
 from charloom.pages.page import Picture, Section, Table
 from charloom.pages.study.measures import ABOUT
+from charloom.pages.study.names import breakable
 from charloom.pages.study.results import COLORS, Results
 from charloom.pages.wording import in_lines, known
 from charloom.study import words
-from charloom.study.answer import Band, Interval
+from charloom.study.answer import Band
 from charloom.study.measured import thinned
 
 LINES = ("-", "--", "-.", ":")  # of COLORS: nothing is told by a colour alone
@@ -38,10 +41,23 @@ def section(results: Results) -> Section | None:
         return None
     it = {
         "pictures": [picture for _, picture, _ in found],
-        "all": len(strokes) == len(results.answer.summaries),
+        "drawn": [] if len(strokes) == len(results.answer.summaries) else list(_why(results)),
         "percent": words.PERCENT,
+        "measure": breakable(results.answer.measure),
     }
     return Section("curves", "Along training", it, {place: pointed for place, _, pointed in found})
+
+
+def _why(results: Results) -> Iterator[tuple[Markup, str]]:
+    """Yield of each setting that is drawn why it is, with its verdict."""
+    best, worst = ("lowest", "highest") if results.answer.better == "lower" else ("highest", "lowest")
+    ends = dict(zip((best, worst), dict.fromkeys([*results.decided[:1], *results.decided[-1:]]), strict=False))
+    drawn = {results.first: f"the {best} mean of the others"}
+    for end, name in ends.items():
+        drawn.setdefault(name, f"the {end} mean of those with a verdict")
+    yield breakable(results.answer.baseline), "the baseline"
+    for name, why in drawn.items():
+        yield breakable(name), f"{why} ({results.comparisons[name].verdict})"
 
 
 def _pictures(results: Results, strokes: Strokes) -> Iterator[tuple[str, Picture, Any]]:
@@ -92,25 +108,30 @@ def _picture(
 
 def _end(band: Band) -> str:
     """Return the last point in words."""
-    mean, interval = _cells(band.means[-1], band.intervals[-1] if band.intervals else None)
-    return f"{mean} ({interval})" if band.intervals else mean
+    interval = band.intervals[-1] if band.intervals else None
+    places = words.decimals(band.means[-1:], [(interval[1] - interval[0]) / 2] if interval else [])
+    return words.shown(band.means[-1], places) + (
+        f" ({words.PERCENT} interval {words.span(interval, places)})" if interval else ""
+    )
 
 
 def _table(bands: Bands) -> Table:
     """Return the mean and its interval of each setting, at some of the updates."""
     points = {
         setting: {
-            update: _cells(mean, band.intervals[at] if band.intervals else None)
+            update: (words.shown(mean, places), words.span(band.intervals[at] if band.intervals else None, places))
             for at, (update, mean) in enumerate(zip(band.updates, band.means, strict=True))
         }
         for setting, band in bands.items()
+        for places in [_places(band)]
     }
     updates = sorted(set().union(*(thinned(each, ROWS) for each in points.values())))
-    heads = [head for setting in bands for head in (setting, f"{words.PERCENT} interval")]
+    heads = [head for setting in bands for head in (breakable(setting), f"{words.PERCENT} interval")]
     rows = [(f"{u:,}", *(cell for each in points.values() for cell in each.get(u, ("", "")))) for u in updates]
     return Table(("updates", *heads), rows)
 
 
-def _cells(mean: float, interval: Interval | None) -> tuple[str, str]:
-    places = words.decimals([mean], [(interval[1] - interval[0]) / 2] if interval else [])
-    return words.shown(mean, places), words.span(interval, places)
+def _places(band: Band) -> int:
+    """Return how many decimals a column of the band has: as many as its median interval leaves."""
+    halves = [(high - low) / 2 for low, high in band.intervals]
+    return words.decimals(band.means, [median(halves)] if halves else [])

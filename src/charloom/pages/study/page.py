@@ -3,6 +3,7 @@
 from charloom.pages.page import rendered
 from charloom.pages.study import again, answer, curves, decided, explosions, numbers, settings, target
 from charloom.pages.study.measures import ABOUT
+from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 
 SECTIONS = (answer, settings, curves, target, explosions, numbers, decided, again)
@@ -18,8 +19,10 @@ def study_page(results: Results) -> str:
     about = f", {ABOUT[found.measure]}" if found.measure in ABOUT else ""
     sections = [module.section(results) for module in SECTIONS]
     return rendered(
-        f"{asked} better than {found.baseline}?",
-        f"Measure: {found.measure}{about}; {found.better} is better. {len(trials)} settings, {seeds} "
-        f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}.",
+        breakable(f"{asked} better than {found.baseline}?"),
+        breakable(
+            f"Measure: {found.measure}{about}; {found.better} is better. {len(trials)} settings, {seeds} "
+            f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}."
+        ),
         [section for section in sections if section],
     )

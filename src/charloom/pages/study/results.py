@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from charloom.pages.comparison_rows import Row, rows_of
-from charloom.pages.inline import BLUE, GREEN, INK, PINK, VERMILION
-from charloom.study.answer import Answer, Comparison, Summary
+from charloom.pages.inline import BLUE, GREEN, GREY, INK, PINK, VERMILION
+from charloom.study.answer import CANNOT_TELL, Answer, Comparison, Summary
 from charloom.study.measured import Measured
 from charloom.study.study_file import Study
 
@@ -31,9 +31,29 @@ class Results(NamedTuple):
         rows = rows_of(self.answer, COLORS, INK)
         if self.few:
             return rows
-        sign = 1 if self.answer.better == "lower" else -1
-        means = {name: each.mean for name, each in self.summaries.items()}
-        return sorted(rows, key=lambda row: float("inf") if (mean := means[row.setting]) is None else sign * mean)
+        rows.sort(key=lambda row: self._place(row.setting))
+        own = dict(zip([self.answer.baseline, *self._drawn], COLORS, strict=False))
+        return [row._replace(color=own.get(row.setting, INK if row.setting in self.decided else GREY)) for row in rows]
+
+    @property
+    def first(self) -> str:
+        """Of many settings the one of the best mean beside the baseline, whatever its verdict."""
+        return min(self.comparisons, key=self._place)
+
+    @property
+    def decided(self) -> list[str]:
+        """The settings that have a verdict, the best first."""
+        return sorted((name for name, each in self.comparisons.items() if each.verdict != CANNOT_TELL), key=self._place)
+
+    @property
+    def _drawn(self) -> list[str]:
+        """Return of many settings those whose curves are drawn: the best, and of the decided the best and the worst."""
+        return list(dict.fromkeys([self.first, *self.decided[:1], *self.decided[-1:]]))
+
+    def _place(self, setting: str) -> float:
+        """Return what sorts settings: the best mean first, those without one last."""
+        mean = self.summaries[setting].mean
+        return float("inf") if mean is None else mean if self.answer.better == "lower" else -mean
 
     @property
     def summaries(self) -> dict[str, Summary]:

@@ -3,6 +3,7 @@
 from charloom.pages.comparison_rows import Look, draw_differences, draw_settings, exploded, notes
 from charloom.pages.inline import FAINT, GREY, PAPER
 from charloom.pages.page import Picture, Section, Table
+from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.pages.study.rows import rows_picture
 from charloom.study import words
@@ -21,20 +22,30 @@ def section(results: Results) -> Section:
 def _settings(results: Results) -> Picture:
     """Return the seeds of each setting, their mean and its interval."""
     rows, answer = results.rows, results.answer
-    names = [f"{row.setting} {notes(row, results.measured)}".strip() for row in rows]
-    arrow = "← better" if answer.better == "lower" else "better →"
-    what = f"{answer.measure} ({arrow})"
+    end = "lowest" if answer.better == "lower" else "highest"
+    names = [
+        f"{row.setting} {notes(row, results.measured)}".strip()
+        + f" ({end} mean)" * (not results.few and row == rows[0])
+        for row in rows
+    ]
     svg = rows_picture(
-        rows, names, what, lambda axes: draw_settings(axes, rows, answer, results.measured, LOOK),
+        rows, names, f"{answer.measure} ({_arrow(results)})",
+        lambda axes: draw_settings(axes, rows, answer, results.measured, LOOK),
         "settings-picture", f"Each setting: {answer.measure}",
-        "; ".join(f"{name} {mean} ({interval})" for name, _, mean, _, interval in words.rows(answer)),
+        "; ".join(
+            f"{name} {mean}" + f" ({words.PERCENT} interval {interval})" * (interval != "-")
+            for name, _, mean, _, interval in words.rows(answer)
+        ),
+        () if results.few else results.decided,
     )  # fmt: skip
     caption = [f"A dot is a seed, a stroke their mean, a bar its {words.PERCENT} interval."]
     if any(exploded(row, results.measured) for row in rows):
         caption.append("A cross at the edge: exploded (diverged, or worse than a uniform guess).")
     if not results.few:
-        caption.append("The lowest mean" if answer.better == "lower" else "The highest mean")
-        caption[-1] += " is on top; coloured are the baseline and the best of the others."
+        caption.append(
+            f"The {end} mean is on top, which is no verdict. In bold: settings that have one. Coloured: those whose "
+            "curves are drawn below."
+        )
     if len(rows) < len(answer.summaries):
         caption.append(f"Shown are the baseline and the best {len(rows) - 1}.")
     return Picture(svg, " ".join(caption), _seeds(results), f"{answer.measure} of each seed")
@@ -50,12 +61,12 @@ def _differences(results: Results) -> Picture:
         for row in rows
     ]
     svg = rows_picture(
-        rows, names, "setting minus baseline",
+        rows, names, f"setting minus baseline ({_arrow(results)})",
         lambda axes: draw_differences(axes, rows, answer, results.measured, LOOK),
         "differences-picture", f"Difference to the baseline, paired by seed: {answer.measure}",
-        "; ".join(f"{name}: {verdict}, {mean} ({interval})"
-                  for name, *_, mean, interval, verdict in words.table(answer) if mean),
-        () if results.few else [each.setting for each in answer.comparisons if each.verdict != CANNOT_TELL],
+        "; ".join(f"{name}: {verdict}, {mean}" + f" ({words.PERCENT} interval {interval})" * (interval != "-")
+                  for name, *_, mean, interval, _, verdict in words.table(answer) if mean),
+        () if results.few else results.decided,
     )  # fmt: skip
     caption = [
         "A dot is a seed’s value minus the baseline’s with that seed, a stroke their mean, a bar its "
@@ -63,13 +74,20 @@ def _differences(results: Results) -> Picture:
     ]
     if any((c := row.comparison) and c.tested_interval and c.tested_level != LEVEL for row in rows):
         caption.append(
-            "A thin line is the interval at the level that decides: better and worse need all of it on one side of 0."
+            "The line between two strokes is the interval that decides, wider since all comparisons and looks count: "
+            "better and worse need all of it on one side of 0. The bar alone decides nothing."
         )
+    elif any(each.interval for each in answer.comparisons):
+        caption.append("That interval decides: better and worse need all of it on one side of 0.")
     if answer.smallest_difference is not None:
         caption.append(f"The band: less than {answer.smallest_difference:g} does not matter.")
     if not results.few:
         caption.append(f"Where no verdict stands beside a name: {CANNOT_TELL}.")
     return Picture(svg, " ".join(caption), _pairs(results), "the difference of each pair")
+
+
+def _arrow(results: Results) -> str:
+    return "← better" if results.answer.better == "lower" else "better →"
 
 
 def _seeds(results: Results) -> Table:
@@ -85,7 +103,7 @@ def _seeds(results: Results) -> Table:
 
     return Table(
         ("setting", *(f"seed {seed}" for seed in seeds)),
-        [(setting, *(cell(setting, seed) for seed in seeds)) for setting in results.measured.settings],
+        [(breakable(setting), *(cell(setting, seed) for seed in seeds)) for setting in results.measured.settings],
     )
 
 
@@ -98,7 +116,10 @@ def _pairs(results: Results) -> Table:
 
     return Table(
         ("setting", *(f"seed {seed}" for seed in seeds)),
-        [(each.setting, *(cell(each.differences, seed) for seed in seeds)) for each in results.answer.comparisons],
+        [
+            (breakable(each.setting), *(cell(each.differences, seed) for seed in seeds))
+            for each in results.answer.comparisons
+        ],
     )
 
 

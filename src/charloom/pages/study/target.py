@@ -6,25 +6,28 @@ from matplotlib.ticker import MaxNLocator
 from charloom.pages.figures import update_label
 from charloom.pages.inline import PAPER
 from charloom.pages.page import Picture, Section, Table
+from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.pages.study.rows import rows_picture
 from charloom.study import words
 
 
 def section(results: Results) -> Section | None:
-    """Return the section; None where nothing is a target."""
+    """Return the section; None where no training reached a target."""
     answer = results.answer
-    if not answer.target:
+    if not answer.target or not any(each.reached for each in answer.summaries):
         return None
-    reached = any(each.reached for each in answer.summaries)
-    budget = results.measured.budget
-    it = {
-        "target": answer.target,
-        "budget": f" within {budget:,} updates" if budget else "",
-        "trials": sum(each.trials for each in answer.summaries),
-        "picture": _picture(results) if reached else None,
-    }
-    return Section("target", "Time to the target", it)
+    return Section("target", "Time to the target", _picture(results))
+
+
+def nothing(results: Results) -> str:
+    """Return in a sentence that no training reached the target; nothing where one has, or where there is none."""
+    answer, budget = results.answer, results.measured.budget
+    if not answer.target or any(each.reached for each in answer.summaries):
+        return ""
+    trials = sum(each.trials for each in answer.summaries)
+    within = f", within {budget:,} updates" if budget else ""
+    return f"None of the {trials:,} trainings came to the target, {answer.target}{within}."
 
 
 def _picture(results: Results) -> Picture:
@@ -67,10 +70,10 @@ def _table(results: Results) -> Table:
     """Return of each setting how many seeds reached it, their mean, and the interval of the difference."""
     comparisons = results.comparisons
     return Table(
-        ("setting", "reached", "of", "updates, mean", f"difference, {words.PERCENT} interval"),
+        ("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"),
         [
             (
-                each.setting, f"{each.reached}", f"{each.trials}", words.shown(each.mean_time, 0),
+                breakable(each.setting), f"{each.reached}", f"{each.trials}", words.shown(each.mean_time, 0),
                 words.span(comparisons[each.setting].time_interval, 0) if each.setting in comparisons else "",
             )
             for each in results.answer.summaries
