@@ -145,7 +145,7 @@ TAMPERED = {
     old_lock: ("train: models/checkpoints", ["dvc.lock is of eta 0.1, params.yaml says 0.2", MADE_UP], WITHIN),
     made_up_lock: (
         "prepare: data/prepared/text.npz",
-        [MADE_UP, "sample makes metrics/sample.json, reports/sample_table.json of another hash"],
+        [MADE_UP, "sample makes metrics/sample.json, reports/sample_table.json, reports/sample_marks.json of"],
         WITHIN,
     ),
     signature: ("signature: float64 state after 500", ["signature.json was edited: a later state is the same"], ""),
