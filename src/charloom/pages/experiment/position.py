@@ -9,7 +9,7 @@ from charloom.base.types import Array, Numbers
 from charloom.pages.experiment.curves import draw, mark
 from charloom.pages.experiment.results import Results
 from charloom.pages.figures import Curve, update_label
-from charloom.pages.inline import BLUE, FAINT, GREEN, GREY, drawing, inline
+from charloom.pages.inline import BLUE, FAINT, GREY, PINK, drawing, inline
 from charloom.pages.page import Picture, Section, Table
 
 EPOCHS = 5  # that are drawn, at most: the last ones
@@ -155,7 +155,7 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
         axes.legend(loc="upper right", ncols=3)
         axes.set_title("smooth loss")
         if pairs:
-            draw(panels[1, 0], pairs, GREEN)
+            draw(panels[1, 0], pairs, PINK)
             panels[1, 0].set_title("pairs")
         below = panels[-1, 0]
         below.set_xlim(0, max(results.text.training_characters, 1))
