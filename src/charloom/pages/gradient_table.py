@@ -23,7 +23,7 @@ def gradient_table(measured: GradcheckErrors, published: Matrices[float]) -> str
     """Return a Markdown table of relative errors, a row per matrix, the report's own check beside its figures."""
     zero, carried = measured.zero.model_dump(), measured.carried.model_dump()
     rows = [
-        "| | complex step, h_0 = 0 | complex step, carried h_0 | entries compared | zero on both sides "
+        "| | complex step, h_0 = 0 | complex step, carried h_0 | entries | of these zero on both sides "
         "| central differences, h_0 = 0 | published |",
         "|---|---|---|---|---|---|---|",
         *(

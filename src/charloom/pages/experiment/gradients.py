@@ -10,8 +10,8 @@ def section(results: Results) -> Section:
     zero, carried = results.gradcheck.zero.model_dump(), results.gradcheck.carried.model_dump()
     table = Table(
         (
-            "weights", "complex step, zero state", "complex step, carried state", "entries compared",
-            "zero on both sides", "central differences, as in the report", "the report’s own",
+            "weights", "complex step, zero state", "complex step, carried state", "entries",
+            "of these zero on both sides", "central differences, as in the report", "the report’s own",
         ),
         [
             (

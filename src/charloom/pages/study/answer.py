@@ -10,13 +10,15 @@ from charloom.pages.study.values import values
 from charloom.study import words
 from charloom.study.answer import CANNOT_TELL
 
+DECIDING = 3  # lines of a comparison: the difference, the interval that decides, p
+
 
 def section(results: Results) -> Section:
     """Return the section."""
     answer = results.answer
     said = list(words.comparisons(answer))
     told = [
-        (breakable(title), lines if results.few else lines[:1])
+        (breakable(title), lines if results.few else lines[:DECIDING])
         for (title, lines), each in zip(said, answer.comparisons, strict=True)
         if results.few or each.verdict != CANNOT_TELL
     ]
