@@ -123,9 +123,9 @@ class Work:
             return task.trial, found
         wrong = [name for name in self.own if found.get(name) != self.own[name]]
         differ = "; ".join(f"its {name} is {found.get(name)}, not {self.own[name]}" for name in wrong)
-        (self.refused if differ else self.proven).add(task.worker)
-        if differ:
+        if differ and task.worker not in self.refused:  # one that was lost and is back proves itself again
             sys.stderr.write(f"worker {in_line(task.worker)} is left out: {in_line(differ)}\n")
+        (self.refused if differ else self.proven).add(task.worker)
         return None
 
 
