@@ -6,7 +6,6 @@
 import hashlib
 import json
 import platform
-from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -21,7 +20,6 @@ from charloom.kernel.layout import scratch, weights
 from charloom.kernel.update import read
 from charloom.network.rnn import Parameters, init
 
-SIGNATURE = Path("signature.json")
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
 VOCABULARY = sorted(set(TEXT))
 UPDATES = (1, 10, 100, 500, 2000)

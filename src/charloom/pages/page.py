@@ -3,9 +3,10 @@
 base.html is the layout of every page, parts.html what sections are made of, page.css and page.js what stands in each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -47,7 +48,7 @@ class Section(NamedTuple):
     name: str
     title: str
     it: Any
-    pointers: dict[str, Any] = {}  # noqa: RUF012  nobody changes it
+    pointers: Mapping[str, Any] = MappingProxyType({})
 
 
 def rendered(title: str, intro: str, sections: Sequence[Section]) -> str:

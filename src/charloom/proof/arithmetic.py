@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Unavailable
-from charloom.kernel.signature import SIGNATURE, everything
+from charloom.kernel.signature import everything
 from charloom.results.git import git
+from charloom.results.trial_key import SIGNATURE
 
 DTYPES = ("float64", "float32")
 SHOWN = 8  # digits of a hash

@@ -1,4 +1,4 @@
-"""`dvc`, run as somebody would at a terminal."""
+"""`dvc`, run as somebody would at a terminal, and where its cache is."""
 
 import os
 import subprocess
@@ -17,3 +17,8 @@ def dvc(*arguments: str, folder: Path | None = None, **variables: str) -> tuple[
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return done.returncode, done.stdout
+
+
+def cache() -> Path:
+    """Return the folder in which DVC keeps files by their MD5."""
+    return Path(dvc("cache", "dir")[1].strip()) / "files" / "md5"

@@ -12,7 +12,7 @@ from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import read_json, read_table, sha256
 from charloom.base.yaml_text import parsed
 from charloom.model.recorded import hashed
-from charloom.proof.dvc_command import dvc
+from charloom.proof.dvc_command import cache, dvc
 from charloom.results.git import git
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.params import Params, flat, read_params
@@ -70,13 +70,13 @@ def _made_again(params: Params) -> Outcome:
         path = files("track") | files("train")
         lock = parsed(git("show", f"{revision}:dvc.lock"))
         cached = {out["path"]: out["md5"] for out in lock["stages"]["train"]["outs"]}
-        cache = Path(dvc("cache", "dir")[1].strip()) / "files" / "md5"
+        kept = cache()
         for name, file in path.items():
             path[name] = Path(folder) / file
             path[name].parent.mkdir(parents=True, exist_ok=True)
             if name in {"models/last", "models/best"}:
                 md5 = cached[str(file)]
-                path[name].symlink_to(cache / md5[:2] / md5[2:])
+                path[name].symlink_to(kept / md5[:2] / md5[2:])
             elif file.parts[0] in {"metrics", "plots"}:
                 path[name].write_text(git("show", f"{revision}:{file}") + "\n", encoding="utf-8")
         curves = read_table(path["plots/smooth_loss"], "smooth_loss") | read_table(

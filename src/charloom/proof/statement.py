@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from charloom.base.storage import sha256
-from charloom.kernel.signature import SIGNATURE, libraries
+from charloom.kernel.signature import libraries
 from charloom.proof.outputs import Output
 from charloom.results.git import git
 from charloom.results.machine import machine
+from charloom.results.trial_key import SIGNATURE
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import files_in
 from charloom.tracking.lock_file import LOCK

@@ -15,15 +15,14 @@ from pydantic import BaseModel, ValidationError
 from charloom.base.errors import WrongInput
 from charloom.proof import dvc_summary as dvc
 from charloom.proof.better import better
-from charloom.proof.dvc_command import dvc as run_dvc
+from charloom.proof.dvc_command import cache
 from charloom.proof.dvc_summary import code, paragraph, table
 from charloom.proof.outputs import outputs
 from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import side
+from charloom.proof.verify import SAME
 from charloom.results.git import ensure_repository
 from charloom.settings.pipeline import files
-
-SAME = "same"  # the last line of `charloom verify` where all is
 
 
 class Machine(BaseModel):
@@ -50,7 +49,7 @@ def summary(base: str, verified: Iterable[str]) -> None:
     ensure_repository()
     machines = [_verified(Path(each)) for each in verified]
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
-        cache = pool.submit(run_dvc, "cache", "dir")
+        kept = pool.submit(cache)
         try:
             facts = dvc.facts_of(base)
         except dvc.Refused as refused:
@@ -76,7 +75,7 @@ def summary(base: str, verified: Iterable[str]) -> None:
             paragraph(f"Not compared, as they are a processor's or a library's own: {dvc.listed(varying)}."),
             *answer,
             *dvc.curves(facts),
-            *samples_beside(facts, samples, Path(cache.result()[1].strip()) / "files" / "md5"),
+            *samples_beside(facts, samples, kept.result()),
             dvc.foot(facts),
         ]
     print(dvc.limited(blocks))

@@ -15,7 +15,7 @@ from charloom.proof.arithmetic import Signatures, signatures
 from charloom.proof.causes import causes
 from charloom.proof.contradictions import contradictions
 from charloom.proof.differences import difference
-from charloom.proof.dvc_command import dvc
+from charloom.proof.dvc_command import cache, dvc
 from charloom.proof.grade import grade
 from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, outputs
 from charloom.proof.quick import first_updates
@@ -48,7 +48,7 @@ class Verified(NamedTuple):
 
     grade      one of MEANINGS of grade.py; None where not everything was rebuilt
     causes     why something differs: each a sentence
-    statement  of all that was rebuilt, as statement.py makes it; empty where not everything was
+    statement  of all that was rebuilt, as statement.py makes it; empty where not all is the same
     """
 
     commit: str
@@ -101,7 +101,8 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         found = [_compared(each) for each in made]
         found += [] if any(row.result == DIFFERENT for row in found) else stale
         _say_all(found, say)
-        proof = statement(clone, before.outputs, before.materials)
+        same = not any(row.result == DIFFERENT for row in found)
+        proof = statement(clone, before.outputs, before.materials) if same else ""
         return Verified(commit, rows + found, grade(made), causes(against, made), arithmetic, proof)
 
 
@@ -187,13 +188,14 @@ class _Committed(NamedTuple):
 
 def _made(clone: Path, before: _Committed) -> Iterator[Made]:
     """Yield every output, committed and made again, in the order of dvc.yaml."""
-    cache = Path(dvc("cache", "dir")[1].strip()) / "files" / "md5"
+    hashes = {each.path: md5(clone / each.path) for each in before.outputs}
+    unknown = any(not each.in_git and hashes[each.path] != before.hashes.get(each.path) for each in before.outputs)
+    kept = cache() if unknown else Path()  # DVC takes a second to say it
     for each in before.outputs:
-        path, named = clone / each.path, before.hashes.get(each.path)
-        again = md5(path)
+        path, named, again = clone / each.path, before.hashes.get(each.path), hashes[each.path]
         known, own = before.files.get(each.path, ({}, None))
         if not each.in_git and again != named:
-            known = cached(cache, each, named)
+            known = cached(kept, each, named)
         rebuilt = contents(path) if each.in_git or again != named else {}  # what is equal may be large
         yield Made(each, named, known, rebuilt, (own, again))
 
