@@ -9,9 +9,9 @@ import time
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH
 
-from charloom.kernel import plain
 from charloom.kernel.advance import advance, start
 from charloom.network.rnn import Parameters, init
+from charloom.signature import plain
 
 M, K, UPDATES, TURNS = 100, 83, 300, 9
 

@@ -8,7 +8,7 @@ if __name__ == "__main__":  # a signal during the imports below ends it without 
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json
 from charloom.checking.check import failures, initial_errors, verdict
-from charloom.kernel import ahead
+from charloom.checking.compiling import compile_ahead
 from charloom.network.rnn import NAMES
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
@@ -26,7 +26,7 @@ def main() -> None:
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length)
-    ahead.begin(params.m, len(text.vocabulary))
+    compile_ahead(params.m, len(text.vocabulary))
     errors, tolerance = initial_errors(params, text), params.gradcheck.tolerance
     write_json(path["metrics/gradcheck"], verdict(errors, tolerance).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())

@@ -10,12 +10,13 @@ from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json
 from charloom.results.headline import headline
 from charloom.results.records import TextMetrics, TrainMetrics
+from charloom.results.training_log import ensure_trained
+from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import made, put, this_run
 from charloom.tracking.follower import end_follower
-from charloom.tracking.lock_file import ensure_recorded, ensure_trained
 from charloom.tracking.messages import warn
 from charloom.tracking.send import delivery
 

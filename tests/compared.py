@@ -1,7 +1,7 @@
 """Comparisons of numbers that a test writes down."""
 
-from charloom.study.measured import Measured, Measurement
-from charloom.study.verdict import answered
+from paired.answer import answered
+from paired.types import Measured, Measurement
 
 
 def trials(values):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from charloom.kernel import plain
 from charloom.kernel.advance import advance, start
 from charloom.network import rnn
 from charloom.network.rnn import Parameters
+from charloom.signature import plain
 
 
 def initial(m, K, dtype, seed, sigma, accumulator):

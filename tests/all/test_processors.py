@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
 FULL = {name: COMMITTED[name] for name in ("float64", "float32", "costs", "texts", "probes")}
 
-PRINT = "import json; from charloom.kernel.signature import everything; print(json.dumps(everything()))"
+PRINT = "import json; from charloom.signature.hashes import everything; print(json.dumps(everything()))"
 # Each with a cache of its own, since each compiles anew.
 COMPILED = {
     "generic": {"NUMBA_CPU_NAME": "generic"},
@@ -66,7 +66,8 @@ def test_the_signature_without_numpys_vector_code():
 FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fmsub")
 COMPILE = """
 import numpy as np
-from charloom.kernel import drawing, plain, update
+from charloom.kernel import drawing, update
+from charloom.signature import plain
 from charloom.kernel.advance import learned_gradients
 from charloom.model.scoring import bits_per_character
 from charloom.network.rnn import filled

@@ -11,8 +11,18 @@ import pytest
 from charloom.pages.comparison import comparison_figure
 from charloom.pages.comparison_rows import ROWS
 from charloom.pages.figures import STYLE, png
-from charloom.study.answer import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Band, Comparison, Summary
-from charloom.study.measured import Measured, Measurement
+from paired.types import (
+    BETTER,
+    CANNOT_TELL,
+    NO_DIFFERENCE,
+    WORSE,
+    Answer,
+    Band,
+    Comparison,
+    Measured,
+    Measurement,
+    Summary,
+)
 
 UPDATES = range(0, 100_001, 500)
 GONE = Measurement(None, exploded=True)

@@ -20,13 +20,14 @@ from charloom.pages.study.measures import ABOUT
 from charloom.pages.study.names import breakable
 from charloom.pages.study.page import study_page
 from charloom.pages.study.results import Results
+from charloom.results.curves import POINTS
 from charloom.results.records import Measure
 from charloom.settings.params import read_params
-from charloom.study import words
-from charloom.study.measured import POINTS, Measured, Measurement
 from charloom.study.study_file import Study, read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in
-from charloom.study.verdict import answered
+from paired import sentences as words
+from paired.answer import answered
+from paired.types import Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)

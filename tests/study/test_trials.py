@@ -10,11 +10,11 @@ from recorded import column
 from study_projects import ask, conducted, tables
 
 from charloom.model.recorded import hashed
+from charloom.results.curves import thinned
 from charloom.results.records import TrainMetrics
 from charloom.results.trial_key import trial_key
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.study.measured import thinned
 from charloom.study.study_file import read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in
 from charloom.study.trial import train_trial

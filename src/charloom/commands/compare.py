@@ -10,12 +10,12 @@ from typing import Any
 from charloom.base.errors import WrongInput
 from charloom.base.storage import write
 from charloom.base.terminal import in_line
+from charloom.study.formats import FORMATS, as_text
 from charloom.study.from_experiments import experiments_measured
 from charloom.study.from_table import table_measured
-from charloom.study.measured import Measured
-from charloom.study.report import FORMATS, as_text
 from charloom.study.study_file import read_study
-from charloom.study.verdict import answered
+from paired.answer import answered
+from paired.types import Measured
 
 COLUMNS = ("setting", "seed", "measure")  # of a table
 ASKED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # a study's file says these itself

@@ -15,7 +15,7 @@ from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
-from charloom.study.report import as_markdown, as_text
+from charloom.study.formats import as_markdown, as_text
 from charloom.study.study_file import read_study
 from charloom.tracking.study_contents import send_apart, study_contents
 

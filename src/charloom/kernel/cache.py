@@ -1,4 +1,6 @@
-"""How code is compiled, and where it is kept: in a folder named by a hash of this room's sources, so never stale.
+"""How code is compiled, and where it is kept: in a folder named by a hash of its sources, so never stale.
+
+They are this room's files, and the function's own.
 
 Numba has a cache too. Its key is the function's file and its time stamp. That key misses imported files and the
 optimisation level, and it differs in a clone, in a queued experiment's folder and in a test, so each would compile
@@ -44,7 +46,8 @@ class Kept(NullCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Take the function, whose module is being imported: the sources are those that it was read from."""
-        contents = [source.read_bytes() for source in sorted(ROOM.glob("*.py"))]
+        files = sorted({*ROOM.glob("*.py"), Path(function.__code__.co_filename)})
+        contents = [file.read_bytes() for file in files]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
         home = config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom"
         self.folder, self.name = Path(home) / self.key[:16], f"{function.__module__}.{function.__qualname__}"

@@ -11,8 +11,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from charloom.study.answer import LEVEL, Answer, Comparison, Interval
-from charloom.study.measured import Measured
+from paired.types import LEVEL, Answer, Comparison, Interval, Measured
 
 ROWS = 40  # settings that are shown: more would be a poster
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Unavailable
-from charloom.kernel.signature import everything
 from charloom.results.git import git
 from charloom.results.trial_key import SIGNATURE
+from charloom.signature.hashes import everything
 
 DTYPES = ("float64", "float32")
 SHOWN = 8  # digits of a hash
-NOT_ONE = f"first difference: signature: {SIGNATURE}: not what `python -m charloom.kernel.signature` writes"
+NOT_ONE = f"first difference: signature: {SIGNATURE}: not what `python -m charloom.signature` writes"
 
 
 class Signatures(NamedTuple):

@@ -12,12 +12,12 @@ from charloom.proof.sides import Side
 from charloom.results.records import MEASURE
 from charloom.settings.experiment import naming_params
 from charloom.settings.params import Params
-from charloom.study import words
-from charloom.study.answer import Answer
-from charloom.study.report import as_markdown
+from charloom.study.formats import as_markdown
 from charloom.study.study_file import NOT_VARIED, read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in, trials_of
-from charloom.study.verdict import answered
+from paired import sentences as words
+from paired.answer import answered
+from paired.types import Answer
 
 ASKED = """\
 ```yaml

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from charloom.proof.contradictions import Contradiction
 from charloom.proof.outputs import Made
-from charloom.tracking.lock_file import LOCK
+from charloom.settings.dvc_lock import LOCK
 
 NAMED = 3  # files of a sentence
 NOT_FOUND = (

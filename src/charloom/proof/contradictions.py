@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.proof.outputs import Output, hashes_of, outputs
+from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, declared
-from charloom.tracking.lock_file import LOCK, locked, md5
 
 SOURCES = "src/"
 TEXT = "${prepare.text}"  # as dvc.yaml names it

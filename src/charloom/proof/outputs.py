@@ -9,8 +9,8 @@ from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import WrongInput
 from charloom.base.yaml_text import parsed
+from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import PIPELINE
-from charloom.tracking.lock_file import md5
 
 FOLDER = ".dir"  # at the end of a folder's hash
 

@@ -13,11 +13,11 @@ from charloom.base.storage import read_json, read_table, sha256
 from charloom.base.yaml_text import parsed
 from charloom.model.recorded import hashed
 from charloom.proof.dvc_command import cache, dvc
+from charloom.results.curves import POINTS, thinned
 from charloom.results.git import git
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.params import Params, flat, read_params
 from charloom.settings.pipeline import files
-from charloom.study.measured import POINTS, thinned
 from charloom.study.study_file import Study
 from charloom.study.study_table import read_outcomes, trials_of
 from charloom.study.trial import DIVERGED, TRAINED, Outcome

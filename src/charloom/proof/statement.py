@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from charloom.base.storage import sha256
-from charloom.kernel.signature import libraries
 from charloom.proof.outputs import Output
 from charloom.results.git import git
 from charloom.results.machine import machine
 from charloom.results.trial_key import SIGNATURE
+from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import files_in
-from charloom.tracking.lock_file import LOCK
+from charloom.signature.hashes import libraries
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"

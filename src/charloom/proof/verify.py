@@ -21,8 +21,8 @@ from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, ou
 from charloom.proof.quick import first_updates
 from charloom.proof.statement import Material, materials, statement
 from charloom.results.git import ensure_repository, git
+from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.params import read_params
-from charloom.tracking.lock_file import LOCK, locked, md5
 
 SECONDS_TO_END = 5.0
 SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"

@@ -17,13 +17,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from charloom.base.errors import CheckFailed
 from charloom.base.signals import Stopped
 from charloom.results.git import commit, known
 from charloom.results.machine import machine, process
 from charloom.results.names import name_of
 from charloom.results.records import Record
 from charloom.settings.experiment import experiment_key
-from charloom.settings.params import Params
+from charloom.settings.params import Params, flat
+from charloom.settings.pipeline import OWN, declared, difference, root
 
 Point = tuple[str, int, float, float]
 SHORT = 1.0  # seconds of training before MLflow is told at all: it takes longer to import
@@ -164,3 +166,21 @@ def logs_of(folder: Path, experiment: str) -> list[Log]:
         with suppress(OSError, ValueError):  # another process has removed it, or it has no head
             logs.append(Log(path))
     return logs
+
+
+def ensure_trained(params: Params, results: str) -> None:
+    """Raise CheckFailed where every log of a training that came to these results says that it had other params.
+
+    Between a stage's last look and DVC's own pass tenths of a second: an edit there is in dvc.lock as what was used.
+    """
+    logs = [log for folder in (root() / OWN / "trainings").glob("*/") for log in logs_of(folder.parent, folder.name)]
+    names = [name for name in declared("train")["params"] if isinstance(name, str)]
+    values = params.model_dump()
+    now = dict(flat({name: values[name] for name in names}))
+    differ = [
+        difference(dict(flat({name: log.head.params.get(name) for name in names})), now)
+        for log in logs
+        if log.end and log.end.results == results
+    ]
+    if differ and all(differ):
+        raise CheckFailed(f"train: edited as it ended: {differ[0]}: not recorded; `dvc repro --force` runs it again")

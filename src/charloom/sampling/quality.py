@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 from charloom.base.progress import progress
-from charloom.kernel.passages import Passages
 from charloom.results.records import SampleMarks, SampleQuality
+from charloom.sampling.passages import Passages
 from charloom.text.corpus import Text
 
 WORD = re.compile(r"[^\W\d_]+")  # a run of letters

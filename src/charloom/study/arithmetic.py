@@ -3,8 +3,8 @@
 from functools import lru_cache
 from importlib.metadata import version
 
-from charloom.kernel.signature import costs, signature
 from charloom.results.trial_key import committed, digest
+from charloom.signature.hashes import costs, signature
 
 
 @lru_cache

@@ -6,6 +6,10 @@ from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 
 MANY = 12  # names in a message
+MORE_TEXT = (  # a warning
+    "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
+    "more text alone"
+)
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:

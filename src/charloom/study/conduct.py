@@ -16,15 +16,14 @@ from charloom.base.signals import Stopped, deferred
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params, read_params
 from charloom.settings.pipeline import OWN
-from charloom.study.answer import CANNOT_TELL, Answer
 from charloom.study.cluster import cluster
 from charloom.study.engine import Workers, outcomes
 from charloom.study.local import processes
-from charloom.study.measured import Measured
 from charloom.study.study_file import Study
 from charloom.study.study_table import Outcomes, Trial, measured, read_outcomes, trials_of, write_outcomes
-from charloom.study.verdict import answered
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
+from paired.answer import answered
+from paired.types import CANNOT_TELL, Answer, Measured
 
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 

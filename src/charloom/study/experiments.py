@@ -10,12 +10,13 @@ from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.yaml_text import parsed, parsed_fast
+from charloom.results.curves import POINTS, thinned
 from charloom.results.git import ensure_repository, git, objects
 from charloom.results.records import MEASURE_OF_PART, TextMetrics, TrainMetrics
 from charloom.settings.experiment import naming_params
 from charloom.settings.params import PARAMS, Params, checked, flat
 from charloom.settings.pipeline import files
-from charloom.study.measured import POINTS, Curve, Measurement, thinned
+from paired.types import Curve, Measurement
 
 HEAD = "HEAD"
 LOCK = f"{HEAD}:./dvc.lock"

@@ -12,7 +12,7 @@ from typing import Any
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, setting_name
-from charloom.study.measured import Measured, Measurement, Seed
+from paired.types import Measured, Measurement, Seed
 
 FAILED = {"", "nan", "na", "inf", "+inf", "-inf"}  # what programs write where a run came to no value
 FEW = 3  # times, on average, that a parameter's value stands in a table; a result's seldom comes twice

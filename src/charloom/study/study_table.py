@@ -17,13 +17,14 @@ from pydantic import ValidationError
 
 from charloom.base.errors import Damaged
 from charloom.base.storage import write
+from charloom.results.curves import POINTS
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.results.trial_key import committed, trial_key
 from charloom.settings.params import Params, flat
-from charloom.study.baseline import setting_name
-from charloom.study.measured import MORE_TEXT, POINTS, Measured, Measurement
+from charloom.study.baseline import MORE_TEXT, setting_name
 from charloom.study.study_file import Study
 from charloom.study.trial import TRAINED, Outcome
+from paired.types import Measured, Measurement
 
 METRICS = tuple(TrainMetrics.model_fields)
 CURVES = ("trial", "update", *POINTS)

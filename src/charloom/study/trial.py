@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.base.errors import Diverged
+from charloom.results.curves import POINTS, thinned
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.settings.params import Params
-from charloom.study.measured import POINTS, thinned
 from charloom.text.corpus import Text
 from charloom.training.loop import train
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of

@@ -28,11 +28,11 @@ from charloom.results.records import (
     TextMetrics,
     TrainMetrics,
 )
+from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.experiment import experiment_key, setting
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
-from charloom.tracking.lock_file import LOCK, locked
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import SETTING
 

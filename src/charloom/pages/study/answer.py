@@ -7,8 +7,8 @@ from charloom.pages.study import explosions, target
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.pages.study.values import values
-from charloom.study import words
-from charloom.study.answer import CANNOT_TELL
+from paired import sentences as words
+from paired.types import CANNOT_TELL
 
 DECIDING = 3  # lines of a comparison: the difference, the interval that decides, p
 

@@ -15,9 +15,9 @@ from charloom.pages.study.measures import ABOUT
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import COLORS, Results
 from charloom.pages.wording import in_lines, known
-from charloom.study import words
-from charloom.study.answer import Band
-from charloom.study.measured import thinned
+from charloom.results.curves import thinned
+from paired import sentences as words
+from paired.types import Band
 
 LINES = ("-", "--", "-.", ":")  # of COLORS: nothing is told by a colour alone
 ROWS = 60  # of a table, at most

@@ -3,7 +3,7 @@
 from charloom.pages.page import Section
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
-from charloom.study import words
+from paired import sentences as words
 
 
 def section(results: Results) -> Section | None:

@@ -3,8 +3,8 @@
 from charloom.pages.page import Section, Table
 from charloom.pages.study.names import bold, breakable
 from charloom.pages.study.results import Results
-from charloom.study import words
-from charloom.study.answer import CANNOT_TELL
+from paired import sentences as words
+from paired.types import CANNOT_TELL
 
 
 def section(results: Results) -> Section:

@@ -6,10 +6,9 @@ from charloom.pages.page import Picture, Section, Table
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.pages.study.rows import rows_picture
-from charloom.study import words
-from charloom.study.answer import CANNOT_TELL, LEVEL
-from charloom.study.measured import Seed
-from charloom.study.pairs import value
+from paired import sentences as words
+from paired.pairs import value
+from paired.types import CANNOT_TELL, LEVEL, Seed
 
 LOOK = Look(PAPER, GREY, FAINT)
 

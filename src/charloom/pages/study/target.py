@@ -9,7 +9,7 @@ from charloom.pages.page import Picture, Section, Table
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.pages.study.rows import rows_picture
-from charloom.study import words
+from paired import sentences as words
 
 
 def section(results: Results) -> Section | None:

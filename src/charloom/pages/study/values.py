@@ -8,7 +8,7 @@ from charloom.pages.page import Table
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.settings.experiment import naming_params
-from charloom.study import words
+from paired import sentences as words
 
 
 class Values(NamedTuple):

@@ -1,10 +1,6 @@
-"""What learning, reading and writing come to on a small text, as hashes: equal everywhere, or something is wrong.
-
-`python -m charloom.kernel.signature > signature.json` writes them anew. A commit that changes one says why.
-"""
+"""What learning, reading and writing come to on a small text, as hashes: equal everywhere, or something is wrong."""
 
 import hashlib
-import json
 import platform
 from typing import Any
 
@@ -124,7 +120,3 @@ def everything() -> dict[str, Any]:
         "probes": probes(),
         "libraries": libraries(),
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(everything(), indent=2))

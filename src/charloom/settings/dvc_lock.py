@@ -10,9 +10,8 @@ from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import CheckFailed, Damaged
 from charloom.base.yaml_text import parsed
-from charloom.results.training_log import logs_of
 from charloom.settings.params import PARAMS, Params, flat
-from charloom.settings.pipeline import OWN, declared, difference, files_in, root
+from charloom.settings.pipeline import difference, files_in
 
 LOCK = Path("dvc.lock")
 
@@ -38,24 +37,6 @@ def ensure_recorded(params: Params) -> None:
         here = {name: now.get(name) for name in used} | {path: md5(Path(path)) for path in hashes}
         if stage != "track" and (what := difference(used | hashes, here)):
             raise CheckFailed(f"{stage}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
-
-
-def ensure_trained(params: Params, results: str) -> None:
-    """Raise CheckFailed where every log of a training that came to these results says that it had other params.
-
-    Between a stage's last look and DVC's own pass tenths of a second: an edit there is in dvc.lock as what was used.
-    """
-    logs = [log for folder in (root() / OWN / "trainings").glob("*/") for log in logs_of(folder.parent, folder.name)]
-    names = [name for name in declared("train")["params"] if isinstance(name, str)]
-    values = params.model_dump()
-    now = dict(flat({name: values[name] for name in names}))
-    differ = [
-        difference(dict(flat({name: log.head.params.get(name) for name in names})), now)
-        for log in logs
-        if log.end and log.end.results == results
-    ]
-    if differ and all(differ):
-        raise CheckFailed(f"train: edited as it ended: {differ[0]}: not recorded; `dvc repro --force` runs it again")
 
 
 def md5(path: Path) -> str | None:

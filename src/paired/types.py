@@ -1,12 +1,54 @@
-"""What a comparison says: the words and numbers that every output shows."""
+"""What was measured, by setting and seed; and what a comparison says of it: the words and numbers of every output."""
 
 from typing import NamedTuple
 
 Interval = tuple[float, float]
+Seed = int | str
+Curve = dict[int, float]  # a value by update
 
 BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL = "better", "worse", "no difference that matters", "cannot tell yet"
 ALPHA = 0.05  # of all comparisons and looks together
 LEVEL = 0.95  # of the intervals that everybody knows
+
+
+class Measurement(NamedTuple):
+    """One trial.
+
+    value     of the measure; None where there is none: the training diverged
+    exploded  it diverged, or ended worse than a uniform guess
+    reached   the first update below the target; None where none was
+    """
+
+    value: float | None
+    exploded: bool = False
+    reached: int | None = None
+
+
+class Measured(NamedTuple):
+    """All trials of a comparison.
+
+    measure     its name
+    better      "lower" or "higher": of which values are better
+    baseline    the setting to which the others are compared: one of `settings`
+    settings    by name, in the order in which they are shown: each one's trials by seed
+    curves      by name of the curve, setting and seed: its values at equal updates; may be empty
+    looks       numbers of seeds at which it was declared that somebody looks, the last the most; empty: not declared
+    smallest_difference  in units of the measure: below it nobody cares; None: not declared
+    target      what `reached` is about, "smooth loss below 40"; empty: nothing is
+    budget      updates of each trial, for times to the target; None: not known, or not one for all
+    warnings    what a reader has to know of where they come from: each a sentence
+    """
+
+    measure: str
+    better: str
+    baseline: str
+    settings: dict[str, dict[Seed, Measurement]]
+    curves: dict[str, dict[str, dict[Seed, Curve]]]
+    looks: tuple[int, ...] = ()
+    smallest_difference: float | None = None
+    target: str = ""
+    budget: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Summary(NamedTuple):

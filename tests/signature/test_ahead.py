@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from charloom.kernel import ahead, drawing, passages, update
+from charloom.kernel import drawing, update
 from charloom.kernel.advance import advance, start
 from charloom.model.scoring import score
 from charloom.network.rnn import init
+from charloom.sampling import passages
 from charloom.sampling.quality import qualities
 from charloom.sampling.writing import Choice, characters
+from charloom.signature import ahead
 from charloom.text.corpus import Text
 from charloom.text.vocabulary import Vocabulary
 

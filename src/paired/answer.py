@@ -1,12 +1,10 @@
 """The answer of a comparison: every setting beside the baseline, paired by seed."""
 
-from charloom.study.answer import ALPHA, CANNOT_TELL, LEVEL, Answer, Band, Comparison, Interval, Summary
-from charloom.study.cautions import cautions
-from charloom.study.decision import Decision, Looked, decide
-from charloom.study.measured import Curve, Measured, Measurement, Seed
-from charloom.study.need import more_seeds
-from charloom.study.pairs import Pairs, Trials, exploded, pair, value
-from charloom.study.statistics import (
+from paired.cautions import cautions
+from paired.need import more_seeds
+from paired.pairs import Pairs, Trials, exploded, pair, value
+from paired.rule import Decision, Looked, decide
+from paired.statistics import (
     LARGEST,
     Moments,
     correlation,
@@ -17,6 +15,20 @@ from charloom.study.statistics import (
     student_interval,
     student_p,
     welch_interval,
+)
+from paired.types import (
+    ALPHA,
+    CANNOT_TELL,
+    LEVEL,
+    Answer,
+    Band,
+    Comparison,
+    Curve,
+    Interval,
+    Measured,
+    Measurement,
+    Seed,
+    Summary,
 )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from charloom.study.decision import Decision
-from charloom.study.measured import Seed
-from charloom.study.pairs import Pairs, value
-from charloom.study.statistics import moments, student_p
+from paired.pairs import Pairs, value
+from paired.rule import Decision
+from paired.statistics import moments, student_p
+from paired.types import Seed
 
 
 def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterator[str]:

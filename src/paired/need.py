@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
-from charloom.base.types import Array
-from charloom.study.statistics import Moments, critical, standard_error
+from paired.statistics import Moments, critical, standard_error
 
 POWER = 0.8
 MISS_LARGEST = 0.1  # how often the upper bound of |θ| may lie below the truth, among samples that do not tell
@@ -24,7 +24,7 @@ FAR = 1e3  # sds: what is farther away tells at once
 NODES, WEIGHTS = ((0.5 * x) for x in np.polynomial.legendre.leggauss(64))  # of an integral over (−½, ½)
 
 
-def silence(n: int, theta: Array, rho: float, alpha: float) -> Array:
+def silence(n: int, theta: NDArray[Any], rho: float, alpha: float) -> NDArray[Any]:
     """Return how likely n seeds do not tell, for each size θ (k,), at the level 1 − alpha.
 
     Given the sd of the seeds, half an interval is h. Their mean tells nothing where it is at most h (0 is inside) and
@@ -36,7 +36,7 @@ def silence(n: int, theta: Array, rho: float, alpha: float) -> Array:
     h = scale * np.sqrt(special.gammaincinv(freedom / 2, quantiles) * 2 / freedom)
     centre, root = np.asarray(theta)[:, None], math.sqrt(n)
 
-    def within(x: Array) -> Any:
+    def within(x: NDArray[Any]) -> Any:
         return special.ndtr((x - centre) * root) - special.ndtr((-x - centre) * root)
 
     return np.asarray((1.0 - below) * ((within(h) - within(np.maximum(rho - h, 0.0))) @ WEIGHTS))

@@ -8,13 +8,13 @@ numbers; a size (a mean, an interval) is in units of what it is given. None stan
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
-from charloom.base.types import Array
-from charloom.study.answer import Interval
+from paired.types import Interval
 
 LARGEST = 1e300  # what is larger is no result, and would overflow
 FLIPPED = (6, 30)  # numbers of pairs for the exact sign flip: fewer cannot reach 0.05, more are too many to count
@@ -29,7 +29,7 @@ class Moments(NamedTuple):
     sd: float | None = None
 
 
-def moments(x: Sequence[float] | Array) -> Moments:
+def moments(x: Sequence[float] | NDArray[Any]) -> Moments:
     """Return them of the numbers, each at most LARGEST.
 
     A power of two is taken out first, which costs no bit, so that no square overflows or vanishes.
@@ -131,7 +131,7 @@ def sign_flip_p(x: Sequence[float]) -> float | None:
     return 2.0 * float(above.sum()) / 2.0 ** len(x)  # as many sums lie below −reached
 
 
-def _signed_sums(x: Array) -> Array:
+def _signed_sums(x: NDArray[Any]) -> NDArray[Any]:
     """Return the 2ⁿ sums of ±x."""
     sums = np.zeros(1)
     for each in x:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from charloom.study.answer import BETTER, NO_DIFFERENCE, WORSE
-from charloom.study.measured import Measured, Measurement, Seed
-from charloom.study.statistics import LARGEST, Moments, differences, moments
+from paired.statistics import LARGEST, Moments, differences, moments
+from paired.types import BETTER, NO_DIFFERENCE, WORSE, Measured, Measurement, Seed
 
 Trials = dict[Seed, Measurement]
 

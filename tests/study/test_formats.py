@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.study import words
-from charloom.study.answer import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Band, Comparison, Summary
-from charloom.study.report import FORMATS, as_csv, as_json, as_markdown, as_text
+from charloom.study.formats import FORMATS, as_csv, as_json, as_markdown, as_text
+from paired import sentences as words
+from paired.types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Band, Comparison, Summary
 
 BASE, OTHER = "train.initial_accumulator_value=0", "train.initial_accumulator_value=10"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charloom.kernel.signature import costs, probes, signature, texts
+from charloom.signature.hashes import costs, probes, signature, texts
 
 COMMITTED = json.loads((Path(__file__).resolve().parents[2] / "signature.json").read_text())
 

@@ -8,8 +8,8 @@ are gone through in their order, and what has fallen at one of them stays: its t
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from charloom.study.answer import ALPHA, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Interval
-from charloom.study.statistics import Moments, holm, student_interval, student_p
+from paired.statistics import Moments, holm, student_interval, student_p
+from paired.types import ALPHA, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Interval
 
 
 class Looked(NamedTuple):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from charloom.study.statistics import (
+from paired.statistics import (
     Moments,
     correlation,
     differences,

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from charloom.base.terminal import in_line
-from charloom.study import words
-from charloom.study.answer import ALPHA, LEVEL, Answer, Comparison, Interval
+from paired import sentences as words
+from paired.types import ALPHA, LEVEL, Answer, Comparison, Interval
 
 READABLE = 100  # columns of a sentence
 

@@ -1,37 +1,20 @@
 """Compiling ahead: what later stages run is compiled by another process, while the first compiles what it runs.
 
-python -m charloom.kernel.ahead m K    (it reads in params.yaml for which type: no result depends on what it does)
+python -m charloom.signature.ahead m K    (it reads in params.yaml for which type: no result depends on what it does)
 """
 
 import os
-import subprocess
 import sys
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
 from charloom.kernel.advance import advance, start
 from charloom.kernel.drawing import streams, write
 from charloom.kernel.layout import scratch, weights
-from charloom.kernel.passages import Passages
-from charloom.kernel.update import read, updates
+from charloom.kernel.update import read
 from charloom.network.rnn import filled
+from charloom.sampling.passages import Passages
 from charloom.settings.params import read_params
-
-SOURCES = Path(__file__).parents[2]
-
-
-def begin(m: int, K: int) -> None:
-    """Begin it where nothing of these sources is compiled. Nobody waits for it: what it has not done is done later."""
-    kept = getattr(updates._cache, "folder", None)
-    if kept is None or kept.exists():
-        return
-    with suppress(OSError):  # no room for another process
-        subprocess.Popen(
-            [sys.executable, "-m", __name__, str(m), str(K)], env=os.environ | {"PYTHONPATH": str(SOURCES)},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
 
 
 def compile_all(m: int, K: int, dtype: str) -> None:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable, Iterator
 
-from charloom.study.answer import (
+from paired.need import POWER
+from paired.types import (
     ALPHA,
     BETTER,
     CANNOT_TELL,
@@ -15,7 +16,6 @@ from charloom.study.answer import (
     Interval,
     Summary,
 )
-from charloom.study.need import POWER
 
 STATISTIC = "Student's t, two-sided, paired by seed"
 DIGITS = 2  # of the smallest spread that is shown
