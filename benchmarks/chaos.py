@@ -80,7 +80,7 @@ def course(initial_accumulator_value: float, seed: int, moved: float) -> Course:
     flat[0] += moved
     state, points = replace(state, theta=Parameters(flat, state.theta.m, state.theta.K)), {}
     for first, end in pairwise((0, *UPDATES, UPDATES[-1] + 1)):  # the last block is the row of the last model alone
-        rows = advance(state, TEXT.training, end - first, **each.options)
+        rows = advance(state, TEXT.training, end - first, each.params.recipe)
         points[first] = Point(rows.state.theta.flat, float(rows.losses[0]), float(rows.smooth_losses[0]))
         state = rows.after
     return Course(points, bits_per_character(rows.state.theta, TEXT.held_out, rows.state.h))

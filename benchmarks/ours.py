@@ -7,6 +7,8 @@ import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, problem, report
 
 from charloom.kernel.advance import start
+from charloom.network.adagrad import AdaGrad
+from charloom.network.recipe import Recipe
 from charloom.network.rnn import Parameters
 from charloom.training.loop import train
 
@@ -15,11 +17,11 @@ def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH)
     """Compile, train and print microseconds of CPU time per update."""
     ids, W, U, V, b, c = problem(m, K, dtype, updates + 1, seq_length)
     theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
-    settings = {"seq_length": seq_length, "eta": ETA, "clip": CLIP}
+    recipe = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA))
     ids = ids.astype(np.min_scalar_type(K - 1))
-    list(train(start(theta, 0.0), ids, 1, (1000,), **settings))
+    list(train(start(theta, recipe.kept(K)), ids, 1, (1000,), recipe))
     started = time.process_time()
-    for rows in train(start(theta, 0.0), ids, updates, (1000,), **settings):
+    for rows in train(start(theta, recipe.kept(K)), ids, updates, (1000,), recipe):
         loss = rows.losses[-1]
     report(started, updates, loss)
 

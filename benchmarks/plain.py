@@ -10,7 +10,8 @@ import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH
 
 from charloom.kernel.advance import advance, start
-from charloom.network.rnn import Parameters, init
+from charloom.network.adagrad import AdaGrad
+from charloom.network.recipe import Recipe
 from charloom.signature import plain
 
 M, K, UPDATES, TURNS = 100, 83, 300, 9
@@ -19,19 +20,18 @@ M, K, UPDATES, TURNS = 100, 83, 300, 9
 def main(dtype: str) -> None:
     """Print microseconds an update."""
     ids = np.random.default_rng(1).integers(0, K, UPDATES * SEQ_LENGTH + 1).astype(np.uint8)
-    theta = Parameters(init(M, K, 0.01, np.random.default_rng(1)).flat.astype(dtype), M, K)
-    settings = {"eta": ETA, "clip": CLIP}
+    recipe = Recipe(M, SEQ_LENGTH, 0.01, CLIP, dtype, AdaGrad(ETA, 1.0))
 
     def in_plain_loops() -> bytes:
-        state = start(theta.copy(), 1.0)
+        state = start(*recipe.initial(K, seed=1))
         h = state.h
         for at in range(0, UPDATES * SEQ_LENGTH, SEQ_LENGTH):
             x, y = ids[at : at + SEQ_LENGTH], ids[at + 1 : at + SEQ_LENGTH + 1]
-            _, h = plain.update(state.theta, state.accumulators, x, y, h, **settings)
+            _, h = plain.update(state.theta, state.kept, x, y, h, recipe)
         return state.theta.flat.tobytes()
 
     def by_the_kernel() -> bytes:
-        rows = advance(start(theta, 1.0), ids, UPDATES, seq_length=SEQ_LENGTH, **settings)
+        rows = advance(start(*recipe.initial(K, seed=1)), ids, UPDATES, recipe)
         return rows.after.theta.flat.tobytes()
 
     ways = {"plain loops": in_plain_loops, "kernel": by_the_kernel}

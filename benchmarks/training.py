@@ -29,4 +29,4 @@ def training(eta: float, seed: int, initial_accumulator_value: float) -> Trainin
 def trained(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:
     """Yield the rows from each multiple of `every` updates on, and at last the one of the last model."""
     each = training(eta, seed, initial_accumulator_value)
-    yield from train(each.initial(), TEXT.training, each.params.train.updates, (every,), **each.options)
+    yield from train(each.initial(), TEXT.training, each.params.train.updates, (every,), each.params.recipe)

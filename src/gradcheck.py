@@ -26,7 +26,7 @@ def main() -> None:
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length)
-    compile_ahead(params.m, len(text.vocabulary))
+    compile_ahead(len(text.vocabulary))
     errors, tolerance = initial_errors(params, text), params.gradcheck.tolerance
     write_json(path["metrics/gradcheck"], verdict(errors, tolerance).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())

@@ -22,11 +22,13 @@ import sys
 import numpy as np
 from charloom.kernel.advance import advance, start
 from charloom.model.scoring import score
-from charloom.network.rnn import Parameters, init
+from charloom.network.adagrad import AdaGrad
+from charloom.network.recipe import Recipe
 from charloom.sampling.writing import Choice, characters
-theta = Parameters(init(8, 5, 0.1, np.random.default_rng(0)).flat.astype(sys.argv[1]), 8, 5)
+recipe = Recipe(8, 3, 0.1, 5.0, sys.argv[1], AdaGrad(0.1))
+theta, kept = recipe.initial(5, seed=0)
 ids = np.arange(5, dtype=np.uint8)
-advance(start(theta, 0.0), ids, 1, seq_length=3, eta=0.1, clip=5.0)
+advance(start(theta, kept), ids, 1, recipe)
 score(theta, ids, np.zeros(8))
 next(characters(theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
 """

@@ -3,15 +3,12 @@
 import numpy as np
 
 from charloom.kernel.advance import advance, start
-from charloom.network import rnn
-from charloom.network.rnn import Parameters
 from charloom.signature import plain
 
 
-def initial(m, K, dtype, seed, sigma, accumulator):
+def initial(recipe, K, seed):
     """Return the state before the first update."""
-    drawn = rnn.init(m, K, sigma, np.random.default_rng(seed))
-    return start(Parameters(drawn.flat.astype(dtype), m, K), accumulator)
+    return start(*recipe.initial(K, seed))
 
 
 def sequence(ids, update, T):
@@ -20,16 +17,17 @@ def sequence(ids, update, T):
     return position, ids[position : position + T], ids[position + 1 : position + T + 1]
 
 
-def same_bits(state, ids, updates, T, clip):
+def same_bits(recipe, state, ids, updates):
     """Assert that the kernel and the plain loops agree in every loss, weight, accumulator and in the last state."""
-    rows = advance(state, ids, updates, seq_length=T, eta=0.1, clip=clip)
-    theta, s, h = state.theta.copy(), state.accumulators.copy(), state.h
+    rows = advance(state, ids, updates, recipe)
+    theta, kept, h = state.theta.copy(), tuple(each.copy() for each in state.kept), state.h
     for update in range(updates):
-        position, x, y = sequence(ids, update, T)
+        position, x, y = sequence(ids, update, recipe.seq_length)
         h = np.zeros_like(h) if position == 0 else h
-        loss, h = plain.update(theta, s, x, y, h, 0.1, clip)
+        loss, h = plain.update(theta, kept, x, y, h, recipe)
         assert rows.losses[update] == loss, update
     assert rows.after.theta.flat.tobytes() == theta.flat.tobytes()
-    assert rows.after.accumulators.flat.tobytes() == s.flat.tobytes()
-    at_the_end = sequence(ids, updates, T)[0] == 0
+    for after, each in zip(rows.after.kept, kept, strict=True):
+        assert after.flat.tobytes() == each.flat.tobytes()
+    at_the_end = sequence(ids, updates, recipe.seq_length)[0] == 0
     assert rows.after.h.tobytes() == (np.zeros_like(h) if at_the_end else h).tobytes()

@@ -1,23 +1,24 @@
 """A training of three characters and two hidden units: small enough to look at each of its bytes."""
 
 import numpy as np
+from recipes import recipe
 
 from charloom.base.pieces import Pieces
 from charloom.kernel.advance import advance, start
-from charloom.network import rnn
 from charloom.text.vocabulary import Vocabulary
 from charloom.training.trace import EMPTY, Trace, extended
 
 VOCABULARY = Vocabulary("ab—")
 IDS = np.array([0, 1, 2, 1, 0, 1, 2, 0, 0, 1], np.uint8)
-START = start(rnn.init(2, 3, 0.5, np.random.default_rng(1)), 0.0)
+RECIPE = recipe(m=2, sigma=0.5)
+START = start(*RECIPE.initial(3, seed=1))
 SETTINGS = {"eta": 0.1, "src/train.py": "0" * 64}
 EPOCH = 3
 
 
 def after(updates: int, state=START, trace: Trace = EMPTY):
     """Return state and trace after so many more updates."""
-    rows = advance(state, IDS, updates, seq_length=3, eta=0.1, clip=5.0)
+    rows = advance(state, IDS, updates, RECIPE)
     return rows.after, extended(trace, rows, EPOCH, 1.0)
 
 

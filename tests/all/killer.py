@@ -20,10 +20,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 import numpy as np
+from recipes import recipe
 
 import train as stage
 from charloom.kernel import advance as kernel
-from charloom.network.rnn import init
 from charloom.settings.entry import run_stage
 from charloom.training import loop
 from charloom.training import protocol as training
@@ -83,8 +83,8 @@ def hashes() -> dict[str, str]:
 
 def main() -> None:
     """Play the histories. The kernel is loaded first, so that no child has to."""
-    parameters = init(8, 5, 0.1, np.random.default_rng(0))
-    kernel.advance(kernel.start(parameters, 0.0), np.arange(5, dtype=np.uint8), 1, seq_length=3, eta=0.1, clip=5.0)
+    small = recipe(m=8)
+    kernel.advance(kernel.start(*small.initial(5, seed=0)), np.arange(5, dtype=np.uint8), 1, small)
     histories = []
     for history in sys.argv[1:]:
         said = []

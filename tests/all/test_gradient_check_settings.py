@@ -9,6 +9,7 @@ import pytest
 from charloom.checking import check
 from charloom.checking.check import failures, gradient_errors
 from charloom.kernel.advance import learned_gradients
+from charloom.network.adagrad import AdaGrad
 from charloom.network.rnn import NAMES, init
 
 TOLERANCE = 1e-10  # params.yaml's
@@ -32,7 +33,7 @@ def drawn(number: int, smallest: int = 1, **largest: int):
 def test_no_right_gradient_is_refused(part):
     for number in range(part, SETTINGS, PARTS):
         theta, ids, rng = drawn(number)
-        lines = failures(gradient_errors(theta, ids, ENTRIES, rng), TOLERANCE)
+        lines = failures(gradient_errors(theta, ids, AdaGrad, ENTRIES, rng), TOLERANCE)
         assert lines == [], f"setting {number}: m = {theta.m}, K = {theta.K}, seq_length = {len(ids) - 1}"
 
 
@@ -43,7 +44,7 @@ def test_nor_is_one_of_which_little_but_rounding_is_left(alphabet):
         theta, _, rng = drawn(number, m=8, K=1)
         theta = init(theta.m, alphabet, 10 ** rng.uniform(-6, 0), rng)
         ids = np.append(0, rng.permutation(np.arange(12) % alphabet))
-        assert failures(gradient_errors(theta, ids, ENTRIES, rng), TOLERANCE) == [], number
+        assert failures(gradient_errors(theta, ids, AdaGrad, ENTRIES, rng), TOLERANCE) == [], number
 
 
 @pytest.mark.parametrize(("name", "state", "size"), list(product(NAMES, ["zero", "carried"], ["largest", "small"])))
@@ -63,17 +64,17 @@ def test_one_part_in_ten_thousand_of_one_entry_is_refused(monkeypatch, name, sta
         return gradients, states
 
     monkeypatch.setattr(check, "learned_gradients", wrong)
-    lines = failures(gradient_errors(theta, ids, 10_000, rng), TOLERANCE)
+    lines = failures(gradient_errors(theta, ids, AdaGrad, 10_000, rng), TOLERANCE)
     assert [line.partition(":")[0].partition("[")[0] for line in lines] == [name], lines
     assert f"at the {state} state" in lines[0]
 
 
 SOURCES = {  # places in the kernel, what is wrong there, and the gradient in which it has to be found
-    "b": ("before.b, 0, k, total, recipe)", "before.b, 0, k, total * 1.0001, recipe)"),
+    "b": ("before.b, 0, k, total, sizes)", "before.b, 0, k, total * 1.0001, sizes)"),
     "U": ("load(dU, x, k) + load(d, t, k))", "load(dU, x, k) + load(d, t, k) * 1.0001)"),
     "W": ("    learn(W, sW,", "    dT[2, 4] = dT[2, 4] * 1.0001\n    learn(W, sW,"),
     "V": ("    learn(V, sV,", "    oT[1, 3] = oT[1, 3] * 1.0001\n    learn(V, sV,"),
-    "c": ("before.c, 0, k, total, recipe)", "before.c, 0, k, total * 1.0001, recipe)"),
+    "c": ("before.c, 0, k, total, sizes)", "before.c, 0, k, total * 1.0001, sizes)"),
 }
 
 

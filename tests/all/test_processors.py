@@ -70,15 +70,18 @@ from charloom.kernel import drawing, update
 from charloom.signature import plain
 from charloom.kernel.advance import learned_gradients
 from charloom.model.scoring import bits_per_character
+from charloom.network.adagrad import AdaGrad
+from charloom.network.recipe import Recipe
 from charloom.network.rnn import filled
 from charloom.sampling.writing import Choice, characters
 theta, ids = filled(0.1, 3, 4), np.array([0, 1, 2, 3, 0, 1, 2])
-learned_gradients(theta, ids, np.zeros(3))
-bits_per_character(theta, ids)
+learned_gradients(theta, ids, np.zeros(3), AdaGrad)
+bits_per_character(theta, ids, np.zeros(3))
 next(characters(theta, np.zeros(3), 0, Choice(0.5, 2, 0.5), np.random.default_rng(1)))
-plain.update(theta, filled(1.0, 3, 4), ids[:-1], ids[1:], np.zeros(3), 0.1, 5.0)
+recipe = Recipe(3, 6, 0.1, 5.0, "float64", AdaGrad(0.1))
+plain.update(theta, recipe.kept(4), ids[:-1], ids[1:], np.zeros(3), recipe)
 fast = update.updates, update.read, drawing.write
-for function in (*fast, plain._forward, plain._softmax, plain._backward, plain._step):
+for function in (*fast, plain._forward, plain._softmax, plain._backward):
     print(*function.inspect_asm().values())
 """
 

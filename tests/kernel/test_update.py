@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import initial, same_bits, sequence
+from recipes import recipe
 
 from charloom.base.errors import Diverged
 from charloom.kernel.advance import advance, learned_gradients
-from charloom.network import adagrad, rnn
+from charloom.network import rnn
+from charloom.network.adagrad import AdaGrad
 
 # Up to m = 48 float64, and float32, have one width of a recurrence each, so each is compiled once.
 SIZES = st.sampled_from([1, 5, 31, 32, 33, 48])
+FIVE = recipe(m=5, accumulator=1.0)
 
 
 @settings(deadline=None, max_examples=60)
@@ -27,19 +30,19 @@ SIZES = st.sampled_from([1, 5, 31, 32, 33, 48])
 def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, clip, dtype, seed):
     """Repeated characters, the end of the text and active clipping are all within reach of these numbers."""
     ids = np.random.default_rng(seed).integers(0, K, max(length, T + 1)).astype(np.uint8)
-    state = initial(m, K, dtype, seed, sigma=0.1, accumulator=10.0)  # tame: rounding stays rounding
-    rows = advance(state, ids, 6, seq_length=T, eta=0.1, clip=clip)
-    theta, s, h = state.theta.copy(), state.accumulators.copy(), state.h
-    number = state.theta.flat.dtype.type
+    tame = recipe(m, T, 0.1, clip, dtype, accumulator=10.0)  # rounding stays rounding
+    state = initial(tame, K, seed)
+    rows = advance(state, ids, 6, tame)
+    theta, kept, h = state.theta.copy(), tuple(each.copy() for each in state.kept), state.h
     rounding = 1e-11 if dtype == "float64" else 2e-3
     for update in range(6):
         position, x, y = sequence(ids, update, T)
         h = np.zeros_like(h) if position == 0 else h
         loss, gradients, h = rnn.loss_and_gradients(theta, x, y, h)
         assert rows.losses[update] == pytest.approx(loss, rel=rounding, abs=rounding)
-        adagrad.step(theta, gradients, s, number(0.1), number(clip))
+        tame.step(theta, kept, gradients)
     np.testing.assert_allclose(rows.after.theta.flat, theta.flat, rtol=0, atol=rounding)
-    np.testing.assert_allclose(rows.after.accumulators.flat, s.flat, rtol=rounding, atol=rounding)
+    np.testing.assert_allclose(rows.after.kept[0].flat, kept[0].flat, rtol=rounding, atol=rounding)
 
 
 @settings(deadline=None, max_examples=40)
@@ -54,7 +57,8 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
 def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, seed):
     """From sigma = 0.01 and an accumulator of 0 training is chaotic: one wrong bit would not stay alone."""
     ids = np.random.default_rng(seed).integers(0, K, 9 * T + 1).astype(np.uint8)
-    same_bits(initial(m, K, dtype, seed, sigma=0.01, accumulator=0.0), ids, 30, T, clip)
+    chaotic = recipe(m, T, 0.01, clip, dtype)
+    same_bits(chaotic, initial(chaotic, K, seed), ids, 30)
 
 
 @settings(deadline=None, max_examples=40)
@@ -67,30 +71,32 @@ def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed):
     # T terms are summed up. Each comes from a p and an h of at most 1, or is as large as a gradient; over 20,000 such
     # networks the difference stayed below a fifteenth of this.
     rounding = 1e-13 * T * (1 + abs(gradients.flat).max())
-    np.testing.assert_allclose(learned_gradients(theta, ids, h_0)[0].flat, gradients.flat, rtol=0, atol=rounding)
+    learned, _ = learned_gradients(theta, ids, h_0, AdaGrad)
+    np.testing.assert_allclose(learned.flat, gradients.flat, rtol=0, atol=rounding)
 
 
 def test_a_step_to_weights_that_are_not_finite_is_an_error():
     ids = np.arange(7, dtype=np.uint8)
-    state = initial(5, 7, "float64", 1, sigma=0.1, accumulator=0.0)
+    far = recipe(m=5, eta=np.inf)
+    state = initial(far, 7, 1)
     with pytest.raises(Diverged, match="at update 0: weight not finite"):
-        advance(state, ids, 1, seq_length=3, eta=np.inf, clip=5.0)
+        advance(state, ids, 1, far)
 
 
 def test_an_infinite_gradient_is_an_error_though_clipping_would_hide_it():
     ids = np.arange(7, dtype=np.uint8)
-    state = initial(5, 7, "float64", 1, sigma=0.1, accumulator=1.0)
+    state = initial(FIVE, 7, 1)
     state.theta.W[...] = 1e200 * np.eye(5)  # the states stay zero; the way back through time overflows
     state.theta.U[...] = 0
     with pytest.raises(Diverged, match="at update 0: a gradient is not finite"):
-        advance(state, ids, 1, seq_length=3, eta=0.1, clip=5.0)
+        advance(state, ids, 1, FIVE)
 
 
 def test_outputs_of_any_size_have_a_finite_loss():
     """e^o would overflow: the largest output is taken off first."""
     ids = np.array([0, 1, 0, 1], np.uint8)
-    state = initial(5, 2, "float64", 1, sigma=0.1, accumulator=1.0)
+    state = initial(FIVE, 2, 1)
     state.theta.c[...] = [1000.0, -1000.0]
-    rows = advance(state, ids, 1, seq_length=3, eta=0.1, clip=5.0)
+    rows = advance(state, ids, 1, FIVE)
     loss, _, _ = rnn.loss_and_gradients(state.theta, ids[:-1], ids[1:], state.h)
     assert rows.losses[0] == pytest.approx(loss, rel=1e-14)

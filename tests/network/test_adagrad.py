@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from recipes import recipe
 
-from charloom.network import adagrad
-from charloom.network.rnn import Parameters, filled, size
+from charloom.network.rnn import filled
 
 
-def moved(gradient, accumulator, eta=0.5, clip=5.0):
-    theta, s = filled(1.0, 1, 1), filled(accumulator, 1, 1)
-    adagrad.step(theta, Parameters(np.full(size(1, 1), gradient), 1, 1), s, eta, clip)
+def moved(gradient, accumulator, clip=5.0):
+    half = recipe(m=1, clip=clip, eta=0.5, accumulator=accumulator)
+    theta, (s,) = filled(1.0, 1, 1), half.kept(1)
+    half.step(theta, (s,), filled(gradient, 1, 1))
     assert len(set(theta.flat)) == 1
     return theta.flat[0], s.flat[0]
 

@@ -13,7 +13,6 @@ from recorded import column
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.kernel.advance import advance, start
-from charloom.network.rnn import init
 from charloom.pages.experiment.curves import thinned
 from charloom.pages.experiment.marked import pieces
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
@@ -29,20 +28,28 @@ RECIPE = {"m": 100.0, "eta": 0.1, "seq_length": 25.0, "sigma": 0.01}
 STUDY = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
 
 
+def again(params, text):
+    return replayed(params.recipe, params.seed, params.train.updates, len(text.vocabulary), text.training)
+
+
+def with_start(params, value):
+    return params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": value})})
+
+
 def test_the_first_updates_made_again_are_those_of_the_training(finished):
     params = read_params(finished.folder / "params.yaml")
     text = read_prepared(finished.folder / "data/prepared/text.npz")
-    first = replayed(params, len(text.vocabulary), text.training, 0.0)
+    first = again(params, text)
     assert len(first.losses) == UPDATES + 1
     recorded = column(finished, "loss", "plots/first_losses.csv")
     assert first.losses == pytest.approx([recorded[u] for u in range(UPDATES + 1)], rel=1e-9)
     assert first.largest[0] == pytest.approx(params.eta, rel=1e-6)  # the first step of a sum that starts at 0
-    tamed = replayed(params, len(text.vocabulary), text.training, 10.0)
+    tamed = again(with_start(params, 10.0), text)
     assert tamed.losses[0] == first.losses[0]
     assert tamed.typical[0] < first.typical[0] / 10
     assert first.saturated[0] == 0
     large = params.model_copy(update={"sigma": 1e4})
-    assert replayed(large, len(text.vocabulary), text.training, 0.0).saturated[0] == 1
+    assert again(large, text).saturated[0] == 1
 
 
 @pytest.mark.parametrize("characters", [30, 31, 35])
@@ -50,10 +57,9 @@ def test_the_first_updates_go_round_the_end_of_a_short_text_as_training_does(fin
     params = read_params(finished.folder / "params.yaml")
     text = read_prepared(finished.folder / "data/prepared/text.npz")
     ids, K = text.training[:characters], len(text.vocabulary)
-    again = replayed(params, K, ids, 0.0)
-    state = start(init(params.m, K, params.sigma, np.random.default_rng(params.seed)), 0.0)
-    rows = advance(state, ids, UPDATES + 1, seq_length=params.seq_length, eta=params.eta, clip=params.train.clip)
-    assert again.losses == pytest.approx(rows.losses.tolist(), rel=1e-6)
+    first = replayed(params.recipe, params.seed, params.train.updates, K, ids)
+    rows = advance(start(*params.recipe.initial(K, params.seed)), ids, UPDATES + 1, params.recipe)
+    assert first.losses == pytest.approx(rows.losses.tolist(), rel=1e-6)
 
 
 def test_smooth_loss_is_folded_over_the_epoch():

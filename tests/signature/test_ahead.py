@@ -2,34 +2,36 @@
 
 import numpy as np
 import pytest
+from projects import ROOT
 
 from charloom.kernel import drawing, update
 from charloom.kernel.advance import advance, start
 from charloom.model.scoring import score
-from charloom.network.rnn import init
 from charloom.sampling import passages
 from charloom.sampling.quality import qualities
 from charloom.sampling.writing import Choice, characters
+from charloom.settings.params import read_params
 from charloom.signature import ahead
 from charloom.text.corpus import Text
 from charloom.text.vocabulary import Vocabulary
 
 FUNCTIONS = (update.read, drawing.write, passages._read)
-OPTIONS = {"seq_length": 2, "eta": 0.1, "clip": 5.0}
+PARAMS = read_params(ROOT / "params.yaml")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_nothing_that_scores_writes_or_compares_is_compiled_again_afterwards(dtype):
     vocabulary = Vocabulary.of("a b")
-    theta = init(8, len(vocabulary), 0.1, np.random.default_rng(1))
-    theta = type(theta)(theta.flat.astype(dtype), theta.m, theta.K)
+    train = PARAMS.train.model_copy(update={"dtype": dtype})
+    params = PARAMS.model_copy(update={"m": 8, "seq_length": 2, "train": train})
+    theta, kept = params.recipe.initial(len(vocabulary), seed=1)
     h, ids = np.zeros(8, dtype), vocabulary.encode("a b a")
-    ahead.compile_all(8, len(vocabulary), dtype)
+    ahead.compile_all(params, len(vocabulary))
     of_update = [update.updates] if dtype == "float32" else []  # the gradient check compiles the other one
     before = [list(function.signatures) for function in (*FUNCTIONS, *of_update)]
     assert all(before)
     if of_update:
-        advance(start(theta, 0.0), ids, 2, **OPTIONS)
+        advance(start(theta, kept), ids, 2, params.recipe)
     score(theta, ids, h)
     next(characters(theta, h, 0, Choice(1.0), np.random.default_rng(1)))
     qualities(["a b"], Text(vocabulary, ids, ids[:0]))

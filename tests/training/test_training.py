@@ -4,28 +4,29 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recipes import recipe
 
 from charloom.base.errors import Diverged
 from charloom.kernel.advance import Rows, TrainState, advance, start
-from charloom.network import adagrad, rnn
+from charloom.network import rnn
 from charloom.text.vocabulary import Vocabulary
 from charloom.training import trace
 from charloom.training.loop import position, train
 
 TEXT = "abcdefghij"
 IDS = Vocabulary.of(TEXT).encode(TEXT)
-SETTINGS = {"seq_length": 3, "eta": 0.1, "clip": 5.0}
+RECIPE = recipe(accumulator=1.0)
 
 
-def fresh(accumulator=1.0, seed=1):
-    return start(rnn.init(4, len(TEXT), 0.1, np.random.default_rng(seed)), accumulator)
+def fresh(recipe=RECIPE, seed=1):
+    return start(*recipe.initial(len(TEXT), seed))
 
 
 def by_the_book(updates):
     """Return losses, smooth losses and weights before each update, written out with one window after another."""
     windows = [("abc", "bcd"), ("def", "efg"), ("ghi", "hij")]
     vocabulary = Vocabulary.of(TEXT)
-    theta, s, h = fresh().theta.copy(), rnn.filled(1.0, 4, len(TEXT)), np.zeros(4)
+    theta, kept, h = fresh().theta.copy(), RECIPE.kept(len(TEXT)), np.zeros(4)
     losses, smooth, weights, states = [], [], [], []
     for update in range(updates + 1):
         read, following = windows[update % 3]
@@ -36,13 +37,13 @@ def by_the_book(updates):
         loss, gradients, h = rnn.loss_and_gradients(theta, vocabulary.encode(read), vocabulary.encode(following), h)
         losses.append(loss)
         smooth.append(loss if not smooth else 0.999 * smooth[-1] + 0.001 * loss)
-        adagrad.step(theta, gradients, s, 0.1, 5.0)
+        RECIPE.step(theta, kept, gradients)
     return losses, smooth, weights, states
 
 
 def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_the_end():
     losses, smooth, weights, states = by_the_book(8)
-    rows = list(train(fresh(), IDS, 8, (1,), **SETTINGS))
+    rows = list(train(fresh(), IDS, 8, (1,), RECIPE))
     assert [r.state.update for r in rows] == list(range(9))
     assert [r.losses[0] for r in rows] == pytest.approx(losses, rel=1e-12)
     assert [r.smooth_losses[0] for r in rows] == pytest.approx(smooth, rel=1e-12)
@@ -53,7 +54,7 @@ def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_t
 
 def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
     _, smooth, weights, states = by_the_book(40)
-    best = list(train(fresh(), IDS, 40, (7, 10), **SETTINGS))[-1].best
+    best = list(train(fresh(), IDS, 40, (7, 10), RECIPE))[-1].best
     lowest = int(np.argmin(smooth))
     assert lowest > 0
     assert (best.update, best.smooth_loss) == (lowest, pytest.approx(smooth[lowest], rel=1e-12))
@@ -62,7 +63,8 @@ def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
 
 
 def test_the_last_row_is_a_loss_without_a_step_and_may_be_the_best():
-    rows = list(train(fresh(accumulator=10.0), IDS, 30, (100,), **SETTINGS))
+    tame = recipe(accumulator=10.0)
+    rows = list(train(fresh(tame), IDS, 30, (100,), tame))
     assert [len(r.losses) for r in rows] == [30, 1]
     assert rows[-1].state.update == 30
     assert rows[-1].best.update == 30
@@ -71,10 +73,10 @@ def test_the_last_row_is_a_loss_without_a_step_and_may_be_the_best():
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 40))
 def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other, updates):
-    rows = list(train(fresh(), IDS, updates, (one, other), **SETTINGS))
+    rows = list(train(fresh(), IDS, updates, (one, other), RECIPE))
     starts = {r.state.update for r in rows}
     assert starts >= set(range(0, updates + 1, one)) | set(range(0, updates + 1, other)) | {updates}
-    at_once = list(train(fresh(), IDS, updates, (1000,), **SETTINGS))
+    at_once = list(train(fresh(), IDS, updates, (1000,), RECIPE))
     for column in ("losses", "smooth_losses"):
         blocks, whole = (np.concatenate([getattr(r, column) for r in each]) for each in (rows, at_once))
         assert np.array_equal(blocks, whole)
@@ -85,9 +87,9 @@ def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other
 def test_a_state_goes_in_unchanged():
     state = fresh()
     before = state.theta.flat.copy()
-    advance(state, IDS, 5, **SETTINGS)
+    advance(state, IDS, 5, RECIPE)
     assert np.array_equal(state.theta.flat, before)
-    assert (state.accumulators.flat == 1).all()
+    assert (state.kept[0].flat == 1).all()
 
 
 class Noted:
@@ -107,14 +109,14 @@ class Noted:
 def test_only_what_a_block_reads_is_taken_into_memory_and_all_where_it_goes_round_the_end():
     noted, state, ids = Noted(IDS), fresh(), IDS.tolist()
     for count in (1, 2, 2, 3):
-        state = advance(state, noted, count, **SETTINGS).after
+        state = advance(state, noted, count, RECIPE).after
     assert noted.read == [ids[:4], ids[3:], ids[:7], ids]
 
 
-def diverging(state, eta=0.1, clip=5.0):
+def diverging(state, eta=0.1):
     rows = []
     with pytest.raises(Diverged) as caught:
-        rows += train(state, IDS, 5, (5,), seq_length=3, eta=eta, clip=clip)
+        rows += train(state, IDS, 5, (5,), recipe(eta=eta, accumulator=1.0))
     return str(caught.value), caught.value.state
 
 
@@ -171,8 +173,9 @@ def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
     theta = rnn.Parameters(drawn.flat.astype(dtype), 4, len(TEXT))
     h = np.array([0.9, -0.2, 0.4, -0.6], dtype)
     ids = Vocabulary.of(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
-    state = TrainState(3000, theta, rnn.filled(1.0, 4, len(TEXT), dtype), h)
-    (statistics,) = advance(state, ids, 1, seq_length=3, eta=0.1, clip=0.25).statistics
+    narrow = recipe(clip=0.25, dtype=np.dtype(dtype).name, accumulator=1.0)
+    state = TrainState(3000, theta, narrow.kept(len(TEXT)), h)
+    (statistics,) = advance(state, ids, 1, narrow).statistics
     loss, gradients, _ = rnn.loss_and_gradients(rnn.Parameters(drawn.flat, 4, len(TEXT)), ids[:3], ids[1:4], h)
     hidden = [h.astype(float)]
     for x in ids[:3]:
@@ -187,7 +190,7 @@ def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
 def test_every_thousandth_row_is_measured_wherever_a_block_starts():
     state, taken = fresh(), []
     for count in (1, 998, 1, 1, 1000, 999):
-        rows = advance(state, IDS, count, **SETTINGS)
+        rows = advance(state, IDS, count, RECIPE)
         taken += [(rows.state.update, len(rows.statistics))]
         assert [update for name, update, _ in trace.points(rows) if name == "loss"] == list(
             range(-(-state.update // 1000) * 1000, state.update + count, 1000)

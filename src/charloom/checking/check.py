@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -18,7 +19,8 @@ from charloom.checking.numerical import (
     state_error,
 )
 from charloom.kernel.advance import learned_gradients
-from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
+from charloom.network.recipe import Optimizer
+from charloom.network.rnn import NAMES, Gradients, Parameters, forward, loss_and_gradients
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
@@ -36,16 +38,19 @@ def initial_errors(params: Params, text: Text) -> GradcheckErrors:
     Raises CheckFailed where a gradient is not finite.
     """
     seed = params.gradcheck.seed
-    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(seed))
-    rng = np.random.default_rng([seed, 4])
-    return gradient_errors(theta, text.training[: params.seq_length + 1], params.gradcheck.entries, rng)
+    recipe = replace(params.recipe, dtype="float64")
+    theta, rng = recipe.initial(len(text.vocabulary), seed)[0], np.random.default_rng([seed, 4])
+    ids = text.training[: recipe.seq_length + 1]
+    return gradient_errors(theta, ids, type(recipe.optimizer), params.gradcheck.entries, rng)
 
 
-def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Generator) -> GradcheckErrors:
+def gradient_errors(
+    theta: Parameters, ids: Array, optimizer: type[Optimizer], most: int, rng: np.random.Generator
+) -> GradcheckErrors:
     """Return how far the gradients of the loss of ids[1:] are from numerical ones, at a zero and at a carried state.
 
-    ids (T + 1,) whole numbers below K. Of a matrix with more than `most` entries, only that many are compared, drawn at
-    random.
+    ids (T + 1,) whole numbers below K. The kernel's gradient is the one with which the optimiser trains. Of a matrix
+    with more than `most` entries, only that many are compared, drawn at random.
 
     Raises CheckFailed where a gradient is not finite.
     """
@@ -59,7 +64,7 @@ def gradient_errors(theta: Parameters, ids: Array, most: int, rng: np.random.Gen
 
     found = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
         state: (
-            along(*learned_gradients(theta, ids, h_0)),
+            along(*learned_gradients(theta, ids, h_0, optimizer)),
             along(loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]),
         )
         for state, h_0 in states.items()

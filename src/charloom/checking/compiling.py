@@ -11,7 +11,7 @@ from charloom.kernel.update import updates
 SOURCES = Path(__file__).parents[2]
 
 
-def compile_ahead(m: int, K: int) -> None:
+def compile_ahead(K: int) -> None:
     """Where nothing of these sources is compiled, have another process compile what later stages run.
 
     Nobody waits for it: what it has not done is done later.
@@ -20,7 +20,7 @@ def compile_ahead(m: int, K: int) -> None:
     if kept is not None and not kept.exists():
         with suppress(OSError):  # no room for another process
             subprocess.Popen(
-                [sys.executable, "-m", "charloom.signature.ahead", str(m), str(K)],
+                [sys.executable, "-m", "charloom.signature.ahead", str(K)],
                 env=os.environ | {"PYTHONPATH": str(SOURCES)},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip

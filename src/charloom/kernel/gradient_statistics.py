@@ -1,4 +1,4 @@
-"""What a gradient is like before AdaGrad takes it. It is asked for at every thousandth update, so it may be slow."""
+"""What a gradient is like before the optimiser takes it. It is asked for at each thousandth update: it may be slow."""
 
 import math
 import sys
@@ -7,7 +7,7 @@ from numba import njit
 
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER
-from charloom.kernel.layout import Recipe, Scratch
+from charloom.kernel.layout import Scratch, Sizes
 
 STATISTICS_EVERY = 1000  # updates
 SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
@@ -15,7 +15,7 @@ LARGEST = sys.float_info.max
 
 
 @njit(**INNER)
-def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, row: Array) -> None:
+def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row: Array) -> None:
     """Write into `row` (3,) what the gradients of an update are like, from what _backward has left in h, o and d.
 
     row[0]  the Euclidean norm of all gradients before clipping, in nats; the largest float where it is beyond
@@ -23,7 +23,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
     row[2]  the fraction of the hidden activations with |h| > SATURATED
     """
     h, later, o, d = z.h, z.h[1:], z.o, z.d
-    m, K, T, clip = recipe.m, recipe.K, recipe.T, recipe.clip
+    m, K, T, clip = sizes.m, sizes.K, sizes.T, sizes.clip
     squares, clipped, saturated = 0.0, 0, 0
     for i in range(m):
         g = 0.0
@@ -31,7 +31,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
             g += float(d[t, i])
             saturated += abs(h[t + 1, i]) > SATURATED
         squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-        squares, clipped = _with_row(squares, clipped, d, i, h, recipe, z.row)
+        squares, clipped = _with_row(squares, clipped, d, i, h, sizes, z.row)
         for t in range(T):
             x, g = ids[position + t], 0.0
             for other in range(T):
@@ -45,7 +45,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
         for t in range(T):
             g += float(o[t, k])
         squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-        squares, clipped = _with_row(squares, clipped, o, k, later, recipe, z.row)
+        squares, clipped = _with_row(squares, clipped, o, k, later, sizes, z.row)
     row[0] = min(math.sqrt(squares), LARGEST)
     row[1] = clipped / (m * m + 2 * m * K + m + K)
     row[2] = saturated / (T * m)
@@ -53,15 +53,15 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, recipe: Recipe, r
 
 @njit(**INNER)
 def _with_row(
-    squares: float, clipped: int, left: Array, i: int, h: Array, recipe: Recipe, row: Array
+    squares: float, clipped: int, left: Array, i: int, h: Array, sizes: Sizes, row: Array
 ) -> tuple[float, int]:
     """Return `squares` and `clipped` with a row of W's or V's gradient added: Σ_t left[t, i] · h[t]."""
-    for j in range(recipe.m):
+    for j in range(sizes.m):
         row[j] = 0.0
-    for t in range(recipe.T):
+    for t in range(sizes.T):
         factor = float(left[t, i])
-        for j in range(recipe.m):  # side by side: a sum of its own for each j
+        for j in range(sizes.m):  # side by side: a sum of its own for each j
             row[j] += factor * float(h[t, j])
-    for j in range(recipe.m):
-        squares, clipped = squares + row[j] * row[j], clipped + (abs(row[j]) > recipe.clip)
+    for j in range(sizes.m):
+        squares, clipped = squares + row[j] * row[j], clipped + (abs(row[j]) > sizes.clip)
     return squares, clipped

@@ -16,33 +16,34 @@ ROWS = 5  # of results in registers at once
 WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compiles anew, so there are few
 
 
-class Recipe(NamedTuple):
-    """The sizes and rates of an update: m hidden units, K characters, T of them a sequence; see rnn.py, adagrad.py.
+class Sizes(NamedTuple):
+    """What a compiled update is told: m hidden units, K characters, T of them a sequence; and what a step needs.
 
-    eta, clip and epsilon are of the weights' dtype, since float32 times float64 would be float64.
+    rates  the optimiser's: its class says which step is compiled. All rates and clip are of the weights' dtype, since
+           float32 times float64 would be float64
     """
 
     m: int
     K: int
     T: int
-    eta: Any
     clip: Any
-    epsilon: Any
+    rates: Any
 
 
 class Weights(NamedTuple):
-    """Parameters, accumulators or a best copy in the kernel's layout; p and q are m and K rounded up to vectors.
+    """Parameters or a best copy in the kernel's layout; p and q are m and K rounded up to vectors. Of what an optimiser
+    keeps, each field is a tuple of such arrays.
 
     W, WT (m, p)   UT (K, p)   V (K, p)   VT (m, q)   b (1, p)   c (1, q), rows beyond the named ones being zero
     """
 
-    W: Array
-    WT: Array
-    UT: Array
-    V: Array
-    VT: Array
-    b: Array
-    c: Array
+    W: Any
+    WT: Any
+    UT: Any
+    V: Any
+    VT: Any
+    b: Any
+    c: Any
 
 
 class Scratch(NamedTuple):
@@ -101,14 +102,25 @@ def _up(n: int, multiple: int) -> int:
 
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
     """Return the parameters in the kernel's layout; `padding` stands in c beyond K: −∞ is never chosen."""
-    m, K, w = parameters.m, parameters.K, accumulators(parameters)
+    m, K, w = parameters.m, parameters.K, _once(parameters)
     w.WT[:m, :m] = parameters.W.T
     w.VT[:m, :K] = parameters.V.T
     w.c[0, K:] = padding
     return w
 
 
-def accumulators(parameters: Parameters) -> Weights:
+def kept_beside(kept: tuple[Parameters, ...]) -> Weights:
+    """Return what an optimiser keeps in the kernel's layout: a tuple of arrays in each field."""
+    layouts = [_once(each) for each in kept]
+    return Weights(*(tuple(getattr(each, name) for each in layouts) for name in Weights._fields))
+
+
+def each_kept(s: Weights, m: int, K: int) -> tuple[Parameters, ...]:
+    """Return what an optimiser keeps as Parameters."""
+    return tuple(parameters(Weights(*arrays), m, K) for arrays in zip(*s, strict=True))
+
+
+def _once(parameters: Parameters) -> Weights:
     """Return the parameters in the kernel's layout, but zeros as WT and VT: a step needs W and V once."""
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize

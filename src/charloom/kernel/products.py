@@ -10,7 +10,8 @@ from numba import njit
 
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED
-from charloom.kernel.layout import ROWS, Recipe
+from charloom.kernel.layout import ROWS, Sizes
+from charloom.kernel.steps import step
 from charloom.kernel.vector import (
     add_products,
     at_least,
@@ -18,7 +19,6 @@ from charloom.kernel.vector import (
     load,
     load_block,
     splat,
-    square_root,
     store,
     store_block,
     transpose,
@@ -48,27 +48,25 @@ def add_product(out: Array, left: Array, rows: int, right: Array, n: int) -> Non
 
 
 @njit(**PASTED)
-def adagrad_step(w: Array, s: Array, before: Array, i: int, k: int, g: Any, recipe: Recipe) -> None:
-    """g ← min(max(g, −clip), clip); s ← s + g²; w ← w − g · eta / √(s + ε), for the vector at [i, k].
+def take_step(w: Array, kept: Any, before: Array, i: int, k: int, g: Any, sizes: Sizes) -> None:
+    """g ← min(max(g, −clip), clip), and then the optimiser's step, for the vector at [i, k].
 
     `before` takes what w was. Where nobody wants it, it is w.
     """
-    g = at_least(at_most(g, recipe.clip), -recipe.clip)
-    total = load(s, i, k) + g * g
-    store(s, i, k, total)
-    was = load(w, i, k)
-    store(before, i, k, was)
-    store(w, i, k, was - g * recipe.eta / square_root(total + recipe.epsilon))
+    g = at_least(at_most(g, sizes.clip), -sizes.clip)
+    moved = step(sizes.rates, w, kept, i, k, g)
+    store(before, i, k, load(w, i, k))
+    store(w, i, k, moved)
 
 
 @njit(**INNER)
-def learn(w: Array, s: Array, before: Array, left: Array, rows: int, right: Array, recipe: Recipe, g: Array) -> None:
-    """An AdaGrad step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T − 1.
+def learn(w: Array, kept: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array) -> None:
+    """A step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T − 1.
 
     g keeps the gradients of the tile of w before. Between fifths of the sum for one tile, a row of the tile before
     takes its step: a processor divides and takes roots beside its multiplications, where they are close together.
     """
-    T = recipe.T
+    T = sizes.T
     lanes = 64 // w.itemsize
     zero = splat(w, 0.0)
     last_i, last_k = -1, 0
@@ -77,7 +75,7 @@ def learn(w: Array, s: Array, before: Array, left: Array, rows: int, right: Arra
             g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
             for fifth in range(ROWS):
                 if last_i >= 0:
-                    adagrad_step(w, s, before, last_i + fifth, last_k, load(g, fifth, 0), recipe)
+                    take_step(w, kept, before, last_i + fifth, last_k, load(g, fifth, 0), sizes)
                 for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
                     row = load(right, t, k)
                     g0 = g0 + row * left[i, t]
@@ -92,7 +90,7 @@ def learn(w: Array, s: Array, before: Array, left: Array, rows: int, right: Arra
             store(g, 4, 0, g4)
             last_i, last_k = i, k
     for row_of_tile in range(ROWS):
-        adagrad_step(w, s, before, last_i + row_of_tile, last_k, load(g, row_of_tile, 0), recipe)
+        take_step(w, kept, before, last_i + row_of_tile, last_k, load(g, row_of_tile, 0), sizes)
 
 
 @njit(**INNER)

@@ -1,14 +1,14 @@
-"""The update of rnn.py and adagrad.py, compiled: many updates a call, the same bits on every processor.
+"""The update of `network`, compiled: many updates a call, the same bits on every processor.
 
 plain.py is the same update in ordinary loops, to the bit. Read it first.
 
 Bits. Every sum runs in one order, which this file and products.py fix; vector.py gives the arithmetic.
 
 Speed. A product keeps five rows of results in registers while it runs through its sums. Gradients of W and V never go
-to memory as a whole: AdaGrad takes each where it was summed up. A row of U whose character does not occur has gradient
-zero, so AdaGrad would not move it, and it is left alone. A recurrence reads all of W for every character, more than
-the first-level cache holds; so odd steps sum from the last row to the first, and begin with what was read last. All
-rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
+to memory as a whole: the optimiser takes each where it was summed up. A row of U whose character does not occur has
+gradient zero. Where the optimiser would not move it, it is left alone. A recurrence reads all of W for every
+character, more than the first-level cache holds; so odd steps sum from the last row to the first, and begin with what
+was read last. All rows start at a multiple of 64 bytes: a vector across two cache lines costs two loads.
 """
 
 from typing import Any
@@ -20,8 +20,9 @@ from charloom.base.types import Array
 from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
-from charloom.kernel.layout import Recipe, Scratch, Weights
-from charloom.kernel.products import adagrad_step, add_product, copy_row, learn, recurrence, transpose_all
+from charloom.kernel.layout import Scratch, Sizes, Weights
+from charloom.kernel.products import add_product, copy_row, learn, recurrence, take_step, transpose_all
+from charloom.kernel.steps import moves_without_gradient
 from charloom.kernel.vector import load, splat, store, where_less
 
 
@@ -96,14 +97,14 @@ def _softmax(z: Scratch, ids: Array, position: int, T: int) -> float:
 
 
 @njit(**INNER)
-def _backward(w: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe) -> bool:
+def _backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -> bool:
     """g[t] = p[t] − onehot(y_t), written over o;  d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
 
     Return whether every gradient is finite. It has to be asked here, since clipping would hide an infinite one. d
     alone is looked at: where the loss is finite, so is g, and h lies between −1 and 1.
     """
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
-    m, K, T = recipe.m, recipe.K, recipe.T
+    m, K, T = sizes.m, sizes.K, sizes.T
     p, lanes = h.shape[1], 64 // h.itemsize
     nothing = splat(d, 0.0)
     for t in range(T):
@@ -126,27 +127,11 @@ def _backward(w: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe)
 
 
 @njit(**INNER)
-def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, recipe: Recipe) -> None:
-    """Move w and s by one clipped AdaGrad step along the gradients, with g in o; `before` takes what moves in w.
-
-    b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + 1]ᵀ, t from 0 to T − 1.
-    """
-    W, WT, UT, V, VT, b, c = w.W, w.WT, w.UT, w.V, w.VT, w.b, w.c
-    sW, sU, sV, sb, sc = s.W, s.UT, s.V, s.b, s.c
-    h, o, d, oT, dT, dU, seen = z.h, z.o, z.d, z.oT, z.dT, z.dU, z.seen
-    m, K, T = recipe.m, recipe.K, recipe.T
-    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
-    for k in range(0, p, lanes):
-        total = splat(d, 0.0)
-        for t in range(T):
-            total = total + load(d, t, k)
-        adagrad_step(b, sb, before.b, 0, k, total, recipe)
-    for k in range(0, q, lanes):
-        total = splat(o, 0.0)
-        for t in range(T):
-            total = total + load(o, t, k)
-        adagrad_step(c, sc, before.c, 0, k, total, recipe)
-    for t in range(T):
+def _step_u(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -> None:
+    """Move UT by one clipped step along Σ d[t] x_tᵀ: the rows that occur, or all where the optimiser moves all."""
+    UT, sU, d, dU, seen = w.UT, s.UT, z.d, z.dU, z.seen
+    p, lanes = d.shape[1], 64 // d.itemsize
+    for t in range(sizes.T):
         x = ids[position + t]
         if seen[x]:
             for k in range(0, p, lanes):
@@ -155,16 +140,42 @@ def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, posit
             for k in range(0, p, lanes):
                 store(dU, x, k, load(d, t, k))
             seen[x] = True
-    for t in range(T):
-        x = ids[position + t]
-        if seen[x]:
-            seen[x], z.stale[x] = False, True
+    for x in range(sizes.K):
+        if seen[x] or moves_without_gradient(sizes.rates):
             for k in range(0, p, lanes):
-                adagrad_step(UT, sU, before.UT, x, k, load(dU, x, k), recipe)
+                gradient = load(dU, x, k)
+                if not seen[x]:
+                    gradient = splat(d, 0.0)
+                take_step(UT, sU, before.UT, x, k, gradient, sizes)
+            seen[x], z.stale[x] = False, True
+
+
+@njit(**INNER)
+def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -> None:
+    """Move w and s by one clipped step along the gradients, with g in o; `before` takes what moves in w.
+
+    b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + 1]ᵀ, t from 0 to T − 1.
+    """
+    W, WT, V, VT, b, c = w.W, w.WT, w.V, w.VT, w.b, w.c
+    sW, sV, sb, sc = s.W, s.V, s.b, s.c
+    h, o, d, oT, dT = z.h, z.o, z.d, z.oT, z.dT
+    m, K, T = sizes.m, sizes.K, sizes.T
+    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
+    for k in range(0, p, lanes):
+        total = splat(d, 0.0)
+        for t in range(T):
+            total = total + load(d, t, k)
+        take_step(b, sb, before.b, 0, k, total, sizes)
+    for k in range(0, q, lanes):
+        total = splat(o, 0.0)
+        for t in range(T):
+            total = total + load(o, t, k)
+        take_step(c, sc, before.c, 0, k, total, sizes)
+    _step_u(w, s, before, z, ids, position, sizes)
     transpose_all(d, T, m, dT)
     transpose_all(o, T, K, oT)
-    learn(W, sW, before.W, dT, m, h, recipe, z.tile)
-    learn(V, sV, before.V, oT, K, h[1:], recipe, z.tile)
+    learn(W, sW, before.W, dT, m, h, sizes, z.tile)
+    learn(V, sV, before.V, oT, K, h[1:], sizes, z.tile)
     transpose_all(W, m, m, WT)
     transpose_all(V, K, m, VT)
 
@@ -180,7 +191,7 @@ def updates(
     first: int,
     sequences: int,
     update: int,
-    recipe: Recipe,
+    sizes: Sizes,
     smooth: float,
     lowest: float,
     losses: Array,
@@ -201,11 +212,11 @@ def updates(
     smooth, lowest     the last and the lowest smooth loss before, NaN and ∞ where there is none
     losses, smooth_losses (n,)  in nats; statistics (·, 3)  a row for each update that is a multiple of STATISTICS_EVERY
     """
-    h, T = z.h, recipe.T
+    h, T = z.h, sizes.T
     best_update, measured = -1, 0
     for row in range(len(losses)):
         position = ((update + row) % sequences - first) * T
-        _forward(w, z, ids, position, T, recipe.m)
+        _forward(w, z, ids, position, T, sizes.m)
         loss = _softmax(z, ids, position, T)
         losses[row] = loss
         if not np.isfinite(loss):
@@ -215,17 +226,17 @@ def updates(
         before = w
         if smooth < lowest:
             lowest, best_update, before = smooth, update + row, best
-            for x in range(recipe.K):
+            for x in range(sizes.K):
                 if z.stale[x]:
                     copy_row(w.UT, x, best.UT, x)
                     z.stale[x] = False
             copy_row(h, 0, best_h, 0)
-        if not _backward(w, z, ids, position, recipe):
+        if not _backward(w, z, ids, position, sizes):
             return row, best_update, lowest
         if (update + row) % STATISTICS_EVERY == 0:
-            gradient_statistics(z, ids, position, recipe, statistics[measured])
+            gradient_statistics(z, ids, position, sizes, statistics[measured])
             measured += 1
-        _step(w, s, before, z, ids, position, recipe)
+        _step(w, s, before, z, ids, position, sizes)
         if (update + row + 1) % sequences == 0:
             for k in range(0, h.shape[1], 64 // h.itemsize):
                 store(h, 0, k, splat(h, 0.0))

@@ -1,31 +1,67 @@
-"""Clipping and AdaGrad, as equations on flat vectors.
+"""AdaGrad, as an optimiser: the module that a recipe's rates come from says everything about it.
 
-    g ← min(max(g, −clip), clip)                    elementwise
     s ← s + g²
     θ ← θ − eta · g / √(s + ε)                      ε inside the root
 
 Source: J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods" (JMLR 12, 2011).
 """
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from charloom.network.rnn import Gradients, Parameters
-
-EPSILON = 2.2e-16
+from charloom.base.types import Array
 
 
-def step(theta: Parameters, gradients: Gradients, s: Parameters, eta: float, clip: float) -> None:
-    """Move theta and its accumulators s in place by one clipped AdaGrad step. The gradients are used up.
+class AdaGrad(NamedTuple):
+    """Its rates. kernel/steps.py has the same step in vectors; it is chosen by this class.
 
-    With s = 0 at the start the first step has length eta in every coordinate, however small its gradient:
-    at sigma = eta / 10 that throws the weights ten standard deviations out. A larger start of s prevents it.
+    eta                        the learning rate
+    initial_accumulator_value  what s starts from
+    epsilon                    inside the root
     """
-    g = gradients.flat
-    np.clip(g, -clip, clip, out=g)
-    square = g * g
-    np.add(s.flat, square, out=s.flat)
-    np.add(s.flat, EPSILON, out=square)
-    np.sqrt(square, out=square)
-    g *= eta
-    g /= square
-    np.subtract(theta.flat, g, out=theta.flat)
+
+    eta: Any
+    initial_accumulator_value: Any = 0.0
+    epsilon: Any = 2.2e-16
+
+    @property
+    def starts(self) -> tuple[float, ...]:
+        """Return what the numbers kept for each weight start from: here one, s."""
+        return (float(self.initial_accumulator_value),)
+
+    def step(self, theta: Array, kept: Sequence[Array], g: Array) -> None:
+        """Move theta and s = kept[0] in place by one step along g; all (n,). The gradient is used up.
+
+        With s = 0 at the start the first step has length eta in every coordinate, however small its gradient:
+        at sigma = eta / 10 that throws the weights ten standard deviations out. A larger start of s prevents it.
+        """
+        (s,) = kept
+        square = g * g
+        np.add(s, square, out=s)
+        np.add(s, self.epsilon, out=square)
+        np.sqrt(square, out=square)
+        g *= self.eta
+        g /= square
+        np.subtract(theta, g, out=theta)
+
+    @staticmethod
+    def moves_without_gradient() -> bool:
+        """Return whether a weight moves whose gradient is zero, and always was."""
+        return False
+
+    @staticmethod
+    def revealing() -> "AdaGrad":
+        """Return rates beside which one step shows its gradient: see `revealed`.
+
+        Beside s = 2^1000 each g² is lost in rounding, so √s is 2^500. With eta = 2^560 the weights move by 2^60 · g,
+        exactly but for the last rounding.
+        """
+        return AdaGrad(2.0**560, 2.0**1000, 0.0)
+
+    @staticmethod
+    def revealed(before: Array, after: Array, _: Sequence[Array]) -> Array:
+        """Return the gradient (n,) of the step that led from the weights `before` to `after` at those rates."""
+        gradient: Array = (before - after) * 2.0**-60
+        return gradient

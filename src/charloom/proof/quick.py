@@ -51,7 +51,7 @@ def _trace(params: Params, prepared: Path) -> Trace:
     training.text.check(found.path, params.seq_length)
     updates = min(UPDATES, params.train.updates)
     try:
-        for rows in train(training.initial(), training.text.training, updates, training.every, **training.options):
+        for rows in train(training.initial(), training.text.training, updates, training.every, training.params.recipe):
             trace = extended(trace, rows, training.epoch, params.train.target_smooth_loss)
     except Diverged:
         pass

@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 
 from charloom.base.errors import Unavailable
+from charloom.network.recipe import Recipe
 from charloom.network.rnn import size
 from charloom.settings.params import Params, Sample
 
@@ -18,26 +19,25 @@ BYTES_PER_CHARACTER = 100  # of a sample, with the table of them and what is mar
 BYTES_PER_PAIR = 20  # of a sample's character and one of the vocabulary, while it is looked for in the text
 
 
-def training_memory(m: int, K: int, seq_length: int, dtype: str) -> int:
+def training_memory(recipe: Recipe, K: int) -> int:
     """Return the bytes of memory that training holds at its peak, beside the files mapped by the system: from above.
 
     The whole process counts, and no length of text: of that a block is read. Compiling the kernel, which is kept,
     takes 120 MB more, once.
     """
-    item = np.dtype(dtype).itemsize
+    m, item, kept = recipe.m, np.dtype(recipe.dtype).itemsize, len(recipe.optimizer.starts)
     p, q = m + 64 // item, K + 64 // item  # rows are whole vectors in the kernel's layout
-    states = 8 * size(m, K)  # weights and accumulators before and after a block, the best, and parts of them
-    kernel = 3 * (2 * m * p + 2 * K * p + m * q) + K * p
-    sequence = (seq_length + 32) * (3 * p + 2 * q + m + K)
+    states = (6 + 2 * kept) * size(m, K)  # weights and what is kept before and after a block, the best, parts of them
+    kernel = (2 + kept) * (2 * m * p + 2 * K * p + m * q) + K * p
+    sequence = (recipe.seq_length + 32) * (3 * p + 2 * q + m + K)
     arrays = item * (states + kernel)
     return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequence
 
 
 def check_training(params: Params, K: int) -> None:
     """Raise Unavailable where training needs more memory than this process may have."""
-    m, seq_length = params.m, params.seq_length
-    needed = training_memory(m, K, seq_length, params.train.dtype)
-    check_memory(needed, f"training with m = {m}, seq_length = {seq_length} and K = {K}")
+    what = f"training with m = {params.m}, seq_length = {params.seq_length} and K = {K}"
+    check_memory(training_memory(params.recipe, K), what)
 
 
 def check_memory(needed: int, what: str) -> None:

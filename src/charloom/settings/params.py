@@ -9,6 +9,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.yaml_text import parsed
+from charloom.network.recipe import OPTIMIZERS, Recipe
 
 PARAMS = Path("params.yaml")
 
@@ -71,10 +72,18 @@ class Params(Section):
     seq_length: Count
     sigma: Positive
     seed: Seed
+    optimizer: Literal["adagrad"]
     prepare: Prepare
     gradcheck: Gradcheck
     train: Train
     sample: Sample
+
+    @property
+    def recipe(self) -> Recipe:
+        """Return what they say of a training: all but text, seed, updates, and what is measured and kept."""
+        each = self.train
+        optimizer = OPTIMIZERS[self.optimizer](self.eta, each.initial_accumulator_value)
+        return Recipe(self.m, self.seq_length, self.sigma, each.clip, each.dtype, optimizer)
 
     @model_validator(mode="after")
     def _fit_the_dtype(self) -> "Params":

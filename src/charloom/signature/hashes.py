@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+from dataclasses import replace
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -14,23 +15,28 @@ from charloom.kernel.drawing import streams, write
 from charloom.kernel.elementary import exp, log, tanh
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.update import read
-from charloom.network.rnn import Parameters, init
+from charloom.network.adagrad import AdaGrad
+from charloom.network.recipe import Recipe
+from charloom.network.rnn import Parameters
 
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
 VOCABULARY = sorted(set(TEXT))
 UPDATES = (1, 10, 100, 500, 2000)
 # No multiple of anything; the text is read seven times over; the clip is narrow enough to be active.
-M, SEQ_LENGTH, SIGMA, ETA, CLIP = 37, 11, 0.01, 0.1, 0.5
+M, SEQ_LENGTH = 37, 11
+# By the names that their states have in signature.json.
+RECIPES = {dtype: Recipe(M, SEQ_LENGTH, 0.01, 0.5, dtype, AdaGrad(0.1)) for dtype in ("float64", "float32")}
 CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temperature, top_k, top_p
 
 
-def signature(dtype: str) -> dict[str, str]:
-    """Return the SHA-256 of the whole training state, losses included, after each of UPDATES."""
-    ids, state = _ids(), start(_network(SIGMA, dtype), 0.0)
+def signature(name: str) -> dict[str, str]:
+    """Return the SHA-256 of the whole state of this training of RECIPES, losses included, after each of UPDATES."""
+    recipe, ids = RECIPES[name], _ids()
+    state = start(*recipe.initial(len(VOCABULARY), seed=1))
     digest, hashes = hashlib.sha256(), {}
     for update in UPDATES:
         count = update - state.update
-        rows = advance(state, ids, count, seq_length=SEQ_LENGTH, eta=ETA, clip=CLIP)
+        rows = advance(state, ids, count, recipe)
         state = rows.after
         digest.update(rows.losses.tobytes() + rows.smooth_losses.tobytes())
         hashes[str(update)] = hashlib.sha256(digest.digest() + state_bytes(state)).hexdigest()
@@ -40,7 +46,7 @@ def signature(dtype: str) -> dict[str, str]:
 def state_bytes(state: TrainState) -> bytes:
     """Return every number of the state, in a fixed order."""
     best = state.best
-    arrays = [state.theta.flat, state.accumulators.flat, state.h]
+    arrays = [state.theta.flat, *(each.flat for each in state.kept), state.h]
     numbers: list[float] = [state.update, state.smooth_loss or 0.0]
     if best is not None:
         arrays += [best.theta.flat, best.h]
@@ -50,14 +56,14 @@ def state_bytes(state: TrainState) -> bytes:
 
 def costs(dtype: str) -> str:
     """Return the SHA-256 of what the text costs a model of large weights, character by character."""
-    w, ids, nats = weights(_network(0.5, dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
+    w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
     total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0)
     return _hash(np.append(nats, total))
 
 
 def texts(dtype: str) -> str:
     """Return the SHA-256 of what a model of large weights writes, in each way of choosing, alone and beside others."""
-    theta, digest = _network(0.5, dtype), hashlib.sha256()
+    theta, digest = _large(dtype), hashlib.sha256()
     w, number = weights(theta, -np.inf), theta.flat.dtype.type
     for temperature, top_k, top_p in CHOICES:
         for count in (1, 7):
@@ -75,9 +81,8 @@ def _ids() -> Array:
     return np.array([VOCABULARY.index(character) for character in TEXT], np.uint8)
 
 
-def _network(sigma: float, dtype: str) -> Parameters:
-    drawn = init(M, len(VOCABULARY), sigma, np.random.default_rng(1))
-    return Parameters(drawn.flat.astype(dtype), M, drawn.K)
+def _large(dtype: str) -> Parameters:
+    return replace(RECIPES[dtype], sigma=0.5).initial(len(VOCABULARY), seed=1)[0]
 
 
 def probes() -> dict[str, str]:
@@ -113,8 +118,7 @@ def _hash(array: Array) -> str:
 def everything() -> dict[str, Any]:
     """Return what signature.json holds."""
     return {
-        "float64": signature("float64"),
-        "float32": signature("float32"),
+        **{name: signature(name) for name in RECIPES},
         "costs": {dtype: costs(dtype) for dtype in ("float64", "float32")},
         "texts": {dtype: texts(dtype) for dtype in ("float64", "float32")},
         "probes": probes(),

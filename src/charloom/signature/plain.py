@@ -1,6 +1,6 @@
 """The update once more, in ordinary loops over the arrays of rnn.py: the same bits as update.py, and easier to read.
 
-It stands between the equations (network/rnn.py, network/adagrad.py) and the fast kernel. What it adds to the equations
+It stands between the equations (network/) and the fast kernel. What it adds to the equations
 is the order of each sum, since another order rounds differently:
 
     W h and Wᵀ d     by j upwards at even steps, downwards at odd ones
@@ -20,23 +20,22 @@ from numba import njit
 from charloom.base.types import Array
 from charloom.kernel.cache import COMPILED, compiled
 from charloom.kernel.elementary import exp, log, tanh
-from charloom.network.adagrad import EPSILON
+from charloom.network.recipe import Kept, Recipe
 from charloom.network.rnn import NAMES, Parameters, filled
 
 
-def update(
-    theta: Parameters, s: Parameters, x: Array, y: Array, h_0: Array, eta: float, clip: float
-) -> tuple[float, Array]:
-    """Return the loss in nats and the last state (m,) of a sequence; move theta and s in place by one AdaGrad step.
+def update(theta: Parameters, kept: Kept, x: Array, y: Array, h_0: Array, recipe: Recipe) -> tuple[float, Array]:
+    """Return the loss in nats and the last state (m,) of a sequence; move theta and what is kept by one step, in place.
 
-    x, y (T,) are the characters read and those that follow them, h_0 (m,) is the state carried in.
+    x, y (T,) are the characters read and those that follow them, h_0 (m,) is the state carried in. The step is that of
+    the equations: NumPy does it number by number, so there is no order to fix.
     """
-    number, gradients = theta.flat.dtype.type, filled(0.0, theta.m, theta.K, theta.flat.dtype)
+    gradients = filled(0.0, theta.m, theta.K, theta.flat.dtype)
     weights, sums = _matrices(theta), _matrices(gradients)
     h, o = _forward(weights, x, h_0)
     loss, g = _softmax(o, y)
     _backward(weights, sums, x, h, g)
-    _step(theta.flat, s.flat, gradients.flat, number(eta), number(clip), number(EPSILON))
+    recipe.step(theta, kept, gradients)
     return loss, h[-1]
 
 
@@ -121,12 +120,3 @@ def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array) -> Non
         gU[:, x[t]] += d[t]
         gb += d[t]
         gc += g[t]
-
-
-@compiled
-def _step(theta: Array, s: Array, g: Array, eta: Any, clip: Any, epsilon: Any) -> None:
-    """g ← min(max(g, −clip), clip);  s ← s + g²;  θ ← θ − g · eta / √(s + ε)."""
-    for i in range(len(g)):
-        clipped = min(max(g[i], -clip), clip)
-        s[i] += clipped * clipped
-        theta[i] -= clipped * eta / np.sqrt(s[i] + epsilon)

@@ -45,7 +45,7 @@ def train_trial(params: Params, text: Text) -> Outcome:
     training = Training(params, text, Path(), {})
     trace, held_out, diverged_at = EMPTY, dict[int, float](), None
     try:
-        for rows in train(training.initial(), text.training, each.updates, training.every, **training.options):
+        for rows in train(training.initial(), text.training, each.updates, training.every, params.recipe):
             trace = extended(trace, rows, training.epoch, each.target_smooth_loss)
             if rows.state.update % each.checkpoint_every == 0:
                 bits = training.held_out_along(rows.state.theta, rows.state.h)

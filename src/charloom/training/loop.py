@@ -5,19 +5,11 @@ than seq_length + 1 characters remain, reading starts again with a zero state: a
 """
 
 from collections.abc import Iterator
-from typing import TypedDict, Unpack
 
 from charloom.base.errors import Diverged
 from charloom.base.types import Numbers
 from charloom.kernel.advance import Rows, TrainState, advance
-
-
-class Options(TypedDict):
-    """What `advance` is told beside a state: characters a sequence, learning rate, clipping limit."""
-
-    seq_length: int
-    eta: float
-    clip: float
+from charloom.network.recipe import Recipe
 
 
 def sequences(characters: int, seq_length: int) -> int:
@@ -25,12 +17,12 @@ def sequences(characters: int, seq_length: int) -> int:
     return (characters - 1) // seq_length
 
 
-def block(m: int, K: int, seq_length: int) -> int:
+def block(recipe: Recipe, K: int) -> int:
     """Return how many updates take about a tenth of a second. Between two blocks a signal may end training.
 
     Of the smallest networks they are fewer: what a block reads and writes is in memory.
     """
-    return min(100_000, max(1, round(3e9 / (6 * seq_length * m * (m + 2 * K)))))
+    return min(100_000, max(1, round(3e9 / (6 * recipe.seq_length * recipe.m * (recipe.m + 2 * K)))))
 
 
 def position(update: int, characters: int, seq_length: int) -> int:
@@ -43,7 +35,7 @@ def train(
     ids: Numbers,
     updates: int,
     every: tuple[int, ...],
-    **options: Unpack[Options],
+    recipe: Recipe,
 ) -> Iterator[Rows]:
     """Yield the rows from state.update to `updates` inclusive, a block at a time.
 
@@ -56,7 +48,7 @@ def train(
     while True:
         count = min([updates - state.update, longest, *(each - state.update % each for each in every)]) or 1
         try:
-            rows = advance(state, ids, count, **options)
+            rows = advance(state, ids, count, recipe)
         except Diverged as diverged:
             if count == 1:
                 raise Diverged(str(diverged), state) from None

@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from charloom.base.errors import Diverged
 from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
@@ -17,13 +15,13 @@ from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.model.model_file import Model, model_bytes
 from charloom.model.scoring import bits_per_character
-from charloom.network.rnn import Parameters, init
+from charloom.network.rnn import Parameters
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, TrainMetrics
 from charloom.results.results_hash import results_hash
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 from charloom.training import resume
-from charloom.training.loop import Options, block, position, sequences, train
+from charloom.training.loop import block, position, sequences, train
 from charloom.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, points
 
 TRAINED_FOR_EACH_READ = 32  # characters between two checkpoints for each that is read at one: 1 % of the time
@@ -57,21 +55,13 @@ class Training(NamedTuple):
     @property
     def every(self) -> tuple[int, ...]:
         """Return of which updates a block of rows starts at each multiple."""
-        longest = block(self.params.m, len(self.text.vocabulary), self.params.seq_length)
+        longest = block(self.params.recipe, len(self.text.vocabulary))
         # Of a text that is longer than a block no block goes round the end: it would take all of it into memory.
         return (longest, max(longest, self.epoch), self.params.train.checkpoint_every)
 
-    @property
-    def options(self) -> Options:
-        """Return what the loop is told beside a state."""
-        return {"seq_length": self.params.seq_length, "eta": self.params.eta, "clip": self.params.train.clip}
-
     def initial(self) -> TrainState:
         """Return the state before the first update."""
-        params = self.params
-        drawn = init(params.m, len(self.text.vocabulary), params.sigma, np.random.default_rng(params.seed))
-        theta = Parameters(drawn.flat.astype(params.train.dtype), drawn.m, drawn.K)
-        return start(theta, params.train.initial_accumulator_value)
+        return start(*self.params.recipe.initial(len(self.text.vocabulary), self.params.seed))
 
     def held_out(self, theta: Parameters, h: Array, most: int | None = None) -> float | None:
         """Return what the held-out characters that the measure reads, or the first of them, cost a model.
@@ -113,11 +103,11 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         print(reason, flush=True)
 
     with suppress(Diverged):  # compiles, while a signal still ends the stage at once
-        advance(state, ids, 1, **training.options)
+        advance(state, ids, 1, params.recipe)
     training.held_out_along(state.theta, state.h)  # compiles, too
     try:
         with progress("train", each.updates) as report, deferred() as received:
-            for rows in train(state, ids, each.updates, (*training.every, each.save_every), **training.options):
+            for rows in train(state, ids, each.updates, (*training.every, each.save_every), params.recipe):
                 state, smooth, along = rows.state, float(rows.smooth_losses[0]), list(points(rows))
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"

@@ -67,7 +67,7 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
             "update": np.array(state.update, np.int64),
             "scalars": np.array(scalars, np.float64),
             "theta": state.theta.flat,
-            "accumulators": state.accumulators.flat,
+            **{f"kept_{n}": each.flat for n, each in enumerate(state.kept)},
             "h": state.h,
             "best_theta": best.theta.flat,
             "best_h": best.h,
@@ -158,9 +158,10 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
             raise ValueError(f"its checkpoint {file} is damaged or missing")
     update = int(path.stem) if path.stem.isdecimal() else -1
     dtype, theta, h = start.h.dtype, start.theta.flat.shape, start.h.shape
+    beside = [f"kept_{n}" for n, _ in enumerate(start.kept)]
 
     def layout(_: Mapping[str, int]) -> Layout:
-        vectors = {"theta": theta, "accumulators": theta, "h": h, "best_theta": theta, "best_h": h}
+        vectors = {"theta": theta, **dict.fromkeys(beside, theta), "h": h, "best_theta": theta, "best_h": h}
         return (
             {"update": ((), np.int64), "scalars": ((4,), np.float64)}
             | {name: (shape, dtype) for name, shape in vectors.items()}
@@ -177,6 +178,6 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
         return Parameters(arrays[name], start.theta.m, start.theta.K)
 
     best = Best(int(best_update), best_smooth_loss, parameters("best_theta"), arrays["best_h"])
-    state = TrainState(update, parameters("theta"), parameters("accumulators"), arrays["h"], smooth_loss, best)
+    state = TrainState(update, parameters("theta"), tuple(map(parameters, beside)), arrays["h"], smooth_loss, best)
     trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
     return state, trace, head.checkpoints

@@ -1,5 +1,6 @@
 """The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
 
+from dataclasses import replace
 from typing import Any
 
 from charloom.pages.experiment.curves import CURE, cells, color_of, draw, over_updates, settled
@@ -16,7 +17,7 @@ def section(results: Results) -> Section:
     params = results.params
     own = params.train.initial_accumulator_value
     other = CURE if own != CURE else 0.0
-    run, otherwise = (replayed(params, results.text.K, results.corpus.training, value) for value in (own, other))
+    run, otherwise = (_from(value, results) for value in (own, other))
     names = f"this run: AdaGrad from {own:g}", f"the same from {other:g}"
     recorded = run._replace(losses=[results.first_losses.get(u, loss) for u, loss in enumerate(run.losses)])
     both, sigma = {names[0]: (own, recorded), names[1]: (other, otherwise)}, params.sigma
@@ -48,6 +49,13 @@ def section(results: Results) -> Section:
         "study": _study(results, rows) if rows else None,
     }
     return Section("first-updates", "The first updates", it)
+
+
+def _from(start: float, results: Results) -> First:
+    """Return the first updates of a training like this one, with AdaGrad's accumulator from another start."""
+    params = results.params
+    recipe = replace(params.recipe, optimizer=params.recipe.optimizer._replace(initial_accumulator_value=start))
+    return replayed(recipe, params.seed, params.train.updates, results.text.K, results.corpus.training)
 
 
 def _picture(both: dict[str, tuple[float, First]], which: str, what: str, form: str, caption: str) -> Picture:

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.base.types import Numbers
-from charloom.network.adagrad import step
-from charloom.network.rnn import Parameters, filled, forward, init, loss_and_gradients
-from charloom.settings.params import Params
+from charloom.network.recipe import Recipe
+from charloom.network.rnn import forward, loss_and_gradients
 
 UPDATES = 50
 SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
@@ -25,17 +24,11 @@ class First(NamedTuple):
     largest: list[float]
 
 
-def replayed(params: Params, K: int, ids: Numbers, initial_accumulator_value: float) -> First:
-    """Return the first updates of a training with these params, but for the start of AdaGrad's accumulator.
-
-    ids  all that is trained on
-    """
-    T, dtype = params.seq_length, np.dtype(params.train.dtype)
-    drawn = init(params.m, K, params.sigma, np.random.default_rng(params.seed))
-    theta = Parameters(drawn.flat.astype(dtype), drawn.m, drawn.K)
-    s = filled(initial_accumulator_value, params.m, K, dtype)
-    h, found = np.zeros(params.m, dtype), First([], [], [], [])
-    for update in range(min(UPDATES, params.train.updates) + 1):
+def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers) -> First:
+    """Return the first of so many updates of a training by this recipe; `ids` are all that is trained on."""
+    T, (theta, kept) = recipe.seq_length, recipe.initial(K, seed)
+    h, found = np.zeros(recipe.m, theta.flat.dtype), First([], [], [], [])
+    for update in range(min(UPDATES, updates) + 1):
         start = update % ((len(ids) - 1) // T) * T
         if start == 0:
             h = np.zeros_like(h)
@@ -45,7 +38,7 @@ def replayed(params: Params, K: int, ids: Numbers, initial_accumulator_value: fl
         states = forward(theta, x, h)[0][1:]
         with np.errstate(over="ignore", invalid="ignore"):
             loss, gradients, h = loss_and_gradients(theta, x, y, h)
-            step(theta, gradients, s, params.eta, params.train.clip)
+            recipe.step(theta, kept, gradients)
         found.losses.append(loss + 0.0)  # a loss of −0.0 is none
         moved = theta.flat - before
         found.typical.append(float(np.sqrt(np.mean(moved**2))))

@@ -1,0 +1,60 @@
+"""A recipe: all that determines a training beside its text, its seed and how long it goes on.
+
+What knows an optimiser asks the recipe's `optimizer`, which is a value of one of the classes in OPTIMIZERS. A new one
+is a module like adagrad.py, a line in OPTIMIZERS, its step in kernel/steps.py, and its params.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from charloom.base.types import Array
+from charloom.network.adagrad import AdaGrad
+from charloom.network.rnn import Gradients, Parameters, filled, init
+
+Optimizer = AdaGrad
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad}  # by their names in params.yaml
+
+Kept = tuple[Parameters, ...]  # what an optimiser keeps for each weight
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One.
+
+    m           hidden units
+    seq_length  characters a sequence
+    sigma       standard deviation of the initial weights
+    clip        gradients are clipped to [−clip, clip], elementwise
+    dtype       "float64" or "float32"
+    optimizer   its rates
+    """
+
+    m: int
+    seq_length: int
+    sigma: float
+    clip: float
+    dtype: str
+    optimizer: Optimizer
+
+    @property
+    def kind(self) -> str:
+        """Return which compiled code trains it: the optimiser and the type, `adagrad float64`."""
+        return f"{type(self.optimizer).__name__.lower()} {self.dtype}"
+
+    def initial(self, K: int, seed: int) -> tuple[Parameters, Kept]:
+        """Return the weights before the first update, and what the optimiser keeps beside them."""
+        drawn = init(self.m, K, self.sigma, np.random.default_rng(seed))
+        return Parameters(drawn.flat.astype(self.dtype), self.m, K), self.kept(K)
+
+    def kept(self, K: int) -> Kept:
+        """Return what the optimiser keeps before the first update."""
+        return tuple(filled(start, self.m, K, np.dtype(self.dtype)) for start in self.optimizer.starts)
+
+    def step(self, theta: Parameters, kept: Kept, gradients: Gradients) -> None:
+        """Move theta and what is kept in place by one update. The gradients are used up.
+
+        g ← min(max(g, −clip), clip), and then the optimiser's step.
+        """
+        g: Array = np.clip(gradients.flat, -self.clip, self.clip, out=gradients.flat)
+        self.optimizer.step(theta.flat, [each.flat for each in kept], g)
