@@ -71,16 +71,16 @@ def write_json(path: Path, content: Any) -> None:
     write(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, record: type[Record]) -> Record:
-    """Return the record that the JSON file holds. Raises Damaged, naming the file, where it holds none."""
+def read_json(path: Path, record: type[Record], mended: str = "`dvc repro` makes it again") -> Record:
+    """Return the record that the JSON file holds. Raises Damaged, with what mends it, where it holds none."""
     try:
         return record.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise Damaged(f"{path}: {error.strerror}; `dvc repro` makes it") from None
+        raise Damaged(f"{path}: {error.strerror}; {mended}") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise Damaged(f"{path}: {f'{key}: ' if key else ''}{first['msg']}; `dvc repro` makes it again") from None
+        raise Damaged(f"{path}: {f'{key}: ' if key else ''}{first['msg']}; {mended}") from None
 
 
 def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[float]]) -> None:

@@ -32,11 +32,11 @@ def parsed_fast(text: str) -> Any:
         if not (match or _EMPTY.fullmatch(line)) or not line.isprintable():
             return parsed(text)
         if match:
-            name, value = _plain(match["name"]), match["value"]
+            name, value = plain(match["name"]), match["value"]
             inside = section if match["inside"] else found
             if inside is None or name in inside:
                 return parsed(text)
-            inside[name] = _plain(value) if value else {}
+            inside[name] = plain(value) if value else {}
             if inside is found:
                 section = None if value else found[name]
             elif not value:
@@ -45,5 +45,6 @@ def parsed_fast(text: str) -> Any:
 
 
 @cache
-def _plain(value: str) -> Any:
+def plain(value: str) -> Any:
+    """Return what the text says as a plain value: a number, a word. Raises what `parsed` does."""
     return parsed(f"a: {value}")["a"]

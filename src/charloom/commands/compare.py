@@ -13,7 +13,6 @@ from charloom.base.terminal import in_line
 from charloom.study.formats import FORMATS, as_text
 from charloom.study.from_experiments import experiments_measured
 from charloom.study.from_table import table_measured
-from charloom.study.study_file import read_study
 from paired.answer import answered
 from paired.types import Measured
 
@@ -66,13 +65,14 @@ def _measured(arguments: argparse.Namespace) -> Measured:
 
 def _of_study(source: str) -> Measured:
     """Return what a study measured, named by its file or its folder. Raises WrongInput where it is neither."""
-    from charloom.study.study_table import measured, read_outcomes, trials_in  # noqa: PLC0415  imports the compiler
+    from charloom.study.asking import differs_here, read_study  # noqa: PLC0415  imports the compiler
+    from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)
     if path.suffix == ".csv":
         raise WrongInput(f"{in_line(source)}: no study; --table FILE --setting COLUMN --seed COLUMN --measure COLUMN")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
-    found = measured(study, trials_in(study), read_outcomes(study.folder))
+    found = measured(study)
     if not any(found.settings.values()):
         raise WrongInput(f"{study.folder}/trials.csv: no trials yet; `charloom study {study.path}` trains them")
     return found

@@ -16,7 +16,7 @@ from charloom.sampling.options import allowed
 from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_markdown, as_text
-from charloom.study.study_file import read_study
+from charloom.study.asking import differs_here, read_study
 from charloom.tracking.study_contents import send_apart, study_contents
 
 PAGE = "report.html"
@@ -24,18 +24,20 @@ PAGE = "report.html"
 
 def run_study(arguments: argparse.Namespace) -> None:
     """Train what is missing, print the answer and send it to MLflow; with --prove, make rows again."""
-    study = read_study(Path(arguments.file))
+    study = read_study(Path(arguments.file), anew=arguments.anew)
+    if differs := differs_here(study):
+        sys.stderr.write(f"{differs}\n")
     if arguments.prove is not None:
         prove(study, allowed("prove", arguments.prove, "--prove"))
         return
     if arguments.dask is not None:
         ensure_address(arguments.dask)
     jobs = allowed("jobs", (os.cpu_count() or 1) if arguments.jobs is None else arguments.jobs, "--jobs")
-    text_sha256, measured, answer = conduct(study, jobs, arguments.dask)
+    study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
     sys.stdout.flush()
-    page = study_page(Results(study, text_sha256, measured, answer))
+    page = study_page(Results(study, measured, answer))
     write(study.folder / PAGE, page)
     print(f"\nmade {study.folder / PAGE}", flush=True)
     picture = svg(comparison_figure(answer, measured))
-    send_apart(study_contents(study, text_sha256, as_markdown(answer), picture, page))
+    send_apart(study_contents(study, as_markdown(answer), picture, page))

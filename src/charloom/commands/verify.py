@@ -15,7 +15,7 @@ from charloom.proof.rows import prove
 from charloom.proof.verify import SAME, Verified
 from charloom.proof.verify import verify as verified
 from charloom.results.machine import machine
-from charloom.study.study_file import read_study
+from charloom.study.asking import read_study
 
 ROWS = 3  # of a study
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.git import git
-from charloom.results.trial_key import SIGNATURE
+from charloom.results.identity import SIGNATURE
 from charloom.signature.hashes import everything
 
 DTYPES = ("float64", "float32")

@@ -10,7 +10,7 @@ from charloom.base.errors import CharloomError
 from charloom.proof.dvc_summary import code, folded, paragraph, table
 from charloom.proof.sides import Side
 from charloom.results.records import MEASURE
-from charloom.settings.experiment import naming_params
+from charloom.results.identity import naming_params
 from charloom.settings.params import Params
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import NOT_VARIED, read_study

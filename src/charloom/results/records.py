@@ -116,6 +116,12 @@ class TrainMetrics(Record):
     updates_per_epoch: int
 
 
+class ResultsRecord(Record):
+    """metrics/results.json: the hash of what a training came to, its weights and its trace (see results_hash)."""
+
+    results: str
+
+
 class SampleQuality(Record):
     """One sample: the share of its words that stand in the training text, and its longest passage that does.
 

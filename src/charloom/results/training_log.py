@@ -20,12 +20,11 @@ from typing import Any
 from charloom.base.errors import CheckFailed
 from charloom.base.signals import Stopped
 from charloom.results.git import commit, known
+from charloom.results.identity import EarlierParams, experiment_key, name_of
 from charloom.results.machine import machine, process
-from charloom.results.names import name_of
 from charloom.results.records import Record
-from charloom.settings.experiment import experiment_key
-from charloom.settings.params import Params, flat
-from charloom.settings.pipeline import OWN, declared, difference, root
+from charloom.settings.params import Params
+from charloom.settings.pipeline import OWN, declared, difference, params_of, root
 
 Point = tuple[str, int, float, float]
 SHORT = 1.0  # seconds of training before MLflow is told at all: it takes longer to import
@@ -49,7 +48,7 @@ class Head(Record):
     experiment: str
     text_sha256: str
     name: str
-    params: dict[str, Any]
+    params: EarlierParams
     started: float
     process: str
     machine: dict[str, str]
@@ -113,7 +112,7 @@ def training_log(folder: Path, params: Params, text_sha256: str) -> Iterator[Wri
     """Give a log to write to, and end it as the training ends. `results` has to be set where it ends well."""
     head = Head(
         experiment=experiment_key(params, text_sha256), text_sha256=text_sha256, name=name_of(params),
-        params=params.model_dump(), started=round(time.time(), 3), process=process(), machine=machine(),
+        params=params, started=round(time.time(), 3), process=process(), machine=machine(),
         commit=known(commit), dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
     )  # fmt: skip
     log = Writer(folder, head)
@@ -174,11 +173,10 @@ def ensure_trained(params: Params, results: str) -> None:
     Between a stage's last look and DVC's own pass tenths of a second: an edit there is in dvc.lock as what was used.
     """
     logs = [log for folder in (root() / OWN / "trainings").glob("*/") for log in logs_of(folder.parent, folder.name)]
-    names = [name for name in declared("train")["params"] if isinstance(name, str)]
-    values = params.model_dump()
-    now = dict(flat({name: values[name] for name in names}))
+    says = declared("train")
+    now = params_of(says, params.model_dump())
     differ = [
-        difference(dict(flat({name: log.head.params.get(name) for name in names})), now)
+        difference(params_of(says, log.head.params.model_dump()), now)
         for log in logs
         if log.end and log.end.results == results
     ]

@@ -1,6 +1,6 @@
 """params.yaml into frozen, typed sections: read once, at the door, and by DVC's rules (YAML 1.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -173,3 +173,17 @@ def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `flat` made leaves of."""
+    found: dict[str, Any] = {}
+    for name, value in leaves.items():
+        section, _, key = name.rpartition(".")
+        (found.setdefault(section, {}) if section else found)[key] = value
+    return found
+
+
+def overridden(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
+    """Return the params with these values, by dotted names, in place of theirs. Raises WrongInput, naming that file."""
+    return checked(Params, nested(dict(flat(params.model_dump())) | dict(overrides)), path)

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -18,6 +19,7 @@ from charloom.kernel.update import read
 from charloom.network.adagrad import AdaGrad
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import Parameters
+from charloom.results.identity import arithmetic_digest
 
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
 VOCABULARY = sorted(set(TEXT))
@@ -41,6 +43,13 @@ def signature(name: str) -> dict[str, str]:
         digest.update(rows.losses.tobytes() + rows.smooth_losses.tobytes())
         hashes[str(update)] = hashlib.sha256(digest.digest() + state_bytes(state)).hexdigest()
     return hashes
+
+
+@lru_cache
+def arithmetic(kind: str) -> str:
+    """Return the digest of what training and reading by this kind of recipe come to in this process."""
+    name = next(name for name, recipe in RECIPES.items() if recipe.kind == kind)
+    return arithmetic_digest(signature(name), costs(RECIPES[name].dtype))
 
 
 def state_bytes(state: TrainState) -> bytes:

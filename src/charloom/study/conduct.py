@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -13,14 +13,18 @@ from charloom.base.errors import WrongInput
 from charloom.base.lock import exclusive
 from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
+from charloom.base.storage import sha256
+from charloom.results.study_table import Runs
 from charloom.settings.memory import check_memory, training_memory
-from charloom.settings.params import Params, read_params
+from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
+from charloom.study.asking import ANEW, ASKED, ensure_text, write_asked
 from charloom.study.cluster import cluster
 from charloom.study.engine import Workers, outcomes
 from charloom.study.local import processes
+from charloom.study.measuring import measured_of
 from charloom.study.study_file import Study
-from charloom.study.study_table import Outcomes, Trial, measured, read_outcomes, trials_of, write_outcomes
+from charloom.study.trial import Trial, trials_of
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
 from paired.answer import answered
 from paired.types import CANNOT_TELL, Answer, Measured
@@ -29,30 +33,32 @@ WRITING = 20  # times as long as the last writing of the tables took, the next o
 
 
 class Conducted(NamedTuple):
-    """What a study came to: the SHA-256 of its text, what was measured, and what that says."""
+    """What a study came to: with its runs, what was measured, and what that says."""
 
-    text_sha256: str
+    study: Study
     measured: Measured
     answer: Answer
 
 
-def conduct(study: Study, jobs: int, address: str | None) -> Conducted:
+def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> Conducted:
     """Train what is missing, write the tables, and return what came out.
 
     jobs     processes of this machine; where there is an address of a Dask scheduler, its workers do it
+    anew     rows that are no part of the question go aside
 
     Raises WrongInput where the text does not fit the study, and Stopped where a signal came: what has been trained by
     then is kept.
     """
-    params = read_params()
-    text = survey(Path(params.prepare.text))
-    lengths = split(text.characters, params.prepare.held_out)
+    ensure_text(study)
+    text = survey(Path(study.asked.text))
+    lengths = split(text.characters, study.asked.params.prepare.held_out)
     _check(study, text, lengths, 1 if address else jobs)
-    trials = trials_of(study, text.sha256)
+    trials = trials_of(study)
     at = dict.fromkeys(trials, 0)  # seeds of each setting
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
         wanted = list(chain.from_iterable(trials.values()))
-        done = _known(study, {trial.key for trial in wanted})
+        done = _known(study, {trial.key for trial in wanted}, anew=anew)
+        write_asked(study)
         workers: Workers | None = None
         for look in study.looks or [len(study.seeds)]:
             at |= dict.fromkeys(_undecided(study, trials, at, done), look)
@@ -60,27 +66,45 @@ def conduct(study: Study, jobs: int, address: str | None) -> Conducted:
                 workers = workers or stack.enter_context(_workers(text, lengths, jobs, address))
                 _train(study, missing, wanted, done, workers)
         asked = {setting: trials[setting][: at[setting]] for setting in trials}
-        write_outcomes(study, chain.from_iterable(asked.values()), done)
-    found = measured(study, asked, done)
-    return Conducted(text.sha256, found, answered(found))
+        _write(study, chain.from_iterable(asked.values()), done)
+    found = measured_of(study, asked, done)
+    return Conducted(study._replace(runs=done), found, answered(found))
 
 
-def _known(study: Study, wanted: set[str]) -> Outcomes:
-    """Return the outcomes that are there. Rows that are not wanted any more leave the table, and are kept aside."""
-    aside = OWN / "studies" / study.path.stem
-    here = read_outcomes(study.folder)
-    known = read_outcomes(aside) | here
-    if leaving := here.keys() - wanted:
-        copytree(study.folder, aside, dirs_exist_ok=True)
-        print(f"{study.folder}/trials.csv: {len(leaving)} rows of other params, or of another text, go to {aside}")
-    return {each: known[each] for each in wanted & known.keys()}
+def _known(study: Study, wanted: set[str], *, anew: bool) -> Runs:
+    """Return the runs that are wanted and there. Rows that are not wanted leave the table, if `anew`, and are kept.
+
+    Raises WrongInput where rows would have to leave, and the question is not asked anew.
+    """
+    aside, table = OWN / "studies" / study.path.stem, study.folder / "trials.csv"
+    here, rows = (_before(study.folder, study), rows_in(study.folder)) if anew else (study.runs, len(study.runs))
+    if leaving := rows - len(here.keys() & wanted):
+        if not anew:
+            raise WrongInput(f"{table}: {leaving} rows are no part of what {study.path} asks; {ANEW}")
+        to = aside / sha256(table)[:12]
+        print(f"{table}: {leaving} rows are no part of this question, and go to {to}", flush=True)
+        copytree(study.folder, to, dirs_exist_ok=True)
+    for folder in [aside, *aside.glob("*/")] if wanted - here.keys() else []:
+        here = _before(folder, study) | here
+    return {each: here[each] for each in wanted & here.keys()}
 
 
-def _undecided(study: Study, trials: dict[str, list[Trial]], at: dict[str, int], done: Outcomes) -> list[str]:
+def _before(folder: Path, study: Study) -> Runs:
+    """Return the runs of the tables in the folder, as they were asked, or else as this study is."""
+    asked = read_asked(folder / ASKED) if (folder / ASKED).exists() else study.asked
+    return read_runs(folder, asked, others_left_out=True)
+
+
+def _write(study: Study, trials: Iterable[Trial], done: Runs) -> None:
+    """Write the tables: those of the trials that have run."""
+    write_runs(study.folder, study.varied, [(each.key, done[each.key]) for each in trials if each.key in done])
+
+
+def _undecided(study: Study, trials: dict[str, list[Trial]], at: dict[str, int], done: Runs) -> list[str]:
     """Return the settings that need more seeds, and the baseline if there is one."""
     if not any(at.values()):
         return list(trials)
-    answer = answered(measured(study, {setting: trials[setting][: at[setting]] for setting in trials}, done))
+    answer = answered(measured_of(study, {setting: trials[setting][: at[setting]] for setting in trials}, done))
     open_ = [each.setting for each in answer.comparisons if each.verdict == CANNOT_TELL]
     return [study.baseline, *open_] if open_ else []
 
@@ -95,28 +119,27 @@ def _cost(params: Params) -> int:
     return params.train.updates * params.seq_length * params.m * (params.m + 100)
 
 
-def _train(study: Study, missing: list[Trial], wanted: list[Trial], done: Outcomes, workers: Workers) -> None:
-    """Train the trials that are missing; the outcomes are added to `done`, and those of all `wanted` ones written."""
-    dtypes = sorted({str(trial.params.train.dtype) for trial in missing})
+def _train(study: Study, missing: list[Trial], wanted: list[Trial], done: Runs, workers: Workers) -> None:
+    """Train the trials that are missing; their runs are added to `done`, and those of all `wanted` ones written."""
     took, wrote, count = 0.0, time.monotonic(), 0
     print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train", flush=True)
     with progress(study.path.stem, len(missing)) as report, deferred() as received:
         try:
-            for ended in outcomes(missing, workers, dtypes):
+            for ended in outcomes(missing, workers, study.asked.sha256):
                 if received:
                     raise Stopped(received[0])
                 if not ended:
                     continue
-                (trial, outcome), count = ended, count + 1
-                done[trial.key] = outcome
-                report(count, f"trials  {trial.setting} seed {trial.seed}: {outcome.outcome}")
+                (trial, run), count = ended, count + 1
+                done[trial.key] = run
+                report(count, f"trials  {trial.setting} seed {trial.seed}: {run.outcome}")
                 if time.monotonic() - wrote > WRITING * took:
                     began = time.monotonic()
-                    write_outcomes(study, wanted, done)
+                    _write(study, wanted, done)
                     wrote = time.monotonic()
                     took = wrote - began
         finally:
-            write_outcomes(study, wanted, done)
+            _write(study, wanted, done)
 
 
 def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> None:

@@ -7,19 +7,21 @@ what, or when: a trial is a function.
 
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from time import sleep
 from typing import Any, NamedTuple, Protocol
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.base.terminal import in_line, warn_once
+from charloom.results.identity import arithmetic_of
+from charloom.results.run import Run
 from charloom.settings.params import Params
-from charloom.study.arithmetic import expected, identity
-from charloom.study.study_table import Trial
-from charloom.study.trial import Outcome, train_trial
+from charloom.signature.hashes import arithmetic
+from charloom.study.trial import Trial, train_trial
 from charloom.text.corpus import Text, read_prepared
 
 SECONDS = 1.0  # between two looks at which workers there are
@@ -56,9 +58,18 @@ class Task(NamedTuple):
     trial: Trial | None
 
 
-def run_trial(params: Params, text: Text | Path) -> Outcome:
+def identity(kinds: list[str]) -> dict[str, str]:
+    """Return what a worker has to have in common with all others: charloom's version, and its arithmetic."""
+    return _identity({kind: arithmetic(kind) for kind in kinds})
+
+
+def _identity(digests: dict[str, str]) -> dict[str, str]:
+    return {"charloom": version("charloom"), **{f"{kind} arithmetic": each for kind, each in digests.items()}}
+
+
+def run_trial(params: Params, text: Text | Path, text_sha256: str) -> Run:
     """Train, in a worker, on a text that lies in its memory or in a file on its disk."""
-    return train_trial(params, _opened(text) if isinstance(text, Path) else text)
+    return train_trial(params, _opened(text) if isinstance(text, Path) else text, text_sha256)
 
 
 @lru_cache
@@ -69,9 +80,11 @@ def _opened(path: Path) -> Text:
 class Work:
     """Trials that wait or are under way, and the workers that have proved themselves, or not."""
 
-    def __init__(self, trials: Iterable[Trial], workers: Workers, dtypes: list[str]) -> None:
-        """Take the trials, and the types of numbers in which a worker has to prove its arithmetic."""
-        self.waiting, self.workers, self.dtypes, self.own = deque(trials), workers, dtypes, expected(dtypes)
+    def __init__(self, trials: Collection[Trial], workers: Workers, text_sha256: str) -> None:
+        """Take the trials and the text's SHA-256. A worker has to prove its arithmetic for each kind of recipe."""
+        self.waiting, self.workers, self.text_sha256 = deque(trials), workers, text_sha256
+        self.kinds = sorted({trial.params.recipe.kind for trial in trials})
+        self.own = _identity({kind: arithmetic_of(kind) for kind in self.kinds})
         self.tasks: dict[Future[Any], Task] = {}
         self.proven, self.refused, self.losses = set[str](), set[str](), Counter[str]()
 
@@ -88,10 +101,11 @@ class Work:
             self.take_back(task)
         for name in there.keys() - {task.worker for task in self.tasks.values()} - self.refused:
             if name not in self.proven:
-                self.tasks[there[name].submit(identity, self.dtypes)] = Task(name, None)
+                self.tasks[there[name].submit(identity, self.kinds)] = Task(name, None)
             elif self.waiting:
                 trial = self.waiting.popleft()
-                self.tasks[there[name].submit(run_trial, trial.params, self.workers.text())] = Task(name, trial)
+                future = there[name].submit(run_trial, trial.params, self.workers.text(), self.text_sha256)
+                self.tasks[future] = Task(name, trial)
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker has proved itself: nothing is trained")
 
@@ -106,8 +120,8 @@ class Work:
         if self.losses[key] > LOSSES:
             raise Unavailable(f"{what}: {LOSSES + 1} workers have ended at it; is there too little memory?")
 
-    def ended(self, future: Future[Any]) -> tuple[Trial, Outcome] | None:
-        """Return the trial and its outcome; of a worker that has proved itself, or has not, nothing."""
+    def ended(self, future: Future[Any]) -> tuple[Trial, Run] | None:
+        """Return the trial and its run; of a worker that has proved itself, or has not, nothing."""
         task = self.tasks.pop(future)
         try:
             found = future.result()
@@ -129,12 +143,12 @@ class Work:
         return None
 
 
-def outcomes(trials: Iterable[Trial], workers: Workers, dtypes: list[str]) -> Iterator[tuple[Trial, Outcome] | None]:
-    """Yield each trial with its outcome as it ends; and None about once a second, so that the caller can stop.
+def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> Iterator[tuple[Trial, Run] | None]:
+    """Yield each trial with its run as it ends; and None about once a second, so that the caller can stop.
 
     Raises CheckFailed where no worker proves itself, Unavailable where a trial ends one worker after the other.
     """
-    work = Work(trials, workers, dtypes)
+    work = Work(trials, workers, text_sha256)
     while work.is_left():
         work.hand_out()
         if not work.tasks:

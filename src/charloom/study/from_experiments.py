@@ -8,7 +8,10 @@ from charloom.base.terminal import in_line
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.settings.params import Params
 from charloom.study.baseline import MORE_TEXT, chosen, setting_name
-from charloom.study.experiments import HEAD, Experiment, curves_of, experiments, named_but_seed
+from charloom.results.commits import curves_of
+from charloom.results.identity import setting_params
+from charloom.study.experiments import HEAD, Experiment, experiments
+from charloom.study.measuring import measurement
 from paired.types import Curve, Measured, Seed
 
 MEASURES = tuple(name for name, field in TrainMetrics.model_fields.items() if field.annotation in {float, float | None})
@@ -39,9 +42,9 @@ def experiments_measured(
     if len(trials) < 2:
         there = f"one setting only in {_runs(len(kept))}" if kept else "no run with results"
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([there, *warnings])}; {TWO_NEEDED}")
-    if any(getattr(each.train, measure) is None for each in kept):
+    if any(getattr(each.run.metrics, measure) is None for each in kept):
         raise WrongInput(f"--measure: no {measure}, as no text was held out; {allowed_are(MEASURES, measure)}")
-    one_length = len({each.params.seq_length for each in kept}) == 1  # only then smooth losses compare
+    one_length = len({each.run.params.seq_length for each in kept}) == 1  # only then smooth losses compare
     if "smooth_loss" in measure and not one_length:
         raise WrongInput(
             f"--measure: {measure} is nats per sequence, and settings differ in seq_length; {MEASURE} serves"
@@ -51,15 +54,15 @@ def experiments_measured(
     states = len({each.sources for group in trials.values() for each in group.values()})
     if states > 1:
         warnings.append(f"they come from {states} states of src: where more than words was edited, that differs too")
-    if len({each.params.train.updates * each.params.seq_length for each in kept}) > 1:
+    if len({each.run.params.train.updates * each.run.params.seq_length for each in kept}) > 1:
         warnings.append(MORE_TEXT)
-    budgets = {each.params.train.updates for each in kept}
-    targets = {each.params.train.target_smooth_loss for each in kept}
+    budgets = {each.run.params.train.updates for each in kept}
+    targets = {each.run.params.train.target_smooth_loss for each in kept}
     return Measured(
         measure=measure,
         baseline=base,
         settings={
-            name: {seed: each.measurement(measure) for seed, each in group.items()} for name, group in trials.items()
+            name: {seed: measurement(each.run, measure) for seed, each in group.items()} for name, group in trials.items()
         },
         curves=_curves(trials, one_length) if curves else {},
         target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
@@ -77,9 +80,9 @@ def _of_one_text(found: list[Experiment]) -> list[Experiment]:
     """Return the runs measured on what HEAD's is, or, where HEAD has none, on what most are."""
     if not found:
         return []
-    most = Counter(each.yardstick for each in found).most_common(1)[0][0]
-    usual = found[0].yardstick if found[0].commit == HEAD else most
-    return [each for each in found if each.yardstick == usual]
+    most = Counter(each.run.measured_on for each in found).most_common(1)[0][0]
+    usual = found[0].run.measured_on if found[0].commit == HEAD else most
+    return [each for each in found if each.run.measured_on == usual]
 
 
 def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
@@ -87,14 +90,14 @@ def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
 
     And a warning where two of one setting and seed have other results.
     """
-    first = kept[0].named if kept else {}
-    varying = [name for name in first if len({each.named[name] for each in kept}) > 1]
+    named = [(setting_params(each.run.params), each) for each in kept]
+    varying = [name for name in (named[0][0] if named else {}) if len({params[name] for params, _ in named}) > 1]
     trials, contradictions = Trials(), list[str]()
-    for each in sorted(kept, key=lambda each: [*(each.named[name] for name in varying), each.params.seed]):
-        values = (str(each.named[name]).removesuffix(".0") for name in varying)
-        name, seed = setting_name(varying, values), each.params.seed
+    for params, each in sorted(named, key=lambda pair: [*(pair[0][name] for name in varying), pair[1].run.seed]):
+        values = (str(params[name]).removesuffix(".0") for name in varying)
+        name, seed = setting_name(varying, values), each.run.seed
         before = trials.setdefault(name, {}).setdefault(seed, each)
-        if before.train != each.train:
+        if before.run.metrics != each.run.metrics:
             contradictions.append(f"{before.name} and {each.name} ({name}, seed {seed})")
     if not contradictions:
         return trials, []
@@ -105,22 +108,22 @@ def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
 
 def _own(head: Params, trials: Trials) -> str:
     """Return HEAD's own setting. Raises WrongInput where it has no results."""
-    named = named_but_seed(head)
+    named = setting_params(head)
     for name, group in trials.items():
-        if next(iter(group.values())).named == named:
+        if setting_params(next(iter(group.values())).run.params) == named:
             return name
     raise WrongInput(f"--baseline: HEAD's own setting has no results, name another; {allowed_are(trials, '')}")
 
 
 def _curves(trials: Trials, one_length: bool) -> dict[str, dict[str, dict[Seed, Curve]]]:
     """Return the curves by name, setting and seed, but for those that do not compare, or have no point."""
-    read = curves_of(each for group in trials.values() for each in group.values())
+    runs = [(setting, seed, each) for setting, group in trials.items() for seed, each in group.items()]
     found: dict[str, dict[str, dict[Seed, Curve]]] = {}
-    for name, curves in read.items():
-        each = iter(curves)
-        by_setting = {setting: {seed: next(each) for seed in group} for setting, group in trials.items()}
-        if (one_length or name != "smooth_loss") and all(
-            curve for group in by_setting.values() for curve in group.values()
-        ):
-            found[name] = by_setting
-    return found
+    for (setting, seed, _), curves in zip(runs, curves_of((e.name, e.commit) for _, _, e in runs), strict=True):
+        for name, curve in curves.items():
+            found.setdefault(name, {}).setdefault(setting, {})[seed] = curve
+    return {
+        name: by_setting
+        for name, by_setting in found.items()
+        if (one_length or name != "smooth_loss") and all(curve for each in by_setting.values() for curve in each.values())
+    }

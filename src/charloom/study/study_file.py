@@ -1,5 +1,6 @@
 """A study's file: which settings, over which seeds, beside which baseline, and when it may stop.
 
+    text: data/my.txt                                      # without it, the text of params.yaml
     vary: {train.initial_accumulator_value: [0.0, 10.0]}   # each with each; or `settings:`, a list of such mappings
     baseline: {train.initial_accumulator_value: 0.0}
     seeds: 10                                              # 1 to 10; or a list
@@ -7,7 +8,7 @@
     looks: [3, 5, 10]                                      # numbers of seeds; without them one look, at the end
     smallest_difference: 0.01                              # below it nobody cares
 
-What it does not name is as in params.yaml.
+What it does not name is as in params.yaml at the first start: asking.py writes that down.
 """
 
 from itertools import product
@@ -18,9 +19,10 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.base.errors import WrongInput, allowed_are
+from charloom.results.identity import naming_params
 from charloom.results.records import Measure
-from charloom.settings.experiment import naming_params
-from charloom.settings.params import Params, Positive, Section, Seed, checked, read_mapping, read_params
+from charloom.results.study_table import Asked, Runs
+from charloom.settings.params import Params, Positive, Section, Seed, checked, overridden, read_mapping
 from charloom.study.baseline import setting_name
 
 # One for all: the text, and what of it is measured. What is drawn at the end, and when, changes no measure.
@@ -35,6 +37,7 @@ Overrides = dict[str, Any]  # by dotted names
 class StudyFile(Section):
     """What the file holds."""
 
+    text: Annotated[str, Field(min_length=1)] | None = None
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
     settings: list[Overrides] | None = None
     baseline: Overrides
@@ -76,6 +79,8 @@ class Study(NamedTuple):
     """A question: its settings by name, in the order of the file, the baseline's name, and all else as in the file.
 
     varied  the params in which settings differ, by their dotted names
+    asked   what it was asked of: text and params of the first start
+    runs    the trials that its table holds, by their keys
     """
 
     path: Path
@@ -86,6 +91,8 @@ class Study(NamedTuple):
     measure: Measure
     looks: list[int]
     smallest_difference: float | None
+    asked: Asked
+    runs: Runs
 
     @property
     def folder(self) -> Path:
@@ -93,11 +100,16 @@ class Study(NamedTuple):
         return self.path.with_suffix("")
 
 
-def read_study(path: Path) -> Study:
-    """Return what the file asks. Raises WrongInput with one line that names the file, the key and what is allowed."""
+def read_question(path: Path) -> StudyFile:
+    """Return what the file holds. Raises WrongInput with one line that names the file, the key and what is allowed."""
     if path.suffix not in {".yaml", ".yml"}:
         raise WrongInput(f"{path}: a study is a file that ends in .yaml, say studies/eta.yaml")
-    given, usual = checked(StudyFile, read_mapping(path, StudyFile), path), read_params()
+    return checked(StudyFile, read_mapping(path, StudyFile), path)
+
+
+def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
+    """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
+    usual = asked.params
     allowed = [name for name in naming_params(usual) if not name.startswith(NOT_VARIED)]
     for name in (name for each in [given.baseline, *given.overrides()] for name in each):
         if name not in allowed:
@@ -119,17 +131,8 @@ def read_study(path: Path) -> Study:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice")
     return Study(
         path, dict(zip(names, settings, strict=True)), varied, named(baseline, varied), given.seeds, given.measure,
-        given.looks, given.smallest_difference,
+        given.looks, given.smallest_difference, asked, runs,
     )  # fmt: skip
-
-
-def overridden(params: Params, overrides: Overrides, path: Path) -> Params:
-    """Return the params with these values in place of theirs. Raises WrongInput, naming that file."""
-    values = params.model_dump()
-    for name, value in overrides.items():
-        section, _, key = name.rpartition(".")
-        (values[section] if section else values)[key] = value
-    return checked(Params, values, path)
 
 
 def named(params: Params, varied: list[str]) -> str:

@@ -3,46 +3,48 @@
 Its bits are those of the pipeline's run of the same params and text, on any processor.
 """
 
-import math
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from charloom.base.errors import Diverged
-from charloom.results.curves import POINTS, thinned
-from charloom.results.records import MEASURE_OF_PART, TrainMetrics
+from charloom.results.records import MEASURE_OF_PART
+from charloom.results.run import DIVERGED, POINTS, Run, outcome_of, thinned
 from charloom.settings.params import Params
+from charloom.study.study_file import Study
 from charloom.text.corpus import Text
 from charloom.training.loop import train
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
 from charloom.training.trace import EMPTY, EVERY, extended
 
-TRAINED, WORSE, DIVERGED = "trained", "worse than uniform", "diverged"
 
-Curves = dict[str, dict[int, float]]  # by name, values by update
+class Trial(NamedTuple):
+    """A setting, by its name, and a seed: what is trained, and the key of its row."""
 
-
-class Outcome(NamedTuple):
-    """What a trial came to.
-
-    outcome  TRAINED; WORSE, than a uniform guess; or DIVERGED and at which update
-    metrics  None where it diverged
-    curves   with at most POINTS each
-    results  the hash of the results; empty where it diverged
-    seconds  by the clock
-    """
-
-    outcome: str
-    metrics: TrainMetrics | None
-    curves: Curves
-    results: str
-    seconds: float
+    setting: str
+    seed: int
+    params: Params
+    key: str
 
 
-def train_trial(params: Params, text: Text) -> Outcome:
+def trials_of(study: Study) -> dict[str, list[Trial]]:
+    """Return the trials of each setting, in the order of the seeds."""
+
+    def trial(setting: str, seed: int) -> Trial:
+        params = study.settings[setting].model_copy(update={"seed": seed})
+        return Trial(setting, seed, params, study.asked.key(params))
+
+    return {setting: [trial(setting, seed) for seed in study.seeds] for setting in study.settings}
+
+
+def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]]:
+    """Return those of each setting that have a run."""
+    return {name: [trial for trial in each if trial.key in runs] for name, each in trials_of(study).items()}
+
+
+def train_trial(params: Params, text: Text, text_sha256: str) -> Run:
     """Train, and return what it came to."""
-    began, each = time.perf_counter(), params.train
-    training = Training(params, text, Path(), {})
+    each, training = params.train, Training(params, text, Path(), {})
     trace, held_out, diverged_at = EMPTY, dict[int, float](), None
     try:
         for rows in train(training.initial(), text.training, each.updates, training.every, params.recipe):
@@ -56,13 +58,8 @@ def train_trial(params: Params, text: Text) -> Outcome:
     curves = {"smooth_loss": smooth, MEASURE_OF_PART: held_out}
     curves = {name: thinned(curve, POINTS[name]) for name, curve in curves.items()}
     if diverged_at is not None:
-        return Outcome(f"{DIVERGED} at update {diverged_at}", None, curves, "", time.perf_counter() - began)
+        return Run(params, text_sha256, f"{DIVERGED} at update {diverged_at}", None, curves, "")
     trained = Trained(rows, trace, held_out)
     metrics = metrics_of(training, trained)
-    outcome = WORSE if _worse_than_uniform(metrics, len(text.vocabulary), params.seq_length) else TRAINED
-    return Outcome(outcome, metrics, curves, hash_of(trained), time.perf_counter() - began)
-
-
-def _worse_than_uniform(metrics: TrainMetrics, K: int, seq_length: int) -> bool:
-    bits = metrics.held_out_bits_per_character
-    return metrics.smooth_loss > seq_length * math.log(K) if bits is None else bits > math.log2(K)
+    outcome = outcome_of(metrics, len(text.vocabulary), params.seq_length)
+    return Run(params, text_sha256, outcome, metrics, curves, hash_of(trained))

@@ -112,7 +112,7 @@ def _on_the_way(contents: RunContents, logs: list[Log]) -> list[Log]:
 
 def _contents(log: Log, results: str) -> RunContents:
     """Return what a log alone says of a run."""
-    params = Params.model_validate(log.head.params)
+    params = log.head.params
     series = {name: each for name, each in points(log, params.seq_length).items() if name != RATE}
     return RunContents(
         experiment=log.head.experiment, text_sha256=log.head.text_sha256, name=log.head.name,

@@ -1,7 +1,7 @@
 """What a run in MLflow says, as a file can hold it."""
 
 from charloom.results.records import Record
-from charloom.settings.params import Params
+from charloom.results.identity import EarlierParams
 
 Series = dict[str, dict[int, float]]  # of each metric, its values by update
 Times = dict[int, int]  # when an update was done, in milliseconds since 1970
@@ -64,7 +64,7 @@ class RunContents(Record):
     text_sha256: str
     name: str
     results: str
-    params: Params
+    params: EarlierParams
     series: Series
     tags: dict[str, str]
     dataset: Dataset | None

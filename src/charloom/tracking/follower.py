@@ -50,7 +50,7 @@ def follow(log: Log, seconds: int = 0) -> None:
     from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
     from charloom.tracking.training_list import RATE, points, times  # noqa: PLC0415  see above
 
-    head, params = log.head, Params.model_validate(log.head.params)
+    head, params = log.head, log.head.params
     signal.alarm(seconds)
     with connected() as store:
         store.close_dead()

@@ -8,7 +8,7 @@ from charloom.base.errors import CharloomError
 from charloom.base.storage import write_json
 from charloom.base.terminal import in_line
 from charloom.results.records import MEASURE, Record, TrainMetrics
-from charloom.settings.experiment import experiment_key, naming_params, run_name
+from charloom.results.identity import experiment_key, naming_params, run_name
 from charloom.settings.params import Params
 from charloom.study.study_file import Study
 from charloom.study.study_table import read_outcomes, trials_in

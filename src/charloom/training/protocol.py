@@ -16,8 +16,8 @@ from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.model.model_file import Model, model_bytes
 from charloom.model.scoring import bits_per_character
 from charloom.network.rnn import Parameters
-from charloom.results.records import MEASURE_OF_PART, STATISTICS, TrainMetrics
-from charloom.results.results_hash import results_hash
+from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
+from charloom.results.identity import results_hash
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 from charloom.training import resume
@@ -137,7 +137,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
 
 
 def write_results(training: Training, trained: Trained, path: dict[str, Path]) -> tuple[TrainMetrics, str]:
-    """Write the models, the tables and the metrics; return these and the hash of the results."""
+    """Write the models, the tables, the metrics and the hash of the results; return the last two."""
     rows, trace, held_out = trained
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     write(path["models/last"], model_bytes(training.model(last.update, smooth, last.theta, last.h)))
@@ -147,8 +147,10 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
     write_table(path["plots/epoch_means"], ("epoch_mean",), {update: (mean,) for update, mean in means.items()})
     write_table(path["plots/held_out"], (MEASURE_OF_PART,), {update: (bits,) for update, bits in held_out.items()})
     metrics = metrics_of(training, trained)
+    results = ResultsRecord(results=hash_of(trained))
     write_json(path["metrics/train"], metrics.model_dump())
-    return metrics, hash_of(trained)
+    write_json(path["metrics/results"], results.model_dump())
+    return metrics, results.results
 
 
 def write_trace(trace: Trace, path: dict[str, Path]) -> None:

@@ -13,7 +13,7 @@ from charloom.pages.experiment.results import Results
 from charloom.pages.experiment.study_rows import by_start
 from charloom.pages.inline import BLUE, FAINT, GREY, drawing, inline
 from charloom.pages.page import Picture, Section, Table
-from charloom.settings.experiment import experiment_key, naming_params
+from charloom.results.identity import experiment_key, naming_params
 
 OWN = "this run, held-out"
 NEAR = 0.05  # bits per character by which unseen text and the last that was read may differ and cost "about the same"

@@ -3,7 +3,7 @@
 from charloom.pages.page import Section, Table
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
-from charloom.settings.experiment import naming_params
+from charloom.results.identity import naming_params
 
 
 def section(results: Results) -> Section:

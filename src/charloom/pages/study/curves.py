@@ -15,7 +15,7 @@ from charloom.pages.study.measures import ABOUT
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import COLORS, Results
 from charloom.pages.wording import in_lines, known
-from charloom.results.curves import thinned
+from charloom.results.run import thinned
 from paired import sentences as words
 from paired.types import Band
 

@@ -12,10 +12,9 @@ FEW = 3  # comparisons of which all is said at once
 
 
 class Results(NamedTuple):
-    """A study, what it measured on the text of this SHA-256, and what that says."""
+    """A study, what it measured, and what that says."""
 
     study: Study
-    text_sha256: str
     measured: Measured
     answer: Answer
 

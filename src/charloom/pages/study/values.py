@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from charloom.pages.page import Table
 from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
-from charloom.settings.experiment import naming_params
+from charloom.results.identity import naming_params
 from paired import sentences as words
 
 

@@ -1,0 +1,86 @@
+"""The runs that commits hold: a thousand in a second or two."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import Damaged, WrongInput
+from charloom.base.yaml_text import parsed_fast
+from charloom.results.git import objects
+from charloom.results.identity import with_silent
+from charloom.results.records import MEASURE_OF_PART, ResultsRecord, TextMetrics, TrainMetrics
+from charloom.results.run import POINTS, Curve, Run, outcome_of, thinned
+from charloom.settings.params import PARAMS, Params, checked
+from charloom.settings.pipeline import files
+
+CURVES = {"smooth_loss": "plots/smooth_loss", MEASURE_OF_PART: "plots/held_out"}
+
+
+class Committed(NamedTuple):
+    """What a commit holds.
+
+    params   None where they are none of this version's
+    run      without curves; None where there is none
+    why      there is none
+    sources  the id of the tree of its sources
+    """
+
+    params: Params | None
+    run: Run | None
+    why: str
+    sources: str
+
+
+def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
+    """Yield what each commit holds. Raises WrongInput where this folder has no pipeline."""
+    paths = files("track")
+    names = (PARAMS, *(paths[f"metrics/{name}"] for name in ("train", "prepare", "results")), "src")
+    contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
+    for (_, params_yaml), *metrics, (sources, _) in zip(*[contents] * len(names), strict=True):
+        params = _params(params_yaml)
+        try:
+            yield Committed(params, _run(params, *(content for _, content in metrics)), "", sources)
+        except WrongInput as why:
+            yield Committed(params, None, str(why), sources)
+
+
+def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run:
+    """Return the run. Raises WrongInput that says why there is none."""
+    if params is None:
+        raise WrongInput("params.yaml of another version of charloom")
+    if not train:
+        raise WrongInput("no results")
+    try:
+        metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
+        hashed = ResultsRecord.model_validate_json(results).results if results else ""  # 0.1 did not write it down
+    except ValidationError:
+        raise WrongInput("metrics of another version of charloom") from None
+    outcome = outcome_of(metrics, about.K, params.seq_length)
+    return Run(params, about.sha256, outcome, metrics, {}, hashed, about)
+
+
+def _params(params_yaml: bytes) -> Params | None:
+    try:
+        loaded: Any = parsed_fast(params_yaml.decode())
+        return checked(Params, with_silent(loaded), PARAMS)
+    except (WrongInput, YAMLError, ValueError, LookupError, RecursionError):  # the last two: odd tags, too deep
+        return None
+
+
+def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
+    """Yield the thinned curves of each commit, given with its name. Raises Damaged, naming it, where one is none."""
+    paths, commits = files("track"), list(commits)
+    contents = objects(f"{commit}:./{paths[key]}" for _, commit in commits for key in CURVES.values())
+    for name, _ in commits:
+        yield {each: _curve(next(contents)[1], each, f"{name}: {paths[key]}") for each, key in CURVES.items()}
+
+
+def _curve(table: bytes, name: str, where: str) -> Curve:
+    rows = dict(enumerate(table.decode().splitlines()[1:]))
+    try:
+        cells = (row.split(",") for row in thinned(rows, POINTS[name]).values())
+        return {int(update): float(value) for update, value in cells}
+    except ValueError:
+        raise Damaged(f"{where}: not a table by update") from None

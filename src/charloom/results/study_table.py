@@ -1,0 +1,158 @@
+"""The tables of a study: a row for each trial, and its curves; beside them what was asked.
+
+    studies/x/asked.json  text, params and question, as they were at the first start: see Asked
+    studies/x/trials.csv  the params that vary, seed, outcome, metrics, hash of the results, key of the trial
+    studies/x/curves.csv  key of the trial, update, and each curve's value, empty where it has none
+
+There is no time and no host in them: the same study gives the same bytes, wherever it was trained and however often it
+was stopped. A row whose key is not that of its own params is damage, and so is one that contradicts itself.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import CharloomError, Damaged
+from charloom.base.storage import read_json, write
+from charloom.base.yaml_text import plain
+from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1
+from charloom.results.records import Record, TrainMetrics
+from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
+from charloom.settings.params import Params, flat, overridden
+
+METRICS = tuple(TrainMetrics.model_fields)
+CURVES = ("trial", "update", *POINTS)
+ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update \d+")
+HASH = re.compile(r"[0-9a-f]{64}")
+AGAIN = "`git restore` brings it back; without it `charloom study` trains all again"
+
+Runs = dict[str, Run]  # by the keys of trials
+
+
+class Asked(Record):
+    """What a study asks, in full: written at its first start, and read ever after in place of params.yaml.
+
+    text        its file, and the SHA-256 of its content
+    arithmetic  the digest by which its rows are named, for each kind of recipe
+    question    what the study's file said
+    params      all of them; a setting has others in their place
+    """
+
+    text: str
+    sha256: str
+    arithmetic: dict[str, str]
+    question: dict[str, Any]
+    params: EarlierParams
+
+    def key(self, params: Params) -> str:
+        """Return the key of a trial with these params."""
+        return trial_key(params, self.sha256, self.arithmetic[params.recipe.kind])
+
+
+def read_asked(file: Path) -> Asked:
+    """Return what was asked. Raises Damaged, naming the file, where it is not what `charloom study` wrote."""
+    return read_json(file, Asked, f"`git restore {file}` brings it back")
+
+
+def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False) -> Runs:
+    """Return what the tables in the folder hold; nothing where there are none.
+
+    Raises Damaged, naming file and line, where a row is none. One that has another key than what was asked gives it
+    is left out where that is wanted, and else damage.
+    """
+    file, runs, older = folder / "trials.csv", Runs(), dict[str, str]()
+    for line, row in _rows(file, ("seed", "outcome", *METRICS, "results", "trial")):
+        where = f"{file}: line {line}"
+        try:
+            run = from_row(row, asked)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is no number; {AGAIN}") from None
+        except (CharloomError, YAMLError, ValueError, LookupError) as error:
+            raise Damaged(f"{where}: {error}; {AGAIN}") from None
+        if (key := asked.key(run.params)) != row["trial"]:
+            arithmetic = asked.arithmetic[run.recipe.kind]
+            if trial_key_0_1(run.params, asked.sha256, arithmetic) != row["trial"]:
+                if others_left_out:
+                    continue
+                raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}; {AGAIN}")
+        if key in runs:
+            raise Damaged(f"{where}: a second row of trial {row['trial']}; {AGAIN}")
+        runs[key], older[row["trial"]] = run, key
+    for _, row in _rows(folder / "curves.csv", CURVES):
+        if row["trial"] not in older:
+            continue  # it is written first: a kill came between the two
+        try:
+            for name in POINTS:
+                if row[name]:
+                    runs[older[row["trial"]]].curves[name][int(row["update"])] = float(row[name])
+        except ValueError:
+            raise Damaged(f"{folder / 'curves.csv'}: trial {row['trial']}, update {row['update']}: {AGAIN}") from None
+    return runs
+
+
+def rows_in(folder: Path) -> int:
+    """Return how many rows the table has, whatever they say."""
+    return len(list(_rows(folder / "trials.csv", ())))
+
+
+def from_row(row: dict[str, str], asked: Asked) -> Run:
+    """Return what a row of trials.csv says, without curves.
+
+    Raises ValidationError where a metric is no number, CharloomError where a param is not allowed, ValueError where
+    the row contradicts itself.
+    """
+    varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
+    params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
+    outcome, results, values = row["outcome"], row["results"], {name: row[name] or None for name in METRICS}
+    if not ENDED.fullmatch(outcome):
+        raise ValueError(f"outcome: {outcome!r} is none; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
+    diverged = outcome.startswith(DIVERGED)
+    if diverged != (not results) or (results and not HASH.fullmatch(results)):
+        raise ValueError(f"{outcome}, and its results are {results or 'missing'}")
+    if diverged and any(value is not None for value in values.values()):
+        raise ValueError(f"{outcome}, and it has metrics")
+    metrics = None if diverged else TrainMetrics.model_validate(values)
+    if metrics and metrics.updates != params.train.updates:
+        raise ValueError(f"updates: {metrics.updates}, and its params say {params.train.updates}")
+    return Run(params, asked.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
+
+
+def write_runs(folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]]) -> None:
+    """Write the tables of the runs, each with its key. `varied` are the params that vary, by their dotted names."""
+    rows: list[list[Any]] = [[*varied, "seed", "outcome", *METRICS, "results", "trial"]]
+    points: list[list[Any]] = [list(CURVES)]
+    for key, run in runs:
+        values = dict(flat(run.params.model_dump()))
+        metrics = run.metrics.model_dump() if run.metrics else dict.fromkeys(METRICS)
+        setting = [values[name] for name in varied]
+        rows.append([*setting, run.seed, run.outcome, *metrics.values(), run.results, key])
+        for update in sorted({update for curve in run.curves.values() for update in curve}):
+            points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])
+    for name, table in (("curves.csv", points), ("trials.csv", rows)):  # a row is written when its curves are there
+        content = io.StringIO()
+        csv.writer(content, lineterminator="\n").writerows(table)  # floats in full, None as nothing
+        write(folder / name, content.getvalue())
+
+
+def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the number of each row's line, and its cells by column."""
+    if not path.exists():
+        return
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if missing := set(names) - set(reader.fieldnames or ()):
+                raise ValueError(f"no column {', '.join(sorted(missing))}")
+            for row in reader:
+                if None in row or None in row.values():
+                    raise ValueError(f"line {reader.line_num}: not one value for each column")
+                yield reader.line_num, row
+    except (OSError, ValueError, csv.Error) as error:
+        raise Damaged(f"{path}: {error}; {AGAIN}") from None

@@ -1,0 +1,142 @@
+"""A study is asked once: what its first start found in params.yaml is written down, and read ever after.
+
+More seeds are the same question, and so are other looks before the first is reached. Anything else is another one, and
+whoever asks it says so.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import CharloomError, Damaged, Unavailable, WrongInput
+from charloom.base.storage import sha256, write_json
+from charloom.base.yaml_text import parsed
+from charloom.results.git import git
+from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, with_silent
+from charloom.results.study_table import Asked, Runs, read_asked, read_runs
+from charloom.settings.params import PARAMS, Params, checked, overridden, read_params
+from charloom.study.study_file import Study, StudyFile, read_question, study_of
+
+ASKED = "asked.json"
+ANEW = "`charloom study FILE --anew` asks anew"
+
+
+def read_study(path: Path, *, anew: bool = False) -> Study:
+    """Return the study of the file, as it was asked at its first start; asked now where it never was, or `anew`.
+
+    Raises WrongInput with one line that names the file, the key and what is allowed, also where the file asks another
+    question than it did. Raises Damaged where a table is none.
+    """
+    given, folder = read_question(path), path.with_suffix("")
+    if anew or not (folder / "trials.csv").exists():
+        return study_of(path, given, _asked_now(path, given, read_params()), Runs())
+    if not (folder / ASKED).exists():
+        return _found_again(path, given)
+    asked = read_asked(folder / ASKED)
+    study = study_of(path, given, asked, read_runs(folder, asked))
+    _ensure_same(study, given)
+    return study
+
+
+def write_asked(study: Study) -> None:
+    """Write down what is asked, where it is not there as it is by now: with more seeds, say."""
+    question = read_question(study.path).model_dump(mode="json", exclude_none=True)
+    content = study.asked.model_copy(update={"question": question}).model_dump(mode="json")
+    if not (study.folder / ASKED).exists() or read_asked(study.folder / ASKED).model_dump(mode="json") != content:
+        write_json(study.folder / ASKED, content)
+
+
+def differs_here(study: Study) -> str:
+    """Return in what params.yaml differs from what was asked, without effect by now; nothing where it does not."""
+    then = setting_params(study.asked.params) | {"prepare.text": study.asked.text}
+    try:
+        params = read_params()
+    except WrongInput:
+        return ""
+    now = setting_params(params) | {"prepare.text": params.prepare.text}
+    differ = [f"{name} {now[name]}, not {then[name]}" for name in then if now[name] != then[name]]
+    return f"{PARAMS}: {'; '.join(differ)}: {study.path} goes on as it was asked" if differ else ""
+
+
+def ensure_text(study: Study) -> None:
+    """Raise WrongInput where the study's text is not there, or is another one by now."""
+    asked, text = study.asked, Path(study.asked.text)
+    why = f"{study.path}: asked of {text} with SHA-256 {asked.sha256[:16]}…"
+    try:
+        now = sha256(text)
+    except OSError as error:
+        raise WrongInput(f"{why}, and {text}: {error.strerror}; bring it back, or {ANEW}") from None
+    if now != asked.sha256:
+        raise WrongInput(f"{why}, and that file has {now[:16]}… now; bring it back, or {ANEW}")
+
+
+def _asked_now(path: Path, given: StudyFile, params: Params) -> Asked:
+    """Return what is asked of these params. Raises WrongInput where the text cannot be read."""
+    text = given.text or params.prepare.text
+    params = overridden(params, {"prepare.text": text}, path)
+    try:
+        digest = sha256(Path(text))
+    except (OSError, ValueError) as error:
+        raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text in UTF-8") from None
+    kinds = {params.recipe.kind}
+    for each in [given.baseline, *given.overrides()]:
+        with suppress(WrongInput):  # said where the settings are made
+            kinds.add(overridden(params, each, path).recipe.kind)
+    return Asked(
+        text=text, sha256=digest, arithmetic={kind: arithmetic_of(kind) for kind in sorted(kinds)}, params=params,
+        question=given.model_dump(mode="json", exclude_none=True),
+    )  # fmt: skip
+
+
+def _found_again(path: Path, given: StudyFile) -> Study:
+    """Return the study of a table beside which nobody wrote down what was asked: of charloom 0.1.
+
+    Its rows' keys say whether it was asked with the params here, with HEAD's, or with those of the table's commit.
+    """
+    reason: Damaged | None = None
+    for params in _perhaps(path.with_suffix("")):
+        try:
+            asked = _asked_now(path, given, params)
+            return study_of(path, given, asked, read_runs(path.with_suffix(""), asked))
+        except Damaged as error:
+            reason = reason or error
+    raise reason or Damaged(f"{path.with_suffix('')}: no params fit its rows; {ANEW}")
+
+
+def _perhaps(folder: Path) -> Iterator[Params]:
+    """Yield the params with which a table may have been made."""
+    yield read_params()
+    with suppress(Unavailable):
+        made = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
+        for commit in ("HEAD", made):
+            with suppress(CharloomError, YAMLError, ValueError, LookupError):
+                yield checked(Params, with_silent(parsed(git("show", f"{commit}:./{PARAMS}"))), PARAMS)
+
+
+def _ensure_same(study: Study, given: StudyFile) -> None:
+    """Raise WrongInput where the file asks another question than it did at its first start."""
+    asked = study.asked
+    before = checked(StudyFile, asked.question, study.folder / ASKED)
+    then = study_of(study.path, before, asked, study.runs)
+    differ = [
+        name for name in ("settings", "baseline", "measure", "smallest_difference")
+        if getattr(then, name) != getattr(study, name)
+    ]  # fmt: skip
+    if given.text not in {None, asked.text}:
+        differ.append("text")
+    if not set(then.seeds) <= set(study.seeds):
+        differ.append("seeds")
+    first = (then.looks or [len(then.seeds)])[0]
+    if then.looks != study.looks and len({run.seed for run in study.runs.values()}) >= first:
+        differ.append("looks")
+    if differ:
+        raise WrongInput(f"{study.path}: {', '.join(differ)}: not what was asked at its first start; {ANEW}")
+    for kind, digest in asked.arithmetic.items():
+        if (now := arithmetic_of(kind)) != digest:
+            raise WrongInput(
+                f"{study.path}: its rows are of another arithmetic: {kind} was {digest}, {SIGNATURE} says {now}; {ANEW}"
+            )
+
+
