@@ -24,8 +24,8 @@ from charloom.results.machine import machine, process
 from charloom.results.names import name_of
 from charloom.results.records import Record
 from charloom.settings.experiment import experiment_key
-from charloom.settings.params import Params, flat
-from charloom.settings.pipeline import OWN, declared, difference, root
+from charloom.settings.params import Params
+from charloom.settings.pipeline import OWN, declared, difference, params_of, root
 
 Point = tuple[str, int, float, float]
 SHORT = 1.0  # seconds of training before MLflow is told at all: it takes longer to import
@@ -174,13 +174,10 @@ def ensure_trained(params: Params, results: str) -> None:
     Between a stage's last look and DVC's own pass tenths of a second: an edit there is in dvc.lock as what was used.
     """
     logs = [log for folder in (root() / OWN / "trainings").glob("*/") for log in logs_of(folder.parent, folder.name)]
-    names = [name for name in declared("train")["params"] if isinstance(name, str)]
-    values = params.model_dump()
-    now = dict(flat({name: values[name] for name in names}))
+    says = declared("train")
+    now = params_of(says, params.model_dump())
     differ = [
-        difference(dict(flat({name: log.head.params.get(name) for name in names})), now)
-        for log in logs
-        if log.end and log.end.results == results
+        difference(params_of(says, log.head.params), now) for log in logs if log.end and log.end.results == results
     ]
     if differ and all(differ):
         raise CheckFailed(f"train: edited as it ended: {differ[0]}: not recorded; `dvc repro --force` runs it again")
