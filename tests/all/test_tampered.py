@@ -7,7 +7,7 @@ import re
 import pytest
 
 from charloom.model.model_file import model_bytes, read_model
-from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN
+from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN
 from charloom.proof.outputs import outputs
 
 EDITED = "edited after train made it: dvc.lock has the hash of what was rebuilt"

@@ -2,8 +2,7 @@
 
 import pytest
 
-from charloom.proof.causes import causes
-from charloom.proof.contradictions import Contradiction
+from charloom.proof.meaning import Contradiction, causes
 from charloom.proof.outputs import Made, Output
 
 AGAINST = [Contradiction("dvc.lock is of eta 1, params.yaml says 2", ("train",))]

@@ -4,7 +4,7 @@ import pytest
 from projects import said
 
 from charloom.base.errors import CheckFailed
-from charloom.proof.contradictions import contradictions
+from charloom.proof.meaning import contradictions
 
 
 def told(project):
@@ -61,7 +61,7 @@ def test_a_stage_that_used_another_file_than_was_made_is_named(project):
     assert told(project) == [expected]
 
 
-@pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {cmd: x}}", "[]", "\0"])
+@pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {deps: []}}", "[]", "\0"])
 def test_a_lock_that_is_none_is_a_line(project, lock):
     (project.folder / "dvc.lock").write_text(lock)
     with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not what DVC writes$"):
@@ -92,7 +92,7 @@ def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(projec
     project.run("git", "checkout", "-q", "src")
     assert "same  train: plots/first_losses.csv\n" in printed
     losses = (project.folder / "plots/first_losses.csv").read_text().splitlines()
-    project.edit("plots/first_losses.csv", losses[8], f"{losses[8]}1")
+    project.edit("plots/first_losses.csv", losses[8], f"{losses[8]}e1")
     hostile = '      - "plots/x\\n\\e[31m.csv": {cache: false}\n'  # as YAML writes controls
     project.edit("dvc.yaml", "      - plots/held_out.csv", f"{hostile}      - plots/held_out.csv")
     (project.folder / "plots/measures.csv").unlink()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charloom.base.array_file import pack
-from charloom.proof.differences import difference, numbers
+from charloom.proof.differences import difference, values
 
 
 def said(name, committed, rebuilt):
@@ -22,13 +22,13 @@ def said(name, committed, rebuilt):
         ("a.json", '{"x": 1, "y": 2}', '{"x": 2}', "x: committed 1, rebuilt 2; and 1 more value"),
         ("a.json", '{"y": null}', "{}", "y: committed null, rebuilt nothing"),
         ("a.json", '{"y": 1}', '{"y":  1}', "the same values, written in another way"),
-        ("a.json", "[1]", "{", "the first other byte is number 1; committed 3 bytes, rebuilt 1"),
-        ("a.csv", "u,loss\n0,2.5\n9,2.25\n", "u,loss\n0,2.5\n9,2\n", "u 9: loss: committed 2.25, rebuilt 2"),
-        ("a.csv", "u,a\n0,1\n1,1\n2,1\n", "u,a\n0,1\n", "u 1: committed 1, rebuilt no row; and 1 more row"),
-        ("a.csv", "u,a\n0,1\n", "u,b\n0,1\n", "columns: committed u,a, rebuilt u,b"),
+        ("a.json", "[1]", "{", "0: committed 1, rebuilt nothing; and 1 more value"),
+        ("a.csv", "u,loss\n0,2.5\n9,2.25\n", "u,loss\n0,2.5\n9,2\n", "u 9: loss: committed 2.25, rebuilt 2.0"),
+        ("a.csv", "u,a\n0,1\n1,1\n2,1\n", "u,a\n0,1\n", "u 1: a: committed 1.0, rebuilt nothing; and 1 more value"),
+        ("a.csv", "u,a\n0,1\n", "u,b\n0,1\n", "u 0: a: committed 1.0, rebuilt nothing; and 1 more value"),
         ("a.html", "<p>\na quick fox", "<p>\na quack fox", "line 2: committed 'a quick fox', rebuilt 'a quack fox'"),
         ("a.html", "x\x1b[1m", "x\x1b[2m", "line 1: committed 'x\\x1b[1m', rebuilt 'x\\x1b[2m'"),
-        ("a.png", b"\xff\x00\x01", b"\xff\x00\x02", "the first other byte is number 3; committed 3 bytes, rebuilt 3"),
+        ("a", b"\xff\x00\x01", b"\xff\x00\x02", "line 1: committed '\\udcff\\x00\\x01', rebuilt '\\udcff\\x00\\x02'"),
         ("a.json", "1", "1", ""),
     ],
 )  # fmt: skip
@@ -46,25 +46,26 @@ def test_arrays_are_named_with_how_many_entries_differ_and_how_far():
     assert said("a.npz", one, pack({"W": W, "b": np.zeros(3)})) == (
         "b: committed (2,) of float64, rebuilt (3,) of float64"
     )
-    assert said("a.npz", one, pack({"W": W})) == "arrays: committed W, b, rebuilt W"
-    assert said("a.npz", one, one[:-3]).startswith("the first other byte is number")
+    assert said("a.npz", one, pack({"W": W})) == "b: committed (2,) of float64, rebuilt nothing"
+    assert said("a.npz", one, one[:-3]).startswith("W: committed (2, 3) of float64, rebuilt nothing; and ")
 
 
 def test_of_a_folder_the_first_file_that_differs_is_named():
     one = {"000.json": b"1", "100.json": b"2", "200.json": b"3"}
     assert difference(one, one | {"100.json": b"4", "200.json": b"5"}) == (
-        "100.json: the file: committed 2, rebuilt 4; and 1 more file"
+        "100.json: the file: committed 2, rebuilt 4; and 1 more value"
     )
-    assert difference(one, {"000.json": b"1", "100.json": b"2"}) == "200.json: committed, not made again"
-    assert difference({"000.json": b"1"}, one) == "100.json: made again, not committed"
+    assert difference(one, {"000.json": b"1", "100.json": b"2"}) == ("200.json: the file: committed 3, rebuilt nothing")
+    assert difference({"000.json": b"1"}, one) == ("100.json: the file: committed nothing, rebuilt 2; and 1 more value")
 
 
-def test_the_numbers_of_a_file_have_names():
-    assert numbers("a.json", json.dumps({"x": {"y": 1.5}, "z": None}).encode()) == {"x.y": 1.5}
-    assert numbers("a.csv", b"update,a,b\n0,1,\n5,2,3\n") == {
-        "0 update": 0,
-        "0 a": 1,
-        "5 update": 5,
-        "5 a": 2,
-        "5 b": 3,
+def test_the_values_of_a_file_have_names():
+    content = json.dumps({"x": {"y": [1.5]}, "z": None, "e": {}}).encode()
+    assert values({"a.json": content}) == {"a.json: x.y.0": 1.5, "a.json: z": None, "a.json: e": {}}
+    assert values({"a.csv": b"update,a,b\n0,1,\n5,2,3\n"}) == {
+        "a.csv: update 0: a": 1,
+        "a.csv: update 0: b": None,
+        "a.csv: update 5: a": 2,
+        "a.csv: update 5: b": 3,
     }
+    assert values({"a.csv": b"a,b\n1"}) == {"a.csv: line 1": "a,b", "a.csv: line 2": "1"}

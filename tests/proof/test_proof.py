@@ -7,10 +7,10 @@ import pytest
 from projects import ROOT, Project, said
 
 from charloom.base.errors import WrongInput
-from charloom.proof.arithmetic import named
-from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
+from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
 from charloom.proof.outputs import Made, Output, outputs
-from charloom.proof.verify import verify
+from charloom.proof.rebuild import verify
+from charloom.proof.signatures import named
 
 
 def test_every_output_is_compared_but_what_measures_rounding_or_is_drawn():

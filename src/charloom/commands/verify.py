@@ -9,11 +9,11 @@ from pathlib import Path
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import write
 from charloom.base.terminal import in_line
-from charloom.proof.grade import MEANINGS
+from charloom.proof.meaning import MEANINGS
 from charloom.proof.quick import UPDATES
+from charloom.proof.rebuild import SAME, Verified
+from charloom.proof.rebuild import verify as verified
 from charloom.proof.rows import prove
-from charloom.proof.verify import SAME, Verified
-from charloom.proof.verify import verify as verified
 from charloom.results.machine import machine
 from charloom.study.asking import read_study
 

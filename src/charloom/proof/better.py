@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from charloom.base.errors import CharloomError
-from charloom.proof.dvc_summary import code, folded, paragraph, table
 from charloom.proof.sides import Side
 from charloom.results.records import MEASURE
 from charloom.results.identity import naming_params
@@ -15,6 +14,7 @@ from charloom.settings.params import Params
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import NOT_VARIED, read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in, trials_of
+from dvc_summary.markdown import code, folded, paragraph, table
 from paired import sentences as words
 from paired.answer import answered
 from paired.types import Answer

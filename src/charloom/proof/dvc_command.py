@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from charloom.base.errors import Unavailable
+
 
 def dvc(*arguments: str, folder: Path | None = None, **variables: str) -> tuple[int, str]:
     """Return the exit code and what DVC prints. Stages run by the Python that runs this, and see no setting of ours."""
@@ -20,5 +22,8 @@ def dvc(*arguments: str, folder: Path | None = None, **variables: str) -> tuple[
 
 
 def cache() -> Path:
-    """Return the folder in which DVC keeps files by their MD5."""
-    return Path(dvc("cache", "dir")[1].strip()) / "files" / "md5"
+    """Return the folder in which DVC keeps files by their MD5. Raises Unavailable, with DVC's reason."""
+    code, printed = dvc("cache", "dir")
+    if code:
+        raise Unavailable(f"dvc cache dir: {next(iter(printed.split(chr(10))), '') or f'exit {code}'}")
+    return Path(printed.strip()) / "files" / "md5"

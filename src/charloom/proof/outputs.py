@@ -1,15 +1,15 @@
 """What the stages make: which files, what dvc.lock says of each, and what is in it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import WrongInput
 from charloom.base.yaml_text import parsed
-from charloom.settings.dvc_lock import md5
+from charloom.settings.dvc_lock import Stage, md5
 from charloom.settings.pipeline import PIPELINE
 
 FOLDER = ".dir"  # at the end of a folder's hash
@@ -73,45 +73,42 @@ def outputs(folder: Path) -> Iterator[Output]:
     try:
         stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
         for stage, declared in stages.items():
-            for kind in ("outs", "metrics", "plots"):
-                for entry in declared.get(kind, []):
-                    (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
-                    in_git = options.get("cache") is False
-                    # What is in Git is compared, whatever is said of it: else a word in dvc.yaml would hide an edit.
-                    varies = "" if in_git else options.get("meta", {}).get("varies", "")
-                    yield Output(stage, path, in_git, varies)
+            for entry in (each for kind in ("outs", "metrics", "plots") for each in declared.get(kind, [])):
+                (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
+                in_git = options.get("cache") is False
+                # What is in Git is compared, whatever is said of it: else a word in dvc.yaml would hide an edit.
+                yield Output(stage, path, in_git, "" if in_git else options.get("meta", {}).get("varies", ""))
     except FileNotFoundError:
         raise WrongInput(f"{PIPELINE}: there is none") from None
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError):
         raise WrongInput(f"{PIPELINE}: not as DVC reads it") from None
 
 
-def hashes_of(lock: dict[str, Any]) -> dict[str, str]:
+def hashes_of(stages: Mapping[str, Stage]) -> dict[str, str | None]:
     """Return what dvc.lock says of every output."""
-    return {out["path"]: str(out["md5"]) for stage in lock.values() for out in stage.get("outs", [])}
+    return {path: digest for stage in stages.values() for path, digest in stage.outs.items()}
 
 
 def contents(path: Path) -> dict[str, bytes]:
     """Return the file, or each file of the folder, by its name there; nothing where nothing is."""
-    if path.is_dir():
-        return {
-            file.relative_to(path).as_posix(): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()
-        }
-    return {path.name: path.read_bytes()} if path.is_file() else {}
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    names = {file: file.relative_to(path).as_posix() if file != path else path.name for file in files}
+    return {name: file.read_bytes() for file, name in names.items() if file.is_file()}
 
 
-def cached(cache: Path, output: Output, locked: str | None) -> dict[str, bytes]:
-    """Return what DVC's cache on this machine holds under the hash that dvc.lock has; nothing where it has not got it.
+def cached(cache: Path, path: str, locked: str | None) -> dict[str, bytes]:
+    """Return what DVC's cache on this machine holds of an output under its hash in dvc.lock; nothing where it does not.
 
     What lies there under another content's hash counts as not there.
     """
-    name = locked or ""
-    entry = cache / name[:2] / name[2:]
+    if not locked:
+        return {}
+    entry = cache / locked[:2] / locked[2:]
     try:
-        if not name or f"{md5(entry)}{FOLDER if name.endswith(FOLDER) else ''}" != name:
+        if f"{md5(entry)}{FOLDER if locked.endswith(FOLDER) else ''}" != locked:
             return {}
-        if not name.endswith(FOLDER):
-            return {Path(output.path).name: entry.read_bytes()}
+        if not locked.endswith(FOLDER):
+            return {Path(path).name: entry.read_bytes()}
         listed = {each["relpath"]: str(each["md5"]) for each in json.loads(entry.read_bytes())}
         return {relative: (cache / each[:2] / each[2:]).read_bytes() for relative, each in listed.items()}
     except (OSError, ValueError, LookupError, TypeError):

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from charloom.base.errors import CharloomError, WrongInput
 from charloom.base.storage import read_json
-from charloom.proof.dvc_summary import names_in
 from charloom.results.records import TextMetrics, TrainMetrics
 from charloom.settings.params import PARAMS, Params, read_params
 from charloom.settings.pipeline import PIPELINE, files
+from dvc_summary.facts import names_in
 
 KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 

@@ -23,26 +23,20 @@ TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 MATERIALS = (PARAMS, LOCK, SIGNATURE, Path("requirements.lock"))
 
-Material = dict[str, Any]  # in-toto's ResourceDescriptor
 
+def statement(committed: Path, rebuilt: Path, made: list[Output]) -> str:
+    """Return it as JSON: the SHA-256 of each rebuilt result that is equal everywhere, and of what it was made.
 
-def materials(folder: Path) -> list[Material]:
-    """Return what results are made of, with hashes: the commit of a clone, and its files before anything is run."""
-    with chdir(folder):
-        files = [*MATERIALS, Path(read_params().prepare.text)]
-        hashed = [{"name": str(each), "digest": {"sha256": sha256(each)}} for each in files if each.is_file()]
-        return [{"name": "commit", "digest": {"gitCommit": git("rev-parse", "HEAD")}}, *hashed]
-
-
-def statement(folder: Path, made: list[Output], of: list[Material]) -> str:
-    """Return it as JSON: the SHA-256 of each result in the folder that is equal everywhere, and what it was made of."""
-    paths = [folder / each.path for each in made if not each.varies]
-    files = sorted(file for path in paths for file in files_in(path))
-    content: dict[str, Any] = {
+    committed  a clone in which nothing was run: it says the commit and its files
+    """
+    with chdir(committed):
+        commit = {"name": "commit", "digest": {"gitCommit": git("rev-parse", "HEAD")}}
+        of = [commit, *_hashed([*MATERIALS, Path(read_params().prepare.text)])]
+    with chdir(rebuilt):
+        subject = _hashed(sorted(file for each in made if not each.varies for file in files_in(Path(each.path))))
+    content = {
         "_type": TYPE,
-        "subject": [
-            {"name": file.relative_to(folder).as_posix(), "digest": {"sha256": sha256(file)}} for file in files
-        ],
+        "subject": subject,
         "predicateType": PREDICATE,
         "predicate": {
             "result": "PASSED",
@@ -52,3 +46,8 @@ def statement(folder: Path, made: list[Output], of: list[Material]) -> str:
         },
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _hashed(files: list[Path]) -> list[dict[str, Any]]:
+    """Return in-toto's descriptor of each file that is there."""
+    return [{"name": file.as_posix(), "digest": {"sha256": sha256(file)}} for file in files if file.is_file()]

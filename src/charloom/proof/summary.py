@@ -1,28 +1,29 @@
 """`charloom summary`: what a pull request changes and what came of it, for a reader who does not know the project.
 
-To what dvc_summary.py says of any DVC project it adds what this one knows: where the results were made again, whether
+To what dvc_summary says of any DVC project it adds what this one knows: where the results were made again, whether
 the change is better and how sure that is, and what the models write.
 """
 
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from charloom.base.errors import WrongInput
-from charloom.proof import dvc_summary as dvc
 from charloom.proof.better import better
 from charloom.proof.dvc_command import cache
-from charloom.proof.dvc_summary import code, paragraph, table
 from charloom.proof.outputs import outputs
+from charloom.proof.rebuild import SAME
 from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import side
-from charloom.proof.verify import SAME
 from charloom.results.git import ensure_repository
-from charloom.settings.pipeline import files
+from dvc_summary import sections
+from dvc_summary.facts import Facts, facts_of
+from dvc_summary.markdown import code, limited, listed, paragraph, plural, table, verdict
+from dvc_summary.pictures import curves
+from dvc_summary.stages import Refused, Stages, makers_of
 
 
 class Machine(BaseModel):
@@ -47,38 +48,34 @@ class Report(BaseModel):
 def summary(base: str, verified: Iterable[str]) -> None:
     """Print the summary of HEAD beside the base. Raises WrongInput where there is no such commit, or no such file."""
     ensure_repository()
-    machines = [_verified(Path(each)) for each in verified]
+    reports = [_verified(Path(each)) for each in verified]
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         kept = pool.submit(cache)
         try:
-            facts = dvc.facts_of(base)
-        except dvc.Refused as refused:
+            facts = facts_of(base)
+        except Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
-        varying = [out.path for out in outputs(after.folder) if out.varies]
+        made = list(outputs(after.folder))
+        path, varying = {each.key: each.path for each in made}, [each.path for each in made if each.varies]
         facts = facts._replace(before=_without(facts.before, varying), after=_without(facts.after, varying))
         said, answer = better(before, after)
-        if not _of_what_is_committed(facts, str(_path(after.folder, "train", "metrics/train"))):
+        if not _of_what_is_committed(facts, path.get("metrics/train")):
             said = "not known: no <code>dvc.lock</code> says that the results are of what is committed."
-        samples = _path(after.folder, "sample", "reports/sample_table")
+        again, rows = _again(reports, facts.head)
         blocks = [
-            dvc.verdict(
-                Changed=dvc.changed(facts),
-                Results=dvc.parted(facts),
-                Better=said,
-                Made_again=_again(machines, facts.head),
-            ),
-            *dvc.warnings(facts),
-            *_reproduced(machines, facts.head),
-            *dvc.changes(facts),
-            *dvc.results(facts),
-            paragraph(f"Not compared, as they are a processor's or a library's own: {dvc.listed(varying)}."),
+            verdict(Changed=sections.changed(facts), Results=sections.parted(facts), Better=said, Made_again=again),
+            *sections.warnings(facts),
+            *rows,
+            *sections.changes(facts),
+            *sections.results(facts),
+            paragraph(f"Not compared, as they are a processor's or a library's own: {listed(varying)}."),
             *answer,
-            *dvc.curves(facts),
-            *samples_beside(facts, samples, kept.result()),
-            dvc.foot(facts),
+            *curves(facts),
+            *samples_beside(facts, Path(path.get("reports/sample_table", "")), kept.result()),
+            sections.foot(facts),
         ]
-    print(dvc.limited(blocks))
+    print(limited(blocks))
 
 
 def _verified(file: Path) -> Report:
@@ -89,66 +86,44 @@ def _verified(file: Path) -> Report:
         raise WrongInput(f"--verified: {file}: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        what = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+        what = ": ".join([*map(str, first["loc"]), first["msg"]])
         raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
     if found.quick:
         raise WrongInput(f"--verified: {file}: of --quick, which makes no result again; `charloom verify --json` does")
     return found
 
 
-def _path(folder: Path, stage: str, key: str) -> Path:
-    """Return the path that dvc.yaml of the folder has for a file of the stage; an empty one where it has none."""
-    with chdir(folder), suppress(WrongInput, LookupError):
-        return files(stage)[key]
-    return Path()
-
-
-def _of_what_is_committed(facts: dvc.Facts, metrics: str) -> bool:
+def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:
     """Return whether dvc.lock says that the metrics were made of what HEAD holds: no stage up to theirs is stale."""
-    names, maker = list(facts.after), dvc.makers_of(facts.after).get(metrics)
+    names, maker = list(facts.after), makers_of(facts.after).get(metrics or "")
     return maker is not None and facts.stale.keys().isdisjoint(names[: names.index(maker) + 1])
 
 
-def _without(stages: dvc.Stages, varying: Collection[str]) -> dvc.Stages:
+def _without(stages: Stages, varying: Collection[str]) -> Stages:
     """Return the stages without the files that are not the same bits everywhere, which say nothing of a change."""
-    return {
-        name: stage._replace(
-            deps={path: digest for path, digest in stage.deps.items() if path not in varying},
-            outs={path: digest for path, digest in stage.outs.items() if path not in varying},
-        )
-        for name, stage in stages.items()
-    }
+
+    def kept(hashes: dict[str, str]) -> dict[str, str]:
+        return {path: digest for path, digest in hashes.items() if path not in varying}
+
+    return {name: each._replace(deps=kept(each.deps), outs=kept(each.outs)) for name, each in stages.items()}
 
 
-def _again(reports: list[Report], head: str) -> str:
-    """Return in a sentence where the committed results were made again."""
-    ours = [each for each in reports if each.commit == head]
-    same = sum(each.last == SAME for each in ours)
-    if same == len(ours):
-        return f"bit for bit, on {dvc.plural(same, 'machine')}." if ours else ""
-    return f"⚠️ <b>not</b> bit for bit on {len(ours) - same} of {dvc.plural(len(ours), 'machine')}."
+def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
+    """Return in a sentence where HEAD's results were made again, and the blocks about it, a row for each machine."""
+    same = [each.last == SAME for each in reports if each.commit == head]
+    sentence = f"bit for bit, on {plural(len(same), 'machine')}." if same else ""
+    if not all(same):
+        sentence = f"⚠️ <b>not</b> bit for bit on {same.count(False)} of {plural(len(same), 'machine')}."
+    rows = [_row(each, head) for each in sorted(reports, key=lambda each: tuple(each.machine.model_dump().values()))]
+    said = 5 if any(row[-1] for row in rows) else 4  # a column without a word is left out
+    columns = ("system", "processor", "Python", "result", "what differs, and why")[:said]
+    return sentence, ["### What reproduced", table(columns, (row[:said] for row in rows))] if rows else []
 
 
-def _reproduced(machines: list[Report], head: str) -> Iterator[str]:
-    """Yield the blocks about it, a row for each machine."""
-    if machines:
-        rows = [
-            [*map(code, (each.machine.system, each.machine.processor, each.machine.python)), *_result(each, head)]
-            for each in sorted(machines, key=lambda each: tuple(each.machine.model_dump().values()))
-        ]
-        yield "### What reproduced"
-        said = 5 if any(row[-1] for row in rows) else 4  # a column without a word is left out
-        yield table(
-            ("system", "processor", "Python", "result", "what differs, and why")[:said], (row[:said] for row in rows)
-        )
-
-
-def _result(each: Report, head: str) -> list[str]:
-    """Return the cells that say how it ended, and what it may come from."""
-    other = [f"of another commit: {code(each.commit[:10])}"] if each.commit != head else []
-    if each.last == SAME:
-        return [dvc.SAME, "<br>".join(other)]
-    return [
-        f"⚠️ {code(each.grade or 'other')}",
-        "<br>".join([code(each.last), *(code(c, 400) for c in each.causes), *other]),
-    ]
+def _row(each: Report, head: str) -> list[str]:
+    """Return the cells: the machine, how it ended there, and what that may come from."""
+    same = each.last == SAME
+    why = [] if same else [code(each.last), *(code(cause, 400) for cause in each.causes)]
+    why += [f"of another commit: {code(each.commit[:10])}"] if each.commit != head else []
+    result = sections.SAME if same else f"⚠️ {code(each.grade or 'other')}"
+    return [*map(code, (each.machine.system, each.machine.processor, each.machine.python)), result, "<br>".join(why)]

@@ -4,7 +4,7 @@ import hashlib
 import json
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml.error import YAMLError
 
@@ -16,13 +16,38 @@ from charloom.settings.pipeline import difference, files_in
 LOCK = Path("dvc.lock")
 
 
-def locked() -> dict[str, Any]:
-    """Return what dvc.lock says of each stage. Raises Damaged where it is not what DVC writes."""
+class Stage(NamedTuple):
+    """What a stage was run with, and what it made.
+
+    params      by dotted names
+    deps, outs  DVC's hash by path; None where it is of another kind than MD5
+    """
+
+    cmd: str
+    params: dict[str, Any]
+    deps: dict[str, str | None]
+    outs: dict[str, str | None]
+
+
+def stages_in(lock: bytes) -> dict[str, Stage]:
+    """Return each stage of what a dvc.lock holds. Raises Damaged where it is not what DVC writes."""
     try:
-        stages: dict[str, Any] = parsed(LOCK.read_text(encoding="utf-8"))["stages"]
-        return {stage: dict(entry) for stage, entry in stages.items()}
-    except (YAMLError, LookupError, TypeError, ValueError, AttributeError):
+        entries = parsed(lock.decode())["stages"].items()
+        return {
+            name: Stage(
+                entry["cmd"],
+                dict(flat(entry.get("params", {}).get(str(PARAMS), {}))),
+                *({each["path"]: each.get("md5") for each in entry.get(kind, [])} for kind in ("deps", "outs")),
+            )
+            for name, entry in entries
+        }
+    except (YAMLError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
         raise Damaged(f"{LOCK}: not what DVC wrote; `git checkout {LOCK}` brings it back") from None
+
+
+def locked() -> dict[str, Stage]:
+    """Return each stage of this folder's dvc.lock. Raises Damaged where it is none."""
+    return stages_in(LOCK.read_bytes() if LOCK.is_file() else b"")
 
 
 def ensure_recorded(params: Params) -> None:
@@ -31,12 +56,10 @@ def ensure_recorded(params: Params) -> None:
     Raises Damaged as `locked` does.
     """
     now = dict(flat(params.model_dump()))
-    for stage, entry in locked().items():
-        used = dict(flat(entry.get("params", {}).get(str(PARAMS), {})))
-        hashes = {dependency["path"]: dependency.get("md5") for dependency in entry.get("deps", [])}
-        here = {name: now.get(name) for name in used} | {path: md5(Path(path)) for path in hashes}
-        if stage != "track" and (what := difference(used | hashes, here)):
-            raise CheckFailed(f"{stage}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
+    for name, stage in locked().items():
+        here = {each: now.get(each) for each in stage.params} | {path: md5(Path(path)) for path in stage.deps}
+        if name != "track" and (what := difference(stage.params | stage.deps, here)):
+            raise CheckFailed(f"{name}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
 
 
 def md5(path: Path) -> str | None:

@@ -55,12 +55,19 @@ def dependencies(stage: str, params: Params) -> dict[str, Any]:
 
     Of a folder it is each file in it, however deep, as for DVC. Raises WrongInput as `files` does.
     """
-    says, values = declared(stage), params.model_dump()
-    names = [name for name in says.get("params", []) if isinstance(name, str)]
-    whole = len(names) < len(says.get("params", []))  # an entry that is no name is all of params.yaml
-    return dict(flat({name: values[name] for name in (values if whole else names)})) | {
-        str(path): fingerprint(path) for path in _found(says, params)
-    }
+    says = declared(stage)
+    return params_of(says, params.model_dump()) | {str(path): fingerprint(path) for path in _found(says, params)}
+
+
+def params_of(says: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Return, by dotted names, the params that the stage of which dvc.yaml `says` this depends on.
+
+    `train` is a section, `train.updates` one of its params; an entry that is no name is all of params.yaml.
+    """
+    names, values = says.get("params", []), dict(flat(params))
+    if not all(isinstance(name, str) for name in names):
+        return values
+    return {each: values[each] for name in names for each in values if each == name or each.startswith(f"{name}.")}
 
 
 def _found(says: dict[str, Any], params: Params) -> list[Path]:

@@ -29,13 +29,14 @@ class Signatures(NamedTuple):
 
     def cause(self) -> str:
         """Return what may have made the difference that there is."""
-        differ = [name for name, what in self.compared() if what]
+        same = {name: not what for name, what in self.compared()}
         probes = [name for name, digest in self.here["probes"].items() if digest != self.committed["probes"].get(name)]
         if probes:
             return f"this machine computes otherwise, or {SIGNATURE} was edited: other {', '.join(probes)}"
-        if _a_later_one_is_same(differ, list(named(self.here))):
+        states = [[same[name] for name in same if name.startswith(f"{dtype} state")] for dtype in DTYPES]
+        if any(each != sorted(each, reverse=True) for each in states):
             return f"{SIGNATURE} was edited: a later state is the same, and a state that differs never becomes it again"
-        if len(differ) == len(named(self.here)):
+        if not any(same.values()):
             return "all of it differs: the kernel's source, or what the compiler makes of it, is another one"
         return f"{SIGNATURE} was edited, or the kernel does this alone in another way: all else in it is the same"
 
@@ -63,13 +64,3 @@ def named(signature: dict[str, Any]) -> dict[str, str]:
     """Return the hashes that have to be equal, by name."""
     states = {f"{dtype} state after {n} updates": signature[dtype][n] for dtype in DTYPES for n in signature[dtype]}
     return states | {f"{dtype} {what}": signature[what][dtype] for what in ("costs", "texts") for dtype in DTYPES}
-
-
-def _a_later_one_is_same(differ: list[str], names: list[str]) -> bool:
-    """Return whether one that differs is a state after whose updates another state of its type is the same."""
-    for name in differ:
-        dtype = name.partition(" ")[0]
-        later = [each for each in names[names.index(name) + 1 :] if each.startswith(f"{dtype} state")]
-        if " state " in name and any(each not in differ for each in later):
-            return True
-    return False

@@ -10,19 +10,13 @@ import pytest
 from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
-from charloom.proof import dvc_summary
-from charloom.proof.dvc_summary import (
-    Curve,
-    Facts,
-    Refused,
-    Stage,
-    not_of_lock,
-    parted,
-    picture,
-    reproduced,
-    stages_of,
-    verdict,
-)
+from dvc_summary.__main__ import main
+from dvc_summary.facts import Facts, facts_of, not_of_lock
+from dvc_summary.markdown import limited, verdict
+from dvc_summary.one_file import one_file
+from dvc_summary.pictures import Curve, picture
+from dvc_summary.sections import parted, reproduced
+from dvc_summary.stages import Refused, Stage, stages_of
 
 PIPELINE = """\
 stages:
@@ -88,9 +82,9 @@ def branch(base, tmp_path) -> Project:
     return project
 
 
-def summarised(project: Project) -> str:
+def summarised(project: Project, *options: str) -> str:
     with chdir(project.folder):
-        code, printed, complaint = called(lambda: sys.exit(dvc_summary.main() or 0), "dvc_summary.py", "--base", "main")
+        code, printed, complaint = called(lambda: sys.exit(main() or 0), "dvc_summary", "--base", "main", *options)
     assert (code, complaint) == (0, "")
     return printed
 
@@ -106,20 +100,22 @@ def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(bra
     assert "<code>curve</code> is the first with other outputs, because of <code>note</code>, <code>rate</code>" in said
     assert "<td><code>rate</code></td><td><code>1.0</code></td><td><code>2.0</code></td>" in said
     assert "<td><code>loss</code></td><td><code>10</code></td><td><code>20</code></td><td><code>+10</code></td>" in said
-    assert "<tr><td><code>words</code></td><td>the same bits</td><td>the same inputs</td></tr>" in said
+    assert '<tr valign="top"><td><code>words</code></td><td>the same bits</td><td>the same inputs</td></tr>' in said
     drawn = said.partition("```mermaid\n")[2].partition("```")[0]
     assert drawn.count("  line [") == 2
     assert re.fullmatch(r"[A-Za-z0-9 _.,()/%#:\"\[\]>\n-]*", drawn)
     assert "ends at <code>1.045</code>; after is blue and ends at <code>2.045</code> (the upper one there)" in said
 
 
-def test_it_runs_alone_and_warns_of_edited_code_that_was_not_run_and_of_an_edited_result(branch, tmp_path):
+def test_one_file_says_the_same_and_warns_of_edited_code_that_was_not_run_and_of_an_edited_result(branch, tmp_path):
     written(branch, curve__py=CURVE + "# no more\n")
     branch.edit("metrics.json", "10.0", "9.0")
     committed(branch, repro=False)
     copy = tmp_path / "dvc_summary.py"
-    shutil.copy(dvc_summary.__file__, copy)
+    copy.write_text(one_file(), encoding="utf-8")
     said = branch.run(sys.executable, "-I", str(copy), "--base", "main", "--rebuilt", ".")
+    assert said == summarised(branch, "--rebuilt", ".")
+    assert "import dvc_summary" not in copy.read_text()
     assert (
         "Not as <code>dvc.lock</code> has it: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
         in said
@@ -159,7 +155,7 @@ def test_wrong_input_gets_a_line(branch, arguments, line):
     branch.run("git", "checkout", "-q", "change")
     name, given, *more = arguments
     with chdir(branch.folder):
-        code, printed, complaint = called(dvc_summary.main, "dvc_summary.py", f"{name}={given}", *more)
+        code, printed, complaint = called(main, "dvc_summary.py", f"{name}={given}", *more)
     assert (code, printed) == (2, "")
     assert complaint.startswith(line)
     assert complaint.count("\n") == 1
@@ -169,11 +165,11 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
     project = Project(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Refused, match="git rev-parse: fatal: not a git repository"):
-        dvc_summary.facts_of("main")
+        facts_of("main")
     for command in ("git init -q", "git -c user.name=t -c user.email=t commit -q -m x --allow-empty"):
         project.run(*command.split())
     with pytest.raises(Refused, match=r"dvc\.yaml: none in HEAD"):
-        dvc_summary.facts_of("HEAD")
+        facts_of("HEAD")
 
 
 def test_a_lock_file_that_is_none_is_refused():
@@ -224,11 +220,11 @@ def test_of_two_lengths_the_stretch_is_drawn_that_both_have():
 
 def test_it_fits_into_a_comment():
     blocks = ["a" * 40_000, "b" * 40_000, "c"]
-    cut = dvc_summary.limited(blocks)
+    cut = limited(blocks)
     assert len(cut) < 65_536
     assert "Cut here" in cut
     assert "b" * 9 not in cut
-    assert dvc_summary.limited(["a", "", "b"]) == "a\n\nb"
+    assert limited(["a", "", "b"]) == "a\n\nb"
     assert verdict(Made_again="x", Better="") == "<ul>\n<li><b>Made again:</b> x</li>\n</ul>"
 
 

@@ -1,25 +1,24 @@
 """Rebuild the committed results from nothing, compare them bit for bit, and explain what differs."""
 
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import psutil
 
 from charloom.base.errors import WrongInput
 from charloom.base.terminal import visible
-from charloom.proof.arithmetic import Signatures, signatures
-from charloom.proof.causes import causes
-from charloom.proof.contradictions import contradictions
 from charloom.proof.differences import difference
 from charloom.proof.dvc_command import cache, dvc
-from charloom.proof.grade import grade
+from charloom.proof.meaning import causes, contradictions, grade
 from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, outputs
 from charloom.proof.quick import first_updates
-from charloom.proof.statement import Material, materials, statement
+from charloom.proof.signatures import Signatures, signatures
+from charloom.proof.statement import statement
 from charloom.results.git import ensure_repository, git
 from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.params import read_params
@@ -39,14 +38,14 @@ class Row(NamedTuple):
     def __str__(self) -> str:
         """Return the line."""
         mark = {SAME: "same", DIFFERENT: "DIFFERENT", NOT_COMPARED: "  --"}[self.result]
-        said = {NOT_COMPARED: f": not compared: {self.what}"}.get(self.result, f": {self.what}" if self.what else "")
-        return f"{mark}  {self.stage}: {self.file}{said}"
+        what = f"not compared: {self.what}" if self.result == NOT_COMPARED else self.what
+        return f"{mark}  {self.stage}: {self.file}" + (f": {what}" if what else "")
 
 
 class Verified(NamedTuple):
     """What came out.
 
-    grade      one of MEANINGS of grade.py; None where not everything was rebuilt
+    grade      one of MEANINGS of meaning.py; None where not everything was rebuilt
     causes     why something differs: each a sentence
     statement  of all that was rebuilt, as statement.py makes it; empty where not all is the same
     """
@@ -80,30 +79,37 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         say("uncommitted changes: the signature and the first updates are made by src/ as it is here, all else by HEAD")
     elif git("status", "--porcelain", "--untracked-files=no"):
         say("uncommitted changes are not checked: this is about HEAD")
-    rows = [_row("signature", name, what) for name, what in arithmetic.compared()]
-    _say_all(rows, say)
-    if any(row.result == DIFFERENT for row in rows):
-        return Verified(commit, rows, None, [arithmetic.cause()], arithmetic)
-    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as folder:
-        clone = _cloned(Path(folder) / "clone")
-        against = contradictions(clone, results=quick)
+    found = Verified(commit, [], None, [], arithmetic)
+    found = _with(found, [_row("signature", name, what) for name, what in arithmetic.compared()], say)
+    if found.last != SAME:
+        return found._replace(causes=[arithmetic.cause()])
+    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
+        top = Path(place) / "committed"
+        committed = _cloned(top)
+        against = contradictions(committed, results=quick)
+        found = found._replace(causes=[str(each) for each in against])
         stale = [_row(each.stages[0], str(LOCK), str(each)) for each in against]
         if quick:
-            found = [*_first_updates(clone, stale), *stale]
-            _say_all(found, say)
-            return Verified(commit, rows + found, None, [str(each) for each in against], arithmetic)
-        before = _Committed.of(clone)
-        failed = _rebuild(clone, before.outputs, Path(folder) / "compiled", say)
-        _end_processes(clone)
+            return _with(found, [*_first_updates(committed, stale), *stale], say)
+        shutil.copytree(top, Path(place) / "rebuilt", symlinks=True)
+        rebuilt, made = Path(place) / "rebuilt" / committed.relative_to(top), list(outputs(committed))
+        failed = _rebuild(rebuilt, made, Path(place) / "compiled", say)
+        _end_processes(rebuilt)
         if failed:
-            return Verified(commit, [*rows, failed], None, [str(each) for each in against], arithmetic)
-        made = list(_made(clone, before))
-        found = [_compared(each) for each in made]
-        found += [] if any(row.result == DIFFERENT for row in found) else stale
-        _say_all(found, say)
-        same = not any(row.result == DIFFERENT for row in found)
-        proof = statement(clone, before.outputs, before.materials) if same else ""
-        return Verified(commit, rows + found, grade(made), causes(against, made), arithmetic, proof)
+            return found._replace(rows=[*found.rows, failed])
+        pairs = list(_made(committed, rebuilt, made))
+        found = _with(found, [_compared(each) for each in pairs], say)
+        if found.last == SAME:
+            found = _with(found, stale, say)
+        proof = statement(committed, rebuilt, made) if found.last == SAME else ""
+        return found._replace(grade=grade(pairs), causes=causes(against, pairs), statement=proof)
+
+
+def _with(found: Verified, rows: list[Row], say: Callable[[object], None]) -> Verified:
+    """Return it with these rows, which are said."""
+    for row in rows:
+        say(row)
+    return found._replace(rows=found.rows + rows)
 
 
 def _cloned(folder: Path) -> Path:
@@ -132,9 +138,19 @@ def _row(stage: str, file: str, what: str) -> Row:
     return Row(stage, file, DIFFERENT if what else SAME, what)
 
 
-def _say_all(rows: Iterable[Row], say: Callable[[object], None]) -> None:
-    for row in rows:
-        say(row)
+def _rebuild(clone: Path, made: list[Output], compiled: Path, say: Callable[[object], None]) -> Row | None:
+    """Run every stage that makes something in the clone, with nothing cached; return the one that fails, if one does.
+
+    What it prints then goes to standard error.
+    """
+    for stage in dict.fromkeys(each.stage for each in made):
+        say(f"rebuilding {stage}")
+        arguments = ("repro", "--force", "--single-item", stage)
+        code, printed = dvc(*arguments, folder=clone, NUMBA_CACHE_DIR=str(compiled))
+        if code:
+            sys.stderr.write(visible(printed))
+            return Row(stage, "it failed", DIFFERENT)
+    return None
 
 
 def _end_processes(folder: Path) -> None:
@@ -146,6 +162,21 @@ def _end_processes(folder: Path) -> None:
                 process.terminate()
                 left.append(process)
     psutil.wait_procs(left, timeout=SECONDS_TO_END)
+
+
+def _made(committed: Path, rebuilt: Path, made: list[Output]) -> Iterator[Made]:
+    """Yield every output, committed and made again."""
+    with chdir(committed):
+        locks = hashes_of(locked())
+    hashes = {each.path: md5(rebuilt / each.path) for each in made}
+    apart = {each for each in made if each.in_git or hashes[each.path] != locks.get(each.path)}
+    kept = Path() if all(each.in_git for each in apart) else cache()  # DVC takes a second to say it
+    for each in made:
+        path, lock, known, again = each.path, locks.get(each.path), dict[str, bytes](), dict[str, bytes]()
+        if each in apart:  # what is equal may be large
+            known = contents(committed / path) if each.in_git else cached(kept, path, lock)
+            again = contents(rebuilt / path)
+        yield Made(each, lock, known, again, (md5(committed / path), hashes[path]))
 
 
 def _compared(made: Made) -> Row:
@@ -164,52 +195,3 @@ def _what(made: Made) -> str:
     if not made.committed:
         return f"{LOCK} has the hash of another file, which is not on this machine"
     return difference(made.committed, made.rebuilt)
-
-
-class _Committed(NamedTuple):
-    """What a clone holds before anything is run.
-
-    hashes  of all outputs, as dvc.lock has them
-    files   of the outputs in Git, their contents and their own hashes, by path
-    """
-
-    outputs: list[Output]
-    hashes: dict[str, str]
-    files: dict[str, tuple[dict[str, bytes], str | None]]
-    materials: list[Material]
-
-    @classmethod
-    def of(cls, clone: Path) -> Self:
-        with chdir(clone):
-            made, hashes = list(outputs(Path())), hashes_of(locked())
-            files = {each.path: (contents(Path(each.path)), md5(Path(each.path))) for each in made if each.in_git}
-        return cls(made, hashes, files, materials(clone))
-
-
-def _made(clone: Path, before: _Committed) -> Iterator[Made]:
-    """Yield every output, committed and made again, in the order of dvc.yaml."""
-    hashes = {each.path: md5(clone / each.path) for each in before.outputs}
-    unknown = any(not each.in_git and hashes[each.path] != before.hashes.get(each.path) for each in before.outputs)
-    kept = cache() if unknown else Path()  # DVC takes a second to say it
-    for each in before.outputs:
-        path, named, again = clone / each.path, before.hashes.get(each.path), hashes[each.path]
-        known, own = before.files.get(each.path, ({}, None))
-        if not each.in_git and again != named:
-            known = cached(kept, each, named)
-        rebuilt = contents(path) if each.in_git or again != named else {}  # what is equal may be large
-        yield Made(each, named, known, rebuilt, (own, again))
-
-
-def _rebuild(clone: Path, made: list[Output], compiled: Path, say: Callable[[object], None]) -> Row | None:
-    """Run every stage that makes something in the clone, with nothing cached; return the one that fails, if one does.
-
-    What it prints then goes to standard error.
-    """
-    for stage in dict.fromkeys(each.stage for each in made):
-        say(f"rebuilding {stage}")
-        arguments = ("repro", "--force", "--single-item", stage)
-        code, printed = dvc(*arguments, folder=clone, NUMBA_CACHE_DIR=str(compiled))
-        if code:
-            sys.stderr.write(visible(printed))
-            return Row(stage, "it failed", DIFFERENT)
-    return None

@@ -1,0 +1,195 @@
+"""What a difference means: what a commit says against itself, which edit explains it, and how near the results come."""
+
+import math
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from charloom.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.proof.differences import values
+from charloom.proof.outputs import Made, Output, hashes_of, outputs
+from charloom.results.records import MEASURE
+from charloom.settings.dvc_lock import LOCK, Stage, locked, md5
+from charloom.settings.params import PARAMS, Params, read_params
+from charloom.settings.pipeline import PIPELINE, declared, params_of
+
+TEXT = "${prepare.text}"  # as dvc.yaml names it
+NAMED = 3  # files of a sentence
+NOT_FOUND = (
+    "{stage} comes to other results, and no file says why: they were made by other sources, params or text than the "
+    "committed ones, or on a machine that computes otherwise"
+)
+TOLERANCE = 1e-6  # relative
+MATTERS = 0.01  # bits per character: a difference that a reader would care about
+SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # keys of outputs
+SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = (
+    "the same bits", "the same text", "within tolerance", "the same conclusion", "another result",
+)  # fmt: skip
+MEANINGS = {
+    SAME_BITS: "every result is equal to the last bit",
+    SAME_TEXT: f"every sample is the same, and every figure within {TOLERANCE:g} of the committed one, relative to it",
+    WITHIN: f"every figure is within {TOLERANCE:g} of the committed one, relative to it; samples are not, or not known",
+    SAME_CONCLUSION: f"held-out text costs the same within {MATTERS:g} bits per character; figures differ",
+    ANOTHER: "held-out text does not cost the same, or it cannot be said",
+}  # from the nearest on; each includes those before it
+
+
+class Contradiction(NamedTuple):
+    """What a commit says against itself, in words, and the stages that it is about."""
+
+    what: str
+    stages: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return f"{self.what} (stages: {', '.join(self.stages)})"
+
+
+def contradictions(folder: Path, *, results: bool) -> list[Contradiction]:
+    """Return them in the order of the stages, of a clone in which nothing was run: dvc.lock beside what is committed.
+
+    results  also where dvc.lock has another hash than the committed result's
+
+    Raises CheckFailed where dvc.lock is not what DVC writes, or params.yaml has what is not allowed.
+    """
+    found: dict[str, list[str]] = {}
+    with chdir(folder):
+        try:
+            for stage, what in _contradicted(read_params(), list(outputs(Path())), _lock(), results=results):
+                found.setdefault(what, []).append(stage)
+        except WrongInput as error:
+            raise CheckFailed(f"first difference: prepare: {error}") from None
+        except Damaged:
+            raise CheckFailed(f"first difference: prepare: {LOCK}: not what DVC writes") from None
+        except (OSError, AttributeError, LookupError, TypeError, ValueError):
+            raise CheckFailed(f"first difference: prepare: {PIPELINE}: not as DVC reads it") from None
+    return [Contradiction(what, tuple(stages)) for what, stages in found.items()]
+
+
+def _lock() -> dict[str, Stage]:
+    """Return what dvc.lock says. Raises WrongInput where it is missing, or a merge that nobody has finished."""
+    if not LOCK.exists():
+        raise WrongInput(f"{LOCK}: not in HEAD; `dvc repro` writes it, then commit it")
+    if b"\n<<<<<<< " in b"\n" + LOCK.read_bytes():
+        take = f"take that of one side (`git checkout BRANCH -- {LOCK}`), then `dvc repro`"
+        raise WrongInput(f"{LOCK}: a merge was committed with its conflict marks; {take}")
+    return locked()
+
+
+def _contradicted(
+    params: Params, made: list[Output], lock: dict[str, Stage], *, results: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield stage and what is said against it."""
+    hashes = hashes_of(lock)
+    for stage in dict.fromkeys(each.stage for each in made):
+        inputs = _of_inputs(stage, lock[stage], hashes, params) if stage in lock else [f"{LOCK} has no stage {stage}"]
+        yield from ((stage, what) for what in inputs)
+        for path, in_git in ((each.path, each.in_git) for each in made if each.stage == stage and not each.varies):
+            if path not in hashes:
+                yield stage, f"{LOCK} has no hash of {path}"
+            elif results and in_git and not Path(path).exists():
+                yield stage, f"{path} is not committed, and {LOCK} has its hash"
+            elif results and in_git and hashes[path] != md5(Path(path)):
+                yield stage, f"{LOCK} has the hash of another {path} than the committed one"
+    named = {(each.stage, each.path) for each in made}
+    for stage, path in ((stage, path) for stage, entry in lock.items() for path in entry.outs):
+        if (stage, path) not in named:
+            yield stage, f"{LOCK} has {path}, which {PIPELINE} does not name: it was not made again"
+
+
+def _of_inputs(stage: str, entry: Stage, hashes: dict[str, str | None], params: Params) -> Iterator[str]:
+    """Yield what dvc.lock says of a stage's command, params and files that is not so."""
+    says = declared(stage)
+    if entry.cmd != says.get("cmd"):
+        yield f"{LOCK} is of another command: {entry.cmd}"
+    now = params_of(says, params.model_dump())
+    for name in now | entry.params:
+        if now.get(name) != entry.params.get(name):
+            yield f"{LOCK} is of {name} {entry.params.get(name)}, {PARAMS} says {now.get(name)}"
+    for dep in (params.prepare.text if each == TEXT else each for each in says.get("deps", [])):
+        if dep not in entry.deps:
+            yield f"{LOCK} does not say which {dep} was used"
+        elif dep in hashes:
+            if entry.deps[dep] != hashes[dep]:
+                yield f"{LOCK} is of two {dep}: one was made, another was used"
+        elif not Path(dep).exists():
+            by_dvc = f"{dep} is in DVC, and neither the cache here nor a remote has it; `dvc pull` brings it"
+            yield by_dvc if Path(f"{dep}.dvc").exists() else f"{dep} is not in Git, so nobody else has it"
+        elif entry.deps[dep] != md5(Path(dep)):
+            kind = "source" if dep.startswith("src/") else "text" if dep == params.prepare.text else "file"
+            yield f"{LOCK} is of another {kind}: {dep}"
+
+
+def causes(against: list[Contradiction], made: list[Made]) -> list[str]:
+    """Return why a commit's results are not those that it comes to, in sentences, as far as its files tell.
+
+    First what the commit says against itself, then what its outputs tell, stage by stage.
+    """
+    made = [each for each in made if not each.output.varies]
+    found, blamed = [str(each) for each in against], {stage for each in against for stage in each.stages}
+    first = next((each.output.stage for each in made if not each.same), None)
+    for stage in dict.fromkeys(each.output.stage for each in made):
+        of_stage = [each for each in made if each.output.stage == stage]
+        # What is made of other inputs, or of what came out otherwise before, comes out otherwise.
+        found += _edited(stage, of_stage)
+        if stage == first and stage not in blamed:
+            found += _replaced(stage, of_stage, explained=bool(found))
+    return found
+
+
+def _edited(stage: str, made: list[Made]) -> Iterator[str]:
+    """Yield which files are not those that dvc.lock has the hash of."""
+    other = [each for each in made if each.output.in_git and not each.content_same and not each.locked_is_committed]
+    edited, removed = ([each for each in other if bool(each.committed) is there] for there in (True, False))
+    relocked = [each for each in made if each.content_same and not each.hash_same]
+    if edited:
+        whose = "the hash of what was rebuilt" if all(each.hash_same for each in edited) else "another hash"
+        yield f"{_paths(edited)}: edited after {stage} made {_it(edited)}: {LOCK} has {whose}"
+    if removed:
+        yield f"{_paths(removed)}: not committed, or under another name"
+    if relocked:
+        unknown = [each for each in made if not each.same and not each.committed]
+        yield f"{LOCK} is old, edited or made up: {stage} makes {_paths(relocked + unknown)} of another hash"
+
+
+def _replaced(stage: str, made: list[Made], *, explained: bool) -> Iterator[str]:
+    """Yield which files are not what the first stage that differs makes, while dvc.lock has their hash."""
+    agreeing = [each for each in made if not each.same and not each.content_same]
+    replaced = [each for each in agreeing if each.locked_is_committed or not each.output.in_git]
+    known = all(each.committed for each in replaced)
+    if len(replaced) == len(made):
+        yield NOT_FOUND.format(stage=stage)
+    elif replaced and (known or not explained):
+        how = f"edited or replaced, and {LOCK} with {_it(replaced)}" if known else f"replaced, or {LOCK} edited"
+        yield f"{_paths(replaced)}: {how}: all else that {stage} makes is the same"
+
+
+def _paths(made: list[Made]) -> str:
+    more = f" and {len(made) - NAMED} more" if len(made) > NAMED else ""
+    return ", ".join(each.output.path for each in made[:NAMED]) + more
+
+
+def _it(made: list[Made]) -> str:
+    return "it" if len(made) == 1 else "them"
+
+
+def grade(made: list[Made]) -> str:
+    """Return the first of MEANINGS that holds. Figures are those of the results that lie in Git."""
+    made = [each for each in made if not each.output.varies]
+    if all(each.same for each in made):
+        return SAME_BITS
+    figures = {each.output.key: [values(each.committed), values(each.rebuilt)] for each in made if each.output.in_git}
+    if all(
+        one.keys() == other.keys() and all(map(_near, one.values(), map(other.get, one)))
+        for one, other in figures.values()
+    ):
+        return SAME_TEXT if all(each.hash_same for each in made if each.output.key == SAMPLES) else WITHIN
+    metrics = [pair for side in figures.get(METRICS, []) for pair in side.items()]
+    known = [cost for key, cost in metrics if key.endswith(f": {MEASURE}") and isinstance(cost, float | int)]
+    return SAME_CONCLUSION if len(known) == 2 and abs(known[0] - known[1]) <= MATTERS else ANOTHER
+
+
+def _near(one: Any, other: Any) -> bool:
+    numbers = isinstance(one, float | int) and isinstance(other, float | int)
+    return one == other or (numbers and math.isclose(one, other, rel_tol=TOLERANCE))

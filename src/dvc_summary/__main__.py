@@ -1,0 +1,33 @@
+"""The command: `python -m dvc_summary --base origin/main`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dvc_summary.facts import facts_of, locks_of
+from dvc_summary.markdown import in_line, limited, verdict
+from dvc_summary.pictures import curves
+from dvc_summary.sections import changed, changes, foot, parted, reproduced, results, warnings
+from dvc_summary.stages import Refused, stages_of
+
+
+def main() -> None:
+    """Print the summary of this folder's project."""
+    parser = argparse.ArgumentParser(prog="dvc_summary", description="Say what a branch changes, and what came of it.")
+    parser.add_argument("--base", metavar="REF", required=True, help="what to compare with: origin/main")
+    parser.add_argument("--rebuilt", metavar="FOLDER", help="a clone of HEAD in which `dvc repro` has run: .")
+    given = parser.parse_args()
+    try:
+        again = stages_of(locks_of("HEAD", Path(given.rebuilt)), given.rebuilt) if given.rebuilt else None
+        facts = facts_of(given.base)
+    except Refused as refused:
+        sys.stderr.write(f"{in_line(str(refused))}\n")
+        sys.exit(2)
+    rebuilt = reproduced(facts.after, again) if again else ()
+    facts = facts._replace(uncommitted=facts.uncommitted and not again)  # what was made again may differ
+    first = verdict(Changed=changed(facts), Results=parted(facts))
+    print(limited([first, *warnings(facts), *rebuilt, *changes(facts), *results(facts), *curves(facts), foot(facts)]))
+
+
+if __name__ == "__main__":
+    main()

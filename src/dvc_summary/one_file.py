@@ -1,0 +1,17 @@
+"""The package as one file, to copy into another project: `python -m dvc_summary.one_file > dvc_summary.py`."""
+
+import re
+from pathlib import Path
+
+MODULES = ("__init__", "markdown", "stages", "facts", "sections", "pictures", "__main__")  # each after what it imports
+OWN = re.compile(r"^from dvc_summary\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
+
+
+def one_file() -> str:
+    """Return the text of the file: the modules one after another, without what they import of each other."""
+    sources = (Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in MODULES)
+    return "\n\n".join(OWN.sub("", source) for source in sources)
+
+
+if __name__ == "__main__":
+    print(one_file(), end="")

@@ -1,0 +1,132 @@
+"""Curves: both sides of a plot in one picture that GitHub draws."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from dvc_summary.facts import Facts
+from dvc_summary.markdown import ROWS, code, folded, listed, paragraph
+
+POINTS = 60  # of a line in a picture
+AXIS = 40  # characters beside an axis
+FLAT = 3  # times higher than the rest: the start of a curve beside which the rest would be flat
+COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # of before and after: told apart by the colour-blind, too
+
+Side = dict[float, float]  # y by x, in the order of x
+
+
+class Curve(NamedTuple):
+    """One plot: its title, what its axes are called, and its points before and after."""
+
+    title: str
+    x: str
+    y: str
+    base: Side
+    head: Side
+
+
+def curves(facts: Facts) -> Iterator[str]:
+    """Yield a block for each plot that changed, with both lines. The first one is open."""
+    if facts.plots:
+        yield "### Curves"
+    opened, same, others = True, list[str](), list[str]()
+    for title, entries in facts.plots.items():
+        found = [curve for entry in entries for curve in curves_of(title, entry, facts)]
+        others += [] if found else [title]
+        for curve in found:
+            if curve.base == curve.head:
+                same.append(curve.title)
+            elif drawn := picture(curve):
+                yield folded(code(curve.title), *drawn, opened=opened)
+                opened = False
+            else:
+                others.append(curve.title)
+    yield paragraph(f"The same on both sides: {listed(same, ROWS)}.") if same else ""
+    yield paragraph(f"Not two lines that could be drawn: {listed(others, ROWS)}.") if others else ""
+
+
+def curves_of(title: str, entry: Mapping[str, Any], facts: Facts) -> Iterator[Curve]:
+    """Yield the curves of a plot that DVC would draw with Vega; of one with many columns, each."""
+    anchors = entry.get("anchor_definitions", {})
+    rows = anchors.get("<DVC_METRIC_DATA>", [])
+    x, y = (_field(json.dumps(entry.get("content")), axis) for axis in "xy")
+    groups: dict[tuple[str, ...], dict[str, Side]] = {}
+    for row in rows if x and y and isinstance(rows, list) else ():
+        try:
+            at, this = float(row[x]), float(row[y])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if math.isfinite(at) and math.isfinite(this):
+            key = tuple(str(row[name]) for name in ("filename", "field") if name in row)
+            groups.setdefault(key, {}).setdefault(str(row.get("rev")), {})[at] = this
+    across, upwards, name = (
+        str(anchors.get(f"<DVC_METRIC_{what}>") or otherwise)
+        for what, otherwise in (("X_LABEL", x), ("Y_LABEL", y), ("TITLE", title))
+    )
+    for key, sides in groups.items():
+        base, head = (dict(sorted(sides.get(commit, {}).items())) for commit in (facts.base, facts.head))
+        yield Curve(" ".join([name, *(key if len(groups) > 1 else ())]), across, upwards, base, head)
+
+
+def _field(specification: str, axis: str) -> str:
+    """Return the column that a Vega specification draws along the axis."""
+    found = re.search(rf'"{axis}": {{[^{{}}]*?"field": ("(?:[^"\\]|\\.)*")', specification)
+    return str(json.loads(found[1])).replace("\\", "") if found else ""
+
+
+def picture(curve: Curve) -> list[str]:
+    """Return the blocks of a picture, or none where the two sides have no stretch of x in common.
+
+    Mermaid draws a line's points equally far apart, so of so many places along x the nearest point of each is taken.
+    """
+    sides, notes = part_to_draw([curve.base, curve.head])
+    low, high = _shared(sides)
+    if low >= high:
+        return []
+    count = min(POINTS, max(map(len, sides)))
+    places = [low + (high - low) * n / (count - 1) for n in range(count)]
+    lines = [[side[min(side, key=lambda at: abs(at - place))] for place in places] for side in sides]
+    bottom, top = min(map(min, lines)), max(map(max, lines))
+    margin = (top - bottom) / 20 or abs(top) / 20 or 1.0
+    ends = [line[-1] for line in lines]
+    named = [
+        f"{side} is {colour} and ends at {code(f'{end:.6g}')}{' (the upper one there)' if end > min(ends) else ''}"
+        for side, colour, end in zip(("Before", "after"), COLOURS, ends, strict=True)
+    ]
+    notes += [f"Each line has {POINTS} of its points."] if max(map(len, sides)) > POINTS else []
+    labels = [" ".join(re.findall(r"[A-Za-z0-9_.,()/%-]+", label))[:AXIS] for label in (curve.x, curve.y)]
+    drawn = [
+        "```mermaid", "---", "config:", "  xyChart:", "    width: 720", "    height: 320", "  themeVariables:",
+        "    xyChart:", f'      plotColorPalette: "{", ".join(COLOURS.values())}"', "---", "xychart-beta",
+        f'  x-axis "{labels[0]}" {low:.12g} --> {high:.12g}',
+        f'  y-axis "{labels[1]}" {bottom - margin:.6g} --> {top + margin:.6g}',
+        *(f"  line [{', '.join(f'{each:.6g}' for each in line)}]" for line in lines), "```",
+    ]  # fmt: skip
+    return ["\n".join(drawn), paragraph(" ".join([f"{'; '.join(named)}.", *notes]))]
+
+
+def part_to_draw(sides: list[Side]) -> tuple[list[Side], list[str]]:
+    """Return what of both sides is drawn, the part of x that both have, and sentences about what is left out."""
+    low, high = _shared(sides)
+    whole, late = (
+        [{at: this for at, this in side.items() if start <= at <= high} for side in sides]
+        for start in (low, low + (high - low) / 20)
+    )
+    longer = any(at > high for side in sides for at in side)
+    notes = [f"Up to {high:g}, where the shorter one ends."] if longer else []
+    if all(late) and _spread(whole) > FLAT * _spread(late) > 0:
+        return late, [*notes, "The first twentieth is left out: beside it the rest would be flat."]
+    return whole, notes
+
+
+def _shared(sides: list[Side]) -> tuple[float, float]:
+    """Return from where to where both sides have points; nowhere is from 0 to 0."""
+    return (max(map(min, sides)), min(map(max, sides))) if all(sides) else (0.0, 0.0)
+
+
+def _spread(sides: list[Side]) -> float:
+    """Return how far the lines reach up and down."""
+    seen = [this for side in sides for this in side.values()]
+    return max(seen) - min(seen)
