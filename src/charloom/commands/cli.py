@@ -145,6 +145,9 @@ def main() -> None:
     command.add_argument(
         "--prove", metavar="K", help="make K rows of the table again through the pipeline, and compare"
     )
+    command.add_argument(
+        "--anew", action="store_true", help="ask anew, by the file and params.yaml of now; says how many rows go aside"
+    )
     command.set_defaults(call=_later("commands.study", "run_study"))
 
     _add_compare(commands)

@@ -65,7 +65,7 @@ def _measured(arguments: argparse.Namespace) -> Measured:
 
 def _of_study(source: str) -> Measured:
     """Return what a study measured, named by its file or its folder. Raises WrongInput where it is neither."""
-    from charloom.study.asking import differs_here, read_study  # noqa: PLC0415  imports the compiler
+    from charloom.study.asking import read_study  # noqa: PLC0415  imports the compiler
     from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)

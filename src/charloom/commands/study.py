@@ -13,10 +13,10 @@ from charloom.pages.study.page import study_page
 from charloom.pages.study.results import Results
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
+from charloom.study.asking import differs_here, read_study
 from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_markdown, as_text
-from charloom.study.asking import differs_here, read_study
 from charloom.tracking.study_contents import send_apart, study_contents
 
 PAGE = "report.html"

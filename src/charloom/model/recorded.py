@@ -6,8 +6,8 @@ import numpy as np
 
 from charloom.base.storage import read_table
 from charloom.model.model_file import read_model
-from charloom.results.records import STATISTICS
 from charloom.results.identity import results_hash
+from charloom.results.records import STATISTICS
 
 
 def hashed(path: dict[str, Path]) -> str:

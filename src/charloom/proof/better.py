@@ -4,16 +4,16 @@ import json
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 from charloom.base.errors import CharloomError
 from charloom.proof.sides import Side
+from charloom.results.identity import naming_params, setting_params
 from charloom.results.records import MEASURE
-from charloom.results.identity import naming_params
-from charloom.settings.params import Params
+from charloom.results.run import Run
+from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
-from charloom.study.study_file import NOT_VARIED, read_study
-from charloom.study.study_table import measured, read_outcomes, trials_in, trials_of
+from charloom.study.measuring import measured
+from charloom.study.study_file import NOT_VARIED
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import sentences as words
 from paired.answer import answered
@@ -45,23 +45,22 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
 
 def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return what is known of the two settings: from a study that has both, or else from one seed each."""
-    if not (before.params and after.params and before.bits is not None and after.bits is not None):
+    if not (before.run and after.run and before.has_measure and after.has_measure):
         return "", []
-    old, new = before.params, after.params
-    if (before.text, old.prepare.held_out, old.train.held_out_characters) != (
-        after.text, new.prepare.held_out, new.train.held_out_characters,
-    ):  # fmt: skip
+    bits = [getattr(side.run.metrics, MEASURE) for side in (before, after) if side.run]
+    old, new = before.run.params, after.run.params
+    if before.run.measured_on != after.run.measured_on:
         return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
-    if before.bits == after.bits:
-        return f"<b>no difference</b>: held-out text costs {after.bits:.3f} bits per character, as before.", []
+    if bits[0] == bits[1]:
+        return f"<b>no difference</b>: held-out text costs {bits[1]:.3f} bits per character, as before.", []
     names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
     varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
-    for study in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
-        if found := _of_both(study, before, after):
-            return _told(*found, study)
+    for file in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
+        if found := _of_both(file, before.run, after):
+            return _told(*found, file)
     sentence = (
-        f"<b>cannot tell</b> from one seed on each side: held-out text costs {after.bits:.3f} bits per character, "
-        f"{before.bits:.3f} before (lower is better)."
+        f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
+        f"{bits[0]:.3f} before (lower is better)."
     )
     if not varied:
         return sentence, [paragraph(f"{ALONE} {BOTH_CODES}")]
@@ -71,22 +70,23 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(file: Path, before: Side, after: Side) -> tuple[Answer, str] | None:
+def _of_both(file: Path, before: Run, after: Side) -> tuple[Answer, str] | None:
     """Return a study's answer with the side before as its baseline, and the other's setting; None if it lacks one.
 
     All settings of the study count: who picks the best of many out of it has had many chances.
     """
-    if before.params is None or after.params is None:
+    if after.run is None:
         return None
     with chdir(after.folder):
         try:
             study = read_study(file.relative_to(after.folder))
-            by_params = {json.dumps(_setting(params)): name for name, params in study.settings.items()}
-            names = [by_params.get(json.dumps(_setting(side)), "") for side in (before.params, after.params)]
-            asked = study._replace(baseline=names[0])
-            found = measured(asked, trials_of(asked, after.text), read_outcomes(study.folder))
         except CharloomError:  # it asks something else, or `charloom study` will say what is wrong with it
             return None
+    by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
+    names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in (before, after.run)]
+    if study.asked.sha256 != after.run.text_sha256:
+        return None
+    found = measured(study._replace(baseline=names[0]))
     trained = {name: trials for name, trials in found.settings.items() if trials}
     curves = {
         name: {setting: curve for setting, curve in each.items() if setting in trained}
@@ -95,10 +95,6 @@ def _of_both(file: Path, before: Side, after: Side) -> tuple[Answer, str] | None
     if not all(name in trained for name in names):
         return None
     return answered(found._replace(settings=trained, curves=curves)), names[1]
-
-
-def _setting(params: Params) -> dict[str, Any]:
-    return {name: value for name, value in naming_params(params).items() if name != "seed"}
 
 
 def _told(answer: Answer, setting: str, file: Path) -> tuple[str, list[str]]:
@@ -129,8 +125,7 @@ def _answer(folder: Path, file: Path) -> str:
         if not file.exists():
             return "–"
         try:
-            study = read_study(file)
-            found = measured(study, trials_in(study), read_outcomes(study.folder))
+            found = measured(read_study(file))
             return code(words.told(answered(found)), 400) if any(found.settings.values()) else "no trials yet"
         except CharloomError as error:
             return code(str(error), 400)

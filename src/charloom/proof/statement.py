@@ -12,8 +12,8 @@ from typing import Any
 from charloom.base.storage import sha256
 from charloom.proof.outputs import Output
 from charloom.results.git import git
-from charloom.results.machine import machine
 from charloom.results.identity import SIGNATURE
+from charloom.results.machine import machine
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import files_in

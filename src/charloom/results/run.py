@@ -1,8 +1,8 @@
 """A run: what was trained, on which text, and what it came to; wherever it is read from, it is this value.
 
-    from_folder   here, after its stages                         this module
-    from_commits  a commit, HEAD's own or a DVC experiment's     commits.py
-    from_row      a row of a study's table                       study_table.py
+from_folder   here, after its stages                         this module
+from_commits  a commit, HEAD's own or a DVC experiment's     commits.py
+from_row      a row of a study's table                       study_table.py
 """
 
 import math
@@ -21,6 +21,7 @@ MARGIN = 1e-6  # relative: a model that guesses uniformly costs log₂ K but for
 Point = TypeVar("Point")
 Curve = dict[int, float]  # a value by update
 POINTS = {"smooth_loss": 150, MEASURE_OF_PART: 50}  # of each curve, those that a study's tables keep at most
+FIRST_LOSSES = 100  # updates whose losses are all kept
 TABLES = {  # of each table of a curve, the names of its columns
     "plots/smooth_loss": ("smooth_loss",),
     "plots/held_out": (MEASURE_OF_PART,),

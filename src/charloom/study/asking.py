@@ -16,7 +16,7 @@ from charloom.base.yaml_text import parsed
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, with_silent
 from charloom.results.study_table import Asked, Runs, read_asked, read_runs
-from charloom.settings.params import PARAMS, Params, checked, overridden, read_params
+from charloom.settings.params import PARAMS, Params, checked, flat, overridden, read_params
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 
 ASKED = "asked.json"
@@ -42,7 +42,9 @@ def read_study(path: Path, *, anew: bool = False) -> Study:
 
 def write_asked(study: Study) -> None:
     """Write down what is asked, where it is not there as it is by now: with more seeds, say."""
+    baseline = dict(flat(study.settings[study.baseline].model_dump()))
     question = read_question(study.path).model_dump(mode="json", exclude_none=True)
+    question["baseline"] = {name: baseline[name] for name in study.varied}  # in full: `{}` was params.yaml of then
     content = study.asked.model_copy(update={"question": question}).model_dump(mode="json")
     if not (study.folder / ASKED).exists() or read_asked(study.folder / ASKED).model_dump(mode="json") != content:
         write_json(study.folder / ASKED, content)
@@ -138,5 +140,3 @@ def _ensure_same(study: Study, given: StudyFile) -> None:
             raise WrongInput(
                 f"{study.path}: its rows are of another arithmetic: {kind} was {digest}, {SIGNATURE} says {now}; {ANEW}"
             )
-
-

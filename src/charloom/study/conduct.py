@@ -14,7 +14,7 @@ from charloom.base.lock import exclusive
 from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
 from charloom.base.storage import sha256
-from charloom.results.study_table import Runs
+from charloom.results.study_table import Runs, read_asked, read_runs, rows_in, write_runs
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN

@@ -5,11 +5,11 @@ from typing import Any
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
+from charloom.results.commits import curves_of
+from charloom.results.identity import setting_params
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.settings.params import Params
 from charloom.study.baseline import MORE_TEXT, chosen, setting_name
-from charloom.results.commits import curves_of
-from charloom.results.identity import setting_params
 from charloom.study.experiments import HEAD, Experiment, experiments
 from charloom.study.measuring import measurement
 from paired.types import Curve, Measured, Seed
@@ -62,7 +62,8 @@ def experiments_measured(
         measure=measure,
         baseline=base,
         settings={
-            name: {seed: measurement(each.run, measure) for seed, each in group.items()} for name, group in trials.items()
+            name: {seed: measurement(each.run, measure) for seed, each in group.items()}
+            for name, group in trials.items()
         },
         curves=_curves(trials, one_length) if curves else {},
         target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
@@ -125,5 +126,6 @@ def _curves(trials: Trials, one_length: bool) -> dict[str, dict[str, dict[Seed, 
     return {
         name: by_setting
         for name, by_setting in found.items()
-        if (one_length or name != "smooth_loss") and all(curve for each in by_setting.values() for curve in each.values())
+        if (one_length or name != "smooth_loss")
+        and all(curve for each in by_setting.values() for curve in each.values())
     }

@@ -17,7 +17,7 @@ from charloom.base.storage import read_json, read_table, write, write_json
 from charloom.base.terminal import in_line, visible
 from charloom.model.recorded import hashed
 from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
-from charloom.results.identity import name_of
+from charloom.results.identity import experiment_key, name_of, setting
 from charloom.results.records import (
     BEST_MODEL,
     MEASURE,
@@ -29,7 +29,6 @@ from charloom.results.records import (
     TrainMetrics,
 )
 from charloom.settings.dvc_lock import LOCK, locked
-from charloom.results.identity import experiment_key, setting
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, files
 from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version

@@ -1,7 +1,7 @@
 """What a run in MLflow says, as a file can hold it."""
 
-from charloom.results.records import Record
 from charloom.results.identity import EarlierParams
+from charloom.results.records import Record
 
 Series = dict[str, dict[int, float]]  # of each metric, its values by update
 Times = dict[int, int]  # when an update was done, in milliseconds since 1970

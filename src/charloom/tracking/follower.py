@@ -19,7 +19,6 @@ from filelock import FileLock, Timeout
 from charloom.base.lock import exclusive
 from charloom.results.machine import gone, process
 from charloom.results.training_log import Log
-from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.apart import limit_memory
 from charloom.tracking.contents import Series

@@ -7,11 +7,12 @@ from pathlib import Path
 from charloom.base.errors import CharloomError
 from charloom.base.storage import write_json
 from charloom.base.terminal import in_line
-from charloom.results.records import MEASURE, Record, TrainMetrics
 from charloom.results.identity import experiment_key, naming_params, run_name
+from charloom.results.records import MEASURE, Record, TrainMetrics
 from charloom.settings.params import Params
+from charloom.study.asking import ASKED
 from charloom.study.study_file import Study
-from charloom.study.study_table import read_outcomes, trials_in
+from charloom.study.trial import trials_there
 from charloom.tracking.apart import apart
 from charloom.tracking.contents import Series
 
@@ -61,27 +62,25 @@ class StudyContents(Record):
     trials: list[StudyTrial]
 
 
-def study_contents(study: Study, text_sha256: str, description: str, picture: str, page: str) -> StudyContents:
-    """Return what the study's tables say. Raises Damaged, naming the file, where one is no such table."""
-    outcomes = read_outcomes(study.folder)
+def study_contents(study: Study, description: str, picture: str, page: str) -> StudyContents:
+    """Return what the study's runs say."""
     trials = []
-    for trial in (trial for each in trials_in(study).values() for trial in each if trial.key in outcomes):
-        params, ended = trial.params.model_copy(update={"seed": trial.seed}), outcomes[trial.key]
-        named = naming_params(params)
+    for trial in (trial for each in trials_there(study, study.runs).values() for trial in each):
+        run, named = study.runs[trial.key], naming_params(trial.params)
         trials.append(
             StudyTrial(
                 key=trial.key,
-                name=run_name(params, {name: value for name, value in named.items() if name not in study.varied}),
-                experiment=experiment_key(params, text_sha256),
-                params=params,
-                outcome=ended.outcome,
-                results=ended.results,
-                series=ended.curves | (_metrics(ended.metrics, ended.curves) if ended.metrics else {}),
+                name=run_name(trial.params, {name: x for name, x in named.items() if name not in study.varied}),
+                experiment=experiment_key(trial.params, study.asked.sha256),
+                params=trial.params,
+                outcome=run.outcome,
+                results=run.results,
+                series=run.curves | (_metrics(run.metrics, run.curves) if run.metrics else {}),
             )
         )
-    files = (study.path, study.folder / "trials.csv", study.folder / "curves.csv")
+    files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv")))
     return StudyContents(
-        name=str(study.path), text_sha256=text_sha256, description=description, picture=picture, page=page,
+        name=str(study.path), text_sha256=study.asked.sha256, description=description, picture=picture, page=page,
         files=[str(file.absolute()) for file in files], trials=trials,
     )  # fmt: skip
 

@@ -16,8 +16,8 @@ from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.model.model_file import Model, model_bytes
 from charloom.model.scoring import bits_per_character
 from charloom.network.rnn import Parameters
-from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
 from charloom.results.identity import results_hash
+from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 from charloom.training import resume

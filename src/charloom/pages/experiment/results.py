@@ -1,17 +1,15 @@
 """What the page of an experiment is about."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from charloom.base.storage import read_json, read_table
+from charloom.base.storage import read_json
 from charloom.model.model_file import Model, read_model
-from charloom.model.recorded import hashed
 from charloom.pages.experiment.study_rows import StudyRow, study_rows
 from charloom.pages.figures import Curve
 from charloom.pages.gradient_table import read_published
 from charloom.results.records import (
     MEASURE_OF_PART,
-    STATISTICS,
     AllMarks,
     GradcheckErrors,
     PublishedFigures,
@@ -20,6 +18,7 @@ from charloom.results.records import (
     TextMetrics,
     TrainMetrics,
 )
+from charloom.results.run import FIRST_LOSSES, from_folder
 from charloom.settings.params import Params
 from charloom.text.corpus import Text, read_prepared
 
@@ -61,24 +60,23 @@ class Results(NamedTuple):
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
     """Return what the files hold. Raises Damaged, naming the file, where one is none that a stage wrote."""
-    text, published = read_json(path["metrics/prepare"], TextMetrics), read_published(path["data/dd2424_report"])
-    tables = path["initial_accumulator/trials"], path["initial_accumulator/curves"]
+    run, published = from_folder(params, path), read_published(path["data/dd2424_report"])
     return Results(
         params=params,
-        text=text,
-        train=read_json(path["metrics/train"], TrainMetrics),
+        text=cast(TextMetrics, run.text),
+        train=cast(TrainMetrics, run.metrics),
         gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
         published=published,
-        smooth_loss=read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"],
-        epoch_means=read_table(path["plots/epoch_means"], "epoch_mean")["epoch_mean"],
-        held_out=read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)[MEASURE_OF_PART],
-        first_losses=read_table(path["plots/first_losses"], "loss")["loss"],
-        saturated=read_table(path["plots/measures"], *STATISTICS)["saturated_fraction"],
+        smooth_loss=run.curves["smooth_loss"],
+        epoch_means=run.curves["epoch_mean"],
+        held_out=run.curves[MEASURE_OF_PART],
+        first_losses={update: loss for update, loss in run.curves["loss"].items() if update < FIRST_LOSSES},
+        saturated=run.curves["saturated_fraction"],
         samples=read_json(path["reports/sample_table"], SampleTable),
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),
-        study=study_rows(params, text.sha256, published.settings, *tables),
+        study=study_rows(run, published.settings, path["initial_accumulator/asked"]),
         best=read_model(path["models/best"]),
-        results=hashed(path),
+        results=run.results,
         corpus=read_prepared(path["prepared/text"]),
     )

@@ -1,13 +1,14 @@
 """The committed study of AdaGrad's start, where it is of the very text that this run is of."""
 
-import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from charloom.base.errors import Damaged
 from charloom.pages.figures import Curve
-from charloom.results.trial_key import committed, trial_key
-from charloom.settings.params import Params
+from charloom.results.identity import trial_params
+from charloom.results.run import Run
+from charloom.results.study_table import read_asked, read_runs
+
+START = "train.initial_accumulator_value"
 
 
 class StudyRow(NamedTuple):
@@ -19,35 +20,27 @@ class StudyRow(NamedTuple):
     smooth_loss: Curve
 
 
-def study_rows(
-    params: Params, text_sha256: str, settings: dict[str, float], trials: Path, curves: Path
-) -> list[StudyRow]:
+def study_rows(run: Run, published: dict[str, float], asked: Path) -> list[StudyRow]:
     """Return the study's trials where this run's text is theirs, and all params but those of the recipe are; else none.
 
-    A trial's key says so: it is made of them.
-
-    settings  m, eta, seq_length and sigma, which the study has as the published recipe has them
-    Raises Damaged, naming the file, where a table is none.
+    published  m, eta, seq_length and sigma, which the study has as the published recipe has them
+    asked      what the study asked; its tables lie beside it
+    Raises Damaged, naming the file, where one is none.
     """
-    arithmetic = committed(params.train.dtype)
-    recipe = {name: type(getattr(params, name))(value) for name, value in settings.items()}
-    found: dict[str, StudyRow] = {}
-    for row in _rows(trials):
-        try:
-            value, seed = float(row["train.initial_accumulator_value"]), int(row["seed"])
-            train = params.train.model_copy(update={"initial_accumulator_value": value})
-            own = params.model_copy(update={**recipe, "seed": seed, "train": train})
-            if row["results"] and trial_key(own, text_sha256, arithmetic) == row["trial"]:
-                found[row["trial"]] = StudyRow(value, seed, float(row["held_out_bits_per_character"]), {})
-        except (KeyError, ValueError) as error:
-            raise _damaged(trials, error) from None
-    for row in _rows(curves) if found else ():
-        try:
-            if row["trial"] in found:
-                found[row["trial"]].smooth_loss[int(row["update"])] = float(row["smooth_loss"])
-        except (KeyError, ValueError) as error:
-            raise _damaged(curves, error) from None
-    return list(found.values())
+    question = read_asked(asked)
+    if run.text_sha256 != question.sha256:
+        return []
+
+    def apart(params: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in params.items() if name not in {*published, START, "seed"}}
+
+    return [
+        StudyRow(each.params.train.initial_accumulator_value, each.seed, bits, each.curves["smooth_loss"])
+        for each in read_runs(asked.parent, question).values()
+        if each.metrics
+        and (bits := each.metrics.held_out_bits_per_character) is not None
+        and apart(trial_params(each.params)) == apart(trial_params(run.params))
+    ]
 
 
 def by_start(trials: list[StudyRow]) -> dict[float, list[float]]:
@@ -57,15 +50,3 @@ def by_start(trials: list[StudyRow]) -> dict[float, list[float]]:
         value: [t.held_out_bits_per_character for t in trials if t.initial_accumulator_value == value]
         for value in starts
     }
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> Damaged:
-    return Damaged(f"{path}: {error}: not a study's table; `git restore {path}` brings it back")

@@ -20,7 +20,7 @@ def section(results: Results) -> Section:
         "varied": [breakable(name) for name in study.varied],
         "trials": sum(each.trials for each in results.answer.summaries),
         "name": breakable(study.settings[study.baseline].prepare.text),
-        "text": results.text_sha256,
+        "text": results.study.asked.sha256,
         "same": Table(("param", "value"), [(breakable(name), str(value)) for name, value in same.items()]),
     }
     return Section("again", "Make it again, and prove a row", it)
