@@ -11,8 +11,8 @@ from pathlib import Path
 
 from projects import ROOT, Project, until
 
+from charloom.study.asking import read_study
 from charloom.study.conduct import conduct
-from charloom.study.study_file import read_study
 
 QUESTION = """\
 vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}
@@ -31,16 +31,16 @@ def ask(project: Project, question: str = QUESTION, name: str = "a") -> Path:
     return file.with_suffix("")
 
 
-def conducted(project: Project, name: str = "a") -> str:
+def conducted(project: Project, name: str = "a", *, anew: bool = False) -> str:
     """Train what the study still needs, by one process, and return what is printed; MLflow is not told."""
     with chdir(project.folder), redirect_stdout(io.StringIO()) as printed:
-        conduct(read_study(Path(f"studies/{name}.yaml")), 1, None)
+        conduct(read_study(Path(f"studies/{name}.yaml"), anew=anew), 1, None, anew=anew)
     return printed.getvalue()
 
 
 def tables(folder: Path) -> dict[str, bytes]:
     """Return the tables in the folder, and the page, if there is one."""
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.[ch]*"))}
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.[chj]*"))}
 
 
 class Dask:

@@ -15,16 +15,16 @@ import pytest
 from pages.test_experiment_page import Page
 from projects import ROOT
 
-from charloom.base.storage import sha256
 from charloom.pages.study.measures import ABOUT
 from charloom.pages.study.names import breakable
 from charloom.pages.study.page import study_page
 from charloom.pages.study.results import Results
-from charloom.results.curves import POINTS
 from charloom.results.records import Measure
+from charloom.results.run import POINTS
+from charloom.results.study_table import Asked
 from charloom.settings.params import read_params
+from charloom.study.measuring import measured
 from charloom.study.study_file import Study, read_study
-from charloom.study.study_table import measured, read_outcomes, trials_in
 from paired import sentences as words
 from paired.answer import answered
 from paired.types import Measured, Measurement
@@ -47,11 +47,12 @@ def results(settings, curves=True, **changes) -> Results:
     made = Measured("bits", "lower", first, trials, {"smooth_loss": loss} if curves else {}, budget=100_000)
     made = made._replace(**changes)
     seeds = list(range(1, 1 + max(map(len, trials.values()))))
+    asked = Asked(text=params.prepare.text, sha256="f" * 64, arithmetic={}, question={}, params=params)
     study = Study(
         Path("studies/a.yaml"), dict.fromkeys(trials, params), ["eta"], first, seeds, made.measure, list(made.looks),
-        made.smallest_difference,
+        made.smallest_difference, asked, {},
     )  # fmt: skip
-    return Results(study, "f" * 64, made, answered(made))
+    return Results(study, made, answered(made))
 
 
 def spread(mean, seeds, width=0.1):
@@ -367,9 +368,8 @@ def test_a_committed_page_says_what_its_tables_say(name):
     """`charloom study` makes it again. Pictures are not compared: another processor may round them otherwise."""
     with chdir(ROOT):
         study = read_study(Path(f"studies/{name}.yaml"))
-        found = measured(study, trials_in(study), read_outcomes(study.folder))
-        text = sha256(Path(read_params().prepare.text))
-        made = study_page(Results(study, text, found, answered(found)))
+        found = measured(study)
+        made = study_page(Results(study, found, answered(found)))
         committed = (study.folder / "report.html").read_text(encoding="utf-8")
     assert len(committed) < 1_000_000
     shape = re.compile(r"<style.*?</style>|<svg.*?</svg>|<script.*?</script>", re.DOTALL)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from projects import Project, said
+from projects import ROOT, Project, said
 from rendered import HOSTILE, ensure_harmless
 from study_projects import ask, conducted
 
@@ -13,16 +13,19 @@ from charloom.proof.better import better
 from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import Side
 from charloom.results.git import git
-from charloom.results.records import SampleTable
-from charloom.settings.params import Params, read_params
-from charloom.study.study_file import named, overridden, read_study
+from charloom.results.records import SampleTable, TrainMetrics
+from charloom.results.run import TRAINED, Run
+from charloom.settings.params import Params, overridden, read_params
+from charloom.study.asking import read_study
+from charloom.study.study_file import named
 from dvc_summary.facts import Facts
 from dvc_summary.stages import Stage
 
+TRAIN = TrainMetrics.model_validate_json((ROOT / "metrics/train.json").read_text())
 QUESTION = """\
 vary: {eta: [0.1, 0.05, 0.2]}
 baseline: {eta: 0.1}
-seeds: 4
+seeds: 3
 measure: held_out_bits_per_character
 smallest_difference: 0.01
 """
@@ -45,14 +48,14 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     project.run("git", "branch", "base")
     project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
     project.run("dvc", "repro", "-q", "sample")
-    project.edit("studies/a.yaml", "seeds: 4", "seeds: 3")
+    project.edit("studies/a.yaml", "seeds: 3", "seeds: 4")
     conducted(project)
     project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
     printed, _ = said(project, "summary", "--base", "base", "--verified", verified(project))
     ensure_harmless(printed)
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
     assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in printed
-    assert "3 seeds, by the study <code>studies/a</code>, of whose 2 comparisons this is one." in printed
+    assert "4 seeds, by the study <code>studies/a</code>, of whose 2 comparisons this is one." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
     assert "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n" in printed
     assert "Not compared, as they are a processor's or a library's own: <code>reports/" in printed
@@ -61,9 +64,12 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
 
 
 def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6), text: str = "t") -> tuple[Side, Side]:
-    usual = read_params(Path(__file__).parents[2] / "params.yaml")
+    usual = read_params(ROOT / "params.yaml")
     other = overridden(usual, overrides, Path("x"))
-    return Side(folder, usual, bits[0], "t"), Side(folder, other, bits[1], text)
+    metrics = [TRAIN.model_copy(update={"held_out_bits_per_character": each}) for each in bits]
+    runs = (Run(usual, "t", TRAINED, metrics[0], {}, ""), Run(other, text, TRAINED, metrics[1], {}, ""))
+    before, after = (Side(folder, run) for run in runs)
+    return before, after
 
 
 def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, monkeypatch):
@@ -81,8 +87,8 @@ def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, 
     def setting(params: Params) -> str:
         return named(params, varied)
 
-    assert list(map(setting, study.settings.values())) == [setting(before.params), setting(after.params)]
-    assert study.baseline == setting(before.params)
+    assert list(map(setting, study.settings.values())) == [setting(before.run.params), setting(after.run.params)]
+    assert study.baseline == setting(before.run.params)
 
 
 def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_path):
@@ -97,7 +103,7 @@ def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_pat
     sentence, blocks = better(*sides(tmp_path, {}))
     assert "<b>cannot tell</b>" in sentence
     assert "charloom compare --table" in blocks[1]
-    unknown = Side(tmp_path, None, None, "")
+    unknown = Side(tmp_path, None)
     assert better(unknown, unknown) == ("", [])
 
 

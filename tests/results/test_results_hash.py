@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charloom.results.results_hash import results_hash
+from charloom.results.identity import results_hash
 
 LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.arange(4.0))
 

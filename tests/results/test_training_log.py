@@ -7,8 +7,8 @@ import pytest
 from projects import ROOT
 
 from charloom.base.signals import Stopped
+from charloom.results.identity import experiment_key
 from charloom.results.training_log import Log, logs_of, training_log
-from charloom.settings.experiment import experiment_key
 from charloom.settings.params import read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
@@ -28,7 +28,7 @@ def test_a_log_holds_the_points_and_at_its_end_the_hash_of_the_results(tmp_path)
         log.results = "f" * 64
     read = the_log(tmp_path)
     assert [point[:3] for point in read.points] == POINTS
-    assert (read.head.experiment, read.head.params) == (KEY, PARAMS.model_dump())
+    assert (read.head.experiment, read.head.params) == (KEY, PARAMS)
     assert (read.end.status, read.end.results) == ("FINISHED", "f" * 64)
     assert read.head.started <= read.points[0][3] <= read.end.ended
 

@@ -7,10 +7,12 @@ import pytest
 from projects import ROOT
 
 from charloom.base.errors import CheckFailed, Unavailable
+from charloom.results.identity import arithmetic_of
 from charloom.settings.params import read_params
-from charloom.study.arithmetic import expected, identity
-from charloom.study.engine import outcomes
-from charloom.study.study_table import Trial
+from charloom.study.engine import identity, outcomes
+from charloom.study.trial import Trial
+
+KIND = "adagrad float64"
 
 
 class Worker(Executor):
@@ -54,27 +56,31 @@ def _here(monkeypatch):
 
 def ended(*workers: Worker):
     trial = Trial("eta=0.1", 1, read_params(), "a key")
-    return [each for each in outcomes([trial], Workers(*workers), ["float64"]) if each]
+    return [each for each in outcomes([trial], Workers(*workers), "a text") if each]
 
 
 def dead() -> BrokenExecutor:
     return BrokenExecutor("killed")
 
 
-def test_this_process_has_the_identity_that_is_expected():
-    assert identity(["float64", "float32"]) == expected(["float64", "float32"])
+def test_this_process_has_the_arithmetic_of_the_committed_signature():
+    for kind in ("adagrad float64", "adagrad float32"):
+        assert identity([kind])[f"{kind} arithmetic"] == arithmetic_of(kind)
 
 
 def test_a_worker_proves_itself_once_and_gets_the_trial():
-    worker = Worker(expected(["float64"]), "an outcome")
+    worker = Worker(identity([KIND]), "an outcome")
     assert [outcome for _, outcome in ended(worker)] == ["an outcome"]
     assert worker.begun == ["identity", "run_trial"]
 
 
 def test_another_arithmetic_and_another_version_are_left_out_by_name(capsys):
     for other, says in (
-        ({**expected(["float64"]), "float64 arithmetic": "0123"}, "its float64 arithmetic is 0123, not "),
-        ({**expected(["float64"]), "charloom": "9.9"}, "its charloom is 9.9, not "),
+        (
+            {**identity([KIND]), "adagrad float64 arithmetic": "0123"},
+            "its adagrad float64 arithmetic is 0123, not ",
+        ),
+        ({**identity([KIND]), "charloom": "9.9"}, "its charloom is 9.9, not "),
         (AttributeError("no identity"), "its charloom is another one (AttributeError: no identity), not "),
     ):
         worker = Worker(other)
@@ -85,13 +91,13 @@ def test_another_arithmetic_and_another_version_are_left_out_by_name(capsys):
 
 
 def test_a_trial_goes_to_the_next_worker_where_one_ends():
-    own = expected(["float64"])
+    own = identity([KIND])
     assert len(ended(*[Worker(own, dead())] * 3, Worker(own, "an outcome"))) == 1
 
 
 def test_a_trial_that_ends_four_workers_is_to_blame():
     with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have ended at it"):
-        ended(*[Worker(expected(["float64"]), dead())] * 4)
+        ended(*[Worker(identity([KIND]), dead())] * 4)
 
 
 def test_workers_that_end_before_they_have_proved_themselves_are_no_endless_loop():
@@ -101,4 +107,4 @@ def test_workers_that_end_before_they_have_proved_themselves_are_no_endless_loop
 
 def test_what_a_trial_raises_is_raised():
     with pytest.raises(MemoryError):
-        ended(Worker(expected(["float64"]), MemoryError()))
+        ended(Worker(identity([KIND]), MemoryError()))

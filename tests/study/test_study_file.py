@@ -7,12 +7,12 @@ from projects import SMALL, make, said
 from study_projects import QUESTION, ask
 
 from charloom.settings.params import read_params
-from charloom.study.study_file import read_study
+from charloom.study.asking import read_study
 
 LIST = "settings: [{eta: 0.05}, {eta: 0.2, sigma: 0.1}]\nbaseline: {}\nseeds: [7, 3]\nmeasure: smooth_loss\n"
 # What stands in the question, what is written instead, and what the line says after the file's name.
 WRONG = [
-    ("vary: {", "vray: {", "vray: unknown key; allowed are vary, settings, baseline, seeds"),
+    ("vary: {", "vray: {", "vray: unknown key; allowed are text, vary, settings, baseline, seeds"),
     ("eta: [0.1, 0.05]", "etta: [0.1, 0.05]", "etta: no param that a study can vary; allowed are m, eta, seq_length"),
     ("eta: [0.1, 0.05]", "seed: [1, 2]", "seed: no param that a study can vary; allowed are m, eta"),
     ("eta: [0.1, 0.05]", "prepare.held_out: [0, 0.1]", "prepare.held_out: no param that a study can vary"),
@@ -37,7 +37,7 @@ WRONG = [
     ("looks: [2, 4]", "looks: [4, 2]", "looks: [4, 2] is not allowed"),
     ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed, it has to be 'held_out_bits_per_"),
     ("measure:", "smallest_difference: -1\nmeasure:", "smallest_difference: -1 is not allowed, it has to be greater"),
-    (QUESTION, "[]", "holds []; allowed are the keys vary, settings, baseline"),
+    (QUESTION, "[]", "holds []; allowed are the keys text, vary, settings, baseline"),
     (QUESTION, "vary: {eta: [0.1", "line 1: not YAML: "),
 ]
 

@@ -3,20 +3,23 @@
 import csv
 import json
 from contextlib import chdir
+from pathlib import Path
 
 import pytest
 from projects import copied, said
 from recorded import column
 from study_projects import ask, conducted, tables
 
+from charloom.base.storage import sha256
 from charloom.model.recorded import hashed
-from charloom.results.curves import thinned
+from charloom.results.identity import trial_key_0_1
 from charloom.results.records import TrainMetrics
-from charloom.results.trial_key import trial_key
+from charloom.results.run import thinned
+from charloom.results.study_table import read_asked, read_runs
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.study.study_file import read_study
-from charloom.study.study_table import measured, read_outcomes, trials_in
+from charloom.study.asking import differs_here, read_study
+from charloom.study.measuring import measured
 from charloom.study.trial import train_trial
 from charloom.text.corpus import read_prepared
 
@@ -52,7 +55,7 @@ def row_of(folder, **values):
 
 def test_a_trial_comes_to_what_the_pipeline_comes_to(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
-    outcome = train_trial(read_params(), read_prepared(files("train")["prepared/text"]))
+    outcome = train_trial(read_params(), read_prepared(files("train")["prepared/text"]), "a text")
     assert outcome.metrics == TrainMetrics.model_validate_json((finished.folder / "metrics/train.json").read_text())
     assert outcome.results == hashed(files("track"))
     assert outcome.curves["smooth_loss"] == column(finished, "smooth_loss")
@@ -91,8 +94,7 @@ def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(projec
     assert row["results"] == row["smooth_loss"] == ""
     assert row_of(folder, eta="0.1", seed="2")["outcome"] == "trained"
     with chdir(project.folder):
-        study = read_study(folder.with_suffix(".yaml"))
-        found = measured(study, trials_in(study), read_outcomes(folder))
+        found = measured(read_study(folder.with_suffix(".yaml")))
     assert [each.value for each in found.settings["eta=1.7e+308"].values()] == [None, None]
     assert all(each.exploded for each in found.settings["eta=1.7e+308"].values())
 
@@ -101,8 +103,7 @@ def test_a_trial_that_ends_worse_than_a_uniform_guess_has_exploded_and_keeps_its
     project, folder = study
     project.edit("studies/a/trials.csv", "trained", "worse than uniform")
     with chdir(project.folder):
-        asked = read_study(folder.with_suffix(".yaml"))
-        found = measured(asked, trials_in(asked), read_outcomes(folder)).settings
+        found = measured(read_study(folder.with_suffix(".yaml"))).settings
     trials = [trial for each in found.values() for trial in each.values()]
     assert all(trial.exploded and trial.value is not None for trial in trials)
 
@@ -112,6 +113,9 @@ def test_a_trial_that_ends_worse_than_a_uniform_guess_has_exploded_and_keeps_its
     [
         ("trials.csv", "seed,", "sead,", "trials.csv: no column seed; "),
         ("trials.csv", "trained,", "trained,x", "held_out_bits_per_character: 'x"),
+        ("trials.csv", ",2,trained,", ",1,trained,", "is not the key of its own params, "),
+        ("trials.csv", ",trained,", ",converged,", "outcome: 'converged' is none; "),
+        ("trials.csv", ",trained,", ",diverged at update 3,", "diverged at update 3, and its results are "),
         ("trials.csv", "trained,", "", "trials.csv: line 2: not one value for each column; "),
         ("curves.csv", ",100,", ",100.5,", "update 100.5: "),
         ("curves.csv", ",100,", ",100,,", "curves.csv: line 3: not one value for each column; "),
@@ -127,30 +131,105 @@ def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
     assert tables(folder) == made
 
 
-def test_the_key_holds_what_a_result_hangs_on_and_no_source(finished, monkeypatch):
-    monkeypatch.chdir(finished.folder)
-    params = read_params()
-    one = trial_key(params, "text", "arithmetic")
-    others = [
-        trial_key(params.model_copy(update={"seed": 2}), "text", "arithmetic"),
-        trial_key(params, "text 2", "arithmetic"),
-        trial_key(params, "text", "arithmetic 2"),
-    ]
-    assert len({one, *others}) == 4
-    saves = params.model_copy(update={"train": params.train.model_copy(update={"save_every": 7})})
-    assert trial_key(saves, "text", "arithmetic") == one
-
-
-def test_other_params_are_other_trials_and_the_old_ones_are_kept_aside(study):
+def test_other_params_here_change_nothing_of_what_was_asked(study):
     project, folder = study
     made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
-    printed = conducted(project)
-    aside = "studies/a/trials.csv: 4 rows of other params, or of another text, go to .charloom/studies/a\n"
-    assert printed.startswith(f"{aside}studies/a.yaml: 4 of 4 trials to train\n")
-    assert len(tables(folder)["trials.csv"].splitlines()) == 5
+    assert conducted(project) == ""
+    assert tables(folder) == made
+    with chdir(project.folder):
+        asked = read_study(Path("studies/a.yaml"))
+        assert differs_here(asked) == "params.yaml: sigma 0.02, not 0.01: studies/a.yaml goes on as it was asked"
+
+
+def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_back(study):
+    project, folder = study
+    made = tables(folder)
+    project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
+    printed = conducted(project, anew=True)
+    first, second = printed.splitlines()[:2]
+    assert first.startswith("studies/a/trials.csv: 4 rows are no part of this question, and go to .charloom/studies/a/")
+    assert second == "studies/a.yaml: 4 of 4 trials to train"
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
-    assert "to train" not in conducted(project)
+    assert "to train" not in conducted(project, anew=True)
+    assert tables(folder) == made
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("0.05]", "0.02]", "settings"),
+        ("baseline: {}", "baseline: {eta: 0.05}", "baseline"),
+        ("held_out_bits_per_character", "smooth_loss", "measure"),
+        ("seeds: 2", "seeds: [1]", "seeds"),
+        ("seeds: 2", "seeds: 2\nlooks: [2]", "looks"),
+        ("vary:", "text: data/other.txt\nvary:", "text"),
+        ("vary:", "smallest_difference: 0.5\nvary:", "smallest_difference"),
+    ],
+)
+def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, named):
+    project, folder = study
+    made = tables(folder)
+    question = (project.folder / "studies/a.yaml").read_text()
+    project.edit("studies/a.yaml", old, new)
+    complaint = said(project, "study", "studies/a.yaml", code=2)[1]
+    (project.folder / "studies/a.yaml").write_text(question)
+    assert complaint == (
+        f"studies/a.yaml: {named}: not what was asked at its first start; `charloom study FILE --anew` asks anew\n"
+    )
+    assert tables(folder) == made
+
+
+def test_more_seeds_are_the_same_question(study):
+    project, _ = study
+    question = (project.folder / "studies/a.yaml").read_text()
+    project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
+    assert conducted(project) == "studies/a.yaml: 2 of 6 trials to train\n"
+    (project.folder / "studies/a.yaml").write_text(question)
+    assert "seeds: not what was asked" in said(project, "study", "studies/a.yaml", code=2)[1]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_another_text_or_none_trains_nothing_and_both_are_named(study, there):
+    project, folder = study
+    made, text = tables(folder), project.folder / "data/fox.txt"
+    content = text.read_bytes()
+    text.write_bytes(content + b"more") if there else text.unlink()
+    complaint = said(project, "study", "studies/a.yaml", code=2)[1]
+    text.write_bytes(content)
+    assert complaint.startswith("studies/a.yaml: asked of data/fox.txt with SHA-256 ")
+    assert ("that file has" if there else "No such file") in complaint
+    assert complaint.count("\n") == 1
+    assert tables(folder) == made
+
+
+def test_a_study_may_name_its_own_text(project):
+    (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
+    folder = ask(project, f"text: data/mine.txt\n{TWO}")
+    conducted(project)
+    asked = json.loads((folder / "asked.json").read_text())
+    assert asked["text"] == asked["params"]["prepare"]["text"] == "data/mine.txt"
+    assert asked["sha256"] == sha256(project.folder / "data/mine.txt")
+
+
+def test_a_table_of_charloom_0_1_is_named_anew_and_nothing_is_trained(study):
+    """It had the settings of samples in its keys, and no file beside it that says what was asked."""
+    project, folder = study
+    made, asked = tables(folder), read_asked(folder / "asked.json")
+    older = {
+        key: trial_key_0_1(run.params, asked.sha256, asked.arithmetic["adagrad float64"])
+        for key, run in read_runs(folder, asked).items()
+    }
+    for name in ("trials.csv", "curves.csv"):
+        text = made[name].decode()
+        for key, before in older.items():
+            text = text.replace(key, before)
+        (folder / name).write_text(text)
+    (folder / "asked.json").unlink()
+    project.run("git", "add", "-f", "params.yaml", "studies")
+    project.run("git", "commit", "-qm", "as charloom 0.1 left it")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # HEAD's params say what was asked
+    assert conducted(project) == ""
     assert tables(folder) == made
 
 

@@ -1,20 +1,18 @@
 """A study in a real MLflow store: one run, its trials below it, nothing twice, and beside the pipeline's runs."""
 
+import io
 import shutil
-from contextlib import chdir
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 from projects import Project
 from recorded import caught_up, history, tracked
 from stores import free_port
 
-from charloom.base.storage import read_json, write_json
-from charloom.results.records import TextMetrics
-from charloom.settings.experiment import experiment_key
-from charloom.study.study_file import read_study
-from charloom.study.study_table import read_outcomes, trials_of, write_outcomes
-from charloom.study.trial import train_trial
-from charloom.text.corpus import read_prepared
+from charloom.base.storage import write_json
+from charloom.results.identity import experiment_key
+from charloom.study.asking import read_study
+from charloom.study.conduct import conduct
 from charloom.tracking.locations import follow_folder
 from charloom.tracking.studies import NESTED, send
 from charloom.tracking.study_contents import send_apart, study_contents
@@ -29,13 +27,10 @@ def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
     with chdir(project.folder):
         STUDY.parent.mkdir(exist_ok=True)
         STUDY.write_text(FILE.format(seeds=seeds, eta=eta))
-        study, text = read_study(STUDY), read_prepared(Path("data/prepared/text.npz"))
-        digest = read_json(Path("metrics/prepare.json"), TextMetrics).sha256
-        trials = [trial for each in trials_of(study, digest).values() for trial in each]
-        done = read_outcomes(study.folder)
-        missing = [trial for trial in trials if trial.key not in done]
-        write_outcomes(study, trials, done | {trial.key: train_trial(trial.params, text) for trial in missing})
-        return study_contents(study, digest, "**better**, so many\n", "<svg/>", "<!doctype html>\n")
+        study = read_study(STUDY, anew=True)
+        with redirect_stdout(io.StringIO()):
+            study, *_ = conduct(study, 1, None, anew=True)
+        return study_contents(study, "**better**, so many\n", "<svg/>", "<!doctype html>\n")
 
 
 def sent(project: Project, contents):
@@ -63,7 +58,7 @@ def in_store(project: Project):
 
 def holds_what_the_tables_hold(project: Project, trials) -> None:
     with chdir(project.folder):
-        outcomes = read_outcomes(STUDY.with_suffix(""))
+        outcomes = read_study(STUDY).runs
     assert {run.data.tags["charloom.trial"] for run in trials.values()} == outcomes.keys()
     for run in trials.values():
         outcome = outcomes[run.data.tags["charloom.trial"]]
@@ -98,7 +93,7 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     assert study.data.tags["mlflow.note.content"] == said
     client = project.client()
     files = {file.path for file in client.list_artifacts(study.info.run_id)}
-    assert files == {"comparison.svg", "report.html", "eta.yaml", "trials.csv", "curves.csv"}
+    assert files == {"comparison.svg", "report.html", "eta.yaml", "asked.json", "trials.csv", "curves.csv"}
     assert Path(client.download_artifacts(study.info.run_id, "report.html")).read_text() == contents.page
     for name in ("trials.csv", "curves.csv"):
         there = Path(client.download_artifacts(study.info.run_id, name))

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -19,8 +18,8 @@ from charloom.checking.numerical import (
     state_error,
 )
 from charloom.kernel.advance import learned_gradients
-from charloom.network.recipe import Optimizer
-from charloom.network.rnn import NAMES, Gradients, Parameters, forward, loss_and_gradients
+from charloom.network.recipe import OPTIMIZERS, Optimizer
+from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
@@ -38,10 +37,9 @@ def initial_errors(params: Params, text: Text) -> GradcheckErrors:
     Raises CheckFailed where a gradient is not finite.
     """
     seed = params.gradcheck.seed
-    recipe = replace(params.recipe, dtype="float64")
-    theta, rng = recipe.initial(len(text.vocabulary), seed)[0], np.random.default_rng([seed, 4])
-    ids = text.training[: recipe.seq_length + 1]
-    return gradient_errors(theta, ids, type(recipe.optimizer), params.gradcheck.entries, rng)
+    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(seed))
+    ids, rng = text.training[: params.seq_length + 1], np.random.default_rng([seed, 4])
+    return gradient_errors(theta, ids, OPTIMIZERS[params.optimizer], params.gradcheck.entries, rng)
 
 
 def gradient_errors(

@@ -95,16 +95,19 @@ def _asked_now(path: Path, given: StudyFile, params: Params) -> Asked:
 def _found_again(path: Path, given: StudyFile) -> Study:
     """Return the study of a table beside which nobody wrote down what was asked: of charloom 0.1.
 
-    Its rows' keys say whether it was asked with the params here, with HEAD's, or with those of the table's commit.
+    Its rows' keys say whether it was asked with the params here, with HEAD's, or with those of the table's commit. Of
+    those that fit, it is the one that asks of the fewest settings.
     """
-    reason: Damaged | None = None
+    fit, reasons = list[Study](), list[Damaged]()
     for params in _perhaps(path.with_suffix("")):
         try:
             asked = _asked_now(path, given, params)
-            return study_of(path, given, asked, read_runs(path.with_suffix(""), asked))
+            fit.append(study_of(path, given, asked, read_runs(path.with_suffix(""), asked)))
         except Damaged as error:
-            reason = reason or error
-    raise reason or Damaged(f"{path.with_suffix('')}: no params fit its rows; {ANEW}")
+            reasons.append(error)
+    if not fit:
+        raise reasons[0]
+    return min(fit, key=lambda study: len(study.settings))  # a baseline of other params would be one more setting
 
 
 def _perhaps(folder: Path) -> Iterator[Params]:

@@ -1,0 +1,89 @@
+"""What can matter to the results names an experiment, and nothing else does."""
+
+import pytest
+from projects import ROOT
+from pydantic import TypeAdapter
+
+from charloom.results import identity
+from charloom.results.identity import EarlierParams, experiment_key, run_name, setting, trial_key, trial_key_0_1
+from charloom.settings.params import Params, flat, read_params
+
+PARAMS = read_params(ROOT / "params.yaml")
+LEAVES = dict(flat(PARAMS.model_dump()))
+NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
+OTHER = {"prepare.text": "data/my.txt", "train.dtype": "float32"}
+
+
+def changed(name: str) -> Params:
+    """Return the params with another value under the dotted name."""
+    everything = PARAMS.model_dump()
+    *sections, key = name.split(".")
+    section = everything[sections[0]] if sections else everything
+    section[key] = OTHER[name] if name in OTHER else section[key] + (1 if isinstance(section[key], int) else 0.5)
+    return Params.model_validate(everything)
+
+
+@pytest.mark.parametrize("name", [name for name in LEAVES if name != "optimizer"])
+def test_a_param_names_the_experiment_unless_it_cannot_matter(name):
+    other = experiment_key(changed(name), "0" * 64)
+    assert (other == experiment_key(PARAMS, "0" * 64)) == (name in NO_MATTER)
+
+
+def test_the_text_names_it_too():
+    assert experiment_key(PARAMS, "0" * 64) != experiment_key(PARAMS, "1" * 64)
+
+
+def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed():
+    assert run_name(PARAMS, LEAVES) == "as committed · seed 1"
+    assert run_name(PARAMS, LEAVES | {"seed": 5, "prepare.text": "x", "train.save_every": 1}) == "as committed · seed 1"
+    assert run_name(PARAMS, LEAVES | {"train.initial_accumulator_value": 10.0}) == "initial…=0 · seed 1"
+    committed = LEAVES | {"m": 9, "eta": 0.2, "train.dtype": "float32"}
+    assert run_name(PARAMS, committed) == "eta=0.1 · m=100 · dtype=float64 · seed 1"
+
+
+@pytest.mark.parametrize("name", [name for name in LEAVES if name != "optimizer"])
+def test_a_setting_is_what_names_the_experiment_without_the_seed(name):
+    other = setting(changed(name))
+    assert (other == setting(PARAMS)) == (name in NO_MATTER | {"seed"})
+
+
+# As charloom 0.1 named the committed run, and a row of its study; and as rows are named since.
+TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
+ARITHMETIC = "30043ec1491acad2"
+
+
+def test_keys_are_frozen():
+    assert experiment_key(PARAMS, TEXT) == "b1bb4c78e35620d528c00d2e97840f9788e1188013bb6dfca4fda48305e335b1"
+    assert trial_key_0_1(PARAMS, TEXT, ARITHMETIC) == "e98efe36e91b8b83"
+    assert trial_key(PARAMS, TEXT, ARITHMETIC) == "f817d9b8ae17a18f"
+
+
+@pytest.mark.parametrize("name", ["sample.length", "sample.best_length", "sample.temperature"])
+def test_a_setting_of_samples_names_a_run_and_no_trial(name):
+    assert trial_key(changed(name), TEXT, ARITHMETIC) == trial_key(PARAMS, TEXT, ARITHMETIC)
+
+
+def test_a_trial_is_named_by_its_text_and_its_arithmetic_too():
+    keys = {trial_key(PARAMS, *each) for each in ((TEXT, "a"), (TEXT, "b"), ("0" * 64, "a"))}
+    assert len(keys) == 3
+
+
+def test_what_was_written_before_a_param_existed_is_read_with_its_silent_value():
+    earlier = PARAMS.model_dump()
+    del earlier["optimizer"]
+    assert TypeAdapter(EarlierParams).validate_python(earlier) == PARAMS
+
+
+@pytest.mark.parametrize("value", ["silent", "other"])
+def test_a_param_that_is_new_renames_nothing_at_its_silent_value(monkeypatch, value):
+    """A param that a version to come could add, beside those of today."""
+
+    class Later(Params):
+        order: str
+
+    monkeypatch.setitem(identity.SILENT, "order", "silent")
+    later = Later(order=value, **PARAMS.model_dump())
+    for key in (experiment_key, lambda *named: trial_key(*named, ARITHMETIC)):
+        assert (key(later, TEXT) == key(PARAMS, TEXT)) == (value == "silent")
+    assert run_name(later, LEAVES) == ("as committed · seed 1" if value == "silent" else "order=other · seed 1")
+    assert TypeAdapter(Later).validate_python(identity.with_silent(PARAMS.model_dump())).order == "silent"
