@@ -20,14 +20,14 @@ from charloom.tracking.follower import end_follower
 from charloom.tracking.messages import warn
 from charloom.tracking.send import delivery
 
-SECONDS = 45  # that a store may take, the wait for others at it included
+STORE_MAY_TAKE = 45  # seconds, the wait for others at it included
 
 
 def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
     ensure_recorded(read_params())
-    with delivery(SECONDS) as deliver:
+    with delivery(STORE_MAY_TAKE) as deliver:
         train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
         print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
         run = this_run()

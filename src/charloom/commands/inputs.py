@@ -17,7 +17,7 @@ from charloom.settings.pipeline import files
 from charloom.text.corpus import decoded
 from charloom.tracking.apart import apart
 
-SECONDS = 30  # that a store may take to send a model
+MODEL_MAY_TAKE = 30  # seconds, to come from a store
 COPIES = 5  # of a model's numbers in memory, while it is read and checked
 BYTES_PER_CHARACTER = 100  # of memory, of a text that is kept while it is scored
 
@@ -37,7 +37,7 @@ def model_at(address: str | None) -> Model:
         return read_model(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
-        apart("logged_models.fetch", address, str(file), seconds=SECONDS)
+        apart("logged_models.fetch", address, str(file), seconds=MODEL_MAY_TAKE)
         return read_model(file)
 
 

@@ -22,7 +22,7 @@ from charloom.study.study_table import Trial
 from charloom.study.trial import Outcome, train_trial
 from charloom.text.corpus import Text, read_prepared
 
-SECONDS = 1.0  # between two looks at which workers there are
+SECONDS_BETWEEN_LOOKS = 1.0  # at which workers there are
 LOSSES = 3  # workers that a trial may lose before it is to blame
 
 
@@ -139,8 +139,8 @@ def outcomes(trials: Iterable[Trial], workers: Workers, dtypes: list[str]) -> It
         work.hand_out()
         if not work.tasks:
             warn_once("workers", "no worker is there; trials wait for one")
-            sleep(SECONDS)
-        for future in wait(work.tasks, SECONDS, FIRST_COMPLETED).done:
+            sleep(SECONDS_BETWEEN_LOOKS)
+        for future in wait(work.tasks, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).done:
             if ended := work.ended(future):
                 yield ended
         yield None
