@@ -14,12 +14,11 @@ from ruamel.yaml import YAML
 from stores import free_port
 
 import track
-from charloom.results.training_log import Log, logs_of
+from charloom.results.training_log import Log, logs_folder, logs_of
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import hashed, this_run
 from charloom.tracking.follower import follow
 from charloom.tracking.outbox import waiting
-from charloom.tracking.training_list import logs_folder
 
 
 def logs(project) -> list[Log]:

@@ -12,10 +12,9 @@ from stores import answering, free_port
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
 from charloom.tracking import store_files
-from charloom.tracking.apart import apart
+from charloom.tracking.apart import LONGEST, apart, first_line
 from charloom.tracking.logged_models import fetch
-from charloom.tracking.messages import LONGEST, first_line
-from charloom.tracking.store import Store
+from charloom.tracking.store import Store, connected
 
 
 def test_credentials_are_not_told(project, monkeypatch):
@@ -74,7 +73,7 @@ def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
 def test_a_name_that_mlflow_could_not_show_is_refused(name):
     with pytest.raises(ValueError, match="cannot name a metric"):
-        Store().send(None, {name: {0: 1.0}}, {})
+        Store().send(None, {name: {0: 1.0}}, {}, {})
 
 
 def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch, tmp_path):
@@ -104,6 +103,19 @@ def test_no_value_of_an_address_is_told(address, message, monkeypatch):
     for secret in ("sesame", "s%40sam", "s@sam", "ses ame", "ses%20ame"):
         assert secret not in told.replace("#sesame", "")
     assert "***" in told
+
+
+def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
+    address = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(Unavailable) as raised, connected():
+        pass
+    assert str(raised.value) == f"API request to {address}/api/2.0/mlflow/experiments/search: Connection refused"
+
+
+def test_a_reason_that_says_nothing_is_named():
+    assert first_line("") == "no reason given"
+    assert first_line(KeyError()) == "KeyError"
 
 
 def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():

@@ -15,7 +15,7 @@ from charloom.study.study_file import read_study
 from charloom.study.study_table import read_outcomes, trials_of, write_outcomes
 from charloom.study.trial import train_trial
 from charloom.text.corpus import read_prepared
-from charloom.tracking.locations import follow_folder
+from charloom.tracking.address import follow_folder
 from charloom.tracking.studies import NESTED, send
 from charloom.tracking.study_contents import send_apart, study_contents
 from charloom.tracking.ui import print_experiments

@@ -32,7 +32,7 @@ from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.experiment import experiment_key, setting
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import PIPELINE, files
-from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
+from charloom.tracking.contents import RunContents, Series, TrainedModel, Version, ends
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import SETTING
 
@@ -54,6 +54,7 @@ def this_run() -> RunContents:
     path, params = files("track"), read_params()
     text, train = read_json(path["metrics/prepare"], TextMetrics), read_json(path["metrics/train"], TrainMetrics)
     samples = read_json(path["reports/sample_table"], SampleTable)
+    patch = known(partial(changes, params.prepare.text))
     return RunContents(
         experiment=experiment_key(params, text.sha256),
         text_sha256=text.sha256,
@@ -61,16 +62,13 @@ def this_run() -> RunContents:
         results=hashed(path),
         params=params,
         series=_series(path, train),
-        tags=_tags(params, text, train, path["reports/sample_table"].name),
-        dataset=Dataset(
-            source=params.prepare.text,
-            sha256=text.sha256,
-            profile=dict(flat(text.model_dump(exclude={"sha256"}))),
-        ),
+        tags=_tags(params, text, train, patch, path["reports/sample_table"].name),
+        profile=dict(flat(text.model_dump(exclude={"sha256"}))),
         models=_models(path, train, samples.data[-1][1][:PRIME]),
         version=_version(params, train, text),
         requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(params, train, samples),
+        patch=patch,
     )
 
 
@@ -87,9 +85,8 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
                 copytree(file, below / file.name)
             else:
                 copy(file, below)
-        patch = known(partial(changes, run.params.prepare.text))
-        if patch and not patch.startswith(UNKNOWN):
-            write(folder / ARTIFACTS / "uncommitted.diff", patch)
+        if run.patch and not run.patch.startswith(UNKNOWN):
+            write(folder / ARTIFACTS / "uncommitted.diff", run.patch)
         _copy_code(folder / CODE)
         write_json(folder / CONTENTS, run.model_dump(mode="json"))
         check()
@@ -98,17 +95,13 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
 
 def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
     """Return every metric. Each is a curve: MLflow draws a chart for each, also of a single value."""
-    bits = {
-        train.best_update: train.best_held_out_bits_per_character,
-        train.updates: train.held_out_bits_per_character,
-    }
-    ends = {train.best_update: train.best_smooth_loss, train.updates: train.smooth_loss}
+    curve = read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"]
     statistics = read_table(path["plots/measures"], *STATISTICS)
     first = read_table(path["plots/first_losses"], "loss")["loss"]
     sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     return (
-        {MEASURE: {update: value for update, value in bits.items() if value is not None}}
-        | {"smooth_loss": read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"] | ends}
+        (models := ends(train))
+        | {"smooth_loss": curve | models["smooth_loss"]}
         | statistics
         | {"loss": first | statistics["loss"]}
         | read_table(path["plots/epoch_means"], "epoch_mean")
@@ -118,9 +111,8 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
     )
 
 
-def _tags(params: Params, text: TextMetrics, train: TrainMetrics, table: str) -> dict[str, str]:
+def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, table: str) -> dict[str, str]:
     """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
-    patch = known(partial(changes, params.prepare.text))
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
     changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
     lock = json.dumps({**locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
@@ -148,12 +140,9 @@ def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[Trai
             file=f"models/{path[f'models/{name}'].name}",
             update=update,
             prime=prime,
-            metrics={"smooth_loss": (update, loss)} | ({} if bits is None else {MEASURE: (update, bits)}),
+            metrics={metric: (update, points[update]) for metric, points in ends(train).items() if update in points},
         )
-        for name, update, loss, bits in (
-            ("best", train.best_update, train.best_smooth_loss, train.best_held_out_bits_per_character),
-            ("last", train.updates, train.smooth_loss, train.held_out_bits_per_character),
-        )
+        for name, update in (("best", train.best_update), ("last", train.updates))
     ]
 
 

@@ -1,18 +1,12 @@
 """What a run in MLflow says, as a file can hold it."""
 
-from charloom.results.records import Record
+from pydantic import Field
+
+from charloom.results.records import MEASURE, Record, TrainMetrics
 from charloom.settings.params import Params
 
 Series = dict[str, dict[int, float]]  # of each metric, its values by update
 Times = dict[int, int]  # when an update was done, in milliseconds since 1970
-
-
-class Dataset(Record):
-    """The text: its file, the SHA-256 of its content, and figures about it."""
-
-    source: str
-    sha256: str
-    profile: dict[str, float]
 
 
 class TrainedModel(Record):
@@ -55,9 +49,11 @@ class RunContents(Record):
     name          says in what it differs from the committed params
     results       the hash of its results
     params        all of params.yaml
+    profile       figures about the text; none where only a log of the run is left
     models        those to log, the first of them to register as `version`
     requirements  what the models need to be served: libraries with versions
     description   Markdown; the list of trainings comes after it
+    patch         the changes to the code since the commit: a file of the run's, so not in this one
     """
 
     experiment: str
@@ -67,8 +63,19 @@ class RunContents(Record):
     params: Params
     series: Series
     tags: dict[str, str]
-    dataset: Dataset | None
+    profile: dict[str, float]
     models: list[TrainedModel]
     version: Version | None
     requirements: list[str]
     description: str
+    patch: str = Field(default="", exclude=True)
+
+
+def ends(train: TrainMetrics) -> Series:
+    """Return what is measured of the best and of the last model: the ends of two curves."""
+    best, last = train.best_update, train.updates
+    bits = {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character}
+    return {
+        "smooth_loss": {best: train.best_smooth_loss, last: train.smooth_loss},
+        MEASURE: {update: value for update, value in bits.items() if value is not None},
+    }

@@ -10,7 +10,7 @@ from shutil import copy
 
 import pandas as pd
 from mlflow import set_tracking_uri
-from mlflow.entities import LoggedModel, LoggedModelOutput, Metric
+from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
@@ -18,6 +18,7 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 from mlflow.utils import environment
+from mlflow.utils import get_results_from_paginated_fn as all_pages
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.base.errors import Damaged, WrongInput
@@ -25,10 +26,10 @@ from charloom.model.model_file import read_model
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
+from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, TrainedModel, Version
-from charloom.tracking.messages import first_line
 from charloom.tracking.outbox import ARTIFACTS, CODE
-from charloom.tracking.store import Run, Store, connected, dataset_key, pages, shown
+from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
 
 # A third of a second for what is known: the requirements are this environment's own versions.
 environment.warn_dependency_requirement_mismatches = lambda _: None  # type: ignore[attr-defined,assignment]
@@ -52,19 +53,15 @@ def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}' AND name = '{model.name}'"
     found: list[LoggedModel] = client.search_logged_models([store.experiment_id], which)
-    if found and found[0].status == "READY":
-        return found[0]
-    logged = (
-        found[0]
-        if found
-        else client.create_logged_model(store.experiment_id, model.name, run_id, params=shown(contents.params))
-    )
+    create = client.create_logged_model
+    logged = found[0] if found else create(store.experiment_id, model.name, run_id, params=shown(contents.params))
+    if logged.status == "READY":
+        return logged
     with tempfile.TemporaryDirectory() as folder:
         about = Model(run_id=run_id, model_id=logged.model_id)
         store.files.upload(_saved(Path(folder), model, contents, waits, about), logged.artifact_location)
-    dataset = dataset_key(contents.dataset) if contents.dataset else ("", "")
     metrics = [
-        Metric(key, value, _time(store, run, key, step), step, logged.model_id, *dataset, run_id)
+        Metric(key, value, _time(store, run, key, step), step, logged.model_id, *dataset_key(contents), run_id)
         for key, (step, value) in model.metrics.items()
     ]
     client.log_batch(run_id, metrics=metrics)
@@ -113,19 +110,14 @@ def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    versions = list(pages(lambda token: client.search_model_versions(f"name = '{name}'", page_token=token)))
+    versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
     if not any(each.run_id == run.info.run_id for each in versions):
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         source, tags = MODELS + logged.model_id, {MEASURE: repr(as_version.measure), COMPARABLE: comparable}
         made = client.create_model_version(
-            name,
-            source,
-            run.info.run_id,
-            tags,
-            description=as_version.description,
-            await_creation_for=0,
+            name, source, run.info.run_id, tags, description=as_version.description, await_creation_for=0,
             model_id=logged.model_id,  # a server takes no version without it
-        )
+        )  # fmt: skip
         versions.append(made)
     mine = next(each.version for each in versions if each.run_id == run.info.run_id)
     shown = json.dumps([{"name": name, "version": mine}])

@@ -17,15 +17,15 @@ LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 class Files:
     """The files of the store at `uri`, which may be a server's."""
 
-    def __init__(self, uri: str, *, remote: bool) -> None:
+    def __init__(self, uri: str) -> None:
         """Take the address; nothing is asked yet."""
-        self.uri, self.remote = uri, remote
+        self.uri, self.remote = uri, urlsplit(uri).scheme in {"http", "https"}
 
     def check(self, uri: str) -> None:
         """Raise MlflowException where the address is not in the store itself: a server could name a local file."""
-        scheme, host, own = urlsplit(uri).scheme, urlsplit(uri).netloc, urlsplit(self.uri).netloc
+        scheme, host, *_ = urlsplit(uri)
         allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if self.remote else "file")
-        if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", own}):
+        if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", urlsplit(self.uri).netloc}):
             raise MlflowException(
                 f"the store wants artifacts in {uri!r}; allowed is {allowed}:/… of the store itself, "
                 "or what CHARLOOM_ARTIFACT_SCHEME says"

@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 from shutil import copy
 
-from mlflow.entities import Metric, Param
+from mlflow.entities import Run
 
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
-from charloom.tracking.store import KEY, RESULTS, TEXT, Run, Store, connected, shown
+from charloom.tracking.store import KEY, RESULTS, TEXT, Store, connected
 from charloom.tracking.study_contents import StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
@@ -76,12 +76,7 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
         runs = store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'")
         return [run for run in runs if run.data.tags[STUDY] == name]
 
-    if not (runs := found()):
-        made = store.client.create_run(store.experiment_id, tags=tags, run_name=Path(name).stem)
-        runs = found()
-        if runs[0].info.run_id != made.info.run_id:  # another machine was faster
-            store.remove(made)
-    return runs[0]
+    return next(iter(found()), None) or store.made_once(found, Path(name).stem, tags)
 
 
 def _place(run: Run, part: str = "") -> str:
@@ -103,9 +98,6 @@ def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, sa
         store.tag(run, link)
     if run.info.status in ENDED:
         return
-    # At the run's start: MLflow drops a point that is sent again with the same time.
-    when = run.info.start_time
-    points = [Metric(name, value, when, u) for name, each in trial.series.items() for u, value in each.items()]
-    params = [Param(name, value) for name, value in shown(trial.params).items()]
-    store.client.log_batch(run.info.run_id, points, params)
+    store.log_params(run, trial.params)
+    store.send(run, trial.series, {}, {})  # at the run's start: MLflow drops a point that comes again with its time
     store.close(run, "FINISHED" if trial.results else "FAILED", None)

@@ -1,15 +1,15 @@
-"""The trainings of an experiment: their logs, the points in them, and the list of trainings that a run shows."""
+"""The trainings of an experiment: the points in their logs, and the list of trainings that a run shows."""
 
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from mlflow.entities import Run
+
 from charloom.results.training_log import Log
-from charloom.settings.pipeline import OWN, root
 from charloom.tracking.contents import Series, Times
-from charloom.tracking.store import RESULTS, Run, Store
+from charloom.tracking.store import RESULTS, Store
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
@@ -19,11 +19,6 @@ PLATFORM = "charloom.platform"  # tag: processor and system of the first
 NOTE = "mlflow.note.content"
 HEADING = "\n\n| trained | from | on | with | these results |\n|---|---|---|---|---|\n"
 KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
-
-
-def logs_folder() -> Path:
-    """Return the folder of logs, with a folder for each experiment."""
-    return root() / OWN / "trainings"
 
 
 def points(log: Log, seq_length: int) -> Series:

@@ -14,13 +14,12 @@ from charloom.base.terminal import in_line
 from charloom.settings.params import read_params
 from charloom.tracking.address import artifacts
 from charloom.tracking.apart import apart
-from charloom.tracking.browser import show
+from charloom.tracking.browser import HOST, show
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store, connected
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
-HOST = "127.0.0.1"
-SECONDS = 45  # that a store may take to say which experiment is ours
+STORE_MAY_TAKE = 45  # seconds, to say which experiment is ours
 
 
 def serve(port: int) -> None:
@@ -29,7 +28,8 @@ def serve(port: int) -> None:
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
     store, server = Store(), f"http://{HOST}:{port}"
-    if not store.remote and not _free(port):
+    remote = store.files.remote
+    if not remote and not _free(port):
         other = next(filter(_free, range(5001, 2**16)))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
     if anything_waits():
@@ -38,8 +38,8 @@ def serve(port: int) -> None:
             catch_up()
         except Unavailable as error:
             print(error)
-    experiment, studies = apart("ui.print_experiments", seconds=SECONDS, answers=True).split("\n")[:2]
-    if store.remote:
+    experiment, studies = apart("ui.print_experiments", seconds=STORE_MAY_TAKE, answers=True).split("\n")[:2]
+    if remote:
         parts = urlsplit(store.uri)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
         server = in_line(shown).rstrip("/")
@@ -51,11 +51,11 @@ def serve(port: int) -> None:
         print(f"or, with a row for each setting and the mean over its seeds, {grouped}")
     if studies:
         print(f"studies: {runs.format(studies, VIEW)}")
-    if not store.remote:
+    if not remote:
         print("(in a few seconds; Ctrl-C ends it)")
     sys.stdout.flush()
-    show(page)
-    if not store.remote:
+    show(page, 0 if remote else port)
+    if not remote:
         _server(store.uri, port)
 
 
