@@ -11,7 +11,7 @@ from stores import answering, free_port
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
-from charloom.tracking import store_files
+from charloom.tracking import store
 from charloom.tracking.apart import LONGEST, apart, first_line
 from charloom.tracking.logged_models import fetch
 from charloom.tracking.store import Store, connected
@@ -58,16 +58,16 @@ def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else
     address, refused, allowed, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    Store().files.check(allowed)
+    Store().check(allowed)
     for uri in refused:
         for use in (
-            lambda uri: Store().files.upload(tmp_path, uri),
-            lambda uri: Store().files.download(uri, "model.npz", tmp_path / "model.npz"),
+            lambda uri: Store().upload(tmp_path, uri),
+            lambda uri: Store().download(uri, "model.npz", tmp_path / "model.npz"),
         ):
             with pytest.raises(MlflowException, match="allowed is"):
                 use(uri)
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
-    Store().files.check("s3://bucket/x")
+    Store().check("s3://bucket/x")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
@@ -147,7 +147,7 @@ def test_a_store_has_a_deadline_and_a_limit_of_memory(finished, monkeypatch):
 
 
 def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):
-    monkeypatch.setattr(store_files, "LARGEST", 100_000)
+    monkeypatch.setattr(store, "LARGEST", 100_000)
     asked = []
 
     def behave(request):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import textwrap
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +19,6 @@ from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
 from charloom.results.names import name_of
 from charloom.results.records import (
     BEST_MODEL,
-    MEASURE,
     MEASURE_OF_PART,
     STATISTICS,
     SampleMetrics,
@@ -30,9 +28,9 @@ from charloom.results.records import (
 )
 from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.experiment import experiment_key, setting
-from charloom.settings.params import PARAMS, Params, flat, read_params
+from charloom.settings.params import PARAMS, Params, read_params
 from charloom.settings.pipeline import PIPELINE, files
-from charloom.tracking.contents import RunContents, Series, TrainedModel, Version, ends
+from charloom.tracking.contents import RunContents, Series, ends
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import SETTING
 
@@ -63,9 +61,10 @@ def this_run() -> RunContents:
         params=params,
         series=_series(path, train),
         tags=_tags(params, text, train, patch, path["reports/sample_table"].name),
-        profile=dict(flat(text.model_dump(exclude={"sha256"}))),
-        models=_models(path, train, samples.data[-1][1][:PRIME]),
-        version=_version(params, train, text),
+        text=text,
+        train=train,
+        models={name: f"models/{path[f'models/{name}'].name}" for name in ("best", "last")},
+        prime=samples.data[-1][1][:PRIME],
         requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(params, train, samples),
         patch=patch,
@@ -130,34 +129,6 @@ def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, ta
     }
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}
-
-
-def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[TrainedModel]:
-    """Return the best and the last model. Their metrics are points of the run's too: MLflow has no others."""
-    return [
-        TrainedModel(
-            name=name,
-            file=f"models/{path[f'models/{name}'].name}",
-            update=update,
-            prime=prime,
-            metrics={metric: (update, points[update]) for metric, points in ends(train).items() if update in points},
-        )
-        for name, update in (("best", train.best_update), ("last", train.updates))
-    ]
-
-
-def _version(params: Params, train: TrainMetrics, text: TextMetrics) -> Version:
-    """Return the best model's version among the models of this text."""
-    source, bits = in_line(params.prepare.text), train.best_held_out_bits_per_character
-    what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
-    length = "" if bits is not None else f" seq_length={params.seq_length}"  # a smooth loss is one of a sequence
-    return Version(
-        name=re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}"),
-        about=f"The best model of each run on `{source}`. `@best` is the best of those measured as the newest was.",
-        description=f"{measure:.4f} {what} after {train.best_update:,} updates",
-        measure=measure,
-        comparable=f"{what}{length} held_out={params.prepare.held_out} {train.held_out_characters_read} {text.sha256}",
-    )
 
 
 def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> str:

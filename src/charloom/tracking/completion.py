@@ -4,10 +4,13 @@ Who is the same: runs with the same experiment key. Results with the same hash a
 come to them counts a reproduction. Other results are a second run that names the first.
 """
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import count, groupby
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Run
 
@@ -18,12 +21,19 @@ from charloom.results.machine import gone
 from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
 from charloom.settings.params import Params
 from charloom.tracking.apart import first_line
-from charloom.tracking.contents import RunContents, Series
-from charloom.tracking.logged_models import log_model, register
+from charloom.tracking.contents import RunContents, Series, Times
+from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, held
 from charloom.tracking.store import KEY, RESULTS, Store, connected
-from charloom.tracking.training_list import RATE, list_trainings, points, times
 
+RATE = "characters_per_second"
+SECONDS_BETWEEN_RATES = 2.0
+TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
+REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
+PLATFORM = "charloom.platform"  # tag: processor and system of the first
+NOTE = "mlflow.note.content"
+HEADING = "\n\n| trained | from | on | with | these results |\n|---|---|---|---|---|\n"
+KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
 DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment that came to other results before
 
 
@@ -67,11 +77,14 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
         series = contents.series | {RATE: {update: rate for each in rates for update, rate in each.items()}}
         store.send(run, series, times(way), there)
         if folder:
-            _send_files(store, run, contents, folder)
+            store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+        if folder and contents.text and contents.train:
+            store.name_dataset(run, contents, contents.text)
+            send_models(store, run, contents, contents.train, folder)
         store.tag(run, contents.tags | ({DIFFERS: others[0].info.run_id} if others else {}))
-    list_trainings(store, run, mine, None if filled else contents.description, same=True)
+    _list_trainings(store, run, mine, None if filled else contents.description, same=True)
     if others and mine:
-        list_trainings(store, others[0], mine, None, same=False)
+        _list_trainings(store, others[0], mine, None, same=False)
     if run.info.status != "FINISHED":  # else it has ended before, at another moment
         store.close(run, "FINISHED", mine[0].end.ended if mine and mine[0].end else None)
     if folder and not filled:
@@ -79,15 +92,6 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
     for log in [*mine, *(log for log in stopped if gone(log.head.process))]:
         log.path.unlink(missing_ok=True)
     return run
-
-
-def _send_files(store: Store, run: Run, contents: RunContents, folder: Path) -> None:
-    """Send what lies in the run's folder: artifacts and models, which are measured on the text that is named first."""
-    store.files.upload(folder / ARTIFACTS, run.info.artifact_uri)
-    store.name_dataset(run, contents)
-    logged = [log_model(store, run, contents, each, folder) for each in contents.models]
-    if contents.version:
-        register(store, run, logged[0], contents.version)
 
 
 def count_trainings(store: Store) -> Iterator[Run]:
@@ -135,7 +139,62 @@ def _contents(log: Log, results: str) -> RunContents:
     series = {name: each for name, each in points(log, params.seq_length).items() if name != RATE}
     return RunContents(
         experiment=log.head.experiment, text_sha256=log.head.text_sha256, name=log.head.name,
-        results=results, params=params, series=series,
-        tags={"mlflow.source.git.commit": log.head.commit}, profile={}, models=[], version=None, requirements=[],
+        results=results, params=params, series=series, tags={"mlflow.source.git.commit": log.head.commit},
+        models={}, requirements=[],
         description="Only the log of this training is left: its points.",
     )  # fmt: skip
+
+
+def points(log: Log, seq_length: int) -> Series:
+    """Return the log's points by metric, and beside them the speed of training: the same from the same log."""
+    series: Series = {}
+    before: tuple[int, float] | None = None
+    for name, update, value, when in log.points:
+        series.setdefault(name, {})[update] = value
+        if before is None:
+            before = update, when
+        elif update > before[0] and when - before[1] >= SECONDS_BETWEEN_RATES:
+            rate = (update - before[0]) * seq_length / (when - before[1])
+            series.setdefault(RATE, {})[update] = rate
+            before = update, when
+    return series
+
+
+def times(logs: Iterable[Log]) -> Times:
+    """Return when each update of these trainings was done that a point tells of; of the first that did it."""
+    return {update: round(when * 1000) for log in reversed(list(logs)) for _, update, _, when in log.points}
+
+
+def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | None, *, same: bool) -> None:
+    """Add the trainings to the run's list and to its description, those apart that it has; count reproductions.
+
+    Of a run that is not complete yet, the first training made it, and is none.
+    """
+    tags = run.data.tags
+    listed: list[dict[str, Any]] = json.loads(tags.get(TRAININGS, "[]"))
+    made = int(RESULTS not in tags and not listed and same)
+    new = [row for log in logs if (row := _row(log) | {"same": same}) not in listed]
+    counted = int(tags.get(REPRODUCTIONS, "0")) + max(len(new) * same - made, 0)
+    listed += new
+    listed[1:] = listed[1:][1 - KEPT :]
+    above = tags.get(NOTE, "").partition(HEADING)[0] if description is None else description
+    rows = (
+        f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
+        f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} |\n"
+        for row in listed
+    )
+    said = {
+        TRAININGS: json.dumps(listed),
+        REPRODUCTIONS: str(counted),
+        NOTE: above + (HEADING + "".join(rows) if listed else ""),
+    }
+    if made and logs:
+        said[PLATFORM] = f"{listed[0]['processor']}, {listed[0]['system']}"
+    store.tag(run, said)
+
+
+def _row(log: Log) -> dict[str, Any]:
+    """Return what is told of a training that has ended."""
+    ended = log.end.ended if log.end else log.head.started
+    when = datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return {"when": when, "experiment": log.head.dvc_experiment, **log.head.machine, "commit": log.head.commit}

@@ -2,43 +2,11 @@
 
 from pydantic import Field
 
-from charloom.results.records import MEASURE, Record, TrainMetrics
+from charloom.results.records import MEASURE, Record, TextMetrics, TrainMetrics
 from charloom.settings.params import Params
 
 Series = dict[str, dict[int, float]]  # of each metric, its values by update
 Times = dict[int, int]  # when an update was done, in milliseconds since 1970
-
-
-class TrainedModel(Record):
-    """A model to log.
-
-    name     of the LoggedModel: `best` or `last`
-    file     its npz, among the artifacts
-    update   the updates that made it
-    prime    a text that it can go on from: the input example
-    metrics  by name, each with its step
-    """
-
-    name: str
-    file: str
-    update: int
-    prime: str
-    metrics: dict[str, tuple[int, float]]
-
-
-class Version(Record):
-    """What a version of a registered model says.
-
-    name         of the registered model, and `about` it
-    description  of the version
-    measure      the smaller, the better, among versions that are equal in `comparable`
-    """
-
-    name: str
-    about: str
-    description: str
-    measure: float
-    comparable: str
 
 
 class RunContents(Record):
@@ -49,8 +17,9 @@ class RunContents(Record):
     name          says in what it differs from the committed params
     results       the hash of its results
     params        all of params.yaml
-    profile       figures about the text; none where only a log of the run is left
-    models        those to log, the first of them to register as `version`
+    text, train   what was measured; nothing where only a log of the run is left
+    models        the npz of the best and of the last one, among the artifacts, by the names that MLflow gets
+    prime         a text that the models can go on from: their input example
     requirements  what the models need to be served: libraries with versions
     description   Markdown; the list of trainings comes after it
     patch         the changes to the code since the commit: a file of the run's, so not in this one
@@ -63,9 +32,10 @@ class RunContents(Record):
     params: Params
     series: Series
     tags: dict[str, str]
-    profile: dict[str, float]
-    models: list[TrainedModel]
-    version: Version | None
+    text: TextMetrics | None = None
+    train: TrainMetrics | None = None
+    models: dict[str, str]
+    prime: str = ""
     requirements: list[str]
     description: str
     patch: str = Field(default="", exclude=True)

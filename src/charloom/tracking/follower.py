@@ -46,8 +46,8 @@ def follow(log: Log, seconds: int = 0) -> None:
     With `seconds` the system ends this process where the store takes longer, once.
     """
     # MLflow's import takes seconds: the lock is held before it, so that `track` finds this process.
+    from charloom.tracking.completion import RATE, points, times  # noqa: PLC0415  see above
     from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
-    from charloom.tracking.training_list import RATE, points, times  # noqa: PLC0415  see above
 
     head, params = log.head, Params.model_validate(log.head.params)
     signal.alarm(seconds)
@@ -61,9 +61,10 @@ def follow(log: Log, seconds: int = 0) -> None:
         at_work = run.data.tags.get(PROCESS, "")
         if run.info.status == "RUNNING" and at_work != process() and not gone(at_work):
             return  # another clone is at it
-        store.open(run, f"{head.process}, {process()}")
+        store.tag(run, {PROCESS: f"{head.process}, {process()}"})
+        store.client.update_run(run.info.run_id, "RUNNING")
     there: Series = {}
-    while not store.is_complete(run):
+    while RESULTS not in store.client.get_run(run.info.run_id).data.tags:
         signal.alarm(seconds)
         over = gone(head.process)  # asked before the log is read: what is read then is all that will come
         log.read()

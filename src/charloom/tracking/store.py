@@ -5,28 +5,32 @@ so that training, tracking, a queue and a repetition all meet the same one. MLfl
 sends points asks first which are there.
 """
 
+import errno
 import json
 import os
 import re
+import resource
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
 from mlflow.utils import get_results_from_paginated_fn as all_pages
 
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
 from charloom.results.machine import gone, process
+from charloom.results.records import TextMetrics
 from charloom.settings.params import Params, flat
 from charloom.tracking.address import address, artifacts, turn
 from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
-from charloom.tracking.store_files import Files
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, not after two minutes
@@ -40,6 +44,7 @@ PROCESS = "charloom.process"  # tag: who is at work on the run
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 PAGE = 1000  # things, or points, in a request
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
+LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 
@@ -49,7 +54,7 @@ class Store:
     def __init__(self) -> None:
         """Take the address; nothing is asked of the store yet."""
         self.uri = address()
-        self.files = Files(self.uri)
+        self.remote = urlsplit(self.uri).scheme in {"http", "https"}
 
     def connect(self) -> None:
         """Find the experiments. The first question is asked once: of who is away one hears within seconds."""
@@ -87,7 +92,7 @@ class Store:
 
     def _made(self, tag: str, value: str, *names: str) -> Experiment:
         """Make the experiment with this tag, under the first of the names that is free, and return it."""
-        where = None if self.files.remote else artifacts()
+        where = None if self.remote else artifacts()
         for name in names:
             try:
                 self.client.create_experiment(name, where, {tag: value})
@@ -123,7 +128,7 @@ class Store:
         run = self.made_once(
             lambda: self.search(f"tags.`{KEY}` = '{key}'"), name, {KEY: key, PROCESS: process()}, started
         )
-        self.files.check(run.info.artifact_uri)
+        self.check(run.info.artifact_uri)
         self.log_params(run, params)
         return run
 
@@ -135,17 +140,8 @@ class Store:
         made = self.client.create_run(self.experiment_id, start_time=start, tags=tags, run_name=name)
         first = found()[0]
         if first.info.run_id != made.info.run_id:
-            self.remove(made)
+            self.client.delete_run(made.info.run_id)
         return first
-
-    def is_complete(self, run: Run) -> bool:
-        """Return whether the run has its results by now."""
-        return RESULTS in self.client.get_run(run.info.run_id).data.tags
-
-    def open(self, run: Run, processes: str) -> None:
-        """Say that the run is at work, in these processes."""
-        self.tag(run, {PROCESS: processes})
-        self.client.update_run(run.info.run_id, "RUNNING")
 
     def close(self, run: Run, status: str, ended: float | None) -> None:
         """Say that the run has ended, and when, in seconds since 1970."""
@@ -179,10 +175,6 @@ class Store:
         for first in range(0, len(metrics), PAGE):
             self.client.log_batch(run.info.run_id, metrics=metrics[first : first + PAGE])
 
-    def remove(self, run: Run) -> None:
-        """Remove the run; MLflow can bring it back."""
-        self.client.delete_run(run.info.run_id)
-
     def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags."""
         said = [RunTag(_checked(key), visible(value)) for key, value in tags.items()]
@@ -192,11 +184,43 @@ class Store:
         """Set the params."""
         self.client.log_batch(run.info.run_id, params=[Param(*each) for each in shown(params).items()])
 
-    def name_dataset(self, run: Run, contents: RunContents) -> None:
+    def name_dataset(self, run: Run, contents: RunContents, text: TextMetrics) -> None:
         """Name the text that the run was trained on."""
-        source = json.dumps({"uri": in_line(contents.params.prepare.text), "sha256": contents.text_sha256})
-        dataset = Dataset(*dataset_key(contents), "local", source, profile=json.dumps(contents.profile))
+        source = json.dumps({"uri": in_line(contents.params.prepare.text), "sha256": text.sha256})
+        profile = json.dumps(dict(flat(text.model_dump(exclude={"sha256"}))))
+        dataset = Dataset(*dataset_key(contents), "local", source, profile=profile)
         self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+
+    def check(self, uri: str) -> None:
+        """Raise MlflowException where artifacts are not to be in the store itself: a server could name a local file."""
+        scheme, host, *_ = urlsplit(uri)
+        allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if self.remote else "file")
+        if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", urlsplit(self.uri).netloc}):
+            raise MlflowException(
+                f"the store wants artifacts in {uri!r}; allowed is {allowed}:/… of the store itself, "
+                "or what CHARLOOM_ARTIFACT_SCHEME says"
+            )
+
+    def upload(self, folder: Path, uri: str) -> None:
+        """Copy all that is in the folder to the artifacts' address."""
+        self.check(uri)
+        # Not through the client: it would ask the server once more where to.
+        get_artifact_repository(uri, tracking_uri=self.uri).log_artifacts(str(folder))  # type: ignore[no-untyped-call]  # MLflow's own
+
+    def download(self, uri: str, name: str, file: Path) -> None:
+        """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
+        self.check(uri)
+        repository = get_artifact_repository(uri, tracking_uri=self.uri)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
+        try:  # not download_artifacts: it would first ask for the folders in it, of which there may be no end
+            repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise Unavailable(f"{name}: over {LARGEST:,} bytes, more than charloom fetches") from None
+            raise
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def dataset_key(contents: RunContents) -> tuple[str, str]:

@@ -29,12 +29,12 @@ def send(file: str) -> None:
     """Send the study that the file holds. Raises Unavailable, with the reason, if that fails."""
     contents = read_json(Path(file), StudyContents)
     with connected() as store:
-        send_study(store, contents)
+        _send_study(store, contents)
     print(f"MLflow study {in_line(contents.name)}: `make ui` shows it", flush=True)
 
 
-def send_study(store: Store, contents: StudyContents) -> Run:
-    """Send the study and return its run. Trials that it no longer has are removed."""
+def _send_study(store: Store, contents: StudyContents) -> None:
+    """Send the study. Trials that it no longer has are removed."""
     known = _pipeline_runs(store, contents.text_sha256)
     store.choose_studies()
     run = _run_of(store, contents)
@@ -43,7 +43,7 @@ def send_study(store: Store, contents: StudyContents) -> Run:
     wanted = {each.key: each for each in contents.trials} if len(contents.trials) <= NESTED else {}
     for each in below:
         if there.get(key := each.data.tags.get(TRIAL, "")) is not each or key not in wanted:
-            store.remove(each)
+            store.client.delete_run(each.info.run_id)
     for key, trial in reversed(wanted.items()):  # the page shows the newest first
         _send_trial(store, run, trial, there.get(key), known.get((trial.experiment, trial.results)))
     with tempfile.TemporaryDirectory() as folder:
@@ -51,12 +51,11 @@ def send_study(store: Store, contents: StudyContents) -> Run:
             copy(name, folder)
         write(Path(folder) / PICTURE, contents.picture)
         write(Path(folder) / PAGE, contents.page)
-        store.files.upload(Path(folder), run.info.artifact_uri)
+        store.upload(Path(folder), run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({_place(run, '/artifacts/' + PAGE)})"
     store.tag(run, {ABOUT: f"{page}\n\n{contents.description}\n\n{picture}"})
     store.close(run, "FINISHED", None)
-    return run
 
 
 def _pipeline_runs(store: Store, text_sha256: str) -> dict[tuple[str, str], Run]:

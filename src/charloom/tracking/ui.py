@@ -28,7 +28,7 @@ def serve(port: int) -> None:
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
     store, server = Store(), f"http://{HOST}:{port}"
-    remote = store.files.remote
+    remote = store.remote
     if not remote and not _free(port):
         other = next(filter(_free, range(5001, 2**16)))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
