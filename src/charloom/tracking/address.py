@@ -23,13 +23,8 @@ from charloom.settings.pipeline import OWN, root
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
 SQLITE = "sqlite+pysqlite"  # of an address without the driver's name MLflow makes the folder, as it is spelt there
-COLUMNS = (  # of MLflow's tables, those that hold an address
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
+COLUMNS = """SELECT entry.name, found.name FROM sqlite_master AS entry JOIN pragma_table_info(entry.name) AS found
+    WHERE entry.type = 'table' AND found.name IN ('artifact_location', 'artifact_uri', 'source', 'storage_location')"""
 IS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'experiments'"
 OURS = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
     WHERE key IN ('charloom.text_sha256', 'charloom.studies')"""
@@ -110,7 +105,7 @@ def follow_folder() -> None:
             with in_turn(_lock()), connection:
                 connection.execute("BEGIN IMMEDIATE")
                 there = _elsewhere(connection)  # unless somebody else has done it by now
-                for table, column in COLUMNS if there else ():
+                for table, column in connection.execute(COLUMNS).fetchall() if there else ():
                     changed = artifacts(), len(there) + 1, len(there) + 1, f"{there}/"
                     connection.execute(CHANGE.format(table, column), changed)
     except sqlite3.Error as error:
