@@ -41,7 +41,7 @@ Call = Callable[..., str]
 
 @contextmanager
 def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Call]:
-    """Begin a process of its own for a function of this room, `send.send` say; give a function that calls it there.
+    """Begin a process of its own for a function of this room, `completion.send` say; give what calls it there.
 
     MLflow's import takes seconds: what the caller does before the call costs no time. The call returns what the
     function prints if it `answers`, and raises what it raises: WrongInput, Damaged or Unavailable; Unavailable too

@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import count, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, held
-from charloom.tracking.store import KEY, RESULTS, Store, connected
+from charloom.tracking.store import RESULTS, Store, connected
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
@@ -114,23 +114,17 @@ def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[lis
     others: list[Run] = []
     runs = store.runs_of(contents.experiment)
     for run in runs:
-        complete = RESULTS in run.data.tags
-        there = {name: {} if complete else store.points(run, name) for name in (*contents.series, RATE)}
-        if not _differs(run, contents, there):
+        there: Series = {}
+        if RESULTS in run.data.tags:
+            same = run.data.tags[RESULTS] == contents.results
+        else:  # it holds points that were streamed on the way to some results
+            there = {name: store.points(run, name) for name in (*contents.series, RATE)}
+            same = all(there[name].items() <= each.items() for name, each in contents.series.items())
+        if same:
             return others, run, there
         others.append(run)
-    taken = {run.data.tags[KEY] for run in runs}
-    number = next(n for n in count() if (f"{contents.experiment}:{n}" if n else contents.experiment) not in taken)
     started = made.head.started if made else None
-    return others, store.new_run(contents.experiment, number, contents.name, contents.params, started), {}
-
-
-def _differs(run: Run, contents: RunContents, there: Series) -> bool:
-    """Return whether the run holds results, or points streamed on the way to them, that are not these."""
-    if RESULTS in run.data.tags:
-        return run.data.tags[RESULTS] != contents.results
-    here = contents.series.items()
-    return any(each.get(update) != value for name, each in here for update, value in there[name].items())
+    return others, store.new_run(contents.experiment, runs, contents.name, contents.params, started), {}
 
 
 def _contents(log: Log, results: str) -> RunContents:

@@ -57,7 +57,7 @@ def follow(log: Log, seconds: int = 0) -> None:
         runs = store.runs_of(head.experiment)
         if any(RESULTS in run.data.tags for run in runs):
             return  # a complete run receives no points
-        run = runs[0] if runs else store.new_run(head.experiment, 0, head.name, params, head.started)
+        run = runs[0] if runs else store.new_run(head.experiment, [], head.name, params, head.started)
         at_work = run.data.tags.get(PROCESS, "")
         if run.info.status == "RUNNING" and at_work != process() and not gone(at_work):
             return  # another clone is at it

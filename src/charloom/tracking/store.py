@@ -120,11 +120,14 @@ class Store:
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
         found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
-        return sorted(found, key=lambda run: int(run.data.tags[KEY].partition(":")[2] or 0))
+        return sorted(found, key=_number)
 
-    def new_run(self, experiment: str, number: int, name: str, params: Params, started: float | None) -> Run:
-        """Make a run of the experiment, unless another machine was faster; `started` in seconds since 1970."""
-        key = f"{experiment}:{number}" if number else experiment
+    def new_run(self, experiment: str, others: list[Run], name: str, params: Params, started: float | None) -> Run:
+        """Make a run of the experiment beside the others, unless another machine was faster.
+
+        started  in seconds since 1970
+        """
+        key = f"{experiment}:{_number(others[-1]) + 1}" if others else experiment
         run = self.made_once(
             lambda: self.search(f"tags.`{KEY}` = '{key}'"), name, {KEY: key, PROCESS: process()}, started
         )
@@ -236,6 +239,11 @@ def shown(params: Params) -> dict[str, str]:
 def milliseconds(seconds: float | None) -> int | None:
     """Return how MLflow writes a time that is given in seconds since 1970."""
     return None if seconds is None else round(seconds * 1000)
+
+
+def _number(run: Run) -> int:
+    """Return which of its experiment's runs it is, from 0."""
+    return int(run.data.tags[KEY].partition(":")[2] or 0)
 
 
 def _checked(name: str) -> str:

@@ -2,10 +2,8 @@
 
 import os
 import socket
-import sys
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
@@ -28,8 +26,7 @@ def serve(port: int) -> None:
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
     store, server = Store(), f"http://{HOST}:{port}"
-    remote = store.remote
-    if not remote and not _free(port):
+    if not store.remote and not _free(port):
         other = next(filter(_free, range(5001, 2**16)))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
     if anything_waits():
@@ -39,7 +36,7 @@ def serve(port: int) -> None:
         except Unavailable as error:
             print(error)
     experiment, studies = apart("ui.print_experiments", seconds=STORE_MAY_TAKE, answers=True).split("\n")[:2]
-    if remote:
+    if store.remote:
         parts = urlsplit(store.uri)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
         server = in_line(shown).rstrip("/")
@@ -51,12 +48,12 @@ def serve(port: int) -> None:
         print(f"or, with a row for each setting and the mean over its seeds, {grouped}")
     if studies:
         print(f"studies: {runs.format(studies, VIEW)}")
-    if not remote:
-        print("(in a few seconds; Ctrl-C ends it)")
-    sys.stdout.flush()
-    show(page, 0 if remote else port)
-    if not remote:
-        _server(store.uri, port)
+    if store.remote:
+        show(page)
+    else:
+        print("(in a few seconds; Ctrl-C ends it)", flush=True)
+        show(page, port)
+        _be_server(store.uri, port)
 
 
 def print_experiments() -> None:
@@ -80,8 +77,9 @@ def _free(port: int) -> bool:
     return True
 
 
-def _server(store: str, port: int) -> NoReturn:
-    """Become the server. The store's address goes through the environment: others can read a command line."""
+def _be_server(store: str, port: int) -> None:
+    """Serve until the process ends. The store's address is no option: others can read a command line."""
+    from mlflow.cli import cli  # noqa: PLC0415  takes a second, in which the lines above are read
+
     os.environ |= {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    os.execv(command[0], [*command, "--artifacts-destination", artifacts()])  # noqa: S606  no shell
+    cli(["server", "--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()])
