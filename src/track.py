@@ -1,6 +1,7 @@
 """track: complete the MLflow run from the files, and say what the run made."""
 
 import signal
+import sys
 from functools import partial
 
 if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
@@ -15,19 +16,19 @@ from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
+from charloom.tracking.apart import first_line
 from charloom.tracking.collect import made, put, this_run
 from charloom.tracking.follower import end_follower
-from charloom.tracking.messages import warn
-from charloom.tracking.send import delivery
+from charloom.tracking.outbox import delivery
 
-SECONDS = 45  # that a store may take, the wait for others at it included
+STORE_MAY_TAKE = 45  # seconds, the wait for others at it included
 
 
 def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
     ensure_recorded(read_params())
-    with delivery(SECONDS) as deliver:
+    with delivery(STORE_MAY_TAKE) as deliver:
         train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
         print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
         run = this_run()
@@ -39,7 +40,7 @@ def main() -> None:
         except Unavailable as error:  # the outbox cannot be written
             reason = str(error)
     if reason:
-        warn(reason)
+        sys.stderr.write(f"warning: MLflow not updated ({first_line(reason)}); `make track` sends it later\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from charloom.base.lock import exclusive
 from charloom.base.storage import read_json
 from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
-from charloom.results.training_log import training_log
+from charloom.results.training_log import logs_folder, training_log
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
@@ -32,7 +32,7 @@ def main() -> None:
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with training_log(root() / OWN / "trainings", params, about.sha256) as log:
+        with training_log(logs_folder(), params, about.sha256) as log:
             trained = run(training, path["models/checkpoints"], log.points)
             metrics, log.results = write_results(training, trained, path)
             # Before its saved state goes, and before the log says that all is well.

@@ -7,11 +7,10 @@ from contextlib import chdir
 
 from projects import Project
 
-from charloom.results.training_log import training_log
+from charloom.results.training_log import logs_folder, training_log
 from charloom.settings.params import read_params
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.send import send
-from charloom.tracking.training_list import logs_folder
+from charloom.tracking.completion import send
 
 TABLES = {
     "plots/held_out.csv": ("held_out_part_bits_per_character",),

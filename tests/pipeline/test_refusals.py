@@ -127,3 +127,18 @@ def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp
         printed = elsewhere.stage("train", code=5)
     assert printed.startswith(f"busy: process {os.getpid()} is at this training; wait until it has ended")
     assert elsewhere.stage("train", code=4).startswith("resumed at update 1\n")
+
+
+@pytest.mark.parametrize(
+    ("stage", "line", "lacks"),
+    [
+        ("train", "      - plots/measures.csv: {cache: false}\n", "plots/measures"),
+        ("sample", "      - reports/sample_marks.json\n", "reports/sample_marks"),
+        ("track", "reports/sample_table.json,\n", "reports/sample_table"),
+    ],
+)
+def test_a_file_that_dvc_yaml_does_not_name_is_named(project, stage, line, lacks):
+    project.edit("dvc.yaml", line, "")
+    printed = project.stage(stage, code=2)
+    one_line("".join(printed.splitlines(keepends=True)[-1:]), f"dvc.yaml: stage {stage} lacks {lacks}; ")
+    assert "Traceback" not in printed

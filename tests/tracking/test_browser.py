@@ -1,4 +1,4 @@
-"""The page is opened where somebody can see it, once its server answers, and no process stays."""
+"""The page is opened where somebody can see it, once its server answers, and nothing stays."""
 
 import os
 import pty
@@ -7,32 +7,37 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-import psutil
 import pytest
 from projects import ROOT, alive, said, until
-from stores import answering, free_port
+from stores import free_port
 
 # Asks for the page, and lives until its standard input ends, as a server would.
-ASK = "import sys; from charloom.tracking.browser import show; show(sys.argv[1]); print('asked'); sys.stdin.read()"
+ASK = """
+import sys
+from charloom.tracking.browser import show
+show(sys.argv[1], int(sys.argv[2]))
+print("asked")
+sys.stdin.read()
+"""
 
 
 @contextmanager
-def asking(folder, address, *, terminal=True, **variables):
-    """Ask for the page in a process group of its own; yield the process and the file that the browser writes."""
+def asking(folder, page, port=0, *, terminal=True, **variables):
+    """Ask for the page in a process group of its own; yield the file that the browser writes."""
     browser, opened = folder / "browser", folder / "opened"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
     browser.chmod(0o755)
     kept = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
     ours, theirs = pty.openpty() if terminal else os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-c", ASK, address],
+        [sys.executable, "-c", ASK, page, str(port)],
         env=kept | {"PYTHONPATH": str(ROOT / "src"), "BROWSER": f"{browser} %s"} | variables,
         stdin=subprocess.PIPE, stdout=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
     assert os.read(ours, 5) == b"asked"
     try:
-        yield process, opened
+        yield opened
     finally:
         os.close(ours)
         process.stdin.close()
@@ -42,34 +47,29 @@ def asking(folder, address, *, terminal=True, **variables):
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
 def test_a_page_is_opened_where_there_is_a_display(tmp_path, variable):
-    with answering(200) as (server, _):
-        with asking(tmp_path, f"{server}/#/experiments/1", **{variable: ":9"}) as (_, opened):
-            until(opened.exists)
-        assert opened.read_text() == f"{server}/#/experiments/1"
+    page = "https://elsewhere.invalid/#/experiments/1"
+    with asking(tmp_path, page, **{variable: ":9"}) as opened:
+        until(opened.exists)
+    assert opened.read_text() == page
 
 
 @pytest.mark.parametrize(("terminal", "display"), [(True, ""), (False, ":9")])
 def test_nothing_is_opened_without_a_display_or_a_terminal(tmp_path, terminal, display):
-    with answering(200) as (server, _):
-        with asking(tmp_path, server, terminal=terminal, DISPLAY=display) as (_, opened):
-            pass  # nothing is left of it afterwards
-        assert not opened.exists()
+    with asking(tmp_path, "https://elsewhere.invalid/", terminal=terminal, DISPLAY=display) as opened:
+        pass  # nothing is left of it afterwards
+    assert not opened.exists()
 
 
 def test_a_page_waits_for_its_server_and_goes_when_that_does_not_come(tmp_path):
     port = free_port()
-    with asking(tmp_path, f"http://127.0.0.1:{port}/", DISPLAY=":9") as (process, opened):
-        assert children(process) == []  # a server would never ask how a child of it has ended
+    with asking(tmp_path, f"http://127.0.0.1:{port}/", port, DISPLAY=":9") as opened:
+        assert not opened.exists()
         with socket.create_server(("127.0.0.1", port)):
             until(opened.exists)
     opened.unlink()
-    with asking(tmp_path, f"http://127.0.0.1:{port}/", DISPLAY=":9"):
+    with asking(tmp_path, f"http://127.0.0.1:{port}/", port, DISPLAY=":9"):
         pass
     assert not opened.exists()
-
-
-def children(process) -> list[int]:
-    return [each.pid for each in psutil.Process(process.pid).children()]
 
 
 def test_a_port_in_use_is_a_line_that_names_another_for_both_ways_of_starting(finished):

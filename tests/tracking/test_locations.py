@@ -14,8 +14,7 @@ from sqlalchemy.engine import make_url
 from stores import answering
 
 from charloom.base.errors import Unavailable
-from charloom.tracking.address import address, database
-from charloom.tracking.locations import follow_folder
+from charloom.tracking.address import address, database, follow_folder
 from charloom.tracking.store import connected
 
 ODD = 'it\'s 100 %41? #1, "ü" a@b:c'

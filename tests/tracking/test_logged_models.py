@@ -15,7 +15,7 @@ from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
-from charloom.tracking.logged_models import fetch
+from charloom.tracking.logged_models import fetch, measured
 from charloom.tracking.store import RESULTS, connected
 
 MEASURE = "held_out_bits_per_character"
@@ -144,15 +144,12 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
         folder = put(run)
         measured = {"a" * 64: 2.0, "b" * 64: 1.0, "c" * 64: 1.0, "d" * 64: 0.5}
         for experiment, measure in measured.items():
-            comparable = "another measure" if measure == 0.5 else "a measure"
-            best = run.models[0].model_copy(update={"metrics": {MEASURE: (0, measure)}})
-            contents = run.model_copy(
-                update={
-                    "experiment": experiment,
-                    "models": [best],
-                    "version": run.version.model_copy(update={"measure": measure, "comparable": comparable}),
-                }
-            )
+            train = {
+                "best_held_out_bits_per_character": measure,
+                "best_update": 0,
+                "held_out_characters_read": 5 if measure == 0.5 else 6,
+            }
+            contents = run.model_copy(update={"experiment": experiment, "train": run.train.model_copy(update=train)})
             with connected() as store:
                 complete(store, contents, folder)
             number = {"a": 1, "b": 2, "c": 2, "d": 4}[experiment[0]]  # of equals the first one is the best
@@ -171,9 +168,10 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
     del content["x"]
     (project.folder / "metrics/train.json").write_text(json.dumps(content))
     with chdir(project.folder):
-        version = this_run().version
-    assert version.comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
-    assert version.measure == content["best_smooth_loss"]
+        run = this_run()
+    measure, what, comparable = measured(run, run.train)
+    assert (measure, what) == (content["best_smooth_loss"], "best_smooth_loss")
+    assert comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
 
 
 def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project):

@@ -14,12 +14,11 @@ from ruamel.yaml import YAML
 from stores import free_port
 
 import track
-from charloom.results.training_log import Log, logs_of
+from charloom.results.training_log import Log, logs_folder, logs_of
 from charloom.settings.pipeline import files
-from charloom.tracking.collect import hashed, this_run
+from charloom.tracking.collect import hashed, put, this_run
 from charloom.tracking.follower import follow
 from charloom.tracking.outbox import waiting
-from charloom.tracking.training_list import logs_folder
 
 
 def logs(project) -> list[Log]:
@@ -181,6 +180,16 @@ def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(proje
     project.run("git", "stash", "--include-untracked")
     project.run("git", "apply", patch)
     assert {name: (project.folder / name).read_text() for name in changed} == changed
+
+
+def test_the_patch_is_that_of_which_the_tag_speaks(project):
+    with chdir(project.folder):
+        run = this_run()
+        project.edit("src/plot.py", '"""plot: ', '"""plot, changed: ')
+        folder = put(run)
+    assert run.tags["charloom.uncommitted_changes"] == "false"
+    assert not (folder / "artifacts/uncommitted.diff").exists()
+    assert '"patch"' not in (folder / "run.json").read_text()
 
 
 def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(project, monkeypatch, capfd):

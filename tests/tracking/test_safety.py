@@ -11,11 +11,10 @@ from stores import answering, free_port
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
-from charloom.tracking import store_files
-from charloom.tracking.apart import apart
+from charloom.tracking import store
+from charloom.tracking.apart import LONGEST, apart, first_line
 from charloom.tracking.logged_models import fetch
-from charloom.tracking.messages import LONGEST, first_line
-from charloom.tracking.store import Store
+from charloom.tracking.store import Store, connected
 
 
 def test_credentials_are_not_told(project, monkeypatch):
@@ -59,22 +58,22 @@ def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else
     address, refused, allowed, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    Store().files.check(allowed)
+    Store().check(allowed)
     for uri in refused:
         for use in (
-            lambda uri: Store().files.upload(tmp_path, uri),
-            lambda uri: Store().files.download(uri, "model.npz", tmp_path / "model.npz"),
+            lambda uri: Store().upload(tmp_path, uri),
+            lambda uri: Store().download(uri, "model.npz", tmp_path / "model.npz"),
         ):
             with pytest.raises(MlflowException, match="allowed is"):
                 use(uri)
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
-    Store().files.check("s3://bucket/x")
+    Store().check("s3://bucket/x")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
 def test_a_name_that_mlflow_could_not_show_is_refused(name):
     with pytest.raises(ValueError, match="cannot name a metric"):
-        Store().send(None, {name: {0: 1.0}}, {})
+        Store().send(None, {name: {0: 1.0}}, {}, {})
 
 
 def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch, tmp_path):
@@ -106,6 +105,19 @@ def test_no_value_of_an_address_is_told(address, message, monkeypatch):
     assert "***" in told
 
 
+def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
+    address = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(Unavailable) as raised, connected():
+        pass
+    assert str(raised.value) == f"API request to {address}/api/2.0/mlflow/experiments/search: Connection refused"
+
+
+def test_a_reason_that_says_nothing_is_named():
+    assert first_line("") == "no reason given"
+    assert first_line(KeyError()) == "KeyError"
+
+
 def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():
     told = first_line("\x1b[31m\u202e\u200f\t" + "x" * 10**7 + "\nsecond")
     assert told.startswith("\\x1b[31m\\u202e\\u200f\\tx")
@@ -135,7 +147,7 @@ def test_a_store_has_a_deadline_and_a_limit_of_memory(finished, monkeypatch):
 
 
 def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):
-    monkeypatch.setattr(store_files, "LARGEST", 100_000)
+    monkeypatch.setattr(store, "LARGEST", 100_000)
     asked = []
 
     def behave(request):

@@ -13,7 +13,7 @@ from charloom.base.storage import write_json
 from charloom.results.identity import experiment_key
 from charloom.study.asking import read_study
 from charloom.study.conduct import conduct
-from charloom.tracking.locations import follow_folder
+from charloom.tracking.address import follow_folder
 from charloom.tracking.studies import NESTED, send
 from charloom.tracking.study_contents import send_apart, study_contents
 from charloom.tracking.ui import print_experiments

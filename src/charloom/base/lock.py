@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from charloom.base.errors import Unavailable
 
-SECONDS = 60  # that `in_turn` waits
+LOCK_MAY_TAKE = 60  # seconds, to become free
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def in_turn(path: Path) -> Iterator[None]:
     """Hold the lock file; wait for it while another process holds it. Raises Unavailable after a minute."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(path).acquire(timeout=SECONDS)
+        held = FileLock(path).acquire(timeout=LOCK_MAY_TAKE)
     except Timeout:
         raise Unavailable(f"{path}: another process has held it for a minute") from None
     with held:

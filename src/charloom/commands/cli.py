@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -36,27 +37,75 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _later(module: str, function: str) -> Callable[..., Any]:
-    """Return the function, its module imported when it is called: a compiler or MLflow takes a second to import."""
-    return lambda *arguments: getattr(import_module(f"charloom.{module}"), function)(*arguments)
+def _later(module: str, function: str, *names: str) -> Callable[[argparse.Namespace], Any]:
+    """Return the function, for the arguments of these names; `*` names all of them.
+
+    Its module is imported when it is called: a compiler or MLflow takes a second to import.
+    """
+
+    def call(given: argparse.Namespace) -> Any:
+        values = [given if name == "*" else getattr(given, name) for name in names]
+        return getattr(import_module(f"charloom.{module}"), function)(*values)
+
+    return call
 
 
-def _add_compare(commands: Any) -> None:
-    """Add `charloom compare`."""
+def _added(commands: Any, name: str, call: Any, short: str, about: str, **defaults: Any) -> Any:
+    """Add the command, described in short and at length, and return the function that adds arguments to it."""
+    command = commands.add_parser(name, help=short, description=about)
+    command.set_defaults(call=call, **defaults)
+    return command.add_argument
+
+
+def _add_text(commands: Any) -> None:
+    """Add the commands that use a model."""
+    call, defaults = _later("commands.write_text", "sample", "*"), DEFAULTS | {"length": None}  # it depends on --until
+    add = _added(commands, "sample", call, "write text", "Write text, as it is drawn.", **defaults)
+    add("--model", help=MODEL)
+    add("--prime", metavar="TEXT", help="go on from this text; - is standard input (default: where training stood)")
+    add("--strict", action="store_true", help="refuse a prime with characters that the model does not know")
+    add("--length", metavar="N", help="characters to write (default 200; with --until at most 10,000)")
+    add("--until", metavar="TEXT", help="stop after writing this")
+    add("--temperature", metavar="T", help="below 1 safer, above 1 wilder, 0 the likeliest (default %(default)g)")
+    add("--top-k", metavar="K", help="draw from the K likeliest characters (default %(default)g: all)")
+    fewest = "draw from the fewest likeliest that together have probability P (default %(default)g: all)"
+    add("--top-p", metavar="P", help=fewest)
+    add("--seed", metavar="N", help="another seed, another text (default %(default)g)")
+    add("--samples", metavar="N", default="1", help="texts to write, each with a random stream of its own (default 1)")
+    add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
+
+    about = "Say what a text costs a model, in bits per character; its first character is only read."
+    call = _later("commands.score_text", "score_text", "*")
+    add = _added(commands, "score", call, "say what a text costs a model", about)
+    add("file", metavar="FILE", nargs="?", default="-", help="a text in UTF-8 (default -: standard input)")
+    add("--model", help=MODEL)
+    add("--lines", action="store_true", help="also line by line")
+    add("--top", metavar="N", help="also the N most surprising places")
+
+
+def _add_questions(commands: Any) -> None:
+    """Add the commands that say which setting is better."""
+    about = "Train what a study's file asks and is not trained yet, and say which setting is better, and how surely."
+    call = _later("commands.study", "run_study", "*")
+    add = _added(commands, "study", call, "train settings over seeds, and compare them", about)
+    add("file", metavar="FILE", help="studies/x.yaml, say; its tables go to studies/x/")
+    add("--jobs", metavar="N", help="trials at a time (default: one for each processor)")
+    add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
+    add("--prove", metavar="K", help="make K rows of the table again through the pipeline, and compare")
+    add("--anew", action="store_true", help="ask anew, with params.yaml of now; says how many rows go aside")
+
     about = (
         "Say which settings are better than the baseline, by how much, and how sure that is. Differences are those of "
         "equal seeds. It reads a study, or a table, or else DVC's experiments and HEAD's own run."
     )
-    command = commands.add_parser("compare", help="say what is better, and how sure that is", description=about)
-    add = command.add_argument
+    call = _later("commands.compare", "compare", "*")
+    add = _added(commands, "compare", call, "say what is better, and how sure that is", about)
     add("source", metavar="STUDY", nargs="?", help="studies/NAME (default: DVC's experiments)")
     add("--table", metavar="FILE", help="any CSV table with a row for each trial")
     add("--setting", metavar="COLUMNS", help="of the table, those that say the setting: a,b")
     add("--seed", metavar="COLUMN", help="of the table, the one that says the seed")
     add(
-        "--measure",
-        metavar="NAME",
-        help="what is compared (default: held_out_bits_per_character); a column of the table",
+        "--measure", metavar="NAME", help="what is compared, of a table a column (default: held_out_bits_per_character)"
     )
     add("--baseline", metavar="SETTING", help="a=1,b=2 (default: HEAD's own, of a table the first)")
     add("--better", choices=("lower", "higher"), help="which values are better (default: lower)")
@@ -64,105 +113,45 @@ def _add_compare(commands: Any) -> None:
     add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
     add("--format", choices=("json", "csv", "markdown"), help="in place of text for a terminal")
     add("--figure", metavar="FILE", help="draw it too, to a file that ends in .png")
-    command.set_defaults(call=_later("commands.compare", "compare"))
 
 
-def _add_verify(commands: Any) -> None:
-    """Add `charloom verify`."""
+def _add_proof(commands: Any) -> None:
+    """Add the commands about the committed results and a branch's."""
+    about = "Say in Markdown what HEAD changes since it left another branch, what came of it, and how sure that is."
+    call = _later("proof.summary", "summary", "base", "verified")
+    add = _added(commands, "summary", call, "say what a branch changes, and what came of it", about)
+    add("--base", metavar="REF", required=True, help="the other branch: origin/main")
+    printed = "what `charloom verify --json` printed, on each machine"
+    add("--verified", metavar="FILE", nargs="+", default=[], help=printed)
+
     about = (
         "Rebuild the results of HEAD in a fresh clone, compare them bit for bit, and say what differs, how much, and "
         "which edit explains it."
     )
-    command = commands.add_parser("verify", help="prove the committed results: rebuild and compare", description=about)
-    add = command.add_argument
+    call = _later("commands.verify", "verify", "*")
+    add = _added(commands, "verify", call, "prove the committed results: rebuild and compare", about)
     add("--quick", action="store_true", help="only the first 200 updates: some seconds")
     add("--json", action="store_true", help="print the table as JSON")
     add("--statement", metavar="FILE", help="write an in-toto statement of what was rebuilt, for others to sign")
     add("--study", metavar="FILE", help="in place of the results, make three rows of this study again")
-    command.set_defaults(call=_later("commands.verify", "verify"))
 
 
-def _add_summary(commands: Any) -> None:
-    """Add `charloom summary`."""
-    about = "Say in Markdown what HEAD changes since it left another branch, what came of it, and how sure that is."
-    command = commands.add_parser("summary", help="say what a branch changes, and what came of it", description=about)
-    command.add_argument("--base", metavar="REF", required=True, help="the other branch: origin/main")
-    command.add_argument(
-        "--verified",
-        metavar="FILE",
-        nargs="+",
-        default=[],
-        help="what `charloom verify --json` printed, on each machine",
-    )
-    command.set_defaults(call=lambda arguments: _later("proof.summary", "summary")(arguments.base, arguments.verified))
+def _add_record(commands: Any) -> None:
+    """Add the commands about MLflow."""
+    about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."
+    _added(commands, "track", _later("tracking.catch_up", "catch_up"), "send to MLflow what it has missed", about)
+    about = "Serve MLflow's pages with every run, on this machine alone, and open them where there is a display."
+    call, port = _later("tracking.ui", "serve", "port"), partial(allowed, "port", shown="--port")
+    add = _added(commands, "ui", call, "show every run, in MLflow's pages", about)
+    add("--port", metavar="N", type=port, default="5000", help="of 127.0.0.1 (default %(default)s)")
 
 
 def main() -> None:
     """Parse the command line and run what it names."""
     parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    command = commands.add_parser("sample", help="write text", description="Write text, as it is drawn.")
-    add = command.add_argument
-    add("--model", help=MODEL)
-    add(
-        "--prime", metavar="TEXT", help="go on from this text; - is standard input (default: from where training stood)"
-    )
-    add("--strict", action="store_true", help="refuse a prime with characters that the model does not know")
-    add("--length", metavar="N", help="characters to write (default 200; with --until at most 10,000)")
-    add("--until", metavar="TEXT", help="stop after writing this")
-    add("--temperature", metavar="T", help="below 1 safer, above 1 wilder, 0 the likeliest (default %(default)g)")
-    add("--top-k", metavar="K", help="draw from the K likeliest characters (default %(default)g: all)")
-    add(
-        "--top-p",
-        metavar="P",
-        help="draw from the fewest likeliest that together have probability P (default %(default)g: all)",
-    )
-    add("--seed", metavar="N", help="another seed, another text (default %(default)g)")
-    add("--samples", metavar="N", default="1", help="texts to write, each with a random stream of its own (default 1)")
-    add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
-    command.set_defaults(
-        call=_later("commands.write_text", "sample"), **DEFAULTS | {"length": None}
-    )  # that one depends on --until
-
-    about = "Say what a text costs a model, in bits per character; its first character is only read."
-    command = commands.add_parser("score", help="say what a text costs a model", description=about)
-    command.add_argument(
-        "file", metavar="FILE", nargs="?", default="-", help="a text in UTF-8 (default -: standard input)"
-    )
-    command.add_argument("--model", help=MODEL)
-    command.add_argument("--lines", action="store_true", help="also line by line")
-    command.add_argument("--top", metavar="N", help="also the N most surprising places")
-    command.set_defaults(call=_later("commands.score_text", "score_text"))
-
-    about = (
-        "Train what a study's file asks and is not trained yet, and say which setting is better, and how sure that is."
-    )
-    command = commands.add_parser("study", help="train settings over seeds, and compare them", description=about)
-    command.add_argument("file", metavar="FILE", help="studies/x.yaml, say; its tables go to studies/x/")
-    command.add_argument("--jobs", metavar="N", help="trials at a time (default: one for each processor)")
-    command.add_argument("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
-    command.add_argument(
-        "--prove", metavar="K", help="make K rows of the table again through the pipeline, and compare"
-    )
-    command.add_argument(
-        "--anew", action="store_true", help="ask anew, by the file and params.yaml of now; says how many rows go aside"
-    )
-    command.set_defaults(call=_later("commands.study", "run_study"))
-
-    _add_compare(commands)
-    _add_summary(commands)
-    _add_verify(commands)
-
-    about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."
-    command = commands.add_parser("track", help="send to MLflow what it has missed", description=about)
-    command.set_defaults(call=lambda _: _later("tracking.catch_up", "catch_up")())
-    about = "Serve MLflow's pages with every run, on this machine alone, and open them where there is a display."
-    command = commands.add_parser("ui", help="show every run, in MLflow's pages", description=about)
-    command.add_argument("--port", metavar="N", default="5000", help="of 127.0.0.1 (default %(default)s)")
-    command.set_defaults(
-        call=lambda arguments: _later("tracking.ui", "serve")(allowed("port", arguments.port, "--port"))
-    )
+    for add in (_add_text, _add_questions, _add_proof, _add_record):
+        add(commands)
 
     def command_line() -> None:
         for first in sys.argv[1:2]:

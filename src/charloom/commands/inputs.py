@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO
 
 import psutil
 
@@ -17,7 +16,7 @@ from charloom.settings.pipeline import files
 from charloom.text.corpus import decoded
 from charloom.tracking.apart import apart
 
-SECONDS = 30  # that a store may take to send a model
+MODEL_MAY_TAKE = 30  # seconds, to come from a store
 COPIES = 5  # of a model's numbers in memory, while it is read and checked
 BYTES_PER_CHARACTER = 100  # of memory, of a text that is kept while it is scored
 
@@ -37,7 +36,7 @@ def model_at(address: str | None) -> Model:
         return read_model(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
-        apart("logged_models.fetch", address, str(file), seconds=SECONDS)
+        apart("logged_models.fetch", address, str(file), seconds=MODEL_MAY_TAKE)
         return read_model(file)
 
 
@@ -49,9 +48,14 @@ def text_at(source: str, *, kept: bool = True) -> Iterator[str]:
     """
     name, standard = source_name(source), sys.stdin.buffer if sys.stdin else io.BytesIO()
     bounded = kept or _path(source).is_char_device()
+    most = left = psutil.virtual_memory().available // BYTES_PER_CHARACTER if bounded else sys.maxsize
     try:
         with nullcontext(standard) if source == "-" else Path(source).open("rb") as file:
-            yield from decoded(_Bounded(file, name) if bounded else file, name)
+            for text in decoded(file, name):
+                left -= len(text)
+                if left < 0:
+                    raise Unavailable(f"{name}: not enough memory for more than {most:,} characters of text")
+                yield text
     except OSError as error:
         raise WrongInput(f"{name}: {error.strerror}; allowed is a text in UTF-8, or - for standard input") from None
 
@@ -69,20 +73,3 @@ def size_of(source: str) -> int:
 
 def _path(source: str) -> Path:
     return Path("/dev/stdin" if source == "-" else source)
-
-
-class _Bounded:
-    """A file, or a pipe or a device without end, of which no more is read than memory can hold."""
-
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        """Take what the file is called."""
-        self.file, self.name = file, name
-        self.most = self.left = psutil.virtual_memory().available // BYTES_PER_CHARACTER
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes. Raises Unavailable where they are too many."""
-        content = self.file.read(size)
-        self.left -= len(content)
-        if self.left < 0:
-            raise Unavailable(f"{self.name}: not enough memory for more than {self.most:,} bytes of text")
-        return content

@@ -31,33 +31,24 @@ LONG = 2_000_000  # bytes; a longer file shows its progress
 
 
 class Piece(NamedTuple):
-    """A piece of a text; which of its characters are scored, in which lines these are, and what they cost, in bits.
+    """A piece of a text; which of its characters are scored, and what they cost, in bits.
 
-    first    its place in the whole text
-    before   the last characters before it
-    starts   the places in it where its lines begin: that of the first is not above 0
-    line     the number of that line, from 0
+    first           its place in the whole text
+    before          the last characters before it
+    lines, columns  of the characters that are scored, from 0
     """
 
     text: str
     first: int
     before: str
-    starts: Array
-    line: int
     places: Array
     lines: Array
+    columns: Array
     bits: Array
     unknown: str
 
 
-class Surprise(NamedTuple):
-    """A place in a text, and what stands there. The dearest comes first in order, of equals the first in the text."""
-
-    minus_bits: float
-    place: int
-    line: int
-    column: int
-    shown: str
+Surprise = tuple[float, int, int, int, str]  # -bits, place, line and column from 0, what stands there: in this order
 
 
 class Reading:
@@ -78,9 +69,9 @@ class Reading:
             places = np.flatnonzero(known)[int(self.known == 0) :]  # the first is only read
             self.known += int(known.sum())
             ends = np.flatnonzero(code_points(text) == ord("\n"))
-            starts, lines = np.concatenate(([start], ends + 1)), line + np.searchsorted(ends, places)
+            starts, lines = np.concatenate(([start], ends + 1)), np.searchsorted(ends, places)
             bits = take(len(places)) / math.log(2)
-            yield Piece(text, place, before, starts, line, places, lines, bits, unknown)
+            yield Piece(text, place, before, places, line + lines, places - starts[lines], bits, unknown)
             place, line, start = place + len(text), line + len(ends), int(starts[-1]) - len(text)
             before = (before + text)[-CONTEXT:]
 
@@ -135,18 +126,18 @@ def score_text(arguments: argparse.Namespace) -> None:
         )
     if top:
         print(f"\n{'bits':>7}  {'line':>6}  {'column':>6}  most surprising")
-        for each in surprises:
-            print(f"{-each.minus_bits:7.3f}  {each.line:6}  {each.column:6}  {each.shown}")
+        for minus_bits, _, line, column, shown in surprises:
+            print(f"{-minus_bits:7.3f}  {line + 1:6}  {column + 1:6}  {shown}")
 
 
 def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
     """Yield the dearest characters of the piece."""
     text, shift = piece.before + piece.text, len(piece.before)
     for each in np.argsort(-piece.bits, kind="stable")[:top]:
-        place, line = int(piece.places[each]), int(piece.lines[each])
-        column, at = place - int(piece.starts[line - piece.line]) + 1, place + shift
+        place, line, column = (int(of[each]) for of in (piece.places, piece.lines, piece.columns))
+        at = place + shift
         shown = f"{_flat(text[max(at - CONTEXT, 0) : at])}[{_flat(text[at])}]"
-        yield Surprise(-float(piece.bits[each]), piece.first + place, line + 1, column, shown)
+        yield -float(piece.bits[each]), piece.first + place, line, column, shown
 
 
 def _print_lines(lines: list[str], at: Array, bits: Array) -> None:

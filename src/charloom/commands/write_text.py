@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -30,11 +29,7 @@ SHADES = [(1 / 2, ""), (1 / 4, "#111111 on #fff3bf"), (1 / 16, "#111111 on #ffd4
 RARE = "#ffffff on #c92a2a"
 
 
-class Piece(NamedTuple):
-    """A piece of a text, with the probability of each of its characters."""
-
-    text: str
-    p: Array
+Piece = tuple[str, Array]  # of a text, with the probability of each of its characters
 
 
 def sample(arguments: argparse.Namespace) -> None:
@@ -100,7 +95,7 @@ def _pieces(
                 text, left[row] = text[: found + len(until) - len(tails[row])], 0
             seen = tails[row] + text
             tails[row] = seen[max(len(seen) - len(until) + 1, 0) :] if until else ""
-            pieces.append(Piece(text, p[row, : len(text)]))
+            pieces.append((text, p[row, : len(text)]))
         yield pieces
 
 
@@ -115,23 +110,23 @@ class _Page:
     def text(self, prime: str, pieces: Iterator[Piece]) -> None:
         """Print the prime, the pieces as they come, and the end of a line."""
         sys.stdout.write(self.shown(prime))
-        for piece in pieces:
+        for text, probabilities in pieces:
             if self.shades:
-                parts = zip(piece.text, piece.p, strict=True)
-                shaded = [Segment(self.shown(c), _style(p) if c != "\n" else None) for c, p in parts]
-                self.console.print(Segments(shaded), end="", soft_wrap=True)
+                parts = zip(text, probabilities, strict=True)
+                self._print(*(Segment(self.shown(c), _style(p) if c != "\n" else None) for c, p in parts))
             else:
-                sys.stdout.write(self.shown(piece.text))
+                sys.stdout.write(self.shown(text))
             sys.stdout.flush()
         print(flush=True)
 
     def legend(self) -> None:
         """Say what the shades mean, where there are any."""
         if self.shades:
-            names = [*(f" from 1/{round(1 / least)} " for least, _ in SHADES), " less "]
-            styles = [*(style for _, style in SHADES), RARE]
-            shown = [Segment(name, Style.parse(style)) for name, style in zip(names, styles, strict=True)]
-            self.console.print(Segments([Segment("\nprobability "), *shown, Segment("\n")]), end="", soft_wrap=True)
+            shades = (Segment(f" from 1/{round(1 / least)} ", _style(least)) for least, _ in SHADES)
+            self._print(Segment("\nprobability "), *shades, Segment(" less ", _style(0)), Segment("\n"))
+
+    def _print(self, *segments: Segment) -> None:
+        self.console.print(Segments(segments), end="", soft_wrap=True)
 
 
 def _style(p: float) -> Style:

@@ -23,7 +23,7 @@ from charloom.results.git import ensure_repository, git
 from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.params import read_params
 
-SECONDS_TO_END = 5.0
+ENDING_MAY_TAKE = 5.0  # seconds, of a process that was told to end
 SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"
 
 
@@ -161,7 +161,7 @@ def _end_processes(folder: Path) -> None:
             if Path(process.cwd()).is_relative_to(folder.resolve()):
                 process.terminate()
                 left.append(process)
-    psutil.wait_procs(left, timeout=SECONDS_TO_END)
+    psutil.wait_procs(left, timeout=ENDING_MAY_TAKE)
 
 
 def _made(committed: Path, rebuilt: Path, made: list[Output]) -> Iterator[Made]:

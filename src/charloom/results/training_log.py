@@ -158,6 +158,17 @@ class Log:
                         self.points.append((name, update, value, when))
 
 
+def logs_folder() -> Path:
+    """Return the folder of logs, with a folder for each experiment."""
+    return root() / OWN / "trainings"
+
+
+def all_logs() -> Iterator[Log]:
+    """Yield the logs of every experiment's trainings."""
+    for folder in sorted(logs_folder().glob("*/")):
+        yield from logs_of(folder.parent, folder.name)
+
+
 def logs_of(folder: Path, experiment: str) -> list[Log]:
     """Return the logs of an experiment's trainings in the folder, the oldest first."""
     logs = []
@@ -172,12 +183,11 @@ def ensure_trained(params: Params, results: str) -> None:
 
     Between a stage's last look and DVC's own pass tenths of a second: an edit there is in dvc.lock as what was used.
     """
-    logs = [log for folder in (root() / OWN / "trainings").glob("*/") for log in logs_of(folder.parent, folder.name)]
     says = declared("train")
     now = params_of(says, params.model_dump())
     differ = [
         difference(params_of(says, log.head.params.model_dump()), now)
-        for log in logs
+        for log in all_logs()
         if log.end and log.end.results == results
     ]
     if differ and all(differ):

@@ -37,17 +37,27 @@ def declared(stage: str) -> dict[str, Any]:
     return entry
 
 
-def files(stage: str) -> dict[str, Path]:
-    """Return every file that dvc.yaml lets the stage read or write, by folder and name without ending.
+class Files(dict[str, Path]):
+    """Every file that dvc.yaml lets a stage read or write, by folder and name without ending."""
 
-    `models/best` is `models/best.npz`. A stage gets its paths here alone, so DVC knows every file that it touches.
+    def __init__(self, stage: str) -> None:
+        """Read them. Raises WrongInput where the working folder holds no dvc.yaml with this stage."""
+        self.stage, says = stage, declared(stage)
+        entries = [entry for kind in ("deps", "outs", "metrics", "plots") for entry in says.get(kind, [])]
+        paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
+        super().__init__({f"{path.parent.name}/{path.stem}": path for path in paths})
 
-    Raises WrongInput where the working folder holds no dvc.yaml with this stage.
+    def __missing__(self, name: str) -> Path:
+        """Raise WrongInput: the stage is about to use a file that DVC does not know."""
+        raise WrongInput(f"{PIPELINE}: stage {self.stage} lacks {name}; `git diff {PIPELINE}` shows what was edited")
+
+
+def files(stage: str) -> Files:
+    """Return the stage's files: `models/best` is `models/best.npz`. Raises WrongInput as `Files` does.
+
+    A stage gets its paths here alone, so DVC knows every file that it touches.
     """
-    says = declared(stage)
-    entries = [entry for kind in ("deps", "outs", "metrics", "plots") for entry in says.get(kind, [])]
-    paths = [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
-    return {f"{path.parent.name}/{path.stem}": path for path in paths}
+    return Files(stage)
 
 
 def dependencies(stage: str, params: Params) -> dict[str, Any]:

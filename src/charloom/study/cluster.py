@@ -10,10 +10,10 @@ from typing import Any
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.terminal import in_line
-from charloom.study.engine import SECONDS
+from charloom.study.engine import SECONDS_BETWEEN_LOOKS
 from charloom.text.corpus import Text
 
-CONNECT = 10  # seconds
+SCHEDULER_MAY_TAKE = 10  # seconds, to answer
 ADDRESS = re.compile(r"([a-z]+://)?([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 
@@ -38,7 +38,7 @@ class Cluster:
 
     def there(self) -> dict[str, Executor]:
         """Return the workers. The scheduler is asked once a second."""
-        if time.monotonic() - self.asked > SECONDS:
+        if time.monotonic() - self.asked > SECONDS_BETWEEN_LOOKS:
             self.asked = time.monotonic()
             known = self.client.scheduler_info(n_workers=-1)["workers"]
             self.executors = {
@@ -71,7 +71,7 @@ def cluster(address: str, text: Text, sha256: str) -> Iterator[Cluster]:
         raise WrongInput("--dask: Dask is not installed; `pip install 'charloom[cluster]'` brings it") from None
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we say it in a line
     try:
-        with Client(address, timeout=CONNECT, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
+        with Client(address, timeout=SCHEDULER_MAY_TAKE, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
             yield Cluster(client, (KilledWorker, CancelledError), text, sha256)
     except (OSError, ValueError) as error:  # Dask's TimeoutError and CommClosedError are OSErrors
         reason = (str(error).splitlines() or ["no answer"])[0]

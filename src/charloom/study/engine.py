@@ -24,7 +24,7 @@ from charloom.signature.hashes import arithmetic
 from charloom.study.trial import Trial, train_trial
 from charloom.text.corpus import Text, read_prepared
 
-SECONDS = 1.0  # between two looks at which workers there are
+SECONDS_BETWEEN_LOOKS = 1.0  # at which workers there are
 LOSSES = 3  # workers that a trial may lose before it is to blame
 
 
@@ -153,8 +153,8 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
         work.hand_out()
         if not work.tasks:
             warn_once("workers", "no worker is there; trials wait for one")
-            sleep(SECONDS)
-        for future in wait(work.tasks, SECONDS, FIRST_COMPLETED).done:
+            sleep(SECONDS_BETWEEN_LOOKS)
+        for future in wait(work.tasks, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).done:
             if ended := work.ended(future):
                 yield ended
         yield None

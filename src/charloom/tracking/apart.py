@@ -9,6 +9,7 @@ python -m charloom.tracking.apart SECONDS MODULE.FUNCTION    (its arguments come
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -17,24 +18,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import psutil
 
 from charloom.base.errors import Damaged, Unavailable, WrongInput
+from charloom.base.terminal import in_line
 from charloom.settings.entry import run_command
-from charloom.tracking.locations import follow_folder
-from charloom.tracking.messages import first_line
+from charloom.tracking.address import follow_folder
 
 SOURCES = Path(__file__).parents[2]
 MEMORY = 768 * 2**20  # bytes, beside what the imports map
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
+
+# What is said of a store that has failed: one line, without credentials.
+LONGEST = 500  # characters of a reason: a server can write as much as it likes
+TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
+SETTINGS = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # in the query of any address
 
 Call = Callable[..., str]
 
 
 @contextmanager
 def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Call]:
-    """Begin a process of its own for a function of this room, `send.send` say; give a function that calls it there.
+    """Begin a process of its own for a function of this room, `completion.send` say; give what calls it there.
 
     MLflow's import takes seconds: what the caller does before the call costs no time. The call returns what the
     function prints if it `answers`, and raises what it raises: WrongInput, Damaged or Unavailable; Unavailable too
@@ -70,6 +77,37 @@ def apart(function: str, *arguments: str, seconds: int, answers: bool = False) -
     """Call the function in a process of its own, as `begun` says."""
     with begun(function, seconds, answers=answers) as call:
         return call(*arguments)
+
+
+def first_line(reason: object) -> str:
+    """Return the reason's first line, without credentials: MLflow puts a store's whole address into its messages.
+
+    Where a request has failed, MLflow repeats what each library around it says: of these only the innermost is told.
+    """
+    causes, told = [reason], str(reason)[: 10 * LONGEST].strip()
+    while cause := getattr(causes[-1], "__cause__", None) or getattr(causes[-1], "__context__", None):
+        causes.append(cause)
+    if any(isinstance(each, MemoryError) for each in causes):
+        return "its answer takes more memory than a store may have"
+    request, failed, _ = told.partition(" failed with exception ")
+    if failed and len(causes) > 1:
+        told = f"{request}: {getattr(causes[-1], 'strerror', None) or causes[-1]}"
+    first = next(iter(told.splitlines()), type(reason).__name__ if isinstance(reason, Exception) else "no reason given")
+    for secret in sorted(_secrets(), key=len, reverse=True):
+        first = first.replace(secret, "***")
+    first = in_line(SETTINGS.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", first)))
+    return first if len(first) <= LONGEST else f"{first[:LONGEST]}…"
+
+
+def _secrets() -> Iterator[str]:
+    """Yield what nobody is to see: who asks, with what, and each value in the store's address, however written."""
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")
+    who = address.partition(":")[2].lstrip("/").rpartition("@")[0]
+    values = [value for value in re.findall(r"[?&;][^=&;]+=([^&;#]*)", address) if len(value) >= TELLING]
+    password, token = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("PASSWORD", "TOKEN"))
+    for secret in (who, who.partition(":")[2], *values, password, token):
+        if secret:
+            yield from (secret, unquote(secret), quote(secret, safe=""))
 
 
 def limit_memory() -> None:

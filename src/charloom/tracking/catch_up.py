@@ -4,15 +4,13 @@ import subprocess
 import sys
 
 from charloom.base.errors import Unavailable
-from charloom.results.training_log import logs_of
-from charloom.settings.pipeline import OWN, root
+from charloom.results.training_log import all_logs
 from charloom.settings.rwlock import ensure_whole
+from charloom.tracking.apart import first_line
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.messages import first_line
-from charloom.tracking.outbox import folder_of, waiting
-from charloom.tracking.send import delivery
+from charloom.tracking.outbox import delivery, folder_of, waiting
 
-SECONDS = 300  # that somebody waits who asked for it
+STORE_MAY_TAKE = 300  # seconds: somebody waits who asked for it
 BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that `track` tells of
 
 
@@ -22,7 +20,7 @@ def catch_up() -> None:
     Raises Unavailable where MLflow has not got all of it then, Damaged where DVC cannot say what this folder holds.
     """
     ensure_whole()
-    with delivery(SECONDS) as deliver:
+    with delivery(STORE_MAY_TAKE) as deliver:
         status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
         done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         if done.returncode:
@@ -38,6 +36,4 @@ def catch_up() -> None:
 
 def anything_waits() -> bool:
     """Return whether there is a run, or a training that has ended, that MLflow has not got."""
-    experiments = [folder.name for folder in (root() / OWN / "trainings").glob("*/")]
-    ended = (log.end for each in experiments for log in logs_of(root() / OWN / "trainings", each))
-    return bool(waiting()) or any(end.results for end in ended if end)
+    return bool(waiting()) or any(log.end and log.end.results for log in all_logs())

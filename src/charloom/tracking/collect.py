@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import textwrap
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +19,6 @@ from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
 from charloom.results.identity import experiment_key, name_of, setting
 from charloom.results.records import (
     BEST_MODEL,
-    MEASURE,
     MEASURE_OF_PART,
     STATISTICS,
     SampleMetrics,
@@ -29,9 +27,9 @@ from charloom.results.records import (
     TrainMetrics,
 )
 from charloom.settings.dvc_lock import LOCK, locked
-from charloom.settings.params import PARAMS, Params, flat, read_params
+from charloom.settings.params import PARAMS, Params, read_params
 from charloom.settings.pipeline import PIPELINE, files
-from charloom.tracking.contents import Dataset, RunContents, Series, TrainedModel, Version
+from charloom.tracking.contents import RunContents, Series, ends
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import SETTING
 
@@ -53,6 +51,7 @@ def this_run() -> RunContents:
     path, params = files("track"), read_params()
     text, train = read_json(path["metrics/prepare"], TextMetrics), read_json(path["metrics/train"], TrainMetrics)
     samples = read_json(path["reports/sample_table"], SampleTable)
+    patch = known(partial(changes, params.prepare.text))
     return RunContents(
         experiment=experiment_key(params, text.sha256),
         text_sha256=text.sha256,
@@ -60,16 +59,14 @@ def this_run() -> RunContents:
         results=hashed(path),
         params=params,
         series=_series(path, train),
-        tags=_tags(params, text, train, path["reports/sample_table"].name),
-        dataset=Dataset(
-            source=params.prepare.text,
-            sha256=text.sha256,
-            profile=dict(flat(text.model_dump(exclude={"sha256"}))),
-        ),
-        models=_models(path, train, samples.data[-1][1][:PRIME]),
-        version=_version(params, train, text),
+        tags=_tags(params, text, train, patch, path["reports/sample_table"].name),
+        text=text,
+        train=train,
+        models={name: f"models/{path[f'models/{name}'].name}" for name in ("best", "last")},
+        prime=samples.data[-1][1][:PRIME],
         requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(params, train, samples),
+        patch=patch,
     )
 
 
@@ -86,9 +83,8 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
                 copytree(file, below / file.name)
             else:
                 copy(file, below)
-        patch = known(partial(changes, run.params.prepare.text))
-        if patch and not patch.startswith(UNKNOWN):
-            write(folder / ARTIFACTS / "uncommitted.diff", patch)
+        if run.patch and not run.patch.startswith(UNKNOWN):
+            write(folder / ARTIFACTS / "uncommitted.diff", run.patch)
         _copy_code(folder / CODE)
         write_json(folder / CONTENTS, run.model_dump(mode="json"))
         check()
@@ -97,17 +93,13 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
 
 def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
     """Return every metric. Each is a curve: MLflow draws a chart for each, also of a single value."""
-    bits = {
-        train.best_update: train.best_held_out_bits_per_character,
-        train.updates: train.held_out_bits_per_character,
-    }
-    ends = {train.best_update: train.best_smooth_loss, train.updates: train.smooth_loss}
+    curve = read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"]
     statistics = read_table(path["plots/measures"], *STATISTICS)
     first = read_table(path["plots/first_losses"], "loss")["loss"]
     sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     return (
-        {MEASURE: {update: value for update, value in bits.items() if value is not None}}
-        | {"smooth_loss": read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"] | ends}
+        (models := ends(train))
+        | {"smooth_loss": curve | models["smooth_loss"]}
         | statistics
         | {"loss": first | statistics["loss"]}
         | read_table(path["plots/epoch_means"], "epoch_mean")
@@ -117,9 +109,8 @@ def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
     )
 
 
-def _tags(params: Params, text: TextMetrics, train: TrainMetrics, table: str) -> dict[str, str]:
+def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, table: str) -> dict[str, str]:
     """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
-    patch = known(partial(changes, params.prepare.text))
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
     changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
     lock = json.dumps({**locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
@@ -137,37 +128,6 @@ def _tags(params: Params, text: TextMetrics, train: TrainMetrics, table: str) ->
     }
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}
-
-
-def _models(path: dict[str, Path], train: TrainMetrics, prime: str) -> list[TrainedModel]:
-    """Return the best and the last model. Their metrics are points of the run's too: MLflow has no others."""
-    return [
-        TrainedModel(
-            name=name,
-            file=f"models/{path[f'models/{name}'].name}",
-            update=update,
-            prime=prime,
-            metrics={"smooth_loss": (update, loss)} | ({} if bits is None else {MEASURE: (update, bits)}),
-        )
-        for name, update, loss, bits in (
-            ("best", train.best_update, train.best_smooth_loss, train.best_held_out_bits_per_character),
-            ("last", train.updates, train.smooth_loss, train.held_out_bits_per_character),
-        )
-    ]
-
-
-def _version(params: Params, train: TrainMetrics, text: TextMetrics) -> Version:
-    """Return the best model's version among the models of this text."""
-    source, bits = in_line(params.prepare.text), train.best_held_out_bits_per_character
-    what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
-    length = "" if bits is not None else f" seq_length={params.seq_length}"  # a smooth loss is one of a sequence
-    return Version(
-        name=re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}"),
-        about=f"The best model of each run on `{source}`. `@best` is the best of those measured as the newest was.",
-        description=f"{measure:.4f} {what} after {train.best_update:,} updates",
-        measure=measure,
-        comparable=f"{what}{length} held_out={params.prepare.held_out} {train.held_out_characters_read} {text.sha256}",
-    )
 
 
 def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> str:

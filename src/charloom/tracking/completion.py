@@ -4,20 +4,60 @@ Who is the same: runs with the same experiment key. Results with the same hash a
 come to them counts a reproduction. Other results are a second run that names the first.
 """
 
-from collections.abc import Iterator
-from itertools import count
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+from mlflow.entities import Run
+
+from charloom.base.errors import Unavailable
+from charloom.base.storage import read_json
+from charloom.base.terminal import in_line
 from charloom.results.machine import gone
-from charloom.results.training_log import Log, logs_of
+from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
 from charloom.settings.params import Params
-from charloom.tracking.contents import RunContents, Series
-from charloom.tracking.logged_models import log_model, register
-from charloom.tracking.outbox import ARTIFACTS
-from charloom.tracking.store import KEY, RESULTS, Run, Store
-from charloom.tracking.training_list import RATE, list_trainings, logs_folder, points, times
+from charloom.tracking.apart import first_line
+from charloom.tracking.contents import RunContents, Series, Times
+from charloom.tracking.logged_models import send_models
+from charloom.tracking.outbox import ARTIFACTS, CONTENTS, held
+from charloom.tracking.store import RESULTS, Store, connected
 
+RATE = "characters_per_second"
+SECONDS_BETWEEN_RATES = 2.0
+TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
+REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
+PLATFORM = "charloom.platform"  # tag: processor and system of the first
+NOTE = "mlflow.note.content"
+HEADING = "\n\n| trained | from | on | with | these results |\n|---|---|---|---|---|\n"
+KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
 DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment that came to other results before
+
+
+def send(*folders: str) -> None:
+    """Send these folders of the outbox, the others too where one fails; count the trainings whose `track` was skipped.
+
+    Raises Unavailable with the first reason.
+    """
+    reasons = []
+    with connected() as store:
+        store.close_dead()
+        for folder in map(Path, folders):
+            try:
+                with held(folder):
+                    run = complete(store, read_json(folder / CONTENTS, RunContents), folder)
+                    shutil.rmtree(folder)
+            except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
+                reasons.append(first_line(error))
+            else:
+                print(f"MLflow run {in_line(run.info.run_name)}: `make ui` shows it", flush=True)
+        for run in count_trainings(store):
+            print(f"MLflow run {in_line(run.info.run_name)}: it counts a training that was not told of", flush=True)
+    if reasons:
+        raise Unavailable(reasons[0])
 
 
 def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
@@ -28,39 +68,30 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
     store.choose(contents.text_sha256, contents.params.prepare.text)
     logs = logs_of(logs_folder(), contents.experiment)
     mine = [log for log in logs if log.end and log.end.results == contents.results]
+    stopped = [log for log in logs if not (log.end and log.end.results)]
     others, run, there = _run_for(store, contents, mine[0] if mine else None)
     filled = RESULTS in run.data.tags
     if not filled:
-        way = _on_the_way(contents, logs)
+        way = [*mine[:1], *stopped]
         rates = [points(log, contents.params.seq_length).get(RATE, {}) for log in way]
         series = contents.series | {RATE: {update: rate for each in rates for update, rate in each.items()}}
-        missing = {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()}
-        store.send(run, missing, times(way))
+        store.send(run, series, times(way), there)
         if folder:
-            _send_files(store, run, contents, folder)
+            store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+        if folder and contents.text and contents.train:
+            store.name_dataset(run, contents, contents.text)
+            send_models(store, run, contents, contents.train, folder)
         store.tag(run, contents.tags | ({DIFFERS: others[0].info.run_id} if others else {}))
-    list_trainings(store, run, mine, None if filled else contents.description, same=True)
+    _list_trainings(store, run, mine, None if filled else contents.description, same=True)
     if others and mine:
-        list_trainings(store, others[0], mine, None, same=False)
+        _list_trainings(store, others[0], mine, None, same=False)
     if run.info.status != "FINISHED":  # else it has ended before, at another moment
         store.close(run, "FINISHED", mine[0].end.ended if mine and mine[0].end else None)
     if folder and not filled:
         store.tag(run, {RESULTS: contents.results})  # last: it says that all is there
-    for log in logs:
-        stopped = gone(log.head.process) and not (log.end and log.end.results)
-        if log in mine or stopped:
-            log.path.unlink(missing_ok=True)
+    for log in [*mine, *(log for log in stopped if gone(log.head.process))]:
+        log.path.unlink(missing_ok=True)
     return run
-
-
-def _send_files(store: Store, run: Run, contents: RunContents, folder: Path) -> None:
-    """Send what lies in the run's folder: artifacts, models and the name of the text."""
-    store.files.upload(folder / ARTIFACTS, run.info.artifact_uri)
-    if contents.dataset:
-        store.name_dataset(run, contents.dataset)
-    logged = [log_model(store, run, contents, each, folder) for each in contents.models]
-    if contents.version:
-        register(store, run, logged[0], contents.version)
 
 
 def count_trainings(store: Store) -> Iterator[Run]:
@@ -68,15 +99,14 @@ def count_trainings(store: Store) -> Iterator[Run]:
 
     An experiment that has no complete run waits: its `track` is still to come.
     """
-    for experiment in sorted(path.name for path in logs_folder().glob("*") if path.is_dir()):
-        ended = {log.end.results: log for log in logs_of(logs_folder(), experiment) if log.end and log.end.results}
-        if not ended:
-            continue
-        head = next(iter(ended.values())).head
+    ended = [log for log in all_logs() if log.end and log.end.results]
+    for experiment, logs in groupby(ended, lambda log: log.head.experiment):
+        by_results = {str(log.end and log.end.results): log for log in logs}
+        head = next(iter(by_results.values())).head
         store.choose(head.text_sha256, Params.model_validate(head.params).prepare.text)
         if any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
-            for results, log in ended.items():
-                yield complete(store, _contents(log, str(results)), None)
+            for results, log in by_results.items():
+                yield complete(store, _contents(log, results), None)
 
 
 def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[list[Run], Run, Series]:
@@ -84,30 +114,17 @@ def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[lis
     others: list[Run] = []
     runs = store.runs_of(contents.experiment)
     for run in runs:
-        complete = RESULTS in run.data.tags
-        there = {name: {} if complete else store.points(run, name) for name in contents.series}
-        if not _differs(run, contents, there):
-            return others, run, there | {RATE: {} if complete else store.points(run, RATE)}
+        there: Series = {}
+        if RESULTS in run.data.tags:
+            same = run.data.tags[RESULTS] == contents.results
+        else:  # it holds points that were streamed on the way to some results
+            there = {name: store.points(run, name) for name in (*contents.series, RATE)}
+            same = all(there[name].items() <= each.items() for name, each in contents.series.items())
+        if same:
+            return others, run, there
         others.append(run)
-    taken = {run.data.tags[KEY] for run in runs}
-    number = next(n for n in count() if (f"{contents.experiment}:{n}" if n else contents.experiment) not in taken)
     started = made.head.started if made else None
-    run = store.new_run(contents.experiment, number, contents.name, contents.params, started)
-    return others, run, {name: {} for name in (*contents.series, RATE)}
-
-
-def _differs(run: Run, contents: RunContents, there: Series) -> bool:
-    """Return whether the run holds results, or points streamed on the way to them, that are not these."""
-    if RESULTS in run.data.tags:
-        return run.data.tags[RESULTS] != contents.results
-    return any(contents.series[name].get(update) != value for name in there for update, value in there[name].items())
-
-
-def _on_the_way(contents: RunContents, logs: list[Log]) -> list[Log]:
-    """Return the logs on the way to these results: of the first training that came to them, and of stopped ones."""
-    stopped = [log for log in logs if not (log.end and log.end.results)]
-    ended = [log for log in logs if log.end and log.end.results == contents.results]
-    return [*ended[:1], *stopped]
+    return others, store.new_run(contents.experiment, runs, contents.name, contents.params, started), {}
 
 
 def _contents(log: Log, results: str) -> RunContents:
@@ -116,7 +133,62 @@ def _contents(log: Log, results: str) -> RunContents:
     series = {name: each for name, each in points(log, params.seq_length).items() if name != RATE}
     return RunContents(
         experiment=log.head.experiment, text_sha256=log.head.text_sha256, name=log.head.name,
-        results=results, params=params, series=series,
-        tags={"mlflow.source.git.commit": log.head.commit}, dataset=None, models=[], version=None, requirements=[],
+        results=results, params=params, series=series, tags={"mlflow.source.git.commit": log.head.commit},
+        models={}, requirements=[],
         description="Only the log of this training is left: its points.",
     )  # fmt: skip
+
+
+def points(log: Log, seq_length: int) -> Series:
+    """Return the log's points by metric, and beside them the speed of training: the same from the same log."""
+    series: Series = {}
+    before: tuple[int, float] | None = None
+    for name, update, value, when in log.points:
+        series.setdefault(name, {})[update] = value
+        if before is None:
+            before = update, when
+        elif update > before[0] and when - before[1] >= SECONDS_BETWEEN_RATES:
+            rate = (update - before[0]) * seq_length / (when - before[1])
+            series.setdefault(RATE, {})[update] = rate
+            before = update, when
+    return series
+
+
+def times(logs: Iterable[Log]) -> Times:
+    """Return when each update of these trainings was done that a point tells of; of the first that did it."""
+    return {update: round(when * 1000) for log in reversed(list(logs)) for _, update, _, when in log.points}
+
+
+def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | None, *, same: bool) -> None:
+    """Add the trainings to the run's list and to its description, those apart that it has; count reproductions.
+
+    Of a run that is not complete yet, the first training made it, and is none.
+    """
+    tags = run.data.tags
+    listed: list[dict[str, Any]] = json.loads(tags.get(TRAININGS, "[]"))
+    made = int(RESULTS not in tags and not listed and same)
+    new = [row for log in logs if (row := _row(log) | {"same": same}) not in listed]
+    counted = int(tags.get(REPRODUCTIONS, "0")) + max(len(new) * same - made, 0)
+    listed += new
+    listed[1:] = listed[1:][1 - KEPT :]
+    above = tags.get(NOTE, "").partition(HEADING)[0] if description is None else description
+    rows = (
+        f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
+        f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} |\n"
+        for row in listed
+    )
+    said = {
+        TRAININGS: json.dumps(listed),
+        REPRODUCTIONS: str(counted),
+        NOTE: above + (HEADING + "".join(rows) if listed else ""),
+    }
+    if made and logs:
+        said[PLATFORM] = f"{listed[0]['processor']}, {listed[0]['system']}"
+    store.tag(run, said)
+
+
+def _row(log: Log) -> dict[str, Any]:
+    """Return what is told of a training that has ended."""
+    ended = log.end.ended if log.end else log.head.started
+    when = datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return {"when": when, "experiment": log.head.dvc_experiment, **log.head.machine, "commit": log.head.commit}

@@ -18,25 +18,24 @@ from filelock import FileLock, Timeout
 
 from charloom.base.lock import exclusive
 from charloom.results.machine import gone, process
-from charloom.results.training_log import Log
-from charloom.settings.pipeline import OWN, root
+from charloom.results.training_log import Log, logs_folder
 from charloom.tracking.apart import limit_memory
 from charloom.tracking.contents import Series
 
 LOCK = "follower.lock"  # beside the experiment's logs
 SECONDS_BETWEEN_BATCHES = 2.0
-SECONDS_TO_END = 5.0
-SECONDS = 60  # that a store may take each time
+ENDING_MAY_TAKE = 5.0  # seconds, of a follower that was told to end
+STORE_MAY_TAKE = 60  # seconds, each time
 
 
 def end_follower(experiment: str) -> None:
     """End the process that follows a training of the experiment, if there is one, and wait until it is gone."""
-    lock = root() / OWN / "trainings" / experiment / LOCK
+    lock = logs_folder() / experiment / LOCK
     with suppress(OSError, ValueError, psutil.Error):
         follower = psutil.Process(int(lock.read_text(encoding="ascii")))
         if __name__ in follower.cmdline():  # a process that was killed leaves its number, which may be another's now
             follower.terminate()
-            with suppress(Timeout), FileLock(lock).acquire(timeout=SECONDS_TO_END):
+            with suppress(Timeout), FileLock(lock).acquire(timeout=ENDING_MAY_TAKE):
                 pass
 
 
@@ -46,8 +45,8 @@ def follow(log: Log, seconds: int = 0) -> None:
     With `seconds` the system ends this process where the store takes longer, once.
     """
     # MLflow's import takes seconds: the lock is held before it, so that `track` finds this process.
+    from charloom.tracking.completion import RATE, points, times  # noqa: PLC0415  see above
     from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
-    from charloom.tracking.training_list import RATE, points, times  # noqa: PLC0415  see above
 
     head, params = log.head, log.head.params
     signal.alarm(seconds)
@@ -57,13 +56,14 @@ def follow(log: Log, seconds: int = 0) -> None:
         runs = store.runs_of(head.experiment)
         if any(RESULTS in run.data.tags for run in runs):
             return  # a complete run receives no points
-        run = runs[0] if runs else store.new_run(head.experiment, 0, head.name, params, head.started)
+        run = runs[0] if runs else store.new_run(head.experiment, [], head.name, params, head.started)
         at_work = run.data.tags.get(PROCESS, "")
         if run.info.status == "RUNNING" and at_work != process() and not gone(at_work):
             return  # another clone is at it
-        store.open(run, f"{head.process}, {process()}")
+        store.tag(run, {PROCESS: f"{head.process}, {process()}"})
+        store.client.update_run(run.info.run_id, "RUNNING")
     there: Series = {}
-    while not store.is_complete(run):
+    while RESULTS not in store.client.get_run(run.info.run_id).data.tags:
         signal.alarm(seconds)
         over = gone(head.process)  # asked before the log is read: what is read then is all that will come
         log.read()
@@ -73,9 +73,8 @@ def follow(log: Log, seconds: int = 0) -> None:
         # A stopped training went on with other code, say: `track` makes a run of its own for what comes of it.
         strange = any(there[n].get(u, x) != x for n, each in series.items() if n != RATE for u, x in each.items())
         if not strange:
-            missing = {n: {u: x for u, x in each.items() if u not in there[n]} for n, each in series.items()}
-            store.send(run, missing, times([log]))
-            there = {name: there[name] | each for name, each in missing.items()}
+            store.send(run, series, times([log]), there)
+            there = {name: there[name] | each for name, each in series.items()}
         if log.end or over or strange:
             status = log.end.status if log.end and not strange else "KILLED"
             store.close(run, status, log.end.ended if log.end else None)
@@ -88,7 +87,7 @@ def main() -> None:
     path = Path(sys.argv[1])
     with suppress(Exception), exclusive(path.with_name(LOCK), "following this experiment"):  # see above: any trouble
         limit_memory()
-        follow(Log(path), SECONDS)
+        follow(Log(path), STORE_MAY_TAKE)
 
 
 if __name__ == "__main__":

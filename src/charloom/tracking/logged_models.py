@@ -4,13 +4,14 @@ All of it can be repeated: what a killed process has begun, the next one complet
 """
 
 import json
+import re
 import tempfile
 from pathlib import Path
 from shutil import copy
 
 import pandas as pd
 from mlflow import set_tracking_uri
-from mlflow.entities import LoggedModel, LoggedModelOutput, Metric
+from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
@@ -18,17 +19,20 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 from mlflow.utils import environment
+from mlflow.utils import get_results_from_paginated_fn as all_pages
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.base.errors import Damaged, WrongInput
+from charloom.base.terminal import in_line
 from charloom.model.model_file import read_model
+from charloom.results.records import MEASURE, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
-from charloom.tracking.contents import RunContents, TrainedModel, Version
-from charloom.tracking.messages import first_line
+from charloom.tracking.apart import first_line
+from charloom.tracking.contents import RunContents, ends
 from charloom.tracking.outbox import ARTIFACTS, CODE
-from charloom.tracking.store import Run, Store, connected, dataset_key, pages, shown
+from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
 
 # A third of a second for what is known: the requirements are this environment's own versions.
 environment.warn_dependency_requirement_mismatches = lambda _: None  # type: ignore[attr-defined,assignment]
@@ -40,37 +44,45 @@ SIGNATURE = ModelSignature(
     outputs=Schema([ColSpec("string")]),
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
+ABOUT = "The best model of each run on `{}`. `@best` is the best of those measured as the newest was."
 ALIAS = "best"
 MODELS = "models:/"  # before a LoggedModel's id
-MEASURE, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
+MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 MALFORMED = "Not a proper models:/ URI"  # MLflow has no code for it
 
 
-def log_model(store: Store, run: Run, contents: RunContents, model: TrainedModel, waits: Path) -> LoggedModel:
-    """Return the LoggedModel, made and linked to the run, its metrics to the dataset. `waits` is the run's folder."""
+def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetrics, waits: Path) -> None:
+    """Log the run's best and last model, and register the best. `waits` is the run's folder in the outbox."""
+    models = {}
+    for name, update in (("best", train.best_update), ("last", train.updates)):
+        metrics = {metric: points[update] for metric, points in ends(train).items() if update in points}
+        models[name] = _log_model(store, run, contents, name, update, metrics, waits)
+    _register(store, run, models["best"], contents, train)
+
+
+def _log_model(
+    store: Store, run: Run, contents: RunContents, name: str, update: int, metrics: dict[str, float], waits: Path
+) -> LoggedModel:
+    """Return the LoggedModel, made and linked to the run, its metrics to the dataset."""
     client, run_id = store.client, run.info.run_id
-    which = f"source_run_id = '{run_id}' AND name = '{model.name}'"
+    which = f"source_run_id = '{run_id}' AND name = '{name}'"
     found: list[LoggedModel] = client.search_logged_models([store.experiment_id], which)
-    if found and found[0].status == "READY":
-        return found[0]
-    logged = (
-        found[0]
-        if found
-        else client.create_logged_model(store.experiment_id, model.name, run_id, params=shown(contents.params))
-    )
+    create = client.create_logged_model
+    logged = found[0] if found else create(store.experiment_id, name, run_id, params=shown(contents.params))
+    if logged.status == "READY":
+        return logged
     with tempfile.TemporaryDirectory() as folder:
         about = Model(run_id=run_id, model_id=logged.model_id)
-        store.files.upload(_saved(Path(folder), model, contents, waits, about), logged.artifact_location)
-    dataset = dataset_key(contents.dataset) if contents.dataset else ("", "")
-    metrics = [
-        Metric(key, value, _time(store, run, key, step), step, logged.model_id, *dataset, run_id)
-        for key, (step, value) in model.metrics.items()
+        store.upload(_saved(Path(folder), contents.models[name], contents, waits, about), logged.artifact_location)
+    points = [
+        Metric(key, value, _time(store, run, key, update), update, logged.model_id, *dataset_key(contents), run_id)
+        for key, value in metrics.items()
     ]
-    client.log_batch(run_id, metrics=metrics)
+    client.log_batch(run_id, metrics=points)
     outputs = client.get_run(run_id).outputs
     if logged.model_id not in {each.model_id for each in (outputs.model_outputs if outputs else [])}:
-        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, model.update)])
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, update)])
     return client.finalize_logged_model(logged.model_id, "READY")
 
 
@@ -80,13 +92,13 @@ def _time(store: Store, run: Run, metric: str, step: int) -> int:
     return next((point.timestamp for point in points if point.step == step), run.info.start_time)
 
 
-def _saved(folder: Path, model: TrainedModel, contents: RunContents, waits: Path, about: Model) -> Path:
+def _saved(folder: Path, model: str, contents: RunContents, waits: Path, about: Model) -> Path:
     """Return MLflow's folder of the model, made in this folder: code and arrays, no pickle.
 
     MLflow executes the model's code to save it. So it is given ours; the run's own, which may be another experiment's,
     takes its place afterwards.
     """
-    copy(waits / ARTIFACTS / model.file, folder / FILE)
+    copy(waits / ARTIFACTS / model, folder / FILE)
     own = copy(str(served.__file__), folder)  # MLflow notes from where it has it
     save_model(
         folder / "model",
@@ -94,7 +106,7 @@ def _saved(folder: Path, model: TrainedModel, contents: RunContents, waits: Path
         artifacts={"model": str(folder / FILE)},
         code_paths=[str(waits / CODE / "charloom")],
         signature=SIGNATURE,
-        input_example=(pd.DataFrame({"prime": [model.prime]}), DEFAULTS),
+        input_example=(pd.DataFrame({"prime": [contents.prime]}), DEFAULTS),
         pip_requirements=contents.requirements,
         mlflow_model=about,
     )
@@ -102,36 +114,42 @@ def _saved(folder: Path, model: TrainedModel, contents: RunContents, waits: Path
     return folder / "model"
 
 
-def register(store: Store, run: Run, logged: LoggedModel, as_version: Version) -> None:
+def measured(contents: RunContents, train: TrainMetrics) -> tuple[float, str, str]:
+    """Return the best model's measure, the smaller the better; its name; what is equal where two can be compared."""
+    bits, params = train.best_held_out_bits_per_character, contents.params
+    what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
+    length = "" if bits is not None else f" seq_length={params.seq_length}"  # a smooth loss is one of a sequence
+    read = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
+    return measure, what, f"{what}{length} {read} {contents.text_sha256}"
+
+
+def _register(store: Store, run: Run, logged: LoggedModel, contents: RunContents, train: TrainMetrics) -> None:
     """Make the model a version of the registered one, and the best of all comparable versions its `best`.
 
-    The smallest measure is the best, of equals the first version.
+    Of equals it is the first version.
     """
-    client, name, comparable = store.client, as_version.name, as_version.comparable
+    client, source = store.client, in_line(contents.params.prepare.text)
+    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}")
+    measure, what, comparable = measured(contents, train)
     try:
-        client.create_registered_model(name, description=as_version.about)
+        client.create_registered_model(name, description=ABOUT.format(source))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    versions = list(pages(lambda token: client.search_model_versions(f"name = '{name}'", page_token=token)))
+    versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
     if not any(each.run_id == run.info.run_id for each in versions):
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
-        source, tags = MODELS + logged.model_id, {MEASURE: repr(as_version.measure), COMPARABLE: comparable}
         made = client.create_model_version(
-            name,
-            source,
-            run.info.run_id,
-            tags,
-            description=as_version.description,
-            await_creation_for=0,
+            name, MODELS + logged.model_id, run.info.run_id, {MEASURED: repr(measure), COMPARABLE: comparable},
+            description=f"{measure:.4f} {what} after {train.best_update:,} updates", await_creation_for=0,
             model_id=logged.model_id,  # a server takes no version without it
-        )
+        )  # fmt: skip
         versions.append(made)
     mine = next(each.version for each in versions if each.run_id == run.info.run_id)
     shown = json.dumps([{"name": name, "version": mine}])
     client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
-    best = min(rivals, key=lambda each: (float(each.tags[MEASURE]), int(each.version)))
+    best = min(rivals, key=lambda each: (float(each.tags[MEASURED]), int(each.version)))
     if client.get_registered_model(name).aliases.get(ALIAS) != best.version:
         client.set_registered_model_alias(name, ALIAS, best.version)
 
@@ -154,7 +172,7 @@ def fetch(address: str, file: str) -> None:
             if uri.startswith(MODELS):  # of a version, it is its LoggedModel
                 uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
             reason = f"it has no artifacts/{FILE}: charloom has not logged it"
-            store.files.download(uri, f"artifacts/{FILE}", Path(file))
+            store.download(uri, f"artifacts/{FILE}", Path(file))
         except MlflowException as error:
             if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None

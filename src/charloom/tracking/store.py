@@ -5,31 +5,32 @@ so that training, tracking, a queue and a repetition all meet the same one. MLfl
 sends points asks first which are there.
 """
 
+import errno
 import json
 import os
 import re
+import resource
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset as _Dataset
-from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, RunTag, ViewType
-from mlflow.entities import Run as _Run
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
+from mlflow.utils import get_results_from_paginated_fn as all_pages
 
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
 from charloom.results.machine import gone, process
+from charloom.results.records import TextMetrics
 from charloom.settings.params import Params, flat
 from charloom.tracking.address import address, artifacts, turn
-from charloom.tracking.contents import Dataset, Series, Times
-from charloom.tracking.messages import first_line
-from charloom.tracking.store_files import Files
+from charloom.tracking.apart import first_line
+from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, not after two minutes
@@ -41,12 +42,10 @@ STUDIES = "charloom.studies"  # tag: of the experiment that holds studies, which
 ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment has it
 PROCESS = "charloom.process"  # tag: who is at work on the run
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
-POINTS_PER_REQUEST = 1000
+PAGE = 1000  # things, or points, in a request
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
+LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 NAME = re.compile(r"[A-Za-z0-9_.]+")
-
-Answer = TypeVar("Answer")
-Run = _Run
 
 
 class Store:
@@ -56,7 +55,6 @@ class Store:
         """Take the address; nothing is asked of the store yet."""
         self.uri = address()
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
-        self.files = Files(self.uri, remote=self.remote)
 
     def connect(self) -> None:
         """Find the experiments. The first question is asked once: of who is away one hears within seconds."""
@@ -111,41 +109,42 @@ class Store:
         """Return the active experiments that fulfil it, the newest first, as the keys of a dict keep the oldest."""
         order = ["creation_time DESC", "experiment_id DESC"]
         search = self.client.search_experiments
-        return list(pages(lambda t: search(ViewType.ACTIVE_ONLY, 1000, condition, order, t)))
-
-    def runs_of(self, experiment: str) -> list[Run]:
-        """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
-        found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
-        return sorted(found, key=lambda run: int(run.data.tags[KEY].partition(":")[2] or 0))
-
-    def new_run(self, experiment: str, number: int, name: str, params: Params, started: float | None) -> Run:
-        """Make a run of the experiment, unless another machine was faster; `started` in seconds since 1970."""
-        key = f"{experiment}:{number}" if number else experiment
-        made = self.client.create_run(
-            self.experiment_id, start_time=milliseconds(started), tags={KEY: key, PROCESS: process()}, run_name=name
-        )
-        run = self.search(f"tags.`{KEY}` = '{key}'")[0]
-        if run.info.run_id != made.info.run_id:
-            self.remove(made)
-        self.files.check(run.info.artifact_uri)
-        values = [Param(name, value) for name, value in shown(params).items()]
-        self.client.log_batch(run.info.run_id, params=values)
-        return run
+        return all_pages(lambda most, token: search(ViewType.ACTIVE_ONLY, most, condition, order, token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
 
     def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
         """Return the active runs that fulfil it, the oldest first."""
         order, where = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
         search = self.client.search_runs
-        return list(pages(lambda t: search(where, condition, ViewType.ACTIVE_ONLY, 1000, order, t)))
+        return all_pages(lambda most, token: search(where, condition, ViewType.ACTIVE_ONLY, most, order, token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
 
-    def is_complete(self, run: Run) -> bool:
-        """Return whether the run has its results by now."""
-        return RESULTS in self.client.get_run(run.info.run_id).data.tags
+    def runs_of(self, experiment: str) -> list[Run]:
+        """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
+        found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
+        return sorted(found, key=_number)
 
-    def open(self, run: Run, processes: str) -> None:
-        """Say that the run is at work, in these processes."""
-        self.tag(run, {PROCESS: processes})
-        self.client.update_run(run.info.run_id, "RUNNING")
+    def new_run(self, experiment: str, others: list[Run], name: str, params: Params, started: float | None) -> Run:
+        """Make a run of the experiment beside the others, unless another machine was faster.
+
+        started  in seconds since 1970
+        """
+        key = f"{experiment}:{_number(others[-1]) + 1}" if others else experiment
+        run = self.made_once(
+            lambda: self.search(f"tags.`{KEY}` = '{key}'"), name, {KEY: key, PROCESS: process()}, started
+        )
+        self.check(run.info.artifact_uri)
+        self.log_params(run, params)
+        return run
+
+    def made_once(
+        self, found: Callable[[], list[Run]], name: str, tags: dict[str, str], started: float | None = None
+    ) -> Run:
+        """Make the run that `found` will return first, unless another machine was faster, and return what is there."""
+        start = milliseconds(started)
+        made = self.client.create_run(self.experiment_id, start_time=start, tags=tags, run_name=name)
+        first = found()[0]
+        if first.info.run_id != made.info.run_id:
+            self.client.delete_run(made.info.run_id)
+        return first
 
     def close(self, run: Run, status: str, ended: float | None) -> None:
         """Say that the run has ended, and when, in seconds since 1970."""
@@ -162,49 +161,74 @@ class Store:
         """Return the metric's values in the store, by update."""
         return {each.step: each.value for each in self.client.get_metric_history(run.info.run_id, name)}
 
-    def send(self, run: Run, series: Series, times: Times) -> None:
-        """Send the points of each metric, each at its time, or else at the run's start."""
+    def send(self, run: Run, series: Series, times: Times, there: Mapping[str, Mapping[int, float]]) -> None:
+        """Send the points of each metric that are not there, each at its time, or else at the run's start."""
         known = sorted(times)
 
         def when(step: int) -> int:
             """Return the time of the last update before that is known."""
             return times[known[at - 1]] if (at := bisect_right(known, step)) else run.info.start_time
 
-        points = [(_checked(name), step, value) for name, each in series.items() for step, value in each.items()]
-        metrics = [Metric(name, value, when(step), step) for name, step, value in points]
-        for first in range(0, len(metrics), POINTS_PER_REQUEST):
-            self.client.log_batch(run.info.run_id, metrics=metrics[first : first + POINTS_PER_REQUEST])
-
-    def remove(self, run: Run) -> None:
-        """Remove the run; MLflow can bring it back."""
-        self.client.delete_run(run.info.run_id)
+        metrics = [
+            Metric(_checked(name), value, when(step), step)
+            for name, each in series.items()
+            for step, value in each.items()
+            if step not in there.get(name, {})
+        ]
+        for first in range(0, len(metrics), PAGE):
+            self.client.log_batch(run.info.run_id, metrics=metrics[first : first + PAGE])
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags."""
-        self.client.log_batch(
-            run.info.run_id, tags=[RunTag(_checked(key), visible(value)) for key, value in tags.items()]
-        )
+        said = [RunTag(_checked(key), visible(value)) for key, value in tags.items()]
+        self.client.log_batch(run.info.run_id, tags=said)
 
-    def name_dataset(self, run: Run, text: Dataset) -> None:
+    def log_params(self, run: Run, params: Params) -> None:
+        """Set the params."""
+        self.client.log_batch(run.info.run_id, params=[Param(*each) for each in shown(params).items()])
+
+    def name_dataset(self, run: Run, contents: RunContents, text: TextMetrics) -> None:
         """Name the text that the run was trained on."""
-        source = json.dumps({"uri": in_line(text.source), "sha256": text.sha256})
-        dataset = _Dataset(*dataset_key(text), "local", source, profile=json.dumps(text.profile))
+        source = json.dumps({"uri": in_line(contents.params.prepare.text), "sha256": text.sha256})
+        profile = json.dumps(dict(flat(text.model_dump(exclude={"sha256"}))))
+        dataset = Dataset(*dataset_key(contents), "local", source, profile=profile)
         self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
+    def check(self, uri: str) -> None:
+        """Raise MlflowException where artifacts are not to be in the store itself: a server could name a local file."""
+        scheme, host, *_ = urlsplit(uri)
+        allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if self.remote else "file")
+        if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", urlsplit(self.uri).netloc}):
+            raise MlflowException(
+                f"the store wants artifacts in {uri!r}; allowed is {allowed}:/… of the store itself, "
+                "or what CHARLOOM_ARTIFACT_SCHEME says"
+            )
 
-def pages(page_after: Callable[[str | None], "list[Answer]"]) -> Iterator[Answer]:
-    """Yield what MLflow returns a page at a time. `page_after` takes the token of the page before."""
-    token = None
-    while True:
-        page = page_after(token)
-        yield from page
-        if not (token := page.token):  # type: ignore[attr-defined]  # MLflow's list has it
-            return
+    def upload(self, folder: Path, uri: str) -> None:
+        """Copy all that is in the folder to the artifacts' address."""
+        self.check(uri)
+        # Not through the client: it would ask the server once more where to.
+        get_artifact_repository(uri, tracking_uri=self.uri).log_artifacts(str(folder))  # type: ignore[no-untyped-call]  # MLflow's own
+
+    def download(self, uri: str, name: str, file: Path) -> None:
+        """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
+        self.check(uri)
+        repository = get_artifact_repository(uri, tracking_uri=self.uri)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
+        try:  # not download_artifacts: it would first ask for the folders in it, of which there may be no end
+            repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise Unavailable(f"{name}: over {LARGEST:,} bytes, more than charloom fetches") from None
+            raise
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def dataset_key(text: Dataset) -> tuple[str, str]:
+def dataset_key(contents: RunContents) -> tuple[str, str]:
     """Return the name and the digest by which MLflow knows the text."""
-    return in_line(Path(text.source).stem)[:500], text.sha256[:DIGEST]
+    return in_line(Path(contents.params.prepare.text).stem)[:500], contents.text_sha256[:DIGEST]
 
 
 def shown(params: Params) -> dict[str, str]:
@@ -215,6 +239,11 @@ def shown(params: Params) -> dict[str, str]:
 def milliseconds(seconds: float | None) -> int | None:
     """Return how MLflow writes a time that is given in seconds since 1970."""
     return None if seconds is None else round(seconds * 1000)
+
+
+def _number(run: Run) -> int:
+    """Return which of its experiment's runs it is, from 0."""
+    return int(run.data.tags[KEY].partition(":")[2] or 0)
 
 
 def _checked(name: str) -> str:

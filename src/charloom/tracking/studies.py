@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 from shutil import copy
 
-from mlflow.entities import Metric, Param
+from mlflow.entities import Run
 
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
-from charloom.tracking.store import KEY, RESULTS, TEXT, Run, Store, connected, shown
+from charloom.tracking.store import KEY, RESULTS, TEXT, Store, connected
 from charloom.tracking.study_contents import StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
@@ -29,12 +29,12 @@ def send(file: str) -> None:
     """Send the study that the file holds. Raises Unavailable, with the reason, if that fails."""
     contents = read_json(Path(file), StudyContents)
     with connected() as store:
-        send_study(store, contents)
+        _send_study(store, contents)
     print(f"MLflow study {in_line(contents.name)}: `make ui` shows it", flush=True)
 
 
-def send_study(store: Store, contents: StudyContents) -> Run:
-    """Send the study and return its run. Trials that it no longer has are removed."""
+def _send_study(store: Store, contents: StudyContents) -> None:
+    """Send the study. Trials that it no longer has are removed."""
     known = _pipeline_runs(store, contents.text_sha256)
     store.choose_studies()
     run = _run_of(store, contents)
@@ -43,7 +43,7 @@ def send_study(store: Store, contents: StudyContents) -> Run:
     wanted = {each.key: each for each in contents.trials} if len(contents.trials) <= NESTED else {}
     for each in below:
         if there.get(key := each.data.tags.get(TRIAL, "")) is not each or key not in wanted:
-            store.remove(each)
+            store.client.delete_run(each.info.run_id)
     for key, trial in reversed(wanted.items()):  # the page shows the newest first
         _send_trial(store, run, trial, there.get(key), known.get((trial.experiment, trial.results)))
     with tempfile.TemporaryDirectory() as folder:
@@ -51,12 +51,11 @@ def send_study(store: Store, contents: StudyContents) -> Run:
             copy(name, folder)
         write(Path(folder) / PICTURE, contents.picture)
         write(Path(folder) / PAGE, contents.page)
-        store.files.upload(Path(folder), run.info.artifact_uri)
+        store.upload(Path(folder), run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({_place(run, '/artifacts/' + PAGE)})"
     store.tag(run, {ABOUT: f"{page}\n\n{contents.description}\n\n{picture}"})
     store.close(run, "FINISHED", None)
-    return run
 
 
 def _pipeline_runs(store: Store, text_sha256: str) -> dict[tuple[str, str], Run]:
@@ -76,12 +75,7 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
         runs = store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'")
         return [run for run in runs if run.data.tags[STUDY] == name]
 
-    if not (runs := found()):
-        made = store.client.create_run(store.experiment_id, tags=tags, run_name=Path(name).stem)
-        runs = found()
-        if runs[0].info.run_id != made.info.run_id:  # another machine was faster
-            store.remove(made)
-    return runs[0]
+    return next(iter(found()), None) or store.made_once(found, Path(name).stem, tags)
 
 
 def _place(run: Run, part: str = "") -> str:
@@ -103,9 +97,6 @@ def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, sa
         store.tag(run, link)
     if run.info.status in ENDED:
         return
-    # At the run's start: MLflow drops a point that is sent again with the same time.
-    when = run.info.start_time
-    points = [Metric(name, value, when, u) for name, each in trial.series.items() for u, value in each.items()]
-    params = [Param(name, value) for name, value in shown(trial.params).items()]
-    store.client.log_batch(run.info.run_id, points, params)
+    store.log_params(run, trial.params)
+    store.send(run, trial.series, {}, {})  # at the run's start: MLflow drops a point that comes again with its time
     store.close(run, "FINISHED" if trial.results else "FAILED", None)

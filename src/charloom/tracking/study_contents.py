@@ -8,16 +8,16 @@ from charloom.base.errors import CharloomError
 from charloom.base.storage import write_json
 from charloom.base.terminal import in_line
 from charloom.results.identity import experiment_key, naming_params, run_name
-from charloom.results.records import MEASURE, Record, TrainMetrics
+from charloom.results.records import Record, TrainMetrics
 from charloom.settings.params import Params
 from charloom.study.asking import ASKED
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
 from charloom.tracking.apart import apart
-from charloom.tracking.contents import Series
+from charloom.tracking.contents import Series, ends
 
-SECONDS = 120  # that a store may take
-ENDS = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
+STORE_MAY_TAKE = 120  # seconds
+NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
 
 
 class StudyTrial(Record):
@@ -87,11 +87,8 @@ def study_contents(study: Study, description: str, picture: str, page: str) -> S
 
 def _metrics(train: TrainMetrics, curves: Series) -> Series:
     """Return the metrics as points; those of the models end the curves, as in the pipeline's run."""
-    best, last = train.best_update, train.updates
-    bits = {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character}
-    smooth = {"smooth_loss": curves.get("smooth_loss", {}) | {best: train.best_smooth_loss, last: train.smooth_loss}}
-    ends = {name: {last: float(value)} for name in ENDS if (value := getattr(train, name)) is not None}
-    return smooth | ends | {MEASURE: {update: value for update, value in bits.items() if value is not None}}
+    single = {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
+    return single | {name: curves.get(name, {}) | points for name, points in ends(train).items()}
 
 
 def send_apart(contents: StudyContents) -> None:
@@ -100,7 +97,7 @@ def send_apart(contents: StudyContents) -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "study.json"
             write_json(file, contents.model_dump(mode="json"))
-            apart("studies.send", str(file), seconds=SECONDS)
+            apart("studies.send", str(file), seconds=STORE_MAY_TAKE)
     except (CharloomError, OSError) as error:
         again = f"`charloom study {in_line(contents.name)}` sends it again"
         sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")

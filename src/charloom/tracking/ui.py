@@ -2,10 +2,8 @@
 
 import os
 import socket
-import sys
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
@@ -14,13 +12,12 @@ from charloom.base.terminal import in_line
 from charloom.settings.params import read_params
 from charloom.tracking.address import artifacts
 from charloom.tracking.apart import apart
-from charloom.tracking.browser import show
+from charloom.tracking.browser import HOST, show
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store, connected
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
-HOST = "127.0.0.1"
-SECONDS = 45  # that a store may take to say which experiment is ours
+STORE_MAY_TAKE = 45  # seconds, to say which experiment is ours
 
 
 def serve(port: int) -> None:
@@ -38,7 +35,7 @@ def serve(port: int) -> None:
             catch_up()
         except Unavailable as error:
             print(error)
-    experiment, studies = apart("ui.print_experiments", seconds=SECONDS, answers=True).split("\n")[:2]
+    experiment, studies = apart("ui.print_experiments", seconds=STORE_MAY_TAKE, answers=True).split("\n")[:2]
     if store.remote:
         parts = urlsplit(store.uri)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
@@ -51,12 +48,12 @@ def serve(port: int) -> None:
         print(f"or, with a row for each setting and the mean over its seeds, {grouped}")
     if studies:
         print(f"studies: {runs.format(studies, VIEW)}")
-    if not store.remote:
-        print("(in a few seconds; Ctrl-C ends it)")
-    sys.stdout.flush()
-    show(page)
-    if not store.remote:
-        _server(store.uri, port)
+    if store.remote:
+        show(page)
+    else:
+        print("(in a few seconds; Ctrl-C ends it)", flush=True)
+        show(page, port)
+        _be_server(store.uri, port)
 
 
 def print_experiments() -> None:
@@ -80,8 +77,9 @@ def _free(port: int) -> bool:
     return True
 
 
-def _server(store: str, port: int) -> NoReturn:
-    """Become the server. The store's address goes through the environment: others can read a command line."""
+def _be_server(store: str, port: int) -> None:
+    """Serve until the process ends. The store's address is no option: others can read a command line."""
+    from mlflow.cli import cli  # noqa: PLC0415  takes a second, in which the lines above are read
+
     os.environ |= {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    os.execv(command[0], [*command, "--artifacts-destination", artifacts()])  # noqa: S606  no shell
+    cli(["server", "--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()])

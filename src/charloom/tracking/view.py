@@ -49,42 +49,31 @@ def _chart(metric: str) -> dict[str, Any]:
     }
 
 
-SHOWN: dict[str, Any] = {
-    "runsHiddenMode": "FIRST_20_RUNS",  # in the charts
-    "orderByKey": f"metrics.`{MEASURE}`",
-    "orderByAsc": True,
-    "selectedColumns": [
-        *(f"metrics.`{name}`" for name in (MEASURE, "smooth_loss")),
-        *(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value")),
-    ],
-    "compareRunSections": [{"uuid": "first", "name": "Metrics", "display": True, "isReordered": False}],
-    "compareRunCharts": [
-        _chart(name)
-        for name in (MEASURE, MEASURE_OF_PART, "smooth_loss", "epoch_mean", "gradient_norm", "saturated_fraction")
-    ],
-}
+def _view(columns: tuple[str, ...], charts: tuple[str, ...], **more: Any) -> str:
+    """Return a view with columns and charts, the best runs first unless `more` says otherwise."""
+    shown = {
+        "runsHiddenMode": "FIRST_20_RUNS",  # in the charts
+        "orderByKey": f"metrics.`{MEASURE}`",
+        "orderByAsc": True,
+        "selectedColumns": [f"metrics.`{MEASURE}`", "metrics.`smooth_loss`", *columns],
+        "compareRunSections": [{"uuid": "first", "name": "Metrics", "display": True, "isReordered": False}],
+        "compareRunCharts": [_chart(name) for name in (MEASURE, MEASURE_OF_PART, "smooth_loss", *charts)],
+    }
+    return json.dumps(shown | more)
+
+
+COLUMNS = tuple(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value"))
+CHARTS = ("epoch_mean", "gradient_norm", "saturated_fraction")
 # Runs of one setting, which differ in their seed alone, as one row with the means.
-GROUPED = SHOWN | {
-    "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
-}
+BY_SETTING = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
 TAGS = {  # of the experiment
     "mlflow.note.content": ABOUT,
-    f"mlflow.sharedViewState.{VIEW}": json.dumps(SHOWN),
-    f"mlflow.sharedViewState.{GROUPED_VIEW}": json.dumps(GROUPED),
+    f"mlflow.sharedViewState.{VIEW}": _view(COLUMNS, CHARTS),
+    f"mlflow.sharedViewState.{GROUPED_VIEW}": _view(COLUMNS, CHARTS, groupBy=BY_SETTING),
 }
-# Of the experiment of studies; its newest run stands first.
-STUDIES_SHOWN = SHOWN | {
-    "orderByKey": "attributes.start_time",
-    "orderByAsc": False,
-    "selectedColumns": [
-        *(f"metrics.`{name}`" for name in (MEASURE, "smooth_loss")),
-        *(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value", "seed")),
-        "tags.`charloom.outcome`",
-    ],
-    "compareRunCharts": [_chart(name) for name in (MEASURE, MEASURE_OF_PART, "smooth_loss")],
-}
-STUDIES_TAGS = {
-    f"mlflow.sharedViewState.{VIEW}": json.dumps(STUDIES_SHOWN),
+IN_STUDIES = (*COLUMNS, "params.`seed`", "tags.`charloom.outcome`")
+STUDIES_TAGS = {  # of the experiment of studies; its newest run stands first
+    f"mlflow.sharedViewState.{VIEW}": _view(IN_STUDIES, (), orderByKey="attributes.start_time", orderByAsc=False),
     "mlflow.note.content": """\
 One run for each study: a question about settings, answered over several seeds. Its description is the answer, its
 trials are nested below it.
