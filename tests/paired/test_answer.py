@@ -8,8 +8,8 @@ from compared import beside, compared, measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paired.answer import answered
-from paired.types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
+from paired import answered
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
 
 OPPOSITE = {BETTER: WORSE, WORSE: BETTER, NO_DIFFERENCE: NO_DIFFERENCE, CANNOT_TELL: CANNOT_TELL}
 

@@ -9,9 +9,9 @@ import pytest
 from projects import ROOT
 from scipy import stats
 
-from paired.need import more_seeds, need, silence
+from paired.data_types import NO_DIFFERENCE
+from paired.seeds_needed import more_seeds, need, silence
 from paired.statistics import moments
-from paired.types import NO_DIFFERENCE
 
 calibration = SimpleNamespace(**run_path(str(ROOT / "benchmarks/calibration.py")))
 COUNT = 2000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from charloom.study.formats import FORMATS, as_csv, as_json, as_markdown, as_text
 from paired import sentences as words
-from paired.types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Band, Comparison, Summary
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Band, Comparison, Summary
 
 BASE, OTHER = "train.initial_accumulator_value=0", "train.initial_accumulator_value=10"
 

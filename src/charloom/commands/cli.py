@@ -62,7 +62,8 @@ def _add_compare(commands: Any) -> None:
     add("--better", choices=("lower", "higher"), help="which values are better (default: lower)")
     add("--looks", metavar="N,N", help="at how many seeds it was declared to look, and perhaps to stop: 3,5,10")
     add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
-    add("--format", choices=("json", "csv", "markdown"), help="in place of text for a terminal")
+    add("--format", choices=("json", "markdown"), help="in place of text for a terminal")
+    add("--explain", action="store_true", help="say, too, how it was decided, and what decides nothing")
     add("--figure", metavar="FILE", help="draw it too, to a file that ends in .png")
     command.set_defaults(call=_later("commands.compare", "compare"))
 
@@ -141,6 +142,9 @@ def main() -> None:
     command = commands.add_parser("study", help="train settings over seeds, and compare them", description=about)
     command.add_argument("file", metavar="FILE", help="studies/x.yaml, say; its tables go to studies/x/")
     command.add_argument("--jobs", metavar="N", help="trials at a time (default: one for each processor)")
+    command.add_argument(
+        "--explain", action="store_true", help="say, too, how it was decided, and what decides nothing"
+    )
     command.add_argument("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
     command.add_argument(
         "--prove", metavar="K", help="make K rows of the table again through the pipeline, and compare"

@@ -15,9 +15,9 @@ from charloom.settings.params import Params
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import NOT_VARIED, read_study
 from charloom.study.study_table import measured, read_outcomes, trials_in, trials_of
+from paired import answered
 from paired import sentences as words
-from paired.answer import answered
-from paired.types import Answer
+from paired.data_types import Answer
 
 ASKED = """\
 ```yaml

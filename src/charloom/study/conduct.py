@@ -22,8 +22,8 @@ from charloom.study.local import processes
 from charloom.study.study_file import Study
 from charloom.study.study_table import Outcomes, Trial, measured, read_outcomes, trials_of, write_outcomes
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
-from paired.answer import answered
-from paired.types import CANNOT_TELL, Answer, Measured
+from paired import answered
+from paired.data_types import CANNOT_TELL, Answer, Measured
 
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 

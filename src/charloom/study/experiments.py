@@ -16,7 +16,7 @@ from charloom.results.records import MEASURE_OF_PART, TextMetrics, TrainMetrics
 from charloom.settings.experiment import naming_params
 from charloom.settings.params import PARAMS, Params, checked, flat
 from charloom.settings.pipeline import files
-from paired.types import Curve, Measurement
+from paired.data_types import Curve, Measurement
 
 HEAD = "HEAD"
 LOCK = f"{HEAD}:./dvc.lock"

@@ -7,9 +7,9 @@ from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.settings.params import Params
-from charloom.study.baseline import MORE_TEXT, chosen, setting_name
+from charloom.study.baseline import EXPLODED, MORE_TEXT, chosen, setting_name
 from charloom.study.experiments import HEAD, Experiment, curves_of, experiments, named_but_seed
-from paired.types import Curve, Measured, Seed
+from paired.data_types import Curve, Measured, Seed
 
 MEASURES = tuple(name for name, field in TrainMetrics.model_fields.items() if field.annotation in {float, float | None})
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another, `charloom study FILE` many; --table FILE reads any table"
@@ -65,6 +65,7 @@ def experiments_measured(
         target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
         budget=min(budgets) if len(budgets) == 1 else None,
         warnings=tuple(warnings),
+        exploded=EXPLODED,
         **declared,
     )
 

@@ -21,10 +21,10 @@ from charloom.results.curves import POINTS
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 from charloom.results.trial_key import committed, trial_key
 from charloom.settings.params import Params, flat
-from charloom.study.baseline import MORE_TEXT, setting_name
+from charloom.study.baseline import EXPLODED, MORE_TEXT, setting_name
 from charloom.study.study_file import Study
 from charloom.study.trial import TRAINED, Outcome
-from paired.types import Measured, Measurement
+from paired import Measured, Measurement
 
 METRICS = tuple(TrainMetrics.model_fields)
 CURVES = ("trial", "update", *POINTS)
@@ -162,6 +162,7 @@ def measured(study: Study, trials: dict[str, list[Trial]], outcomes: Outcomes) -
         target=f"smooth loss below {next(iter(settings)).train.target_smooth_loss:g}" if one_length else "",
         budget=updates.pop() if len(updates) == 1 else None,
         warnings=(MORE_TEXT,) if len(amounts) > 1 else (),
+        exploded=EXPLODED,
     )
 
 
