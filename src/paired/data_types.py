@@ -143,4 +143,4 @@ class Answer(NamedTuple):
     comparisons: list[Comparison]
     bands: dict[str, dict[str, Band]]
     warnings: tuple[str, ...]
-    exploded: str
+    exploded: str = ""
