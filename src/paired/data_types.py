@@ -7,6 +7,7 @@ Seed = int | str
 Curve = dict[int, float]  # a value by update
 
 BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL = "better", "worse", "no difference that matters", "cannot tell yet"
+VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
 ALPHA = 0.05  # of all comparisons and looks together
 LEVEL = 0.95  # of the intervals that everybody knows
 

@@ -4,18 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from paired.cautions import count
-from paired.data_types import (
-    ALPHA,
-    BETTER,
-    CANNOT_TELL,
-    LEVEL,
-    NO_DIFFERENCE,
-    WORSE,
-    Answer,
-    Comparison,
-    Interval,
-    Summary,
-)
+from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Comparison, Interval, Summary
 from paired.seeds_needed import POWER
 from paired.statistics import FLIPPED
 
@@ -27,8 +16,17 @@ PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
 COMPARED = (*HEAD, "difference", f"{PERCENT} interval of the difference", "adjusted p", "verdict")
 BASELINE = "baseline"
-VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
 NAMED = 3  # settings of a verdict; of more their number is said
+
+UNDECIDING = (  # what stands beside the differences where somebody asks
+    "Sign flips: another test, exact, for differences that are not normal. Without any effect each difference could as "
+    "well have the other sign; p is the share of all choices of signs that give a mean as far from 0. It needs "
+    f"{FLIPS} seeds or more, and decides nothing here.",
+    "Unpaired (Welch): the interval of the difference of the two means where no seed is paired with its own, and the "
+    "two spreads may differ. It decides nothing here.",
+    "Correlation of the pairs: 1 where a seed that is high in one setting is as high in the other, 0 where it says "
+    "nothing of the other, -1 where it is low there. Only above 0 do pairs make a comparison sharper.",
+)
 
 Words = tuple[str, list[str]]  # a title, and what is said below it, line by line
 
@@ -181,32 +179,15 @@ def notes(answer: Answer) -> list[str]:
             f"More seeds: how many would tell, with probability {POWER:g}. {here} are for a new study, with seeds that "
             "are not used here; where it may stop early, it declares its looks before it starts."
         )
-    matters = (
-        f"not declared, so `{NO_DIFFERENCE}` is never the answer."
-        if smallest is None
-        else f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} has none."
-    )
-    lines += [
-        f"Smallest difference that matters: {matters}",
-        "Sign flips: another test, exact, for differences that are not normal. Without any effect each "
-        "difference could as well have the other sign; p is the share of all choices of signs that give a mean as far "
-        f"from 0. It needs {FLIPS} seeds or more, and decides nothing here.",
-    ]
-    if any(each.welch_interval for each in answer.comparisons):
-        lines.append(
-            "Unpaired (Welch): the interval of the difference of the two means where no seed is paired with its own, "
-            "and the two spreads may differ. It decides nothing here."
-        )
-    if any(each.correlation is not None for each in answer.comparisons):
-        lines.append(
-            "Correlation of the pairs: 1 where a seed that is high in one setting is as high in the other, 0 where it "
-            "says nothing of the other, -1 where it is low there. Only above 0 do pairs make a comparison sharper."
-        )
+    if smallest is None:
+        matters = f"not declared, so `{NO_DIFFERENCE}` is never the answer."
+    else:
+        matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} has none."
+    lines += [f"Smallest difference that matters: {matters}", *UNDECIDING]
     if any(each.reached and each.mean_time is not None for each in answer.summaries):
         lines.append("Updates to the target: means, where a trial that did not reach it counts with all its updates.")
     if any(each.exploded for each in answer.summaries):
-        p = "Boschloo's p is of an exact test of the two numbers of explosions."
-        lines.append(f"Exploded: {answer.exploded}. {p}")
+        lines.append(f"Exploded: {answer.exploded}. Boschloo's p is of an exact test of the two numbers of explosions.")
     return lines
 
 

@@ -7,6 +7,7 @@ import io
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +38,22 @@ def table_measured(
     used = [*setting, seed, measure]
     rows = _rows(file, used)
     settings = defaultdict[str, dict[Seed, Measurement]](dict)
-    groups, failed = defaultdict[str, Rows](dict), list[str]()
+    lines, failed = defaultdict[str, dict[Seed, int]](dict), list[str]()
     for line, row in rows.items():
         where = f"{file}: line {line}: "
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}no {in_line(empty[0])}; allowed is a value in each row")
         name, key = setting_name(setting, map(row.__getitem__, setting)), _seed(row[seed])
-        if key in settings[name]:
-            first = next(line for line, other in groups[name].items() if _seed(other[seed]) == key)
+        if first := lines[name].get(key):
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
             twice = f"seed {in_line(str(key))} a second time for {in_line(name)}, after line {first}"
             raise WrongInput(f"{where}{twice}; {allowed}")
-        settings[name][key], groups[name][line] = _measurement(row[measure], where + in_line(measure)), row
+        lines[name][key] = line
+        settings[name][key] = _measurement(row[measure], where + in_line(measure))
         if settings[name][key].exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
-    warnings = list(_varying(groups, used))
+    warnings = list(_varying({name: [rows[line] for line in each.values()] for name, each in lines.items()}, used))
     if failed:
         many = "1 trial has" if len(failed) == 1 else f"{len(failed)} trials have"
         warnings.append(f"{many} no {in_line(measure)} ({failed[0]}): counted as failed, not left out")
@@ -122,18 +123,18 @@ def _measurement(text: str, where: str) -> Measurement:
     return Measurement(value)
 
 
-def _varying(groups: dict[str, Rows], used: list[str]) -> Iterator[str]:
+def _varying(groups: dict[str, list[Row]], used: list[str]) -> Iterator[str]:
     """Yield a warning of each column that looks like a parameter and varies inside a setting.
 
     One looks so if its values come again and again. One that the seed decides is the same for all settings.
     """
-    rows, seed = [row for group in groups.values() for row in group.values()], used[-2]
+    rows, seed = list(chain.from_iterable(groups.values())), used[-2]
     for column in (name for name in rows[0] if name not in used):
         by_seed = len({(row[seed], row[column]) for row in rows}) == len({row[seed] for row in rows})
         if by_seed or len({row[column] for row in rows}) * FEW > len(rows):
             continue
         for name, group in groups.items():
-            inside = sorted({row[column] for row in group.values()})
+            inside = sorted({row[column] for row in group})
             if len(inside) > 1:
                 shown = ", ".join(in_line(value) or "nothing" for value in inside[:3])
                 yield f"{in_line(column)} varies inside {in_line(name)} ({shown}): a parameter? it belongs to --setting"
