@@ -65,7 +65,7 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     if pairs.mean is None or pairs.sd is None or not error:
         return 1, None
     n, t = pairs.n, min(abs(pairs.mean / error), FAR)
-    largest, least = _largest_size(n, t, alpha), _least_size(n, t)
+    largest, least = largest_size(n, t, alpha), least_size(n, t)
     small, large = (
         pairs.sd * math.sqrt((n - 1) / (2 * special.gammaincinv((n - 1) / 2, q))) for q in (1 - MISS_SD, MISS_SD)
     )
@@ -79,12 +79,12 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     return max(1, (at_least or MOST * n) - n), None if at_most is None else max(1, at_most - n)
 
 
-def _least_size(n: int, t: float) -> float:
+def least_size(n: int, t: float) -> float:
     """Return the θ below which a |t| as large as this is rarer than MISS_LEAST; negative where 0 is not below it."""
     return float(special.nctdtrinc(n - 1, 1.0 - MISS_LEAST, t)) / math.sqrt(n)
 
 
-def _largest_size(n: int, t: float, alpha: float) -> float:
+def largest_size(n: int, t: float, alpha: float) -> float:
     """Return the θ above which a t as small as this is rarer than MISS_LARGEST, among those that do not tell.
 
     Only who cannot tell asks for more seeds. A large θ rarely ends among them, and then with a t that is too small: so

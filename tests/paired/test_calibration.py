@@ -9,7 +9,7 @@ from promises import COUNT, calibration, error, power, rng
 from scipy import stats
 
 from paired.data_types import NO_DIFFERENCE
-from paired.seeds_needed import more_seeds, need, silence
+from paired.seeds_needed import largest_size, more_seeds, need, silence
 from paired.statistics import moments
 
 
@@ -67,6 +67,13 @@ def test_the_need_falls_with_a_difference_that_matters_more():
 )
 def test_in_four_of_five_ranges_lies_the_true_need(looks, effect, smallest):
     promises.in_four_of_five_ranges_lies_the_true_need(looks, effect, smallest)
+
+
+@pytest.mark.parametrize(("n", "t"), [(3, 2.0), (5, 1.0), (10, 0.5)])
+def test_the_largest_size_is_that_of_which_one_in_ten_that_cannot_tell_has_so_small_a_t(n, t):
+    limit, of = stats.t.ppf(0.975, n - 1), stats.nct(n - 1, largest_size(n, t, 0.05) * math.sqrt(n))
+    share = (of.cdf(t) - of.cdf(-limit)) / (of.cdf(limit) - of.cdf(-limit))
+    assert share == pytest.approx(0.1, abs=2e-4)
 
 
 def test_a_range_has_two_ends_where_the_seeds_say_something():

@@ -57,10 +57,13 @@ def test_every_verdict_stands_beside_its_name_at_any_width_and_what_found_no_roo
         assert (f" {column}" in head) or (column in plain(table.partition("(a wider terminal")[2]))
 
 
-def test_a_name_that_fits_without_the_last_column_stays_in_a_line():
-    for width, last in ((72, False), (120, True)):
-        (row,) = (line for line in as_text(answer(), width).splitlines() if line.startswith(f"{OTHER}  "))
-        assert row.endswith("2.820 to 2.865") == last
+@pytest.mark.parametrize(("width", "last", "lines"), [(90, True, 1), (80, False, 1), (60, True, 3)])
+def test_the_last_column_goes_where_that_keeps_names_in_a_line_and_else_names_take_more(width, last, lines):
+    name = "m=100 eta=0.05 seq_length=25 sigma=0.01"
+    given = answer(comparison(name), summaries=[summary("m=50"), summary(name)], baseline="m=50")
+    table = as_text(given, width).split("\n\n")[2]
+    assert ("2.820 to 2.865" in table, "(a wider terminal shows 95 % interval, too)" in table) == (last, not last)
+    assert len(table.splitlines()) == 2 + lines + (not last)
 
 
 def test_numbers_are_never_cut():
