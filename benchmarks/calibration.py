@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paired.need import more_seeds, need
+from paired.data_types import ALPHA, CANNOT_TELL
 from paired.rule import Decision, Looked, decide
+from paired.seeds_needed import more_seeds, need
 from paired.statistics import moments, sign_flip_p
-from paired.types import ALPHA, CANNOT_TELL
 
 SPREADS = {"equal, correlated": (1.0, 1.0, 0.5), "1.98 and 0.14": (1.98, 0.14, 0.0)}  # sd, sd, correlation of the pairs
 PLANS = ((3,), (5,), (10,), (3, 5, 10))

@@ -1,7 +1,6 @@
 """Comparisons of numbers that a test writes down."""
 
-from paired.answer import answered
-from paired.types import Measured, Measurement
+from paired import Measured, Measurement, answered
 
 
 def trials(values):

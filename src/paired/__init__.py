@@ -2,3 +2,8 @@
 
 It needs NumPy and SciPy and knows nothing of what was run: README.md has an example.
 """
+
+from paired.answering import answered
+from paired.data_types import Measured, Measurement
+
+__all__ = ["Measured", "Measurement", "answered"]

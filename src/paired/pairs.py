@@ -1,27 +1,51 @@
-"""A setting beside the baseline: the trials of the same seed, and what is missing."""
+"""A setting by itself, and beside the baseline: what is there, what is missing, and the differences of equal seeds."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from paired.statistics import LARGEST, Moments, differences, moments
-from paired.types import BETTER, NO_DIFFERENCE, WORSE, Measured, Measurement, Seed
+from paired.data_types import BETTER, NO_DIFFERENCE, WORSE, Measurement, Seed
+from paired.statistics import LARGEST, Moments, difference, moments
 
 Trials = dict[Seed, Measurement]
 
 
-def value(trial: Measurement) -> float | None:
-    """Return its value, or None where it has diverged: a number that is none, or none that anything can come to."""
-    return trial.value if trial.value is not None and abs(trial.value) <= LARGEST else None
+def counted(trial: Measurement) -> Measurement:
+    """Return the trial as it counts: without a value and exploded, where its number is none, or none that is a result.
+
+    All that is said of trials is said of these.
+    """
+    is_result = trial.value is not None and abs(trial.value) <= LARGEST
+    return trial if is_result else trial._replace(value=None, exploded=True)
 
 
-def diverged(trials: Trials, seeds: Sequence[Seed]) -> int:
-    """Return how many of the seeds have."""
-    return sum(value(trials[seed]) is None for seed in seeds)
+class Side(NamedTuple):
+    """A setting.
+
+    values  by seed, of the trials that have one
+    times   by seed, updates to the target, at most the budget; empty where there is no budget
+    """
+
+    trials: Trials
+    values: dict[Seed, float]
+    times: dict[Seed, float]
+
+    @property
+    def exploded(self) -> int:
+        """How many trials have, those without a value among them."""
+        return sum(trial.exploded for trial in self.trials.values())
 
 
-def exploded(trials: Trials) -> int:
-    """Return how many have, the diverged among them."""
-    return sum(trial.exploded or value(trial) is None for trial in trials.values())
+def side(trials: Trials, budget: int | None) -> Side:
+    """Return the setting of these trials."""
+    own = {seed: counted(trial) for seed, trial in trials.items()}
+    return Side(
+        own,
+        {seed: trial.value for seed, trial in own.items() if trial.value is not None},
+        {
+            seed: budget if trial.reached is None else min(trial.reached, budget)
+            for seed, trial in own.items()
+            if budget is not None
+        },
+    )
 
 
 class Pairs(NamedTuple):
@@ -31,26 +55,25 @@ class Pairs(NamedTuple):
     differences  by seed, of those with a value on both sides: the setting's minus the baseline's
     """
 
-    name: str
-    trials: Trials
-    baseline: Trials
+    ours: Side
+    baseline: Side
     shared: list[Seed]
     differences: dict[Seed, float]
 
-    def first(self, n: int) -> Moments | None:
-        """Return the moments of the differences at a look at n seeds; None where it is not reached.
+    def at(self, looks: tuple[int, ...]) -> list[Moments]:
+        """Return the moments of the differences at each look that is reached; of all of them where none is declared.
 
-        It is, where the first n seeds of the baseline are on both sides.
+        One at n seeds is, where the first n seeds of the baseline are on both sides.
         """
-        seeds = list(self.baseline)[:n]
-        if len(seeds) < n or self.shared[:n] != seeds:
-            return None
-        return moments([self.differences[seed] for seed in seeds if seed in self.differences])
+        seeds = list(self.baseline.trials)
+        firsts = [seeds[:n] for n in looks if n <= len(seeds) and self.shared[:n] == seeds[:n]] if looks else [seeds]
+        return [moments(self.differences[seed] for seed in first if seed in self.differences) for first in firsts]
 
     @property
     def diverged(self) -> tuple[int, int]:
-        """How many of the shared seeds, in the setting and in the baseline."""
-        return diverged(self.trials, self.shared), diverged(self.baseline, self.shared)
+        """How many of the shared seeds have no value, in the setting and in the baseline."""
+        ours, theirs = (sum(seed not in each.values for seed in self.shared) for each in (self.ours, self.baseline))
+        return ours, theirs
 
     @property
     def barred(self) -> set[str]:
@@ -59,12 +82,12 @@ class Pairs(NamedTuple):
         return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
 
 
-def pair(measured: Measured, name: str) -> Pairs:
-    """Return the setting's trials beside the baseline's."""
-    trials, baseline = measured.settings[name], measured.settings[measured.baseline]
-    shared = [seed for seed in baseline if seed in trials]
-    both = [(seed, value(trials[seed]), value(baseline[seed])) for seed in shared]
-    whole = [(seed, x, y) for seed, x, y in both if x is not None and y is not None]
-    found = differences([x for _, x, _ in whole], [y for _, _, y in whole])
-    by_seed = {seed: difference for (seed, _, _), difference in zip(whole, found, strict=True)}
-    return Pairs(name, trials, baseline, shared, by_seed)
+def pair(ours: Side, baseline: Side) -> Pairs:
+    """Return the two beside each other."""
+    shared = [seed for seed in baseline.trials if seed in ours.trials]
+    return Pairs(ours, baseline, shared, minus(ours.values, baseline.values))
+
+
+def minus(ours: dict[Seed, float], theirs: dict[Seed, float]) -> dict[Seed, float]:
+    """Return ours minus theirs, of each seed that both have, in their order."""
+    return {seed: difference(ours[seed], x) for seed, x in theirs.items() if seed in ours}

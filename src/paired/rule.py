@@ -8,8 +8,8 @@ are gone through in their order, and what has fallen at one of them stays: its t
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from paired.data_types import ALPHA, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Interval
 from paired.statistics import Moments, holm, student_interval, student_p
-from paired.types import ALPHA, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Interval
 
 
 class Looked(NamedTuple):
@@ -41,19 +41,19 @@ class Decision(NamedTuple):
 def decide(settings: Sequence[Looked], looks: int, better: str, smallest_difference: float | None) -> list[Decision]:
     """Return a decision for each setting, of so many looks in all; `better` is "lower" or "higher"."""
     decisions = [Decision(CANNOT_TELL, None, 0.0, None, None)] * len(settings)
-    smallest_p = [1.0] * len(settings)
-    best: list[int | None] = [None] * len(settings)  # the look of the smallest p
+    p_values = [[student_p(pairs) for pairs in setting.pairs] for setting in settings]
+    best: list[tuple[float, int | None]] = [(1.0, None)] * len(settings)  # the smallest p so far, and its look
     for look in range(looks):
-        for j, (setting, decision) in enumerate(zip(settings, decisions, strict=True)):
-            p = student_p(setting.pairs[look]) if look < len(setting.pairs) else None
-            if p is not None and decision.verdict == CANNOT_TELL and (best[j] is None or looks * p < smallest_p[j]):
-                smallest_p[j], best[j] = min(1.0, looks * p), look
-        steps = holm(smallest_p, ALPHA)
-        for j, (setting, (adjusted, left)) in enumerate(zip(settings, steps, strict=True)):
-            if decisions[j].verdict == CANNOT_TELL:
-                level = 1.0 - ALPHA / (looks * left)
-                said = _said(setting, look, best[j], adjusted, level, better, smallest_difference)
-                decisions[j] = Decision(*said, None if best[j] is None else adjusted)
+        undecided = [j for j, decision in enumerate(decisions) if decision.verdict == CANNOT_TELL]
+        for j in undecided:
+            there = [(p, i) for i, p in enumerate(p_values[j][: look + 1]) if p is not None]
+            best[j] = min(there, default=best[j])
+        steps = holm([min(1.0, looks * p) for p, _ in best], ALPHA)
+        for j in undecided:
+            (adjusted, left), at = steps[j], best[j][1]
+            level = 1.0 - ALPHA / (looks * left)
+            said = _said(settings[j], look, at, adjusted, level, better, smallest_difference)
+            decisions[j] = Decision(*said, None if at is None else adjusted)
     return decisions
 
 

@@ -1,32 +1,32 @@
-"""An answer in words and figures: the lines that a terminal and Markdown share."""
+"""An answer in words and figures: the lines that every output shares."""
 
 import math
 from collections.abc import Iterable, Iterator
 
-from paired.need import POWER
-from paired.types import (
-    ALPHA,
-    BETTER,
-    CANNOT_TELL,
-    LEVEL,
-    NO_DIFFERENCE,
-    WORSE,
-    Answer,
-    Comparison,
-    Interval,
-    Summary,
-)
+from paired.cautions import count
+from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Comparison, Interval, Summary
+from paired.seeds_needed import POWER
+from paired.statistics import FLIPPED
 
 STATISTIC = "Student's t, two-sided, paired by seed"
 DIGITS = 2  # of the smallest spread that is shown
 MOST = 7  # of the largest number
-FLIPS = 6  # pairs, below which no sign flips reach ALPHA
+FLIPS = FLIPPED[0]  # pairs, below which no sign flips reach ALPHA
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
 COMPARED = (*HEAD, "difference", f"{PERCENT} interval of the difference", "adjusted p", "verdict")
 BASELINE = "baseline"
-VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
 NAMED = 3  # settings of a verdict; of more their number is said
+
+UNDECIDING = (  # what stands beside the differences where somebody asks
+    "Sign flips: another test, exact, for differences that are not normal. Without any effect each difference could as "
+    "well have the other sign; p is the share of all choices of signs that give a mean as far from 0. It needs "
+    f"{FLIPS} seeds or more, and decides nothing here.",
+    "Unpaired (Welch): the interval of the difference of the two means where no seed is paired with its own, and the "
+    "two spreads may differ. It decides nothing here.",
+    "Correlation of the pairs: 1 where a seed that is high in one setting is as high in the other, 0 where it says "
+    "nothing of the other, -1 where it is low there. Only above 0 do pairs make a comparison sharper.",
+)
 
 Words = tuple[str, list[str]]  # a title, and what is said below it, line by line
 
@@ -46,6 +46,22 @@ def told(answer: Answer) -> str:
     )
 
 
+def method(answer: Answer) -> str:
+    """Return in a line how it was decided."""
+    looks = f"; looks at {_looks(answer)} seeds" if answer.looks else ""
+    least = "" if answer.smallest_difference is None else f"; less than {answer.smallest_difference:g} does not matter"
+    return f"Decided by {STATISTIC}, at a level of {ALPHA}{_together(answer)}{looks}{least}."
+
+
+def _together(answer: Answer) -> str:
+    """Return what the level is for, where there is more than one thing."""
+    return ", all settings and looks together" if len(answer.looks) > 1 or len(answer.comparisons) > 1 else ""
+
+
+def _looks(answer: Answer) -> str:
+    return " and ".join(filter(None, [", ".join(map(str, answer.looks[:-1])), str(answer.looks[-1])]))
+
+
 def rows(answer: Answer) -> list[tuple[str, ...]]:
     """Return a row for each setting, under HEAD, all with as many decimals."""
     means = [each.mean for each in answer.summaries if each.mean is not None]
@@ -58,15 +74,16 @@ def rows(answer: Answer) -> list[tuple[str, ...]]:
 
 def table(answer: Answer) -> Iterator[tuple[str, ...]]:
     """Yield a row for each setting, under COMPARED: what it came to, and its difference to the baseline."""
-    by_name = {each.setting: each for each in answer.comparisons}
     sizes = [each.mean_difference for each in answer.comparisons if each.mean_difference is not None]
     places = decimals(sizes, ((x[1] - x[0]) / 2 for each in answer.comparisons if (x := each.interval)))
+    beside = {
+        each.setting: (
+            shown(each.mean_difference, places), span(each.interval, places), _p(each.adjusted_p), verdict(each),
+        )
+        for each in answer.comparisons
+    }  # fmt: skip
     for row in rows(answer):
-        yield *row, *(_beside(by_name[row[0]], places) if row[0] in by_name else ("", "", "", BASELINE))
-
-
-def _beside(each: Comparison, places: int) -> tuple[str, str, str, str]:
-    return shown(each.mean_difference, places), span(each.interval, places), _p(each.adjusted_p), verdict(each)
+        yield *row, *beside.get(row[0], ("", "", "", BASELINE))
 
 
 def verdict(comparison: Comparison) -> str:
@@ -78,13 +95,17 @@ def verdict(comparison: Comparison) -> str:
     return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"
 
 
-def comparisons(answer: Answer) -> Iterator[Words]:
-    """Yield of each setting but the baseline its name and verdict, and what there is to say."""
+def comparisons(answer: Answer, *, explain: bool = False) -> Iterator[Words]:
+    """Yield of each setting but the baseline its name and verdict, and what was found; if asked, what decides nothing.
+
+    The first lines are those that decide: the difference, the interval that was tested, p.
+    """
     by_name = {each.setting: each for each in answer.summaries}
     for each in answer.comparisons:
         sides = by_name[each.setting], by_name[answer.baseline]
-        lines = [*_difference(each), *_doubt(each), *_time(each, answer.target, *sides), *explosions(each, *sides)]
-        yield f"{each.setting}: {verdict(each)}", lines + [f"warning: {warning}" for warning in each.warnings]
+        lines = [*_difference(each), *(_undeciding(each) if explain else ()), *_time(each, answer.target, *sides)]
+        warnings = [f"warning: {warning}" for warning in each.warnings]
+        yield f"{each.setting}: {verdict(each)}", [*lines, *explosions(each, *sides), *warnings]
 
 
 def _difference(each: Comparison) -> Iterator[str]:
@@ -94,29 +115,24 @@ def _difference(each: Comparison) -> Iterator[str]:
     places = places_of(each)
     side = " (lower)" if each.mean_difference < 0 else " (higher)" if each.mean_difference > 0 else ""
     interval = f", {PERCENT} interval {span(each.interval, places)}" if each.interval else ""
-    seeds = f"{each.n} seed{'' if each.n == 1 else 's'}"
-    yield f"difference {shown(each.mean_difference, places)}{side}{interval}, {seeds}"
+    yield f"difference {shown(each.mean_difference, places)}{side}{interval}, {count(each.n, 'seed')}"
     if each.tested_interval is not None and round(each.tested_level, 6) != LEVEL:
         yield f"tested at {100 * each.tested_level:.4g} %: interval {span(each.tested_interval, places)}"
-
-
-def _doubt(each: Comparison) -> Iterator[str]:
     if each.p is not None:
-        yield f"p {_p(each.p)}" + (
-            "" if each.adjusted_p in {None, each.p} else f"; all settings and looks counted, {_p(each.adjusted_p)}"
-        )
-        if each.n < FLIPS:
-            yield f"sign flips: cannot reach {ALPHA} below {FLIPS} seeds"
-        elif each.sign_flip_p is not None:
-            yield f"sign flips: p {_p(each.sign_flip_p)}"
-    unpaired = (
-        [f"unpaired (Welch): {PERCENT} interval {span(each.welch_interval, places_of(each))}"]
-        if each.welch_interval
-        else []
-    )
-    related = [f"correlation of the pairs: {each.correlation:.2f}"] if each.correlation is not None else []
+        adjusted = each.adjusted_p not in {None, each.p}
+        yield f"p {_p(each.p)}" + f"; all settings and looks counted, {_p(each.adjusted_p)}" * adjusted
+
+
+def _undeciding(each: Comparison) -> Iterator[str]:
+    if each.p is not None and each.n < FLIPS:
+        yield f"sign flips: cannot reach {ALPHA} below {FLIPS} seeds"
+    elif each.p is not None and each.sign_flip_p is not None:
+        yield f"sign flips: p {_p(each.sign_flip_p)}"
+    welch, r = each.welch_interval, each.correlation
+    unpaired = f"unpaired (Welch): {PERCENT} interval {span(welch, places_of(each))}" if welch else ""
+    related = "" if r is None else f"correlation of the pairs: {r:.2f}"
     if unpaired or related:
-        yield "; ".join([*unpaired, *related])
+        yield "; ".join(filter(None, [unpaired, related]))
 
 
 def _time(each: Comparison, target: str, setting: Summary, baseline: Summary) -> Iterator[str]:
@@ -138,21 +154,16 @@ def explosions(each: Comparison, setting: Summary, baseline: Summary) -> Iterato
 
 def notes(answer: Answer) -> list[str]:
     """Return how it was decided, for who reads it for the first time."""
-    looks, many = len(answer.looks), len(answer.comparisons)
+    looks, many, smallest = len(answer.looks), len(answer.comparisons), answer.smallest_difference
     lines = [
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is how "
-        "likely chance alone is to make a mean difference as large as this one."
+        "likely chance alone is to make a mean difference as large as this one.",
+        f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
+        f"Looks: at {_looks(answer)} seeds, as declared" + (f"; a p counts {looks} times." if looks > 1 else ".")
+        if looks
+        else "Looks: none declared, so this is the only one. Who looks again after more seeds, until a verdict falls, "
+        "finds differences where there are none; looks that are declared do not.",
     ]
-    together = ", all settings and looks together" if looks > 1 or many > 1 else ""
-    lines.append(f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{together}.")
-    if looks:
-        at = " and ".join(filter(None, [", ".join(map(str, answer.looks[:-1])), str(answer.looks[-1])]))
-        lines.append(f"Looks: at {at} seeds, as declared" + (f"; a p counts {looks} times." if looks > 1 else "."))
-    else:
-        lines.append(
-            "Looks: none declared, so this is the only one. Who looks again after more seeds, until a verdict falls, "
-            "finds differences where there are none; looks that are declared do not."
-        )
     if many > 1:
         lines.append(
             f"{many} settings have {many} chances of a false alarm: of their p, the smallest counts {many} times, the "
@@ -168,34 +179,15 @@ def notes(answer: Answer) -> list[str]:
             f"More seeds: how many would tell, with probability {POWER:g}. {here} are for a new study, with seeds that "
             "are not used here; where it may stop early, it declares its looks before it starts."
         )
-    if answer.smallest_difference is None:
-        lines.append(f"Smallest difference that matters: not declared, so `{NO_DIFFERENCE}` is never the answer.")
+    if smallest is None:
+        matters = f"not declared, so `{NO_DIFFERENCE}` is never the answer."
     else:
-        size = f"{answer.smallest_difference:g}"
-        lines.append(f"Smallest difference that matters: {size}: an interval inside -{size} to {size} has none.")
-    lines.append(
-        "Sign flips: another test, exact, for differences that are not normal. Without any effect each "
-        "difference could as well have the other sign; p is the share of all choices of signs that give a mean as far "
-        f"from 0. It needs {FLIPS} seeds or more, and decides nothing here."
-    )
-    if any(each.welch_interval for each in answer.comparisons):
-        lines.append(
-            "Unpaired (Welch): the interval of the difference of the two means where no seed is paired with its own, "
-            "and the two spreads may differ. It decides nothing here."
-        )
-    if any(each.correlation is not None for each in answer.comparisons):
-        lines.append(
-            "Correlation of the pairs: 1 where a seed that is high in one setting is as high in the other, 0 where it "
-            "says nothing of the other, -1 where it is low there. Only above 0 do pairs make a comparison sharper."
-        )
+        matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} has none."
+    lines += [f"Smallest difference that matters: {matters}", *UNDECIDING]
     if any(each.reached and each.mean_time is not None for each in answer.summaries):
         lines.append("Updates to the target: means, where a trial that did not reach it counts with all its updates.")
     if any(each.exploded for each in answer.summaries):
-        lines.append(
-            "Exploded: diverged, failed, or ended worse than a uniform guess, which takes all characters for equally "
-            "likely. Diverged: the loss or a gradient was no finite number any more, and training stopped. "
-            "Boschloo's p is of an exact test of the two numbers of explosions."
-        )
+        lines.append(f"Exploded: {answer.exploded}. Boschloo's p is of an exact test of the two numbers of explosions.")
     return lines
 
 

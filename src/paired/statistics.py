@@ -6,7 +6,8 @@ numbers; a size (a mean, an interval) is in units of what it is given. None stan
 """
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from paired.types import Interval
+from paired.data_types import Interval
 
 LARGEST = 1e300  # what is larger is no result, and would overflow
 FLIPPED = (6, 30)  # numbers of pairs for the exact sign flip: fewer cannot reach 0.05, more are too many to count
@@ -29,30 +30,29 @@ class Moments(NamedTuple):
     sd: float | None = None
 
 
-def moments(x: Sequence[float] | NDArray[Any]) -> Moments:
+def moments(x: Iterable[float]) -> Moments:
     """Return them of the numbers, each at most LARGEST.
 
     A power of two is taken out first, which costs no bit, so that no square overflows or vanishes.
     """
-    if not len(x):
+    values = np.fromiter(x, dtype=float)
+    n = len(values)
+    if not n:
         return Moments(0)
-    values = np.asarray(x, dtype=float)
     power = math.frexp(float(np.abs(values).max()))[1]
     scaled = np.ldexp(values, -power)
-    mean = float(scaled.mean())
-    sd = math.ldexp(float(scaled.std(ddof=1)), power) if len(x) > 1 else None
+    mean, sd = float(scaled.mean()), float(scaled.std(ddof=1)) if n > 1 else None
     if sd is not None and np.ptp(scaled) == 0.0:
         mean, sd = float(scaled[0]), 0.0
-    return Moments(len(x), math.ldexp(mean, power), sd)
+    return Moments(n, math.ldexp(mean, power), None if sd is None else math.ldexp(sd, power))
 
 
-def differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
-    """Return a − b, element by element; 0 where it is no more than the rounding of the two.
+def difference(a: float, b: float) -> float:
+    """Return a − b; 0 where it is no more than the rounding of the two.
 
     Else 0.3 beside 0.1 + 0.2, the same in every pair, would be a difference beyond all doubt.
     """
-    rounding = 4 * np.finfo(float).eps
-    return [x - y if abs(x - y) > rounding * max(abs(x), abs(y)) else 0.0 for x, y in zip(a, b, strict=True)]
+    return a - b if abs(a - b) > 4 * sys.float_info.epsilon * max(abs(a), abs(b)) else 0.0
 
 
 def standard_error(x: Moments) -> float | None:

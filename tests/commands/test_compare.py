@@ -1,7 +1,5 @@
 """`charloom compare`: where it reads from, what it prints, and every wrong request in a line."""
 
-import csv
-import io
 import json
 from pathlib import Path
 
@@ -43,15 +41,22 @@ def test_which_is_better_turns_with_what_is_better_and_with_the_baseline(project
 
 def test_declared_looks_and_the_smallest_difference_reach_the_answer(project):
     printed = table(project, "--looks", "3,6", "--smallest-difference", "0.5")
-    assert "at 3 and 6 seeds, as declared" in printed
+    assert "looks at 3 and 6 seeds; less than 0.5" in printed.replace("\n  ", " ")
     assert "lr=0.1: no difference that matters\n" in printed
+
+
+@pytest.mark.parametrize("form", [(), ("--format", "markdown")])
+def test_what_decides_nothing_and_what_words_mean_is_said_when_asked(project, form):
+    short, long = table(project, *form), table(project, "--explain", *form)
+    for line in ("sign flips: p", "unpaired (Welch): 95 % ", "Looks: none declared"):
+        assert line not in short
+        assert line in long
 
 
 def test_each_format_is_what_its_name_says(project):
     (compared,) = json.loads(table(project, "--format", "json"))["comparisons"]
     assert (compared["setting"], compared["n"], compared["verdict"]) == ("lr=0.1", 6, "better")
-    rows = list(csv.DictReader(io.StringIO(table(project, "--format", "csv"))))
-    assert [row["setting"] for row in rows] == ["lr=0.5", "lr=0.1"]
+    assert table(project, "--format", "json", "--explain") == table(project, "--format", "json")
     assert "| `lr=0.1` | 6 |" in table(project, "--format", "markdown")
 
 

@@ -11,7 +11,7 @@ import pytest
 from charloom.pages.comparison import comparison_figure
 from charloom.pages.comparison_rows import ROWS
 from charloom.pages.figures import STYLE, png
-from paired.types import (
+from paired.data_types import (
     BETTER,
     CANNOT_TELL,
     NO_DIFFERENCE,

@@ -25,9 +25,8 @@ from charloom.results.study_table import Asked
 from charloom.settings.params import read_params
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study, read_study
+from paired import Measured, Measurement, answered
 from paired import sentences as words
-from paired.answer import answered
-from paired.types import Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)

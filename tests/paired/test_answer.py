@@ -8,8 +8,8 @@ from compared import beside, compared, measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paired.answer import answered
-from paired.types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
+from paired import answered
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
 
 OPPOSITE = {BETTER: WORSE, WORSE: BETTER, NO_DIFFERENCE: NO_DIFFERENCE, CANNOT_TELL: CANNOT_TELL}
 
@@ -172,8 +172,10 @@ def test_bands_are_paired_at_updates_that_all_pairs_have():
     curves = {"smooth loss": {
         "base": {0: {0: 5.0, 100: 4.0, 200: 3.0}, 1: {0: 6.0, 100: 5.0, 200: 4.0}, 2: {0: 0.0}},
         "ours": {1: {0: 7.0, 100: 8.0, 200: math.inf}, 0: {0: 5.0, 100: 5.0, 200: 1.0, 300: 1.0}, 2: {0: 0.0}},
+        "one pair": {0: {0: 1.0}},
     }}  # fmt: skip
-    answer = answered(measured({"base": [1.0, 2.0, 3.0], "ours": [1.0, 2.0, None], "none": [1.0]}, curves=curves))
+    table = {"base": [1.0, 2.0, 3.0], "ours": [1.0, 2.0, None], "none": [1.0], "one pair": [1.0]}
+    answer = answered(measured(table, curves=curves))
     band = answer.bands["smooth loss"]["ours"]
     assert (band.updates, band.means) == ([0, 100], [0.5, 2.0])
     half = math.tan(0.95 * math.pi / 2) / 2

@@ -3,7 +3,7 @@
 import pytest
 from compared import beside, compared
 
-from paired.types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE
 
 
 def test_holm_runs_over_the_settings():

@@ -11,7 +11,7 @@ from projects import ROOT
 
 from charloom.base.errors import WrongInput
 from charloom.study.from_experiments import MEASURES, experiments_measured
-from paired.types import Measured, Measurement
+from paired import Measured, Measurement
 
 TRAIN = json.loads((ROOT / "metrics/train.json").read_text())
 OWN = Measurement(TRAIN["held_out_bits_per_character"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charloom.base.errors import WrongInput
 from charloom.study.from_table import table_measured
-from paired.types import Measured, Measurement
+from paired import Measured, Measurement
 
 TABLE = """lr,opt,seed,loss
 0.1,sgd,1,2.5

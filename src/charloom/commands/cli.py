@@ -92,6 +92,7 @@ def _add_questions(commands: Any) -> None:
     add("--jobs", metavar="N", help="trials at a time (default: one for each processor)")
     add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
     add("--prove", metavar="K", help="make K rows of the table again through the pipeline, and compare")
+    add("--explain", action="store_true", help="say, too, how it was decided, and what decides nothing")
     add("--anew", action="store_true", help="ask anew, with params.yaml of now; says how many rows go aside")
 
     about = (
@@ -111,7 +112,8 @@ def _add_questions(commands: Any) -> None:
     add("--better", choices=("lower", "higher"), help="which values are better (default: lower)")
     add("--looks", metavar="N,N", help="at how many seeds it was declared to look, and perhaps to stop: 3,5,10")
     add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
-    add("--format", choices=("json", "csv", "markdown"), help="in place of text for a terminal")
+    add("--format", choices=("json", "markdown"), help="in place of text for a terminal")
+    add("--explain", action="store_true", help="say, too, how it was decided, and what decides nothing")
     add("--figure", metavar="FILE", help="draw it too, to a file that ends in .png")
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from charloom.base.errors import WrongInput
 from charloom.base.storage import write
 from charloom.base.terminal import in_line
-from charloom.study.formats import FORMATS, as_text
+from charloom.study.formats import as_json, as_markdown, as_text
 from charloom.study.from_experiments import experiments_measured
 from charloom.study.from_table import table_measured
-from paired.answer import answered
-from paired.types import Measured
+from paired import answered
+from paired.data_types import Answer, Measured
 
 COLUMNS = ("setting", "seed", "measure")  # of a table
 ASKED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # a study's file says these itself
@@ -32,8 +32,15 @@ def compare(arguments: argparse.Namespace) -> None:
         from charloom.pages.figures import png  # noqa: PLC0415  likewise
 
         write(figure, png(comparison_figure(answer, measured)))
-    width = shutil.get_terminal_size().columns
-    sys.stdout.write(FORMATS[arguments.format](answer) if arguments.format else as_text(answer, width))
+    sys.stdout.write(_said(answer, arguments.format, explain=arguments.explain))
+
+
+def _said(answer: Answer, form: str | None, *, explain: bool) -> str:
+    if form == "json":
+        return as_json(answer)  # all of it, in any case
+    if form == "markdown":
+        return as_markdown(answer, explain=explain)
+    return as_text(answer, shutil.get_terminal_size().columns, explain=explain)
 
 
 def _measured(arguments: argparse.Namespace) -> Measured:

@@ -34,7 +34,7 @@ def run_study(arguments: argparse.Namespace) -> None:
         ensure_address(arguments.dask)
     jobs = allowed("jobs", (os.cpu_count() or 1) if arguments.jobs is None else arguments.jobs, "--jobs")
     study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
-    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
+    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
     sys.stdout.flush()
     page = study_page(Results(study, measured, answer))
     write(study.folder / PAGE, page)

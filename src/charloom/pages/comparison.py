@@ -14,8 +14,8 @@ from charloom.pages.comparison_curves import draw_curves
 from charloom.pages.comparison_rows import Row, draw_differences, draw_settings, exploded, notes, rows_of
 from charloom.pages.figures import BLUE, GREY, SMALL, STYLE, VERMILION
 from charloom.pages.wording import WIDE, beside, digits_of, in_lines, known, listed
+from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer, Measured
 from paired.sentences import PERCENT
-from paired.types import ALPHA, CANNOT_TELL, LEVEL, Answer, Measured
 
 COLORS = (VERMILION, BLUE, "#009E73", "#CC79A7")  # of the baseline and of others whose curves are drawn
 LINE, GAP, AROUND, CURVES = 0.125, 0.12, 0.7, 2.1  # inches: a line of text, between rows, around them, of curves

@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from charloom.pages.comparison_rows import with_room
 from charloom.pages.figures import Curve, update_label
 from charloom.pages.wording import known
-from paired.types import LEVEL, Answer, Band, Measured
+from paired.data_types import LEVEL, Answer, Band, Measured
 
 
 class Stroke(NamedTuple):

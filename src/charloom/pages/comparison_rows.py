@@ -11,7 +11,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from paired.types import LEVEL, Answer, Comparison, Interval, Measured
+from paired.data_types import LEVEL, Answer, Comparison, Interval, Measured
 
 ROWS = 40  # settings that are shown: more would be a poster
 

@@ -7,8 +7,8 @@ from matplotlib.font_manager import findfont, get_font
 
 from charloom.base.terminal import in_line
 from charloom.pages.figures import STYLE
+from paired.data_types import Comparison
 from paired.sentences import verdict
-from paired.types import Comparison
 
 WIDE = 40  # characters of a line beside or below a panel
 LINES = 3  # of a setting's name

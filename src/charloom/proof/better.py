@@ -15,9 +15,9 @@ from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.study_file import NOT_VARIED
 from dvc_summary.markdown import code, folded, paragraph, table
+from paired import answered
 from paired import sentences as words
-from paired.answer import answered
-from paired.types import Answer
+from paired.data_types import Answer
 
 ASKED = """\
 ```yaml

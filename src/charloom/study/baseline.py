@@ -10,6 +10,10 @@ MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
     "more text alone"
 )
+EXPLODED = (  # of a training
+    "diverged, failed, or ended worse than a uniform guess, which takes all characters for equally likely. Diverged: "
+    "the loss or a gradient was no finite number any more, and training stopped"
+)
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:

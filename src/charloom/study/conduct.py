@@ -26,8 +26,8 @@ from charloom.study.measuring import measured_of
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
-from paired.answer import answered
-from paired.types import CANNOT_TELL, Answer, Measured
+from paired import answered
+from paired.data_types import CANNOT_TELL, Answer, Measured
 
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 

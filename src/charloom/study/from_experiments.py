@@ -9,10 +9,10 @@ from charloom.results.commits import curves_of
 from charloom.results.identity import setting_params
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.settings.params import Params
-from charloom.study.baseline import MORE_TEXT, chosen, setting_name
+from charloom.study.baseline import EXPLODED, MORE_TEXT, chosen, setting_name
 from charloom.study.experiments import HEAD, Experiment, experiments
 from charloom.study.measuring import measurement
-from paired.types import Curve, Measured, Seed
+from paired.data_types import Curve, Measured, Seed
 
 MEASURES = tuple(name for name, field in TrainMetrics.model_fields.items() if field.annotation in {float, float | None})
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another, `charloom study FILE` many; --table FILE reads any table"
@@ -69,6 +69,7 @@ def experiments_measured(
         target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
         budget=min(budgets) if len(budgets) == 1 else None,
         warnings=tuple(warnings),
+        exploded=EXPLODED,
         **declared,
     )
 

@@ -3,21 +3,25 @@ setting, one for the measure.
 """
 
 import csv
+import io
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, setting_name
-from paired.types import Measured, Measurement, Seed
+from paired.data_types import Measured, Measurement, Seed
 
 FAILED = {"", "nan", "na", "inf", "+inf", "-inf"}  # what programs write where a run came to no value
 FEW = 3  # times, on average, that a parameter's value stands in a table; a result's seldom comes twice
+TABLE = "a CSV table in UTF-8"
 
-Row = tuple[int, list[str]]  # a line's number, from 1, and its cells
+Row = dict[str, str]  # cells by column
+Rows = dict[int, Row]  # by the number of the line, from 1
 
 
 def table_measured(
@@ -31,78 +35,73 @@ def table_measured(
 
     Raises WrongInput, which names file, line, value and what is allowed.
     """
-    (_, head), *rows = _rows(file)
     used = [*setting, seed, measure]
-    for name in used:
-        if name not in head:
-            raise WrongInput(f"{file}: no column {in_line(name)}; {allowed_are(map(in_line, head), name)}")
-        if head.count(name) + used.count(name) > 2:
-            raise WrongInput(f"{file}: column {in_line(name)} is there, or is named, twice; once is allowed")
-    *places, seed_at, measure_at = map(head.index, used)
+    rows = _rows(file, used)
     settings = defaultdict[str, dict[Seed, Measurement]](dict)
-    groups, failed = defaultdict[str, list[Row]](list), list[Row]()
-    for number, cells in rows:
-        for place in (*places, seed_at):
-            if not cells[place]:
-                raise WrongInput(f"{file}: line {number}: no {in_line(head[place])}; allowed is a value in each row")
-        name, value = setting_name(setting, [cells[place] for place in places]), cells[measure_at]
-        key = _seed(cells[seed_at])
-        if key in settings[name]:
-            first = next(row for row in groups[name] if _seed(row[1][seed_at]) == key)
-            raise WrongInput(f"{file}: line {number}: {_twice(name, key, first, cells, head, used)}")
-        if value.lower() in FAILED:
-            failed.append((number, cells))
-            settings[name][key] = Measurement(None, exploded=True)
-        else:
-            settings[name][key] = Measurement(_number(value, f"{file}: line {number}: {in_line(measure)}"))
-        groups[name].append((number, cells))
-    warnings = [*_varying(groups, head, used, seed_at)]
+    lines, failed = defaultdict[str, dict[Seed, int]](dict), list[str]()
+    for line, row in rows.items():
+        where = f"{file}: line {line}: "
+        if empty := [name for name in used[:-1] if not row[name]]:
+            raise WrongInput(f"{where}no {in_line(empty[0])}; allowed is a value in each row")
+        name, key = setting_name(setting, map(row.__getitem__, setting)), _seed(row[seed])
+        if first := lines[name].get(key):
+            differ = [column for column in row if row[column] != rows[first][column] and column not in used]
+            allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
+            twice = f"seed {in_line(str(key))} a second time for {in_line(name)}, after line {first}"
+            raise WrongInput(f"{where}{twice}; {allowed}")
+        lines[name][key] = line
+        settings[name][key] = _measurement(row[measure], where + in_line(measure))
+        if settings[name][key].exploded:
+            failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
+    warnings = list(_varying({name: [rows[line] for line in each.values()] for name, each in lines.items()}, used))
     if failed:
-        number, cells = failed[0]
         many = "1 trial has" if len(failed) == 1 else f"{len(failed)} trials have"
-        where = f"line {number}: {in_line(cells[measure_at]) or 'empty'}"
-        warnings.append(f"{many} no {in_line(measure)} ({where}): counted as failed, not left out")
+        warnings.append(f"{many} no {in_line(measure)} ({failed[0]}): counted as failed, not left out")
     return Measured(
         measure=measure,
         baseline=chosen(settings, baseline, str(file)),
         settings=dict(settings),
-        curves={},
         warnings=tuple(warnings),
         **declared,
     )
 
 
-def _rows(file: Path) -> list[Row]:
-    """Return the head and the rows, their cells without spaces around."""
+def _rows(file: Path, used: Sequence[str]) -> Rows:
+    """Return the rows, their cells without spaces around: each has the columns that are used, and each of them once."""
+    head, *rows = _read(file)
+    if not rows:
+        missing = "no row below the names of the columns" if head[1] else "empty"
+        raise WrongInput(f"{file}: {missing}; allowed is a table")
+    for line, cells in rows:
+        if len(cells) != len(head[1]):
+            raise WrongInput(
+                f"{file}: line {line}: {len(cells)} cells, and line {head[0]} names {len(head[1])} columns"
+            )
+    for name in used:
+        if name not in head[1]:
+            raise WrongInput(f"{file}: no column {in_line(name)}; {allowed_are(map(in_line, head[1]), name)}")
+        if head[1].count(name) + used.count(name) > 2:
+            raise WrongInput(f"{file}: column {in_line(name)} is there, or is named, twice; once is allowed")
+    return {line: dict(zip(head[1], cells, strict=True)) for line, cells in rows}
+
+
+def _read(file: Path) -> list[tuple[int, list[str]]]:
+    """Return the lines that are not empty, each with its number; one without cells where there are none."""
     try:
         if file.exists() and not (file.is_file() or file.is_fifo()):
-            raise WrongInput(f"{file}: not a file; allowed is a CSV table in UTF-8")
-        with file.open("rb") as lines:
-            reader = csv.reader(_decoded(lines, file), strict=True, skipinitialspace=True)
-            rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
+            raise WrongInput(f"{file}: not a file; allowed is {TABLE}")
+        reader = csv.reader(
+            io.StringIO(file.read_bytes().decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True
+        )
+        return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells] or [(1, [])]
+    except UnicodeDecodeError as error:
+        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
+        raise WrongInput(f"{file}: line {line}: byte {byte:#04x} is not UTF-8; allowed is {TABLE}") from None
     except (OSError, ValueError) as error:  # the second: no file has such a name
         reason = error.strerror if isinstance(error, OSError) else error
-        raise WrongInput(f"{in_line(str(file))}: {reason}; allowed is a CSV table in UTF-8") from None
+        raise WrongInput(f"{in_line(str(file))}: {reason}; allowed is {TABLE}") from None
     except csv.Error as error:
         raise WrongInput(f"{file}: line {reader.line_num}: not CSV: {error}") from None
-    if len(rows) < 2:
-        raise WrongInput(f"{file}: {'no row below the names of the columns' if rows else 'empty'}; allowed is a table")
-    wide = len(rows[0][1])
-    for number, cells in rows:
-        if len(cells) != wide:
-            raise WrongInput(f"{file}: line {number}: {len(cells)} cells, and line {rows[0][0]} names {wide} columns")
-    return rows
-
-
-def _decoded(lines: Iterator[bytes], file: Path) -> Iterator[str]:
-    for number, line in enumerate(lines, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            byte = f"0x{line[error.start]:02x}"
-            raise WrongInput(
-                f"{file}: line {number}: byte {byte} is not UTF-8; allowed is a CSV table in UTF-8"
-            ) from None
 
 
 def _seed(text: str) -> Seed:
@@ -110,7 +109,10 @@ def _seed(text: str) -> Seed:
     return int(text) if text.isascii() and text.isdigit() and (text == "0" or text[0] != "0") else text
 
 
-def _number(text: str, where: str) -> float:
+def _measurement(text: str, where: str) -> Measurement:
+    """Return what a cell measured. Raises WrongInput where it is no number."""
+    if text.lower() in FAILED:
+        return Measurement(None, exploded=True)
     try:
         value = float(text)
     except ValueError:
@@ -118,33 +120,21 @@ def _number(text: str, where: str) -> float:
     if not math.isfinite(value):
         allowed = "a number such as 2.81 or 1e-5, and nan or nothing where a run failed"
         raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; allowed is {allowed}")
-    return value
+    return Measurement(value)
 
 
-def _twice(name: str, seed: Seed, first: Row, cells: list[str], head: list[str], used: list[str]) -> str:
-    """Return that the seed is there twice, and which column perhaps belongs to the setting."""
-    differ = [
-        column
-        for column, here, there in zip(head, cells, first[1], strict=True)
-        if here != there and column not in used
-    ]
-    perhaps = f"; does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "; allowed is once"
-    return f"seed {in_line(str(seed))} a second time for {in_line(name)}, after line {first[0]}{perhaps}"
-
-
-def _varying(groups: dict[str, list[Row]], head: list[str], used: list[str], seed_at: int) -> Iterator[str]:
+def _varying(groups: dict[str, list[Row]], used: list[str]) -> Iterator[str]:
     """Yield a warning of each column that looks like a parameter and varies inside a setting.
 
     One looks so if its values come again and again. One that the seed decides is the same for all settings.
     """
-    rows = [cells for group in groups.values() for _, cells in group]
-    for place, column in enumerate(head):
-        values = {cells[place] for cells in rows}
-        by_seed = len({(cells[seed_at], cells[place]) for cells in rows}) == len({cells[seed_at] for cells in rows})
-        if column in used or by_seed or len(values) * FEW > len(rows):
+    rows, seed = list(chain.from_iterable(groups.values())), used[-2]
+    for column in (name for name in rows[0] if name not in used):
+        by_seed = len({(row[seed], row[column]) for row in rows}) == len({row[seed] for row in rows})
+        if by_seed or len({row[column] for row in rows}) * FEW > len(rows):
             continue
         for name, group in groups.items():
-            inside = sorted({cells[place] for _, cells in group})
+            inside = sorted({row[column] for row in group})
             if len(inside) > 1:
                 shown = ", ".join(in_line(value) or "nothing" for value in inside[:3])
                 yield f"{in_line(column)} varies inside {in_line(name)} ({shown}): a parameter? it belongs to --setting"

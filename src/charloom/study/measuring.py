@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from charloom.results.records import MEASURE_OF_PART
 from charloom.results.run import Run
-from charloom.study.baseline import MORE_TEXT
+from charloom.study.baseline import EXPLODED, MORE_TEXT
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
-from paired.types import Measured, Measurement
+from paired.data_types import Measured, Measurement
 
 
 def measured(study: Study) -> Measured:
@@ -43,6 +43,7 @@ def measured_of(study: Study, trials: Mapping[str, list[Trial]], runs: Mapping[s
         target=f"smooth loss below {study.asked.params.train.target_smooth_loss:g}" if one_length else "",
         budget=updates.pop() if len(updates) == 1 else None,
         warnings=(MORE_TEXT,) if len(amounts) > 1 else (),
+        exploded=EXPLODED,
     )
 
 

@@ -8,7 +8,7 @@ from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.pages.study.values import values
 from paired import sentences as words
-from paired.types import CANNOT_TELL
+from paired.data_types import CANNOT_TELL, VERDICTS
 
 DECIDING = 3  # lines of a comparison: the difference, the interval that decides, p
 
@@ -16,7 +16,7 @@ DECIDING = 3  # lines of a comparison: the difference, the interval that decides
 def section(results: Results) -> Section:
     """Return the section."""
     answer = results.answer
-    said = list(words.comparisons(answer))
+    said = list(words.comparisons(answer, explain=True))
     told = [
         (breakable(title), lines if results.few else lines[:DECIDING])
         for (title, lines), each in zip(said, answer.comparisons, strict=True)
@@ -27,7 +27,7 @@ def section(results: Results) -> Section:
     it = {
         "told": breakable(words.told(answer)),
         "few": results.few,
-        "facts": _facts(results) if len(said) == 1 else [(name, str(counted[name]), ()) for name in words.VERDICTS],
+        "facts": _facts(results) if len(said) == 1 else [(name, str(counted[name]), ()) for name in VERDICTS],
         "comparisons": told,
         "left": len(said) - len(told),
         "beyond_zero": sum(x is not None and not x[0] <= 0.0 <= x[1] for x in (each.interval for each in open_ones)),

@@ -17,7 +17,7 @@ from charloom.pages.study.results import COLORS, Results
 from charloom.pages.wording import in_lines, known
 from charloom.results.run import thinned
 from paired import sentences as words
-from paired.types import Band
+from paired.data_types import Band
 
 LINES = ("-", "--", "-.", ":")  # of COLORS: nothing is told by a colour alone
 ROWS = 60  # of a table, at most

@@ -4,7 +4,7 @@ from charloom.pages.page import Section, Table
 from charloom.pages.study.names import bold, breakable
 from charloom.pages.study.results import Results
 from paired import sentences as words
-from paired.types import CANNOT_TELL
+from paired.data_types import CANNOT_TELL
 
 
 def section(results: Results) -> Section:
@@ -15,10 +15,11 @@ def section(results: Results) -> Section:
         [bold(cell) if name in decided else cell for cell in (breakable(name), *cells)]
         for name, *cells in words.table(answer)
     ]
+    said = [] if results.few else words.comparisons(answer, explain=True)
     it = {
         "title": breakable(words.title(answer)),
         "table": Table(words.COMPARED, rows),
-        "comparisons": [] if results.few else [(breakable(title), said) for title, said in words.comparisons(answer)],
+        "comparisons": [(breakable(title), lines) for title, lines in said],
         "bold": bool(decided) and not results.few,
     }
     return Section("numbers", "All numbers", it)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from charloom.pages.comparison_rows import Row, rows_of
 from charloom.pages.inline import BLUE, GREEN, GREY, INK, PINK, VERMILION
 from charloom.study.study_file import Study
-from paired.types import CANNOT_TELL, Answer, Comparison, Measured, Summary
+from paired.data_types import CANNOT_TELL, Answer, Comparison, Measured, Summary
 
 COLORS = (VERMILION, BLUE, GREEN, PINK)  # of the baseline and of others whose curves are drawn
 FEW = 3  # comparisons of which all is said at once

@@ -7,8 +7,8 @@ from charloom.pages.study.names import breakable
 from charloom.pages.study.results import Results
 from charloom.pages.study.rows import rows_picture
 from paired import sentences as words
-from paired.pairs import value
-from paired.types import CANNOT_TELL, LEVEL, Seed
+from paired.data_types import CANNOT_TELL, LEVEL, Seed
+from paired.pairs import counted
 
 LOOK = Look(PAPER, GREY, FAINT)
 
@@ -97,7 +97,7 @@ def _seeds(results: Results) -> Table:
     def cell(setting: str, seed: Seed) -> str:
         if (trial := results.measured.settings[setting].get(seed)) is None:
             return ""
-        worth = value(trial)
+        worth = counted(trial).value
         return "diverged" if worth is None else words.shown(worth, places) + " exploded" * trial.exploded
 
     return Table(

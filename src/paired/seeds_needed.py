@@ -6,6 +6,7 @@ smallest number of seeds that tells with probability POWER.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ MISS_LARGEST = 0.1  # how often the upper bound of |θ| may lie below the truth,
 MISS_LEAST = 0.2  # how often the lower one may lie above it; among samples that do not tell it is half as often
 MISS_SD = 0.05  # either bound of the sd; samples that do not tell have larger sds than others
 MOST = 20  # times the seeds there are: what may need more has no bound worth the name
+SIZES, FINE = (1, 2, 4, 8, 16, 32, 64), 1024  # of a noncentrality, from near, as SciPy errs far out; and steps of 1
 FAR = 1e3  # sds: what is farther away tells at once
 NODES, WEIGHTS = ((0.5 * x) for x in np.polynomial.legendre.leggauss(64))  # of an integral over (−½, ½)
 
@@ -44,15 +46,8 @@ def silence(n: int, theta: NDArray[Any], rho: float, alpha: float) -> NDArray[An
 
 def smallest(tells: Callable[[int], bool], most: int) -> int | None:
     """Return the smallest number of seeds that tells, where more seeds tell more; None where `most` do not."""
-    low, high = 1, 2
-    while not tells(high):
-        if high >= most:
-            return None
-        low, high = high, min(2 * high, most)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if tells(middle) else (middle, high)
-    return high
+    n = 2 + bisect_left(range(2, most + 1), True, key=tells)
+    return n if n <= most else None
 
 
 def need(theta: float, rho: float, alpha: float, most: int = 10**6) -> int | None:
@@ -70,7 +65,7 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     if pairs.mean is None or pairs.sd is None or not error:
         return 1, None
     n, t = pairs.n, min(abs(pairs.mean / error), FAR)
-    largest, least = _largest_size(n, t, alpha), _least_size(n, t)
+    largest, least = largest_size(n, t, alpha), least_size(n, t)
     small, large = (
         pairs.sd * math.sqrt((n - 1) / (2 * special.gammaincinv((n - 1) / 2, q))) for q in (1 - MISS_SD, MISS_SD)
     )
@@ -84,12 +79,12 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     return max(1, (at_least or MOST * n) - n), None if at_most is None else max(1, at_most - n)
 
 
-def _least_size(n: int, t: float) -> float:
+def least_size(n: int, t: float) -> float:
     """Return the θ below which a |t| as large as this is rarer than MISS_LEAST; negative where 0 is not below it."""
     return float(special.nctdtrinc(n - 1, 1.0 - MISS_LEAST, t)) / math.sqrt(n)
 
 
-def _largest_size(n: int, t: float, alpha: float) -> float:
+def largest_size(n: int, t: float, alpha: float) -> float:
     """Return the θ above which a t as small as this is rarer than MISS_LARGEST, among those that do not tell.
 
     Only who cannot tell asks for more seeds. A large θ rarely ends among them, and then with a t that is too small: so
@@ -102,12 +97,9 @@ def _largest_size(n: int, t: float, alpha: float) -> float:
         below = below if math.isfinite(below) else 0.0
         return small - below <= MISS_LARGEST * (all_of_them - below)
 
-    low, high = 0.0, 1.0
-    while not rare(high):
-        low, high = high, 2 * high
-        if high > 64:
-            return math.inf
-    while high - low > 1e-3:
-        middle = (low + high) / 2
-        low, high = (low, middle) if rare(middle) else (middle, high)
-    return high / math.sqrt(n)
+    high = next((size for size in SIZES if rare(size)), None)
+    if high is None:
+        return math.inf
+    steps = range(high // 2 * FINE + 1, high * FINE)
+    step = steps.start + bisect_left(steps, True, key=lambda step: rare(step / FINE))
+    return step / FINE / math.sqrt(n)

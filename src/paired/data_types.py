@@ -7,6 +7,7 @@ Seed = int | str
 Curve = dict[int, float]  # a value by update
 
 BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL = "better", "worse", "no difference that matters", "cannot tell yet"
+VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
 ALPHA = 0.05  # of all comparisons and looks together
 LEVEL = 0.95  # of the intervals that everybody knows
 
@@ -14,9 +15,9 @@ LEVEL = 0.95  # of the intervals that everybody knows
 class Measurement(NamedTuple):
     """One trial.
 
-    value     of the measure; None where there is none: the training diverged
-    exploded  it diverged, or ended worse than a uniform guess
-    reached   the first update below the target; None where none was
+    value     of the measure; None where there is none: the trial failed, or diverged
+    exploded  it came to nothing, as whoever measured it says; without a value it counts as such in any case
+    reached   the first update at which it had reached the target; None where none was
     """
 
     value: float | None
@@ -31,24 +32,26 @@ class Measured(NamedTuple):
     better      "lower" or "higher": of which values are better
     baseline    the setting to which the others are compared: one of `settings`
     settings    by name, in the order in which they are shown: each one's trials by seed
-    curves      by name of the curve, setting and seed: its values at equal updates; may be empty
+    curves      by name of the curve, setting and seed: its values at equal updates
     looks       numbers of seeds at which it was declared that somebody looks, the last the most; empty: not declared
     smallest_difference  in units of the measure: below it nobody cares; None: not declared
-    target      what `reached` is about, "smooth loss below 40"; empty: nothing is
+    target      what `reached` is about, "loss below 2"; empty: nothing is
     budget      updates of each trial, for times to the target; None: not known, or not one for all
     warnings    what a reader has to know of where they come from: each a sentence
+    exploded    what `exploded` is about, in words
     """
 
     measure: str
     better: str
     baseline: str
     settings: dict[str, dict[Seed, Measurement]]
-    curves: dict[str, dict[str, dict[Seed, Curve]]]
+    curves: dict[str, dict[str, dict[Seed, Curve]]] = {}  # noqa: RUF012  nobody writes to it
     looks: tuple[int, ...] = ()
     smallest_difference: float | None = None
     target: str = ""
     budget: int | None = None
     warnings: tuple[str, ...] = ()
+    exploded: str = "failed, and has no value"
 
 
 class Summary(NamedTuple):
@@ -57,7 +60,7 @@ class Summary(NamedTuple):
     n             trials with a value
     mean, sd      of them; None where there are too few
     interval      Student's, at LEVEL, of the mean; None for fewer than two
-    exploded      trials that diverged, or ended worse than a uniform guess, of `trials`
+    exploded      trials that did, of `trials`
     reached       trials that reached the target, of `trials`
     mean_time     updates to the target, a trial that did not reach it counted with the whole budget: the restricted
                   mean; None where no budget is known
@@ -96,7 +99,7 @@ class Comparison(NamedTuple):
 
     setting: str
     n: int
-    differences: dict[int | str, float]
+    differences: dict[Seed, float]
     mean_difference: float | None
     sd: float | None
     interval: Interval | None
@@ -141,3 +144,4 @@ class Answer(NamedTuple):
     comparisons: list[Comparison]
     bands: dict[str, dict[str, Band]]
     warnings: tuple[str, ...]
+    exploded: str = ""

@@ -1,0 +1,108 @@
+"""The answer of a comparison: every setting beside the baseline, paired by seed."""
+
+from paired.cautions import cautions
+from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer, Band, Comparison, Curve, Measured, Seed, Summary
+from paired.pairs import Pairs, Side, minus, pair, side
+from paired.rule import Decision, Looked, decide
+from paired.seeds_needed import more_seeds
+from paired.statistics import (
+    LARGEST,
+    Moments,
+    correlation,
+    difference,
+    exploded_p,
+    moments,
+    sign_flip_p,
+    student_interval,
+    student_p,
+    welch_interval,
+)
+
+
+def answered(measured: Measured) -> Answer:
+    """Return what the trials say.
+
+    Seeds come in the order of the baseline's, and seeds beyond the looks that are reached are shown and decide nothing.
+    """
+    budget = measured.budget if measured.target else None
+    sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
+    base = sides[measured.baseline]
+    pairs = {name: pair(each, base) for name, each in sides.items() if name != measured.baseline}
+    looked = [Looked(each.at(measured.looks), each.barred) for each in pairs.values()]
+    decisions = decide(looked, max(1, len(measured.looks)), measured.better, measured.smallest_difference)
+    asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}
+    return Answer(
+        **asked,
+        summaries=[_summary(name, each) for name, each in sides.items()],
+        comparisons=[_comparison(measured, *each) for each in zip(pairs, pairs.values(), decisions, strict=True)],
+        bands={name: _bands(curves, measured.baseline, pairs) for name, curves in measured.curves.items()},
+    )
+
+
+def _summary(name: str, own: Side) -> Summary:
+    values = moments(own.values.values())
+    reached = sum(trial.reached is not None for trial in own.trials.values())
+    return Summary(
+        name, len(own.trials), *values, student_interval(values, LEVEL), own.exploded, reached,
+        moments(own.times.values()).mean,
+    )  # fmt: skip
+
+
+def _comparison(measured: Measured, name: str, pairs: Pairs, decision: Decision) -> Comparison:
+    sides, differences = (pairs.ours, pairs.baseline), list(pairs.differences.values())
+    ours, theirs = (moments(each.values.values()) for each in sides)
+    whole = moments(differences)
+    return Comparison(
+        setting=name,
+        n=whole.n,
+        differences=pairs.differences,
+        mean_difference=whole.mean,
+        sd=whole.sd,
+        interval=student_interval(whole, LEVEL),
+        tested_level=decision.level,
+        tested_interval=decision.interval,
+        correlation=correlation(*([each.values[seed] for seed in pairs.differences] for each in sides)),
+        welch_interval=welch_interval(ours, theirs, LEVEL),
+        p=student_p(whole),
+        adjusted_p=decision.adjusted_p,
+        sign_flip_p=sign_flip_p(differences),
+        verdict=decision.verdict,
+        more_seeds=_more_seeds(whole, decision, measured.smallest_difference),
+        time_interval=student_interval(moments(minus(*(each.times for each in sides)).values()), LEVEL),
+        exploded_p=exploded_p(*(count for each in sides for count in (each.exploded, len(each.trials)))),
+        warnings=tuple(cautions(measured.looks, pairs, decision)),
+    )
+
+
+def _more_seeds(whole: Moments, decision: Decision, smallest: float | None) -> tuple[int, int | None] | None:
+    """Return how many more seeds; nobody knows where it is the diverged trials that bar a verdict, not their number."""
+    if decision.verdict != CANNOT_TELL:
+        return None
+    if decision.adjusted_p is not None and decision.adjusted_p <= ALPHA:
+        return 1, None
+    return more_seeds(whole, 1.0 - decision.level, smallest)
+
+
+def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:
+    """Return the band of each setting, at the updates that all its pairs have; of two pairs or more."""
+    bands, theirs = {}, curves.get(baseline, {})
+    for name, each in pairs.items():
+        ours = curves.get(name, {})
+        both = [(ours[seed], theirs[seed]) for seed in each.differences if seed in ours and seed in theirs]
+        if len(both) > 1:
+            bands[name] = _band(both)
+    return bands
+
+
+def _band(both: list[tuple[Curve, Curve]]) -> Band:
+    """Return that of the pairs of curves."""
+    band, curves = Band([], [], []), [curve for each in both for curve in each]
+    for update in sorted(set.intersection(*map(set, curves))):
+        if all(abs(curve[update]) <= LARGEST for curve in curves):
+            at = moments(difference(x[update], y[update]) for x, y in both)
+            interval = student_interval(at, LEVEL)
+            if at.mean is not None and interval is not None:
+                band.updates.append(update)
+                band.means.append(at.mean)
+                band.intervals.append(interval)
+    return band

@@ -1,0 +1,154 @@
+"""What an answer says in words and figures."""
+
+import pytest
+from answers import BASE, OTHER, answer, comparison, summary
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paired import sentences
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer
+
+
+def said(given: Answer, *, explain: bool = False) -> list[str]:
+    """Return what is said of its only comparison."""
+    ((_, lines),) = sentences.comparisons(given, explain=explain)
+    return lines
+
+
+def noted(given: Answer) -> str:
+    return " ".join(sentences.notes(given))
+
+
+def test_a_difference_stands_beside_its_intervals_with_equal_digits_and_what_decides_nothing_comes_on_demand():
+    one = answer(comparison(tested_level=0.99, tested_interval=(-0.15766, -0.05016), adjusted_p=0.0018))
+    decided = [
+        "difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds",
+        "tested at 99 %: interval -0.158 to -0.050",
+        "p 0.0002; all settings and looks counted, 0.0018",
+    ]
+    assert said(one) == decided
+    assert said(one, explain=True) == [
+        *decided,
+        "sign flips: p 0.002",
+        "unpaired (Welch): 95 % interval -0.150 to -0.050; correlation of the pairs: 0.12",
+    ]
+
+
+def test_what_is_the_same_is_said_once():
+    """The interval that was tested at the usual level, and a p that nothing corrects."""
+    assert said(answer()) == ["difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds", "p 0.0002"]
+
+
+def test_below_six_seeds_it_is_said_that_sign_flips_cannot_tell():
+    few = answer(comparison(n=5, sign_flip_p=None))
+    assert "sign flips: cannot reach 0.05 below 6 seeds" in said(few, explain=True)
+
+
+def test_the_answer_in_a_line_names_few_settings_and_counts_many():
+    many = [comparison(f"m={m}", verdict=CANNOT_TELL) for m in range(4)]
+    told = sentences.told(answer(*many, comparison("a", verdict=WORSE), comparison("b"), comparison("c")))
+    assert told == "better: b, c; worse: a; cannot tell yet: 4 settings"
+
+
+def test_how_it_was_decided_is_said_in_a_line():
+    assert sentences.method(answer()) == "Decided by Student's t, two-sided, paired by seed, at a level of 0.05."
+    line = sentences.method(answer(looks=(3, 5, 10), smallest_difference=0.01))
+    assert line.endswith("settings and looks together; looks at 3, 5 and 10 seeds; less than 0.01 does not matter.")
+
+
+def test_whoever_reads_it_first_learns_how_it_was_decided():
+    one = noted(answer())
+    for note in ("at most 5 of 100 answers claim one.", "so this is the only one", f"`{NO_DIFFERENCE}` is never"):
+        assert note in one
+    for decides_nothing in (
+        "Sign flips: another test",
+        "Unpaired (Welch): the interval",
+        "Correlation of the pairs: 1",
+    ):
+        assert decides_nothing in one
+    for absent in ("Holm", "More seeds", "xploded", "target"):
+        assert absent not in one
+    many = noted(answer(comparison(), comparison("c"), comparison("d"), looks=(3, 10), smallest_difference=0.02))
+    assert "claim one, all settings and looks together" in many
+    assert "at 3 and 10 seeds, as declared; a p counts 2 times" in many
+    assert "3 settings have 3 chances of a false alarm: of their p, the smallest counts 3 times" in many
+    assert "an interval inside -0.02 to 0.02 has none" in many
+
+
+MORE = {
+    (BETTER, None): "better", (WORSE, None): "worse", (NO_DIFFERENCE, None): NO_DIFFERENCE,
+    (CANNOT_TELL, (7, 20)): "cannot tell yet, about 7 to 20 more seeds",
+    (CANNOT_TELL, (7, None)): "cannot tell yet, at least about 7 more seeds",
+    (CANNOT_TELL, (1, None)): "cannot tell yet, at least about 1 more seed",
+    (CANNOT_TELL, (7, 7)): "cannot tell yet, about 7 more seeds",
+    (CANNOT_TELL, (1, 1)): "cannot tell yet, about 1 more seed",
+    (CANNOT_TELL, None): "cannot tell yet",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("verdict", "more"), MORE)
+def test_a_verdict_that_has_not_fallen_says_how_many_more_seeds(verdict, more):
+    given = answer(comparison(verdict=verdict, more_seeds=more))
+    assert [title for title, _ in sentences.comparisons(given)] == [f"{OTHER}: {MORE[verdict, more]}"]
+
+
+def test_the_number_of_more_seeds_comes_with_what_one_may_do_with_it():
+    open_one = comparison(verdict=CANNOT_TELL, more_seeds=(7, 20))
+    undeclared, declared = noted(answer(open_one)), noted(answer(open_one, looks=(3, 10)))
+    assert "would tell, with probability 0.8. A test after more seeds here would be a look that nobody" in undeclared
+    assert "for a new study, with seeds that are not used here" in undeclared
+    assert "Up to 10 seeds, the last look, they belong to this study. Beyond it they are for a new study" in declared
+
+
+def test_a_column_of_differences_has_equal_decimals_and_the_p_that_decides():
+    wide = comparison("b", mean_difference=-1.5, interval=(-4.0, 1.0), adjusted_p=0.25)
+    rows = list(sentences.table(answer(comparison(adjusted_p=0.0018), wide)))
+    assert [row[5:8] for row in rows] == [
+        ("", "", ""), ("-0.104", "-0.141 to -0.066", "0.0018"), ("-1.500", "-4.000 to 1.000", "0.25"),
+    ]  # fmt: skip
+
+
+def test_explosions_and_the_target_are_counted_where_there_are_any():
+    sides = [summary(BASE, exploded=4, reached=0, mean_time=1e5), summary(OTHER, reached=9, mean_time=77012.4)]
+    each = comparison(exploded_p=0.0137, time_interval=(-24000.2, -21975.9))
+    given = answer(each, summaries=sides, target="loss below 2")
+    assert said(given)[2:] == [
+        "loss below 2: reached by 9 of 10, baseline 0 of 10",
+        "after 77,012 updates, baseline 100,000; 95 % interval of the difference -24,000 to -21,976",
+        "exploded: 0 of 10, baseline 4 of 10; Boschloo's p 0.014",
+    ]
+    assert "Exploded: came to nothing. Boschloo's p" in noted(given)
+    assert "counts with all its updates" in noted(given)
+    unreached = answer(summaries=[summary(BASE, mean_time=9.0), summary(OTHER, mean_time=9.0)])
+    assert said(unreached) == said(answer())
+
+
+def test_what_is_not_known_is_left_out_or_a_dash():
+    few = summary(OTHER, trials=1, n=0, mean=None, sd=None, interval=None)
+    nothing = comparison(
+        n=0, differences={}, mean_difference=None, sd=None, interval=None, tested_interval=None, correlation=None,
+        welch_interval=None, p=None, adjusted_p=None, sign_flip_p=None, verdict=CANNOT_TELL,
+    )  # fmt: skip
+    given = answer(nothing, summaries=[summary(BASE), few])
+    assert said(given, explain=True) == ["no seed has a value on both sides"]
+    assert list(sentences.table(given))[1] == (OTHER, "0", *["-"] * 6, CANNOT_TELL)
+    one = nothing._replace(n=1, mean_difference=-0.1)
+    assert said(answer(one), explain=True) == ["difference -0.1000 (lower), 1 seed"]
+
+
+def test_a_warning_of_a_comparison_comes_last():
+    assert said(answer(comparison(warnings=("half comes from one pair",))))[-1] == "warning: half comes from one pair"
+
+
+@given(st.floats(-1e300, 1e300), st.floats(1e-300, 1e300))
+def test_every_size_of_number_is_written_so_that_it_is_near_and_short(value, spread):
+    shown = sentences.shown(value, sentences.decimals([value], [spread]))
+    assert len(shown) < 25
+    assert float(shown.replace(",", "")) == pytest.approx(value, rel=1e-3, abs=spread)
+
+
+def test_no_zero_has_a_minus_and_digits_are_those_that_the_spread_leaves():
+    assert sentences.shown(-0.0001, 2) == "0.00"
+    assert sentences.decimals([2.8], [0.0312, 1.98]) == 3
+    assert sentences.decimals([123456.7], [3.0]) == 1
+    assert sentences.decimals([1e9], [1e5]) == 0
