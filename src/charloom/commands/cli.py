@@ -63,7 +63,7 @@ def _add_compare(commands: Any) -> None:
     add("--looks", metavar="N,N", help="at how many seeds it was declared to look, and perhaps to stop: 3,5,10")
     add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
     add("--format", choices=("json", "csv", "markdown"), help="in place of text for a terminal")
-    add("--figure", metavar="FILE", help="draw it too, to a file that ends in .png")
+    add("--figure", metavar="FILE", help="draw it too, to a file that ends in .svg")
     command.set_defaults(call=_later("commands.compare", "compare"))
 
 

@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 from charloom.base.storage import write
-from charloom.pages.comparison import comparison_figure
-from charloom.pages.figures import svg
-from charloom.pages.study.page import study_page
-from charloom.pages.study.results import Results
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.study_page import study_page
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.cluster import ensure_address
@@ -34,8 +32,7 @@ def run_study(arguments: argparse.Namespace) -> None:
     text_sha256, measured, answer = conduct(study, jobs, arguments.dask)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns))
     sys.stdout.flush()
-    page = study_page(Results(study, text_sha256, measured, answer))
+    page, picture = study_page(study, text_sha256, Compared(measured, answer))
     write(study.folder / PAGE, page)
     print(f"\nmade {study.folder / PAGE}", flush=True)
-    picture = svg(comparison_figure(answer, measured))
     send_apart(study_contents(study, text_sha256, as_markdown(answer), picture, page))
