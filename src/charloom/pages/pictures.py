@@ -104,9 +104,10 @@ def by_itself(pictures: Sequence[Picture]) -> str:
     """Return pictures of a page as one SVG that needs no page: two beside each other, each above its caption."""
     parts, bottom, right = [], float(MARGIN), 0.0
     for at in range(0, len(pictures), 2):
-        beside = [(each, *map(float, SIZE.findall(each.svg)[0])) for each in pictures[at : at + 2]]
-        base, lines = bottom + max(height for *_, height in beside), 0
-        for column, (each, width, height) in enumerate(beside):
+        beside = pictures[at : at + 2]
+        sizes = [(float(width), float(height)) for each in beside for width, height in SIZE.findall(each.svg)[:1]]
+        base, lines = bottom + max(height for _, height in sizes), 0
+        for column, (each, (width, height)) in enumerate(zip(beside, sizes, strict=True)):
             x = MARGIN + column * (width + MARGIN)
             place = f'<svg x="{x:g}" y="{base - height:g}" width="{width:g}" height="{height:g}" overflow="visible"'
             parts.append(str(each.svg).replace("<svg", place, 1))

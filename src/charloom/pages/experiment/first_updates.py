@@ -83,7 +83,7 @@ def _saturated(results: Results) -> Picture:
         axes.set_title(SHARE)
     return pictured(
         figure, "saturated", f"{SHARE}, whole run",
-        f"The same over the whole run, every 1,000 updates: at its end {100 * last:.0f} % of the units are saturated.",
+        f"Over the whole run, every 1,000 updates: at its end {100 * last:.0f} % of the hidden units are saturated.",
         table_of({"saturated": results.saturated}, ".1%"),
     )  # fmt: skip
 

@@ -88,7 +88,7 @@ def _memory(passage: Passage, seq_length: int) -> list[Picture]:
         "Memory: how much a small change of each character read before would change the loss at a place, as far as "
         "gradients tell"
     )
-    then = "The same for each earlier hidden state: the gradient on its way back through time"
+    then = "The same of each earlier hidden state: the gradient on its way back through time"
     return [
         *_norms(inputs, seq_length, "memory", "gradient with respect to an input, norm", what),
         *_norms(states, seq_length, "norms", "gradient with respect to a state, norm", then),

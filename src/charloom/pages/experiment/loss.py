@@ -84,8 +84,8 @@ def _enlarged(results: Results, published: Curve) -> Picture:
         axes.text(1, 1, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", bbox=BEHIND)
     return pictured(
         figure, "loss-enlarged", f"smooth loss after the start, and its mean in each epoch, {UNITS}",
-        "The same without its first twentieth, enlarged. Grey bars: the mean loss of each epoch; dotted: where an "
-        "epoch begins. Why it swings: see the last section.",
+        "Smooth loss after the first twentieth of the updates, enlarged. Grey bars: the mean loss of each epoch; "
+        "dotted: where an epoch begins.",
         table_of({"mean loss of the epoch that ends there": results.epoch_means}, ".3f"), _pointer(figure, axes, later),
     )  # fmt: skip
 
