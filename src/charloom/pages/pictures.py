@@ -6,13 +6,12 @@ They are drawn as wide as a phone, so that nothing is too small there; a wider s
 import io
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
@@ -40,15 +39,9 @@ STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.facecolor": "none",
     "figure.facecolor": "none",
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 8,
     "legend.handlelength": 1.4,
@@ -56,6 +49,8 @@ STYLE: Any = {
     "legend.borderaxespad": 0.2,
     "lines.linewidth": 1.1,
 }
+STYLE |= {f"{axis}tick.{what}": GREY if what == "color" else INK for axis in "xy" for what in ("color", "labelcolor")}
+STYLE |= {"xtick.major.width": 0.6, "ytick.major.width": 0.6}
 WIDTH = 4.0  # inches: 288 points, less than a phone is wide
 TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.3  # inches around the axes
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')
@@ -79,9 +74,7 @@ def drawing(height: float, left: float = 0.5) -> Iterator[Figure]:
         yield figure
 
 
-def pictured(
-    figure: Figure, name: str, title: str, caption: str, table: Table, pointed: Mapping[str, Any] | None = None
-) -> Picture:
+def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) -> Picture:
     """Return the figure as a picture for a page on which no other has this name: equal figures give equal bytes."""
     content = io.StringIO()
     with mpl.rc_context(STYLE):
@@ -97,7 +90,7 @@ def pictured(
         name=name, size=f"{width:g} {height:g}", title=visible(title),
         body=Markup(body),  # noqa: S704  matplotlib has escaped the texts in it
     )  # fmt: skip
-    return Picture(name, title, svg, caption, table, pointed)
+    return Picture(name, title, svg, caption, table)
 
 
 def by_itself(pictures: Sequence[Picture]) -> str:
@@ -125,22 +118,6 @@ def by_itself(pictures: Sequence[Picture]) -> str:
         f'font-family="{FONT}, {ANYWHERE}" fill="{INK}">\n<rect width="100%" height="100%" fill="{PAPER}"/>\n'
         f"{drawn}\n</svg>\n"
     )
-
-
-def pointer(figure: Figure, axes: Axes, xs: Sequence[float], rows: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Return what the script needs to say what lies below the pointer, in the picture's own units.
-
-    xs    places along the axis
-    rows  by name, what is said at each of them
-    """
-    box, height = axes.get_window_extent(), figure.bbox.height
-    places = axes.transData.transform([(x, 0) for x in xs])[:, 0]
-    return {
-        "xs": [round(float(place), 1) for place in places],
-        "top": round(float(height - box.y1), 1),
-        "bottom": round(float(height - box.y0), 1),
-        "rows": dict(rows),
-    }
 
 
 def with_room(low: float, high: float) -> tuple[float, float]:

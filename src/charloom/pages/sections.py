@@ -1,10 +1,10 @@
-"""A page in one file: it asks for nothing, reads without script, and shows text as text.
+"""A page in one file: it asks for nothing, has no script, and shows text as text.
 
-base.html is the layout of every page, parts.html what sections are made of, page.css and page.js what stands in each.
+base.html is the layout of every page, parts.html what sections are made of, page.css how they look.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ AFTER = re.compile(r"((?<!\d)\.|[_/])(?=\w)")
 
 
 class Table(NamedTuple):
-    """Cells as text; the first of a row names it."""
+    """Cells as text; the first of a row names it, and breaks where it is long."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -29,11 +29,10 @@ class Picture(NamedTuple):
     """A picture on a page.
 
     name     its address on the page; by itself it is the file of that name
-    title    what it is; of the table, too
+    title    what it is, and what the numbers are of
     svg      see pictures.py
     caption  what to see in it
     table    the numbers behind it
-    pointed  what the script says below the pointer: see `pointer`
     """
 
     name: str
@@ -41,7 +40,6 @@ class Picture(NamedTuple):
     svg: Markup
     caption: str
     table: Table
-    pointed: Mapping[str, Any] | None = None
 
 
 class Section(NamedTuple):
@@ -58,16 +56,18 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
 
 
-def rendered(title: str, intro: str, sections: Sequence[Section]) -> str:
-    """Return the page. Equal content gives equal bytes."""
-    pointers = {each.name: each.pointed for section in sections for each in section.pictures if each.pointed}
+def rendered(title: str, intro: str, sections: Sequence[Section | None], **about: Any) -> str:
+    """Return the page. Equal content gives equal bytes.
+
+    about  what the templates may ask, by name
+    """
     page = _environment().get_template("base.html")
-    return page.render(title=title, intro=intro, sections=sections, pointers=pointers)
+    return page.render(title=title, intro=intro, sections=[section for section in sections if section], **about)
 
 
-def breakable(text: str) -> Markup:
-    """Return the text with places where a narrow screen may break a long word: after a dot, a slash, an underscore."""
-    return Markup(LONG.sub(lambda word: AFTER.sub(r"\1<wbr>", word[0]), str(escape(visible(text)))))  # noqa: S704
+def breakable(text: object) -> Markup:
+    """Return it as text, with places where a narrow screen may break a long word: after a dot, a slash or a `_`."""
+    return Markup(LONG.sub(lambda word: AFTER.sub(r"\1<wbr>", word[0]), str(escape(visible(str(text))))))  # noqa: S704
 
 
 @cache
@@ -80,5 +80,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # what the pointer says first stands first
+    environment.filters["breakable"] = breakable
     return environment

@@ -22,5 +22,6 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
         f"{params.m:,} hidden units, {train.updates:,} updates of {params.seq_length:,} characters "
         f"({epochs:,.1f} epochs), eta {params.eta:g}, seed {params.seed}.",
         sections,
+        results=results,
     )
     return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

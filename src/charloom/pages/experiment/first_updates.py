@@ -42,10 +42,7 @@ def section(results: Results) -> Section:
     ]  # fmt: skip
     if results.has_published_recipe and results.study:
         pictures.append(_study(results, results.study))
-    it = {
-        "own": own, "other": other, "last": len(run.losses) - 1, "run": run, "otherwise": otherwise,
-        "eta": params.eta, "sigma": sigma,
-    }  # fmt: skip
+    it = {"other": other, "run": run, "otherwise": otherwise}
     return Section("first-updates", "The first updates", it, pictures)
 
 
@@ -63,10 +60,9 @@ def _first(both: dict[float, tuple[str, First]], which: str, what: str, form: st
         if which != "losses":
             top = 1.0 if which == "saturated" else 1.7 * axes.get_ylim()[1]
             axes.set_ylim(-0.03 * top, top)  # a line at 0 is seen above the axis
-        axes.legend(loc="upper right")
         if which == "saturated":
             axes.yaxis.set_major_formatter("{x:.0%}")
-            axes.legend(loc="center right")
+        axes.legend(loc="center right" if which == "saturated" else "upper right")
         axes.set_title(what)
     return pictured(figure, f"first-{which}", f"{what}, first updates", caption, table_of(curves, form))
 

@@ -46,7 +46,6 @@ def section(results: Results) -> Section:
     ]
     it = {
         "passage": passage,
-        "updates": results.best.update,
         "varies": VARIES,
         "units": [(each, _colored(text, h[:, each.unit])) for each in units],
         "loose": [each for each in found if each not in units],

@@ -5,15 +5,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charloom.pages.along_updates import MANY_EPOCHS, draw, mark, over_updates, settled, table_of, thinned
+from charloom.pages.along_updates import MANY_EPOCHS, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, pictured, pointer
+from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section
 from charloom.results.records import TrainMetrics
 from paired.types import Curve
 
 UNITS = "nats per sequence"
-POINTED = 300  # points that the script knows
 BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # of a text that lines would cross
 
 
@@ -21,15 +20,9 @@ def section(results: Results) -> Section:
     """Return the section."""
     train = results.train
     published = {update: loss for update, loss in results.published_curve.items() if update <= train.updates}
-    it = {
-        "train": train,
-        "target": results.params.train.target_smooth_loss,
-        "published": results.published if published else None,
-    }
     held_out = [_held_out(results)] if results.held_out else []
-    return Section(
-        "loss", "How the loss fell", it, [*held_out, _whole(results, published), _enlarged(results, published)]
-    )
+    pictures = [*held_out, _whole(results, published), _enlarged(results, published)]
+    return Section("loss", "How the loss fell", {"published": bool(published)}, pictures)
 
 
 def _whole(results: Results, published: Curve) -> Picture:
@@ -56,7 +49,7 @@ def _whole(results: Results, published: Curve) -> Picture:
     return pictured(
         figure, "loss-whole", f"smooth loss over all updates, {UNITS}",
         caption + " Circles: the published run, on another novel." * bool(published),
-        table_of(beside, ".3f"), _pointer(figure, axes, curve),
+        table_of(beside, ".3f"),
     )  # fmt: skip
 
 
@@ -86,7 +79,7 @@ def _enlarged(results: Results, published: Curve) -> Picture:
         figure, "loss-enlarged", f"smooth loss after the start, and its mean in each epoch, {UNITS}",
         "Smooth loss after the first twentieth of the updates, enlarged. Grey bars: the mean loss of each epoch; "
         "dotted: where an epoch begins.",
-        table_of({"mean loss of the epoch that ends there": results.epoch_means}, ".3f"), _pointer(figure, axes, later),
+        table_of({"mean loss of the epoch that ends there": results.epoch_means}, ".3f"),
     )  # fmt: skip
 
 
@@ -127,10 +120,3 @@ def _axes(results: Results, figure: Figure, title: str, curve: Curve, published:
         axes.plot(list(published), list(published.values()), "o", color=VERMILION, mfc="none", ms=4.5, clip_on=False)
     axes.set_title(title)
     return axes
-
-
-def _pointer(figure: Figure, axes: Axes, curve: Curve) -> dict[str, Any]:
-    """Return what the script says of the curve."""
-    points = thinned(curve, POINTED)
-    said = {"update": [f"{u:,}" for u in points], "smooth loss": [f"{loss:.2f}" for loss in points.values()]}
-    return pointer(figure, axes, list(points), said)

@@ -37,7 +37,6 @@ def section(results: Results) -> Section:
         "place": place,
         "share": place / results.text.training_characters,
         "epoch": train.best_update // train.updates_per_epoch + 1,
-        "train": train,
         "before": earlier(epochs, train.best_update // train.updates_per_epoch, place),
         "costly": costly,
         "whole": longest,

@@ -66,12 +66,9 @@ def best_passage(results: Results) -> Section:
         "sample": Sample(
             update, loss, None, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text)
         ),
-        "held_out": (train.best_held_out_bits_per_character, train.held_out_bits_per_character),
         "epoch": update // train.updates_per_epoch + 1,
         "character": update % train.updates_per_epoch * results.params.seq_length,
-        "characters": results.text.training_characters,
         "longest": BEST,
-        "published": results.published,
     }
     return Section("best-passage", "What it writes at the lowest loss", it)
 

@@ -22,13 +22,10 @@ RISEN = 1.1  # times the first loss: a peak above it is a leap, not the unevenne
 
 def section(results: Results) -> Section:
     """Return the section."""
-    params, text, train = results.params, results.text, results.train
+    params, text_sha256 = results.params, results.text.sha256
     again = " ".join(f"-S {shlex.quote(f'{name}={value}')}" for name, value in naming_params(params).items())
     text_of = f"-S {shlex.quote(f'prepare.text={params.prepare.text}')}"
     it = {
-        "text": text,
-        "train": train,
-        "name": params.prepare.text,
         "study": {
             value: (fmean(bits), min(bits), max(bits), len(bits)) for value, bits in by_start(results.study).items()
         },
@@ -36,12 +33,9 @@ def section(results: Results) -> Section:
         "near": NEAR,
         "risen": RISEN,
         "limit": SATURATED,
-        "own": params.train.initial_accumulator_value,
-        "recipe": results.has_published_recipe,
-        "published": results.published,
         "hashes": [
-            ("the text", text.sha256),
-            ("the experiment: its params and its text", experiment_key(params, text.sha256)),
+            ("the text", text_sha256),
+            ("the experiment: its params and its text", experiment_key(params, text_sha256)),
             ("the results: weights and trace", results.results),
         ],
         "again": f"dvc exp run {text_of} {again}",

@@ -5,7 +5,7 @@ from math import prod
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from charloom.pages.sections import Section, Table, breakable
+from charloom.pages.sections import Section, Table
 from charloom.pages.study import target
 from charloom.pages.study.compared import Compared
 from charloom.settings.experiment import naming_params
@@ -21,22 +21,19 @@ def section(study: Study, compared: Compared) -> Section:
     answer = compared.answer
     said = list(words.comparisons(answer))
     told = [
-        (breakable(title), lines if compared.few else lines[:DECIDING])
+        (title, lines if compared.few else lines[:DECIDING])
         for (title, lines), each in zip(said, answer.comparisons, strict=True)
         if compared.few or each.verdict != CANNOT_TELL
     ]
     counted = Counter(each.verdict for each in answer.comparisons)
     open_ones = [each.interval for each in answer.comparisons if each.verdict == CANNOT_TELL and each.interval]
     it = {
-        "told": breakable(words.told(answer)),
-        "few": compared.few,
+        "told": words.told(answer),
         "facts": _facts(compared) if len(said) == 1 else [(name, str(counted[name]), ()) for name in words.VERDICTS],
         "comparisons": told,
         "left": len(said) - len(told),
         "beyond_zero": sum(not low <= 0.0 <= high for low, high in open_ones),
         "counted": f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)}",
-        "percent": words.PERCENT,
-        "warnings": answer.warnings,
         "of_values": _values(study, compared),
         "nothing": " ".join(filter(None, (_no_explosion(compared), target.nothing(compared)))),
     }
@@ -48,10 +45,7 @@ def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
     (each,) = compared.answer.comparisons
     places = words.places_of(each)
     rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
-    means = [
-        (breakable(name), mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span)))
-        for name, n, mean, _, span in rows
-    ]
+    means = [(name, mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span))) for name, n, mean, _, span in rows]
     difference = words.shown(each.mean_difference, places), _interval(words.span(each.interval, places))
     return [*means, ("difference", *difference)]
 
@@ -99,7 +93,7 @@ def _values(study: Study, compared: Compared) -> Values | None:
         own = [mean for mean in all_of_it if mean is not None]
         mean, ends = (fmean(own), (min(own), max(own))) if own else (None, None)
         name = f"{study.varied[at]}={str(value).removesuffix('.0')}"
-        rows.append((breakable(name), str(len(own)), words.shown(mean, places), words.span(ends, places)))
+        rows.append((name, str(len(own)), words.shown(mean, places), words.span(ends, places)))
     different = Counter(at for at, _ in by_value)
     return Values(
         Table(("value", "settings", "mean", "lowest to highest"), rows),

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from charloom.pages.along_updates import by_update, over_updates, settled
-from charloom.pages.pictures import GREY, drawing, in_lines, known, pictured, pointer, with_room
-from charloom.pages.sections import Picture, Section, breakable
+from charloom.pages.pictures import GREY, drawing, in_lines, known, pictured, with_room
+from charloom.pages.sections import Picture, Section
 from charloom.pages.study.compared import ABOUT, COLORS, Compared
 from paired import sentences as words
 from paired.statistics import moments, student_interval
@@ -22,12 +22,7 @@ WIDE = 44  # letters of such a line
 def section(compared: Compared) -> Section | None:
     """Return the section; None where there are no curves."""
     pictures = [picture for name in compared.measured.curves for picture in _pictures(compared, name)]
-    it = {
-        "drawn": [] if compared.few else [(breakable(name), why) for name, why in compared.drawn.items()],
-        "percent": words.PERCENT,
-        "measure": breakable(compared.answer.measure),
-    }
-    return Section("curves", "Along training", it, pictures) if pictures else None
+    return Section("curves", "Along training", None, pictures) if pictures else None
 
 
 def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
@@ -95,17 +90,10 @@ def _picture(
             loc="lower left", bbox_to_anchor=(-0.02, 1), title=known(title), title_fontsize=8.5, alignment="left",
             borderaxespad=0, handlelength=2.4,
         )  # fmt: skip
-        updates = next(iter(bands.values())).updates
-        means = {setting: dict(zip(band.updates, band.means, strict=True)) for setting, band in bands.items()}
-        said = {"update": [f"{update:,}" for update in updates]} | {
-            setting: [f"{each[update]:.4g}" if update in each else "-" for update in updates]
-            for setting, each in means.items()
-        }
-        pointed = pointer(figure, axes, updates, said)
     end = "; ".join(f"{setting}: {_end(band)}" for setting, band in bands.items())
     caption = f"{about[0].upper()}{about[1:]}. At the end, {end}."
     columns = [column for setting, band in bands.items() for column in _columns(setting, band)]
-    yield pictured(figure, place, title, caption, by_update(columns), pointed)
+    yield pictured(figure, place, title, caption, by_update(columns))
 
 
 def _end(band: Band) -> str:
@@ -124,5 +112,5 @@ def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
     spans = [words.span(interval, places) for interval in band.intervals] or ["-"] * len(means)
     return [
         (head, dict(zip(band.updates, said, strict=True)))
-        for head, said in ((breakable(setting), means), (f"{words.PERCENT} interval", spans))
+        for head, said in ((setting, means), (f"{words.PERCENT} interval", spans))
     ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from charloom.pages.pictures import FAINT, GREY, pictured
-from charloom.pages.sections import Picture, Section, Table, breakable
+from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.setting_rows import Drawn, draw_rows, in_rows
 from paired import sentences as words
@@ -56,10 +56,12 @@ def _settings(compared: Compared, arrow: str, places: int) -> Picture:
     if len(rows) < len(answer.summaries):
         caption += f" Shown are {len(rows)} of {len(answer.summaries)}: the baseline, the best, and those with curves."
     cells = {
-        name: {seed: _cell(value(trial), places) + " exploded" * (trial.exploded and trial.value is not None)
-               for seed, trial in trials.items()}
+        name: {
+            seed: "diverged" if (x := value(trial)) is None else words.shown(x, places) + " exploded" * trial.exploded
+            for seed, trial in trials.items()
+        }
         for name, trials in compared.measured.settings.items()
-    }  # fmt: skip
+    }
     bold = () if compared.few else compared.decided
     figure = in_rows(rows, names, f"{answer.measure} ({arrow})", draw, bold)
     return pictured(figure, "settings-picture", f"{answer.measure} of each seed", caption, _by_seed(cells))
@@ -112,12 +114,8 @@ def _differences(compared: Compared, arrow: str, places: int) -> Picture:
     return pictured(figure, "differences-picture", "the difference of each pair", caption, _by_seed(cells))
 
 
-def _cell(worth: float | None, places: int) -> str:
-    return "diverged" if worth is None else words.shown(worth, places)
-
-
 def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
     """Return a row for each setting, a column for each seed."""
     seeds = list(dict.fromkeys(seed for row in cells.values() for seed in row))
-    rows = [(breakable(name), *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
+    rows = [(name, *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
     return Table(("setting", *(f"seed {seed}" for seed in seeds)), rows)

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable
 
-from markupsafe import Markup
-
 from charloom.pages.pictures import by_itself
-from charloom.pages.sections import Section, Table, breakable, rendered
+from charloom.pages.sections import Section, Table, rendered
 from charloom.pages.study import answer_section, bands, seed_by_seed, target
 from charloom.pages.study.compared import ABOUT, Compared
 from charloom.settings.experiment import naming_params
 from charloom.study.study_file import Study
 from paired import sentences as words
-from paired.types import CANNOT_TELL
 
 
 def comparison_picture(compared: Compared) -> str:
@@ -34,12 +31,13 @@ def study_page(study: Study, text_sha256: str, compared: Compared) -> tuple[str,
         _again(study, text_sha256, sum(trials)),
     ]  # fmt: skip
     page = rendered(
-        breakable(f"{asked} better than {answer.baseline}?"),
-        breakable(
-            f"Measure: {answer.measure}{about}; {answer.better} is better. {len(trials)} settings, {seeds} "
-            f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}."
-        ),
-        [section for section in sections if section],
+        f"{asked} better than {answer.baseline}?",
+        f"Measure: {answer.measure}{about}; {answer.better} is better. {len(trials)} settings, {seeds} "
+        f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}.",
+        sections,
+        study=study,
+        compared=compared,
+        percent=words.PERCENT,
     )
     return page, _together(shared)
 
@@ -52,7 +50,7 @@ def _explosions(compared: Compared) -> Section | None:
     """Return how many trials diverged, or ended worse than a uniform guess; None where nothing exploded."""
     summaries = compared.summaries
     said = [
-        (breakable(each.setting), line)
+        (each.setting, line)
         for each in compared.answer.comparisons
         for line in words.explosions(each, summaries[each.setting], summaries[compared.answer.baseline])
     ]
@@ -61,18 +59,9 @@ def _explosions(compared: Compared) -> Section | None:
 
 def _numbers(compared: Compared) -> Section:
     """Return the table, and what there is to say of each comparison."""
-    decided = {each.setting for each in compared.answer.comparisons if each.verdict != CANNOT_TELL}
-    rows = [
-        [Markup("<b>{}</b>").format(cell) if name in decided else cell for cell in (breakable(name), *cells)]
-        for name, *cells in words.table(compared.answer)
-    ]
-    said = [] if compared.few else [(breakable(title), lines) for title, lines in words.comparisons(compared.answer)]
-    it = {
-        "title": breakable(words.title(compared.answer)),
-        "table": Table(words.COMPARED, rows),
-        "comparisons": said,
-        "bold": bool(decided) and not compared.few,
-    }
+    answer = compared.answer
+    said = [] if compared.few else list(words.comparisons(answer))
+    it = {"title": words.title(answer), "table": Table(words.COMPARED, list(words.table(answer))), "comparisons": said}
     return Section("numbers", "All numbers", it)
 
 
@@ -81,12 +70,9 @@ def _again(study: Study, text_sha256: str, trials: int) -> Section:
     params = study.settings[study.baseline]
     same = {name: x for name, x in naming_params(params).items() if name not in {*study.varied, "seed"}}
     it = {
-        "file": breakable(str(study.path)),
-        "tables": breakable(str(study.folder)),
-        "varied": [breakable(name) for name in study.varied],
         "trials": trials,
-        "name": breakable(params.prepare.text),
+        "name": params.prepare.text,
         "text": text_sha256,
-        "same": Table(("param", "value"), [(breakable(name), str(value)) for name, value in same.items()]),
+        "same": Table(("param", "value"), [(name, str(value)) for name, value in same.items()]),
     }
     return Section("again", "Make it again, and prove a row", it)

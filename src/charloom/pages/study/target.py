@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from charloom.pages.along_updates import over_updates
 from charloom.pages.pictures import pictured
-from charloom.pages.sections import Picture, Section, Table, breakable
+from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.setting_rows import draw_dots, in_rows
 from paired import sentences as words
@@ -46,7 +46,7 @@ def _picture(compared: Compared) -> Picture:
         ("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"),
         [
             (
-                breakable(each.setting), f"{each.reached}", f"{each.trials}", words.shown(each.mean_time, 0),
+                each.setting, f"{each.reached}", f"{each.trials}", words.shown(each.mean_time, 0),
                 words.span(comparisons[each.setting].time_interval, 0) if each.setting in comparisons else "",
             )
             for each in compared.answer.summaries
