@@ -55,7 +55,7 @@ WIDTH = 4.0  # inches: 288 points, less than a phone is wide
 TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.3  # inches around the axes
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')
 HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
-SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+HEIGHT = re.compile(r'viewBox="0 0 [\d.]+ ([\d.]+)"')
 ANYWHERE = "Verdana, Arial, sans-serif"  # letters for a machine without FONT
 MARGIN, LINE, LETTERS = 14, 11, 70  # of a file, in points: around a picture, of a line of a caption; and its letters
 WIDE, LINES = 54, 3  # letters of a line, and lines, of a setting's name
@@ -95,20 +95,19 @@ def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) 
 
 def by_itself(pictures: Sequence[Picture]) -> str:
     """Return pictures of a page as one SVG that needs no page: two beside each other, each above its caption."""
-    parts, bottom, right = [], float(MARGIN), 0.0
+    width, bottom, parts = 72 * WIDTH, float(MARGIN), []
     for at in range(0, len(pictures), 2):
-        beside = pictures[at : at + 2]
-        sizes = [(float(width), float(height)) for each in beside for width, height in SIZE.findall(each.svg)[:1]]
-        base, lines = bottom + max(height for _, height in sizes), 0
-        for column, (each, (width, height)) in enumerate(zip(beside, sizes, strict=True)):
+        beside = [(each, float(HEIGHT.findall(each.svg)[0])) for each in pictures[at : at + 2]]
+        base, lines = bottom + max(height for _, height in beside), 0
+        for column, (each, height) in enumerate(beside):
             x = MARGIN + column * (width + MARGIN)
             place = f'<svg x="{x:g}" y="{base - height:g}" width="{width:g}" height="{height:g}" overflow="visible"'
             parts.append(str(each.svg).replace("<svg", place, 1))
             for n, line in enumerate(textwrap.wrap(visible(each.caption), LETTERS), 1):
                 y, lines = base + n * LINE, max(lines, n)
                 parts.append(Markup('<text x="{}" y="{}" fill="{}" font-size="7.5">{}</text>').format(x, y, GREY, line))
-            right = max(right, x + width + MARGIN)
         bottom = base + (lines + 1) * LINE + MARGIN
+    right = MARGIN + min(len(pictures), 2) * (width + MARGIN)
     drawn = "\n".join(parts).replace(f"'{FONT}'", f"'{FONT}', {ANYWHERE}")
     for color, variable in NAMED.items():
         drawn = drawn.replace(f"var(--{variable})", color)

@@ -1,7 +1,7 @@
 """Smooth loss by position in the text: why its minimum sits where it sits."""
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -47,20 +47,12 @@ def section(results: Results) -> Section:
     return Section("position", "Where in the text the loss is low", it, pictures)
 
 
-class Costly(NamedTuple):
-    """The character at which the cost of pairs is highest, the cost there, its mean, and the costliest text before."""
-
-    place: int
-    nats: float
-    mean: float
-    text: str
-
-
-def _costly(results: Results, costs: Array, pairs: Curve) -> Costly:
+def _costly(results: Results, costs: Array, pairs: Curve) -> dict[str, Any]:
+    """Return the place where the cost of pairs is highest, the cost there, its mean, and the costliest text before."""
     place, T = max(pairs, key=lambda at: pairs[at]), results.params.seq_length
     start = costliest(costs, place // T, max(1, EXCERPT // T)) * T
     text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
-    return Costly(place, pairs[place], float(costs.mean()), text)
+    return {"place": place, "nats": pairs[place], "mean": float(costs.mean()), "text": text}
 
 
 def costliest(costs: Array, end: int, run: int) -> int:
