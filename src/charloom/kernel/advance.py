@@ -16,7 +16,7 @@ from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.kernel.layout import Recipe, accumulators, parameters, room, scratch, weights
 from charloom.kernel.update import updates
 from charloom.network.adagrad import EPSILON
-from charloom.network.rnn import Gradients, Parameters, filled
+from charloom.network.rnn import SATURATED, Gradients, Parameters, filled
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def advance(state: TrainState, ids: Numbers, count: int, *, seq_length: int, eta
     statistics = np.empty((len(losses[measured]), 3))
     smooth = math.nan if state.smooth_loss is None else state.smooth_loss
     lowest = math.inf if state.best is None else state.best.smooth_loss
-    recipe = Recipe(m, K, seq_length, number(eta), number(clip), number(EPSILON))
+    recipe = Recipe(m, K, seq_length, number(eta), number(clip), number(EPSILON), SATURATED)
     sequences = (len(ids) - 1) // seq_length
     first = state.update % sequences
     first, end = (first, first + count) if first + count <= sequences else (0, sequences)
@@ -131,7 +131,7 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array) -> tuple[Gradie
     z.h[0, :m] = h_0
     nothing = room(w), np.empty_like(z.h[:1])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
-    recipe = Recipe(m, K, len(ids) - 1, 2.0**560, np.inf, 0.0)
+    recipe = Recipe(m, K, len(ids) - 1, 2.0**560, np.inf, 0.0, SATURATED)
     updates(w, s, *nothing, z, ids.astype(np.int64), 0, 1, 0, recipe, np.nan, -np.inf, *row)
     states = np.vstack((h_0, z.h[1 : len(ids), :m]))
     return Gradients((theta.flat - parameters(w, m, K).flat) * 2.0**-60, m, K), states

@@ -19,7 +19,8 @@ WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compil
 class Recipe(NamedTuple):
     """The sizes and rates of an update: m hidden units, K characters, T of them a sequence; see rnn.py, adagrad.py.
 
-    eta, clip and epsilon are of the weights' dtype, since float32 times float64 would be float64.
+    eta, clip and epsilon are of the weights' dtype, since float32 times float64 would be float64. Beyond `saturated` an
+    activation counts as saturated.
     """
 
     m: int
@@ -28,6 +29,7 @@ class Recipe(NamedTuple):
     eta: Any
     clip: Any
     epsilon: Any
+    saturated: float
 
 
 class Weights(NamedTuple):

@@ -1,8 +1,9 @@
 """The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
 
+from charloom.network.rnn import SATURATED
 from charloom.pages.along_updates import draw, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.experiment.replay import SATURATED, First, replayed
+from charloom.pages.experiment.replay import First, replayed
 from charloom.pages.experiment.study_rows import StudyRow
 from charloom.pages.pictures import BLUE, GREEN, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table

@@ -6,11 +6,10 @@ import numpy as np
 
 from charloom.base.types import Numbers
 from charloom.network.adagrad import step
-from charloom.network.rnn import Parameters, filled, forward, init, loss_and_gradients
+from charloom.network.rnn import SATURATED, Parameters, filled, forward, init, loss_and_gradients
 from charloom.settings.params import Params
 
 UPDATES = 50
-SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
 
 
 class First(NamedTuple):

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from matplotlib.ticker import MaxNLocator
 
+from charloom.network.rnn import SATURATED
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.first_updates import color_of
-from charloom.pages.experiment.replay import SATURATED
 from charloom.pages.experiment.study_rows import by_start
 from charloom.pages.pictures import BLUE, FAINT, GREY, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
