@@ -4,13 +4,13 @@ import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from charloom.pages.experiment.page import experiment_page
+from charloom.pages.experiment.results import read_results
+from charloom.pages.study.page import study_page
 from pages.test_experiment_page import hostile
 from pages.test_study_page import CASES
 from playwright.sync_api import sync_playwright
 
-from charloom.pages.experiment.page import experiment_page
-from charloom.pages.experiment.results import read_results
-from charloom.pages.study.page import study_page
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 

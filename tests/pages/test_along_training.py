@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from charloom.pages.experiment.curves import thinned
+from charloom.pages.experiment.marked import pieces
 from hypothesis import given
 from hypothesis import strategies as st
 from projects import ROOT
@@ -14,8 +16,6 @@ from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.kernel.advance import advance, start
 from charloom.network.rnn import init
-from charloom.pages.experiment.curves import thinned
-from charloom.pages.experiment.marked import pieces
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.study_rows import study_rows

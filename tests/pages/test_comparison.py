@@ -7,10 +7,10 @@ from statistics import fmean
 
 import matplotlib as mpl
 import pytest
-
 from charloom.pages.comparison import comparison_figure
 from charloom.pages.comparison_rows import ROWS
 from charloom.pages.figures import STYLE, png
+
 from paired.types import (
     BETTER,
     CANNOT_TELL,

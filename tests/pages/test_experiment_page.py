@@ -8,12 +8,12 @@ from contextlib import chdir
 from html.parser import HTMLParser
 
 import pytest
+from charloom.pages.experiment.page import SECTIONS, experiment_page
+from charloom.pages.experiment.results import read_results
 from projects import ROOT
 
 from charloom.base.storage import read_json
 from charloom.pages.experiment.loss import lowest_point
-from charloom.pages.experiment.page import SECTIONS, experiment_page
-from charloom.pages.experiment.results import read_results
 from charloom.pages.experiment.study_rows import study_rows
 from charloom.pages.experiment.verdict import concluded
 from charloom.results.records import (

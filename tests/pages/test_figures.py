@@ -5,11 +5,11 @@ from itertools import combinations
 
 import matplotlib as mpl
 import pytest
+from charloom.pages.figures import STYLE, png, published_curve, training_figure
+from charloom.pages.gradient_table import read_published
 from projects import ROOT
 
 from charloom.base.storage import read_json, read_table
-from charloom.pages.figures import STYLE, png, published_curve, training_figure
-from charloom.pages.gradient_table import read_published
 from charloom.results.records import MEASURE_OF_PART, TextMetrics, TrainMetrics
 
 TEXT = read_json(ROOT / "metrics/prepare.json", TextMetrics)

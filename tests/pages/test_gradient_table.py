@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from charloom.pages.gradient_table import gradient_table, read_published
 from projects import ROOT
 
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
-from charloom.pages.gradient_table import gradient_table, read_published
 from charloom.results.records import GradcheckErrors
 
 PUBLISHED = ROOT / "data/dd2424_report.yaml"

@@ -12,14 +12,14 @@ from statistics import fmean
 from typing import get_args
 
 import pytest
-from pages.test_experiment_page import Page
-from projects import ROOT
-
-from charloom.base.storage import sha256
 from charloom.pages.study.measures import ABOUT
 from charloom.pages.study.names import breakable
 from charloom.pages.study.page import study_page
 from charloom.pages.study.results import Results
+from pages.test_experiment_page import Page
+from projects import ROOT
+
+from charloom.base.storage import sha256
 from charloom.results.curves import POINTS
 from charloom.results.records import Measure
 from charloom.settings.params import read_params
