@@ -5,8 +5,6 @@ import signal
 if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import shutil
-
 from charloom.base.storage import write
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
@@ -19,11 +17,14 @@ def main() -> None:
     """Show what the stages before have written."""
     path = files("plot")
     page, pictures = experiment_page(read_results(read_params(), path))
-    shutil.rmtree(path["reports/figures"], ignore_errors=True)  # pictures of another run have no place there
-    for name, picture in pictures.items():
-        write(path["reports/figures"] / f"{name}.svg", picture)
+    folder = path["reports/figures"]
+    drawn = {folder / f"{name}.svg": picture for name, picture in pictures.items()}
+    for file, picture in drawn.items():
+        write(file, picture)
+    for left in {*folder.iterdir()} - drawn.keys():  # a picture that this page has not
+        left.unlink()
     write(path["reports/report"], page)
-    print(f"made {path['reports/report']} and {len(pictures)} pictures in {path['reports/figures']}")
+    print(f"made {path['reports/report']} and {len(pictures)} pictures in {folder}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from charloom.pages.experiment.curves import thinned
-from charloom.pages.experiment.marked import pieces
 from hypothesis import given
 from hypothesis import strategies as st
 from projects import ROOT
@@ -16,8 +14,10 @@ from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.kernel.advance import advance, start
 from charloom.network.rnn import init
+from charloom.pages.along_updates import settled, thinned
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
+from charloom.pages.experiment.samples import pieces
 from charloom.pages.experiment.study_rows import study_rows
 from charloom.results.records import SampleMarks, TextMetrics
 from charloom.settings.params import read_params
@@ -105,6 +105,13 @@ def test_a_thinned_curve_has_at_most_so_many_points_the_first_and_the_last_among
         assert len(kept) <= most
         assert kept.items() <= curve.items()
         assert {0, 3 * (length - 1)} <= set(kept)
+
+
+def test_only_the_first_twentieth_of_the_updates_is_left_out_and_nothing_of_a_few_points():
+    curve = dict.fromkeys(range(0, 1001, 10), 1.0)
+    assert list(settled(curve, 1000)) == list(range(50, 1001, 10))
+    few = {0: 1.0, 40: 1.0, 500: 1.0, 1000: 1.0}
+    assert settled(few, 1000) == few
 
 
 spans = st.lists(st.integers(0, 30), max_size=8, unique=True).map(lambda cuts: sorted(cuts))
