@@ -15,8 +15,8 @@ from matplotlib.transforms import ScaledTranslation
 from charloom.pages.pictures import BLUE, GREY
 from charloom.pages.sections import Table
 from charloom.results.curves import thinned as every_nth
-from paired.types import Curve
 
+Curve = dict[int, float]  # a value by update
 Point = TypeVar("Point")
 SETTLED = 20  # the part of the updates after which a curve is seen whole
 FEWEST = 3  # points that have to be left for the first to be left out

@@ -10,6 +10,7 @@ from charloom.base.storage import read_json, read_table
 from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
 from charloom.model.recorded import hashed
+from charloom.pages.along_updates import Curve
 from charloom.pages.experiment.study_rows import StudyRow, study_rows
 from charloom.results.records import (
     MEASURE_OF_PART,
@@ -24,7 +25,6 @@ from charloom.results.records import (
 )
 from charloom.settings.params import Params
 from charloom.text.corpus import Text, read_prepared
-from paired.types import Curve
 
 
 class Results(NamedTuple):

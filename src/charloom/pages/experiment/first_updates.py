@@ -1,13 +1,12 @@
 """The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
 
 from charloom.network.rnn import SATURATED
-from charloom.pages.along_updates import draw, over_updates, settled, table_of
+from charloom.pages.along_updates import Curve, draw, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.replay import First, replayed
 from charloom.pages.experiment.study_rows import StudyRow
 from charloom.pages.pictures import BLUE, GREEN, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
-from paired.types import Curve
 
 CURE = 10.0  # the start of AdaGrad's accumulator that tames the first updates
 SHARE = "share of saturated hidden units"

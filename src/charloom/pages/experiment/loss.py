@@ -5,12 +5,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charloom.pages.along_updates import MANY_EPOCHS, draw, mark, over_updates, settled, table_of
+from charloom.pages.along_updates import MANY_EPOCHS, Curve, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section
 from charloom.results.records import TrainMetrics
-from paired.types import Curve
 
 UNITS = "nats per sequence"
 BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # of a text that lines would cross

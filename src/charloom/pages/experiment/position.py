@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from charloom.base.types import Array, Numbers
-from charloom.pages.along_updates import draw, mark, update_label
+from charloom.pages.along_updates import Curve, draw, mark, update_label
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import BLUE, FAINT, GREY, PINK, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
-from paired.types import Curve
 
 EPOCHS = 5  # that are drawn, at most: the last ones
 LONGEST = 5_000_000  # characters of a text in which pairs are counted

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.base.errors import Damaged
+from charloom.pages.along_updates import Curve
 from charloom.results.trial_key import committed, trial_key
 from charloom.settings.params import Params
-from paired.types import Curve
 
 
 class StudyRow(NamedTuple):
