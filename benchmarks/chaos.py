@@ -11,13 +11,13 @@ from typing import NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from printed import BLUE, STYLE, VERMILION, png
 from training import PARAMS, ROOT, TEXT, training
 
 from charloom.base.types import Array
 from charloom.kernel.advance import advance
 from charloom.model.scoring import bits_per_character
 from charloom.network.rnn import Parameters
-from charloom.pages.figures import BLUE, STYLE, VERMILION, png
 
 MOVED = 1e-12
 SEEDS = (1, 2, 3, 4, 5)

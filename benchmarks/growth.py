@@ -22,9 +22,9 @@ import numpy as np
 import psutil
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from printed import STYLE, png
 
 from charloom.base.storage import read_json
-from charloom.pages.figures import STYLE, png
 from charloom.results.machine import machine
 from charloom.results.records import TextMetrics
 from charloom.settings.memory import training_memory

@@ -22,8 +22,8 @@ class Edit(NamedTuple):
 
 
 EDITS = {
-    "a caption of the picture": Edit(
-        "src/charloom/pages/figures.py", '"smooth loss (nats', '"the smooth loss (nats', ("plot",), ("plot", "track")
+    "a picture's title": Edit(
+        "src/charloom/pages/experiment/loss.py", 'f"smooth loss (', 'f"the smooth loss (', ("plot",), ("plot", "track")
     ),
     "the MLflow room": Edit("src/charloom/tracking/__init__.py", '"""', '"""Now: ', ("track",), ("track",)),
     "the command line": Edit("src/charloom/commands/cli.py", '"""Text', '"""A text', (), ()),

@@ -18,7 +18,7 @@ TABLES = {
     "plots/measures.csv": ("gradient_norm", "clipped_fraction", "saturated_fraction"),
 }
 ARTIFACTS = {
-    *("report.html", "sample_table.json", "smooth_loss.png", "gradient_check.md", "gradcheck.json"),
+    *("report.html", "sample_table.json", "figures", "gradcheck.json"),
     *("params.yaml", "dvc.yaml", "dvc.lock", "metrics", "plots", "models"),
 }
 

@@ -8,9 +8,8 @@ from pages.test_experiment_page import hostile
 from pages.test_study_page import CASES
 from playwright.sync_api import sync_playwright
 
-from charloom.pages.experiment.page import experiment_page
-from charloom.pages.experiment.results import read_results
-from charloom.pages.study.page import study_page
+from charloom.pages.experiment.experiment_files import read_results
+from charloom.pages.experiment.experiment_page import experiment_page
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 
@@ -39,10 +38,10 @@ def pages(finished, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(finished.folder)
         results = read_results(read_params(), files("plot"))
-        (folder / "run.html").write_text(experiment_page(results), encoding="utf-8")
-        (folder / "hostile.html").write_text(experiment_page(hostile(results)), encoding="utf-8")
+        (folder / "run.html").write_text(experiment_page(results)[0], encoding="utf-8")
+        (folder / "hostile.html").write_text(experiment_page(hostile(results))[0], encoding="utf-8")
     for name in SECTIONS.keys() & CASES.keys():
-        (folder / f"{name}.html").write_text(study_page(CASES[name]), encoding="utf-8")
+        (folder / f"{name}.html").write_text(CASES[name].page, encoding="utf-8")
     return folder
 
 
@@ -68,9 +67,8 @@ def shown(browser, pages):
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-@pytest.mark.parametrize("scripts", [True, False])
-def test_every_section_is_seen_and_nothing_is_asked_for_or_complained_of(shown, pages, name, scripts):
-    page, said = shown(name, java_script_enabled=scripts)
+def test_every_section_is_seen_and_nothing_is_asked_for_or_complained_of(shown, pages, name):
+    page, said = shown(name)
     for section in page.locator("section").all():
         section.scroll_into_view_if_needed()
         assert section.locator("h2").is_visible()
@@ -92,9 +90,8 @@ def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
 
 
 @pytest.mark.parametrize("name", ["run", "two settings"])
-@pytest.mark.parametrize("scripts", [True, False])
-def test_the_numbers_of_each_picture_can_be_opened(shown, name, scripts):
-    page, _ = shown(name, java_script_enabled=scripts)
+def test_the_numbers_of_each_picture_can_be_opened(shown, name):
+    page, _ = shown(name)
     for details in page.locator("details").all():
         details.locator("summary").click()
         assert details.locator("td, dd").first.is_visible()
@@ -137,20 +134,6 @@ def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown, nam
     summary.focus()
     page.keyboard.press("Enter")
     assert not summary.locator("..").get_attribute("open")
-
-
-def test_the_pointer_is_told_the_values_below_it_and_no_more_once_it_leaves(shown):
-    page, said = shown()
-    picture = page.locator("#loss-whole")
-    picture.scroll_into_view_if_needed()
-    box = picture.bounding_box()
-    page.mouse.move(box["x"] + box["width"] - 25, box["y"] + box["height"] / 2)
-    tip = page.locator("#tip")
-    assert tip.inner_text().startswith("update 400\nsmooth loss ")
-    assert tip.bounding_box()["x"] + tip.bounding_box()["width"] <= DESKTOP["width"]
-    page.mouse.move(5, 5)
-    assert tip.is_hidden()
-    assert len(said) <= 2
 
 
 def test_in_dark_the_pictures_have_the_page_s_colors(shown):

@@ -1,7 +1,6 @@
 """`charloom compare`: where it reads from, what it prints, and every wrong request in a line."""
 
 import json
-from pathlib import Path
 
 import experiments
 import pytest
@@ -101,8 +100,8 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
 
 
 WRONG = {
-    ("--figure", "a.gif"): "--figure: a.gif is not allowed: a file that ends in .png",
-    ("--figure", ""): "--figure:  is not allowed: a file that ends in .png",
+    ("--figure", "a.gif"): "--figure: a.gif is not allowed: a file that ends in .svg",
+    ("--figure", ""): "--figure:  is not allowed: a file that ends in .svg",
     ("--looks", "3,3"): "--looks: 3,3 is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
     ("--looks", "1,5"): "--looks: 1,5 is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
     ("--looks", "all"): "--looks: all is not allowed: numbers of seeds, ever larger ones, such as 3,5,10",
@@ -137,6 +136,8 @@ def test_options_that_do_not_go_together_are_said_in_a_line(project, arguments, 
 
 
 def test_a_picture_is_drawn_beside_the_words(project, tmp_path):
-    printed = table(project, "--figure", str(tmp_path / "new/picture.png"))
+    printed = table(project, "--figure", str(tmp_path / "new/picture.svg"))
     assert printed == table(project)
-    assert Path(tmp_path / "new/picture.png").read_bytes().startswith(b"\x89PNG")
+    drawn = (tmp_path / "new/picture.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<svg xmlns=")
+    assert all(name in drawn for name in ("lr=0.5 (baseline)", "lr=0.1: better"))

@@ -9,23 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from projects import ROOT
 from recorded import column
+from runs import PARAMS, a_run
 
 from charloom.base.errors import Damaged
-from charloom.base.storage import read_json
 from charloom.kernel.advance import advance, start
-from charloom.pages.experiment.curves import thinned
-from charloom.pages.experiment.marked import pieces
+from charloom.pages.along_updates import settled, thinned
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
+from charloom.pages.experiment.samples import pieces
 from charloom.pages.experiment.study_rows import study_rows
-from charloom.results.records import SampleMarks, TextMetrics
+from charloom.results.records import SampleMarks
 from charloom.settings.params import read_params
 from charloom.text.corpus import read_prepared
 
-PARAMS = read_params(ROOT / "params.yaml")
-SHA256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
 RECIPE = {"m": 100.0, "eta": 0.1, "seq_length": 25.0, "sigma": 0.01}
-STUDY = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
+STUDY = ROOT / "studies/initial_accumulator/asked.json"
 
 
 def again(params, text):
@@ -113,6 +111,13 @@ def test_a_thinned_curve_has_at_most_so_many_points_the_first_and_the_last_among
         assert {0, 3 * (length - 1)} <= set(kept)
 
 
+def test_only_the_first_twentieth_of_the_updates_is_left_out_and_nothing_of_a_few_points():
+    curve = dict.fromkeys(range(0, 1001, 10), 1.0)
+    assert list(settled(curve, 1000)) == list(range(50, 1001, 10))
+    few = {0: 1.0, 40: 1.0, 500: 1.0, 1000: 1.0}
+    assert settled(few, 1000) == few
+
+
 spans = st.lists(st.integers(0, 30), max_size=8, unique=True).map(lambda cuts: sorted(cuts))
 
 
@@ -132,23 +137,23 @@ def test_pieces_are_the_text_and_each_character_has_its_marks(text, cuts, copied
 
 
 def test_the_study_stands_beside_a_run_of_its_text_whatever_recipe_and_beside_no_other():
-    rows = study_rows(PARAMS, SHA256, RECIPE, *STUDY)
+    rows = study_rows(a_run(), RECIPE, STUDY)
     assert len(rows) == 20
     assert {row.initial_accumulator_value for row in rows} == {0.0, 10.0}
     assert all(max(row.smooth_loss) == PARAMS.train.updates for row in rows)
-    assert len(study_rows(PARAMS.model_copy(update={"eta": 0.2, "m": 7, "seed": 9}), SHA256, RECIPE, *STUDY)) == 20
+    assert len(study_rows(a_run(PARAMS.model_copy(update={"eta": 0.2, "m": 7, "seed": 9})), RECIPE, STUDY)) == 20
     fewer = PARAMS.train.model_copy(update={"updates": 1000})
-    assert study_rows(PARAMS.model_copy(update={"train": fewer}), SHA256, RECIPE, *STUDY) == []
-    assert study_rows(PARAMS, "0" * 64, RECIPE, *STUDY) == []
+    assert study_rows(a_run(PARAMS.model_copy(update={"train": fewer})), RECIPE, STUDY) == []
+    assert study_rows(a_run(text="0" * 64), RECIPE, STUDY) == []
 
 
-@pytest.mark.parametrize("content", ["", "trial,seed\nx,1\n", "train.initial_accumulator_value,seed,trial\nten,1,x\n"])
-def test_a_damaged_study_is_named(tmp_path, content):
-    path = tmp_path / "trials.csv"
-    if content:
-        path.write_text(content)
-    with pytest.raises(Damaged, match=r"trials\.csv: .*git restore"):
-        study_rows(PARAMS, SHA256, RECIPE, path, STUDY[1])
+@pytest.mark.parametrize("name", ["asked.json", "trials.csv"])
+def test_a_damaged_study_is_named(tmp_path, name):
+    for each in ("asked.json", "trials.csv", "curves.csv"):
+        (tmp_path / each).write_bytes(STUDY.with_name(each).read_bytes())
+    (tmp_path / name).write_text("trial,seed\nx,1\n")
+    with pytest.raises(Damaged, match=rf"{name}: .*git restore"):
+        study_rows(a_run(), RECIPE, tmp_path / "asked.json")
 
 
 def test_the_costliest_text_is_sought_where_the_smoothed_cost_comes_from():

@@ -5,17 +5,24 @@ import math
 import re
 from collections import Counter
 from contextlib import chdir
+from html import unescape
 from html.parser import HTMLParser
+from runpy import run_path
+from xml.etree import ElementTree
 
 import pytest
 from projects import ROOT
+from runs import a_run
 
+from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
+from charloom.pages.experiment import first_updates, loss, verdict
+from charloom.pages.experiment.experiment_files import read_published, read_results
+from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 from charloom.pages.experiment.loss import lowest_point
-from charloom.pages.experiment.page import SECTIONS, experiment_page
-from charloom.pages.experiment.results import read_results
 from charloom.pages.experiment.study_rows import study_rows
 from charloom.pages.experiment.verdict import concluded
+from charloom.pages.sections import rendered
 from charloom.results.records import (
     AllMarks,
     SampleMarks,
@@ -70,28 +77,68 @@ def results(finished):
         return read_results(read_params(), {name: path.resolve() for name, path in files("plot").items()})
 
 
+def written(results):
+    return experiment_page(results)[0]
+
+
+def part(results, *modules):
+    """Return a page of these sections alone."""
+    return rendered("", "", [module.section(results) for module in modules], results=results)
+
+
 @pytest.fixture(scope="module")
-def page(results):
+def made(results):
     return experiment_page(results)
+
+
+@pytest.fixture(scope="module")
+def page(made):
+    return made[0]
 
 
 @pytest.fixture(scope="module")
 def study(results):
     """Return the trials of the committed study, of the committed text."""
-    sha256 = read_json(ROOT / "metrics/prepare.json", TextMetrics).sha256
-    tables = [ROOT / f"studies/initial_accumulator/{name}.csv" for name in ("trials", "curves")]
-    return study_rows(read_params(ROOT / "params.yaml"), sha256, results.published.settings, *tables)
+    return study_rows(a_run(), results.published.settings, ROOT / "studies/initial_accumulator/asked.json")
 
 
-def test_the_stage_writes_the_page_and_a_second_time_the_same_bytes(finished, page):
+def test_the_stage_writes_the_page_and_its_pictures_and_a_second_time_the_same_bytes(finished, made):
+    page, pictures = made
     assert (finished.folder / "reports/report.html").read_text(encoding="utf-8") == page
-    assert len(page.encode()) < 1_000_000
+    folder = finished.folder / "reports/figures"
+    assert {file.stem: file.read_text(encoding="utf-8") for file in folder.iterdir()} == pictures
+    assert set(pictures) == {each["id"] for each in Page(page).all("svg")}
+
+
+def test_a_picture_needs_no_page(made):
+    page, pictures = made
+    shown = dict(
+        re.findall(r'<svg role="img" id="([\w-]+)".*?</svg>\s*<figcaption>(.*?)</figcaption>', page, re.DOTALL)
+    )
+    for name, picture in pictures.items():
+        root = ElementTree.fromstring(picture)  # noqa: S314  our own
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in picture
+        assert {each.get("{http://www.w3.org/1999/xlink}href", "#")[0] for each in root.iter()} == {"#"}
+        lines = [each.text for each in root if each.tag.endswith("}text")]
+        assert " ".join(lines) == unescape(shown[name])
+
+
+def test_a_picture_that_the_page_has_not_is_no_result(project):
+    left = project.folder / "reports/figures/left.svg"
+    left.write_text("<svg/>")
+    before = project.contents()
+    with chdir(project.folder):
+        run_path("src/plot.py")["main"]()
+    assert project.contents() == {name: each for name, each in before.items() if not name.endswith("left.svg")}
 
 
 def test_every_section_is_there_with_a_heading_and_a_way_to_it(page):
     read = Page(page)
     ids = [each["id"] for each in read.all("section")]
-    assert ids == [each["href"][1:] for each in read.all("a")]
+    links = [each["href"][1:] for each in read.all("a")]
+    assert ids == links[: len(ids)]
+    assert set(links) == set(ids)
     assert len(ids) == len(SECTIONS) == 8
     assert len(read.all("h2")) == 8
     assert len(read.all("h1")) == 1
@@ -111,30 +158,30 @@ def test_the_page_names_no_address_and_shows_nothing_of_another_file(page):
     read = Page(page)
     assert not [tag for tag in ("img", "iframe", "object", "embed") if read.all(tag)]
     assert [each.get("href") for each in read.all("link")] == ["data:,"]
-    assert not [each for each in read.all("script") if "src" in each]
+    assert not read.all("script")
     assert "default-src 'none'" in page
 
 
 def test_each_picture_says_what_it_is_and_has_its_numbers_as_a_table(page):
     read = Page(page)
     pictures = [each for each in read.all("svg") if each.get("role") == "img"]
-    assert len(pictures) == len(read.all("svg")) == page.count("<title id=") == page.count("<desc id=") >= 10
+    assert len(pictures) == len(read.all("svg")) == page.count("<figure>\n<svg") >= 10
     for figure in re.findall(r"<figure>\n<svg.*?</figure>", page, re.DOTALL):
-        assert figure.count("<figcaption>") == figure.count("<details>") == figure.count("<table>") == 1
+        for part in ("<title id=", "<figcaption>", "<details>", "<table>"):
+            assert figure.count(part) == 1
         assert figure.count("<tr>") >= 2
-    assert page.count("<figure>\n<svg") == len(pictures)
 
 
 def test_figures_are_those_of_the_files(finished, page, results):
     train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
     text = read_json(finished.folder / "metrics/prepare.json", TextMetrics)
-    verdict, *_ = re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)
+    front, *_ = re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)
     for number in (train.held_out_bits_per_character, train.smooth_loss, train.best_smooth_loss):
-        assert f"{number:.3f}" in verdict
+        assert f"{number:.3f}" in front
     for level in text.bits_per_character.model_dump().values():
-        assert f"<td>{level:.6f}</td>" in verdict
-    assert text.sha256 in verdict
-    assert results.results in verdict
+        assert f"<td>{level:.6f}</td>" in front
+    assert text.sha256 in front
+    assert results.results in front
     zero, carried = (
         [getattr(state, name) for name in "WUVbc"] for state in (results.gradcheck.zero, results.gradcheck.carried)
     )
@@ -142,8 +189,8 @@ def test_figures_are_those_of_the_files(finished, page, results):
         assert f"<td>{matrix.max_relative_error:.1e}</td>" in page
     worst = max(each.max_relative_error for each in (*zero, *carried))
     assert f"Yes: the largest relative error of all entries that were compared is {worst:.1e}." in page
-    for update, loss in list(results.smooth_loss.items())[-2:]:
-        assert f'<th scope="row">{update:,}</th><td>{loss:.3f}</td>' in page
+    for update, nats in list(results.smooth_loss.items())[-2:]:
+        assert f'<th scope="row">{update:,}</th><td>{nats:.3f}</td>' in page
     for update, bits in results.held_out.items():
         assert f'<th scope="row">{update:,}</th><td>{bits:.4f}</td>' in page
 
@@ -157,9 +204,9 @@ def test_the_command_that_makes_it_again_is_the_experiments(page):
 def test_every_sample_is_there_with_its_loss_and_its_marks(finished, page):
     table = read_json(finished.folder / "reports/sample_table.json", SampleTable)
     read = "".join(text for _, text in Page(page).texts)
-    for _, text, update, loss in table.data:
+    for _, text, update, nats in table.data:
         assert text in read
-        assert f"{loss:.2f}" in page
+        assert f"{nats:.2f}" in page
         assert f"{update:,} updates" in page
     assert len(Page(page).all("mark")) > len(table.data)
 
@@ -179,7 +226,7 @@ def hostile(results, text=HOSTILE):
 
 
 def test_nothing_in_a_text_can_act(results, page):
-    attacked = experiment_page(hostile(results))
+    attacked = written(hostile(results))
     before, after = Page(page), Page(attacked)
     for tag in ("script", "b", "style", "meta"):
         assert len(after.all(tag)) == len(before.all(tag))
@@ -190,7 +237,6 @@ def test_nothing_in_a_text_can_act(results, page):
     assert "\\x1b]0;\\u202e\\u2066\u200f\\x00 😀" in read
     assert "x" * 5001 not in attacked  # the rest of a long line stays in its file
     assert f"of {len(HOSTILE):,} characters" in attacked
-    json.loads(next(text for tag, text in after.texts if tag == "script" and text.startswith("{")))
 
 
 def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
@@ -200,7 +246,7 @@ def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
     text, quality = "a wordd of it " * 1000, results.quality.best
     checkpoints = dict.fromkeys(range(0, updates, 5000), quality)
     marks = SampleMarks(copied=(0, 9), unknown=[(start, start + 5) for start in range(2, len(text), 14)])
-    page = experiment_page(
+    page = written(
         results._replace(
             train=results.train.model_copy(update={"updates": updates, "best_update": updates - 77}),
             smooth_loss={update: 30 + math.sin(update) for update in range(0, updates, 100)},
@@ -220,25 +266,19 @@ def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
 
 def test_what_is_not_there_is_said(results):
     train = results.train.model_copy(update={"held_out_bits_per_character": None, "first_update_below_target": 200})
-    page = experiment_page(results._replace(train=train, held_out={}))
+    page = part(results._replace(train=train, held_out={}), verdict, loss)
     assert "No text was held out" in page
     assert "It first fell below 40 after 200 updates" in " ".join(page.split())
     assert 'id="held-out"' not in page
-
-
-def test_the_model_at_the_lowest_loss_stands_beside_the_last_one(results):
-    costs = {"best_held_out_bits_per_character": 2.25, "held_out_bits_per_character": 2.125}
-    page = experiment_page(results._replace(train=results.train.model_copy(update=costs)))
-    assert "Held-out text costs it 2.250 bits per character, and the last model 2.125." in page
-    none = results._replace(train=results.train.model_copy(update=dict.fromkeys(costs)), held_out={})
-    assert "Held-out text costs it" not in experiment_page(none)
 
 
 def test_each_start_of_adagrad_has_one_colour_in_every_picture(results, study):
     for start, colour in ((0.0, "vermilion"), (10.0, "green")):
         train = results.params.train.model_copy(update={"initial_accumulator_value": start})
         own = results._replace(params=results.params.model_copy(update={"train": train}), study=study)
-        pictures = dict(re.findall(r'<svg role="img" id="([\w-]+)"(.*?)</svg>', experiment_page(own), re.DOTALL))
+        pictures = dict(
+            re.findall(r'<svg role="img" id="([\w-]+)"(.*?)</svg>', part(own, verdict, first_updates), re.DOTALL)
+        )
         first, *_ = re.findall(r"stroke: var\(--(blue|vermilion|green)\)", pictures["first-losses"])
         assert first == colour
         assert "var(--blue)" not in pictures["first-losses"] + pictures["saturated"]
@@ -258,7 +298,7 @@ def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
 
 def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     assert "study-curves" not in page
-    shown = experiment_page(results._replace(study=study))
+    shown = part(results._replace(study=study), verdict, first_updates)
     assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
     assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
     assert "with these settings" not in shown  # this run's settings are not the study's
@@ -286,8 +326,8 @@ def test_the_conclusion_says_what_the_first_losses_and_the_held_out_text_say(res
     def conclusion(losses, more):
         first = results._replace(first_losses=dict(enumerate(losses)))
         bits = results.train.smooth_loss / results.params.seq_length / math.log(2) + more
-        page = experiment_page(first._replace(train=with_bits(results, bits)))
-        return " ".join(re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)[0].split())
+        page = part(first._replace(train=with_bits(results, bits)), verdict)
+        return " ".join(page.split())
 
     wrong = conclusion([40.0, 41.0, 90.5, 40.0], 0.01)
     assert "the loss rose from 40.0 to 90.5 (update 2)" in wrong
@@ -298,6 +338,17 @@ def test_the_conclusion_says_what_the_first_losses_and_the_held_out_text_say(res
     assert "Unseen text costs 0.300 less" in conclusion([40.0], -0.3)
 
 
-def test_the_script_is_short():
-    script = (ROOT / "src/charloom/pages/templates/page.js").read_text().splitlines()
-    assert len(script) <= 80
+def test_the_published_run_is_drawn_beside_english_prose_of_its_seq_length_alone(results):
+    prose = results._replace(text=read_json(ROOT / "metrics/prepare.json", TextMetrics))
+    beside = prose._replace(params=results.params.model_copy(update={"seq_length": 25}))
+    assert beside.published_curve == results.published.smooth_loss
+    assert prose.published_curve == {}  # its sequences are others
+    assert beside._replace(text=results.text).published_curve == {}
+
+
+@pytest.mark.parametrize("content", ["", "smooth_loss: 1", "a: [", json.dumps({"smooth_loss": {}})])
+def test_published_figures_that_are_not_there_are_named(tmp_path, content):
+    path = tmp_path / "report.yaml"
+    path.write_text(content)
+    with pytest.raises(Damaged, match=r"report\.yaml: .*brings it back"):
+        read_published(path)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from charloom.model.model_file import read_model
 from charloom.network.rnn import forward, init
 from charloom.pages.experiment import passage as passages
-from charloom.pages.experiment.expected import expected
-from charloom.pages.experiment.memory import gradient_norms
+from charloom.pages.experiment.inside import expected
+from charloom.pages.experiment.looking_back import gradient_norms
 from charloom.pages.experiment.units import chosen, correlations, features
 from charloom.text.corpus import Text, read_prepared
 

@@ -3,36 +3,49 @@
 import csv
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import chdir
 from functools import cache
 from html import unescape
 from pathlib import Path
 from statistics import fmean
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import pytest
 from pages.test_experiment_page import Page
+from paired.answer import answered
+from paired.types import Answer, Measured, Measurement
 from projects import ROOT
 
-from charloom.pages.study.measures import ABOUT
-from charloom.pages.study.names import breakable
-from charloom.pages.study.page import study_page
-from charloom.pages.study.results import Results
+from charloom.pages.sections import breakable
+from charloom.pages.study.compared import ABOUT, Compared
+from charloom.pages.study.study_page import study_page
 from charloom.results.records import Measure
 from charloom.results.run import POINTS
 from charloom.results.study_table import Asked
 from charloom.settings.params import read_params
+from charloom.study.asking import read_study
 from charloom.study.measuring import measured
-from charloom.study.study_file import Study, read_study
-from paired import Measured, Measurement, answered
+from charloom.study.study_file import Study
 from paired import sentences as words
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)
 
 
-def results(settings, curves=True, **changes) -> Results:
+class Case(NamedTuple):
+    """What a page is made of."""
+
+    study: Study
+    measured: Measured
+    answer: Answer
+
+    @property
+    def page(self) -> str:
+        return study_page(self.study, Compared(self.measured, self.answer))[0]
+
+
+def results(settings, curves=True, **changes) -> Case:
     """Return what a page is made of; `settings` gives the values of seeds 1, 2, … or whole trials."""
     trials = {
         name: {s: x if isinstance(x, Measurement) else Measurement(x) for s, x in enumerate(values, 1)}
@@ -51,7 +64,7 @@ def results(settings, curves=True, **changes) -> Results:
         Path("studies/a.yaml"), dict.fromkeys(trials, params), ["eta"], first, seeds, made.measure, list(made.looks),
         made.smallest_difference, asked, {},
     )  # fmt: skip
-    return Results(study, made, answered(made))
+    return Case(study, made, answered(made))
 
 
 def spread(mean, seeds, width=0.1):
@@ -96,7 +109,7 @@ CASES = {
 
 @cache
 def page(name: str) -> str:
-    return study_page(CASES[name])
+    return CASES[name].page
 
 
 class Read(Page):
@@ -140,18 +153,16 @@ def test_a_page_is_whole_asks_for_nothing_says_the_verdicts_and_of_each_picture_
     for note in words.notes(answer):
         assert " ".join(note.replace("`", " ").split()) in read.text.replace(" , ", ", ")
     assert {"settings-picture", "differences-picture"} <= set(read.pictures)
-    for place in read.pictures:
-        assert {f"{place}-title", f"{place}-description"} <= set(read.ids)
+    assert {f"{place}-title" for place in read.pictures} <= set(read.ids)
     assert page(name).count("<figure>") == len(read.pictures) == page(name).count("<summary>The numbers: ")
 
 
 def cells(content: str, about: str) -> list[list[str]]:
     """Return the rows of the table that is about this."""
     (table,) = re.findall(rf'aria-label="{re.escape(about)}".*?<tbody>(.*?)</tbody>', content, re.DOTALL)
-    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)
     return [
-        [unescape(re.sub(r"</?(?:b|wbr)>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
-        for row in rows
+        [unescape(cell.replace("<wbr>", "")) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows
     ]
 
 
@@ -187,7 +198,6 @@ def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
     assert 0 < len(beyond) < len(intervals)
     assert f"Of the other {23 - len(decided)} nothing is sure yet." in front
     assert f"interval of the difference leaves out 0 for {len(beyond)} of them." in front
-    assert "not sure once all 23 comparisons are counted" in front
 
 
 def test_of_two_params_or_more_each_value_has_the_mean_of_its_settings():
@@ -210,7 +220,6 @@ def test_of_two_params_or_more_each_value_has_the_mean_of_its_settings():
         assert int(settings) == len(own)
         assert float(mean) == pytest.approx(fmean(own), abs=1e-4)
         assert [float(end) for end in ends.split(" to ")] == pytest.approx([min(own), max(own)], abs=1e-4)
-    assert "nothing in it is tested" in Read(content).text
     assert "Not every value is there" not in Read(content).text
     assert "each value, over all others" not in page("24 settings")  # one param varies
 
@@ -222,7 +231,7 @@ def test_where_not_every_value_is_there_with_the_others_and_where_some_came_to_n
     study = made.study._replace(
         settings={name: params.model_copy(update=each) for name, each in changed.items()}, varied=["m", "eta"]
     )
-    content = study_page(made._replace(study=study))
+    content = made._replace(study=study).page
     means = {each.setting: each.mean for each in made.answer.summaries}
     rows = {row[0]: row[1:] for row in cells(content, "each value, over all others")}
     assert rows["m=50"][0] == "2"
@@ -247,7 +256,7 @@ def test_of_many_settings_the_best_is_on_top_and_what_is_decided_has_its_verdict
     names = [line for line in drawn(page("24 settings"), "settings-picture") if "eta=" in line]
     means = {each.setting: each.mean for each in CASES["24 settings"].answer.summaries}
     best, *_ = by_mean = sorted(means, key=means.get)
-    assert names[0] == f"{best} (baseline) (lowest mean)"
+    assert names[0] == f"{best} (baseline, lowest mean)"
     content = (ROOT / "studies/recipe/report.html").read_text(encoding="utf-8")
     assert "m=100 eta=0.05 seq_length=50 sigma=0.01 (lowest mean)" in drawn(content, "settings-picture")
     assert [name.partition(" (")[0] for name in names] == by_mean
@@ -263,17 +272,9 @@ def test_of_many_settings_the_best_is_on_top_and_what_is_decided_has_its_verdict
 
 
 def test_higher_is_better_turns_the_arrow():
-    assert "bits (better →)" in drawn(page("higher is better"), "settings-picture")
-    assert "setting minus baseline (better →)" in drawn(page("higher is better"), "differences-picture")
-    assert "bits (← better)" in drawn(page("two settings"), "settings-picture")
-    assert "setting minus baseline (← better)" in drawn(page("two settings"), "differences-picture")
-
-
-def test_of_many_rows_the_axis_is_above_them_too():
-    for name, times in (("two settings", 1), ("24 settings", 2)):
-        for place in ("settings-picture", "differences-picture"):
-            ticks = Counter(line for line in drawn(page(name), place) if re.fullmatch(r"−?[\d.]+", line))
-            assert set(ticks.values()) == {times}
+    for name, arrow in (("higher is better", "better →"), ("two settings", "← better")):
+        assert f"bits ({arrow})" in drawn(page(name), "settings-picture")
+        assert f"setting minus baseline ({arrow})" in drawn(page(name), "differences-picture")
 
 
 def test_of_many_settings_it_is_said_whose_curves_are_drawn_and_why():
@@ -288,11 +289,10 @@ def test_of_many_settings_it_is_said_whose_curves_are_drawn_and_why():
     text = Read(page("24 settings")).text
     assert f"{lowest} , the lowest mean of the others ({verdicts[lowest]})" in text
     assert f"{decided[-1]} , the highest mean of those with a verdict ({verdicts[decided[-1]]})" in text
-    assert "A curve is not the test" in text
 
 
 def test_what_has_a_verdict_is_bold_in_the_table():
-    bold = re.findall(r'<th scope="row"><b>(.*?)</b></th>', page("24 settings"))
+    bold = re.findall(r'<tr class="bold"><th scope="row">(.*?)</th>', page("24 settings"))
     assert bold == [e.setting for e in CASES["24 settings"].answer.comparisons if e.verdict != "cannot tell yet"]
 
 
@@ -308,7 +308,7 @@ def test_a_long_name_breaks_after_a_dot_or_an_underscore_and_not_in_a_number_or_
 def test_of_more_settings_than_are_drawn_the_table_has_all():
     names = [line for line in drawn(page("more than are drawn"), "settings-picture") if line.startswith("m=")]
     assert len(names) == 40
-    assert "Shown are the baseline and the best 39." in Read(page("more than are drawn")).text
+    assert "Shown are 40 of 50" in Read(page("more than are drawn")).text
     assert len(cells(page("more than are drawn"), "all numbers")) == 50
 
 
@@ -327,7 +327,7 @@ def test_the_time_to_a_target_counts_those_that_never_reached_it():
     ]  # fmt: skip
     ticks = sum(line.replace(",", "").isdigit() for line in drawn(page("a target"), "target-picture"))
     assert svg(page("a target"), "target-picture").count("<use") == ticks + 4 + 2  # dots; triangles, of a and c
-    rows = cells(page("a target"), "updates to the target")
+    rows = cells(page("a target"), "updates to the target, smooth loss below 40")
     assert [row[:4] for row in rows] == [
         ["a", "1", "3", "99,667"], ["b", "3", "3", "45,000"], ["c", "0", "3", "100,000"],
     ]  # fmt: skip
@@ -351,7 +351,7 @@ def test_the_curves_table_ends_where_the_curves_end():
 
 def test_a_name_can_not_act():
     content, read = page("hostile names"), Read(page("hostile names"))
-    assert content.count("<script") == 2  # the page's own
+    assert content.count("<script") == 0
     assert '</title><script>alert("1")</script> & $\\alpha$ 日本' in read.text
     assert not {"\u202e", "\x1b"} & set(content)
 
@@ -368,7 +368,7 @@ def test_a_committed_page_says_what_its_tables_say(name):
     with chdir(ROOT):
         study = read_study(Path(f"studies/{name}.yaml"))
         found = measured(study)
-        made = study_page(Results(study, found, answered(found)))
+        made, _ = study_page(study, Compared(found, answered(found)))
         committed = (study.folder / "report.html").read_text(encoding="utf-8")
     assert len(committed) < 1_000_000
     shape = re.compile(r"<style.*?</style>|<svg.*?</svg>|<script.*?</script>", re.DOTALL)
@@ -378,10 +378,10 @@ def test_a_committed_page_says_what_its_tables_say(name):
 def test_each_measure_that_a_study_can_have_is_said_in_words():
     assert ABOUT.keys() >= {*get_args(Measure), *POINTS}
     measure = "held_out_bits_per_character"
-    said = Read(study_page(results({"a": [1.0, 2.0], "b": [2.0, 4.0]}, measure=measure))).text
+    said = Read(results({"a": [1.0, 2.0], "b": [2.0, 4.0]}, measure=measure).page).text
     assert f"Measure: {measure}, {ABOUT[measure]}; lower is better. 2 settings, 2 seeds each: 4 trainings" in said
 
 
 def test_equal_results_give_equal_bytes():
     again = results({"eta=0.1": spread(2.9, 10), "eta=0.05": spread(2.6, 10, 0.01)}, smallest_difference=0.01)
-    assert study_page(again) == page("two settings")
+    assert again.page == page("two settings")

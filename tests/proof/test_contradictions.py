@@ -21,7 +21,7 @@ def test_a_finished_run_contradicts_itself_in_nothing(finished):
         ("params.yaml", "eta: 0.1", "eta: 0.2", "dvc.lock is of eta 0.1, params.yaml says 0.2"),
         ("data/fox.txt", "lazy", "busy", "dvc.lock is of another text: data/fox.txt (stages: prepare)"),
         (
-            "src/charloom/pages/gradient_table.py", '"""', '"""Again. ',
+            "src/charloom/pages/sections.py", '"""', '"""Again. ',
             "dvc.lock is of another source: src/charloom/pages (stages: plot)",
         ),
         ("dvc.yaml", "python src/sample.py", "python -O src/sample.py",

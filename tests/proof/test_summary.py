@@ -5,23 +5,22 @@ import json
 from pathlib import Path
 
 import pytest
-from projects import ROOT, Project, said
+from projects import Project, said
 from rendered import HOSTILE, ensure_harmless
+from runs import PARAMS, a_run
 from study_projects import ask, conducted
 
 from charloom.proof.better import better
 from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import Side
 from charloom.results.git import git
-from charloom.results.records import SampleTable, TrainMetrics
-from charloom.results.run import TRAINED, Run
-from charloom.settings.params import Params, overridden, read_params
+from charloom.results.records import SampleTable
+from charloom.settings.params import Params, overridden
 from charloom.study.asking import read_study
 from charloom.study.study_file import named
 from dvc_summary.facts import Facts
 from dvc_summary.stages import Stage
 
-TRAIN = TrainMetrics.model_validate_json((ROOT / "metrics/train.json").read_text())
 QUESTION = """\
 vary: {eta: [0.1, 0.05, 0.2]}
 baseline: {eta: 0.1}
@@ -64,10 +63,9 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
 
 
 def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6), text: str = "t") -> tuple[Side, Side]:
-    usual = read_params(ROOT / "params.yaml")
-    other = overridden(usual, overrides, Path("x"))
-    metrics = [TRAIN.model_copy(update={"held_out_bits_per_character": each}) for each in bits]
-    runs = (Run(usual, "t", TRAINED, metrics[0], {}, ""), Run(other, text, TRAINED, metrics[1], {}, ""))
+    other = overridden(PARAMS, overrides, Path("x"))
+    each = zip((PARAMS, other), ("t", text), bits, strict=True)
+    runs = [a_run(params, of, held_out_bits_per_character=cost) for params, of, cost in each]
     before, after = (Side(folder, run) for run in runs)
     return before, after
 

@@ -114,7 +114,7 @@ def _add_questions(commands: Any) -> None:
     add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
     add("--format", choices=("json", "markdown"), help="in place of text for a terminal")
     add("--explain", action="store_true", help="say, too, how it was decided, and what decides nothing")
-    add("--figure", metavar="FILE", help="draw it too, to a file that ends in .png")
+    add("--figure", metavar="FILE", help="draw it too, to a file that ends in .svg")
 
 
 def _add_proof(commands: Any) -> None:

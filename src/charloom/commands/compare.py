@@ -23,15 +23,15 @@ ASKED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # a st
 def compare(arguments: argparse.Namespace) -> None:
     """Print the answer, and draw it where a figure is asked for."""
     figure = None if arguments.figure is None else Path(arguments.figure)
-    if figure and figure.suffix != ".png":
-        raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed: a file that ends in .png")
+    if figure and figure.suffix != ".svg":
+        raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed: a file that ends in .svg")
     measured = _measured(arguments)
     answer = answered(measured)
     if figure:
-        from charloom.pages.comparison import comparison_figure  # noqa: PLC0415  matplotlib takes a second to import
-        from charloom.pages.figures import png  # noqa: PLC0415  likewise
+        from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
+        from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  likewise
 
-        write(figure, png(comparison_figure(answer, measured)))
+        write(figure, comparison_picture(Compared(measured, answer)))
     sys.stdout.write(_said(answer, arguments.format, explain=arguments.explain))
 
 

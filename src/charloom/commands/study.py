@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 from charloom.base.storage import write
-from charloom.pages.comparison import comparison_figure
-from charloom.pages.figures import svg
-from charloom.pages.study.page import study_page
-from charloom.pages.study.results import Results
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.study_page import study_page
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.asking import differs_here, read_study
@@ -36,8 +34,7 @@ def run_study(arguments: argparse.Namespace) -> None:
     study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
     sys.stdout.flush()
-    page = study_page(Results(study, measured, answer))
+    page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)
     print(f"\nmade {study.folder / PAGE}", flush=True)
-    picture = svg(comparison_figure(answer, measured))
     send_apart(study_contents(study, as_markdown(answer), picture, page))

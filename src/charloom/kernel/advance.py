@@ -16,7 +16,7 @@ from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.kernel.layout import Sizes, each_kept, kept_beside, parameters, room, scratch, weights
 from charloom.kernel.update import updates
 from charloom.network.recipe import Kept, Optimizer, Recipe
-from charloom.network.rnn import Gradients, Parameters
+from charloom.network.rnn import SATURATED, Gradients, Parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,4 +137,4 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, optimizer: type
 def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
     """Return the recipe as the compiled update takes it: all that a step needs in the type of the weights."""
     number, rates = np.dtype(recipe.dtype).type, recipe.optimizer
-    return Sizes(m, K, recipe.seq_length, number(recipe.clip), type(rates)(*map(number, rates)))
+    return Sizes(m, K, recipe.seq_length, number(recipe.clip), type(rates)(*map(number, rates)), SATURATED)

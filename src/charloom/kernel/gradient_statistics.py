@@ -10,7 +10,6 @@ from charloom.kernel.cache import INNER
 from charloom.kernel.layout import Scratch, Sizes
 
 STATISTICS_EVERY = 1000  # updates
-SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
 LARGEST = sys.float_info.max
 
 
@@ -20,7 +19,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
 
     row[0]  the Euclidean norm of all gradients before clipping, in nats; the largest float where it is beyond
     row[1]  the fraction of them that clipping changes
-    row[2]  the fraction of the hidden activations with |h| > SATURATED
+    row[2]  the fraction of the hidden activations with |h| > sizes.saturated
     """
     h, later, o, d = z.h, z.h[1:], z.o, z.d
     m, K, T, clip = sizes.m, sizes.K, sizes.T, sizes.clip
@@ -29,7 +28,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
         g = 0.0
         for t in range(T):
             g += float(d[t, i])
-            saturated += abs(h[t + 1, i]) > SATURATED
+            saturated += abs(h[t + 1, i]) > sizes.saturated
         squares, clipped = squares + g * g, clipped + (abs(g) > clip)
         squares, clipped = _with_row(squares, clipped, d, i, h, sizes, z.row)
         for t in range(T):

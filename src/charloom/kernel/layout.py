@@ -19,8 +19,9 @@ WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compil
 class Sizes(NamedTuple):
     """What a compiled update is told: m hidden units, K characters, T of them a sequence; and what a step needs.
 
-    rates  the optimiser's: its class says which step is compiled. All rates and clip are of the weights' dtype, since
-           float32 times float64 would be float64
+    rates      the optimiser's: its class says which step is compiled. All rates and clip are of the weights' dtype,
+               since float32 times float64 would be float64
+    saturated  |h| beyond which an activation counts as saturated
     """
 
     m: int
@@ -28,6 +29,7 @@ class Sizes(NamedTuple):
     T: int
     clip: Any
     rates: Any
+    saturated: float
 
 
 class Weights(NamedTuple):

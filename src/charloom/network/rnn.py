@@ -25,6 +25,7 @@ import numpy as np
 from charloom.base.types import Array
 
 NAMES = ("W", "U", "V", "b", "c")
+SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,54 +1,51 @@
 """The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
 
 from dataclasses import replace
-from typing import Any
 
-from charloom.pages.experiment.curves import CURE, cells, color_of, draw, over_updates, settled
-from charloom.pages.experiment.replay import SATURATED, First, replayed
-from charloom.pages.experiment.results import Results
+from charloom.network.rnn import SATURATED
+from charloom.pages.along_updates import Curve, draw, over_updates, settled, table_of
+from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.experiment.replay import First, replayed
 from charloom.pages.experiment.study_rows import StudyRow
-from charloom.pages.figures import Curve
-from charloom.pages.inline import BLUE, drawing, inline
-from charloom.pages.page import Picture, Section, Table
+from charloom.pages.pictures import BLUE, GREEN, VERMILION, drawing, pictured
+from charloom.pages.sections import Picture, Section, Table
+
+CURE = 10.0  # the start of AdaGrad's accumulator that tames the first updates
+SHARE = "share of saturated hidden units"
+
+
+def color_of(start: float) -> str:
+    """Return the colour of trainings in which AdaGrad's accumulator starts there: one of its own for 0 and the cure."""
+    return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
 def section(results: Results) -> Section:
     """Return the section."""
-    params = results.params
+    params, sigma = results.params, results.params.sigma
     own = params.train.initial_accumulator_value
     other = CURE if own != CURE else 0.0
     run, otherwise = (_from(value, results) for value in (own, other))
-    names = f"this run: AdaGrad from {own:g}", f"the same from {other:g}"
-    recorded = run._replace(losses=[results.first_losses.get(u, loss) for u, loss in enumerate(run.losses)])
-    both, sigma = {names[0]: (own, recorded), names[1]: (other, otherwise)}, params.sigma
-    first = run.typical[0]
+    run = run._replace(losses=[results.first_losses.get(u, loss) for u, loss in enumerate(run.losses)])
+    both = {own: (f"this run: AdaGrad from {own:g}", run), other: (f"the same from {other:g}", otherwise)}
     pictures = [
-        _picture(both, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
-        _picture(
+        _first(both, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
+        _first(
             both, "typical", "step of the weights", ".4f",
-            f"How far an update moves the weights: the root mean square of all, and the one that it moves most. They "
-            f"were drawn with a standard deviation of {sigma:g}; the first step is {first / sigma:.2g} times that.",
+            f"How far an update moves the weights: the root mean square of all, and, dotted, the one that it moves "
+            f"most. They were drawn with a standard deviation of {sigma:g}; the first step is "
+            f"{run.typical[0] / sigma:.2g} times that.",
         ),
-        _picture(
-            both, "saturated", "share of saturated hidden units", ".0%",
+        _first(
+            both, "saturated", SHARE, ".0%",
             f"A unit with |h| > {SATURATED:g} is saturated. While it is, it passes on less than a fiftieth of a "
             "gradient.",
         ),
         _saturated(results),
     ]  # fmt: skip
-    rows = results.study if results.has_published_recipe else []
-    it = {
-        "own": own,
-        "other": other,
-        "last": len(run.losses) - 1,
-        "run": recorded,
-        "otherwise": otherwise,
-        "eta": params.eta,
-        "sigma": sigma,
-        "pictures": pictures,
-        "study": _study(results, rows) if rows else None,
-    }
-    return Section("first-updates", "The first updates", it)
+    if results.has_published_recipe and results.study:
+        pictures.append(_study(results, results.study))
+    it = {"other": other, "run": run, "otherwise": otherwise}
+    return Section("first-updates", "The first updates", it, pictures)
 
 
 def _from(start: float, results: Results) -> First:
@@ -58,90 +55,70 @@ def _from(start: float, results: Results) -> First:
     return replayed(recipe, params.seed, params.train.updates, results.text.K, results.corpus.training)
 
 
-def _picture(both: dict[str, tuple[float, First]], which: str, what: str, form: str, caption: str) -> Picture:
+def _first(both: dict[float, tuple[str, First]], which: str, what: str, form: str, caption: str) -> Picture:
     """Return one of the measures over the first updates, of both starts."""
-    curves: dict[str, Curve] = {label: dict(enumerate(getattr(each, which))) for label, (_, each) in both.items()}
+    curves: dict[str, Curve] = {label: dict(enumerate(getattr(each, which))) for label, each in both.values()}
     with drawing(2.5) as figure:
         axes = figure.subplots()
-        for (label, (value, each)), line in zip(both.items(), ("o-", "s--"), strict=True):
-            color = color_of(value)
+        for (start, (label, each)), line in zip(both.items(), ("o-", "s--"), strict=True):
+            color = color_of(start)
             axes.plot(getattr(each, which), line, color=color, ms=2.2, label=label, clip_on=False)
             if which == "typical":
                 axes.plot(each.largest, ":", color=color, linewidth=0.9, label="its weight that moves most")
-        over_updates(axes, len(each.losses) - 1)
+            over_updates(axes, len(each.losses) - 1)
         if which != "losses":
-            top = 1.0 if form.endswith("%") else 1.7 * axes.get_ylim()[1]
+            top = 1.0 if which == "saturated" else 1.7 * axes.get_ylim()[1]
             axes.set_ylim(-0.03 * top, top)  # a line at 0 is seen above the axis
-        if form.endswith("%"):
+        if which == "saturated":
             axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.legend(loc="center right" if which == "saturated" else "upper right")
         axes.set_title(what)
-        axes.legend(loc="center right" if form.endswith("%") else "upper right")
-        said = [
-            f"{label}: {curve[0]:{form}} at first, {max(curve.values()):{form}} at most"
-            for label, curve in curves.items()
-        ]
-        svg = inline(figure, f"first-{which}", f"{what[:1].upper()}{what[1:]}, first updates", "; ".join(said))
-    return Picture(svg, caption, Table(("updates", *curves), cells(curves, form)), what)
+    return pictured(figure, f"first-{which}", f"{what}, first updates", caption, table_of(curves, form))
 
 
 def _saturated(results: Results) -> Picture:
     """Return the share of saturated units over the whole run."""
+    last = list(results.saturated.values())[-1]
     with drawing(2.5) as figure:
         axes = figure.subplots()
-        draw(axes, results.saturated, color_of(results.params.train.initial_accumulator_value), width=0.9)
+        draw(axes, results.saturated, color_of(results.params.train.initial_accumulator_value), linewidth=0.9)
         over_updates(axes, results.train.updates)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter("{x:.0%}")
-        axes.set_title("share of saturated hidden units")
-        last = list(results.saturated.values())[-1]
-        svg = inline(
-            figure, "saturated", "Share of saturated hidden units over the run",
-            f"{last:.0%} at the end, {max(results.saturated.values()):.0%} at most.",
-        )  # fmt: skip
-    return Picture(
-        svg,
-        f"The same over the whole run, every 1,000 updates: at its end {100 * last:.0f} % of the units are saturated.",
-        Table(("updates", "saturated"), cells({"saturated": results.saturated}, ".1%")),
-        "share of saturated hidden units",
-    )
+        axes.set_title(SHARE)
+    return pictured(
+        figure, "saturated", f"{SHARE}, whole run",
+        f"Over the whole run, every 1,000 updates: at its end {100 * last:.0f} % of the hidden units are saturated.",
+        table_of({"saturated": results.saturated}, ".1%"),
+    )  # fmt: skip
 
 
 def _study(results: Results, rows: list[StudyRow]) -> Picture:
     """Return smooth loss of the study's trials along training, and of this run."""
-    values = sorted({row.initial_accumulator_value for row in rows})
     updates = results.train.updates
+    ends: dict[float, list[float]] = {}
     with drawing(3.0) as figure:
         axes = figure.subplots()
-        for value in values:
-            look: Any = {"color": color_of(value), "linewidth": 0.6, "alpha": 0.8}
-            for row in rows:
-                if row.initial_accumulator_value == value:
-                    later = settled(row.smooth_loss, updates)
-                    axes.plot(list(later), list(later.values()), **look)
-            axes.plot([], [], **look, label=f"the study, from {value:g}")
-        draw(axes, settled(results.smooth_loss, updates), BLUE, "this run", 1.4)
+        for row in sorted(rows, key=lambda row: row.initial_accumulator_value):
+            start, later = row.initial_accumulator_value, settled(row.smooth_loss, updates)
+            label = None if start in ends else f"the study, from {start:g}"
+            draw(axes, later, color_of(start), label, linewidth=0.6, alpha=0.8)
+            ends.setdefault(start, []).append(list(later.values())[-1])
+        draw(axes, settled(results.smooth_loss, updates), BLUE, "this run", linewidth=1.4)
         over_updates(axes, updates)
         axes.set_title("smooth loss (nats per sequence)")
         axes.margins(y=0.15)
         axes.legend(loc="upper right")
-        ends = {
-            value: [list(row.smooth_loss.values())[-1] for row in rows if row.initial_accumulator_value == value]
-            for value in values
-        }
-        said = "; ".join(f"from {value:g} they end between {min(e):.1f} and {max(e):.1f}" for value, e in ends.items())
-        svg = inline(figure, "study-curves", "Smooth loss of the study’s trials", f"{said[:1].upper()}{said[1:]}.")
-    return Picture(
-        svg,
+    said = "; ".join(f"from {start:g} they end between {min(e):.1f} and {max(e):.1f}" for start, e in ends.items())
+    table = [
+        (
+            f"starts at {row.initial_accumulator_value:g}, seed {row.seed}",
+            f"{row.held_out_bits_per_character:.4f}", f"{list(row.smooth_loss.values())[-1]:.3f}",
+        )
+        for row in rows
+    ]  # fmt: skip
+    return pictured(
+        figure, "study-curves", "smooth loss of the study’s trials",
         f"A line for each seed of the study: {said}. The first twentieth of the updates is left out.",
-        Table(
-            ("trial", "held-out bits per character", "smooth loss at the end"),
-            [
-                (
-                    f"starts at {row.initial_accumulator_value:g}, seed {row.seed}",
-                    f"{row.held_out_bits_per_character:.4f}", f"{list(row.smooth_loss.values())[-1]:.3f}",
-                )
-                for row in rows
-            ],
-        ),
-        "each trial of the study",
+        Table(("trial", "held-out bits per character", "smooth loss at the end"), table),
     )  # fmt: skip

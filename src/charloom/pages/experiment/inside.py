@@ -1,5 +1,6 @@
 """What goes on inside the best model: its hidden units, what it expects, how far back it looks."""
 
+from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -8,13 +9,13 @@ from matplotlib.ticker import NullLocator
 
 from charloom.base.terminal import visible
 from charloom.base.types import Array
-from charloom.pages.experiment.expected import Place, expected
-from charloom.pages.experiment.memory import gradient_norms
+from charloom.network.rnn import log_softmax
+from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.experiment.looking_back import gradient_norms
 from charloom.pages.experiment.passage import Passage, read
-from charloom.pages.experiment.results import Results
-from charloom.pages.experiment.units import VARIES, Unit, chosen, features
-from charloom.pages.inline import BLUE, GREY, VERMILION, drawing, inline
-from charloom.pages.page import Picture, Section, Table
+from charloom.pages.experiment.units import VARIES, chosen, features
+from charloom.pages.pictures import BLUE, GREY, VERMILION, drawing, pictured
+from charloom.pages.sections import Picture, Section, Table
 
 CLOSE = 0.3  # correlation from which a unit is shown
 SHOWN = 280  # characters that they colour
@@ -22,15 +23,9 @@ PLACES = 64  # whose expectations are shown
 BACK = 60  # characters that are looked back, at most
 LOSSES = 300  # whose gradients are followed back, at most
 SMALLEST = 1e-9  # part of the largest median down to which norms are drawn
+GUESSES = 5  # of what comes next
 LEVELS = 4  # shades of each sign
 SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # for characters that would not be seen
-
-
-class Colored(NamedTuple):
-    """The passage as a unit sees it: pieces of one shade each, −LEVELS to LEVELS."""
-
-    unit: Unit
-    pieces: list[tuple[int, str]]
 
 
 def section(results: Results) -> Section:
@@ -39,37 +34,28 @@ def section(results: Results) -> Section:
     found = chosen(passage.h[1:], passage.text)
     units = [each for each in found if abs(each.correlation) >= CLOSE]
     start = _window(passage.text)
-    shown = slice(start, start + SHOWN)
-    characters = results.best.vocabulary.characters
+    text, h = passage.text[start : start + SHOWN], passage.h[1:][start : start + SHOWN]
+    signs = [_sign(character) for character in results.best.vocabulary.characters]
     places = expected(passage.o[start : start + PLACES], passage.y[start : start + PLACES])
+    activations = [
+        (_sign(read), *(f"{row[each.unit]:.2f}" for each in units)) for read, row in zip(text, h, strict=True)
+    ]
+    guesses = [
+        (signs[each.came], f"{each.probability:.1%}", *(f"{signs[guess]} {p:.1%}" for guess, p in each.guesses))
+        for each in places
+    ]
     it = {
         "passage": passage,
-        "updates": results.best.update,
         "varies": VARIES,
-        "units": [_colored(each, passage.text[shown], passage.h[1:][shown, each.unit]) for each in units],
+        "units": [(each, _colored(text, h[:, each.unit])) for each in units],
         "loose": [each for each in found if each not in units],
-        "activations": Table(
-            ("character", *(f"unit {each.unit}" for each in units)),
-            [
-                (_sign(character), *(f"{h[each.unit]:.2f}" for each in units))
-                for character, h in zip(passage.text[shown], passage.h[1:][shown], strict=True)
-            ],
-        ),
-        "places": [_signs(place, characters) for place in places],
-        "expected": Table(
-            ("came", "its probability", "likeliest", "2nd", "3rd", "4th", "5th"),
-            [
-                (
-                    _sign(characters[place.came]), f"{place.probability:.1%}",
-                    *(f"{_sign(characters[guess])} {p:.1%}" for guess, p in place.guesses),
-                )
-                for place in places
-            ],
-        ),
+        "activations": Table(("character", *(f"unit {each.unit}" for each in units)), activations),
+        "places": places,
+        "signs": signs,
+        "expected": Table(("came", "its probability", "likeliest", "2nd", "3rd", "4th", "5th"), guesses),
         "right": sum(place.guesses[0][0] == place.came for place in places),
-        "memory": _memory(passage, results.params.seq_length),
-    }  # fmt: skip
-    return Section("inside", "Inside the network", it)
+    }
+    return Section("inside", "Inside the network", it, _memory(passage, results.params.seq_length))
 
 
 def _window(text: str) -> int:
@@ -80,21 +66,15 @@ def _window(text: str) -> int:
     return max(starts, key=lambda start: int(vary[:, start : start + SHOWN - 1].any(axis=1).sum()))
 
 
-def _colored(unit: Unit, text: str, h: Array) -> Colored:
-    levels = np.rint(LEVELS * h).astype(int).tolist()
-    runs = groupby(zip(levels, text, strict=True), key=lambda each: each[0])
-    return Colored(unit, [(level, "".join(character for _, character in run)) for level, run in runs])
+def _colored(text: str, h: Array) -> list[tuple[int, str]]:
+    """Return the text as a unit sees it: pieces of one shade each, −LEVELS to LEVELS."""
+    runs = groupby(zip(np.rint(LEVELS * h).astype(int).tolist(), text, strict=True), key=lambda each: each[0])
+    return [(level, "".join(character for _, character in run)) for level, run in runs]
 
 
 def _sign(character: str) -> str:
     """Return the character, or a sign for one that would not be seen."""
     return SIGNS.get(character, visible(character))
-
-
-def _signs(place: Place, characters: str) -> tuple[str, list[tuple[str, int, bool]]]:
-    """Return what came, and of each guess its sign, its probability in tenths, and whether it came."""
-    guesses = [(_sign(characters[guess]), round(10 * p), guess == place.came) for guess, p in place.guesses]
-    return _sign(characters[place.came]), guesses
 
 
 def _memory(passage: Passage, seq_length: int) -> list[Picture]:
@@ -103,28 +83,22 @@ def _memory(passage: Passage, seq_length: int) -> list[Picture]:
     back = min(BACK, T)
     places = np.unique(np.linspace(back - 1, T - 1, LOSSES).astype(int))
     inputs, states = gradient_norms(passage.theta, passage.h, passage.y, places, back)
+    what = (
+        "Memory: how much a small change of each character read before would change the loss at a place, as far as "
+        "gradients tell"
+    )
+    then = "The same of each earlier hidden state: the gradient on its way back through time"
     return [
-        picture
-        for picture in (
-            _norms(
-                inputs, seq_length, "memory", "gradient with respect to an input",
-                "Memory: how much a small change of each character read before would change the loss at a place, as "
-                "far as gradients tell",
-            ),
-            _norms(
-                states, seq_length, "norms", "gradient with respect to a state",
-                "The same for each earlier hidden state: the gradient on its way back through time",
-            ),
-        )
-        if picture
-    ]  # fmt: skip
+        *_norms(inputs, seq_length, "memory", "gradient with respect to an input, norm", what),
+        *_norms(states, seq_length, "norms", "gradient with respect to a state, norm", then),
+    ]
 
 
-def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) -> Picture | None:
-    """Return the picture of norms (losses, back): their median and the middle half of them."""
+def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) -> Iterator[Picture]:
+    """Yield the picture of norms (losses, back), if there are any: their median and the middle half of them."""
     low, middle, high = np.quantile(norms, [0.25, 0.5, 0.75], axis=0)
     if not (middle[0] > 0 and len(middle) > 1):
-        return None
+        return
     far = np.flatnonzero(middle < middle[0] / 100)
     reach = (
         f"After {far[0]:,} characters the median is below a hundredth of its start."
@@ -147,15 +121,26 @@ def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) ->
                 textcoords="offset points", ha="right", va="top", color=GREY,
             )  # fmt: skip
         axes.set_xlabel("characters back")
-        axes.set_title(f"{what}, norm")
-        svg = inline(figure, name, caption, f"It starts at {middle[0]:.2g}. {reach}")
-    rows = [
-        (f"{k}", *(f"{each:.3g}" for each in row))
-        for k, row in zip(ks, zip(low, middle, high, strict=True), strict=True)
+        axes.set_title(what)
+    rows = [(f"{k}", *(f"{each:.3g}" for each in row)) for k, *row in zip(ks, low, middle, high, strict=True)]
+    caption += f". Shown are the median of {len(norms)} places and the middle half of them. {reach}"
+    heads = ("characters back", "first quartile", "median", "third quartile")
+    yield pictured(figure, name, what, caption, Table(heads, rows))
+
+
+class Place(NamedTuple):
+    """A place in a text: which character came, how likely it was, and the likeliest ones with their probabilities."""
+
+    came: int
+    probability: float
+    guesses: list[tuple[int, float]]
+
+
+def expected(o: Array, y: Array) -> list[Place]:
+    """Return what was expected at each place, from outputs o (T, K), and what came, y (T,). Of equals the first."""
+    p = np.exp(log_softmax(o))
+    likeliest = np.argsort(-p, axis=1, kind="stable")[:, :GUESSES]
+    return [
+        Place(int(came), float(row[came]), [(int(guess), float(row[guess])) for guess in guesses])
+        for row, came, guesses in zip(p, y, likeliest, strict=True)
     ]
-    return Picture(
-        svg,
-        f"{caption}. Shown are the median of {len(norms)} places and the middle half of them. {reach}",
-        Table(("characters back", "first quartile", "median", "third quartile"), rows),
-        f"{what}, norm",
-    )

@@ -1,39 +1,34 @@
 """Smooth loss along training, whole and enlarged, and what held-out text costs: its Figure 1."""
 
-from matplotlib.axes import Axes
+from typing import Any
 
-from charloom.pages.experiment.curves import BEHIND, MANY_EPOCHS, cells, draw, mark, over_updates, settled, thinned
-from charloom.pages.experiment.results import Results
-from charloom.pages.figures import Curve, published_curve
-from charloom.pages.inline import BLUE, GREY, VERMILION, drawing, inline, pointer
-from charloom.pages.page import Picture, Section, Table
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from charloom.pages.along_updates import MANY_EPOCHS, Curve, draw, mark, over_updates, settled, table_of
+from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, pictured
+from charloom.pages.sections import Picture, Section
 from charloom.results.records import TrainMetrics
 
 UNITS = "nats per sequence"
+BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # of a text that lines would cross
 
 
 def section(results: Results) -> Section:
     """Return the section."""
-    train, published = results.train, results.published
-    shown = published_curve(published, results.text, results.params.seq_length)
-    shown = {update: loss for update, loss in shown.items() if update <= train.updates}
-    whole, whole_pointer = _whole(results, shown)
-    enlarged, enlarged_pointer = _enlarged(results, shown)
-    it = {
-        "train": train,
-        "target": results.params.train.target_smooth_loss,
-        "published": published if shown else None,
-        "pictures": [*([_held_out(results)] if results.held_out else []), whole, enlarged],
-    }
-    return Section("loss", "How the loss fell", it, {"loss-whole": whole_pointer, "loss-enlarged": enlarged_pointer})
+    train = results.train
+    published = {update: loss for update, loss in results.published_curve.items() if update <= train.updates}
+    held_out = [_held_out(results)] if results.held_out else []
+    pictures = [*held_out, _whole(results, published), _enlarged(results, published)]
+    return Section("loss", "How the loss fell", {"published": bool(published)}, pictures)
 
 
-def _whole(results: Results, published: Curve) -> tuple[Picture, dict[str, object]]:
-    """Return the curve from its first update on, with the levels of counting, and what the pointer says."""
+def _whole(results: Results, published: Curve) -> Picture:
+    """Return the curve from its first update on, with the levels of counting."""
     train, curve = results.train, results.smooth_loss
     with drawing(2.7) as figure:
-        axes = figure.subplots()
-        over_updates(axes, train.updates, train.updates_per_epoch)
+        axes = _axes(results, figure, f"smooth loss ({UNITS})", curve, published)
         top = 1.1 * max([*curve.values(), results.text.nats_per_sequence.uniform]) or 1.0
         written = -top
         for name, level in reversed(results.text.nats_per_sequence.model_dump().items()):
@@ -44,69 +39,47 @@ def _whole(results: Results, published: Curve) -> tuple[Picture, dict[str, objec
                     label, (1, level), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
                     ha="right", fontsize=7.5, color=GREY, bbox=BEHIND, zorder=1,
                 )  # fmt: skip
-        draw(axes, curve, BLUE)
-        _dots(axes, published)
         axes.set_ylim(0, top)
-        axes.set_title(f"smooth loss ({UNITS})")
-        svg = inline(
-            figure, "loss-whole", "Smooth loss over all updates",
-            f"It starts at {next(iter(curve.values())):.1f} and ends at {train.smooth_loss:.1f} {UNITS}.",
-        )  # fmt: skip
-        points = thinned(curve, 300)
-        said = {"update": [f"{u:,}" for u in points], "smooth loss": [f"{loss:.2f}" for loss in points.values()]}
-        pointed = pointer(figure, axes, list(points), said)
+    first = next(iter(curve.values()))
+    caption = (
+        f"From {first:.1f} at the start to {train.smooth_loss:.1f} at the end. Dashed: what counting alone gets to."
+    )
     beside = {"smooth loss": curve} | ({"published": published} if published else {})
-    return Picture(
-        svg,
-        "The whole curve. Dashed: what counting alone gets to."
-        + (" Circles: the published run, on another novel." if published else ""),
-        Table(("updates", *beside), cells(beside, ".3f")),
-        f"smooth loss, {UNITS}",
-    ), pointed
+    return pictured(
+        figure, "loss-whole", f"smooth loss over all updates, {UNITS}",
+        caption + " Circles: the published run, on another novel." * bool(published),
+        table_of(beside, ".3f"),
+    )  # fmt: skip
 
 
-def _enlarged(results: Results, published: Curve) -> tuple[Picture, dict[str, object]]:
+def _enlarged(results: Results, published: Curve) -> Picture:
     """Return what comes after the start, with epochs, means, the lowest point and the first below the target."""
-    train = results.train
-    later = settled(results.smooth_loss, train.updates)
-    circles = {update: loss for update, loss in published.items() if update >= next(iter(later))}
+    train, later = results.train, settled(results.smooth_loss, results.train.updates)
+    start = next(iter(later))
+    circles = {update: loss for update, loss in published.items() if update >= start}
     first, target = train.first_update_below_target, results.params.train.target_smooth_loss
     with drawing(2.7) as figure:
-        axes = figure.subplots()
-        over_updates(axes, train.updates, train.updates_per_epoch)
-        draw(axes, later, BLUE)
-        _dots(axes, circles)
+        axes = _axes(results, figure, f"smooth loss ({UNITS})", later, circles)
         begun = 0
         for end, mean in results.epoch_means.items() if len(results.epoch_means) <= MANY_EPOCHS else ():
-            if end >= next(iter(later)):
-                axes.plot([max(begun, next(iter(later))), end], [mean, mean], color=GREY, linewidth=2, alpha=0.5)
+            if end >= start:
+                axes.plot([max(begun, start), end], [mean, mean], color=GREY, linewidth=2, alpha=0.5)
             begun = end
-        low, high = min([*later.values(), *circles.values(), train.best_smooth_loss]), max(later.values())
-        high = max([high, *circles.values()])
-        room = 0.14 * (high - low) or 1.0
-        axes.set_ylim(low - room, high + room)
+        seen = [*later.values(), *circles.values(), train.best_smooth_loss]
+        room = 0.14 * (max(seen) - min(seen)) or 1.0
+        axes.set_ylim(min(seen) - room, max(seen) + room)
         mark(axes, (train.best_update, train.best_smooth_loss), "^", 0, -7)
         notes = [f"▲ lowest: {train.best_smooth_loss:.2f} after {train.best_update:,}"]
-        if first is not None and first >= next(iter(later)):
+        if first is not None and first >= start:
             mark(axes, (first, target), "<", 7, 0, VERMILION)
             notes.append(f"◀ first below {target:g} after {first:,}")
         axes.text(1, 1, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", bbox=BEHIND)
-        axes.set_title(f"smooth loss ({UNITS})")
-        svg = inline(
-            figure, "loss-enlarged", "Smooth loss after the start, enlarged",
-            f"Between {min(later.values()):.1f} and {max(later.values()):.1f} {UNITS}; the lowest is "
-            f"{train.best_smooth_loss:.2f} after {train.best_update:,} updates.",
-        )  # fmt: skip
-        points = thinned(later, 300)
-        said = {"update": [f"{u:,}" for u in points], "smooth loss": [f"{loss:.2f}" for loss in points.values()]}
-        pointed = pointer(figure, axes, list(points), said)
-    return Picture(
-        svg,
-        "The same without its first twentieth, enlarged. Grey bars: the mean loss of each epoch; dotted: where an "
-        "epoch begins. Why it swings: see the last section.",
-        Table(("last update of the epoch", "mean loss"), cells({"mean": results.epoch_means}, ".3f")),
-        f"mean loss of each epoch, {UNITS}",
-    ), pointed
+    return pictured(
+        figure, "loss-enlarged", f"smooth loss after the start, and its mean in each epoch, {UNITS}",
+        "Smooth loss after the first twentieth of the updates, enlarged. Grey bars: the mean loss of each epoch; "
+        "dotted: where an epoch begins.",
+        table_of({"mean loss of the epoch that ends there": results.epoch_means}, ".3f"),
+    )  # fmt: skip
 
 
 def _held_out(results: Results) -> Picture:
@@ -114,26 +87,17 @@ def _held_out(results: Results) -> Picture:
     train, curve = results.train, results.held_out
     later = settled(curve, train.updates)
     with drawing(2.2) as figure:
-        axes = figure.subplots()
-        over_updates(axes, train.updates, train.updates_per_epoch)
-        draw(axes, later, BLUE)
-        measure = train.held_out_bits_per_character
-        if measure is not None:
-            mark(axes, (train.updates, measure), "D", 10, 0)
-        axes.set_title("bits per character")
-        svg = inline(
-            figure, "held-out", "What held-out text costs the checkpoints",
-            ", ".join(f"{bits:.3f} after {update:,}" for update, bits in thinned(later, 12).items()),
-        )  # fmt: skip
-    return Picture(
-        svg,
+        axes = _axes(results, figure, "bits per character", later)
+        if train.held_out_bits_per_character is not None:
+            mark(axes, (train.updates, train.held_out_bits_per_character), "D", 10, 0)
+    return pictured(
+        figure, "held-out", "what held-out text costs the checkpoints, bits per character",
         "What text that training never saw costs, measured on a part of it at each checkpoint. The diamond, beside the "
         f"last one, is the measure of record, on {train.held_out_characters_read:,} characters."
         + lowest_point(train, curve)
-        + (" The first checkpoint, which knows nothing yet, is left out." if len(later) < len(curve) else ""),
-        Table(("updates", "bits per character"), cells({"bits": curve}, ".4f")),
-        "bits per held-out character",
-    )
+        + " The first checkpoint, which knows nothing yet, is left out." * (len(later) < len(curve)),
+        table_of({"bits per character": curve}, ".4f"),
+    )  # fmt: skip
 
 
 def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
@@ -146,5 +110,12 @@ def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
     return f" The lowest point is {bits:.3f}, after {update:,} updates{after}."
 
 
-def _dots(axes: Axes, published: Curve) -> None:
-    axes.plot(list(published), list(published.values()), "o", color=VERMILION, mfc="none", ms=4.5, clip_on=False)
+def _axes(results: Results, figure: Figure, title: str, curve: Curve, published: Curve | None = None) -> Axes:
+    """Return axes over the updates, with this run's curve, and circles for the published one's points."""
+    axes = figure.subplots()
+    over_updates(axes, results.train.updates, results.train.updates_per_epoch)
+    draw(axes, curve, BLUE)
+    if published:
+        axes.plot(list(published), list(published.values()), "o", color=VERMILION, mfc="none", ms=4.5, clip_on=False)
+    axes.set_title(title)
+    return axes

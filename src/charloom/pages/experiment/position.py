@@ -1,16 +1,15 @@
 """Smooth loss by position in the text: why its minimum sits where it sits."""
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from charloom.base.types import Array, Numbers
-from charloom.pages.experiment.curves import draw, mark
-from charloom.pages.experiment.results import Results
-from charloom.pages.figures import Curve, update_label
-from charloom.pages.inline import BLUE, FAINT, GREY, PINK, drawing, inline
-from charloom.pages.page import Picture, Section, Table
+from charloom.pages.along_updates import Curve, draw, mark, update_label
+from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.pictures import BLUE, FAINT, GREY, PINK, drawing, pictured
+from charloom.pages.sections import Picture, Section, Table
 
 EPOCHS = 5  # that are drawn, at most: the last ones
 LONGEST = 5_000_000  # characters of a text in which pairs are counted
@@ -37,31 +36,22 @@ def section(results: Results) -> Section:
         "place": place,
         "share": place / results.text.training_characters,
         "epoch": train.best_update // train.updates_per_epoch + 1,
-        "train": train,
         "before": earlier(epochs, train.best_update // train.updates_per_epoch, place),
         "costly": costly,
         "whole": longest,
         "agrees": agreement(drawn[longest], pairs) if pairs and drawn else None,
         "behind": round(1 / (1 - KEPT)) * T,
-        "picture": _picture(results, drawn, pairs) if drawn else None,
     }
-    return Section("position", "Where in the text the loss is low", it)
+    pictures = [_picture(results, drawn, pairs)] if drawn else []
+    return Section("position", "Where in the text the loss is low", it, pictures)
 
 
-class Costly(NamedTuple):
-    """The character at which the cost of pairs is highest, the cost there, its mean, and the costliest text before."""
-
-    place: int
-    nats: float
-    mean: float
-    text: str
-
-
-def _costly(results: Results, costs: Array, pairs: Curve) -> Costly:
+def _costly(results: Results, costs: Array, pairs: Curve) -> dict[str, Any]:
+    """Return the place where the cost of pairs is highest, the cost there, its mean, and the costliest text before."""
     place, T = max(pairs, key=lambda at: pairs[at]), results.params.seq_length
     start = costliest(costs, place // T, max(1, EXCERPT // T)) * T
     text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
-    return Costly(place, pairs[place], float(costs.mean()), text)
+    return {"place": place, "nats": pairs[place], "mean": float(costs.mean()), "text": text}
 
 
 def costliest(costs: Array, end: int, run: int) -> int:
@@ -139,46 +129,36 @@ def agreement(loss: Curve, pairs: Curve) -> float | None:
 
 def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) -> Picture:
     """Return smooth loss by position, a line for each epoch, and below it what pairs of characters cost there."""
-    train, T = results.train, results.params.seq_length
-    styles = [(BLUE, "-"), (GREY, "--"), (GREY, ":"), (FAINT, "-"), (FAINT, "--")]
+    train, end = results.train, results.text.training_characters
+    looks = [(BLUE, "-"), (GREY, "--"), (GREY, ":"), (FAINT, "-"), (FAINT, "--")]
+    heights = (2, 1) if pairs else (1,)
     with drawing(3.6 if pairs else 2.6) as figure:
-        panels = figure.subplots(
-            2 if pairs else 1, 1, sharex=True, squeeze=False, height_ratios=(2, 1)[: 2 if pairs else 1]
-        )
-        axes = panels[0, 0]
-        for (epoch, curve), (color, line) in zip(reversed(epochs.items()), styles, strict=False):
-            draw(axes, curve, color, f"epoch {epoch}")
-            axes.lines[-1].set_linestyle(line)
-        place = train.best_update % train.updates_per_epoch * T
-        mark(axes, (place, train.best_smooth_loss), "^", 0, -7)
-        axes.margins(y=0.12)
-        axes.legend(loc="upper right", ncols=3)
-        axes.set_title("smooth loss")
+        panels = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+        for (epoch, curve), (color, line) in zip(reversed(epochs.items()), looks, strict=False):
+            draw(panels[0], curve, color, f"epoch {epoch}", linestyle=line)
+        place = train.best_update % train.updates_per_epoch * results.params.seq_length
+        mark(panels[0], (place, train.best_smooth_loss), "^", 0, -7)
+        panels[0].margins(y=0.12)
+        panels[0].legend(loc="upper right", ncols=3)
+        panels[0].set_title("smooth loss")
         if pairs:
-            draw(panels[1, 0], pairs, PINK)
-            panels[1, 0].set_title("pairs")
-        below = panels[-1, 0]
-        below.set_xlim(0, max(results.text.training_characters, 1))
-        below.xaxis.set_major_formatter(update_label)
-        below.set_xlabel("character of the text")
-        svg = inline(
-            figure, "fold", "Smooth loss by position in the text, an epoch a line",
-            f"The lowest, {train.best_smooth_loss:.2f}, is at character {place:,}.",
-        )  # fmt: skip
-    columns = {f"epoch {epoch}": curve for epoch, curve in epochs.items()} | ({"pairs": pairs} if pairs else {})
-    edges = np.linspace(0, results.text.training_characters, 41)
-    rows = []
-    for low, high in pairwise(edges):
-        means = [[value for at, value in curve.items() if low <= at < high] for curve in columns.values()]
-        rows.append((f"{low:,.0f}", *(f"{np.mean(each):.2f}" if each else "" for each in means)))
-    return Picture(
-        svg,
-        "Smooth loss by the place in the text where it was reached; the triangle is the lowest."
-        + (
+            draw(panels[1], pairs, PINK)
+            panels[1].set_title("pairs")
+        panels[-1].set_xlim(0, max(end, 1))
+        panels[-1].xaxis.set_major_formatter(update_label)
+        panels[-1].set_xlabel("character of the text")
+    caption = f"Smooth loss by the place in the text where it was reached; the triangle is the lowest, at {place:,}."
+    if pairs:
+        caption += (
             " Below, smoothed in the same way: what each place costs a reader who has counted pairs of characters and "
             "learns nothing. Where both fall, the text itself is easier."
-            if pairs else ""
-        ),
+        )
+    columns = {f"epoch {epoch}": curve for epoch, curve in epochs.items()} | ({"pairs": pairs} if pairs else {})
+    rows = []
+    for low, high in pairwise(np.linspace(0, end, 41)):
+        means = [[value for at, value in curve.items() if low <= at < high] for curve in columns.values()]
+        rows.append((f"{low:,.0f}", *(f"{np.mean(each):.2f}" if each else "" for each in means)))
+    return pictured(
+        figure, "fold", "smooth loss by position in the text, nats per sequence", caption,
         Table(("from character", *columns), rows),
-        "smooth loss by position, nats per sequence",
     )  # fmt: skip

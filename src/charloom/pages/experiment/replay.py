@@ -6,10 +6,9 @@ import numpy as np
 
 from charloom.base.types import Numbers
 from charloom.network.recipe import Recipe
-from charloom.network.rnn import forward, loss_and_gradients
+from charloom.network.rnn import SATURATED, forward, loss_and_gradients
 
 UPDATES = 50
-SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
 
 
 class First(NamedTuple):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.pages.figures import Curve
+from charloom.pages.along_updates import Curve
 from charloom.results.identity import trial_params
 from charloom.results.run import Run
 from charloom.results.study_table import read_asked, read_runs

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from matplotlib.ticker import MaxNLocator
 
-from charloom.pages.experiment.curves import color_of
-from charloom.pages.experiment.replay import SATURATED
-from charloom.pages.experiment.results import Results
+from charloom.network.rnn import SATURATED
+from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.experiment.first_updates import color_of
 from charloom.pages.experiment.study_rows import by_start
-from charloom.pages.inline import BLUE, FAINT, GREY, drawing, inline
-from charloom.pages.page import Picture, Section, Table
+from charloom.pages.pictures import BLUE, FAINT, GREY, drawing, pictured
+from charloom.pages.sections import Picture, Section, Table
 from charloom.results.identity import experiment_key, naming_params
 
 OWN = "this run, held-out"
@@ -22,14 +22,10 @@ RISEN = 1.1  # times the first loss: a peak above it is a leap, not the unevenne
 
 def section(results: Results) -> Section:
     """Return the section."""
-    params, text, train = results.params, results.text, results.train
+    params, text_sha256 = results.params, results.text.sha256
     again = " ".join(f"-S {shlex.quote(f'{name}={value}')}" for name, value in naming_params(params).items())
     text_of = f"-S {shlex.quote(f'prepare.text={params.prepare.text}')}"
     it = {
-        "text": text,
-        "train": train,
-        "name": params.prepare.text,
-        "picture": _ladder(results),
         "study": {
             value: (fmean(bits), min(bits), max(bits), len(bits)) for value, bits in by_start(results.study).items()
         },
@@ -37,17 +33,14 @@ def section(results: Results) -> Section:
         "near": NEAR,
         "risen": RISEN,
         "limit": SATURATED,
-        "own": params.train.initial_accumulator_value,
-        "recipe": results.has_published_recipe,
-        "published": results.published,
         "hashes": [
-            ("the text", text.sha256),
-            ("the experiment: its params and its text", experiment_key(params, text.sha256)),
+            ("the text", text_sha256),
+            ("the experiment: its params and its text", experiment_key(params, text_sha256)),
             ("the results: weights and trace", results.results),
         ],
         "again": f"dvc exp run {text_of} {again}",
     }
-    return Section("verdict", "What it came to", it)
+    return Section("verdict", "What it came to", it, [_ladder(results)])
 
 
 class Conclusion(NamedTuple):
@@ -99,45 +92,38 @@ def concluded(results: Results) -> Conclusion:
 def _ladder(results: Results) -> Picture:
     """Return the bits per character of this run beside those of counting and of the study, on one scale."""
     bits, levels = results.train.held_out_bits_per_character, results.text.bits_per_character.model_dump()
-    named = {name if name == "uniform" else f"in-sample {name}": [value] for name, value in levels.items()}
-    starts = {f"AdaGrad from {value:g}": value for value in by_start(results.study)}
-    named |= zip(starts, by_start(results.study).values(), strict=True)
-    if bits is not None:
-        named[OWN] = [bits]
-    rows = sorted(named.items(), key=lambda row: -fmean(row[1]))
+    found = [(name if name == "uniform" else f"in-sample {name}", GREY, [level]) for name, level in levels.items()]
+    found += [(f"AdaGrad from {start:g}", color_of(start), own) for start, own in by_start(results.study).items()]
+    found += [] if bits is None else [(OWN, BLUE, [bits])]
+    rows = sorted(found, key=lambda row: -fmean(row[2]))
     with drawing(0.65 + 0.24 * len(rows), 1.3) as figure:
         axes = figure.subplots()
-        for place, (name, values) in enumerate(rows):
-            color, mean = BLUE if name == OWN else color_of(starts[name]) if name in starts else GREY, fmean(values)
+        for place, (name, color, values) in enumerate(rows):
+            mean, marker, weight = fmean(values), *(("D", "bold") if name == OWN else ("o", "normal"))
             axes.plot([0, mean], [place, place], color=FAINT, linewidth=0.8, zorder=0)
-            axes.plot(
-                values, [place] * len(values), "D" if name == OWN else "o", color=color, ms=5 / len(values) ** 0.2
-            )
+            axes.plot(values, [place] * len(values), marker, color=color, ms=5 / len(values) ** 0.2)
             axes.annotate(
                 f"{mean:.3f}", (max(values), place), xytext=(8, 0), textcoords="offset points", va="center_baseline",
-                weight="bold" if name == OWN else "normal",
+                weight=weight,
             )  # fmt: skip
-        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlim(0, max(1.18 * max(max(values) for _, values in rows), 1e-3))
+        axes.set_xlim(0, max(1.18 * max(max(values) for *_, values in rows), 1e-3))
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("bits per character (lower is better)")
-        said = ", ".join(f"{name} {fmean(values):.3f}" for name, values in rows)
-        svg = inline(figure, "ladder", "Bits per character of this run and of counting", f"From the worst: {said}.")
-    seeds = max((len(values) for _, values in rows), default=1)
-    return Picture(
-        svg,
+    caption = (
         "A uniform guess knows nothing. N-grams are counted in the very text that they are measured on (in-sample), "
         "so a model that has to read unseen text has it harder than they have."
-        + (
-            f" AdaGrad from 0 and from 10: the published recipe and its cure in the committed study of this text, a "
-            f"dot for each of {seeds} seeds; the number is their mean." if seeds > 1 else ""
-        ),
-        Table(
-            ("what", "bits per character", "lowest", "highest"),
-            [(name, f"{fmean(v):.6f}", f"{min(v):.6f}", f"{max(v):.6f}") for name, v in rows],
-        ),
-        "bits per character",
+    )
+    if results.study:
+        caption += (
+            " AdaGrad from 0 and from 10: the published recipe and its cure in the committed study of this text, a "
+            "dot for each seed; the number is their mean."
+        )
+    table = [(name, f"{fmean(v):.6f}", f"{min(v):.6f}", f"{max(v):.6f}") for name, _, v in rows]
+    return pictured(
+        figure, "ladder", "bits per character of this run and of counting", caption,
+        Table(("what", "bits per character", "lowest", "highest"), table),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The study's page: a module for each section, and a template of the same name for its words.
+"""The study's page, and the pictures that `charloom compare` shares with it; a template for the words of each section.
 
-Each number comes from the study's answer, or from the trials that it is an answer about.
+Each number comes from the answer, or from the trials that it is an answer about.
 """

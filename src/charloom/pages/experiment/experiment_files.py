@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from ruamel.yaml.error import YAMLError
+
+from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
+from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
+from charloom.pages.along_updates import Curve
 from charloom.pages.experiment.study_rows import StudyRow, study_rows
-from charloom.pages.figures import Curve
-from charloom.pages.gradient_table import read_published
 from charloom.results.records import (
     MEASURE_OF_PART,
     AllMarks,
@@ -57,6 +60,15 @@ class Results(NamedTuple):
         """Return whether m, eta, seq_length and sigma are those of the report, and of the study."""
         return all(getattr(self.params, name) == value for name, value in self.published.settings.items())
 
+    @property
+    def published_curve(self) -> Curve:
+        """The published smooth loss where it may stand beside this run's, else nothing.
+
+        That is where a sequence is as long, and the text is known to be English prose, as the published one is.
+        """
+        same_length = self.published.settings["seq_length"] == self.params.seq_length
+        return self.published.smooth_loss if same_length and self.text.sha256 in self.published.drawn_beside else {}
+
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
     """Return what the files hold. Raises Damaged, naming the file, where one is none that a stage wrote."""
@@ -80,3 +92,11 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         results=run.results,
         corpus=read_prepared(path["prepared/text"]),
     )
+
+
+def read_published(path: Path) -> PublishedFigures:
+    """Return the published figures. Raises Damaged, naming the file, where they are not there."""
+    try:
+        return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
+    except (OSError, YAMLError, ValueError) as error:
+        raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` brings it back") from None

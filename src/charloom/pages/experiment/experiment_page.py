@@ -1,0 +1,27 @@
+"""The experiment's page, section by section."""
+
+from pathlib import PurePath
+
+from charloom.pages.experiment import first_updates, gradients, inside, loss, position, samples, verdict
+from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.pictures import by_itself
+from charloom.pages.sections import rendered
+
+SECTIONS = (
+    verdict.section, gradients.section, loss.section, first_updates.section, samples.section, samples.best_passage,
+    inside.section, position.section,
+)  # fmt: skip
+
+
+def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
+    """Return the page in one HTML file, and each of its pictures by its name, as an SVG that stands alone."""
+    params, train = results.params, results.train
+    epochs, sections = train.updates / train.updates_per_epoch, [section(results) for section in SECTIONS]
+    page = rendered(
+        f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
+        f"{params.m:,} hidden units, {train.updates:,} updates of {params.seq_length:,} characters "
+        f"({epochs:,.1f} epochs), eta {params.eta:g}, seed {params.seed}.",
+        sections,
+        results=results,
+    )
+    return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

@@ -1,0 +1,102 @@
+"""The answer: the verdict in words, and what a reader has to know before the pictures."""
+
+from collections import Counter, defaultdict
+from math import prod
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from charloom.pages.sections import Section, Table
+from charloom.pages.study import target
+from charloom.pages.study.compared import Compared
+from charloom.results.identity import naming_params
+from charloom.study.study_file import Study
+from paired import sentences as words
+from paired.data_types import CANNOT_TELL, VERDICTS
+
+DECIDING = 3  # lines of a comparison: the difference, the interval that decides, p
+
+
+def section(study: Study, compared: Compared) -> Section:
+    """Return the section."""
+    answer = compared.answer
+    said = list(words.comparisons(answer))
+    told = [
+        (title, lines if compared.few else lines[:DECIDING])
+        for (title, lines), each in zip(said, answer.comparisons, strict=True)
+        if compared.few or each.verdict != CANNOT_TELL
+    ]
+    counted = Counter(each.verdict for each in answer.comparisons)
+    open_ones = [each.interval for each in answer.comparisons if each.verdict == CANNOT_TELL and each.interval]
+    it = {
+        "told": words.told(answer),
+        "facts": _facts(compared) if len(said) == 1 else [(name, str(counted[name]), ()) for name in VERDICTS],
+        "comparisons": told,
+        "left": len(said) - len(told),
+        "beyond_zero": sum(not low <= 0.0 <= high for low, high in open_ones),
+        "counted": f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)}",
+        "of_values": _values(study, compared),
+        "nothing": " ".join(filter(None, (_no_explosion(compared), target.nothing(compared)))),
+    }
+    return Section("answer", "The answer", it)
+
+
+def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return the few figures of a single comparison: a name, a number, and lines on it."""
+    (each,) = compared.answer.comparisons
+    places = words.places_of(each)
+    rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
+    means = [(name, mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span))) for name, n, mean, _, span in rows]
+    difference = words.shown(each.mean_difference, places), _interval(words.span(each.interval, places))
+    return [*means, ("difference", *difference)]
+
+
+def _interval(span: str) -> tuple[str, ...]:
+    return () if span == "-" else (f"{words.PERCENT} interval {span}",)
+
+
+def _no_explosion(compared: Compared) -> str:
+    """Return in a sentence that nothing exploded; nothing where something has."""
+    if any(each.exploded for each in compared.answer.summaries):
+        return ""
+    trials = sum(each.trials for each in compared.answer.summaries)
+    return (
+        f"None of the {trials:,} trainings exploded: none diverged (to a loss or a gradient that is no finite number), "
+        "and none ended worse than a uniform guess."
+    )
+
+
+class Values(NamedTuple):
+    """Each value of each param, over all settings that have it: what a reader wants of many settings at a glance.
+
+    whole   each value is there with each of all others, so that two rows of a param differ in it alone
+    missed  settings without any value: they are in no mean
+    """
+
+    table: Table
+    whole: bool
+    missed: int
+
+
+def _values(study: Study, compared: Compared) -> Values | None:
+    """Return them; None where one param alone varies."""
+    if len(study.varied) < 2:
+        return None
+    means = {name: each.mean for name, each in compared.summaries.items()}
+    by_value: dict[tuple[int, Any], list[float | None]] = defaultdict(list)
+    for setting, params in study.settings.items():
+        for at, name in enumerate(study.varied):
+            by_value[at, naming_params(params)[name]].append(means[setting])
+    known = [mean for mean in means.values() if mean is not None]
+    places = words.decimals(known, [sd for each in compared.answer.summaries if (sd := each.sd)])
+    rows = []
+    for (at, value), all_of_it in sorted(by_value.items()):
+        own = [mean for mean in all_of_it if mean is not None]
+        mean, ends = (fmean(own), (min(own), max(own))) if own else (None, None)
+        name = f"{study.varied[at]}={str(value).removesuffix('.0')}"
+        rows.append((name, str(len(own)), words.shown(mean, places), words.span(ends, places)))
+    different = Counter(at for at, _ in by_value)
+    return Values(
+        Table(("value", "settings", "mean", "lowest to highest"), rows),
+        prod(different.values()) == len(study.settings),
+        len(means) - len(known),
+    )

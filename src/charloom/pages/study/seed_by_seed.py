@@ -1,0 +1,123 @@
+"""What each setting came to, every seed a dot, and its differences to the baseline, seed by seed."""
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+
+from charloom.pages.pictures import FAINT, GREY, pictured
+from charloom.pages.sections import Picture, Section, Table
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.setting_rows import Drawn, draw_rows, in_rows
+from paired import sentences as words
+from paired.data_types import CANNOT_TELL, LEVEL, Seed
+from paired.pairs import counted
+
+
+def section(compared: Compared) -> Section:
+    """Return the section."""
+    arrow = "← better" if compared.answer.better == "lower" else "better →"
+    summaries = compared.answer.summaries
+    means = [each.mean for each in summaries if each.mean is not None]
+    places = words.decimals(means, (each.sd for each in summaries if each.sd is not None))
+    pictures = [_settings(compared, arrow, places), _differences(compared, arrow, places)]
+    return Section("settings", "Each setting, seed by seed", None, pictures)
+
+
+def _settings(compared: Compared, arrow: str, places: int) -> Picture:
+    """Return the seeds of each setting, their mean and its interval."""
+    rows, answer, end = compared.rows, compared.answer, compared.ends[0]
+    drawn = [
+        Drawn([t.value for t in row.trials.values() if t.value is not None and not t.exploded], row.summary.mean,
+              row.summary.interval)
+        for row in rows
+    ]  # fmt: skip
+
+    def draw(axes: Axes) -> None:
+        draw_rows(axes, rows, drawn)
+        worse = axes.get_xlim()[answer.better == "lower"]
+        for place, row in enumerate(rows):
+            if row.exploded:
+                axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
+
+    names = []
+    for row in rows:
+        notes = ["baseline"] * (row.comparison is None)
+        notes += [f"{row.exploded} of {len(row.trials)} exploded"] * bool(row.exploded)
+        notes += [f"{end} mean"] * (not compared.few and row is rows[0])
+        names.append(f"{row.setting} ({', '.join(notes)})" if notes else row.setting)
+    caption = f"A dot is a seed, a stroke their mean, a bar its {words.PERCENT} interval."
+    if any(row.exploded for row in rows):
+        caption += " A cross at the edge: exploded (diverged, or worse than a uniform guess)."
+    if not compared.few:
+        caption += (
+            f" The {end} mean is on top, which is no verdict. In bold: settings that have one. Coloured: those whose "
+            "curves are drawn."
+        )
+    if len(rows) < len(answer.summaries):
+        caption += f" Shown are {len(rows)} of {len(answer.summaries)}: the baseline, the best, and those with curves."
+    cells = {
+        name: {
+            seed: "diverged"
+            if (x := counted(trial).value) is None
+            else words.shown(x, places) + " exploded" * trial.exploded
+            for seed, trial in trials.items()
+        }
+        for name, trials in compared.measured.settings.items()
+    }
+    bold = () if compared.few else compared.decided
+    figure = in_rows(rows, names, f"{answer.measure} ({arrow})", draw, bold)
+    return pictured(figure, "settings-picture", f"{answer.measure} of each seed", caption, _by_seed(cells))
+
+
+def _differences(compared: Compared, arrow: str, places: int) -> Picture:
+    """Return the difference of each pair, their mean and its intervals."""
+    rows, answer, smallest = compared.rows, compared.answer, compared.answer.smallest_difference
+    base = compared.measured.settings[answer.baseline]
+    drawn = [
+        Drawn([x for seed, x in c.differences.items() if not (row.trials[seed].exploded or base[seed].exploded)],
+              c.mean_difference, c.interval, c.tested_interval if c.tested_level != LEVEL else None)
+        if (c := row.comparison) else None
+        for row in rows
+    ]  # fmt: skip
+
+    def draw(axes: Axes) -> None:
+        draw_rows(axes, rows, drawn, [0.0] if smallest is None else [-smallest, 0.0, smallest])
+        axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+        if smallest is not None:
+            axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
+
+    names = [
+        f"{row.setting}: {words.verdict(row.comparison)}"
+        if row.comparison and (compared.few or row.comparison.verdict != CANNOT_TELL)
+        else row.setting + " (baseline)" * (not row.comparison)
+        for row in rows
+    ]
+    caption = (
+        "A dot is a seed’s value minus the baseline’s with that seed, a stroke their mean, a bar its "
+        f"{words.PERCENT} interval."
+    )
+    if any(each and each.tested for each in drawn):
+        caption += (
+            " The line between two strokes is the interval that decides, wider since all comparisons and looks count: "
+            "better and worse need all of it on one side of 0. The bar alone decides nothing."
+        )
+    elif any(each.interval for each in answer.comparisons):
+        caption += " That interval decides: better and worse need all of it on one side of 0."
+    if smallest is not None:
+        caption += f" The band: less than {smallest:g} does not matter."
+    if not compared.few:
+        caption += f" Where no verdict stands beside a name: {CANNOT_TELL}."
+    cells = {
+        each.setting: {seed: words.shown(x, places) for seed, x in each.differences.items()}
+        for each in answer.comparisons
+    }
+    bold = () if compared.few else compared.decided
+    figure = in_rows(rows, names, f"setting minus baseline ({arrow})", draw, bold)
+    return pictured(figure, "differences-picture", "the difference of each pair", caption, _by_seed(cells))
+
+
+def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
+    """Return a row for each setting, a column for each seed."""
+    seeds = list(dict.fromkeys(seed for row in cells.values() for seed in row))
+    rows = [(name, *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
+    return Table(("setting", *(f"seed {seed}" for seed in seeds)), rows)

@@ -1,0 +1,78 @@
+"""The study's page, section by section, and the pictures that it shares with `charloom compare`."""
+
+from collections.abc import Iterable
+
+from charloom.pages.pictures import by_itself
+from charloom.pages.sections import Section, Table, rendered
+from charloom.pages.study import answer_section, bands, seed_by_seed, target
+from charloom.pages.study.compared import ABOUT, Compared
+from charloom.results.identity import naming_params
+from charloom.study.study_file import Study
+from paired import sentences as words
+
+
+def comparison_picture(compared: Compared) -> str:
+    """Return as one SVG what each setting came to, the differences, and the curves, where there are any."""
+    return _together([seed_by_seed.section(compared), bands.section(compared)])
+
+
+def study_page(study: Study, compared: Compared) -> tuple[str, str]:
+    """Return the page in one HTML file, and `comparison_picture`, drawn once for both."""
+    answer, trials = compared.answer, [each.trials for each in compared.answer.summaries]
+    others = [each.setting for each in answer.comparisons]
+    asked = f"Is {others[0]}" if len(others) == 1 else f"Which of {len(others)} settings are"
+    seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
+    long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""
+    about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
+    shared = [seed_by_seed.section(compared), bands.section(compared)]
+    sections = [
+        answer_section.section(study, compared), *shared, target.section(compared), _explosions(compared),
+        _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
+        _again(study, sum(trials)),
+    ]  # fmt: skip
+    page = rendered(
+        f"{asked} better than {answer.baseline}?",
+        f"Measure: {answer.measure}{about}; {answer.better} is better. {len(trials)} settings, {seeds} "
+        f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}.",
+        sections,
+        study=study,
+        compared=compared,
+        percent=words.PERCENT,
+    )
+    return page, _together(shared)
+
+
+def _together(sections: Iterable[Section | None]) -> str:
+    return by_itself([picture for section in sections if section for picture in section.pictures])
+
+
+def _explosions(compared: Compared) -> Section | None:
+    """Return how many trials diverged, or ended worse than a uniform guess; None where nothing exploded."""
+    summaries = compared.summaries
+    said = [
+        (each.setting, line)
+        for each in compared.answer.comparisons
+        for line in words.explosions(each, summaries[each.setting], summaries[compared.answer.baseline])
+    ]
+    return Section("explosions", "Explosions", said) if said else None
+
+
+def _numbers(compared: Compared) -> Section:
+    """Return the table, and what there is to say of each comparison."""
+    answer = compared.answer
+    said = [] if compared.few else list(words.comparisons(answer))
+    it = {"title": words.title(answer), "table": Table(words.COMPARED, list(words.table(answer))), "comparisons": said}
+    return Section("numbers", "All numbers", it)
+
+
+def _again(study: Study, trials: int) -> Section:
+    """Return the question again, and the commands that answer it, train it, and prove its rows."""
+    params = study.settings[study.baseline]
+    same = {name: x for name, x in naming_params(params).items() if name not in {*study.varied, "seed"}}
+    it = {
+        "trials": trials,
+        "name": params.prepare.text,
+        "text": study.asked.sha256,
+        "same": Table(("param", "value"), [(name, str(value)) for name, value in same.items()]),
+    }
+    return Section("again", "Make it again, and prove a row", it)

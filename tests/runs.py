@@ -1,0 +1,16 @@
+"""Runs for tests: the committed one, with other params or on another text."""
+
+from projects import ROOT
+
+from charloom.results.records import TextMetrics, TrainMetrics
+from charloom.results.run import TRAINED, Run
+from charloom.settings.params import read_params
+
+PARAMS = read_params(ROOT / "params.yaml")
+METRICS = TrainMetrics.model_validate_json((ROOT / "metrics/train.json").read_text())
+TEXT = TextMetrics.model_validate_json((ROOT / "metrics/prepare.json").read_text())
+
+
+def a_run(params=PARAMS, text=TEXT.sha256, **metrics) -> Run:
+    """Return a run that came to the committed metrics, but for these."""
+    return Run(params, text, TRAINED, METRICS.model_copy(update=metrics), {}, "")
