@@ -11,12 +11,11 @@ from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
 from dvc_summary.__main__ import main
-from dvc_summary.facts import Facts, facts_of, not_of_lock
+from dvc_summary.facts import Facts, Refused, Stage, facts_of, not_of_lock, stages_of
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.one_file import one_file
 from dvc_summary.pictures import Curve, picture
 from dvc_summary.sections import parted, reproduced
-from dvc_summary.stages import Refused, Stage, stages_of
 
 PIPELINE = """\
 stages:
@@ -134,10 +133,8 @@ def test_what_a_rebuild_makes_otherwise_is_told(base):
     again = stages_of({"dvc.lock": locks["dvc.lock"].replace(digest, "0" * 32).replace("rate: 1.0", "rate: 2.0")})
     said = "".join(reproduced(committed, again))
     assert "<code>curve</code> is the first whose outputs are not the committed ones" in said
-    assert (
-        "<td>other: <code>metrics.json</code></td><td>dvc.lock was committed with other <code>rate</code></td>" in said
-    )
-    assert "<td>not made</td>" in "".join(reproduced(committed, {"words": committed["words"]}))
+    assert "<td>other: <code>metrics.json</code>; 1 the same</td><td>changed: <code>rate</code></td>" in said
+    assert "<td>gone</td>" in "".join(reproduced(committed, {"words": committed["words"]}))
 
 
 @pytest.mark.parametrize(

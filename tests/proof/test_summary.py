@@ -16,8 +16,7 @@ from charloom.results.git import git
 from charloom.results.records import SampleTable
 from charloom.settings.params import Params, read_params
 from charloom.study.study_file import named, overridden, read_study
-from dvc_summary.facts import Facts
-from dvc_summary.stages import Stage
+from dvc_summary.facts import Facts, Stage
 
 QUESTION = """\
 vary: {eta: [0.1, 0.05, 0.2]}
