@@ -15,7 +15,7 @@ from dvc_summary.facts import Facts, Refused, Stage, facts_of, not_of_lock, stag
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.one_file import one_file
 from dvc_summary.pictures import Curve, picture
-from dvc_summary.sections import parted, reproduced
+from dvc_summary.sections import parted, reproduced, warnings
 
 PIPELINE = """\
 stages:
@@ -69,6 +69,9 @@ def base(tmp_path_factory) -> Project:
     written(project, dvc__yaml=pipeline, curve__py=CURVE, text__txt="some words")
     written(project, params__yaml=f"rate: 1.0\nnote: {json.dumps(HOSTILE)}\n")
     committed(project)
+    project.run("git", "checkout", "-q", "--orphan", "apart")
+    project.run("git", "commit", "-q", "-m", "apart")
+    project.run("git", "checkout", "-q", "main")
     return project
 
 
@@ -146,12 +149,9 @@ def test_what_a_rebuild_makes_otherwise_is_told(base):
         (("--base", "main", "--rebuilt", "nowhere"), "--rebuilt: "),
     ],
 )
-def test_wrong_input_gets_a_line(branch, arguments, line):
-    branch.run("git", "checkout", "-q", "--orphan", "apart")
-    branch.run("git", "commit", "-q", "-m", "apart")
-    branch.run("git", "checkout", "-q", "change")
+def test_wrong_input_gets_a_line(base, arguments, line):
     name, given, *more = arguments
-    with chdir(branch.folder):
+    with chdir(base.folder):
         code, printed, complaint = called(main, "dvc_summary.py", f"{name}={given}", *more)
     assert (code, printed) == (2, "")
     assert complaint.startswith(line)
@@ -186,6 +186,12 @@ def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
     assert "because of <code>a</code>" in parted(facts({"x": stage}, {"x": changed}))
     assert "is new" in parted(facts({"x": stage}, {"x": stage, "y": stage}))
     assert "is gone" in parted(facts({"x": stage, "y": stage}, {"x": stage}))
+
+
+def test_what_is_not_known_is_said_before_all_else():
+    said = "".join(warnings(facts({}, {})._replace(uncommitted=True, complaints=["dvc plots: <no>"])))
+    assert "Changes that are not committed are not in this." in said
+    assert "Not known: <code>dvc plots: &lt;no&gt;</code>" in said
 
 
 def test_stages_stand_in_the_order_in_which_they_run():
