@@ -69,6 +69,18 @@ def test_a_result_that_is_not_committed_is_named(clone):
     assert told(clone) == ["metrics/train.json is not committed, and dvc.lock has its hash (stages: train)"]
 
 
+def test_a_param_that_is_named_by_itself_is_compared_by_itself(clone):
+    clone.edit("dvc.yaml", "sigma, seed, train]", "sigma, seed, train.updates]")
+    assert "dvc.lock is of train.clip 5.0, params.yaml says None (stages: train)" in told(clone)
+    lock = clone.folder / "dvc.lock"
+    before, stage, rest = lock.read_text().partition("\n  train:\n")
+    rest = re.sub(r"        train:\n(?: {10}.*\n)+", "        train.updates: 400\n", rest, count=1)
+    lock.write_text(f"{before}{stage}{rest}")
+    assert told(clone) == []
+    clone.edit("params.yaml", "updates: 400", "updates: 401")
+    assert told(clone) == ["dvc.lock is of train.updates 400, params.yaml says 401 (stages: prepare, train, plot)"]
+
+
 def test_a_stage_that_used_another_file_than_was_made_is_named(clone):
     lock = (clone.folder / "dvc.lock").read_text()
     made = lock.index("- path: models/best.npz", lock.index("  train:"))

@@ -6,7 +6,8 @@ from contextlib import chdir
 import pytest
 from projects import ROOT, Project, said
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import Unavailable, WrongInput
+from charloom.proof.dvc_command import cache
 from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
 from charloom.proof.outputs import Made, Output, outputs
 from charloom.proof.rebuild import verify
@@ -86,6 +87,11 @@ def test_before_the_first_commit_there_is_nothing_to_check(tmp_path):
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(finished, options, line):
     assert line in said(finished, "verify", *options, code=2)[1]
+
+
+def test_where_dvc_keeps_nothing_there_is_no_cache(tmp_path):
+    with chdir(tmp_path), pytest.raises(Unavailable, match=r"^dvc cache dir: ERROR: "):
+        cache()
 
 
 def test_outside_a_repository_it_says_so(tmp_path):
