@@ -116,7 +116,7 @@ def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:
     return [value(old), value(new)]
 
 
-def _figures(old: Any = None, new: Any = None, diff: Any = None) -> list[str]:
+def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> list[str]:
     """Return both values with six digits, or in full where these are the same, and the change."""
     short = [f"{each:.6g}" if isinstance(each, float) else each for each in (old, new)]
     number = isinstance(diff, int | float) and not isinstance(diff, bool)
