@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-MODULES = ("__init__", "markdown", "stages", "facts", "sections", "pictures", "__main__")  # each after what it imports
+MODULES = ("__init__", "markdown", "facts", "sections", "pictures", "__main__")  # each after what it imports
 OWN = re.compile(r"^from dvc_summary\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 
 

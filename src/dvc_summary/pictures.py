@@ -77,25 +77,33 @@ def _field(specification: str, axis: str) -> str:
 
 
 def picture(curve: Curve) -> list[str]:
-    """Return the blocks of a picture, or none where the two sides have no stretch of x in common.
+    """Return the blocks of a picture, or none where the two sides have no two places along x in common.
 
-    Mermaid draws a line's points equally far apart, so of so many places along x the nearest point of each is taken.
+    Mermaid draws a line's points equally far apart, so next to each of so many places along x one in common is taken.
     """
-    sides, notes = part_to_draw([curve.base, curve.head])
-    low, high = _shared(sides)
-    if low >= high:
+    sides, notes = (curve.base, curve.head), list[str]()
+    shared = [at for at in curve.base if at in curve.head]
+    if len(shared) < 2:
         return []
-    count = min(POINTS, max(map(len, sides)))
-    places = [low + (high - low) * n / (count - 1) for n in range(count)]
-    lines = [[side[min(side, key=lambda at: abs(at - place))] for place in places] for side in sides]
-    bottom, top = min(map(min, lines)), max(map(max, lines))
+    if max(curve.base | curve.head) > shared[-1]:
+        notes.append(f"Up to {shared[-1]:g}, where the shorter one ends.")
+    late = [at for at in shared if at >= shared[0] + (shared[-1] - shared[0]) / 20]
+    whole, rest = ([side[at] for side in sides for at in places] for places in (shared, late))
+    if len(late) > 1 and max(whole) - min(whole) > FLAT * (max(rest) - min(rest)) > 0:
+        notes.append("The first twentieth is left out: beside it the rest would be flat.")
+        shared = late
+    if len(shared) > POINTS:
+        notes.append(f"Each line has {POINTS} of its points.")
+    low, high, count = shared[0], shared[-1], min(POINTS, len(shared))
+    even = (low + (high - low) * n / (count - 1) for n in range(count))
+    places = [min(shared, key=lambda at: abs(at - place)) for place in even]
+    lines = [[side[at] for at in places] for side in sides]
+    bottom, top, last = min(map(min, lines)), max(map(max, lines)), [line[-1] for line in lines]
     margin = (top - bottom) / 20 or abs(top) / 20 or 1.0
-    ends = [line[-1] for line in lines]
     named = [
-        f"{side} is {colour} and ends at {code(f'{end:.6g}')}{' (the upper one there)' if end > min(ends) else ''}"
-        for side, colour, end in zip(("Before", "after"), COLOURS, ends, strict=True)
+        f"{side} is {colour} and ends at {code(f'{end:.6g}')}{' (the upper one there)' if end > min(last) else ''}"
+        for side, colour, end in zip(("Before", "after"), COLOURS, last, strict=True)
     ]
-    notes += [f"Each line has {POINTS} of its points."] if max(map(len, sides)) > POINTS else []
     labels = [" ".join(re.findall(r"[A-Za-z0-9_.,()/%-]+", label))[:AXIS] for label in (curve.x, curve.y)]
     drawn = [
         "```mermaid", "---", "config:", "  xyChart:", "    width: 720", "    height: 320", "  themeVariables:",
@@ -105,28 +113,3 @@ def picture(curve: Curve) -> list[str]:
         *(f"  line [{', '.join(f'{each:.6g}' for each in line)}]" for line in lines), "```",
     ]  # fmt: skip
     return ["\n".join(drawn), paragraph(" ".join([f"{'; '.join(named)}.", *notes]))]
-
-
-def part_to_draw(sides: list[Side]) -> tuple[list[Side], list[str]]:
-    """Return what of both sides is drawn, the part of x that both have, and sentences about what is left out."""
-    low, high = _shared(sides)
-    whole, late = (
-        [{at: this for at, this in side.items() if start <= at <= high} for side in sides]
-        for start in (low, low + (high - low) / 20)
-    )
-    longer = any(at > high for side in sides for at in side)
-    notes = [f"Up to {high:g}, where the shorter one ends."] if longer else []
-    if all(late) and _spread(whole) > FLAT * _spread(late) > 0:
-        return late, [*notes, "The first twentieth is left out: beside it the rest would be flat."]
-    return whole, notes
-
-
-def _shared(sides: list[Side]) -> tuple[float, float]:
-    """Return from where to where both sides have points; nowhere is from 0 to 0."""
-    return (max(map(min, sides)), min(map(max, sides))) if all(sides) else (0.0, 0.0)
-
-
-def _spread(sides: list[Side]) -> float:
-    """Return how far the lines reach up and down."""
-    seen = [this for side in sides for this in side.values()]
-    return max(seen) - min(seen)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dvc_summary.facts import Facts, git
+from dvc_summary.facts import Change, Facts, Stages, compared, git, makers_of, within
 from dvc_summary.markdown import code, folded, listed, paragraph, plural, table, value
-from dvc_summary.stages import NO_STAGE, Change, Stages, compared, makers_of, within
 
 SAME = "the same bits"
 UNEXPLAINED = "the same inputs: it does not repeat itself, or depends on something that dvc.yaml does not name"
@@ -31,7 +30,7 @@ def parted(facts: Facts) -> str:
     first = next((each for each in facts.changes if each.apart), None)
     if not first:
         return f"All outputs are the base's bits: {_outputs(facts.after)}."
-    kept = [each.name for each in facts.changes if not each.apart and facts.after[each.name].outs]
+    kept = [each.name for each in facts.changes if not each.apart and each.same]
     start = f"The same bits in {listed(kept)}; {code(first.name)}" if kept else code(first.name)
     if first.side:
         return f"{start} is {first.side}, the first stage that is not on both sides."
@@ -117,7 +116,7 @@ def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:
     return [value(old), value(new)]
 
 
-def _figures(old: Any = None, new: Any = None, diff: Any = None) -> list[str]:
+def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> list[str]:
     """Return both values with six digits, or in full where these are the same, and the change."""
     short = [f"{each:.6g}" if isinstance(each, float) else each for each in (old, new)]
     number = isinstance(diff, int | float) and not isinstance(diff, bool)
@@ -130,39 +129,30 @@ def results(facts: Facts) -> Iterator[str]:
     yield "### What came of it"
     metrics = list(_by_file("metric", facts.metrics, _figures, "before", "after", "change"))
     yield from metrics or ["No metric has changed."]
-    rows = ([code(each.name), *_became(each, len(facts.after.get(each.name, NO_STAGE).outs))] for each in facts.changes)
-    listing = table(("stage", "outputs", "what it comes from"), rows)
-    yield folded("Stage by stage", listing, opened=any(each.apart for each in facts.changes))
-
-
-def _became(change: Change, outs: int) -> list[str]:
-    """Return what became of the outputs of a stage, which are so many, and why."""
-    if change.side:
-        return [change.side, ""]
-    why, same = _reasons(change), outs - len(change.outs)
-    other = f"other: {listed(change.outs)}" + (f"; {same} the same" if same > 0 else "")
-    said = other if change.outs else SAME if outs else "no file to compare"
-    return [said, f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if change.outs else "the same inputs"]
+    yield folded("Stage by stage", _stages(facts.changes), opened=any(each.apart for each in facts.changes))
 
 
 def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
     """Yield the blocks about which committed outputs a rebuild made again."""
     yield "### What reproduced"
     differ = [each for each in compared(committed, rebuilt) if each.apart and each.name in committed]
-    if not differ:
+    if differ:
+        first = code(differ[0].name)
+        yield paragraph(f"Rebuilt from HEAD: {first} is the first whose outputs are not the committed ones.")
+        yield _stages(differ)
+    else:
         yield paragraph(f"Rebuilt from HEAD: all {_outputs(committed)} have the committed hashes.")
-        return
-    first = code(differ[0].name)
-    yield paragraph(f"Rebuilt from HEAD: {first} is the first whose outputs are not the committed ones.")
-    rows = (
-        [
-            code(each.name),
-            "not made" if each.side else f"other: {listed(each.outs)}",
-            f"dvc.lock was committed with other {listed(each.inputs)}" if each.inputs and not each.side else "",
-        ]
-        for each in differ
-    )
-    yield table(("stage", "outputs", "why"), rows)
+
+
+def _stages(found: list[Change]) -> str:
+    """Return a table of what became of the outputs of each stage, and why."""
+    rows = []
+    for each in found:
+        why, more = _reasons(each), f"; {each.same} the same" if each.same else ""
+        said = f"other: {listed(each.outs)}{more}" if each.outs else SAME if each.same else "no file to compare"
+        because = f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if each.outs else "the same inputs"
+        rows.append([code(each.name), each.side, ""] if each.side else [code(each.name), said, because])
+    return table(("stage", "outputs", "what it comes from"), rows)
 
 
 def foot(facts: Facts) -> str:

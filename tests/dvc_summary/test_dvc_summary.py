@@ -11,12 +11,11 @@ from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
 from dvc_summary.__main__ import main
-from dvc_summary.facts import Facts, facts_of, not_of_lock
+from dvc_summary.facts import Facts, Refused, Stage, facts_of, not_of_lock, stages_of
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.one_file import one_file
 from dvc_summary.pictures import Curve, picture
-from dvc_summary.sections import parted, reproduced
-from dvc_summary.stages import Refused, Stage, stages_of
+from dvc_summary.sections import parted, reproduced, warnings
 
 PIPELINE = """\
 stages:
@@ -70,6 +69,9 @@ def base(tmp_path_factory) -> Project:
     written(project, dvc__yaml=pipeline, curve__py=CURVE, text__txt="some words")
     written(project, params__yaml=f"rate: 1.0\nnote: {json.dumps(HOSTILE)}\n")
     committed(project)
+    project.run("git", "checkout", "-q", "--orphan", "apart")
+    project.run("git", "commit", "-q", "-m", "apart")
+    project.run("git", "checkout", "-q", "main")
     return project
 
 
@@ -134,10 +136,8 @@ def test_what_a_rebuild_makes_otherwise_is_told(base):
     again = stages_of({"dvc.lock": locks["dvc.lock"].replace(digest, "0" * 32).replace("rate: 1.0", "rate: 2.0")})
     said = "".join(reproduced(committed, again))
     assert "<code>curve</code> is the first whose outputs are not the committed ones" in said
-    assert (
-        "<td>other: <code>metrics.json</code></td><td>dvc.lock was committed with other <code>rate</code></td>" in said
-    )
-    assert "<td>not made</td>" in "".join(reproduced(committed, {"words": committed["words"]}))
+    assert "<td>other: <code>metrics.json</code>; 1 the same</td><td>changed: <code>rate</code></td>" in said
+    assert "<td>gone</td>" in "".join(reproduced(committed, {"words": committed["words"]}))
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,9 @@ def test_what_a_rebuild_makes_otherwise_is_told(base):
         (("--base", "main", "--rebuilt", "nowhere"), "--rebuilt: "),
     ],
 )
-def test_wrong_input_gets_a_line(branch, arguments, line):
-    branch.run("git", "checkout", "-q", "--orphan", "apart")
-    branch.run("git", "commit", "-q", "-m", "apart")
-    branch.run("git", "checkout", "-q", "change")
+def test_wrong_input_gets_a_line(base, arguments, line):
     name, given, *more = arguments
-    with chdir(branch.folder):
+    with chdir(base.folder):
         code, printed, complaint = called(main, "dvc_summary.py", f"{name}={given}", *more)
     assert (code, printed) == (2, "")
     assert complaint.startswith(line)
@@ -189,6 +186,12 @@ def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
     assert "because of <code>a</code>" in parted(facts({"x": stage}, {"x": changed}))
     assert "is new" in parted(facts({"x": stage}, {"x": stage, "y": stage}))
     assert "is gone" in parted(facts({"x": stage, "y": stage}, {"x": stage}))
+
+
+def test_what_is_not_known_is_said_before_all_else():
+    said = "".join(warnings(facts({}, {})._replace(uncommitted=True, complaints=["dvc plots: <no>"])))
+    assert "Changes that are not committed are not in this." in said
+    assert "Not known: <code>dvc plots: &lt;no&gt;</code>" in said
 
 
 def test_stages_stand_in_the_order_in_which_they_run():

@@ -1,10 +1,26 @@
 """A commit whose dvc.lock is of something else than it holds is told so, before anything is run."""
 
+import hashlib
+import re
+
 import pytest
-from projects import said
+from projects import copied, said
 
 from charloom.base.errors import CheckFailed
 from charloom.proof.meaning import contradictions
+
+
+@pytest.fixture(scope="module")
+def scratch(finished, tmp_path_factory):
+    return copied(finished, tmp_path_factory.mktemp("scratch") / "project")
+
+
+@pytest.fixture
+def clone(scratch):
+    """One copy of the finished project for all that edit files and commit nothing: Git puts them back."""
+    yield scratch
+    scratch.run("git", "checkout", "-q", ".")
+    scratch.run("git", "clean", "-q", "-d", "--force")
 
 
 def told(project):
@@ -36,55 +52,72 @@ def test_a_finished_run_contradicts_itself_in_nothing(finished):
          "dvc.lock has metrics/sample.json, which dvc.yaml does not name: it was not made again (stages: sample)"),
     ],
 )  # fmt: skip
-def test_what_the_lock_is_of_is_said_beside_what_is_committed(project, name, old, new, expected):
-    project.edit(name, old, new)
-    assert any(each.startswith(expected) for each in told(project))
+def test_what_the_lock_is_of_is_said_beside_what_is_committed(clone, name, old, new, expected):
+    clone.edit(name, old, new)
+    assert any(each.startswith(expected) for each in told(clone))
 
 
-def test_a_text_that_git_does_not_know_is_named(project):
-    (project.folder / "data/fox.txt").unlink()
-    assert told(project) == ["data/fox.txt is not in Git, so nobody else has it (stages: prepare)"]
-    (project.folder / "data/fox.txt.dvc").write_text("")
-    assert told(project)[0].startswith("data/fox.txt is in DVC, and neither the cache here nor a remote has it; ")
+def test_a_text_that_git_does_not_know_is_named(clone):
+    (clone.folder / "data/fox.txt").unlink()
+    assert told(clone) == ["data/fox.txt is not in Git, so nobody else has it (stages: prepare)"]
+    (clone.folder / "data/fox.txt.dvc").write_text("")
+    assert told(clone)[0].startswith("data/fox.txt is in DVC, and neither the cache here nor a remote has it; ")
 
 
-def test_a_result_that_is_not_committed_is_named(project):
-    (project.folder / "metrics/train.json").rename(project.folder / "metrics/trained.json")
-    assert told(project) == ["metrics/train.json is not committed, and dvc.lock has its hash (stages: train)"]
+def test_a_result_that_is_not_committed_is_named(clone):
+    (clone.folder / "metrics/train.json").rename(clone.folder / "metrics/trained.json")
+    assert told(clone) == ["metrics/train.json is not committed, and dvc.lock has its hash (stages: train)"]
 
 
-def test_a_stage_that_used_another_file_than_was_made_is_named(project):
-    lock = (project.folder / "dvc.lock").read_text()
+def test_a_param_that_is_named_by_itself_is_compared_by_itself(clone):
+    clone.edit("dvc.yaml", "sigma, seed, train]", "sigma, seed, train.updates]")
+    assert "dvc.lock is of train.clip 5.0, params.yaml says None (stages: train)" in told(clone)
+    lock = clone.folder / "dvc.lock"
+    before, stage, rest = lock.read_text().partition("\n  train:\n")
+    rest = re.sub(r"        train:\n(?: {10}.*\n)+", "        train.updates: 400\n", rest, count=1)
+    lock.write_text(f"{before}{stage}{rest}")
+    assert told(clone) == []
+    clone.edit("params.yaml", "updates: 400", "updates: 401")
+    assert told(clone) == ["dvc.lock is of train.updates 400, params.yaml says 401 (stages: prepare, train, plot)"]
+
+
+def test_a_stage_that_used_another_file_than_was_made_is_named(clone):
+    lock = (clone.folder / "dvc.lock").read_text()
     made = lock.index("- path: models/best.npz", lock.index("  train:"))
-    (project.folder / "dvc.lock").write_text(lock[:made] + lock[made:].replace("md5: ", "md5: 0", 1))
+    (clone.folder / "dvc.lock").write_text(lock[:made] + lock[made:].replace("md5: ", "md5: 0", 1))
     expected = "dvc.lock is of two models/best.npz: one was made, another was used (stages: sample, plot)"
-    assert told(project) == [expected]
+    assert told(clone) == [expected]
 
 
 @pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {deps: []}}", "[]", "\0"])
-def test_a_lock_that_is_none_is_a_line(project, lock):
-    (project.folder / "dvc.lock").write_text(lock)
+def test_a_lock_that_is_none_is_a_line(clone, lock):
+    (clone.folder / "dvc.lock").write_text(lock)
     with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not what DVC writes$"):
-        told(project)
+        told(clone)
 
 
-def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_are_lines(project):
-    project.edit("dvc.lock", "        eta: 0.1\n", "<<<<<<< HEAD\n        eta: 0.1\n=======\n>>>>>>> other\n")
+def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_are_lines(clone):
+    clone.edit("dvc.lock", "        eta: 0.1\n", "<<<<<<< HEAD\n        eta: 0.1\n=======\n>>>>>>> other\n")
     with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: a merge was committed with its "):
-        told(project)
-    (project.folder / "dvc.lock").unlink()
+        told(clone)
+    (clone.folder / "dvc.lock").unlink()
     with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not in HEAD; "):
-        told(project)
+        told(clone)
     for pipeline in ("stages: [\n", "", "stages: {train: {outs: [{}]}}"):
-        (project.folder / "dvc.yaml").write_text(pipeline)
+        (clone.folder / "dvc.yaml").write_text(pipeline)
         with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not as DVC reads it$"):
-            told(project)
-    (project.folder / "dvc.yaml").unlink()
+            told(clone)
+    (clone.folder / "dvc.yaml").unlink()
     with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: there is none$"):
-        told(project)
+        told(clone)
 
 
 def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(project):
+    lock, signature = project.folder / "dvc.lock", project.folder / "signature.json"
+    project.edit("signature.json", '"exp": "', '"exp": "0')  # a probe explains a difference, and is none
+    digest = hashlib.md5(signature.read_bytes(), usedforsecurity=False).hexdigest()
+    lock.write_text(re.sub(r"(path: signature.json\n +hash: md5\n +md5: )\w+", rf"\g<1>{digest}", lock.read_text()))
+    project.run("git", "commit", "-q", "-a", "-m", "a probe of another machine")
     project.edit("src/track.py", '"""', '"""Not committed. ')
     printed, _ = said(project, "verify", "--quick")
     assert printed.splitlines()[-1] == "same"

@@ -6,7 +6,8 @@ from contextlib import chdir
 import pytest
 from projects import ROOT, Project, said
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import Unavailable, WrongInput
+from charloom.proof.dvc_command import cache
 from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
 from charloom.proof.outputs import Made, Output, outputs
 from charloom.proof.rebuild import verify
@@ -34,25 +35,28 @@ def test_a_word_in_dvc_yaml_takes_no_committed_result_out_of_the_comparison(tmp_
 
 
 @pytest.mark.parametrize(
-    ("old", "name", "cause"),
+    ("old", "differ", "cause"),
     [
-        ('"500": "', "float64 state after 500", "signature.json was edited: a later state is the same"),
-        ('"float32": "', "float32 costs", "or the kernel does this alone in another way"),
-        ('"exp": "', "", ""),
+        ('"500": "', [f"{dtype} state after 500 updates" for dtype in ("float64", "float32")],
+         "signature.json was edited: a later state is the same"),
+        ('"float32": "', ["float32 costs", "float32 texts"], "or the kernel does this alone in another way"),
     ],
-)
-def test_a_changed_signature_is_named_with_what_it_may_come_from(project, old, name, cause):
+)  # fmt: skip
+def test_a_changed_signature_is_named_with_what_it_may_come_from_and_as_json_that_is_all_of_standard_output(
+    project, old, differ, cause
+):
     project.edit("signature.json", old, f"{old}0")
-    if not name:
-        project.run("dvc", "commit", "-q", "--force", "plot")  # it looks up trials of a study by the signature
     project.run("git", "commit", "-q", "-a", "-m", "a changed result")
-    printed, complaint = said(project, "verify", "--quick", code=1 if name else 0)
-    assert complaint.startswith(f"first difference: signature: {name}" * bool(name))
-    assert cause in printed
-    if name:
-        assert f"DIFFERENT  signature: {name}" in printed
-        assert "probe  exp: same\n" in printed
-        assert "probe  NumPy: " in printed
+    printed, complaint = said(project, "verify", "--json", code=1)
+    found = json.loads(printed)
+    assert found["last"] == f"first difference: signature: {differ[0]}"
+    assert [row["file"] for row in found["files"] if row["result"] == "different"] == differ
+    assert found["commit"] == project.run("git", "rev-parse", "HEAD").strip()
+    assert cause in found["causes"][0]
+    assert f"DIFFERENT  signature: {differ[0]}: committed 0" in complaint
+    assert "probe  exp: same\n" in complaint
+    assert "probe  NumPy: " in complaint
+    assert complaint.endswith(f"{found['last']}\n")
 
 
 def test_a_signature_that_is_none_is_a_line(project):
@@ -70,19 +74,6 @@ def test_before_the_first_commit_there_is_nothing_to_check(tmp_path):
         verify(print)
 
 
-def test_as_json_it_is_all_of_standard_output(project):
-    project.edit("signature.json", '"500": "', '"500": "0')
-    project.run("git", "commit", "-q", "-a", "-m", "a changed result")
-    printed, complaint = said(project, "verify", "--json", code=1)
-    found = json.loads(printed)
-    assert found["last"] == "first difference: signature: float64 state after 500 updates"
-    assert [row["file"] for row in found["files"] if row["result"] == "different"] == [
-        f"{dtype} state after 500 updates" for dtype in ("float64", "float32")
-    ]
-    assert found["commit"] == project.run("git", "rev-parse", "HEAD").strip()
-    assert complaint.endswith(f"{found['last']}\n")
-
-
 @pytest.mark.parametrize(
     ("options", "line"),
     [
@@ -95,6 +86,11 @@ def test_as_json_it_is_all_of_standard_output(project):
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(finished, options, line):
     assert line in said(finished, "verify", *options, code=2)[1]
+
+
+def test_where_dvc_keeps_nothing_there_is_no_cache(tmp_path):
+    with chdir(tmp_path), pytest.raises(Unavailable, match=r"^dvc cache dir: ERROR: "):
+        cache()
 
 
 def test_outside_a_repository_it_says_so(tmp_path):

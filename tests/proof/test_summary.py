@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,16 @@ from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted
 
+from charloom.base.errors import WrongInput
 from charloom.proof.better import better
 from charloom.proof.samples_beside import samples_beside
-from charloom.proof.sides import Side
+from charloom.proof.sides import Side, side
 from charloom.results.git import git
 from charloom.results.records import SampleTable
 from charloom.settings.params import Params, overridden
 from charloom.study.asking import read_study
 from charloom.study.study_file import named
-from dvc_summary.facts import Facts
-from dvc_summary.stages import Stage
+from dvc_summary.facts import Facts, Stage
 
 QUESTION = """\
 vary: {eta: [0.1, 0.05, 0.2]}
@@ -30,16 +31,16 @@ smallest_difference: 0.01
 """
 
 
-def verified(project: Project, name: str = "here", **values: object) -> str:
-    """Return a file as `charloom verify --json` prints it."""
+def verified(project: Project, folder: Path, name: str = "here", **values: object) -> str:
+    """Return a file in the folder as `charloom verify --json` prints it."""
     machine = {"processor": HOSTILE, "system": "Linux x86_64", "python": "3.11.7", "numpy": "2.4.6", "numba": "0.68.1"}
     found = {"commit": git("rev-parse", "HEAD", folder=project.folder), "last": "same", "grade": "the same bits"}
-    path = project.folder / f"{name}.json"
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(found | {"quick": False, "files": [], "causes": [], "machine": machine} | values))
     return str(path)
 
 
-def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_settings(project):
+def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_settings(project, tmp_path):
     ask(project, QUESTION)
     conducted(project)
     project.run("git", "add", "-A")
@@ -50,7 +51,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     project.edit("studies/a.yaml", "seeds: 3", "seeds: 4")
     conducted(project)
     project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
-    printed, _ = said(project, "summary", "--base", "base", "--verified", verified(project))
+    printed, _ = said(project, "summary", "--base", "base", "--verified", verified(project, tmp_path))
     ensure_harmless(printed)
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
     assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in printed
@@ -145,56 +146,54 @@ def test_samples_that_are_missing_or_damaged_are_named_with_what_makes_them(tmp_
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (None, "--verified: v.json: No such file or directory"),
-        ("", "--verified: v.json: Invalid JSON"),
-        ('{"last": "same"}', "--verified: v.json: commit: Field required; `charloom verify --json` prints such a file"),
+        (None, "No such file or directory"),
+        ("", "Invalid JSON"),
+        ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
     ],
 )
-def test_a_file_that_verify_did_not_print_is_refused(project, content, line):
+def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
+    file = tmp_path / "v.json"
     if content is not None:
-        (project.folder / "v.json").write_text(content)
-    assert said(project, "summary", "--base", "HEAD", "--verified", "v.json", code=2)[1].startswith(line)
+        file.write_text(content)
+    complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=2)[1]
+    assert complaint.startswith(f"--verified: {file}: {line}")
 
 
-def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(project):
-    line = said(project, "summary", "--base", "HEAD", "--verified", verified(project, quick=True), code=2)[1]
+def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(finished, tmp_path):
+    file = verified(finished, tmp_path, quick=True)
+    line = said(finished, "summary", "--base", "HEAD", "--verified", file, code=2)[1]
     assert line.endswith("here.json: of --quick, which makes no result again; `charloom verify --json` does\n")
 
 
-def test_results_that_were_not_made_anew_say_nothing_of_the_change(project):
+def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(project, tmp_path):
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     project.edit("dvc.yaml", "\n  sample:\n", "\n  another name:\n")
     project.run("git", "commit", "-q", "-a", "-m", "params, and the results of other ones; a stage is gone")
-    printed, _ = said(project, "summary", "--base", "HEAD~1")
+    file = verified(
+        project, tmp_path, last="first difference: train: metrics/train.json", grade="another result", causes=[HOSTILE]
+    )
+    other = verified(project, tmp_path, "other", commit="0" * 40)
+    printed, _ = said(project, "summary", "--base", "HEAD~1", "--verified", file, other)
+    ensure_harmless(printed)
     assert (
         "<b>Better:</b> not known: no <code>dvc.lock</code> says that the results are of what is committed." in printed
     )
     assert "⚠️ Not as <code>dvc.lock</code> has it: <code>prepare</code>: <code>sigma</code>; " in printed
+    assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
+    assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
+    assert "<td>the same bits</td><td>of another commit: <code>0000000000</code></td>" in printed
 
 
-def test_a_base_that_is_not_there_is_refused(project):
-    printed, complaint = said(project, "summary", "--base", "nowhere", code=2)
+def test_a_base_that_is_not_there_is_refused(finished):
+    printed, complaint = said(finished, "summary", "--base", "nowhere", code=2)
     assert (printed, complaint.count("\n")) == ("", 1)
     assert complaint.startswith("--base: no commit nowhere here")
 
 
-def test_what_was_not_made_again_stands_first(project):
-    project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")  # in no commit
-    file = verified(
-        project, last="first difference: train: metrics/train.json", grade="another result", causes=[HOSTILE]
-    )
-    other = verified(project, "other", commit="0" * 40)
-    printed, _ = said(project, "summary", "--base", "HEAD", "--verified", file, other)
-    ensure_harmless(printed)
-    assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
-    assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
-    assert "<td>the same bits</td><td>of another commit: <code>0000000000</code></td>" in printed
-    assert "Changes that are not committed are not in this." in printed
-
-
-def test_a_link_out_of_the_repository_is_not_followed(project):
+def test_a_link_out_of_the_repository_is_not_followed(project, tmp_path):
     (project.folder / "studies").mkdir(exist_ok=True)
     (project.folder / "studies/link.yaml").symlink_to("/etc/passwd")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "a link")
-    assert said(project, "summary", "--base", "HEAD", code=2)[1].startswith("git archive ")
+    with chdir(project.folder), pytest.raises(WrongInput, match=r"^git archive "):
+        side("HEAD", tmp_path / "side")

@@ -80,12 +80,6 @@ def _beside(one: Any, other: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    match value:
-        case (dtype, shape, _):
-            said = f"{shape} of {dtype}"
-        case _ if value is NOTHING:
-            said = "nothing"
-        case _:
-            said = repr(value) if isinstance(value, str) else json.dumps(value)
-    line = in_line(said)
+    texts = repr(value) if isinstance(value, str) else "nothing" if value is NOTHING else ""
+    line = in_line(texts or (f"{value[1]} of {value[0]}" if isinstance(value, tuple) else json.dumps(value)))
     return line if len(line) <= LONG else f"{line[: LONG - 1]}…"

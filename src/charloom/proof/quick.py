@@ -1,7 +1,6 @@
 """The first updates of a committed training, made again in seconds, beside the rows that its tables have of them."""
 
 import tempfile
-from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
@@ -17,30 +16,26 @@ from charloom.training.trace import EMPTY, Trace, extended
 UPDATES = 200
 
 
-def first_updates(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield stage and file of each table with rows of the first updates, and what differs in those rows.
+def first_updates(folder: Path) -> list[tuple[str, str, str]]:
+    """Return stage and file of each table with rows of the first updates, and what differs in those rows.
 
     folder  a clone; nothing of it is written to
     """
-    with tempfile.TemporaryDirectory() as place:
-        with chdir(folder):
-            tables = {key: Path(file) for key, file in files("train").items() if key.startswith("plots/")}
-            trace = _trace(read_params(), Path(place) / "text.npz")
+    with tempfile.TemporaryDirectory() as place, chdir(folder):
+        tables = {key: file for key, file in files("train").items() if key.startswith("plots/")}
         made = {key: Path(place) / file.name for key, file in tables.items()}
-        write_trace(trace, made)
-        for key, file in tables.items():
-            if not made[key].exists():  # it has no row of each update
-                continue
-            rows = made[key].read_text(encoding="utf-8").splitlines(keepends=True)
-            yield "train", str(file), _beside(folder / file, rows)
+        write_trace(_trace(read_params(), Path(place) / "text.npz"), made)
+        # A table that is not made has no row of each update.
+        return [("train", str(file), _beside(file, made[key])) for key, file in tables.items() if made[key].exists()]
 
 
-def _beside(file: Path, rows: list[str]) -> str:
+def _beside(file: Path, made: Path) -> str:
     """Return what the first rows of a committed table and these differ in."""
     if not file.is_file():
         return "it is not committed"
-    committed = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[: len(rows)]
-    return difference(*({file.name: "".join(each).encode()} for each in (committed, rows)))
+    rows = made.read_bytes()
+    committed = b"".join(file.read_bytes().splitlines(keepends=True)[: rows.count(b"\n")])
+    return difference({file.name: committed}, {file.name: rows})
 
 
 def _trace(params: Params, prepared: Path) -> Trace:

@@ -169,7 +169,7 @@ def _made(committed: Path, rebuilt: Path, made: list[Output]) -> Iterator[Made]:
     with chdir(committed):
         locks = hashes_of(locked())
     hashes = {each.path: md5(rebuilt / each.path) for each in made}
-    apart = {each for each in made if each.in_git or hashes[each.path] != locks.get(each.path)}
+    apart = [each for each in made if each.in_git or hashes[each.path] != locks.get(each.path)]
     kept = Path() if all(each.in_git for each in apart) else cache()  # DVC takes a second to say it
     for each in made:
         path, lock, known, again = each.path, locks.get(each.path), dict[str, bytes](), dict[str, bytes]()

@@ -20,10 +20,9 @@ from charloom.proof.samples_beside import samples_beside
 from charloom.proof.sides import side
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
-from dvc_summary.facts import Facts, facts_of
+from dvc_summary.facts import Facts, Refused, Stages, facts_of, makers_of
 from dvc_summary.markdown import code, limited, listed, paragraph, plural, table, verdict
 from dvc_summary.pictures import curves
-from dvc_summary.stages import Refused, Stages, makers_of
 
 
 class Machine(BaseModel):

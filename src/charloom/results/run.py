@@ -8,7 +8,7 @@ from_row      a row of a study's table                       study_table.py
 import math
 from itertools import count, islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from charloom.base.storage import read_json, read_table
 from charloom.network.recipe import Recipe
@@ -60,6 +60,11 @@ class Run(NamedTuple):
     def seed(self) -> int:
         """Return the seed of its weights."""
         return self.params.seed
+
+    @property
+    def facts(self) -> tuple[TextMetrics, TrainMetrics]:
+        """Return its text's figures and its metrics: of one that was read from a folder or a commit, which has both."""
+        return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)
 
     @property
     def exploded(self) -> bool:

@@ -12,20 +12,18 @@ from pathlib import Path
 from shutil import copy, copytree
 
 from charloom import NEEDED
-from charloom.base.storage import read_json, read_table, write, write_json
+from charloom.base.storage import read_json, write, write_json
 from charloom.base.terminal import in_line, visible
-from charloom.model.recorded import hashed
 from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
 from charloom.results.identity import experiment_key, name_of, setting
 from charloom.results.records import (
     BEST_MODEL,
-    MEASURE_OF_PART,
-    STATISTICS,
     SampleMetrics,
     SampleTable,
     TextMetrics,
     TrainMetrics,
 )
+from charloom.results.run import Run, from_folder
 from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.params import PARAMS, Params, read_params
 from charloom.settings.pipeline import PIPELINE, files
@@ -49,16 +47,17 @@ def made(path: dict[str, Path]) -> list[Path]:
 def this_run() -> RunContents:
     """Return what this folder's files say. Raises Damaged, naming the file, where one is none that a stage wrote."""
     path, params = files("track"), read_params()
-    text, train = read_json(path["metrics/prepare"], TextMetrics), read_json(path["metrics/train"], TrainMetrics)
+    run = from_folder(params, path)
+    text, train = run.facts
     samples = read_json(path["reports/sample_table"], SampleTable)
     patch = known(partial(changes, params.prepare.text))
     return RunContents(
         experiment=experiment_key(params, text.sha256),
         text_sha256=text.sha256,
         name=name_of(params),
-        results=hashed(path),
+        results=run.results,
         params=params,
-        series=_series(path, train),
+        series=_series(run, train, read_json(path["metrics/sample"], SampleMetrics)),
         tags=_tags(params, text, train, patch, path["reports/sample_table"].name),
         text=text,
         train=train,
@@ -91,19 +90,13 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
     return folder_of(run)
 
 
-def _series(path: dict[str, Path], train: TrainMetrics) -> Series:
+def _series(run: Run, train: TrainMetrics, samples: SampleMetrics) -> Series:
     """Return every metric. Each is a curve: MLflow draws a chart for each, also of a single value."""
-    curve = read_table(path["plots/smooth_loss"], "smooth_loss")["smooth_loss"]
-    statistics = read_table(path["plots/measures"], *STATISTICS)
-    first = read_table(path["plots/first_losses"], "loss")["loss"]
-    sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
+    sample, models = samples.checkpoints, ends(train)
     return (
-        (models := ends(train))
-        | {"smooth_loss": curve | models["smooth_loss"]}
-        | statistics
-        | {"loss": first | statistics["loss"]}
-        | read_table(path["plots/epoch_means"], "epoch_mean")
-        | read_table(path["plots/held_out"], MEASURE_OF_PART, may_be_empty=True)
+        run.curves
+        | models
+        | {"smooth_loss": run.curves["smooth_loss"] | models["smooth_loss"]}
         | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
         | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
     )

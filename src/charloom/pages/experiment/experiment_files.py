@@ -1,7 +1,7 @@
 """What the page of an experiment is about."""
 
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from ruamel.yaml.error import YAMLError
 
@@ -73,10 +73,11 @@ class Results(NamedTuple):
 def read_results(params: Params, path: dict[str, Path]) -> Results:
     """Return what the files hold. Raises Damaged, naming the file, where one is none that a stage wrote."""
     run, published = from_folder(params, path), read_published(path["data/dd2424_report"])
+    text, train = run.facts
     return Results(
         params=params,
-        text=cast(TextMetrics, run.text),
-        train=cast(TrainMetrics, run.metrics),
+        text=text,
+        train=train,
         gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
         published=published,
         smooth_loss=run.curves["smooth_loss"],
