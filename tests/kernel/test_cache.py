@@ -33,7 +33,7 @@ def key(monkeypatch, room):
 def test_an_edit_of_any_file_of_the_room_and_a_new_file_give_another_key(monkeypatch, tmp_path):
     room = shutil.copytree(cache.ROOM, tmp_path / "kernel", ignore=shutil.ignore_patterns("__pycache__"))
     sources = sorted(room.glob("*.py"))
-    assert {source.name for source in sources} >= {"update.py", "products.py", "vector.py", "plain.py"}
+    assert {source.name for source in sources} >= {"update.py", "products.py", "vector.py"}
     keys = [key(monkeypatch, room)]
     assert keys[0] == key(monkeypatch, cache.ROOM)
     for source in [*sources, room / "new.py"]:
@@ -41,6 +41,16 @@ def test_an_edit_of_any_file_of_the_room_and_a_new_file_give_another_key(monkeyp
             file.write("# edited\n")
         keys.append(key(monkeypatch, room))
     assert len(set(keys)) == len(sources) + 2
+
+
+def test_an_edit_of_the_functions_own_file_outside_the_room_gives_another_key(tmp_path):
+    own, keys = tmp_path / "own.py", []
+    for source in ("def f(): ...", "def f(): ...  # edited"):
+        own.write_text(source)
+        names = {"__name__": "own"}
+        exec(compile(source, own, "exec"), names)  # noqa: S102  as an import would
+        keys.append(cache.Kept(names["f"]).key)
+    assert len(set(keys)) == 2
 
 
 def twice(x):
