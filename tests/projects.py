@@ -128,7 +128,7 @@ def make(folder: Path, changes: dict[str, str]) -> Project:
     (project.folder / "data/fox.txt").write_text(TEXT, encoding="utf-8")
     for old, new in changes.items():
         project.edit("params.yaml", old, new)
-    project.run("git", "init", "-q")
+    project.run("git", "init", "-q", "--template=")
     project.run("git", "config", "user.name", "a test")
     project.run("git", "config", "user.email", "test@example.invalid")
     return project
@@ -136,7 +136,13 @@ def make(folder: Path, changes: dict[str, str]) -> Project:
 
 def copied(project: Project, folder: Path) -> Project:
     """Return a copy of the project in the folder, with an MLflow store still to be made."""
-    shutil.copytree(project.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+
+    def copy(source: str, target: str) -> None:
+        """Python and Git write these files anew, never into them: a link is made in a tenth of the time."""
+        (os.link if "/__pycache__/" in source or "/.git/objects/" in source else shutil.copy2)(source, target)
+
+    store = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
+    shutil.copytree(project.folder, folder, symlinks=True, ignore=store, copy_function=copy)
     return Project(folder)
 
 
