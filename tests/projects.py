@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -183,6 +184,22 @@ def said(project: Project, *arguments: str, given: bytes = b"", code: int = 0) -
         ended, printed, complaint = called(cli.main, "charloom", *arguments, given=given)
     assert ended == code, complaint
     return printed, complaint
+
+
+def goes_through_the_stages(project: Project, text: str) -> None:
+    """Make the project anew from the text, again and again, and look for its characters at the end."""
+    (project.folder / "data/fox.txt").write_text(text * (1 + 400 // len(text)), newline="")
+    project.edit("params.yaml", "updates: 400", "updates: 40")
+    project.edit("params.yaml", "entries: 10000", "entries: 10")
+    project.clear()
+    for stage in STAGES:
+        project.stage(stage)
+    characters = set(text)
+    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == len(characters)
+    table = json.loads((project.folder / "reports/sample_table.json").read_text())
+    assert set("".join(row[1] for row in table["data"])) <= characters
+    printed, _ = said(project, "sample", "--length", "300")
+    assert set(printed) <= characters | {"\n"}
 
 
 def started(project: Project, *command: str, **variables: str) -> subprocess.Popen:
