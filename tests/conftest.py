@@ -61,6 +61,7 @@ def finished(tmp_path_factory) -> Project:
             said = project.run("dvc", "repro")
             project.run("git", "add", "-A")
             project.run("git", "commit", "-q", "-m", "a finished run")
+            project.run("git", "gc", "-q")  # one file instead of hundreds, in every copy
             printed.write_text(said)
     project = Project(folder)
     project.printed = printed.read_text()

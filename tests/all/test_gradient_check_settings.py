@@ -1,5 +1,6 @@
 """The gradient check over 200 settings drawn at random: nothing right is refused, nothing wrong passes."""
 
+import json
 import re
 from itertools import product
 
@@ -67,6 +68,14 @@ def test_one_part_in_ten_thousand_of_one_entry_is_refused(monkeypatch, name, sta
     lines = failures(gradient_errors(theta, ids, AdaGrad, 10_000, rng), TOLERANCE)
     assert [line.partition(":")[0].partition("[")[0] for line in lines] == [name], lines
     assert f"at the {state} state" in lines[0]
+
+
+def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
+    project.edit("src/charloom/kernel/update.py", "(1.0 - state * state)", "(1.0 + state * state)")
+    printed = project.run("dvc", "repro", expect=255)
+    assert project.stages(printed)[-1] == "gradcheck"
+    assert re.search(r"[WUb]\[.*\] at the .*analytic .*, complex step .*, relative error", printed)
+    assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
 
 
 SOURCES = {  # places in the kernel, what is wrong there, and the gradient in which it has to be found

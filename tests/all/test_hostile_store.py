@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -16,6 +16,9 @@ import pytest
 from hostile import Asked, Mlflow, answered, deaf, endless, hostile, slowly, without_end
 from projects import Project, copied
 from stores import free_port
+
+from charloom.base.errors import Unavailable
+from charloom.tracking.apart import apart
 
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of the follower's
 SECONDS = 60  # of a command
@@ -289,6 +292,13 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
     assert not list((folder / "tmp").iterdir()), told
     assert not processes(project), told
     return told
+
+
+def test_a_store_has_a_limit_of_memory(finished, monkeypatch):
+    with hostile(lambda _: endless(without_end() + b'{"a": "', PLENTY), Mlflow()) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        with chdir(finished.folder), pytest.raises(Unavailable, match="its answer takes more memory"):
+            apart("ui.print_experiments", seconds=300)
 
 
 @pytest.mark.parametrize("name", ["refused", *FAST])

@@ -71,3 +71,7 @@ def test_a_list_that_dvc_left_cut_is_removed_before_dvc_starts(project):
     assert "JSON structure is corrupted" in project.run("dvc", "repro", "--force", "prepare", expect=255)
     project.run("python", "src/prepare.py", "--check")
     project.run("dvc", "repro", "--force", "prepare")
+
+
+def test_a_text_without_end_is_refused_while_there_is_memory(project):
+    assert "/dev/zero: not enough memory for more than" in project.run("charloom", "score", "/dev/zero", expect=5)

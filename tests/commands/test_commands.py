@@ -7,11 +7,13 @@ import shlex
 import subprocess
 
 import numpy as np
+import psutil
 import pytest
 from projects import TEXT, Project, copied, said
 
 from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
+from charloom.commands import inputs
 from charloom.model import scoring
 from charloom.model.model_file import read_model
 from charloom.network import rnn
@@ -238,9 +240,15 @@ WRONG = [
     ("score one.txt", 2, "one.txt: 1 of its characters are in the vocabulary of this model"),
     ("sample --length '3\n4'", 2, "--length: '3\\n4' is not allowed"),
     ("score ''", 2, "'': Is a directory"),
-    ("score /dev/zero", 5, "/dev/zero: not enough memory for more than"),
     ("ui --port 80", 2, "--port: 80 is not allowed: a whole number from 1024 to 65535"),
 ]
+
+
+def test_of_a_text_without_end_no_more_is_read_than_memory_can_hold(finished, monkeypatch):
+    monkeypatch.setattr(inputs, "BYTES_PER_CHARACTER", psutil.virtual_memory().available // 1_000_000)
+    printed, complaint = said(finished, "score", "/dev/zero", code=5)
+    assert printed == ""
+    assert re.fullmatch(r"/dev/zero: not enough memory for more than [\d,]+ bytes of text\n", complaint)
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,16 @@ def test_an_edit_of_any_file_of_the_room_and_a_new_file_give_another_key(monkeyp
     assert len(set(keys)) == len(sources) + 2
 
 
+def test_an_edit_of_the_functions_own_file_outside_the_room_gives_another_key(tmp_path):
+    own, keys = tmp_path / "own.py", []
+    for source in ("def f(): ...", "def f(): ...  # edited"):
+        own.write_text(source)
+        names = {"__name__": "own"}
+        exec(compile(source, own, "exec"), names)  # noqa: S102  as an import would
+        keys.append(cache.Kept(names["f"]).key)
+    assert len(set(keys)) == 2
+
+
 def twice(x):
     """Small, so that it compiles in no time."""
     return 2 * x

@@ -196,4 +196,4 @@ def test_a_link_out_of_the_repository_is_not_followed(project, tmp_path):
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "a link")
     with chdir(project.folder), pytest.raises(WrongInput, match=r"^git archive "):
-        side("HEAD", tmp_path / "side")
+        side(git("rev-parse", "HEAD"), project.folder / "head")

@@ -10,7 +10,7 @@ from projects import said
 from recorded import history, tracked
 
 from charloom import NEEDED
-from charloom.base.errors import WrongInput
+from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
 from charloom.tracking.collect import put, this_run
@@ -86,9 +86,10 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
     for name in ("best", "last"):
         (model,) = logged(finished, filter_string=f"name = '{name}'")
         options = ("--prime", "fox", "--temperature", "0.7", "--top-k", "9", "--top-p", "0.9", "--seed", "4")
-        from_file, _ = said(finished, "sample", "--model", f"models/{name}.npz", "--length", "300", *options)
         address = f"models:/{model.model_id}"
-        assert from_file == said(finished, "sample", "--model", address, "--length", "300", *options)[0]
+        fetch(address, str(tmp_path / "model.npz"))
+        assert (tmp_path / "model.npz").read_bytes() == (finished.folder / f"models/{name}.npz").read_bytes()
+        from_file, _ = said(finished, "sample", "--model", f"models/{name}.npz", "--length", "300", *options)
         params = {"length": 300, "temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 4}
         served = mlflow.pyfunc.load_model(address)
         first, _ = served.predict(pd.DataFrame({"prime": ["fox", "fox"]}), params=params)
@@ -118,7 +119,12 @@ def test_a_model_that_is_not_there_is_a_line(finished, address, words, tmp_path)
     assert words in error
 
 
-def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project, monkeypatch):
+def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project, monkeypatch, tmp_path):
+    def refused(error):
+        with chdir(project.folder), pytest.raises(error) as raised:
+            fetch(address, str(tmp_path / "model.npz"))
+        return str(raised.value)
+
     tracked(project)
     (model,) = logged(project, filter_string="name = 'last'")
     address = f"models:/{model.model_id}"
@@ -127,14 +133,12 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     _, error = said(project, "sample", "--model", address, code=3)
     assert error.startswith(f"{address}: not a model that charloom wrote: ")
     file.unlink()
-    _, error = said(project, "sample", "--model", address, code=2)
-    assert error == f"--model: {address}: it has no artifacts/model.npz: charloom has not logged it\n"
+    expected = f"--model: {address}: it has no artifacts/model.npz: charloom has not logged it"
+    assert refused(WrongInput) == expected
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
-    _, error = said(project, "sample", "--model", address, code=5)
-    assert "allowed is s3:/" in error
+    assert "allowed is s3:/" in refused(Unavailable)
     (project.folder / "mlflow.db").unlink()
-    _, error = said(project, "sample", "--model", address, code=2)
-    assert "there is no MLflow store yet" in error
+    assert "there is no MLflow store yet" in refused(WrongInput)
     assert not (project.folder / "mlflow.db").exists()
 
 
@@ -174,7 +178,7 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
     assert comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
 
 
-def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project):
+def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path):
     tracked(project)
     (run,) = project.runs()
     client = project.client()
@@ -191,8 +195,7 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     assert {model.status for model in models} == {"READY"}
     last = next(model for model in models if model.name == "last")
     assert last.model_id == unfinished.model_id
-    assert (
-        said(project, "sample", "--model", f"models:/{last.model_id}", "--prime", "fox", "--length", "20")[0]
-        == (said(project, "sample", "--model", "models/last.npz", "--prime", "fox", "--length", "20")[0])
-    )
+    with chdir(project.folder):
+        fetch(f"models:/{last.model_id}", str(tmp_path / "model.npz"))
+    assert (tmp_path / "model.npz").read_bytes() == (project.folder / "models/last.npz").read_bytes()
     assert len(client.search_model_versions("")) == 1

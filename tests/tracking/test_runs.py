@@ -220,7 +220,11 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     shutil.rmtree(path, ignore_errors=True)
     path.write_text("a file where a folder belongs")
     project.stage("train")
-    assert ("warning: MLflow not updated (" in project.stage("track")) == (name == "outbox")
+    if name == "outbox":
+        assert "warning: MLflow not updated (" in project.stage("track")
+    else:
+        tracked(project)
+        assert len(project.runs()) == 1
 
 
 @pytest.mark.parametrize("name", ["src/train.py", "data/fox.txt", "src/charloom/training/loop.py"])
@@ -283,7 +287,6 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
         project.stage("train")
         project.stage("sample")
         project.stage("plot")
-        project.run("dvc", "commit", "--force", "--quiet", "prepare", "train", "sample", "plot")
         tracked(project)
         project.edit("params.yaml", f"text: {folder}/", "text: data/")
     named = {each.name: each for each in project.client().search_experiments() if each.name != "Default"}
