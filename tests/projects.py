@@ -89,7 +89,7 @@ class Project:
 
     def clear(self) -> None:
         """Remove what training makes, as DVC does before it runs that stage."""
-        for name in ("models", "plots", "metrics/train.json"):
+        for name in ("models", "plots", "metrics/train.json", "metrics/results.json"):
             path = self.folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -248,7 +248,7 @@ def test_of_a_text_without_end_no_more_is_read_than_memory_can_hold(finished, mo
     monkeypatch.setattr(inputs, "BYTES_PER_CHARACTER", psutil.virtual_memory().available // 1_000_000)
     printed, complaint = said(finished, "score", "/dev/zero", code=5)
     assert printed == ""
-    assert re.fullmatch(r"/dev/zero: not enough memory for more than [\d,]+ bytes of text\n", complaint)
+    assert re.fullmatch(r"/dev/zero: not enough memory for more than [\d,]+ characters of text\n", complaint)
 
 
 @pytest.fixture(scope="module")

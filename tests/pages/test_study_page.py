@@ -13,8 +13,6 @@ from typing import NamedTuple, get_args
 
 import pytest
 from pages.test_experiment_page import Page
-from paired.answer import answered
-from paired.types import Answer, Measured, Measurement
 from projects import ROOT
 
 from charloom.pages.sections import breakable
@@ -27,7 +25,9 @@ from charloom.settings.params import read_params
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study
+from paired import answered
 from paired import sentences as words
+from paired.data_types import Answer, Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)

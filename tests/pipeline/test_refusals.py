@@ -134,7 +134,7 @@ def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp
     [
         ("train", "      - plots/measures.csv: {cache: false}\n", "plots/measures"),
         ("sample", "      - reports/sample_marks.json\n", "reports/sample_marks"),
-        ("track", "reports/sample_table.json,\n", "reports/sample_table"),
+        ("track", ", reports/sample_table.json", "reports/sample_table"),
     ],
 )
 def test_a_file_that_dvc_yaml_does_not_name_is_named(project, stage, line, lacks):

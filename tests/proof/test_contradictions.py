@@ -70,7 +70,7 @@ def test_a_result_that_is_not_committed_is_named(clone):
 
 
 def test_a_param_that_is_named_by_itself_is_compared_by_itself(clone):
-    clone.edit("dvc.yaml", "sigma, seed, train]", "sigma, seed, train.updates]")
+    clone.edit("dvc.yaml", "seed, optimizer, train]", "seed, optimizer, train.updates]")
     assert "dvc.lock is of train.clip 5.0, params.yaml says None (stages: train)" in told(clone)
     lock = clone.folder / "dvc.lock"
     before, stage, rest = lock.read_text().partition("\n  train:\n")

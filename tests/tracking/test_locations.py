@@ -1,5 +1,6 @@
 """A checkout may be moved, copied and have any name: its MLflow store is its own, and works."""
 
+import json
 import os
 import re
 import shutil
@@ -50,6 +51,7 @@ def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(projec
     shutil.copytree(project.folder, copy.folder, symlinks=True)
     rows = column(copy, "smooth_loss")
     copy.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))  # another run
+    (copy.folder / "metrics/results.json").write_text(json.dumps({"results": "f" * 64}))
     with chdir(copy.folder):
         follow_folder()
         line = f"mlflow.db was made in {project.folder}: its locations are now those of this folder\n"

@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 from stores import free_port
 
 import track
+from charloom.model.recorded import hashed
 from charloom.results.training_log import Log, logs_folder, logs_of
 from charloom.settings.pipeline import files
-from charloom.tracking.collect import hashed, put, this_run
+from charloom.tracking.collect import put, this_run
 from charloom.tracking.follower import follow
 from charloom.tracking.outbox import waiting
 

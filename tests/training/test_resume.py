@@ -24,7 +24,7 @@ from charloom.training.protocol import Training, run, write_results
 
 UPDATES = 40
 PLOTS = ("smooth_loss", "first_losses", "measures", "epoch_means", "held_out")
-NAMES = ("models/last", "models/best", *(f"plots/{name}" for name in PLOTS), "metrics/train")
+NAMES = ("models/last", "models/best", *(f"plots/{name}" for name in PLOTS), "metrics/train", "metrics/results")
 
 
 class Killed(BaseException):
