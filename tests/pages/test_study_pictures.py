@@ -7,19 +7,27 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
-from pages.test_study_page import CASES, GONE, results
+from pages.test_study_page import CASES, GONE, MANY, results
 from scipy.stats import t
 
 from charloom.pages.pictures import STYLE, pictured
 from charloom.pages.study import bands, seed_by_seed, target
-from charloom.pages.study.compared import Compared
+from charloom.pages.study.compared import COLORS, ROWS, Compared
 from charloom.pages.study.study_page import comparison_picture, study_page
 from paired.data_types import LEVEL
 
 PICTURES = CASES | {
-    "two seeds of which one is far off": results({"a": [1.0, 1.1, 1.05], "b": [2.0, 2.5]}),
     "dollars": results({r"a $\very$ long_name_of_a_setting" * 9: [1.0, 2.0], "日本 \n\t": [2.0, 3.0], "": [3.0, 5.0]}),
 }
+HARD = (
+    "24 settings",
+    "a target",
+    "large and small",
+    "nothing but explosions",
+    "hostile names",
+    "long names",
+    "dollars",
+)
 
 
 def compared(name):
@@ -67,7 +75,7 @@ def strokes(axes):
     return {round(fmean(line.get_ydata())): line.get_xdata()[0] for line in lines}
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", HARD)
 def test_nothing_lies_on_another_text_or_outside(name):
     """A warning would be an error here: of a letter that the font has not, say."""
     for figure in figures(name).values():
@@ -173,6 +181,23 @@ def test_a_setting_has_one_colour_in_every_picture_and_its_own_dashes():
         assert names == list(compared(name).drawn)
         assert all(colors[setting] == color for setting, (color, _) in looks.items())
         assert len({dashes for _, dashes in looks.values()}) == len(names)
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_of_many_settings_the_best_is_first(better):
+    made = results(MANY, better=better, curves=False)
+    means = {each.setting: each.mean for each in made.answer.summaries}
+    found = Compared(made.measured, made.answer)
+    assert [row.setting for row in found.rows] == sorted(means, key=means.get, reverse=better == "higher")
+    assert [row.setting for row in found.rows if row.color in COLORS] == [n for n in found.ordered if n in found.drawn]
+
+
+def test_of_more_settings_than_are_shown_those_whose_curves_are_drawn_are_among_them():
+    found = compared("more than are drawn")
+    shown = [row.setting for row in found.rows]
+    assert len(shown) == ROWS
+    assert set(found.drawn) <= set(shown)
+    assert found.ordered[-1] in found.drawn  # the worst of those with a verdict
 
 
 def test_a_long_name_is_cut_and_a_letter_that_the_font_has_not_is_a_sign():

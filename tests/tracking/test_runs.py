@@ -98,6 +98,7 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
     tracked(project)
     rows, before = column(project, "smooth_loss"), smooth_losses(project)
     project.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))
+    (project.folder / "metrics/results.json").write_text('{"results": "other"}')
     with chdir(project.folder):
         other = this_run().results
     for _ in range(2):

@@ -32,14 +32,14 @@ def settled(curve: Curve, updates: int) -> Curve:
     return later if len(later) >= FEWEST else curve
 
 
-def thinned(curve: dict[int, Point], most: int) -> dict[int, Point]:
+def points_of(curve: dict[int, Point], most: int) -> dict[int, Point]:
     """Return at most so many of the points, the last one among them."""
     return every_nth(curve, most - 1) | dict(islice(reversed(curve.items()), 1))
 
 
 def by_update(columns: Sequence[tuple[str, dict[int, str]]]) -> Table:
     """Return a table of what each column, by its head, says at some of its updates."""
-    updates = sorted(set().union(*(thinned(column, ROWS) for _, column in columns)))
+    updates = sorted(set().union(*(points_of(column, ROWS) for _, column in columns)))
     rows = [(f"{update:,}", *(column.get(update, "") for _, column in columns)) for update in updates]
     return Table(("updates", *(head for head, _ in columns)), rows)
 
@@ -67,7 +67,7 @@ def update_label(value: float, _: float) -> str:
 
 def draw(axes: Axes, curve: Curve, color: str, label: str | None = None, **look: Any) -> None:
     """Draw the curve, and a dot for each point where they are few: a line of one point is not seen."""
-    points = thinned(curve, POINTS)
+    points = points_of(curve, POINTS)
     marker = "." if len(points) <= DOTS else ""  # a dot on the edge is seen whole
     axes.plot(list(points), list(points.values()), color=color, label=label, marker=marker, clip_on=not marker, **look)
 
