@@ -13,7 +13,7 @@ from runs import PARAMS, a_run
 
 from charloom.base.errors import Damaged
 from charloom.kernel.advance import advance, start
-from charloom.pages.along_updates import settled, thinned
+from charloom.pages.along_updates import points_of, settled
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.samples import pieces
@@ -105,7 +105,7 @@ def test_curves_agree_where_they_swing_together_and_nothing_is_said_of_flat_ones
 def test_a_thinned_curve_has_at_most_so_many_points_the_first_and_the_last_among_them(most):
     for length in range(1, 60):
         curve = {3 * n: n / 7 for n in range(length)}
-        kept = thinned(curve, most)
+        kept = points_of(curve, most)
         assert len(kept) <= most
         assert kept.items() <= curve.items()
         assert {0, 3 * (length - 1)} <= set(kept)
