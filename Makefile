@@ -31,11 +31,12 @@ test-all: $(READY)  ## the tests, and what takes long: kills, full disks, damage
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify
 
-check: $(READY)  ## lint, format, types, and the order of the rooms
+check: $(READY)  ## lint, format, types, the order of the rooms and their size
 	@ruff check .
 	@ruff format --check .
 	@mypy src
 	@lint-imports --no-logo
+	@python .ci/ceilings.py
 
 track: $(READY)  ## send to MLflow what it has missed
 	@charloom track

@@ -54,6 +54,10 @@ class Asked(Record):
         """Return the key of a trial with these params."""
         return trial_key(params, self.sha256, self.arithmetic[params.recipe.kind])
 
+    def key_0_1(self, params: Params) -> str:
+        """Return the key that it had in charloom 0.1."""
+        return trial_key_0_1(params, self.sha256, self.arithmetic[params.recipe.kind])
+
 
 def read_asked(file: Path) -> Asked:
     """Return what was asked. Raises Damaged, naming the file, where it is not what `charloom study` wrote."""
@@ -76,12 +80,10 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False) -> R
             raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is no number; {AGAIN}") from None
         except (CharloomError, YAMLError, ValueError, LookupError) as error:
             raise Damaged(f"{where}: {error}; {AGAIN}") from None
-        if (key := asked.key(run.params)) != row["trial"]:
-            arithmetic = asked.arithmetic[run.recipe.kind]
-            if trial_key_0_1(run.params, asked.sha256, arithmetic) != row["trial"]:
-                if others_left_out:
-                    continue
-                raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}; {AGAIN}")
+        if row["trial"] not in {key := asked.key(run.params), asked.key_0_1(run.params)}:
+            if others_left_out:
+                continue
+            raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}; {AGAIN}")
         if key in runs:
             raise Damaged(f"{where}: a second row of trial {row['trial']}; {AGAIN}")
         runs[key], older[row["trial"]] = run, key

@@ -39,8 +39,13 @@ def _send_study(store: Store, contents: StudyContents) -> None:
     store.choose_studies()
     run = _run_of(store, contents)
     below = store.search(f"tags.`{PARENT}` = '{run.info.run_id}'")
-    there = {each.data.tags.get(TRIAL, ""): each for each in below}
     wanted = {each.key: each for each in contents.trials} if len(contents.trials) <= NESTED else {}
+    renamed = {each.key_0_1: each.key for each in contents.trials}
+    for each in below:
+        if (key := renamed.get(each.data.tags.get(TRIAL, ""))) is not None:
+            store.tag(each, {TRIAL: key})
+            each.data.tags[TRIAL] = key
+    there = {each.data.tags.get(TRIAL, ""): each for each in below}
     for each in below:
         if there.get(key := each.data.tags.get(TRIAL, "")) is not each or key not in wanted:
             store.client.delete_run(each.info.run_id)

@@ -9,6 +9,8 @@ from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
+from charloom.network.adagrad import AdaGrad
+from charloom.network.recipe import Recipe
 from charloom.pages.along_updates import Curve
 from charloom.pages.experiment.study_rows import StudyRow, study_rows
 from charloom.results.records import (
@@ -57,8 +59,11 @@ class Results(NamedTuple):
 
     @property
     def has_published_recipe(self) -> bool:
-        """Return whether m, eta, seq_length and sigma are those of the report, and of the study."""
-        return all(getattr(self.params, name) == value for name, value in self.published.settings.items())
+        """Return whether its recipe is the report's, but for what AdaGrad's sum starts from: that is what mends it."""
+        said, own = self.published.settings, self.params.recipe
+        start = self.params.train.initial_accumulator_value
+        optimizer = AdaGrad(said["eta"], start)
+        return own == Recipe(int(said["m"]), int(said["seq_length"]), said["sigma"], said["clip"], "float64", optimizer)
 
     @property
     def published_curve(self) -> Curve:
