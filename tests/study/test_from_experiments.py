@@ -1,6 +1,7 @@
 """What Git holds of DVC's experiments becomes what was measured; what cannot be compared is left out, and said."""
 
 import json
+import math
 from contextlib import chdir
 from pathlib import Path
 
@@ -100,6 +101,30 @@ def test_experiments_of_another_commit_count_too(folder):
     found = read(folder)
     assert list(found.settings["eta=0.2"]) == [1, 2]
     assert found.warnings == ("they come from 2 states of src: where more than words was edited, that differs too",)
+
+
+def test_two_experiments_of_one_name_on_two_baselines_both_count_and_so_does_one_named_head(folder):
+    experiments.commit(folder, {"tame": run(2.7, eta=0.2), "HEAD": run(2.5, eta=0.3)})
+    edit(folder, "src/train.py", "train", "Train")
+    committed(folder)
+    experiments.commit(folder, {"tame": run(2.6, eta=0.2, seed=2)})
+    found = read(folder)
+    assert list(found.settings["eta=0.2"]) == [1, 2]
+    assert found.settings["eta=0.3"] == {1: Measurement(2.5)}
+
+
+def test_a_model_that_guesses_uniformly_but_for_rounding_has_not_exploded(folder):
+    experiments.commit(folder, {"one": run(math.nextafter(math.log2(83), 9), sigma=1e-12), "two": run(6.5, sigma=9.0)})
+    exploded = {name: trials[1].exploded for name, trials in read(folder).settings.items()}
+    assert exploded == {"sigma=1e-12": False, "sigma=0.01": False, "sigma=9": True}
+
+
+def test_an_experiment_from_before_a_param_existed_is_read(folder):
+    params = (folder / "params.yaml").read_text()
+    edit(folder, "params.yaml", "optimizer: adagrad\n", "")
+    experiments.commit(folder, {"early": experiments.of(folder, 2.7, eta=0.2)})
+    (folder / "params.yaml").write_text(params)
+    assert read(folder).settings["eta=0.2"] == {1: Measurement(2.7)}
 
 
 def test_dvcs_own_refs_are_no_experiments(folder):

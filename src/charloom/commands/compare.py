@@ -72,13 +72,15 @@ def _measured(arguments: argparse.Namespace) -> Measured:
 
 def _of_study(source: str) -> Measured:
     """Return what a study measured, named by its file or its folder. Raises WrongInput where it is neither."""
-    from charloom.study.asking import read_study  # noqa: PLC0415  imports the compiler
+    from charloom.study.asking import differs_here, read_study  # noqa: PLC0415  imports the compiler
     from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)
     if path.suffix == ".csv":
         raise WrongInput(f"{in_line(source)}: no study; --table FILE --setting COLUMN --seed COLUMN --measure COLUMN")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
+    if differs := differs_here(study):
+        sys.stderr.write(f"{differs}\n")
     found = measured(study)
     if not any(found.settings.values()):
         raise WrongInput(f"{study.folder}/trials.csv: no trials yet; `charloom study {study.path}` trains them")
