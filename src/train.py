@@ -11,10 +11,11 @@ from charloom.base.storage import read_json
 from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import logs_folder, training_log
+from charloom.settings.dvc_lock import ensure_made
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, files, root, written
+from charloom.settings.pipeline import OWN, dependencies, files, root, written
 from charloom.text.corpus import read_prepared
 from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
@@ -36,7 +37,7 @@ def main() -> None:
             trained = run(training, path["models/checkpoints"], log.points)
             metrics, log.results = write_results(training, trained, path)
             # Before its saved state goes, and before the log says that all is well.
-            ensure_unchanged("train", settings, since)
+            ensure_made("train", settings, since)
         resume.forget(training.save_to)  # a forced run is to train again
     say(metrics, about, float(trained.trace.statistics[-1, -1]))
 

@@ -137,7 +137,7 @@ def git(*arguments: str) -> str:
 
 def dvc(arguments: tuple[str, ...]) -> tuple[dict[str, Any], str]:
     """Return the JSON that DVC prints, and a complaint, which is empty where all is well."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-m", "dvc", *arguments], capture_output=True, check=False)
     said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
     wrong = [*said, f"exit {done.returncode}"] if done.returncode else [line for line in said if "failed" in line]
     try:

@@ -4,13 +4,22 @@ import re
 from pathlib import Path
 
 MODULES = ("__init__", "markdown", "facts", "sections", "pictures", "__main__")  # each after what it imports
+# The folder of the file is the first place in which Python looks for modules, and it is somebody's repository.
+NO_CODE_BESIDE = """\
+import os
+import sys
+
+# No code that lies beside this file runs.
+sys.path[:] = [each for each in sys.path if each != os.path.dirname(os.path.abspath(__file__))]
+
+"""
 OWN = re.compile(r"^from dvc_summary\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 
 
 def one_file() -> str:
     """Return the text of the file: the modules one after another, without what they import of each other."""
     sources = (Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in MODULES)
-    return "\n\n".join(OWN.sub("", source) for source in sources)
+    return NO_CODE_BESIDE + "\n\n".join(OWN.sub("", source) for source in sources)
 
 
 if __name__ == "__main__":

@@ -77,15 +77,15 @@ def lock(project):
 
 
 def source(project):
-    project.edit("src/charloom/network/adagrad.py", "Clipping and", "First clipping, then")
+    project.edit("src/charloom/network/adagrad.py", "AdaGrad, as an optimiser", "AdaGrad, an optimiser")
 
 
 def source_that_matters(project):
-    project.edit("src/charloom/training/protocol.py", "default_rng(params.seed)", "default_rng(params.seed + 1)")
+    project.edit("src/charloom/network/recipe.py", "default_rng(seed)", "default_rng(seed + 1)")
 
 
 def source_that_fails(project):
-    project.edit("src/charloom/training/protocol.py", "default_rng(params.seed)", "default_rng(params.sead)")
+    project.edit("src/charloom/network/recipe.py", "default_rng(seed)", "default_rng(sead)")
 
 
 def two(project):

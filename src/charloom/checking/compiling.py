@@ -20,7 +20,7 @@ def compile_ahead(K: int) -> None:
     if kept is not None and not kept.exists():
         with suppress(OSError):  # no room for another process
             subprocess.Popen(
-                [sys.executable, "-m", "charloom.signature.ahead", str(K)],
+                [sys.executable, "-P", "-m", "charloom.signature.ahead", str(K)],
                 env=os.environ | {"PYTHONPATH": str(SOURCES)},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip

@@ -13,7 +13,7 @@ from charloom.results.run import Run
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
-from charloom.study.study_file import NOT_VARIED
+from charloom.study.study_file import NOT_VARIED, Study
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
 from paired import sentences as words
@@ -48,15 +48,24 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     if not (before.run and after.run and before.has_measure and after.has_measure):
         return "", []
     bits = [getattr(side.run.metrics, MEASURE) for side in (before, after) if side.run]
-    old, new = before.run.params, after.run.params
     if before.run.measured_on != after.run.measured_on:
         return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
     if bits[0] == bits[1]:
         return f"<b>no difference</b>: held-out text costs {bits[1]:.3f} bits per character, as before.", []
+    return _told_apart(before.run, after, bits)
+
+
+def _told_apart(before: Run, after: Side, bits: list[float]) -> tuple[str, list[str]]:
+    """Return the same of two sides whose bits per character differ."""
+    old, new = before.params, after.run.params if after.run else before.params
     names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
     varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
     for file in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
-        if found := _of_both(file, before.run, after):
+        if (study := _study(file, after)) is None or after.run is None:
+            continue
+        if wrong := _contradiction(study, before, after.run):
+            return f"<b>not known</b>: {wrong}", [paragraph(f"{wrong} One of the two is wrong.")]
+        if found := _of_both(study, before, after.run):
             return _told(*found, file)
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
@@ -70,22 +79,33 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(file: Path, before: Run, after: Side) -> tuple[Answer, str] | None:
+def _study(file: Path, after: Side) -> Study | None:
+    """Return the study of the file; None where it asks of another text, or `charloom study` will say what is wrong."""
+    with chdir(after.folder):
+        try:
+            study = read_study(file.relative_to(after.folder))
+        except CharloomError:
+            return None
+    return study if after.run and study.asked.sha256 == after.run.text_sha256 else None
+
+
+def _contradiction(study: Study, *runs: Run) -> str:
+    """Return where the study's table and a commit's own metrics say other things of one training; else nothing."""
+    for run in runs:
+        row = study.runs.get(study.asked.key(run.params)) if run.recipe.kind in study.asked.arithmetic else None
+        if row and row.metrics != run.metrics:
+            own, said = (getattr(each.metrics, MEASURE, None) for each in (run, row))
+            return f"{code(str(study.folder))} says {said} of seed {run.seed}, and the commit's own metrics {own}."
+    return ""
+
+
+def _of_both(study: Study, before: Run, after: Run) -> tuple[Answer, str] | None:
     """Return a study's answer with the side before as its baseline, and the other's setting; None if it lacks one.
 
     All settings of the study count: who picks the best of many out of it has had many chances.
     """
-    if after.run is None:
-        return None
-    with chdir(after.folder):
-        try:
-            study = read_study(file.relative_to(after.folder))
-        except CharloomError:  # it asks something else, or `charloom study` will say what is wrong with it
-            return None
     by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
-    names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in (before, after.run)]
-    if study.asked.sha256 != after.run.text_sha256:
-        return None
+    names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in (before, after)]
     found = measured(study._replace(baseline=names[0]))
     trained = {name: trials for name, trials in found.settings.items() if trials}
     curves = {

@@ -14,7 +14,7 @@ def dvc(*arguments: str, folder: Path | None = None, **variables: str) -> tuple[
     environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)} | variables
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
+        [sys.executable, "-P", "-m", "dvc", *arguments],  # -P: no code of this folder
         cwd=folder, env=environment, check=False, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

@@ -12,6 +12,8 @@ from charloom.base.yaml_text import parsed
 from charloom.settings.dvc_lock import Stage, md5
 from charloom.settings.pipeline import PIPELINE
 
+REPORTS = "reports"  # what lies there may be a processor's or a library's own
+REPORTS = "reports"  # what lies there may be a processor's or a library's own
 FOLDER = ".dir"  # at the end of a folder's hash
 
 
@@ -76,8 +78,9 @@ def outputs(folder: Path) -> Iterator[Output]:
             for entry in (each for kind in ("outs", "metrics", "plots") for each in declared.get(kind, [])):
                 (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
                 in_git = options.get("cache") is False
-                # What is in Git is compared, whatever is said of it: else a word in dvc.yaml would hide an edit.
-                yield Output(stage, path, in_git, "" if in_git else options.get("meta", {}).get("varies", ""))
+                # Reports alone may vary, and those in Git may not: else a word in dvc.yaml would hide an edit.
+                may_vary = not in_git and Path(path).parts[0] == REPORTS
+                yield Output(stage, path, in_git, options.get("meta", {}).get("varies", "") if may_vary else "")
     except FileNotFoundError:
         raise WrongInput(f"{PIPELINE}: there is none") from None
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psutil
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.terminal import visible
 from charloom.proof.differences import difference
 from charloom.proof.dvc_command import cache, dvc
@@ -86,6 +86,7 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
         top = Path(place) / "committed"
         committed = _cloned(top)
+        _ensure_inside(top)
         against = contradictions(committed, results=quick)
         found = found._replace(causes=[str(each) for each in against])
         stale = [_row(each.stages[0], str(LOCK), str(each)) for each in against]
@@ -93,6 +94,8 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
             return _with(found, [*_first_updates(committed, stale), *stale], say)
         shutil.copytree(top, Path(place) / "rebuilt", symlinks=True)
         rebuilt, made = Path(place) / "rebuilt" / committed.relative_to(top), list(outputs(committed))
+        for each in made:  # what lies there afterwards was made again
+            _remove(rebuilt / each.path)
         failed = _rebuild(rebuilt, made, Path(place) / "compiled", say)
         _end_processes(rebuilt)
         if failed:
@@ -136,6 +139,21 @@ def _first_updates(clone: Path, known: list[Row]) -> list[Row]:
 
 def _row(stage: str, file: str, what: str) -> Row:
     return Row(stage, file, DIFFERENT if what else SAME, what)
+
+
+def _remove(path: Path) -> None:
+    """Remove the file, or the folder with all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _ensure_inside(folder: Path) -> None:
+    """Raise CheckFailed where a link leads out of the folder: what is written there would not be the clone's."""
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            raise CheckFailed(f"first difference: {path.relative_to(folder)}: a link that leads out of the repository")
 
 
 def _rebuild(clone: Path, made: list[Output], compiled: Path, say: Callable[[object], None]) -> Row | None:
@@ -188,6 +206,8 @@ def _what(made: Made) -> str:
     """Return what differs, or nothing."""
     if made.same:
         return ""
+    if not made.rebuilt and made.hashes[1] is None:
+        return f"{made.output.stage} does not make it: it was not made again"
     if made.content_same:
         return f"the file is the same; {LOCK} has the hash of another one"
     if not made.committed and made.output.in_git:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import CharloomError, Damaged
@@ -41,6 +41,7 @@ class Asked(Record):
     text        its file, and the SHA-256 of its content
     arithmetic  the digest by which its rows are named, for each kind of recipe
     question    what the study's file said
+    small_trials  of each kind of recipe a digest of all that a row would say of a small training, by the rows' sources
     params      all of them; a setting has others in their place
     """
 
@@ -48,6 +49,7 @@ class Asked(Record):
     sha256: str
     arithmetic: dict[str, str]
     question: dict[str, Any]
+    small_trials: dict[str, str] = Field(default_factory=dict)
     params: EarlierParams
 
     def key(self, params: Params) -> str:

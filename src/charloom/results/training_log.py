@@ -96,7 +96,7 @@ class Writer:
             self.followed = True
             with suppress(OSError):
                 subprocess.Popen(
-                    [sys.executable, "-m", "charloom.tracking.follower", str(self.path)],
+                    [sys.executable, "-P", "-m", "charloom.tracking.follower", str(self.path)],
                     env=os.environ | {"PYTHONPATH": str(SOURCES)}, start_new_session=True,
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 )  # fmt: skip

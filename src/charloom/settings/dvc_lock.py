@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +12,17 @@ from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import CheckFailed, Damaged
 from charloom.base.yaml_text import parsed
-from charloom.settings.params import PARAMS, Params, flat
-from charloom.settings.pipeline import difference, files_in
+from charloom.settings.params import PARAMS, Params, flat, read_params
+from charloom.settings.pipeline import (
+    OWN,
+    declared,
+    difference,
+    ensure_unchanged,
+    files_in,
+    params_of,
+    paths_of,
+    root,
+)
 
 LOCK = Path("dvc.lock")
 
@@ -50,16 +61,50 @@ def locked() -> dict[str, Stage]:
     return stages_in(LOCK.read_bytes() if LOCK.is_file() else b"")
 
 
+def ensure_made(stage: str, before: dict[str, Any], since: dict[str, int]) -> None:
+    """Note of what this stage has made its outputs. Raises CheckFailed as `ensure_unchanged` does.
+
+    DVC takes its own hashes a moment later, when the stage has ended: what is edited in between is in dvc.lock as what
+    was used. `ensure_recorded` knows better by this note.
+    """
+    params, says = read_params(), declared(stage)
+    used = params_of(says, params.model_dump()) | {path: md5(Path(path)) for path in paths_of(says["deps"], params)}
+    made = {path: md5(Path(path)) for kind in ("outs", "metrics") for path in paths_of(says.get(kind, []), params)}
+    ensure_unchanged(stage, before, since)
+    with suppress(OSError):  # a folder that cannot be written is no reason to fail
+        note = _note(stage, made)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        with note.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(used) + "\n")
+
+
+def _note(stage: str, made: Mapping[str, str | None]) -> Path:
+    """Return the file whose lines say of what these outputs have been made here."""
+    digest = hashlib.sha256(json.dumps(sorted(made.items())).encode()).hexdigest()[:16]
+    return root() / OWN / "made" / f"{stage}-{digest}.jsonl"
+
+
 def ensure_recorded(params: Params) -> None:
     """Raise CheckFailed where a stage was run with other params than these, or other files than are here.
 
-    Raises Damaged as `locked` does.
+    And where this machine has noted of what the outputs were made, and it was never that. Raises Damaged as `locked`
+    does.
     """
     now = dict(flat(params.model_dump()))
     for name, stage in locked().items():
+        used: dict[str, Any] = stage.params | stage.deps
         here = {each: now.get(each) for each in stage.params} | {path: md5(Path(path)) for path in stage.deps}
-        if name != "track" and (what := difference(stage.params | stage.deps, here)):
-            raise CheckFailed(f"{name}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
+        if name != "track" and (what := difference(used, here) or _not_made_of(name, stage, used)):
+            raise CheckFailed(f"{name}: edited since it ran: {what}: not recorded; `dvc repro --force` runs it again")
+
+
+def _not_made_of(name: str, stage: Stage, used: dict[str, Any]) -> str:
+    """Return in what all that is noted of these outputs differs from what dvc.lock says was used."""
+    try:
+        notes = [json.loads(line) for line in _note(name, stage.outs).read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return ""
+    return "" if not notes or used in notes else difference(notes[-1], used)
 
 
 def md5(path: Path) -> str | None:

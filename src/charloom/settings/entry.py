@@ -13,8 +13,9 @@ from charloom.base.errors import CharloomError, Unavailable, WrongInput
 from charloom.base.lock import exclusive
 from charloom.base.signals import Stopped, end_at_once
 from charloom.base.terminal import visible
+from charloom.settings.dvc_lock import ensure_made
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, dependencies, ensure_unchanged, written
+from charloom.settings.pipeline import OWN, dependencies, written
 
 # Set in a hook of Git's, they would point our commands at another repository than this folder's.
 FOREIGN = (
@@ -45,7 +46,7 @@ def run_stage(
                 main()
                 sys.stdout.flush()
                 if not checks_itself:
-                    ensure_unchanged(script.stem, before, since)
+                    ensure_made(script.stem, before, since)
             except BrokenPipeError:
                 raise Unavailable("standard output: nobody reads it any more; start the stage again") from None
 

@@ -80,10 +80,15 @@ def params_of(says: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     return {each: values[each] for name in names for each in values if each == name or each.startswith(f"{name}.")}
 
 
+def paths_of(entries: list[Any], params: Params) -> list[str]:
+    """Return the paths of dvc.yaml's entries, of deps or of outs."""
+    names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    return [params.prepare.text if name == "${prepare.text}" else name for name in names]
+
+
 def _found(says: dict[str, Any], params: Params) -> list[Path]:
     """Return every file that the stage of which dvc.yaml `says` this depends on."""
-    paths = [Path(params.prepare.text if entry == "${prepare.text}" else entry) for entry in says["deps"]]
-    return [file for path in paths for file in files_in(path)]
+    return [file for path in paths_of(says["deps"], params) for file in files_in(Path(path))]
 
 
 def files_in(path: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, 
 from charloom.results.study_table import Asked, Runs, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, checked, flat, overridden, read_params
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
+from charloom.study.trial import small_trial
 
 ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` asks anew"
@@ -45,7 +46,8 @@ def write_asked(study: Study) -> None:
     baseline = dict(flat(study.settings[study.baseline].model_dump()))
     question = read_question(study.path).model_dump(mode="json", exclude_none=True)
     question["baseline"] = {name: baseline[name] for name in study.varied}  # in full: `{}` was params.yaml of then
-    content = study.asked.model_copy(update={"question": question}).model_dump(mode="json")
+    trials = study.asked.small_trials or {kind: small_trial(kind) for kind in study.asked.arithmetic}
+    content = study.asked.model_copy(update={"question": question, "small_trials": trials}).model_dump(mode="json")
     if not (study.folder / ASKED).exists() or read_asked(study.folder / ASKED).model_dump(mode="json") != content:
         write_json(study.folder / ASKED, content)
 
@@ -58,8 +60,20 @@ def differs_here(study: Study) -> str:
     except WrongInput:
         return ""
     now = setting_params(params) | {"prepare.text": params.prepare.text}
+    if "text" in study.asked.question:
+        del then["prepare.text"]
     differ = [f"{name} {now[name]}, not {then[name]}" for name in then if now[name] != then[name]]
     return f"{PARAMS}: {'; '.join(differ)}: {study.path} goes on as it was asked" if differ else ""
+
+
+def ensure_version(study: Study) -> None:
+    """Raise WrongInput where these sources would say other things of a trial than those that made the study's rows."""
+    for kind, then in study.asked.small_trials.items():
+        if (now := small_trial(kind)) != then:
+            raise WrongInput(
+                f"{study.path}: its rows are of other sources: a small trial ({kind}) came to {then}, and comes to "
+                f"{now} here; `charloom study FILE --prove N` of all N rows takes them over, or {ANEW}"
+            )
 
 
 def ensure_text(study: Study) -> None:

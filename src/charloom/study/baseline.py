@@ -1,11 +1,14 @@
 """What a setting is called, and which one is the baseline."""
 
+import json
+import re
 from collections.abc import Collection, Iterable
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 
 MANY = 12  # names in a message
+ODD = re.compile(r"[\s=,\"\\]")  # what could be taken for the end of a name or of a value
 MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
     "more text alone"
@@ -17,8 +20,12 @@ EXPLODED = (  # of a training
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
-    """Return `eta=0.1 train.initial_accumulator_value=10`."""
-    return " ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+    """Return `eta=0.1 train.initial_accumulator_value=10`. Two settings never have one name: what is odd is quoted."""
+    return " ".join(f"{_quoted(name)}={_quoted(str(value))}" for name, value in zip(names, values, strict=True))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
 
 
 def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
@@ -30,6 +37,8 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
         raise WrongInput(f"{where}: one setting only, {in_line(next(iter(settings)))}; allowed are two or more")
     if baseline is None:
         return next(iter(settings))
+    if baseline in settings:
+        return baseline
     for name in settings:
         if baseline == name.partition("=")[2] or _parts(baseline) == _parts(name):
             return name

@@ -18,7 +18,7 @@ from charloom.results.study_table import Runs, read_asked, read_runs, rows_in, w
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ANEW, ASKED, ensure_text, write_asked
+from charloom.study.asking import ANEW, ASKED, ensure_text, ensure_version, write_asked
 from charloom.study.cluster import cluster
 from charloom.study.engine import Workers, outcomes
 from charloom.study.local import processes
@@ -63,6 +63,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         for look in study.looks or [len(study.seeds)]:
             at |= dict.fromkeys(_undecided(study, trials, at, done), look)
             if missing := [trial for trial in _in_order(trials, at) if trial.key not in done]:
+                ensure_version(study)
                 workers = workers or stack.enter_context(_workers(text, lengths, jobs, address))
                 _train(study, missing, wanted, done, workers)
         asked = {setting: trials[setting][: at[setting]] for setting in trials}

@@ -21,7 +21,7 @@ from charloom.results.identity import arithmetic_of
 from charloom.results.run import Run
 from charloom.settings.params import Params
 from charloom.signature.hashes import arithmetic
-from charloom.study.trial import Trial, train_trial
+from charloom.study.trial import Trial, small_trial, train_trial
 from charloom.text.corpus import Text, read_prepared
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at which workers there are
@@ -59,12 +59,15 @@ class Task(NamedTuple):
 
 
 def identity(kinds: list[str]) -> dict[str, str]:
-    """Return what a worker has to have in common with all others: charloom's version, and its arithmetic."""
+    """Return what a worker has to have in common with all others: version, arithmetic, and what its rows would say."""
     return _identity({kind: arithmetic(kind) for kind in kinds})
 
 
 def _identity(digests: dict[str, str]) -> dict[str, str]:
-    return {"charloom": version("charloom"), **{f"{kind} arithmetic": each for kind, each in digests.items()}}
+    said = {"charloom": version("charloom")}
+    for kind, digest in digests.items():
+        said |= {f"{kind} arithmetic": digest, f"{kind} small trial": small_trial(kind)}
+    return said
 
 
 def run_trial(params: Params, text: Text | Path, text_sha256: str) -> Run:

@@ -48,7 +48,7 @@ def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Cal
     where the process ends in another way.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(seconds), function],
+        [sys.executable, "-P", "-m", __name__, str(seconds), function],
         # Each thread that MLflow starts would map 64 MB for small objects of its own.
         env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE if answers else None, stderr=subprocess.PIPE,

@@ -21,7 +21,7 @@ def catch_up() -> None:
     """
     ensure_whole()
     with delivery(STORE_MAY_TAKE) as deliver:
-        status = [sys.executable, "-m", "dvc", "status", "--quiet", *BEFORE]
+        status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *BEFORE]
         done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         if done.returncode:
             # 1 is DVC's own answer; anything else means that it has none: the folder is no Git repository, say.
