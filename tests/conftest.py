@@ -1,9 +1,10 @@
-"""One small pipeline for all tests and all workers; the kernel compiled once, before they start."""
+"""One small pipeline for all tests and all workers; kernel and plain loops compiled once, before they start."""
 
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -20,25 +21,29 @@ settings.load_profile("steady")
 COMPILE = """
 import sys
 import numpy as np
-from charloom.kernel.advance import advance, start
 from charloom.model.scoring import score
-from charloom.network.rnn import Parameters, init
 from charloom.sampling.writing import Choice, characters
-theta = Parameters(init(8, 5, 0.1, np.random.default_rng(0)).flat.astype(sys.argv[1]), 8, 5)
-ids = np.arange(5, dtype=np.uint8)
-advance(start(theta, 0.0), ids, 1, seq_length=3, eta=0.1, clip=5.0)
-score(theta, ids, np.zeros(8))
-next(characters(theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
+from oracle import initial, same_bits
+state, ids = initial(8, 5, sys.argv[1], 0, 0.1, 0.0), np.arange(5, dtype=np.uint8)
+same_bits(state, ids, 1, 3, 5.0)
+score(state.theta, ids, np.zeros(8))
+next(characters(state.theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
 """
 
 
 def pytest_sessionstart(session):
-    """Compile the kernel, each number type in a process of its own: two workers would both compile both."""
+    """Compile kernel and plain loops, each number type in a process of its own: two workers would both compile both."""
     option = session.config.option
     if hasattr(session.config, "workerinput") or option.collectonly or not option.numprocesses:
         return
-    compiling = [subprocess.Popen([sys.executable, "-c", COMPILE, dtype]) for dtype in ("float64", "float32")]
+    here = Path(__file__).parent
+    compiling = [subprocess.Popen([sys.executable, "-c", COMPILE, each], cwd=here) for each in ("float64", "float32")]
     assert [process.wait() for process in compiling] == [0, 0]
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that need the finished project come last: one worker makes it while the others work, and waits for none."""
+    items.sort(key=lambda item: "finished" in item.fixturenames)
 
 
 @pytest.fixture(autouse=True)
