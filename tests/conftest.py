@@ -1,9 +1,11 @@
-"""One small pipeline for all tests and all workers; the kernel compiled once, before they start."""
+"""One small pipeline for all tests and all workers; kernel and plain loops compiled once, before they start."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -11,6 +13,8 @@ from hypothesis import settings
 from projects import SMALL, Project, copied, make
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what a test starts would inherit that
+
+gc.disable()  # until all is imported: see pytest_collection_finish
 
 # The same few examples every time, unless `--hypothesis-profile=random` asks for others: `make test-all`.
 settings.register_profile("steady", derandomize=True, database=None, deadline=None, max_examples=25)
@@ -20,27 +24,37 @@ settings.load_profile("steady")
 COMPILE = """
 import sys
 import numpy as np
-from charloom.kernel.advance import advance, start
 from charloom.model.scoring import score
-from charloom.network.adagrad import AdaGrad
-from charloom.network.recipe import Recipe
 from charloom.sampling.writing import Choice, characters
-recipe = Recipe(8, 3, 0.1, 5.0, sys.argv[1], AdaGrad(0.1))
-theta, kept = recipe.initial(5, seed=0)
-ids = np.arange(5, dtype=np.uint8)
-advance(start(theta, kept), ids, 1, recipe)
-score(theta, ids, np.zeros(8))
-next(characters(theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
+from oracle import initial, same_bits
+from recipes import recipe
+small = recipe(m=8, dtype=sys.argv[1])
+state, ids = initial(small, 5, 0), np.arange(5, dtype=np.uint8)
+same_bits(small, state, ids, 1)
+score(state.theta, ids, np.zeros(8))
+next(characters(state.theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
 """
 
 
 def pytest_sessionstart(session):
-    """Compile the kernel, each number type in a process of its own: two workers would both compile both."""
+    """Compile kernel and plain loops, each number type in a process of its own: two workers would both compile both."""
     option = session.config.option
     if hasattr(session.config, "workerinput") or option.collectonly or not option.numprocesses:
         return
-    compiling = [subprocess.Popen([sys.executable, "-c", COMPILE, dtype]) for dtype in ("float64", "float32")]
+    here = Path(__file__).parent
+    compiling = [subprocess.Popen([sys.executable, "-c", COMPILE, each], cwd=here) for each in ("float64", "float32")]
     assert [process.wait() for process in compiling] == [0, 0]
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that need the finished project come last: one worker makes it while the others work, and waits for none."""
+    items.sort(key=lambda item: "finished" in item.fixturenames)
+
+
+def pytest_collection_finish():
+    """Let no collection of garbage look through what imports have made: a third of a second each time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
