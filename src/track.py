@@ -11,7 +11,6 @@ from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json
 from charloom.results.headline import headline
 from charloom.results.records import TextMetrics, TrainMetrics
-from charloom.results.training_log import ensure_trained
 from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
@@ -32,7 +31,6 @@ def main() -> None:
         train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
         print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
         run = this_run()
-        ensure_trained(run.params, run.results)
         end_follower(run.experiment)
         try:
             # Asked again when all is collected: a patch with edits since would lie.

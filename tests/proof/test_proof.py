@@ -27,7 +27,9 @@ def test_every_output_is_compared_but_what_measures_rounding_or_is_drawn():
 
 
 def test_a_word_in_dvc_yaml_takes_no_committed_result_out_of_the_comparison(tmp_path):
-    says = "stages: {train: {outs: [a.json: {cache: false, meta: {varies: it does}}, b.npz: {meta: {varies: it does}}, reports/c.png: {meta: {varies: it does}}]}}"
+    may = "meta: {varies: it does}"
+    outs = f"a.json: {{cache: false, {may}}}, b.npz: {{{may}}}, reports/c.png: {{{may}}}"
+    says = f"stages: {{train: {{outs: [{outs}]}}}}"
     (tmp_path / "dvc.yaml").write_text(says)
     assert {output.path: output.varies for output in outputs(tmp_path)} == {
         "a.json": "",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom.base.errors import WrongInput
+from charloom.study.baseline import setting_name
 from charloom.study.from_table import table_measured
 from paired import Measured, Measurement
 
@@ -48,7 +49,7 @@ def test_the_baseline_may_be_written_in_any_order(tmp_path, given):
 def test_with_one_column_the_value_alone_names_the_baseline(tmp_path):
     text = "model,seed,loss\nbig, gated,1,2\n".replace("big, gated", '"big, gated"') + "small,1,3\n"
     assert read(tmp_path, text, setting=["model"], baseline="small").baseline == "model=small"
-    assert read(tmp_path, text, setting=["model"], baseline="big, gated").baseline == "model=big, gated"
+    assert read(tmp_path, text, setting=["model"], baseline="big, gated").baseline == 'model="big, gated"'
 
 
 @pytest.mark.parametrize("how", ["\r\n", "\ufeff", " "])
@@ -116,3 +117,14 @@ def test_what_is_no_file_is_refused_and_a_pipe_is_read(tmp_path):
     )
     os.close(ours)
     assert piped == read(tmp_path)
+
+
+def test_two_settings_never_have_one_name(tmp_path):
+    text = 'a,b,seed,loss\n"1 b=2",3,1,2\n1,"2 b=3",1,5\n'
+    found = read(tmp_path, text, setting=["a", "b"])
+    assert list(found.settings) == ['a="1 b=2" b=3', 'a=1 b="2 b=3"']
+
+
+@given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), min_size=2, max_size=2, unique=True))
+def test_names_of_settings_are_as_many_as_the_settings(values):
+    assert len({setting_name(["a", "b"], each) for each in values}) == 2

@@ -10,6 +10,7 @@ from projects import copied, said
 from recorded import column
 from study_projects import ask, conducted, tables
 
+from charloom.base.errors import WrongInput
 from charloom.base.storage import sha256
 from charloom.model.recorded import hashed
 from charloom.results.identity import trial_key_0_1
@@ -20,8 +21,9 @@ from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study.asking import differs_here, read_study
 from charloom.study.measuring import measured
-from charloom.study.trial import train_trial
+from charloom.study.trial import small_trial, train_trial
 from charloom.text.corpus import read_prepared
+from charloom.training import protocol
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 # AdaGrad's first steps are of about eta: at 1.7e308 a product of two weights is no number any more.
@@ -201,6 +203,35 @@ def test_another_text_or_none_trains_nothing_and_both_are_named(study, there):
     assert ("that file has" if there else "No such file") in complaint
     assert complaint.count("\n") == 1
     assert tables(folder) == made
+
+
+def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study, monkeypatch):
+    """The signature covers the kernel alone: here what is measured is another thing."""
+    project, folder = study
+    made, right = tables(folder), protocol.Training.held_out
+    half = lambda *given: None if (bits := right(*given)) is None else bits / 2  # noqa: E731  it is short
+    monkeypatch.setattr(protocol.Training, "held_out", half)
+    small_trial.cache_clear()
+    project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
+    try:
+        with pytest.raises(
+            WrongInput, match=r"of other sources: a small trial \(adagrad float64\) came to "
+        ):
+            conducted(project)
+    finally:
+        project.edit("studies/a.yaml", "seeds: 3", "seeds: 2")
+        small_trial.cache_clear()
+    assert {name: content for name, content in tables(folder).items() if name != "asked.json"} == {
+        name: content for name, content in made.items() if name != "asked.json"
+    }
+
+
+def test_a_study_with_a_text_of_its_own_differs_in_nothing_from_params_yaml_by_that(project):
+    (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
+    ask(project, f"text: data/mine.txt\n{TWO}")
+    conducted(project)
+    with chdir(project.folder):
+        assert differs_here(read_study(Path("studies/a.yaml"))) == ""
 
 
 def test_a_study_may_name_its_own_text(project):

@@ -16,6 +16,7 @@ from stores import free_port
 import track
 from charloom.model.recorded import hashed
 from charloom.results.training_log import Log, logs_folder, logs_of
+from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.follower import follow
@@ -261,13 +262,22 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
     assert not list((project.folder / ".charloom/outbox").glob("*"))
 
 
-def test_a_training_that_says_it_had_other_params_is_not_recorded_under_these(project):
-    """As if seed had been edited in the moment between train's end and what DVC then notes."""
-    project.stage("train")
+def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_not_recorded(project):
     project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
     project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
-    assert "train: edited as it ended: seed was 1, is 77: not recorded; `dvc repro --force` runs it again" in printed
+    assert "prepare: edited as it ended: seed was 1, is 77: not recorded; `dvc repro --force` runs it again" in printed
+    assert not list((project.folder / ".charloom/outbox").glob("*"))
+
+
+def test_a_source_of_that_moment_is_not_recorded_either(project):
+    """It is in dvc.lock as what was used; what the stage itself has noted says otherwise."""
+    path = project.folder / "src/charloom/training/loop.py"
+    before = md5(path.parent)
+    path.write_text(path.read_text() + "# edited")
+    project.edit("dvc.lock", before, md5(path.parent))
+    printed = project.stage("track", code=1)
+    assert "train: edited as it ended: changed since: src/charloom/training: not recorded" in printed
     assert not list((project.folder / ".charloom/outbox").glob("*"))
 
 

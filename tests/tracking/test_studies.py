@@ -14,6 +14,7 @@ from charloom.results.study_table import read_runs, write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.trial import train_trial, trials_of
 from charloom.text.corpus import read_prepared
+from charloom.tracking import studies
 from charloom.tracking.address import follow_folder
 from charloom.tracking.studies import NESTED, send
 from charloom.tracking.study_contents import send_apart, study_contents
@@ -44,6 +45,13 @@ def sent(project: Project, contents):
         write_json(Path("study.json"), contents.model_dump(mode="json"))
         send("study.json")
     return in_store(project)
+
+
+def in_studies(project: Project) -> list:
+    """Return all runs in the experiment of studies."""
+    client = project.client()
+    (studies,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
+    return client.search_runs([studies.experiment_id])
 
 
 def in_store(project: Project):
@@ -128,9 +136,35 @@ def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(pro
     assert grown.data.tags["mlflow.note.content"].partition(")\n\n")[2].startswith("**worse**\n\n![")
     assert {run.info.run_id for run in trials.values()} > ids.keys()
     holds_what_the_tables_hold(project, trials)
-    _, trials = sent(project, a_study(project, eta=0.2))  # another question: what it asks no longer is not there
-    assert set(trials) == {"eta=0.1 · seed 1", "eta=0.2 · seed 1"}
-    holds_what_the_tables_hold(project, trials)
+
+
+def test_two_questions_in_files_of_one_name_are_two_studies_and_neither_loses_a_trial(project):
+    first, trials = sent(project, a_study(project))
+    with chdir(project.folder):
+        write_json(Path("study.json"), a_study(project, eta=0.2).model_dump(mode="json"))
+        send("study.json")
+    studies = [run for run in in_studies(project) if "charloom.study" in run.data.tags]
+    assert len({run.data.tags["charloom.study_question"] for run in studies}) == 2
+    there = {run.info.run_id for run in in_studies(project)}
+    assert there > {first.info.run_id, *(run.info.run_id for run in trials.values())}
+
+
+def test_the_same_question_under_another_name_is_the_same_study(project):
+    contents = a_study(project)
+    first, trials = sent(project, contents)
+    again, others = sent(project, contents.model_copy(update={"name": "studies/mine.yaml"}))
+    assert first.info.run_id == again.info.run_id
+    assert {run.info.run_id for run in trials.values()} == {run.info.run_id for run in others.values()}
+
+
+def test_of_a_trial_that_two_sent_at_once_the_oldest_counts_and_only_ours_goes(project, monkeypatch):
+    contents = a_study(project)
+    _, trials = sent(project, contents)
+    at_once = iter([{}])  # as if nothing had been there yet when we looked
+    looked = studies._trials
+    monkeypatch.setattr(studies, "_trials", lambda *given: next(at_once, None) or looked(*given))
+    _, again = sent(project, contents)
+    assert {run.info.run_id for run in again.values()} == {run.info.run_id for run in trials.values()}
 
 
 def test_trials_that_charloom_0_1_has_sent_are_known_by_their_keys_of_then(project):
@@ -198,8 +232,6 @@ def test_of_a_study_with_more_trials_than_a_page_shows_the_table_alone_is_there(
     contents = a_study(project)
     one, *_ = contents.trials
     many = [one.model_copy(update={"key": f"{n:016x}", "name": str(n)}) for n in range(NESTED + 1)]
-    _, trials = sent(project, contents.model_copy(update={"trials": many[:3]}))
-    assert len(trials) == 3
     study, trials = sent(project, contents.model_copy(update={"trials": many}))
     assert trials == {}
     assert "trials.csv" in {file.path for file in project.client().list_artifacts(study.info.run_id)}

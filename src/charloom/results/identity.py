@@ -71,6 +71,12 @@ def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
     return _short([_key(trial_params(params), text_sha256), arithmetic])
 
 
+def question_key(text_sha256: str, settings: Iterable[Params], baseline: Params, declared: list[Any]) -> str:
+    """Return what names a question: text, settings, baseline, and what is declared beside seeds and looks."""
+    keys = [_key(setting_params(params), text_sha256) for params in (baseline, *settings)]
+    return _short([keys[0], sorted(keys[1:]), declared])
+
+
 def trial_key_0_1(params: Params, text_sha256: str, arithmetic: str) -> str:
     """Return what named a trial in charloom 0.1, when the settings of samples were in its key."""
     return _short([experiment_key(params, text_sha256), arithmetic])

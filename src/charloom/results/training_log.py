@@ -17,14 +17,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import CheckFailed
 from charloom.base.signals import Stopped
 from charloom.results.git import commit, known
 from charloom.results.identity import EarlierParams, experiment_key, name_of
 from charloom.results.machine import machine, process
 from charloom.results.records import Record
 from charloom.settings.params import Params
-from charloom.settings.pipeline import OWN, declared, difference, params_of, root
+from charloom.settings.pipeline import OWN, root
 
 Point = tuple[str, int, float, float]
 SHORT = 1.0  # seconds of training before MLflow is told at all: it takes longer to import
@@ -176,19 +175,3 @@ def logs_of(folder: Path, experiment: str) -> list[Log]:
         with suppress(OSError, ValueError):  # another process has removed it, or it has no head
             logs.append(Log(path))
     return logs
-
-
-def ensure_trained(params: Params, results: str) -> None:
-    """Raise CheckFailed where every log of a training that came to these results says that it had other params.
-
-    Between a stage's last look and DVC's own pass tenths of a second: an edit there is in dvc.lock as what was used.
-    """
-    says = declared("train")
-    now = params_of(says, params.model_dump())
-    differ = [
-        difference(params_of(says, log.head.params.model_dump()), now)
-        for log in all_logs()
-        if log.end and log.end.results == results
-    ]
-    if differ and all(differ):
-        raise CheckFailed(f"train: edited as it ended: {differ[0]}: not recorded; `dvc repro --force` runs it again")

@@ -81,7 +81,7 @@ def ensure_made(stage: str, before: dict[str, Any], since: dict[str, int]) -> No
 def _note(stage: str, made: Mapping[str, str | None]) -> Path:
     """Return the file whose lines say of what these outputs have been made here."""
     digest = hashlib.sha256(json.dumps(sorted(made.items())).encode()).hexdigest()[:16]
-    return root() / OWN / "made" / f"{stage}-{digest}.jsonl"
+    return root() / OWN / "made" / f"{stage}-{digest}.notes"
 
 
 def ensure_recorded(params: Params) -> None:
@@ -94,8 +94,12 @@ def ensure_recorded(params: Params) -> None:
     for name, stage in locked().items():
         used: dict[str, Any] = stage.params | stage.deps
         here = {each: now.get(each) for each in stage.params} | {path: md5(Path(path)) for path in stage.deps}
-        if name != "track" and (what := difference(used, here) or _not_made_of(name, stage, used)):
-            raise CheckFailed(f"{name}: edited since it ran: {what}: not recorded; `dvc repro --force` runs it again")
+        if name == "track":
+            continue
+        if what := difference(used, here):
+            raise CheckFailed(f"{name}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
+        if what := _not_made_of(name, stage, used):
+            raise CheckFailed(f"{name}: edited as it ended: {what}: not recorded; `dvc repro --force` runs it again")
 
 
 def _not_made_of(name: str, stage: Stage, used: dict[str, Any]) -> str:

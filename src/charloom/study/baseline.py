@@ -40,7 +40,7 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
     if baseline in settings:
         return baseline
     for name in settings:
-        if baseline == name.partition("=")[2] or _parts(baseline) == _parts(name):
+        if name.partition("=")[2] in {baseline, _quoted(baseline)} or _parts(baseline) == _parts(name):
             return name
     names = [in_line(name) for name in settings]
     if len(names) > MANY:

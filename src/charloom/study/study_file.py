@@ -19,7 +19,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.base.errors import WrongInput, allowed_are
-from charloom.results.identity import naming_params
+from charloom.results.identity import naming_params, question_key
 from charloom.results.records import Measure
 from charloom.results.study_table import Asked, Runs
 from charloom.settings.params import Params, Positive, Section, Seed, checked, overridden, read_mapping
@@ -93,6 +93,12 @@ class Study(NamedTuple):
     smallest_difference: float | None
     asked: Asked
     runs: Runs
+
+    @property
+    def question(self) -> str:
+        """Return what names it, whatever its file is called and whoever asks it."""
+        declared = [self.measure, self.smallest_difference]
+        return question_key(self.asked.sha256, self.settings.values(), self.settings[self.baseline], declared)
 
     @property
     def folder(self) -> Path:

@@ -99,6 +99,7 @@ class Store:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
+                self.client.get_experiment_by_name(name)  # raises where we may not see it: then it may well be ours
             if made := self._experiments(f"tags.`{tag}` = '{value}'"):  # ours, or another machine's
                 return made[0]
         raise MlflowException(

@@ -16,6 +16,7 @@ from charloom.tracking.store import KEY, RESULTS, TEXT, Store, connected
 from charloom.tracking.study_contents import StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
+QUESTION = "charloom.study_question"  # tag of the study's run: which question it asks
 TRIAL = "charloom.trial"  # tag of a trial: the key of its row
 OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
 PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
@@ -34,23 +35,18 @@ def send(file: str) -> None:
 
 
 def _send_study(store: Store, contents: StudyContents) -> None:
-    """Send the study. Trials that it no longer has are removed."""
+    """Send the study. What others have sent of it stays."""
     known = _pipeline_runs(store, contents.text_sha256)
     store.choose_studies()
     run = _run_of(store, contents)
-    below = store.search(f"tags.`{PARENT}` = '{run.info.run_id}'")
+    there = _trials(store, run, {each.key_0_1: each.key for each in contents.trials})
     wanted = {each.key: each for each in contents.trials} if len(contents.trials) <= NESTED else {}
-    renamed = {each.key_0_1: each.key for each in contents.trials}
-    for each in below:
-        if (key := renamed.get(each.data.tags.get(TRIAL, ""))) is not None:
-            store.tag(each, {TRIAL: key})
-            each.data.tags[TRIAL] = key
-    there = {each.data.tags.get(TRIAL, ""): each for each in below}
-    for each in below:
-        if there.get(key := each.data.tags.get(TRIAL, "")) is not each or key not in wanted:
-            store.client.delete_run(each.info.run_id)
+    made = set[str]()
     for key, trial in reversed(wanted.items()):  # the page shows the newest first
-        _send_trial(store, run, trial, there.get(key), known.get((trial.experiment, trial.results)))
+        made.add(_send_trial(store, run, trial, there.get(key), known.get((trial.experiment, trial.results))))
+    oldest = {each.info.run_id for each in _trials(store, run, {}).values()}
+    for run_id in made - oldest:  # somebody sent it at the same moment, and first: ours goes, theirs stays
+        store.client.delete_run(run_id)
     with tempfile.TemporaryDirectory() as folder:
         for name in contents.files:
             copy(name, folder)
@@ -72,15 +68,31 @@ def _pipeline_runs(store: Store, text_sha256: str) -> dict[tuple[str, str], Run]
 
 
 def _run_of(store: Store, contents: StudyContents) -> Run:
-    """Return the study's run, made if need be."""
-    name = in_line(contents.name)
-    tags = {STUDY: name, TEXT: contents.text_sha256}
+    """Return the study's run, made if need be. One that charloom 0.1 sent is known by its file and its trials."""
+    tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
+    keys = {key for each in contents.trials for key in (each.key, each.key_0_1)}
 
     def found() -> list[Run]:
         runs = store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'")
-        return [run for run in runs if run.data.tags[STUDY] == name]
+        earlier = [run for run in runs if QUESTION not in run.data.tags and run.data.tags[STUDY] == tags[STUDY]]
+        same = [run for run in runs if run.data.tags.get(QUESTION) == contents.question]
+        return same or [run for run in earlier if keys & _trials(store, run, {}).keys()]
 
-    return next(iter(found()), None) or store.made_once(found, Path(name).stem, tags)
+    for run in found()[:1]:
+        store.tag(run, {QUESTION: contents.question})
+        return run
+    return store.made_once(found, Path(contents.name).stem, tags)
+
+
+def _trials(store: Store, study: Run, renamed: dict[str, str]) -> dict[str, Run]:
+    """Return the study's trials by their keys, of several with one key the oldest; `renamed` ones get their new key."""
+    found: dict[str, Run] = {}
+    for run in store.search(f"tags.`{PARENT}` = '{study.info.run_id}'"):
+        if (key := run.data.tags.get(TRIAL, "")) in renamed:
+            key = renamed[key]
+            store.tag(run, {TRIAL: key})
+        found.setdefault(key, run)
+    return found
 
 
 def _place(run: Run, part: str = "") -> str:
@@ -88,8 +100,11 @@ def _place(run: Run, part: str = "") -> str:
     return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{part}?workflowType=machine_learning"
 
 
-def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, same: Run | None) -> None:
-    """Send what is missing of the trial: `run` is what is there of it, `same` the pipeline's run of it."""
+def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, same: Run | None) -> str:
+    """Send what is missing of the trial, and return its run's id.
+
+    `run` is what is there of it, `same` the pipeline's run of it.
+    """
     link = {}
     if same:
         name = visible(str(same.info.run_name))
@@ -100,8 +115,10 @@ def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, sa
         run = store.client.create_run(store.experiment_id, tags=tags, run_name=in_line(trial.name))
     elif same and run.data.tags.get(PIPELINE_RUN) != same.info.run_id:
         store.tag(run, link)
+    run_id: str = run.info.run_id
     if run.info.status in ENDED:
-        return
+        return run_id
     store.log_params(run, trial.params)
     store.send(run, trial.series, {}, {})  # at the run's start: MLflow drops a point that comes again with its time
     store.close(run, "FINISHED" if trial.results else "FAILED", None)
+    return run_id
