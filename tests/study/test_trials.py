@@ -214,9 +214,7 @@ def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study, monk
     small_trial.cache_clear()
     project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
     try:
-        with pytest.raises(
-            WrongInput, match=r"of other sources: a small trial \(adagrad float64\) came to "
-        ):
+        with pytest.raises(WrongInput, match=r"of other sources: a small trial \(adagrad float64\) came to "):
             conducted(project)
     finally:
         project.edit("studies/a.yaml", "seeds: 3", "seeds: 2")

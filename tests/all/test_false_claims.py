@@ -1,0 +1,153 @@
+"""False things that once were called the same, better or recorded: by what is claimed. None of them passes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from projects import ROOT, said
+from study_projects import ask, conducted
+
+from charloom.settings.dvc_lock import md5
+
+MEASURE = "held_out_bits_per_character"
+QUESTION = f"vary: {{eta: [0.1, 0.05]}}\nbaseline: {{eta: 0.1}}\nseeds: 4\nmeasure: {MEASURE}\n"
+
+
+def commit(project) -> None:
+    project.run("git", "add", "-A", "-f", "metrics", "plots", "studies", "dvc.yaml", "dvc.lock", "reports", expect=None)
+    project.run("git", "commit", "-q", "-a", "-m", "a claim")
+
+
+def verified(project, code: int = 1) -> str:
+    printed, complaint = said(project, "verify", "--statement", "statement.json", code=code)
+    assert not (project.folder / "statement.json").exists()
+    return printed + complaint
+
+
+def test_frozen_results_are_not_called_the_same(project):
+    """The stage is frozen, its outputs are in Git, a digit of them and their hash in dvc.lock are changed."""
+    project.edit("dvc.yaml", "  gradcheck:\n", "  gradcheck:\n    frozen: true\n")
+    path = project.folder / "metrics/gradcheck.json"
+    before = md5(path)
+    said_of_it = json.loads(path.read_text()) | {"tolerance": 1e-9}
+    path.write_text(json.dumps(said_of_it))
+    project.edit("dvc.lock", before, md5(path))
+    commit(project)
+    assert "metrics/gradcheck.json" in verified(project)
+
+
+def test_an_invented_metric_that_persists_is_not_called_the_same(project):
+    (project.folder / "metrics/claim.json").write_text('{"accuracy": 1.0}\n')
+    project.edit(
+        "dvc.yaml", "      - metrics/gradcheck.json: {cache: false}\n",
+        "      - metrics/gradcheck.json: {cache: false}\n      - metrics/claim.json: {cache: false, persist: true}\n",
+    )  # fmt: skip
+    commit(project)
+    assert "first difference: gradcheck: it failed" in verified(project) or "metrics/claim.json" in verified(project)
+
+
+def test_a_model_that_is_said_to_vary_is_compared_all_the_same(project):
+    project.edit("dvc.yaml", "      - models/best.npz\n", "      - models/best.npz: {meta: {varies: it does}}\n")
+    lock = (project.folder / "dvc.lock").read_text()
+    entry = re.search(r"path: models/best.npz\n\s+hash: md5\n\s+md5: (\w+)", lock)
+    (project.folder / "dvc.lock").write_text(lock.replace(entry[1], "0" * 32, 1))
+    commit(project)
+    assert "models/best.npz" in verified(project)
+
+
+def test_a_link_out_of_the_clone_is_refused_and_nothing_is_written_there(project, tmp_path):
+    outside = tmp_path / "outside"
+    (project.folder / "metrics").rename(outside)
+    (project.folder / "metrics").symlink_to(outside)
+    content = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.iterdir()}
+    project.run("git", "rm", "-rq", "--cached", "metrics", expect=None)
+    project.run("git", "add", "-f", "metrics")
+    project.run("git", "commit", "-q", "-m", "a link")
+    assert "a link that leads out of the repository" in verified(project)
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.iterdir()} == content
+
+
+@pytest.mark.parametrize("command", ["compare", "study", "prove", "verify", "summary"])
+def test_a_row_under_another_key_is_damage_wherever_it_is_read(project, command):
+    folder = ask(project, QUESTION.replace("seeds: 4", "seeds: 2"))
+    conducted(project)
+    table = folder / "trials.csv"
+    *rows, last = table.read_text().splitlines()
+    cells = last.split(",")
+    cells[-1] = ("0" if cells[-1][0] != "0" else "1") + cells[-1][1:]
+    cells[rows[0].split(",").index(MEASURE)] = "9.9"
+    table.write_text("\n".join([*rows, ",".join(cells), ""]))
+    commands = {
+        "compare": ("compare", "studies/a"), "study": ("study", "studies/a.yaml"),
+        "prove": ("study", "studies/a.yaml", "--prove", "9"), "verify": ("verify", "--study", "studies/a.yaml"),
+    }  # fmt: skip
+    if command == "summary":
+        project.run("git", "add", "-A")
+        project.run("git", "commit", "-q", "-m", "a study")
+        project.run("git", "branch", "base")
+        table.write_text(table.read_text().replace("9.9", "9.8"))
+        project.run("git", "commit", "-q", "-a", "-m", "more")
+        printed, _ = said(project, "summary", "--base", "base")
+        assert "is not the key of its own params" in printed
+        return
+    _, complaint = said(project, *commands[command], code=3)
+    assert complaint.startswith(f"studies/a/trials.csv: line {len(rows) + 1}: trial {cells[-1]} is not the key of")
+
+
+def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
+    folder = ask(project, QUESTION)
+    conducted(project)
+    own = json.loads((project.folder / "metrics/train.json").read_text())[MEASURE]
+    rows = (folder / "trials.csv").read_text()
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a study")
+    project.run("git", "branch", "base")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
+    project.run("dvc", "repro", "-q", "sample")
+    head, *body = rows.splitlines()
+    place = head.split(",").index(MEASURE)
+    forged = []
+    for row in body:
+        cells = row.split(",")
+        if cells[0] == "0.05":
+            cells[place] = str(own / 10)
+        forged.append(",".join(cells))
+    (folder / "trials.csv").write_text("\n".join([head, *forged, ""]))
+    project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
+    printed, _ = said(project, "summary", "--base", "base")
+    assert "<b>Better:</b> <b>not known</b>: <code>studies/a</code> says " in printed
+    assert "One of the two is wrong." in printed
+
+
+PLANTED = "import pathlib\npathlib.Path('executed').write_text(__name__)\n"
+
+
+@pytest.mark.parametrize("name", ["mlflow.py", "types.py", "dvc.py", "json.py", "random.py", "dvc/__main__.py"])
+def test_code_of_a_folder_is_not_run_by_commands_that_only_read(project, name):
+    path = project.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(PLANTED)
+    environment = project.environment()
+    for command in (["charloom", "track"], ["charloom", "compare"], ["charloom", "verify", "--quick"],
+                    ["charloom", "summary", "--base", "HEAD"]):  # fmt: skip
+        subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, check=False)
+        assert not (project.folder / "executed").exists(), command
+
+
+@pytest.mark.parametrize("name", ["types.py", "json.py", "dvc/__main__.py", "ruamel.py"])
+def test_code_of_a_repository_is_not_run_by_its_summary(project, name):
+    one_file = subprocess.run(
+        [sys.executable, str(ROOT / "src/dvc_summary/one_file.py")], capture_output=True, check=True
+    ).stdout
+    (project.folder / "dvc_summary.py").write_bytes(one_file)
+    path = project.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(PLANTED)
+    subprocess.run(
+        [sys.executable, "dvc_summary.py", "--base", "HEAD"], cwd=project.folder, env=os.environ | {}, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert not (project.folder / "executed").exists()
