@@ -22,14 +22,12 @@ class Committed(NamedTuple):
     """What a commit holds.
 
     params   None where they are none of this version's
-    run      without curves; None where there is none
-    why      there is none
+    run      without curves; where there is none, why
     sources  the id of the tree of its sources
     """
 
     params: Params | None
-    run: Run | None
-    why: str
+    run: Run | str
     sources: str
 
 
@@ -40,23 +38,20 @@ def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
     for (_, params_yaml), *metrics, (sources, _) in zip(*[contents] * len(names), strict=True):
         params = _params(params_yaml)
-        try:
-            yield Committed(params, _run(params, *(content for _, content in metrics)), "", sources)
-        except WrongInput as why:
-            yield Committed(params, None, str(why), sources)
+        yield Committed(params, _run(params, *(content for _, content in metrics)), sources)
 
 
-def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run:
-    """Return the run. Raises WrongInput that says why there is none."""
+def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run | str:
+    """Return the run, or why there is none."""
     if params is None:
-        raise WrongInput("params.yaml of another version of charloom")
+        return "params.yaml of another version of charloom"
     if not train:
-        raise WrongInput("no results")
+        return "no results"
     try:
         metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
         hashed = ResultsRecord.model_validate_json(results).results if results else ""  # 0.1 did not write it down
     except ValidationError:
-        raise WrongInput("metrics of another version of charloom") from None
+        return "metrics of another version of charloom"
     outcome = outcome_of(metrics, about.K, params.seq_length)
     return Run(params, about.sha256, outcome, metrics, {}, hashed, about)
 

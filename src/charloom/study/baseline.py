@@ -6,14 +6,6 @@ from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 
 MANY = 12  # names in a message
-MORE_TEXT = (  # a warning
-    "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
-    "more text alone"
-)
-EXPLODED = (  # of a training
-    "diverged, failed, or ended worse than a uniform guess, which takes all characters for equally likely. Diverged: "
-    "the loss or a gradient was no finite number any more, and training stopped"
-)
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:

@@ -33,20 +33,16 @@ def experiments() -> tuple[Params, list[Experiment], Counter[str]]:
     """
     ensure_repository()
     named = [(HEAD, HEAD), *_named()]
-    found, left_out, head = list[Experiment](), Counter[str](), None
-    for (name, commit), held in zip(named, from_commits(commit for _, commit in named), strict=True):
-        why = held.why
-        if commit == HEAD:
-            if (head := held.params) is None:
-                raise WrongInput("HEAD: no commit with a params.yaml of this version of charloom")
-            why = _why_not_head(held.run)
-        if why or held.run is None:
-            left_out[why] += 1
+    head, *others = from_commits(commit for _, commit in named)
+    if head.params is None:
+        raise WrongInput("HEAD: no commit with a params.yaml of this version of charloom")
+    found, left_out = list[Experiment](), Counter[str]()
+    for (name, commit), held in zip(named, [head._replace(run=_of_head(head.run)), *others], strict=True):
+        if isinstance(held.run, str):
+            left_out[held.run] += 1
         else:
             found.append(Experiment(name, commit, held.run, held.sources))
-    if head is None:
-        raise WrongInput("HEAD: no commit yet")
-    return head, found, left_out
+    return head.params, found, left_out
 
 
 def _named() -> Iterator[tuple[str, str]]:
@@ -63,9 +59,9 @@ def _named() -> Iterator[tuple[str, str]]:
         yield (name if count[name] == 1 and name != HEAD else f"{name} on {baseline}"), commit
 
 
-def _why_not_head(run: Run | None) -> str:
-    """Return why HEAD's own run does not count: DVC commits an experiment whole, here somebody may have not."""
-    if run is None:
+def _of_head(run: Run | str) -> Run | str:
+    """Return HEAD's own run, or why it does not count: DVC commits an experiment whole, here somebody may have not."""
+    if isinstance(run, str):
         return "HEAD's own: no results are committed"
     ((_, lock),) = objects([f"{HEAD}:./dvc.lock"])
     try:
@@ -74,4 +70,4 @@ def _why_not_head(run: Run | None) -> str:
     except (Damaged, KeyError):
         return OTHER_PARAMS
     now = setting_params(run.params) | {"seed": run.seed}
-    return OTHER_PARAMS if any(now.get(name, value) != value for each in then for name, value in each.items()) else ""
+    return OTHER_PARAMS if any(now.get(name, value) != value for each in then for name, value in each.items()) else run
