@@ -1,13 +1,12 @@
 """The runs that commits hold: a thousand in a second or two."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
-from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import Damaged, WrongInput
-from charloom.base.yaml_text import parsed_fast
+from charloom.base.yaml_text import NO_YAML, parsed_fast
 from charloom.results.git import objects
 from charloom.results.identity import with_silent
 from charloom.results.records import MEASURE_OF_PART, ResultsRecord, TextMetrics, TrainMetrics
@@ -58,9 +57,8 @@ def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Ru
 
 def _params(params_yaml: bytes) -> Params | None:
     try:
-        loaded: Any = parsed_fast(params_yaml.decode())
-        return checked(Params, with_silent(loaded), PARAMS)
-    except (WrongInput, YAMLError, ValueError, LookupError, RecursionError):  # the last two: odd tags, too deep
+        return checked(Params, with_silent(parsed_fast(params_yaml.decode())), PARAMS)
+    except (WrongInput, *NO_YAML):
         return None
 
 

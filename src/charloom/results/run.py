@@ -77,17 +77,11 @@ class Run(NamedTuple):
         return self.text_sha256, self.params.prepare.held_out, self.params.train.held_out_characters
 
 
-def worse_than_uniform(metrics: TrainMetrics, K: int, seq_length: int) -> bool:
-    """Return whether the last model costs more than a uniform guess among K characters."""
-    bits = metrics.held_out_bits_per_character
-    if bits is None:
-        return metrics.smooth_loss > (1 + MARGIN) * seq_length * math.log(K)
-    return bits > (1 + MARGIN) * math.log2(K)
-
-
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
-    """Return TRAINED or WORSE."""
-    return WORSE if worse_than_uniform(metrics, K, seq_length) else TRAINED
+    """Return TRAINED; or WORSE, where the last model costs more than a uniform guess among K characters."""
+    bits = metrics.held_out_bits_per_character
+    cost, uniform = (metrics.smooth_loss, seq_length * math.log(K)) if bits is None else (bits, math.log2(K))
+    return WORSE if cost > (1 + MARGIN) * uniform else TRAINED
 
 
 def from_folder(params: Params, path: dict[str, Path]) -> Run:

@@ -163,16 +163,15 @@ def logs_folder() -> Path:
     return root() / OWN / "trainings"
 
 
-def all_logs() -> Iterator[Log]:
-    """Yield the logs of every experiment's trainings."""
-    for folder in sorted(logs_folder().glob("*/")):
-        yield from logs_of(folder.parent, folder.name)
+def all_logs() -> list[Log]:
+    """Return the logs of every experiment's trainings."""
+    return logs_of(logs_folder(), "*")
 
 
 def logs_of(folder: Path, experiment: str) -> list[Log]:
     """Return the logs of an experiment's trainings in the folder, the oldest first."""
     logs = []
-    for path in sorted((folder / experiment).glob("*.jsonl")):
+    for path in sorted(folder.glob(f"{experiment}/*.jsonl")):
         with suppress(OSError, ValueError):  # another process has removed it, or it has no head
             logs.append(Log(path))
     return logs

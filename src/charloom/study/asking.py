@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ruamel.yaml.error import YAMLError
-
 from charloom.base.errors import CharloomError, Damaged, Unavailable, WrongInput
 from charloom.base.storage import sha256, write_json
-from charloom.base.yaml_text import parsed
+from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, with_silent
 from charloom.results.study_table import Asked, Runs, read_asked, read_runs
@@ -116,7 +114,7 @@ def _perhaps(folder: Path) -> Iterator[Params]:
     with suppress(Unavailable):
         made = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
         for commit in ("HEAD", made):
-            with suppress(CharloomError, YAMLError, ValueError, LookupError):
+            with suppress(CharloomError, *NO_YAML):
                 yield checked(Params, with_silent(parsed(git("show", f"{commit}:./{PARAMS}"))), PARAMS)
 
 

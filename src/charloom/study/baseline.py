@@ -1,16 +1,11 @@
-"""What a setting is called, and which one is the baseline."""
+"""Which setting is the baseline."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 
 MANY = 12  # names in a message
-
-
-def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
-    """Return `eta=0.1 train.initial_accumulator_value=10`."""
-    return " ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
 
 
 def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:

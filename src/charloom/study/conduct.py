@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from shutil import copytree
-from typing import NamedTuple
 
 from charloom.base.errors import WrongInput
 from charloom.base.lock import exclusive
@@ -32,16 +31,8 @@ from paired.data_types import CANNOT_TELL, Answer, Measured
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 
 
-class Conducted(NamedTuple):
-    """What a study came to: with its runs, what was measured, and what that says."""
-
-    study: Study
-    measured: Measured
-    answer: Answer
-
-
-def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> Conducted:
-    """Train what is missing, write the tables, and return what came out.
+def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
+    """Train what is missing, write the tables, and return the study with its runs, what they measured, what that says.
 
     jobs     processes of this machine; where there is an address of a Dask scheduler, its workers do it
     anew     rows that are no part of the question go aside
@@ -68,7 +59,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         asked = {setting: trials[setting][: at[setting]] for setting in trials}
         _write(study, chain.from_iterable(asked.values()), done)
     found = measured_of(study, asked, done)
-    return Conducted(study._replace(runs=done), found, answered(found))
+    return study._replace(runs=done), found, answered(found)
 
 
 def _known(study: Study, wanted: set[str], *, anew: bool) -> Runs:

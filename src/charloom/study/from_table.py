@@ -13,7 +13,7 @@ from typing import Any
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.study.baseline import chosen, setting_name
+from charloom.study.baseline import chosen
 from paired.data_types import Measured, Measurement, Seed
 
 FAILED = {"", "nan", "na", "inf", "+inf", "-inf"}  # what programs write where a run came to no value
@@ -43,7 +43,7 @@ def table_measured(
         where = f"{file}: line {line}: "
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}no {in_line(empty[0])}; allowed is a value in each row")
-        name, key = setting_name(setting, map(row.__getitem__, setting)), _seed(row[seed])
+        name, key = " ".join(f"{column}={row[column]}" for column in setting), _seed(row[seed])
         if first := lines[name].get(key):
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"

@@ -23,7 +23,6 @@ from charloom.results.identity import naming_params
 from charloom.results.records import Measure
 from charloom.results.study_table import Asked, Runs
 from charloom.settings.params import Params, Positive, Section, Seed, checked, overridden, read_mapping
-from charloom.study.baseline import setting_name
 
 # One for all: the text, and what of it is measured. What is drawn at the end, and when, changes no measure.
 NOT_VARIED = (
@@ -138,4 +137,4 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
 def named(params: Params, varied: list[str]) -> str:
     """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`."""
     each = naming_params(params)
-    return setting_name(varied, (str(each[name]).removesuffix(".0") for name in varied))
+    return " ".join(f"{name}={str(each[name]).removesuffix('.0')}" for name in varied)
