@@ -42,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main, checks_itself=True)
+    run_stage(main)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from charloom.base.storage import read_json, read_table
-from charloom.network.recipe import Recipe
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
 from charloom.settings.params import Params
 
@@ -52,11 +51,6 @@ class Run(NamedTuple):
     text: TextMetrics | None = None
 
     @property
-    def recipe(self) -> Recipe:
-        """Return what trained it, beside text and seed."""
-        return self.params.recipe
-
-    @property
     def seed(self) -> int:
         """Return the seed of its weights."""
         return self.params.seed
@@ -65,11 +59,6 @@ class Run(NamedTuple):
     def facts(self) -> tuple[TextMetrics, TrainMetrics]:
         """Return its text's figures and its metrics: of one that was read from a folder or a commit, which has both."""
         return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)
-
-    @property
-    def exploded(self) -> bool:
-        """Return whether it diverged, or ended worse than a uniform guess."""
-        return self.outcome != TRAINED
 
     @property
     def measured_on(self) -> tuple[str, float, int]:

@@ -75,12 +75,11 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False) -> R
             raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is no number; {AGAIN}") from None
         except (CharloomError, *NO_YAML) as error:
             raise Damaged(f"{where}: {error}; {AGAIN}") from None
-        if (key := asked.key(run.params)) != row["trial"]:
-            arithmetic = asked.arithmetic[run.recipe.kind]
-            if trial_key_0_1(run.params, asked.sha256, arithmetic) != row["trial"]:
-                if others_left_out:
-                    continue
-                raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}; {AGAIN}")
+        key = asked.key(run.params)
+        if row["trial"] not in {key, trial_key_0_1(run.params, asked.sha256, asked.arithmetic[run.params.recipe.kind])}:
+            if others_left_out:
+                continue
+            raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}; {AGAIN}")
         if key in runs:
             raise Damaged(f"{where}: a second row of trial {row['trial']}; {AGAIN}")
         runs[key], older[row["trial"]] = run, key

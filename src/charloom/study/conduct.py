@@ -93,8 +93,6 @@ def _write(study: Study, trials: Iterable[Trial], done: Runs) -> None:
 
 def _undecided(study: Study, trials: dict[str, list[Trial]], at: dict[str, int], done: Runs) -> list[str]:
     """Return the settings that need more seeds, and the baseline if there is one."""
-    if not any(at.values()):
-        return list(trials)
     answer = answered(measured_of(study, {setting: trials[setting][: at[setting]] for setting in trials}, done))
     open_ = [each.setting for each in answer.comparisons if each.verdict == CANNOT_TELL]
     return [study.baseline, *open_] if open_ else []

@@ -1,23 +1,38 @@
 """What DVC's experiments, and HEAD's own run, measured. A setting is what differs between them, but for the seed."""
 
+import re
 from collections import Counter
 from itertools import repeat
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
-from charloom.base.errors import WrongInput, allowed_are
+from charloom.base.errors import Damaged, WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.results.commits import curves_of
+from charloom.results.commits import curves_of, from_commits
+from charloom.results.git import ensure_repository, git, objects
 from charloom.results.identity import setting_params
 from charloom.results.records import MEASURE, Measure
+from charloom.results.run import Run
+from charloom.settings.dvc_lock import stages_in
 from charloom.settings.params import Params
 from charloom.study.baseline import chosen
-from charloom.study.experiments import HEAD, Experiment, experiments
 from charloom.study.measuring import of_runs
 from charloom.study.study_file import named
 from paired.data_types import Measured
 
+HEAD = "HEAD"
+OTHER_PARAMS = "HEAD's own: dvc.lock says other params than params.yaml; `dvc repro` mends that"
 MEASURES: tuple[str, ...] = get_args(Measure)
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another, `charloom study FILE` many; --table FILE reads any table"
+
+
+class Experiment(NamedTuple):
+    """A run as its commit holds it, and the id of the tree of its sources."""
+
+    name: str
+    commit: str
+    run: Run
+    sources: str
+
 
 Trials = dict[str, dict[int, Experiment]]  # by setting and seed
 
@@ -35,7 +50,7 @@ def experiments_measured(
     """
     if measure not in MEASURES:
         raise WrongInput(f"--measure: {in_line(measure)} is unknown; {allowed_are(MEASURES, measure)}")
-    head, found, left_out = experiments()
+    head, found, left_out = _there()
     kept = _of_one_text(found)
     if others := len(found) - len(kept):
         left_out["another text, or another part of it held out"] += others
@@ -100,8 +115,51 @@ def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
 
 def _own(head: Params, trials: Trials) -> str:
     """Return HEAD's own setting. Raises WrongInput where it has no results."""
-    named = setting_params(head)
+    own = setting_params(head)
     for name, group in trials.items():
-        if setting_params(next(iter(group.values())).run.params) == named:
+        if setting_params(next(iter(group.values())).run.params) == own:
             return name
     raise WrongInput(f"--baseline: HEAD's own setting has no results, name another; {allowed_are(trials, '')}")
+
+
+def _there() -> tuple[Params, list[Experiment], Counter[str]]:
+    """Return HEAD's params, all runs, HEAD's first and then the newest first, and why how many are left out.
+
+    Raises WrongInput where this folder has no pipeline, no Git repository, or wrong params at its HEAD.
+    """
+    ensure_repository()
+    commits = [(HEAD, HEAD), *_experiments()]
+    head, *others = from_commits(commit for _, commit in commits)
+    if head.params is None:
+        raise WrongInput("HEAD: no commit with a params.yaml of this version of charloom")
+    found, left_out = list[Experiment](), Counter[str]()
+    for (name, commit), held in zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True):
+        if isinstance(held.run, str):
+            left_out[held.run] += 1
+        else:
+            found.append(Experiment(name, commit, held.run, held.sources))
+    return head.params, found, left_out
+
+
+def _experiments() -> list[tuple[str, str]]:
+    """Return name and commit of each of DVC's experiments, the newest first.
+
+    DVC's other refs are its queue, its stash, what it works on.
+    """
+    refs = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
+    matches = (re.fullmatch(r"(\w+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(.+)", line) for line in refs.split("\n"))
+    return [(match[2], match[1]) for match in matches if match]
+
+
+def _of_head(run: Run | str) -> Run | str:
+    """Return HEAD's own run, or why it does not count: DVC commits an experiment whole, here somebody may have not."""
+    if isinstance(run, str):
+        return "HEAD's own: no results are committed"
+    ((_, lock),) = objects([f"{HEAD}:./dvc.lock"])
+    try:
+        stages = stages_in(lock)
+        then = [stages[stage].params for stage in ("prepare", "train")]
+    except (Damaged, KeyError):
+        return OTHER_PARAMS
+    now = setting_params(run.params) | {"seed": run.seed}
+    return OTHER_PARAMS if any(now.get(name, value) != value for each in then for name, value in each.items()) else run

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from charloom.results.records import MEASURE_OF_PART
-from charloom.results.run import Run
+from charloom.results.run import TRAINED, Run
 from charloom.settings.params import Params
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
@@ -73,4 +73,4 @@ def of_runs(
 def _measurement(run: Run, measure: str) -> Measurement:
     if run.metrics is None:
         return Measurement(None, exploded=True)
-    return Measurement(getattr(run.metrics, measure), run.exploded, run.metrics.first_update_below_target)
+    return Measurement(getattr(run.metrics, measure), run.outcome != TRAINED, run.metrics.first_update_below_target)
