@@ -36,7 +36,7 @@ class Head(Record):
 
     experiment  the experiment key
     text_sha256 of the text
-    name        says in what it differs from the committed params: see experiment.run_name
+    name        says in what it differs from the committed params: see identity.run_name
     params      all of params.yaml
     started     seconds since 1970
     process     names the process among all that ever ran: see machine.process

@@ -51,7 +51,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         done = _known(study, {trial.key for trial in wanted}, anew=anew)
         write_asked(study)
         workers: Workers | None = None
-        for look in study.looks or [len(study.seeds)]:
+        for look in study.question.looks or [len(study.question.seeds)]:
             at |= dict.fromkeys(_undecided(study, trials, at, done), look)
             if missing := [trial for trial in _in_order(trials, at) if trial.key not in done]:
                 workers = workers or stack.enter_context(_workers(text, lengths, jobs, address))
@@ -137,9 +137,9 @@ def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> N
         check_lengths(text.path, lengths, params.seq_length)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary))
         check_memory(needed, f"--jobs {jobs}: training with m = {params.m} in each")
-    if lengths[1] < 2 and "held_out" in study.measure:
+    if lengths[1] < 2 and "held_out" in study.question.measure:
         raise WrongInput(
-            f"{study.path}: measure: {study.measure}: {lengths[1]} characters of {text.path} are held out; "
+            f"{study.path}: measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out; "
             "a larger prepare.held_out, or the measure smooth_loss, is allowed"
         )
 

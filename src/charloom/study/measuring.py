@@ -32,8 +32,8 @@ def measured_of(study: Study, trials: Mapping[str, list[Trial]], runs: Mapping[s
         for setting, each in trials.items()
     }
     return of_runs(
-        study.settings, done, study.measure, study.baseline, better="lower", looks=tuple(study.looks),
-        smallest_difference=study.smallest_difference,
+        study.settings, done, study.question.measure, study.baseline, better="lower", looks=tuple(study.question.looks),
+        smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
 
 
