@@ -80,15 +80,8 @@ def from_folder(params: Params, path: dict[str, Path]) -> Run:
     for key, names in TABLES.items():
         for name, curve in read_table(path[key], *names, may_be_empty=key == "plots/held_out").items():
             curves[name] = curves.get(name, {}) | curve  # each of the first losses, then one in a thousand
-    return Run(
-        params=params,
-        text_sha256=text.sha256,
-        outcome=outcome_of(metrics, text.K, params.seq_length),
-        metrics=metrics,
-        curves=curves,
-        results=read_json(path["metrics/results"], ResultsRecord).results,
-        text=text,
-    )
+    results, outcome = read_json(path["metrics/results"], ResultsRecord), outcome_of(metrics, text.K, params.seq_length)
+    return Run(params, text.sha256, outcome, metrics, curves, results.results, text)
 
 
 def thinned(curve: dict[int, Point], most: int) -> dict[int, Point]:

@@ -20,16 +20,11 @@ EXPLODED = (  # of a training
 )
 
 
-def measured(study: Study) -> Measured:
-    """Return what all its trials measured that its table has."""
-    return measured_of(study, trials_of(study), study.runs)
-
-
-def measured_of(study: Study, trials: Mapping[str, list[Trial]], runs: Mapping[str, Run]) -> Measured:
-    """Return what these trials measured, as far as they have run."""
+def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> Measured:
+    """Return what these trials measured, or all of the study's, as far as it has their runs."""
     done = {
-        setting: {trial.seed: runs[trial.key] for trial in each if trial.key in runs}
-        for setting, each in trials.items()
+        setting: {trial.seed: study.runs[trial.key] for trial in each if trial.key in study.runs}
+        for setting, each in (trials or trials_of(study)).items()
     }
     return of_runs(
         study.settings, done, study.question.measure, study.baseline, better="lower", looks=tuple(study.question.looks),
