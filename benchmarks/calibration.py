@@ -14,7 +14,8 @@ import numpy as np
 
 from paired.data_types import ALPHA, CANNOT_TELL
 from paired.rule import Decision, Looked, decide
-from paired.seeds_needed import more_seeds, need
+from paired.seeds_needed import POWER, more_seeds, silence
+from paired.seeds_needed import smallest as fewest
 from paired.statistics import moments, sign_flip_p
 
 SPREADS = {"equal, correlated": (1.0, 1.0, 0.5), "1.98 and 0.14": (1.98, 0.14, 0.0)}  # sd, sd, correlation of the pairs
@@ -37,6 +38,11 @@ def decisions(differences: np.ndarray, looks: tuple[int, ...], smallest: float |
     for row in differences:
         looked = Looked([moments(row[:n]) for n in looks])
         yield decide([looked], len(looks), "lower", smallest)[0]
+
+
+def need(theta: float, rho: float, alpha: float, most: int = 10**6) -> int | None:
+    """Return the true need, for a true size θ; None where `most` do not tell."""
+    return fewest(lambda n: float(silence(n, np.array([theta]), rho, alpha)[0]) <= 1.0 - POWER, most)
 
 
 class Found(NamedTuple):

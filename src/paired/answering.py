@@ -90,19 +90,22 @@ def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str,
         ours = curves.get(name, {})
         both = [(ours[seed], theirs[seed]) for seed in each.differences if seed in ours and seed in theirs]
         if len(both) > 1:
-            bands[name] = _band(both)
+            bands[name] = band([_beside(*curves) for curves in both])
     return bands
 
 
-def _band(both: list[tuple[Curve, Curve]]) -> Band:
-    """Return that of the pairs of curves."""
-    band, curves = Band([], [], []), [curve for each in both for curve in each]
+def _beside(x: Curve, y: Curve) -> Curve:
+    return {at: difference(x[at], y[at]) for at in x.keys() & y.keys() if max(abs(x[at]), abs(y[at])) <= LARGEST}
+
+
+def band(curves: list[Curve]) -> Band:
+    """Return mean and interval where all the curves have a value; of a single one there is no interval."""
+    found = Band([], [], [])
     for update in sorted(set.intersection(*map(set, curves))):
-        if all(abs(curve[update]) <= LARGEST for curve in curves):
-            at = moments(difference(x[update], y[update]) for x, y in both)
-            interval = student_interval(at, LEVEL)
-            if at.mean is not None and interval is not None:
-                band.updates.append(update)
-                band.means.append(at.mean)
-                band.intervals.append(interval)
-    return band
+        at = moments(curve[update] for curve in curves)
+        interval = student_interval(at, LEVEL)
+        if at.mean is not None and (interval or at.n == 1):
+            found.updates.append(update)
+            found.means.append(at.mean)
+            found.intervals.extend([interval] if interval else [])
+    return found

@@ -50,11 +50,6 @@ def smallest(tells: Callable[[int], bool], most: int) -> int | None:
     return n if n <= most else None
 
 
-def need(theta: float, rho: float, alpha: float, most: int = 10**6) -> int | None:
-    """Return the true need, for a true size θ; None where `most` do not tell."""
-    return smallest(lambda n: float(silence(n, np.array([theta]), rho, alpha)[0]) <= 1.0 - POWER, most)
-
-
 def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) -> tuple[int, int | None]:
     """Return at least and at most how many more seeds a test at 1 − alpha needs, where these pairs have not told.
 

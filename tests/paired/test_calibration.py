@@ -9,7 +9,7 @@ from promises import COUNT, calibration, error, power, rng
 from scipy import stats
 
 from paired.data_types import NO_DIFFERENCE
-from paired.seeds_needed import largest_size, more_seeds, need, silence
+from paired.seeds_needed import largest_size, more_seeds, silence
 from paired.statistics import moments
 
 
@@ -52,14 +52,14 @@ def test_with_one_it_is_how_often_the_interval_neither_leaves_0_nor_lies_inside(
 
 def test_the_true_need_is_that_of_the_textbooks():
     """Seeds of a paired t-test for a power of 0.8 at 0.05: Cohen's small, medium and large effect, and 1 and 2 sd."""
-    assert [need(effect, 0.0, 0.05) for effect in (0.2, 0.5, 0.8, 1.0, 2.0)] == [199, 34, 15, 10, 5]
-    assert need(0.0, 0.0, 0.05) is None
+    assert [calibration.need(effect, 0.0, 0.05) for effect in (0.2, 0.5, 0.8, 1.0, 2.0)] == [199, 34, 15, 10, 5]
+    assert calibration.need(0.0, 0.0, 0.05) is None
 
 
 def test_the_need_falls_with_a_difference_that_matters_more():
-    needs = [need(0.25, rho, 0.05) for rho in (0.5, 1.0, 2.0, 4.0)]
+    needs = [calibration.need(0.25, rho, 0.05) for rho in (0.5, 1.0, 2.0, 4.0)]
     assert needs == sorted(needs, reverse=True)
-    assert needs[0] < need(0.25, 0.0, 0.05)
+    assert needs[0] < calibration.need(0.25, 0.0, 0.05)
 
 
 @pytest.mark.parametrize(

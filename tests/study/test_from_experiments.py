@@ -213,7 +213,7 @@ def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     runs = {"one": run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{longer}"}}
     experiments.commit(folder, runs)
     curves = read(folder, curves=True).curves
-    assert list(curves) == ["smooth_loss", "held_out_part_bits_per_character"]
+    assert list(curves) == ["held_out_part_bits_per_character", "smooth_loss"]
     one, own = curves["smooth_loss"]["eta=0.2"][1], curves["smooth_loss"]["eta=0.1"][1]
     assert len(own) <= 150 >= len(one) >= 100
     assert one[100_000] == 1000.0

@@ -3,8 +3,6 @@
 import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from charloom.base.errors import WrongInput
 from charloom.study.baseline import setting_name
@@ -68,20 +66,6 @@ def test_a_run_without_a_value_failed_and_is_not_left_out(tmp_path, written):
     found = read(tmp_path, TABLE.replace("2.3", written))
     assert found.settings["lr=0.1 opt=adam"][2] == Measurement(None, exploded=True)
     assert found.warnings == (f"1 trial has no loss (line 5: {written or 'empty'}): counted as failed, not left out",)
-
-
-def test_a_column_that_varies_inside_a_setting_is_asked_about(tmp_path):
-    rows = [f"{lr},{wd},{seed},{lr}.{seed}" for lr in (1, 2) for seed, wd in enumerate("0101" if lr == 2 else "0000")]
-    found = read(tmp_path, "\n".join(["lr,decay,seed,loss", *rows]), setting=["lr"])
-    assert found.warnings == ("decay varies inside lr=2 (0, 1): a parameter? it belongs to --setting",)
-
-
-@given(st.permutations(["fold", "host", "accuracy", "id"]))
-def test_results_names_of_rows_and_what_the_seed_decides_are_not_asked_about(tmp_path_factory, order):
-    cells = {"fold": lambda n: n % 4 // 2, "host": lambda _: "a", "accuracy": lambda n: f"0.{n * 7 % 11}", "id": str}
-    rows = [[n // 4, n % 4, n / 8, *(cells[name](n) for name in order)] for n in range(8)]
-    text = "\n".join(",".join(map(str, row)) for row in [["lr", "seed", "loss", *order], *rows])
-    assert read(tmp_path_factory.mktemp("table"), text, setting=["lr"]).warnings == ()
 
 
 def test_a_seed_that_is_there_twice_names_the_column_that_tells_the_two_apart(tmp_path):

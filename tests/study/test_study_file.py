@@ -113,7 +113,7 @@ def test_a_grid_is_each_with_each_and_the_rest_is_as_in_params_yaml(project, mon
     ]
     assert study.baseline == "eta=0.1 train.initial_accumulator_value=0"
     assert study.settings[study.baseline] == read_params()
-    assert (study.seeds, study.looks) == ([1, 2, 3, 4], [2, 4])
+    assert (study.question.seeds, study.question.looks) == ([1, 2, 3, 4], [2, 4])
 
 
 def test_a_baseline_that_is_no_setting_is_one_more(project, monkeypatch):
@@ -121,4 +121,4 @@ def test_a_baseline_that_is_no_setting_is_one_more(project, monkeypatch):
     study = read_study(ask(project, LIST).with_suffix(".yaml"))
     assert list(study.settings) == ["eta=0.1 sigma=0.01", "eta=0.05 sigma=0.01", "eta=0.2 sigma=0.1"]
     assert study.baseline == "eta=0.1 sigma=0.01"
-    assert study.seeds == [7, 3]
+    assert study.question.seeds == [7, 3]

@@ -257,7 +257,7 @@ def test_a_table_of_charloom_0_1_is_named_anew_and_nothing_is_trained(study):
     (folder / "asked.json").unlink()
     project.run("git", "add", "-f", "params.yaml", "studies")
     project.run("git", "commit", "-qm", "as charloom 0.1 left it")
-    project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # HEAD's params say what was asked
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # the params of the table's commit say what was asked
     assert conducted(project) == ""
     assert tables(folder) == made
 

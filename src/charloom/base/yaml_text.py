@@ -5,17 +5,20 @@ from functools import cache, lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 # A section's name, or a name and a plain value, on a line; perhaps inside a section, perhaps before a comment.
 _LINE = re.compile(r"(?P<inside>  )?(?P<name>[A-Za-z]\w{0,99}):(?: +(?P<value>-?[\w.][\w.+/-]*))?(?: +#.*)?", re.ASCII)
 _EMPTY = re.compile(r" *(?:#.*)?")
+
+NO_YAML = (YAMLError, ValueError, LookupError, RecursionError)  # what is raised; the last two: odd tags, too deep
 
 
 @lru_cache
 def parsed(text: str) -> Any:
     """Return what the text says; it is not to be changed: the same text gives the same object, which costs nothing.
 
-    Raises ruamel's YAMLError, and where a tag or the nesting is odd ValueError, LookupError or RecursionError.
+    Raises one of NO_YAML.
     """
     return YAML(typ="safe", pure=True).load(text)
 

@@ -92,7 +92,7 @@ def _study(file: Path, after: Side) -> Study | None:
 def _contradiction(study: Study, *runs: Run) -> str:
     """Return where the study's table and a commit's own metrics say other things of one training; else nothing."""
     for run in runs:
-        row = study.runs.get(study.asked.key(run.params)) if run.recipe.kind in study.asked.arithmetic else None
+        row = study.runs.get(study.asked.key(run.params)) if run.params.recipe.kind in study.asked.arithmetic else None
         if row and row.metrics != run.metrics:
             own, said = (getattr(each.metrics, MEASURE, None) for each in (run, row))
             return f"{code(str(study.folder))} says {said} of seed {run.seed}, and the commit's own metrics {own}."

@@ -43,4 +43,5 @@ def side(commit: str, folder: Path) -> Side:
                 archive.extractall(folder, filter="data")
         except tarfile.TarError as error:  # Git has failed, or a link leads out of the folder
             raise WrongInput(f"git archive {commit[:10]}: {packed.stderr.decode(errors='replace') or error}") from None
-    return Side(folder, next(from_commits([commit])).run)
+    run = next(from_commits([commit])).run
+    return Side(folder, run if isinstance(run, Run) else None)

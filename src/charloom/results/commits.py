@@ -1,13 +1,12 @@
 """The runs that commits hold: a thousand in a second or two."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
-from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import Damaged, WrongInput
-from charloom.base.yaml_text import parsed_fast
+from charloom.base.yaml_text import NO_YAML, parsed_fast
 from charloom.results.git import objects
 from charloom.results.identity import with_silent
 from charloom.results.records import MEASURE_OF_PART, ResultsRecord, TextMetrics, TrainMetrics
@@ -22,14 +21,12 @@ class Committed(NamedTuple):
     """What a commit holds.
 
     params   None where they are none of this version's
-    run      without curves; None where there is none
-    why      there is none
+    run      without curves; where there is none, why
     sources  the id of the tree of its sources
     """
 
     params: Params | None
-    run: Run | None
-    why: str
+    run: Run | str
     sources: str
 
 
@@ -40,32 +37,28 @@ def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
     for (_, params_yaml), *metrics, (sources, _) in zip(*[contents] * len(names), strict=True):
         params = _params(params_yaml)
-        try:
-            yield Committed(params, _run(params, *(content for _, content in metrics)), "", sources)
-        except WrongInput as why:
-            yield Committed(params, None, str(why), sources)
+        yield Committed(params, _run(params, *(content for _, content in metrics)), sources)
 
 
-def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run:
-    """Return the run. Raises WrongInput that says why there is none."""
+def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run | str:
+    """Return the run, or why there is none."""
     if params is None:
-        raise WrongInput("params.yaml of another version of charloom")
+        return "params.yaml of another version of charloom"
     if not train:
-        raise WrongInput("no results")
+        return "no results"
     try:
         metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
         hashed = ResultsRecord.model_validate_json(results).results if results else ""  # 0.1 did not write it down
     except ValidationError:
-        raise WrongInput("metrics of another version of charloom") from None
+        return "metrics of another version of charloom"
     outcome = outcome_of(metrics, about.K, params.seq_length)
     return Run(params, about.sha256, outcome, metrics, {}, hashed, about)
 
 
 def _params(params_yaml: bytes) -> Params | None:
     try:
-        loaded: Any = parsed_fast(params_yaml.decode())
-        return checked(Params, with_silent(loaded), PARAMS)
-    except (WrongInput, YAMLError, ValueError, LookupError, RecursionError):  # the last two: odd tags, too deep
+        return checked(Params, with_silent(parsed_fast(params_yaml.decode())), PARAMS)
+    except (WrongInput, *NO_YAML):
         return None
 
 

@@ -3,11 +3,13 @@
 A Git command that fails is no empty answer: all but `known` raise Unavailable, with Git's reason, where that happens.
 """
 
+import io
 import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.settings.pipeline import PIPELINE, root
@@ -22,14 +24,18 @@ NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree without a file,
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
     """Return what git prints, from an index file of its own if there is one; nothing at the exit code `empty`."""
     variables = os.environ | ({"GIT_INDEX_FILE": index} if index else {})
+    return _printed(arguments, empty, cwd=folder, env=variables).decode(errors="replace").rstrip("\n")
+
+
+def _printed(arguments: tuple[str, ...], empty: int = 0, **options: Any) -> bytes:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, env=variables, capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False, **options)
     except OSError as error:  # there is no Git, or no room for another process
         raise Unavailable(f"git: {error.strerror}") from None
     if done.returncode not in {0, empty}:
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"])[0]
         raise Unavailable(f"git: {reason}")
-    return done.stdout.decode(errors="replace").rstrip("\n")
+    return bytes(done.stdout)
 
 
 def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -37,22 +43,11 @@ def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
     Of one that is not there both are empty.
     """
-    with tempfile.TemporaryFile() as wanted:
-        wanted.write("".join(f"{name}\n" for name in names).encode())
-        wanted.seek(0)
-        try:
-            process = subprocess.Popen(["git", "cat-file", "--batch"], stdin=wanted, stdout=subprocess.PIPE)
-        except OSError as error:
-            raise Unavailable(f"git: {error.strerror}") from None
-        with process:
-            while line := process.stdout.readline():  # type: ignore[union-attr]  # it is the pipe asked for
-                number, *_, size = line.decode().split()
-                if size == "missing":
-                    yield "", b""
-                else:
-                    yield number, process.stdout.read(int(size) + 1)[:-1]  # type: ignore[union-attr]  # likewise
-    if process.returncode:
-        raise Unavailable(f"git cat-file: exit {process.returncode}")
+    wanted = "".join(f"{name}\n" for name in names).encode()
+    printed = io.BytesIO(_printed(("cat-file", "--batch"), input=wanted))
+    while line := printed.readline():
+        number, *_, size = line.decode().split()
+        yield ("", b"") if size == "missing" else (number, printed.read(int(size) + 1)[:-1])
 
 
 def ensure_repository() -> None:
@@ -78,11 +73,6 @@ def commit() -> str:
 def author() -> str:
     """Return the name of who would be a commit's author here."""
     return git("var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
-
-
-def committed(file: Path) -> str:
-    """Return the file's text in `commit`."""
-    return git("show", f"{commit()}:./{file.as_posix()}")
 
 
 def branch() -> str:

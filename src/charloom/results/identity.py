@@ -12,12 +12,11 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator
-from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import Damaged, Unavailable
 from charloom.base.types import Array
-from charloom.base.yaml_text import parsed
-from charloom.results.git import committed as in_git
+from charloom.base.yaml_text import NO_YAML, parsed
+from charloom.results.git import commit, git
 from charloom.settings.params import PARAMS, Params, flat, nested
 
 # What was done before the param existed, by dotted names. It serves to name, and to read what was written earlier. It
@@ -123,8 +122,8 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
 def name_of(params: Params) -> str:
     """Return the run's name, as `run_name` does. Where Git knows no params, nothing counts as different."""
     usual = naming_params(params)  # nothing differs
-    with suppress(Unavailable, YAMLError, ValueError, AttributeError):  # no commit, or no mapping in it
-        usual = dict(flat(parsed(in_git(PARAMS))))
+    with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or no mapping in it
+        usual = dict(flat(parsed(git("show", f"{commit()}:./{PARAMS}"))))
     return run_name(params, usual)
 
 

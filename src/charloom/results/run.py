@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from charloom.base.storage import read_json, read_table
-from charloom.network.recipe import Recipe
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
 from charloom.settings.params import Params
 
@@ -52,11 +51,6 @@ class Run(NamedTuple):
     text: TextMetrics | None = None
 
     @property
-    def recipe(self) -> Recipe:
-        """Return what trained it, beside text and seed."""
-        return self.params.recipe
-
-    @property
     def seed(self) -> int:
         """Return the seed of its weights."""
         return self.params.seed
@@ -67,27 +61,16 @@ class Run(NamedTuple):
         return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)
 
     @property
-    def exploded(self) -> bool:
-        """Return whether it diverged, or ended worse than a uniform guess."""
-        return self.outcome != TRAINED
-
-    @property
     def measured_on(self) -> tuple[str, float, int]:
         """Return what its measures are of: the text, and which part of that."""
         return self.text_sha256, self.params.prepare.held_out, self.params.train.held_out_characters
 
 
-def worse_than_uniform(metrics: TrainMetrics, K: int, seq_length: int) -> bool:
-    """Return whether the last model costs more than a uniform guess among K characters."""
-    bits = metrics.held_out_bits_per_character
-    if bits is None:
-        return metrics.smooth_loss > (1 + MARGIN) * seq_length * math.log(K)
-    return bits > (1 + MARGIN) * math.log2(K)
-
-
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
-    """Return TRAINED or WORSE."""
-    return WORSE if worse_than_uniform(metrics, K, seq_length) else TRAINED
+    """Return TRAINED; or WORSE, where the last model costs more than a uniform guess among K characters."""
+    bits = metrics.held_out_bits_per_character
+    cost, uniform = (metrics.smooth_loss, seq_length * math.log(K)) if bits is None else (bits, math.log2(K))
+    return WORSE if cost > (1 + MARGIN) * uniform else TRAINED
 
 
 def from_folder(params: Params, path: dict[str, Path]) -> Run:
@@ -97,15 +80,8 @@ def from_folder(params: Params, path: dict[str, Path]) -> Run:
     for key, names in TABLES.items():
         for name, curve in read_table(path[key], *names, may_be_empty=key == "plots/held_out").items():
             curves[name] = curves.get(name, {}) | curve  # each of the first losses, then one in a thousand
-    return Run(
-        params=params,
-        text_sha256=text.sha256,
-        outcome=outcome_of(metrics, text.K, params.seq_length),
-        metrics=metrics,
-        curves=curves,
-        results=read_json(path["metrics/results"], ResultsRecord).results,
-        text=text,
-    )
+    results, outcome = read_json(path["metrics/results"], ResultsRecord), outcome_of(metrics, text.K, params.seq_length)
+    return Run(params, text.sha256, outcome, metrics, curves, results.results, text)
 
 
 def thinned(curve: dict[int, Point], most: int) -> dict[int, Point]:

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
-from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import CharloomError, Damaged
 from charloom.base.storage import read_json, write
-from charloom.base.yaml_text import plain
+from charloom.base.yaml_text import NO_YAML, plain
 from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1
 from charloom.results.records import Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
@@ -80,7 +79,7 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False) -> R
         except ValidationError as error:
             first = error.errors()[0]
             raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is no number; {AGAIN}") from None
-        except (CharloomError, YAMLError, ValueError, LookupError) as error:
+        except (CharloomError, *NO_YAML) as error:
             raise Damaged(f"{where}: {error}; {AGAIN}") from None
         if row["trial"] not in {key := asked.key(run.params), asked.key_0_1(run.params)}:
             if others_left_out:

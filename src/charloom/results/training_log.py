@@ -35,7 +35,7 @@ class Head(Record):
 
     experiment  the experiment key
     text_sha256 of the text
-    name        says in what it differs from the committed params: see experiment.run_name
+    name        says in what it differs from the committed params: see identity.run_name
     params      all of params.yaml
     started     seconds since 1970
     process     names the process among all that ever ran: see machine.process
@@ -162,16 +162,15 @@ def logs_folder() -> Path:
     return root() / OWN / "trainings"
 
 
-def all_logs() -> Iterator[Log]:
-    """Yield the logs of every experiment's trainings."""
-    for folder in sorted(logs_folder().glob("*/")):
-        yield from logs_of(folder.parent, folder.name)
+def all_logs() -> list[Log]:
+    """Return the logs of every experiment's trainings."""
+    return logs_of(logs_folder(), "*")
 
 
 def logs_of(folder: Path, experiment: str) -> list[Log]:
     """Return the logs of an experiment's trainings in the folder, the oldest first."""
     logs = []
-    for path in sorted((folder / experiment).glob("*.jsonl")):
+    for path in sorted(folder.glob(f"{experiment}/*.jsonl")):
         with suppress(OSError, ValueError):  # another process has removed it, or it has no head
             logs.append(Log(path))
     return logs

@@ -8,10 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml.error import YAMLError
-
 from charloom.base.errors import CheckFailed, Damaged
-from charloom.base.yaml_text import parsed
+from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import (
     OWN,
@@ -52,7 +50,7 @@ def stages_in(lock: bytes) -> dict[str, Stage]:
             )
             for name, entry in entries
         }
-    except (YAMLError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
+    except (*NO_YAML, TypeError, AttributeError):
         raise Damaged(f"{LOCK}: not what DVC wrote; `git checkout {LOCK}` brings it back") from None
 
 

@@ -25,14 +25,11 @@ FOREIGN = (
 NO_PROCESS = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)"
 
 
-def run_stage(
-    main: Callable[[], None], leave: Callable[[int], NoReturn] = os._exit, *, checks_itself: bool = False
-) -> NoReturn:
+def run_stage(main: Callable[[], None], leave: Callable[[int], NoReturn] = os._exit) -> NoReturn:
     """Run a stage: like a command, but alone in its folder, and with the sources that lie beside its script.
 
-    Afterwards what it depends on has to be what it was before, unless the stage checks that itself. What was done well
-    ends with `leave`: at once. Python takes up to a second to tidy up, in which an edit would be seen by DVC and not
-    by us.
+    Afterwards what it depends on has to be what it was before. What was done well ends with `leave`: at once. Python
+    takes up to a second to tidy up, in which an edit would be seen by DVC and not by us.
     """
 
     def alone() -> None:
@@ -41,12 +38,10 @@ def run_stage(
             raise WrongInput(f"{script}: would run the sources in {sources}; unset PYTHONSAFEPATH and PYTHONPATH")
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             try:
-                since = {} if checks_itself else written(script.stem)
-                before = {} if checks_itself else dependencies(script.stem, read_params())
+                since, before = written(script.stem), dependencies(script.stem, read_params())
                 main()
                 sys.stdout.flush()
-                if not checks_itself:
-                    ensure_made(script.stem, before, since)
+                ensure_made(script.stem, before, since)
             except BrokenPipeError:
                 raise Unavailable("standard output: nobody reads it any more; start the stage again") from None
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from charloom.base.errors import WrongInput, allowed_are
-from charloom.base.yaml_text import parsed
+from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.network.recipe import OPTIMIZERS, Recipe
 
 PARAMS = Path("params.yaml")
@@ -116,12 +116,7 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
-    except (
-        YAMLError,
-        ValueError,
-        LookupError,
-        RecursionError,
-    ) as error:  # the last two: odd tags, too deep
+    except NO_YAML as error:
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict):
         raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(model.model_fields)}")

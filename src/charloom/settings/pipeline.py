@@ -6,12 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from charloom import WRITTEN
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.pieces import fingerprint
-from charloom.base.yaml_text import parsed
+from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.settings.params import PARAMS, Params, flat, read_params
 
 PIPELINE = Path("dvc.yaml")
@@ -32,7 +30,7 @@ def declared(stage: str) -> dict[str, Any]:
         entry: dict[str, Any] = parsed(PIPELINE.read_text(encoding="utf-8"))["stages"][stage]
     except (OSError, KeyError, TypeError):
         raise WrongInput(f"{PIPELINE}: no stage {stage} in this folder; start it from the project's") from None
-    except (YAMLError, ValueError) as error:
+    except NO_YAML as error:
         raise WrongInput(f"{PIPELINE}: not YAML: {' '.join(str(error).split())}") from None
     return entry
 

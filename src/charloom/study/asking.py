@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ruamel.yaml.error import YAMLError
-
-from charloom.base.errors import CharloomError, Damaged, Unavailable, WrongInput
+from charloom.base.errors import CharloomError, Damaged, WrongInput
 from charloom.base.storage import sha256, write_json
-from charloom.base.yaml_text import parsed
+from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, with_silent
 from charloom.results.study_table import Asked, Runs, read_asked, read_runs
@@ -37,14 +35,14 @@ def read_study(path: Path, *, anew: bool = False) -> Study:
         return _found_again(path, given)
     asked = read_asked(folder / ASKED)
     study = study_of(path, given, asked, read_runs(folder, asked))
-    _ensure_same(study, given)
+    _ensure_same(study)
     return study
 
 
 def write_asked(study: Study) -> None:
     """Write down what is asked, where it is not there as it is by now: with more seeds, say."""
     baseline = dict(flat(study.settings[study.baseline].model_dump()))
-    question = read_question(study.path).model_dump(mode="json", exclude_none=True)
+    question = study.question.model_dump(mode="json", exclude_none=True)
     question["baseline"] = {name: baseline[name] for name in study.varied}  # in full: `{}` was params.yaml of then
     trials = study.asked.small_trials or {kind: small_trial(kind) for kind in study.asked.arithmetic}
     content = study.asked.model_copy(update={"question": question, "small_trials": trials}).model_dump(mode="json")
@@ -109,8 +107,8 @@ def _asked_now(path: Path, given: StudyFile, params: Params) -> Asked:
 def _found_again(path: Path, given: StudyFile) -> Study:
     """Return the study of a table beside which nobody wrote down what was asked: of charloom 0.1.
 
-    Its rows' keys say whether it was asked with the params here, with HEAD's, or with those of the table's commit. Of
-    those that fit, it is the one that asks of the fewest settings.
+    Its rows' keys say whether it was asked with the params here, or with those of the table's commit. Where both fit,
+    it is the one that asks of fewer settings.
     """
     fit, reasons = list[Study](), list[Damaged]()
     for params in _perhaps(path.with_suffix("")):
@@ -127,33 +125,30 @@ def _found_again(path: Path, given: StudyFile) -> Study:
 def _perhaps(folder: Path) -> Iterator[Params]:
     """Yield the params with which a table may have been made."""
     yield read_params()
-    with suppress(Unavailable):
+    with suppress(CharloomError, *NO_YAML):
         made = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
-        for commit in ("HEAD", made):
-            with suppress(CharloomError, YAMLError, ValueError, LookupError):
-                yield checked(Params, with_silent(parsed(git("show", f"{commit}:./{PARAMS}"))), PARAMS)
+        yield checked(Params, with_silent(parsed(git("show", f"{made}:./{PARAMS}"))), PARAMS)
 
 
-def _ensure_same(study: Study, given: StudyFile) -> None:
+def _ensure_same(study: Study) -> None:
     """Raise WrongInput where the file asks another question than it did at its first start."""
     asked = study.asked
     before = checked(StudyFile, asked.question, study.folder / ASKED)
     then = study_of(study.path, before, asked, study.runs)
-    differ = [
-        name for name in ("settings", "baseline", "measure", "smallest_difference")
-        if getattr(then, name) != getattr(study, name)
-    ]  # fmt: skip
-    if given.text not in {None, asked.text}:
-        differ.append("text")
-    if not set(then.seeds) <= set(study.seeds):
-        differ.append("seeds")
-    first = (then.looks or [len(then.seeds)])[0]
-    if then.looks != study.looks and len({run.seed for run in study.runs.values()}) >= first:
-        differ.append("looks")
-    if differ:
-        raise WrongInput(f"{study.path}: {', '.join(differ)}: not what was asked at its first start; {ANEW}")
+    now, first = study.question, (before.looks or [len(before.seeds)])[0]
+    differs = {
+        "settings": then.settings != study.settings,
+        "baseline": then.baseline != study.baseline,
+        "measure": before.measure != now.measure,
+        "smallest_difference": before.smallest_difference != now.smallest_difference,
+        "text": now.text not in {None, asked.text},
+        "seeds": not set(before.seeds) <= set(now.seeds),
+        "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= first,
+    }
+    if any(differs.values()):
+        names = ", ".join(name for name, differ in differs.items() if differ)
+        raise WrongInput(f"{study.path}: {names}: not what was asked at its first start; {ANEW}")
     for kind, digest in asked.arithmetic.items():
-        if (now := arithmetic_of(kind)) != digest:
-            raise WrongInput(
-                f"{study.path}: its rows are of another arithmetic: {kind} was {digest}, {SIGNATURE} says {now}; {ANEW}"
-            )
+        if (says := arithmetic_of(kind)) != digest:
+            other = f"{kind} was {digest}, {SIGNATURE} says {says}"
+            raise WrongInput(f"{study.path}: its rows are of another arithmetic: {other}; {ANEW}")

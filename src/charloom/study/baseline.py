@@ -1,4 +1,4 @@
-"""What a setting is called, and which one is the baseline."""
+"""Which setting is the baseline."""
 
 import json
 import re
@@ -9,14 +9,6 @@ from charloom.base.terminal import in_line
 
 MANY = 12  # names in a message
 ODD = re.compile(r"[\s=,\"\\]")  # what could be taken for the end of a name or of a value
-MORE_TEXT = (  # a warning
-    "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
-    "more text alone"
-)
-EXPLODED = (  # of a training
-    "diverged, failed, or ended worse than a uniform guess, which takes all characters for equally likely. Diverged: "
-    "the loss or a gradient was no finite number any more, and training stopped"
-)
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:

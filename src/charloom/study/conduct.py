@@ -4,10 +4,9 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from shutil import copytree
-from typing import NamedTuple
 
 from charloom.base.errors import WrongInput
 from charloom.base.lock import exclusive
@@ -22,7 +21,7 @@ from charloom.study.asking import ANEW, ASKED, ensure_text, ensure_version, writ
 from charloom.study.cluster import cluster
 from charloom.study.engine import Workers, outcomes
 from charloom.study.local import processes
-from charloom.study.measuring import measured_of
+from charloom.study.measuring import measured
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
@@ -32,16 +31,8 @@ from paired.data_types import CANNOT_TELL, Answer, Measured
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 
 
-class Conducted(NamedTuple):
-    """What a study came to: with its runs, what was measured, and what that says."""
-
-    study: Study
-    measured: Measured
-    answer: Answer
-
-
-def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> Conducted:
-    """Train what is missing, write the tables, and return what came out.
+def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
+    """Train what is missing, write the tables, and return the study with its runs, what they measured, what that says.
 
     jobs     processes of this machine; where there is an address of a Dask scheduler, its workers do it
     anew     rows that are no part of the question go aside
@@ -54,22 +45,21 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     lengths = split(text.characters, study.asked.params.prepare.held_out)
     _check(study, text, lengths, 1 if address else jobs)
     trials = trials_of(study)
-    at = dict.fromkeys(trials, 0)  # seeds of each setting
+    asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # of each setting, so far
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
         wanted = list(chain.from_iterable(trials.values()))
-        done = _known(study, {trial.key for trial in wanted}, anew=anew)
+        study = study._replace(runs=_known(study, {trial.key for trial in wanted}, anew=anew))
         write_asked(study)
         workers: Workers | None = None
-        for look in study.looks or [len(study.seeds)]:
-            at |= dict.fromkeys(_undecided(study, trials, at, done), look)
-            if missing := [trial for trial in _in_order(trials, at) if trial.key not in done]:
+        for look in study.question.looks or [len(study.question.seeds)]:
+            asked |= {setting: trials[setting][:look] for setting in _undecided(study, asked)}
+            if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
                 ensure_version(study)
                 workers = workers or stack.enter_context(_workers(text, lengths, jobs, address))
-                _train(study, missing, wanted, done, workers)
-        asked = {setting: trials[setting][: at[setting]] for setting in trials}
-        _write(study, chain.from_iterable(asked.values()), done)
-    found = measured_of(study, asked, done)
-    return Conducted(study._replace(runs=done), found, answered(found))
+                _train(study, missing, wanted, workers)
+        _write(study, chain.from_iterable(asked.values()))
+    found = measured(study, asked)
+    return study, found, answered(found)
 
 
 def _known(study: Study, wanted: set[str], *, anew: bool) -> Runs:
@@ -96,32 +86,31 @@ def _before(folder: Path, study: Study) -> Runs:
     return read_runs(folder, asked, others_left_out=True)
 
 
-def _write(study: Study, trials: Iterable[Trial], done: Runs) -> None:
+def _write(study: Study, trials: Iterable[Trial]) -> None:
     """Write the tables: those of the trials that have run."""
-    write_runs(study.folder, study.varied, [(each.key, done[each.key]) for each in trials if each.key in done])
+    runs = study.runs
+    write_runs(study.folder, study.varied, [(each.key, runs[each.key]) for each in trials if each.key in runs])
 
 
-def _undecided(study: Study, trials: dict[str, list[Trial]], at: dict[str, int], done: Runs) -> list[str]:
+def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
     """Return the settings that need more seeds, and the baseline if there is one."""
-    if not any(at.values()):
-        return list(trials)
-    answer = answered(measured_of(study, {setting: trials[setting][: at[setting]] for setting in trials}, done))
-    open_ = [each.setting for each in answer.comparisons if each.verdict == CANNOT_TELL]
+    comparisons = answered(measured(study, asked)).comparisons
+    open_ = [each.setting for each in comparisons if each.verdict == CANNOT_TELL]
     return [study.baseline, *open_] if open_ else []
 
 
-def _in_order(trials: dict[str, list[Trial]], at: dict[str, int]) -> Iterator[Trial]:
+def _in_order(asked: dict[str, list[Trial]]) -> Iterator[Trial]:
     """Yield the trials seed by seed, of each seed the longest first: so few workers wait at the end."""
-    for n in range(max(at.values())):
-        yield from sorted((trials[each][n] for each in trials if n < at[each]), key=lambda trial: -_cost(trial.params))
+    for of_a_seed in zip_longest(*asked.values()):
+        yield from sorted(filter(None, of_a_seed), key=lambda trial: -_cost(trial.params))
 
 
 def _cost(params: Params) -> int:
     return params.train.updates * params.seq_length * params.m * (params.m + 100)
 
 
-def _train(study: Study, missing: list[Trial], wanted: list[Trial], done: Runs, workers: Workers) -> None:
-    """Train the trials that are missing; their runs are added to `done`, and those of all `wanted` ones written."""
+def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers) -> None:
+    """Train the trials that are missing; their runs join the study's, and those of all `wanted` ones are written."""
     took, wrote, count = 0.0, time.monotonic(), 0
     print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train", flush=True)
     with progress(study.path.stem, len(missing)) as report, deferred() as received:
@@ -132,15 +121,15 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], done: Runs, 
                 if not ended:
                     continue
                 (trial, run), count = ended, count + 1
-                done[trial.key] = run
+                study.runs[trial.key] = run
                 report(count, f"trials  {trial.setting} seed {trial.seed}: {run.outcome}")
                 if time.monotonic() - wrote > WRITING * took:
                     began = time.monotonic()
-                    _write(study, wanted, done)
+                    _write(study, wanted)
                     wrote = time.monotonic()
                     took = wrote - began
         finally:
-            _write(study, wanted, done)
+            _write(study, wanted)
 
 
 def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> None:
@@ -149,9 +138,9 @@ def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> N
         check_lengths(text.path, lengths, params.seq_length)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary))
         check_memory(needed, f"--jobs {jobs}: training with m = {params.m} in each")
-    if lengths[1] < 2 and "held_out" in study.measure:
+    if lengths[1] < 2 and "held_out" in study.question.measure:
         raise WrongInput(
-            f"{study.path}: measure: {study.measure}: {lengths[1]} characters of {text.path} are held out; "
+            f"{study.path}: measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out; "
             "a larger prepare.held_out, or the measure smooth_loss, is allowed"
         )
 

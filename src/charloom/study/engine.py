@@ -7,7 +7,7 @@ what, or when: a trial is a function.
 
 import sys
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from functools import lru_cache
 from importlib.metadata import version
@@ -58,15 +58,11 @@ class Task(NamedTuple):
     trial: Trial | None
 
 
-def identity(kinds: list[str]) -> dict[str, str]:
+def identity(kinds: list[str], digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
     """Return what a worker has to have in common with all others: version, arithmetic, and what its rows would say."""
-    return _identity({kind: arithmetic(kind) for kind in kinds})
-
-
-def _identity(digests: dict[str, str]) -> dict[str, str]:
     said = {"charloom": version("charloom")}
-    for kind, digest in digests.items():
-        said |= {f"{kind} arithmetic": digest, f"{kind} small trial": small_trial(kind)}
+    for kind in kinds:
+        said |= {f"{kind} arithmetic": digest(kind), f"{kind} small trial": small_trial(kind)}
     return said
 
 
@@ -75,9 +71,7 @@ def run_trial(params: Params, text: Text | Path, text_sha256: str) -> Run:
     return train_trial(params, _opened(text) if isinstance(text, Path) else text, text_sha256)
 
 
-@lru_cache
-def _opened(path: Path) -> Text:
-    return read_prepared(path)
+_opened = lru_cache(read_prepared)
 
 
 class Work:
@@ -87,7 +81,7 @@ class Work:
         """Take the trials and the text's SHA-256. A worker has to prove its arithmetic for each kind of recipe."""
         self.waiting, self.workers, self.text_sha256 = deque(trials), workers, text_sha256
         self.kinds = sorted({trial.params.recipe.kind for trial in trials})
-        self.own = _identity({kind: arithmetic_of(kind) for kind in self.kinds})
+        self.own = identity(self.kinds, arithmetic_of)
         self.tasks: dict[Future[Any], Task] = {}
         self.proven, self.refused, self.losses = set[str](), set[str](), Counter[str]()
 

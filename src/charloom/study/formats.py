@@ -3,6 +3,7 @@
 import io
 import json
 import textwrap
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -104,20 +105,16 @@ def _plain(text: str) -> str:
 
 def as_json(answer: Answer) -> str:
     """Return all of it, floats in full; the list `comparisons` holds an object for each setting but the baseline."""
-    compared = [
-        each._asdict() | {"differences": [{"seed": seed, "difference": d} for seed, d in each.differences.items()]}
-        for each in answer.comparisons
-    ]
-    bands = {
-        name: {setting: band._asdict() for setting, band in by_setting.items()}
-        for name, by_setting in answer.bands.items()
-    }
-    content = answer._asdict() | {
-        "statistic": words.STATISTIC,
-        "alpha": ALPHA,
-        "level": LEVEL,
-        "summaries": [each._asdict() for each in answer.summaries],
-        "comparisons": compared,
-        "bands": bands,
-    }
+    content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
+    for each in content["comparisons"]:
+        each["differences"] = [{"seed": seed, "difference": x} for seed, x in each["differences"].items()]
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _opened(value: Any) -> Any:
+    """Return named tuples as mappings, however deep."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: _opened(each) for key, each in value.items()}
+    return [_opened(each) for each in value] if isinstance(value, list) else value

@@ -1,23 +1,40 @@
 """What DVC's experiments, and HEAD's own run, measured. A setting is what differs between them, but for the seed."""
 
+import re
 from collections import Counter
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple, get_args
 
-from charloom.base.errors import WrongInput, allowed_are
+from charloom.base.errors import Damaged, WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.results.commits import curves_of
+from charloom.results.commits import curves_of, from_commits
+from charloom.results.git import ensure_repository, git, objects
 from charloom.results.identity import setting_params
-from charloom.results.records import MEASURE, TrainMetrics
+from charloom.results.records import MEASURE, Measure
+from charloom.results.run import Run
+from charloom.settings.dvc_lock import stages_in
 from charloom.settings.params import Params
-from charloom.study.baseline import EXPLODED, MORE_TEXT, chosen, setting_name
-from charloom.study.experiments import HEAD, Experiment, experiments
-from charloom.study.measuring import measurement
-from paired.data_types import Curve, Measured, Seed
+from charloom.study.baseline import chosen
+from charloom.study.measuring import of_runs
+from charloom.study.study_file import named
+from paired.data_types import Measured
 
-MEASURES = tuple(name for name, field in TrainMetrics.model_fields.items() if field.annotation in {float, float | None})
+HEAD = "HEAD"
+OTHER_PARAMS = "HEAD's own: dvc.lock says other params than params.yaml; `dvc repro` mends that"
+MEASURES: tuple[str, ...] = get_args(Measure)
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another, `charloom study FILE` many; --table FILE reads any table"
 
-Trials = dict[str, dict[Seed, Experiment]]  # by setting and seed
+
+class Experiment(NamedTuple):
+    """A run as its commit holds it, and the id of the tree of its sources."""
+
+    name: str
+    commit: str
+    run: Run
+    sources: str
+
+
+Trials = dict[str, dict[int, Experiment]]  # by setting and seed
 
 
 def experiments_measured(
@@ -33,7 +50,7 @@ def experiments_measured(
     """
     if measure not in MEASURES:
         raise WrongInput(f"--measure: {in_line(measure)} is unknown; {allowed_are(MEASURES, measure)}")
-    head, found, left_out = experiments()
+    head, found, left_out = _there()
     kept = _of_one_text(found)
     if others := len(found) - len(kept):
         left_out["another text, or another part of it held out"] += others
@@ -44,34 +61,23 @@ def experiments_measured(
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([there, *warnings])}; {TWO_NEEDED}")
     if any(getattr(each.run.metrics, measure) is None for each in kept):
         raise WrongInput(f"--measure: no {measure}, as no text was held out; {allowed_are(MEASURES, measure)}")
-    one_length = len({each.run.params.seq_length for each in kept}) == 1  # only then smooth losses compare
-    if "smooth_loss" in measure and not one_length:
+    if "smooth_loss" in measure and len({each.run.params.seq_length for each in kept}) > 1:
         raise WrongInput(
             f"--measure: {measure} is nats per sequence, and settings differ in seq_length; {MEASURE} serves"
         )
     base = chosen(trials, baseline or _own(head, trials), "DVC's experiments and HEAD")
     trials = {base: trials[base]} | trials  # it comes first
-    states = len({each.sources for group in trials.values() for each in group.values()})
+    used = [each for group in trials.values() for each in group.values()]
+    states = len({each.sources for each in used})
     if states > 1:
         warnings.append(f"they come from {states} states of src: where more than words was edited, that differs too")
-    if len({each.run.params.train.updates * each.run.params.seq_length for each in kept}) > 1:
-        warnings.append(MORE_TEXT)
-    budgets = {each.run.params.train.updates for each in kept}
-    targets = {each.run.params.train.target_smooth_loss for each in kept}
-    return Measured(
-        measure=measure,
-        baseline=base,
-        settings={
-            name: {seed: measurement(each.run, measure) for seed, each in group.items()}
-            for name, group in trials.items()
-        },
-        curves=_curves(trials, one_length) if curves else {},
-        target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
-        budget=min(budgets) if len(budgets) == 1 else None,
-        warnings=tuple(warnings),
-        exploded=EXPLODED,
-        **declared,
-    )
+    read = curves_of((each.name, each.commit) for each in used) if curves else repeat({})
+    runs = {
+        setting: {seed: each.run._replace(curves=next(read)) for seed, each in group.items()}
+        for setting, group in trials.items()
+    }
+    params = {setting: next(iter(group.values())).run.params for setting, group in trials.items()}
+    return of_runs(params, runs, measure, base, warnings, **declared)
 
 
 def _runs(count: int) -> str:
@@ -92,12 +98,11 @@ def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
 
     And a warning where two of one setting and seed have other results.
     """
-    named = [(setting_params(each.run.params), each) for each in kept]
-    varying = [name for name in (named[0][0] if named else {}) if len({params[name] for params, _ in named}) > 1]
+    settings = [(setting_params(each.run.params), each) for each in kept]
+    varying = [name for name in (settings[0][0] if kept else {}) if len({params[name] for params, _ in settings}) > 1]
     trials, contradictions = Trials(), list[str]()
-    for params, each in sorted(named, key=lambda pair: [*(pair[0][name] for name in varying), pair[1].run.seed]):
-        values = (str(params[name]).removesuffix(".0") for name in varying)
-        name, seed = setting_name(varying, values), each.run.seed
+    for _, each in sorted(settings, key=lambda pair: [*(pair[0][name] for name in varying), pair[1].run.seed]):
+        name, seed = named(each.run.params, varying), each.run.seed
         before = trials.setdefault(name, {}).setdefault(seed, each)
         if before.run.metrics != each.run.metrics:
             contradictions.append(f"{before.name} and {each.name} ({name}, seed {seed})")
@@ -110,23 +115,51 @@ def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
 
 def _own(head: Params, trials: Trials) -> str:
     """Return HEAD's own setting. Raises WrongInput where it has no results."""
-    named = setting_params(head)
+    own = setting_params(head)
     for name, group in trials.items():
-        if setting_params(next(iter(group.values())).run.params) == named:
+        if setting_params(next(iter(group.values())).run.params) == own:
             return name
     raise WrongInput(f"--baseline: HEAD's own setting has no results, name another; {allowed_are(trials, '')}")
 
 
-def _curves(trials: Trials, one_length: bool) -> dict[str, dict[str, dict[Seed, Curve]]]:
-    """Return the curves by name, setting and seed, but for those that do not compare, or have no point."""
-    runs = [(setting, seed, each) for setting, group in trials.items() for seed, each in group.items()]
-    found: dict[str, dict[str, dict[Seed, Curve]]] = {}
-    for (setting, seed, _), curves in zip(runs, curves_of((e.name, e.commit) for _, _, e in runs), strict=True):
-        for name, curve in curves.items():
-            found.setdefault(name, {}).setdefault(setting, {})[seed] = curve
-    return {
-        name: by_setting
-        for name, by_setting in found.items()
-        if (one_length or name != "smooth_loss")
-        and all(curve for each in by_setting.values() for curve in each.values())
-    }
+def _there() -> tuple[Params, list[Experiment], Counter[str]]:
+    """Return HEAD's params, all runs, HEAD's first and then the newest first, and why how many are left out.
+
+    Raises WrongInput where this folder has no pipeline, no Git repository, or wrong params at its HEAD.
+    """
+    ensure_repository()
+    commits = [(HEAD, HEAD), *_experiments()]
+    head, *others = from_commits(commit for _, commit in commits)
+    if head.params is None:
+        raise WrongInput("HEAD: no commit with a params.yaml of this version of charloom")
+    found, left_out = list[Experiment](), Counter[str]()
+    for (name, commit), held in zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True):
+        if isinstance(held.run, str):
+            left_out[held.run] += 1
+        else:
+            found.append(Experiment(name, commit, held.run, held.sources))
+    return head.params, found, left_out
+
+
+def _experiments() -> list[tuple[str, str]]:
+    """Return name and commit of each of DVC's experiments, the newest first.
+
+    DVC's other refs are its queue, its stash, what it works on.
+    """
+    refs = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
+    matches = (re.fullmatch(r"(\w+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(.+)", line) for line in refs.split("\n"))
+    return [(match[2], match[1]) for match in matches if match]
+
+
+def _of_head(run: Run | str) -> Run | str:
+    """Return HEAD's own run, or why it does not count: DVC commits an experiment whole, here somebody may have not."""
+    if isinstance(run, str):
+        return "HEAD's own: no results are committed"
+    ((_, lock),) = objects([f"{HEAD}:./dvc.lock"])
+    try:
+        stages = stages_in(lock)
+        then = [stages[stage].params for stage in ("prepare", "train")]
+    except (Damaged, KeyError):
+        return OTHER_PARAMS
+    now = setting_params(run.params) | {"seed": run.seed}
+    return OTHER_PARAMS if any(now.get(name, value) != value for each in then for name, value in each.items()) else run

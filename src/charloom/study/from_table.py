@@ -6,8 +6,7 @@ import csv
 import io
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from charloom.study.baseline import chosen, setting_name
 from paired.data_types import Measured, Measurement, Seed
 
 FAILED = {"", "nan", "na", "inf", "+inf", "-inf"}  # what programs write where a run came to no value
-FEW = 3  # times, on average, that a parameter's value stands in a table; a result's seldom comes twice
 TABLE = "a CSV table in UTF-8"
 
 Row = dict[str, str]  # cells by column
@@ -38,22 +36,22 @@ def table_measured(
     used = [*setting, seed, measure]
     rows = _rows(file, used)
     settings = defaultdict[str, dict[Seed, Measurement]](dict)
-    lines, failed = defaultdict[str, dict[Seed, int]](dict), list[str]()
+    lines, failed = dict[tuple[str, Seed], int](), list[str]()
     for line, row in rows.items():
         where = f"{file}: line {line}: "
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}no {in_line(empty[0])}; allowed is a value in each row")
-        name, key = setting_name(setting, map(row.__getitem__, setting)), _seed(row[seed])
-        if first := lines[name].get(key):
+        name, key = setting_name(setting, [row[column] for column in setting]), _seed(row[seed])
+        if first := lines.get((name, key)):
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
             twice = f"seed {in_line(str(key))} a second time for {in_line(name)}, after line {first}"
             raise WrongInput(f"{where}{twice}; {allowed}")
-        lines[name][key] = line
+        lines[name, key] = line
         settings[name][key] = _measurement(row[measure], where + in_line(measure))
         if settings[name][key].exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
-    warnings = list(_varying({name: [rows[line] for line in each.values()] for name, each in lines.items()}, used))
+    warnings = []
     if failed:
         many = "1 trial has" if len(failed) == 1 else f"{len(failed)} trials have"
         warnings.append(f"{many} no {in_line(measure)} ({failed[0]}): counted as failed, not left out")
@@ -121,21 +119,3 @@ def _measurement(text: str, where: str) -> Measurement:
         allowed = "a number such as 2.81 or 1e-5, and nan or nothing where a run failed"
         raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; allowed is {allowed}")
     return Measurement(value)
-
-
-def _varying(groups: dict[str, list[Row]], used: list[str]) -> Iterator[str]:
-    """Yield a warning of each column that looks like a parameter and varies inside a setting.
-
-    One looks so if its values come again and again. One that the seed decides is the same for all settings.
-    """
-    rows, seed = list(chain.from_iterable(groups.values())), used[-2]
-    for column in (name for name in rows[0] if name not in used):
-        by_seed = len({(row[seed], row[column]) for row in rows}) == len({row[seed] for row in rows})
-        if by_seed or len({row[column] for row in rows}) * FEW > len(rows):
-            continue
-        for name, group in groups.items():
-            inside = sorted({row[column] for row in group})
-            if len(inside) > 1:
-                shown = ", ".join(in_line(value) or "nothing" for value in inside[:3])
-                yield f"{in_line(column)} varies inside {in_line(name)} ({shown}): a parameter? it belongs to --setting"
-                break

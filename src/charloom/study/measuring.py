@@ -1,54 +1,71 @@
-"""What a study's trials came to, as the statistics take it."""
+"""What runs came to, as the statistics take it: a study's trials, or any others by setting and seed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from charloom.results.records import MEASURE_OF_PART
-from charloom.results.run import Run
-from charloom.study.baseline import EXPLODED, MORE_TEXT
+from charloom.results.run import TRAINED, Run
+from charloom.settings.params import Params
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from paired.data_types import Measured, Measurement
 
+MORE_TEXT = (  # a warning
+    "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
+    "more text alone"
+)
+EXPLODED = (  # of a training
+    "diverged, failed, or ended worse than a uniform guess, which takes all characters for equally likely. Diverged: "
+    "the loss or a gradient was no finite number any more, and training stopped"
+)
 
-def measured(study: Study) -> Measured:
-    """Return what all its trials measured that its table has. Settings without one are left out, but the baseline."""
-    return measured_of(study, trials_of(study), study.runs)
 
-
-def measured_of(study: Study, trials: Mapping[str, list[Trial]], runs: Mapping[str, Run]) -> Measured:
-    """Return what these trials measured, as far as they have run."""
-    settings = study.settings.values()
-    one_length = "seq_length" not in study.varied  # smooth loss, in nats per sequence, compares only then
+def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> Measured:
+    """Return what these trials measured, or all of the study's, as far as it has their runs."""
     done = {
-        setting: {trial.seed: runs[trial.key] for trial in each if trial.key in runs}
-        for setting, each in trials.items()
+        setting: {trial.seed: study.runs[trial.key] for trial in each if trial.key in study.runs}
+        for setting, each in (trials or trials_of(study)).items()
     }
-    updates = {run.metrics.updates for each in done.values() for run in each.values() if run.metrics}
-    curves = (MEASURE_OF_PART, *(["smooth_loss"] if one_length else []))
-    amounts = {params.train.updates * params.seq_length for params in settings}
+    return of_runs(
+        study.settings, done, study.question.measure, study.baseline, better="lower", looks=tuple(study.question.looks),
+        smallest_difference=study.question.smallest_difference,
+    )  # fmt: skip
+
+
+def of_runs(
+    params: Mapping[str, Params], runs: Mapping[str, Mapping[int, Run]], measure: str, baseline: str,
+    warnings: Iterable[str] = (), **declared: Any,
+) -> Measured:  # fmt: skip
+    """Return what the runs measured, by setting and seed.
+
+    params    of each setting, with any seed
+    measure   a name of TrainMetrics
+    declared  `better`, `looks` and `smallest_difference` of Measured
+    """
+    one_length = len({each.seq_length for each in params.values()}) == 1
+    amounts = {each.train.updates * each.seq_length for each in params.values()}
+    budgets = {each.train.updates for each in params.values()}
+    targets = {each.train.target_smooth_loss for each in params.values()}
+    ended = [run for each in runs.values() for run in each.values() if run.metrics]
+    names = (MEASURE_OF_PART, "smooth_loss") if one_length else (MEASURE_OF_PART,)  # the other is in nats per sequence
     return Measured(
-        measure=study.measure,
-        better="lower",
-        baseline=study.baseline,
-        settings={
-            setting: {seed: measurement(run, study.measure) for seed, run in each.items()}
-            for setting, each in done.items()
-        },
+        measure=measure,
+        baseline=baseline,
+        settings={key: {seed: _measurement(run, measure) for seed, run in each.items()} for key, each in runs.items()},
         curves={
-            name: {setting: {seed: run.curves[name] for seed, run in each.items()} for setting, each in done.items()}
-            for name in curves
+            name: {key: {seed: run.curves[name] for seed, run in each.items()} for key, each in runs.items()}
+            for name in names
+            if all(run.curves.get(name) for run in ended)
         },
-        looks=tuple(study.looks),
-        smallest_difference=study.smallest_difference,
-        target=f"smooth loss below {study.asked.params.train.target_smooth_loss:g}" if one_length else "",
-        budget=updates.pop() if len(updates) == 1 else None,
-        warnings=(MORE_TEXT,) if len(amounts) > 1 else (),
+        target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
+        budget=min(budgets) if len(budgets) == 1 else None,
+        warnings=(*warnings, *([MORE_TEXT] if len(amounts) > 1 else [])),
         exploded=EXPLODED,
+        **declared,
     )
 
 
-def measurement(run: Run, measure: str) -> Measurement:
-    """Return the measure, a name of TrainMetrics, and how the run ended."""
+def _measurement(run: Run, measure: str) -> Measurement:
     if run.metrics is None:
         return Measurement(None, exploded=True)
-    return Measurement(getattr(run.metrics, measure), run.exploded, run.metrics.first_update_below_target)
+    return Measurement(getattr(run.metrics, measure), run.outcome != TRAINED, run.metrics.first_update_below_target)

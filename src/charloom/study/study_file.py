@@ -76,7 +76,7 @@ class StudyFile(Section):
 
 
 class Study(NamedTuple):
-    """A question: its settings by name, in the order of the file, the baseline's name, and all else as in the file.
+    """A question: what its file holds, its settings by name, in the order of the file, and the baseline's name.
 
     varied  the params in which settings differ, by their dotted names
     asked   what it was asked of: text and params of the first start
@@ -84,20 +84,17 @@ class Study(NamedTuple):
     """
 
     path: Path
+    question: StudyFile
     settings: dict[str, Params]
     varied: list[str]
     baseline: str
-    seeds: list[int]
-    measure: Measure
-    looks: list[int]
-    smallest_difference: float | None
     asked: Asked
     runs: Runs
 
     @property
-    def question(self) -> str:
+    def named(self) -> str:
         """Return what names it, whatever its file is called and whoever asks it."""
-        declared = [self.measure, self.smallest_difference]
+        declared = [self.question.measure, self.question.smallest_difference]
         return question_key(self.asked.sha256, self.settings.values(), self.settings[self.baseline], declared)
 
     @property
@@ -135,10 +132,8 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice")
-    return Study(
-        path, dict(zip(names, settings, strict=True)), varied, named(baseline, varied), given.seeds, given.measure,
-        given.looks, given.smallest_difference, asked, runs,
-    )  # fmt: skip
+    by_name = dict(zip(names, settings, strict=True))
+    return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)
 
 
 def named(params: Params, varied: list[str]) -> str:

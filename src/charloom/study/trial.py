@@ -40,7 +40,7 @@ def trials_of(study: Study) -> dict[str, list[Trial]]:
         params = study.settings[setting].model_copy(update={"seed": seed})
         return Trial(setting, seed, params, study.asked.key(params))
 
-    return {setting: [trial(setting, seed) for seed in study.seeds] for setting in study.settings}
+    return {setting: [trial(setting, seed) for seed in study.question.seeds] for setting in study.settings}
 
 
 def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]]:

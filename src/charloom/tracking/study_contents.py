@@ -47,7 +47,7 @@ class StudyContents(Record):
     """A study.
 
     name         its file
-    question     which study it is: see `Study.question`
+    question     which study it is: see `Study.named`
     text_sha256  of the text
     description  Markdown: what it says
     picture      SVG, which the page shows as wide as it was drawn; of a PNG it would show each pixel
@@ -85,7 +85,7 @@ def study_contents(study: Study, description: str, picture: str, page: str) -> S
         )
     files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv")))
     return StudyContents(
-        name=str(study.path), question=study.question, text_sha256=study.asked.sha256,
+        name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
         description=description, picture=picture, page=page,
         files=[str(file.absolute()) for file in files], trials=trials,
     )  # fmt: skip

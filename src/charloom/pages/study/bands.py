@@ -11,8 +11,8 @@ from charloom.pages.pictures import GREY, drawing, in_lines, known, pictured, wi
 from charloom.pages.sections import Picture, Section
 from charloom.pages.study.compared import ABOUT, COLORS, Compared
 from paired import sentences as words
-from paired.data_types import LEVEL, Band, Curve
-from paired.statistics import moments, student_interval
+from paired.answering import band
+from paired.data_types import Band, Curve
 
 LINES = ("-", "--", "-.", ":")  # of COLORS: nothing is told by a colour alone
 HEIGHT, LINE, TITLE = 2.2, 0.165, 0.23  # inches: of a panel, of a line in the legend, of its title
@@ -32,7 +32,7 @@ def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
         setting: [curve for seed, curve in curves.get(setting, {}).items() if trials[setting][seed].value is not None]
         for setting in compared.drawn
     }
-    means = {setting: _mean(own) for setting, own in ended.items() if own}
+    means = {setting: band(own) for setting, own in ended.items() if own}
     about, place = ABOUT.get(name, name), name.replace(" ", "-")
     yield from _picture(compared, place, name, about, means, [curve for own in ended.values() for curve in own])
     base = curves.get(compared.answer.baseline, {})
@@ -45,19 +45,6 @@ def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
     differences = {setting: paired[setting] for setting in compared.drawn if setting in paired}
     about = f"the difference in {about}"
     yield from _picture(compared, f"{place}-difference", title, about, differences, pairs, [0.0])
-
-
-def _mean(curves: list[Curve]) -> Band:
-    """Return the mean of the curves where all have a value, and Student's interval; none of a single curve."""
-    band = Band([], [], [])
-    for update in sorted(set.intersection(*map(set, curves))):
-        at = moments([curve[update] for curve in curves])
-        interval = student_interval(at, LEVEL)
-        if at.mean is not None and (interval or at.n == 1):
-            band.updates.append(update)
-            band.means.append(at.mean)
-            band.intervals.extend([interval] if interval else [])
-    return band
 
 
 def _picture(
