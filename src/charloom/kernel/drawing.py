@@ -19,7 +19,6 @@ from charloom.kernel.update import exponentials
 from charloom.kernel.vector import load, store
 
 VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
-RUN = 16  # characters sorted by insertion
 
 
 class Streams(NamedTuple):
@@ -107,17 +106,13 @@ def _ranked(z: Streams, e: Array, s: int, top_k: int, top_p: float) -> tuple[int
 
 @njit(**INNER)
 def _sort(order: Array, outputs: Array) -> int:
-    """Sort runs by insertion, and merge them from one row of `order` into the other; return the row that has all.
+    """Merge runs, twice as long each time, from one row of `order` into the other; return the row that has all.
 
     NumPy's argsort does the same and takes a second to compile.
     """
-    K, row, run = order.shape[1], 0, RUN
+    K, row, run = order.shape[1], 0, 1
     for k in range(K):
-        at = k
-        while at % RUN > 0 and outputs[0, k] > outputs[0, order[0, at - 1]]:
-            order[0, at] = order[0, at - 1]
-            at -= 1
-        order[0, at] = k
+        order[0, k] = k
     while run < K:
         for start in range(0, K, 2 * run):
             left, right = start, start + run
