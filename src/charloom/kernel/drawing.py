@@ -14,7 +14,7 @@ from charloom.base.types import Array
 from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.elementary import vector_tanh
 from charloom.kernel.layout import ROWS, WIDTHS, Weights, zeros
-from charloom.kernel.products import add_product, recurrence
+from charloom.kernel.products import add_product, copy_row, recurrence
 from charloom.kernel.update import exponentials
 from charloom.kernel.vector import load, store
 
@@ -63,25 +63,23 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
 @njit(**INNER)
 def _step(w: Weights, z: Streams, first: int, m: int) -> None:
     """h ← tanh(W h + U x + b);  o = V h + c,  for the five streams from `first` on."""
-    WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
     h, x, a, o = z.h, z.x, z.a, z.o
-    p, q, lanes, rows = h.shape[1], o.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
+    p, lanes, rows = h.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
     for s in range(rows):
         for k in range(0, p, lanes):
-            store(a, s, k, load(UT, x[first + s], k) + load(b, 0, k))
+            store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, WT, m, VECTORS)
+        recurrence(a, 1, a, 0, h, 0, w.WT, m, VECTORS)
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, c, 0, h, 0, VT, m, VECTORS)
+        recurrence(o, 0, w.c, 0, h, 0, w.VT, m, VECTORS)
         return
-    add_product(a, h[first:], rows, WT, m)
+    add_product(a, h[first:], rows, w.WT, m)
     for s in range(rows):
         for k in range(0, p, lanes):
             store(h, first + s, k, vector_tanh(load(a, s, k)))
-        for k in range(0, q, lanes):
-            store(o, s, k, load(c, 0, k))
-    add_product(o, h[first:], rows, VT, m)
+        copy_row(w.c, 0, o, s)
+    add_product(o, h[first:], rows, w.VT, m)
 
 
 @njit(**INNER)
@@ -136,8 +134,7 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
     """
     o, outputs, warm, sums = z.o, z.outputs, z.warm, z.sums
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
-    for k in range(0, q, lanes):
-        store(outputs, 0, k, load(o, s, k))
+    copy_row(o, s, outputs, 0)
     top, total = exponentials(o, s, z.lane)
     if temperature == 0:
         likeliest = 0

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charloom.base.types import Array
-from charloom.network.rnn import Parameters, filled
+from charloom.network.rnn import Parameters
 
 ROWS = 5  # of results in registers at once
 WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compiles anew, so there are few
@@ -152,13 +152,8 @@ def room(w: Weights) -> Weights:
 
 def parameters(w: Weights, m: int, K: int) -> Parameters:
     """Return the weights as Parameters."""
-    theta = filled(0.0, m, K, w.W.dtype)
-    theta.W[...] = w.W[:m, :m]
-    theta.U[...] = w.UT[:K, :m].T
-    theta.V[...] = w.V[:K, :m]
-    theta.b[...] = w.b[0, :m]
-    theta.c[...] = w.c[0, :K]
-    return theta
+    arrays = w.W[:m, :m], w.UT[:K, :m].T, w.V[:K, :m], w.b[0, :m], w.c[0, :K]
+    return Parameters(np.concatenate([each.ravel() for each in arrays]), m, K)
 
 
 def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:

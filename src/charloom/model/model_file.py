@@ -10,7 +10,7 @@ import numpy as np
 from charloom.base.array_file import Layout, pack, unpack
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.types import Array
-from charloom.network.rnn import NAMES, Parameters, filled, shapes
+from charloom.network.rnn import NAMES, Parameters, shapes
 from charloom.text.vocabulary import Vocabulary
 
 LARGEST = 1e37  # output allowed: sums and differences of such numbers fit float32, so every text has a finite cost
@@ -99,7 +99,6 @@ def _model(arrays: dict[str, Array]) -> Model:
         raise ValueError(f"first is {first}, which is no id")
     if update < 0 or smooth_loss < 0:
         raise ValueError(f"update is {update}, smooth_loss {smooth_loss}")
-    theta = filled(0.0, len(arrays["h"]), len(vocabulary), arrays["h"].dtype)
-    for name in NAMES:
-        getattr(theta, name)[...] = arrays[name]
+    flat = np.concatenate([arrays[name].ravel() for name in NAMES])
+    theta = Parameters(flat, len(arrays["h"]), len(vocabulary))
     return Model(theta, arrays["h"], first, vocabulary, update, smooth_loss)
