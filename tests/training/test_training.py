@@ -26,7 +26,7 @@ def by_the_book(updates):
     """Return losses, smooth losses and weights before each update, written out with one window after another."""
     windows = [("abc", "bcd"), ("def", "efg"), ("ghi", "hij")]
     vocabulary = Vocabulary.of(TEXT)
-    theta, kept, h = fresh().theta.copy(), RECIPE.kept(len(TEXT)), np.zeros(4)
+    theta, kept, h = fresh().theta, RECIPE.kept(len(TEXT)), np.zeros(4)
     losses, smooth, weights, states = [], [], [], []
     for update in range(updates + 1):
         read, following = windows[update % 3]

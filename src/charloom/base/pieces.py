@@ -5,7 +5,6 @@ own hash names the whole of it, and a piece is known to be right without the res
 """
 
 import hashlib
-import io
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from charloom.base.array_file import HEADER, Layout, array, checked, header
+from charloom.base.array_file import HEADER, Layout, array, checked, ensure_form, header
 from charloom.base.errors import Damaged
 from charloom.base.storage import sha256
 from charloom.base.types import Array
@@ -148,12 +147,9 @@ def opened(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[
             with archive.open(info) as member:
                 head = member.read(HEADER)
             length, dtype, _ = form
-            if head != header((length,), dtype) or info.file_size != HEADER + length * dtype.itemsize:
-                raise ValueError(f"{name} is not an array of shape {(length,)} and type {dtype}")
+            ensure_form(name, head, info.file_size, (length,), dtype)
             file.seek(info.header_offset + 26)  # of the local header: the lengths of its name and of what follows it
             start = info.header_offset + 30 + sum(struct.unpack("<HH", file.read(4))) + HEADER
-            if start + length * dtype.itemsize > file.seek(0, io.SEEK_END):
-                raise ValueError(f"{name} is cut off")
             pieces = _pieces(length, dtype)
             found[name] = Pieces(path, name, start, form, hashes[done : done + pieces])
             done += pieces

@@ -83,34 +83,13 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
 
 
 @njit(**INNER)
-def _ranked(z: Streams, e: Array, s: int, top_k: int, top_p: float) -> tuple[int, int]:
-    """Rank the ids from the likeliest down, equals by id, in a row of `order`; return it, and how many are kept.
-
-    `sums` adds up their weights e[s]. Kept are the `top_k` first, and of these the fewest that make up `top_p` of their
-    sum. The order is that of the outputs: no temperature changes it, though one may round two weights to one.
-    """
-    order, sums, K = z.order, z.sums, len(z.sums)
-    row = _sort(order, z.outputs)
-    count = min(top_k, K) if top_k > 0 else K
-    summed = 0.0
-    for n in range(count):
-        summed += float(e[s, order[row, n]])
-        sums[n] = summed
-    kept = 1
-    while kept < count and sums[kept - 1] < top_p * summed:
-        kept += 1
-    return row, kept if top_p < 1.0 else count
-
-
-@njit(**INNER)
 def _sort(order: Array, outputs: Array) -> int:
-    """Merge runs, twice as long each time, from one row of `order` into the other; return the row that has all.
+    """Rank the ids from the likeliest down, equals by id, in a row of `order`, and return it; in row 0 they go up.
 
-    NumPy's argsort does the same and takes a second to compile.
+    Runs are merged, twice as long each time, from one row into the other. NumPy's argsort does the same and takes a
+    second to compile.
     """
     K, row, run = order.shape[1], 0, 1
-    for k in range(K):
-        order[0, k] = k
     while run < K:
         for start in range(0, K, 2 * run):
             left, right = start, start + run
@@ -129,10 +108,10 @@ def _sort(order: Array, outputs: Array) -> int:
 def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: float) -> tuple[int, float]:
     """Return a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
 
-    It is the first whose cumulative weight is above u times the total, with 0 ≤ u < 1. The probability is NaN where
-    an output is.
+    Kept are the `top_k` likeliest, and of these the fewest that make up `top_p` of their weight. Drawn is the first
+    whose cumulative weight is above u times the total, with 0 ≤ u < 1. The probability is NaN where an output is.
     """
-    o, outputs, warm, sums = z.o, z.outputs, z.warm, z.sums
+    o, outputs, warm, sums, order = z.o, z.outputs, z.warm, z.sums, z.order
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
     copy_row(o, s, outputs, 0)
     top, total = exponentials(o, s, z.lane)
@@ -148,26 +127,24 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
             store(warm, s, k, (load(outputs, 0, k) - top) / temperature)
         exponentials(warm, s, z.lane)
         e = warm
+    row, count, summed, drawn = 0, min(top_k, K) if top_k > 0 else K, 0.0, 0
+    for k in range(K):
+        order[0, k] = k
     if top_k > 0 or top_p < 1.0:
-        row, kept = _ranked(z, e, s, top_k, top_p)
-        drawn = z.order[row, _above(sums, kept, u)]
-    else:
-        summed = 0.0
-        for k in range(K):
-            summed += float(e[s, k])
-            sums[k] = summed
-        drawn = _above(sums, K, u)
-    return drawn, float(o[s, drawn]) / float(total)
-
-
-@njit(**INNER)
-def _above(sums: Array, count: int, u: float) -> int:
-    """Return the index of the first of these rising sums that is above u times the last."""
+        row = _sort(order, outputs)
+    for n in range(count):
+        summed += float(e[s, order[row, n]])
+        sums[n] = summed
+    if top_p < 1.0:
+        kept = 1
+        while kept < count and sums[kept - 1] < top_p * summed:
+            kept += 1
+        count = kept
     limit = u * sums[count - 1]  # below it also when rounded, u being a multiple of 2^-53: what is drawn has a weight
-    index = 0
-    for k in range(count):
-        index += sums[k] <= limit
-    return index
+    for n in range(count):
+        drawn += sums[n] <= limit
+    drawn = order[row, drawn]
+    return drawn, float(o[s, drawn]) / float(total)
 
 
 @compiled

@@ -37,8 +37,9 @@ def write_samples(
             drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
             written = ""
             while len(written) < count:
-                more = vocabulary.decode(islice(drawn, min(BLOCK, count - len(written))))
-                written, done = written + more, done + len(more)
+                more = min(BLOCK, count - len(written))
+                written += vocabulary.decode(islice(drawn, more))
+                done += more
                 report(done, "")
             name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"
             rows.append((name, written, model.update, model.smooth_loss))
