@@ -54,12 +54,8 @@ def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
     """
     hashes = []
     with zipfile.ZipFile(file, "w") as archive:
-
-        def member(name: str) -> Any:
-            return archive.open(f"{name}.npy", "w", force_zip64=True)  # as savez does
-
         for name, (length, dtype, take) in arrays.items():
-            with member(name) as to:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as to:  # as savez does
                 to.write(header((length,), dtype))
                 most = PIECE // np.dtype(dtype).itemsize
                 for start in range(0, length, most):
@@ -69,7 +65,7 @@ def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
                     content = np.ascontiguousarray(piece, np.dtype(dtype).newbyteorder("<")).tobytes()
                     to.write(content)
                     hashes.append(hashlib.sha256(content).digest())
-        with member(HASHES) as to:
+        with archive.open(f"{HASHES}.npy", "w", force_zip64=True) as to:
             to.write(header((len(hashes), DIGEST), np.uint8) + b"".join(hashes))
 
 
@@ -134,8 +130,7 @@ def opened(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[
     forms: dict[str, tuple[int, Any, int]] = {}
 
     def whole(sizes: Mapping[str, int]) -> Layout:
-        for name, (length, dtype, below) in layout(sizes).items():
-            forms[name] = length, np.dtype(dtype), below
+        forms.update(layout(sizes))
         pieces = sum(_pieces(length, dtype) for length, dtype, _ in forms.values())
         shapes = {name: ((length,), dtype) for name, (length, dtype, _) in forms.items()}
         return shapes | {HASHES: ((pieces, DIGEST), np.uint8)}

@@ -34,13 +34,11 @@ def parsed_fast(text: str) -> Any:
         if match:
             name, value = plain(match["name"]), match["value"]
             inside = section if match["inside"] else found
-            if inside is None or name in inside:
+            if inside is None or name in inside or (match["inside"] and not value):
                 return parsed(text)
             inside[name] = plain(value) if value else {}
             if inside is found:
                 section = None if value else found[name]
-            elif not value:
-                return parsed(text)
     return found if found and {} not in found.values() else parsed(text)
 
 

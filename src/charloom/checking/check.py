@@ -3,19 +3,11 @@
 import math
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from charloom.base.errors import CheckFailed
 from charloom.base.progress import Report, progress
 from charloom.base.types import Array
-from charloom.checking.numerical import (
-    RealParts,
-    central_differences,
-    complex_step,
-    real_parts,
-    relative_error,
-    state_error,
-)
+from charloom.checking.numerical import RealParts, central_differences, complex_step, real_parts, relative_error
 from charloom.kernel.advance import learned_gradients
 from charloom.network.recipe import OPTIMIZERS, Optimizer
 from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
@@ -56,21 +48,13 @@ def gradient_errors(
     entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
     x, y = ids[:-1], ids[1:]
 
-    def along(gradients: Gradients, states: Array) -> tuple[Gradients, RealParts]:
-        return gradients, real_parts(theta, x, y, states)
-
-    found = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
-        state: (
-            along(*learned_gradients(theta, ids, h_0, optimizer)),
-            along(loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]),
-        )
-        for state, h_0 in states.items()
-    }
+    found = {}
+    for state, h_0 in states.items():  # before the progress begins: compiling would spoil its estimate of the time
+        learned, h = learned_gradients(theta, ids, h_0, optimizer)
+        by_numpy, its_h = loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]
+        found[state] = (learned, real_parts(theta, x, y, h)), (by_numpy, real_parts(theta, x, y, its_h))
     measured = {}
-    with (
-        threadpool_limits(limits=1),  # one BLAS thread: at this size more are slower
-        progress("gradcheck", len(states) * sum(map(len, entries.values()))) as report,
-    ):
+    with progress("gradcheck", len(states) * sum(map(len, entries.values()))) as report:
         done = 0
         for state, gradients in found.items():
             rows = {}
@@ -78,7 +62,7 @@ def gradient_errors(
                 rows[name] = _errors(theta, name, *gradients, entries[name], y, report, done)
                 done += len(entries[name])
             measured[state] = Matrices[MatrixErrors](**rows)
-    off = max(state_error(theta, x, kernel[1].h) for kernel, _ in found.values())
+    off = max(real.state_error for (_, real), _ in found.values())
     return GradcheckErrors(state_error=off, **measured)
 
 

@@ -45,8 +45,8 @@ class Streams(NamedTuple):
 def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
     """Return streams that read the characters x (S,), whole numbers below K, next, from the states h (S, m)."""
     dtype, p, q, rows = w.W.dtype, w.W.shape[1], w.c.shape[1], len(x) + ROWS
-    z = Streams(
-        h=zeros(rows, p, dtype),
+    return Streams(
+        h=zeros(rows, p, dtype, h),
         x=np.array(x, np.int64),
         a=zeros(ROWS, p, dtype),
         o=zeros(ROWS, q, dtype),
@@ -56,8 +56,6 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
         sums=np.empty(K),
         order=np.empty((2, K), np.int64),
     )
-    z.h[: len(x), : h.shape[1]] = h
-    return z
 
 
 @njit(**INNER)

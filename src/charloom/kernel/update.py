@@ -22,7 +22,6 @@ from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
 from charloom.kernel.layout import Scratch, Sizes, Weights
 from charloom.kernel.products import add_product, copy_row, learn, recurrence, take_step, transpose_all
-from charloom.kernel.steps import moves_without_gradient
 from charloom.kernel.vector import load, splat, store, where_less
 
 
@@ -136,7 +135,7 @@ def _step_bias(w: Array, kept: Any, before: Array, d: Array, sizes: Sizes) -> No
 @njit(**INNER)
 def _step_u(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -> None:
     """Move UT by one clipped step along Σ d[t] x_tᵀ: the rows that occur, or all where the optimiser moves all."""
-    UT, sU, d, dU, seen = w.UT, s.UT, z.d, z.dU, z.seen
+    d, dU, seen = z.d, z.dU, z.seen
     p, lanes = d.shape[1], 64 // d.itemsize
     for t in range(sizes.T):
         x = ids[position + t]
@@ -148,12 +147,12 @@ def _step_u(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, pos
                 store(dU, x, k, load(d, t, k))
             seen[x] = True
     for x in range(sizes.K):
-        if seen[x] or moves_without_gradient(sizes.rates):
+        if seen[x] or sizes.all_rows:
             for k in range(0, p, lanes):
                 gradient = load(dU, x, k)
                 if not seen[x]:
                     gradient = splat(d, 0.0)
-                take_step(UT, sU, before.UT, x, k, gradient, sizes)
+                take_step(w.UT, s.UT, before.UT, x, k, gradient, sizes)
             seen[x], z.stale[x] = False, True
 
 

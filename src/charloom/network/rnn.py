@@ -120,9 +120,8 @@ def loss_and_gradients(theta: Parameters, x: Array, y: Array, h_0: Array) -> tup
     d[-1] *= slope[-1]
     carried = np.empty_like(d[0])
     for t in range(len(x) - 2, -1, -1):
-        d_t = d[t]
-        d_t += np.dot(d[t + 1], theta.W, out=carried)
-        d_t *= slope[t]
+        d[t] += np.dot(d[t + 1], theta.W, out=carried)
+        d[t] *= slope[t]
 
     gradients = Parameters(np.empty_like(theta.flat), theta.m, theta.K)
     np.matmul(d.T, h[:-1], out=gradients.W)

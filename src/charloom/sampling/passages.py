@@ -47,32 +47,34 @@ class Passages:
 
     def _extended(self, last: int, symbol: int) -> int:
         """Return the state of the passage of the state `last` and one more symbol."""
-        following, link, length = self.next, self.link, self.length
-        if there := int(following[last, symbol]):
-            return there if length[there] == length[last] + 1 else self._split(last, symbol)
-        new = self._state(int(length[last]) + 1)
-        state: int = last
-        while not following[state, symbol]:
-            following[state, symbol] = new
-            if state == 0:
-                return new
-            state = int(link[state])
-        there = int(following[state, symbol])
-        link[new] = there if length[there] == length[state] + 1 else self._split(state, symbol)
+        if self.next[last, symbol]:
+            return self._exact(last, symbol)
+        new = self._state(int(self.length[last]) + 1)
+        state = self._led(last, symbol, 0, new)
+        if state >= 0:
+            self.link[new] = self._exact(state, symbol)
         return new
 
-    def _split(self, state: int, symbol: int) -> int:
-        """Return a new state for the shorter of the passages that end where `state` leads by the symbol."""
+    def _exact(self, state: int, symbol: int) -> int:
+        """Return the state of the state's longest passage and the symbol: a new one where longer passages share it."""
         whole = int(self.next[state, symbol])
+        if self.length[whole] == self.length[state] + 1:
+            return whole
         shorter = self._state(int(self.length[state]) + 1)
         self.next[shorter] = self.next[whole]
         self.link[shorter], self.link[whole] = self.link[whole], shorter
-        while self.next[state, symbol] == whole:
-            self.next[state, symbol] = shorter
-            if state == 0:
-                break
-            state = int(self.link[state])
+        self._led(state, symbol, whole, shorter)
         return shorter
+
+    def _led(self, state: int, symbol: int, before: int, to: int) -> int:
+        """Let the symbol lead to `to` from the state and its suffixes, as far as it leads to `before`.
+
+        Return the first from which it does not; −1 where it does from all.
+        """
+        while state >= 0 and self.next[state, symbol] == before:
+            self.next[state, symbol] = to
+            state = int(self.link[state]) if state else -1
+        return state
 
     def _state(self, length: int) -> int:
         self.length[self.states] = length

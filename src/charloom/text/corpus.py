@@ -156,9 +156,8 @@ def write_text(path: Path, of: Survey, lengths: tuple[int, int]) -> None:
             yield of.vocabulary.encode(text)
         ensure_same()  # else it is too short, perhaps
 
-    code_points = of.vocabulary.code_points
     with whole(path) as file:
-        save_text(file, code_points, ids(), lengths)
+        save_text(file, of.vocabulary.code_points, ids(), lengths)
         ensure_same()
 
 
@@ -193,4 +192,5 @@ def _layout(sizes: Mapping[str, int]) -> dict[str, tuple[int, Any, int]]:
     K = sizes.get("vocabulary", 0) // 4
     ids = np.min_scalar_type(max(K - 1, 0))
     lengths = {name: sizes.get(name, 0) // ids.itemsize for name in ("training", "held_out")}
-    return {"vocabulary": (K, np.uint32, CODE_POINTS)} | {name: (length, ids, K) for name, length in lengths.items()}
+    forms = {name: (length, ids, K) for name, length in lengths.items()}
+    return {"vocabulary": (K, np.dtype(np.uint32), CODE_POINTS)} | forms

@@ -159,8 +159,7 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
     dtype, size, h = start.h.dtype, start.theta.flat.shape, start.h.shape
 
     def layout(_: Mapping[str, int]) -> Layout:
-        kept = (len(start.kept), *size)
-        vectors = {"theta": size, "kept": kept, "h": h, "best_theta": size, "best_h": h}
+        vectors = {"theta": size, "kept": (len(start.kept), *size), "h": h, "best_theta": size, "best_h": h}
         return (
             {"scalars": ((5,), np.float64)}
             | {name: (shape, dtype) for name, shape in vectors.items()}
@@ -172,10 +171,8 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
     of_update, smooth_loss, best_update, best_smooth_loss, first_below = arrays["scalars"].tolist()
     if of_update != update:
         raise ValueError(f"its content is of update {of_update:,.0f}")
-    theta, best_theta, *beside = (
-        Parameters(flat, start.theta.m, start.theta.K)
-        for flat in (arrays["theta"], arrays["best_theta"], *arrays["kept"])
-    )
+    flats = arrays["theta"], arrays["best_theta"], *arrays["kept"]
+    theta, best_theta, *beside = (Parameters(flat, start.theta.m, start.theta.K) for flat in flats)
     best = Best(int(best_update), best_smooth_loss, best_theta, arrays["best_h"])
     state = TrainState(update, theta, tuple(beside), arrays["h"], smooth_loss, best)
     trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
