@@ -8,7 +8,6 @@ from ruamel.yaml import YAML
 
 # A section's name, or a name and a plain value, on a line; perhaps inside a section, perhaps before a comment.
 _LINE = re.compile(r"(?P<inside>  )?(?P<name>[A-Za-z]\w{0,99}):(?: +(?P<value>-?[\w.][\w.+/-]*))?(?: +#.*)?", re.ASCII)
-_EMPTY = re.compile(r" *(?:#.*)?")
 
 
 @lru_cache
@@ -29,7 +28,7 @@ def parsed_fast(text: str) -> Any:
     section: dict[str, Any] | None = None
     for line in text.split("\n"):
         match = _LINE.fullmatch(line)
-        if not (match or _EMPTY.fullmatch(line)) or not line.isprintable():
+        if not (match or line.lstrip(" ")[:1] in {"", "#"}) or not line.isprintable():
             return parsed(text)
         if match:
             name, value = plain(match["name"]), match["value"]
