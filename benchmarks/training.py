@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOVEL = ROOT / "data/moby_dick.txt"
 PARAMS = read_params(ROOT / "params.yaml")
 CHARACTERS = "".join(read_text(NOVEL))
-VOCABULARY = Vocabulary.of(CHARACTERS)
+VOCABULARY = Vocabulary("".join(sorted(set(CHARACTERS))))
 IDS, (END, _) = VOCABULARY.encode(CHARACTERS), split(len(CHARACTERS), PARAMS.prepare.held_out)
 TEXT = Text(VOCABULARY, IDS[:END], IDS[END:])
 

@@ -1,10 +1,5 @@
 """gradcheck: the gate. Training starts only if what the kernel learns from is the derivative of the loss."""
 
-import signal
-
-if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json
 from charloom.checking.check import failures, initial_errors, verdict

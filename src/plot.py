@@ -1,10 +1,5 @@
 """plot: the experiment as a page, and its pictures as files beside it."""
 
-import signal
-
-if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 from charloom.base.storage import write
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page

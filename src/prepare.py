@@ -1,11 +1,7 @@
 """prepare: check every section of params.yaml; text to ids, a vocabulary, and what counting can predict."""
 
-import signal
 import sys
 from pathlib import Path
-
-if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from charloom.base.storage import write_json
 from charloom.base.terminal import in_line, named

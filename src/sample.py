@@ -1,10 +1,5 @@
 """sample: what the network writes, from every checkpoint and from the best model."""
 
-import signal
-
-if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 from charloom.base.storage import write_json
 from charloom.sampling.along_training import write_samples
 from charloom.settings.entry import run_stage

@@ -1,11 +1,7 @@
 """track: complete the MLflow run from the files, and say what the run made."""
 
-import signal
 import sys
 from functools import partial
-
-if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json

@@ -1,10 +1,5 @@
 """train: the report's protocol, from a checked gradient to a trace, checkpoints, last and best model."""
 
-import signal
-
-if __name__ == "__main__":  # a signal during the imports below ends it without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 from charloom.base.errors import CheckFailed
 from charloom.base.lock import exclusive
 from charloom.base.storage import read_json

@@ -1,17 +1,23 @@
 """An experiment you can run again to the last bit.
 
 Each sub-package is a room: its first lines say what lives there. A room imports only rooms below it (CONTRIBUTING.md
-has the drawing). Importing the package sets nothing up. It only refuses a Python that lacks what the rooms need, and
-sets one variable, which NumPy's BLAS reads as it is imported. (`tracking` sets others, for MLflow.)
+has the drawing). Importing the package refuses a Python that lacks what the rooms need, and sets one variable, which
+NumPy's BLAS reads as it is imported. (`tracking` sets others, for MLflow.) In a stage it also gives SIGINT back to the
+system. Nothing else is set up.
 """
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+SOURCES = Path(__file__).resolve().parents[1]
+if Path(sys.argv[0]).resolve().parent == SOURCES:  # a stage: a signal during its imports ends it without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 # When each source was last written, in nanoseconds, before any other is imported: see settings/pipeline.py.
-FOUND = Path(__file__).resolve().parents[1].rglob("*.py")
+FOUND = SOURCES.rglob("*.py")
 WRITTEN = {path: path.stat().st_mtime_ns for path in FOUND if path.is_file()}  # an editor's lock is a link to nothing
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # at this size more are slower; and where none may start, it ends the process

@@ -10,6 +10,6 @@ from charloom.kernel import drawing
 @pytest.mark.parametrize("different", [2, 1000])
 def test_characters_are_ranked_from_the_likeliest_down_and_equals_by_id(K, different):
     outputs = np.random.default_rng(K).integers(0, different, (1, K)).astype(float)
-    order = np.full((2, K), -1)
+    order = np.array([range(K), [-1] * K])
     row = drawing._sort.py_func(order, outputs)
     assert order[row].tolist() == np.argsort(-outputs[0], kind="stable").tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import initial, same_bits, sequence
+from oracle import copied, initial, same_bits, sequence
 from recipes import recipe
 
 from charloom.base.errors import Diverged
@@ -33,7 +33,7 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
     tame = recipe(m, T, 0.1, clip, dtype, accumulator=10.0)  # rounding stays rounding
     state = initial(tame, K, seed)
     rows = advance(state, ids, 6, tame)
-    theta, kept, h = state.theta.copy(), tuple(each.copy() for each in state.kept), state.h
+    theta, kept, h = copied(state.theta), tuple(map(copied, state.kept)), state.h
     rounding = 1e-11 if dtype == "float64" else 2e-3
     for update in range(6):
         position, x, y = sequence(ids, update, T)

@@ -12,7 +12,7 @@ from charloom.text.vocabulary import Vocabulary
 
 def model(seed=1):
     rng = np.random.default_rng(seed)
-    vocabulary = Vocabulary.of("abc—😀\n")
+    vocabulary = Vocabulary("".join(sorted(set("abc—😀\n"))))
     return Model(rnn.init(5, len(vocabulary), 1.0, rng), rng.normal(size=5), 3, vocabulary, 12_000, 44.25)
 
 

@@ -20,9 +20,9 @@ def test_more_than_memory_holds_is_refused_before_training_and_before_sampling(p
     assert project.contents() == before
 
 
-def test_each_character_written_is_progress(project, monkeypatch):
+def test_each_sample_written_is_progress(project, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     *lines, _ = project.stage("sample").splitlines()
     assert [line.split(" about")[0].strip() for line in lines] == [
-        f"sample: {done:,} of 650" for done in range(256, 650, 256)
+        f"sample: {done:,} of 650" for done in range(200, 650, 200)
     ]

@@ -14,7 +14,7 @@ SAID = "the whale — boats, it’s tis’s a whaleman"
 
 
 def found(samples: list[str], text: str) -> list[tuple[quality.SampleQuality, quality.SampleMarks]]:
-    vocabulary = Vocabulary.of("".join([text, *samples, " "]))
+    vocabulary = Vocabulary("".join(sorted(set("".join([text, *samples, " "])))))
     return quality.qualities(samples, Text(vocabulary, vocabulary.encode(text), np.empty(0, np.uint8)))
 
 

@@ -21,7 +21,7 @@ PARAMS = read_params(ROOT / "params.yaml")
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_nothing_that_scores_writes_or_compares_is_compiled_again_afterwards(dtype):
-    vocabulary = Vocabulary.of("a b")
+    vocabulary = Vocabulary("".join(sorted(set("a b"))))
     train = PARAMS.train.model_copy(update={"dtype": dtype})
     params = PARAMS.model_copy(update={"m": 8, "seq_length": 2, "train": train})
     theta, kept = params.recipe.initial(len(vocabulary), seed=1)

@@ -46,7 +46,7 @@ class Case:
         self.folder = folder
         values = read_params(ROOT / "params.yaml").model_dump() | {"m": 8, "seq_length": 10} | changes
         values["train"] |= {"updates": UPDATES, "checkpoint_every": 15, "save_every": save_every}
-        vocabulary = Vocabulary.of(TEXT)
+        vocabulary = Vocabulary("".join(sorted(set(TEXT))))
         text = Text(vocabulary, *np.split(vocabulary.encode(TEXT), [split(len(TEXT), 0.05)[0]]))
         settings = {**changes, "data/prepared/text.npz": "0" * 64}
         save_to = folder / "train" / resume.key(settings)

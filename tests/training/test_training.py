@@ -14,7 +14,7 @@ from charloom.training import trace
 from charloom.training.loop import position, train
 
 TEXT = "abcdefghij"
-IDS = Vocabulary.of(TEXT).encode(TEXT)
+IDS = Vocabulary(TEXT).encode(TEXT)
 RECIPE = recipe(accumulator=1.0)
 
 
@@ -25,8 +25,8 @@ def fresh(recipe=RECIPE, seed=1):
 def by_the_book(updates):
     """Return losses, smooth losses and weights before each update, written out with one window after another."""
     windows = [("abc", "bcd"), ("def", "efg"), ("ghi", "hij")]
-    vocabulary = Vocabulary.of(TEXT)
-    theta, kept, h = fresh().theta.copy(), RECIPE.kept(len(TEXT)), np.zeros(4)
+    vocabulary = Vocabulary(TEXT)
+    theta, kept, h = fresh().theta, RECIPE.kept(len(TEXT)), np.zeros(4)
     losses, smooth, weights, states = [], [], [], []
     for update in range(updates + 1):
         read, following = windows[update % 3]
@@ -172,7 +172,7 @@ def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
     drawn = rnn.init(4, len(TEXT), 1.5, np.random.default_rng(5))
     theta = rnn.Parameters(drawn.flat.astype(dtype), 4, len(TEXT))
     h = np.array([0.9, -0.2, 0.4, -0.6], dtype)
-    ids = Vocabulary.of(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
+    ids = Vocabulary(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
     narrow = recipe(clip=0.25, dtype=np.dtype(dtype).name, accumulator=1.0)
     state = TrainState(3000, theta, narrow.kept(len(TEXT)), h)
     (statistics,) = advance(state, ids, 1, narrow).statistics

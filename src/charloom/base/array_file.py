@@ -71,11 +71,15 @@ def header(shape: tuple[int, ...], dtype: Any) -> bytes:
     return start.getvalue()
 
 
+def ensure_form(name: str, head: bytes, size: int, shape: tuple[int, ...], dtype: Any) -> None:
+    """Raise ValueError where a member that begins so, of so many bytes, is not such an array."""
+    if head != header(shape, dtype) or size != HEADER + math.prod(shape) * np.dtype(dtype).itemsize:
+        raise ValueError(f"{name} is not an array of shape {shape} and type {np.dtype(dtype)}")
+
+
 def array(member: bytes, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return the array that the member holds. Raises ValueError where it is another, or not finite."""
-    dtype = np.dtype(dtype).newbyteorder("<")
-    if not member.startswith(header(shape, dtype)) or len(member) != HEADER + math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"{name} is not an array of shape {shape} and type {dtype}")
+    ensure_form(name, member[:HEADER], len(member), shape, dtype)
     numbers: Array = np.frombuffer(member, dtype, offset=HEADER).reshape(shape).copy()
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name} is not finite")

@@ -5,7 +5,6 @@ own hash names the whole of it, and a piece is known to be right without the res
 """
 
 import hashlib
-import io
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from charloom.base.array_file import HEADER, Layout, array, checked, header
+from charloom.base.array_file import HEADER, Layout, array, checked, ensure_form, header
 from charloom.base.errors import Damaged
 from charloom.base.storage import sha256
 from charloom.base.types import Array
@@ -55,12 +54,8 @@ def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
     """
     hashes = []
     with zipfile.ZipFile(file, "w") as archive:
-
-        def member(name: str) -> Any:
-            return archive.open(f"{name}.npy", "w", force_zip64=True)  # as savez does
-
         for name, (length, dtype, take) in arrays.items():
-            with member(name) as to:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as to:  # as savez does
                 to.write(header((length,), dtype))
                 most = PIECE // np.dtype(dtype).itemsize
                 for start in range(0, length, most):
@@ -70,7 +65,7 @@ def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
                     content = np.ascontiguousarray(piece, np.dtype(dtype).newbyteorder("<")).tobytes()
                     to.write(content)
                     hashes.append(hashlib.sha256(content).digest())
-        with member(HASHES) as to:
+        with archive.open(f"{HASHES}.npy", "w", force_zip64=True) as to:
             to.write(header((len(hashes), DIGEST), np.uint8) + b"".join(hashes))
 
 
@@ -135,8 +130,7 @@ def opened(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[
     forms: dict[str, tuple[int, Any, int]] = {}
 
     def whole(sizes: Mapping[str, int]) -> Layout:
-        for name, (length, dtype, below) in layout(sizes).items():
-            forms[name] = length, np.dtype(dtype), below
+        forms.update(layout(sizes))
         pieces = sum(_pieces(length, dtype) for length, dtype, _ in forms.values())
         shapes = {name: ((length,), dtype) for name, (length, dtype, _) in forms.items()}
         return shapes | {HASHES: ((pieces, DIGEST), np.uint8)}
@@ -148,12 +142,9 @@ def opened(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[
             with archive.open(info) as member:
                 head = member.read(HEADER)
             length, dtype, _ = form
-            if head != header((length,), dtype) or info.file_size != HEADER + length * dtype.itemsize:
-                raise ValueError(f"{name} is not an array of shape {(length,)} and type {dtype}")
+            ensure_form(name, head, info.file_size, (length,), dtype)
             file.seek(info.header_offset + 26)  # of the local header: the lengths of its name and of what follows it
             start = info.header_offset + 30 + sum(struct.unpack("<HH", file.read(4))) + HEADER
-            if start + length * dtype.itemsize > file.seek(0, io.SEEK_END):
-                raise ValueError(f"{name} is cut off")
             pieces = _pieces(length, dtype)
             found[name] = Pieces(path, name, start, form, hashes[done : done + pieces])
             done += pieces

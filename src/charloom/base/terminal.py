@@ -1,36 +1,20 @@
 """Text that somebody else wrote, made harmless for a terminal: a model's, or the name of a file. And warnings."""
 
+import re
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-OVERRIDES = {
-    "LRE",
-    "RLE",
-    "LRO",
-    "RLO",
-    "PDF",
-    "LRI",
-    "RLI",
-    "FSI",
-    "PDI",
-}  # they turn the direction of a line
+# Controls but \n and \t, lone surrogates, line and paragraph separators, and what turns the direction of a line.
+HARMFUL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 SHOWN = 20  # different characters named in a message
 _warned: set[str] = set()
 
 
 def visible(text: str) -> str:
     """Return the text with controls, line separators and directional overrides as escapes; \\n and \\t stay."""
-    return "".join(character if _harmless(character) else ascii(character)[1:-1] for character in text)
-
-
-def _harmless(character: str) -> bool:
-    if character in "\n\t":
-        return True
-    hidden = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-    return not hidden and unicodedata.bidirectional(character) not in OVERRIDES
+    return HARMFUL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def warn_once(about: str, line: str) -> None:

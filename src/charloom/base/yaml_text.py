@@ -9,7 +9,6 @@ from ruamel.yaml.error import YAMLError
 
 # A section's name, or a name and a plain value, on a line; perhaps inside a section, perhaps before a comment.
 _LINE = re.compile(r"(?P<inside>  )?(?P<name>[A-Za-z]\w{0,99}):(?: +(?P<value>-?[\w.][\w.+/-]*))?(?: +#.*)?", re.ASCII)
-_EMPTY = re.compile(r" *(?:#.*)?")
 
 NO_YAML = (YAMLError, ValueError, LookupError, RecursionError)  # what is raised; the last two: odd tags, too deep
 
@@ -32,18 +31,16 @@ def parsed_fast(text: str) -> Any:
     section: dict[str, Any] | None = None
     for line in text.split("\n"):
         match = _LINE.fullmatch(line)
-        if not (match or _EMPTY.fullmatch(line)) or not line.isprintable():
+        if not (match or line.lstrip(" ")[:1] in {"", "#"}) or not line.isprintable():
             return parsed(text)
         if match:
             name, value = plain(match["name"]), match["value"]
             inside = section if match["inside"] else found
-            if inside is None or name in inside:
+            if inside is None or name in inside or (match["inside"] and not value):
                 return parsed(text)
             inside[name] = plain(value) if value else {}
             if inside is found:
                 section = None if value else found[name]
-            elif not value:
-                return parsed(text)
     return found if found and {} not in found.values() else parsed(text)
 
 

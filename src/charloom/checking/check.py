@@ -1,22 +1,13 @@
 """Is a gradient the derivative of the loss? That of the kernel and that of network/rnn.py, beside numerical ones."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from charloom.base.errors import CheckFailed
-from charloom.base.progress import progress
+from charloom.base.progress import Report, progress
 from charloom.base.types import Array
-from charloom.checking.numerical import (
-    RealParts,
-    central_differences,
-    complex_step,
-    real_parts,
-    relative_error,
-    state_error,
-)
+from charloom.checking.numerical import RealParts, central_differences, complex_step, real_parts, relative_error
 from charloom.kernel.advance import learned_gradients
 from charloom.network.recipe import OPTIMIZERS, Optimizer
 from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
@@ -57,33 +48,21 @@ def gradient_errors(
     entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
     x, y = ids[:-1], ids[1:]
 
-    def along(gradients: Gradients, states: Array) -> tuple[Gradients, RealParts]:
-        return gradients, real_parts(theta, x, y, states)
-
-    found = {  # before the progress begins: compiling the kernel would spoil its estimate of the time
-        state: (
-            along(*learned_gradients(theta, ids, h_0, optimizer)),
-            along(loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]),
-        )
-        for state, h_0 in states.items()
-    }
+    found = {}
+    for state, h_0 in states.items():  # before the progress begins: compiling would spoil its estimate of the time
+        learned, h = learned_gradients(theta, ids, h_0, optimizer)
+        by_numpy, its_h = loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]
+        found[state] = (learned, real_parts(theta, x, y, h)), (by_numpy, real_parts(theta, x, y, its_h))
     measured = {}
-    with (
-        threadpool_limits(limits=1),  # one BLAS thread: at this size more are slower
-        progress("gradcheck", len(states) * sum(map(len, entries.values()))) as report,
-    ):
-
-        def report_from(done: int, name: str) -> Callable[[int], None]:
-            return lambda more: report(done + more, name)
-
+    with progress("gradcheck", len(states) * sum(map(len, entries.values()))) as report:
         done = 0
         for state, gradients in found.items():
             rows = {}
             for name in NAMES:
-                rows[name] = _errors(theta, name, *gradients, entries[name], y, report_from(done, name))
+                rows[name] = _errors(theta, name, *gradients, entries[name], y, report, done)
                 done += len(entries[name])
             measured[state] = Matrices[MatrixErrors](**rows)
-    off = max(state_error(theta, x, kernel[1].h) for kernel, _ in found.values())
+    off = max(real.state_error for (_, real), _ in found.values())
     return GradcheckErrors(state_error=off, **measured)
 
 
@@ -99,16 +78,17 @@ def _errors(
     reference: tuple[Gradients, RealParts],
     entries: Array,
     y: Array,
-    report: Callable[[int], None],
+    report: Report,
+    done: int,
 ) -> MatrixErrors:
     """Return the errors of the matrix `name`, over these entries (B,) of its raveled form.
 
     `kernel` and `reference` are gradients, with the real parts along the states by which they were computed. Calls
-    `report` with the number of entries done.
+    `report` with the number of entries done, those of other matrices included.
     """
     (gradients, real), (by_numpy, its_real) = kernel, reference
     analytic = getattr(gradients, name).ravel()
-    numeric, sizes = complex_step(theta, name, entries, real, report)
+    numeric, sizes = complex_step(theta, name, entries, real, lambda more: report(done + more, name))
     compared, first = analytic[entries], entries[:REPORT_ENTRIES]
     differences = central_differences(theta, name, first, REPORT_STEP, real.x, y, real.h[0])
     some = entries[:: -(-len(entries) // REFERENCE_ENTRIES)]

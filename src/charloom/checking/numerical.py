@@ -15,7 +15,7 @@ line with `rnn.py`, so that neither can hide a mistake of the other. A test does
 
 With large weights a network is chaotic: two right ways to compute its states round differently, and after some dozens
 of characters they have nothing in common. A gradient belongs to the states along which it was computed. So the complex
-step follows these, and `state_error` checks them, each from the one before.
+step follows these, and their `state_error` is of each from the one before.
 
 Source: W. Squire, G. Trapp, "Using Complex Variables to Estimate Derivatives" (SIAM Review 40, 1998).
 """
@@ -41,6 +41,7 @@ class RealParts(NamedTuple):
     slopes (T, m)     what the imaginary part of a state's argument is multiplied by
     by_output (T, K)  what those of the outputs are multiplied by, and added up, to be that of a character's cost
     by_state (T, m)   the same for those of the state from which the outputs come
+    state_error       the largest |h_t − tanh(W h_{t−1} + U x_t + b)|
     """
 
     x: Array
@@ -48,6 +49,7 @@ class RealParts(NamedTuple):
     slopes: Array
     by_output: Array
     by_state: Array
+    state_error: float
 
 
 def real_parts(theta: Parameters, x: Array, y: Array, states: Array) -> RealParts:
@@ -57,8 +59,9 @@ def real_parts(theta: Parameters, x: Array, y: Array, states: Array) -> RealPart
     by_output = np.exp(o - o.max(axis=1, keepdims=True))
     by_output /= by_output.sum(axis=1, keepdims=True)
     by_output[np.arange(len(y)), y] -= 1  # the cost is log Σ e^o − o_y
+    error = float(abs(np.tanh(a) - states[1:]).max())
     with np.errstate(over="ignore"):  # 2 / ∞ is 0
-        return RealParts(x, states, 2 / (np.cosh(2 * a) + 1), by_output, by_output @ theta.V)
+        return RealParts(x, states, 2 / (np.cosh(2 * a) + 1), by_output, by_output @ theta.V, error)
 
 
 def complex_step(
@@ -74,9 +77,10 @@ def complex_step(
     derivative, sizes = np.zeros((2, len(entries)))
 
     def measure(batch: Array) -> int:
-        by_character = (_through_outputs if name in "Vc" else _through_states)(
-            theta, name, row[batch], column[batch], real
-        )
+        if name in "Vc":  # moves one output of its own
+            by_character = real.by_output[:, row[batch]] * (real.h[1:, column[batch]] if name == "V" else 1)
+        else:
+            by_character = _through_states(theta, name, row[batch], column[batch], real)
         derivative[batch], sizes[batch] = by_character.sum(axis=0), abs(by_character).sum(axis=0)
         return len(batch)
 
@@ -89,12 +93,6 @@ def complex_step(
             done += more
             report(done)
     return derivative, sizes
-
-
-def _through_outputs(theta: Parameters, name: str, row: Array, column: Array, real: RealParts) -> Array:
-    """Return the imaginary part (T, B) of each character's cost: an entry of V or c moves one output of its own."""
-    costs: Array = real.by_output[:, row] * (real.h[1:, column] if name == "V" else 1)
-    return costs
 
 
 def _through_states(theta: Parameters, name: str, row: Array, column: Array, real: RealParts) -> Array:
@@ -112,12 +110,6 @@ def _through_states(theta: Parameters, name: str, row: Array, column: Array, rea
         np.multiply(a, real.slopes[t, :, None], out=h)
         np.matmul(real.by_state[t], h, out=costs[t])
     return costs
-
-
-def state_error(theta: Parameters, x: Array, states: Array) -> float:
-    """Return the largest |h_t − tanh(W h_{t−1} + U x_t + b)| over the states (T + 1, m)."""
-    a = states[:-1] @ theta.W.T + theta.U.T[x] + theta.b
-    return float(abs(np.tanh(a) - states[1:]).max())
 
 
 def central_differences(

@@ -136,5 +136,6 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, optimizer: type
 
 def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
     """Return the recipe as the compiled update takes it: all that a step needs in the type of the weights."""
-    number, rates = np.dtype(recipe.dtype).type, recipe.optimizer
-    return Sizes(m, K, recipe.seq_length, number(recipe.clip), type(rates)(*map(number, rates)), SATURATED)
+    number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
+    rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
+    return Sizes(m, K, recipe.seq_length, number(recipe.clip), rates, SATURATED, all_rows)

@@ -14,12 +14,11 @@ from charloom.base.types import Array
 from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.elementary import vector_tanh
 from charloom.kernel.layout import ROWS, WIDTHS, Weights, zeros
-from charloom.kernel.products import add_product, recurrence
+from charloom.kernel.products import add_product, copy_row, recurrence
 from charloom.kernel.update import exponentials
 from charloom.kernel.vector import load, store
 
 VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
-RUN = 16  # characters sorted by insertion
 
 
 class Streams(NamedTuple):
@@ -46,8 +45,8 @@ class Streams(NamedTuple):
 def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
     """Return streams that read the characters x (S,), whole numbers below K, next, from the states h (S, m)."""
     dtype, p, q, rows = w.W.dtype, w.W.shape[1], w.c.shape[1], len(x) + ROWS
-    z = Streams(
-        h=zeros(rows, p, dtype),
+    return Streams(
+        h=zeros(rows, p, dtype, h),
         x=np.array(x, np.int64),
         a=zeros(ROWS, p, dtype),
         o=zeros(ROWS, q, dtype),
@@ -57,67 +56,38 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
         sums=np.empty(K),
         order=np.empty((2, K), np.int64),
     )
-    z.h[: len(x), : h.shape[1]] = h
-    return z
 
 
 @njit(**INNER)
 def _step(w: Weights, z: Streams, first: int, m: int) -> None:
     """h ← tanh(W h + U x + b);  o = V h + c,  for the five streams from `first` on."""
-    WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
     h, x, a, o = z.h, z.x, z.a, z.o
-    p, q, lanes, rows = h.shape[1], o.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
+    p, lanes, rows = h.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
     for s in range(rows):
         for k in range(0, p, lanes):
-            store(a, s, k, load(UT, x[first + s], k) + load(b, 0, k))
+            store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, WT, m, VECTORS)
+        recurrence(a, 1, a, 0, h, 0, w.WT, m, VECTORS)
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, c, 0, h, 0, VT, m, VECTORS)
+        recurrence(o, 0, w.c, 0, h, 0, w.VT, m, VECTORS)
         return
-    add_product(a, h[first:], rows, WT, m)
+    add_product(a, h[first:], rows, w.WT, m)
     for s in range(rows):
         for k in range(0, p, lanes):
             store(h, first + s, k, vector_tanh(load(a, s, k)))
-        for k in range(0, q, lanes):
-            store(o, s, k, load(c, 0, k))
-    add_product(o, h[first:], rows, VT, m)
-
-
-@njit(**INNER)
-def _ranked(z: Streams, e: Array, s: int, top_k: int, top_p: float) -> tuple[int, int]:
-    """Rank the ids from the likeliest down, equals by id, in a row of `order`; return it, and how many are kept.
-
-    `sums` adds up their weights e[s]. Kept are the `top_k` first, and of these the fewest that make up `top_p` of their
-    sum. The order is that of the outputs: no temperature changes it, though one may round two weights to one.
-    """
-    order, sums, K = z.order, z.sums, len(z.sums)
-    row = _sort(order, z.outputs)
-    count = min(top_k, K) if top_k > 0 else K
-    summed = 0.0
-    for n in range(count):
-        summed += float(e[s, order[row, n]])
-        sums[n] = summed
-    kept = 1
-    while kept < count and sums[kept - 1] < top_p * summed:
-        kept += 1
-    return row, kept if top_p < 1.0 else count
+        copy_row(w.c, 0, o, s)
+    add_product(o, h[first:], rows, w.VT, m)
 
 
 @njit(**INNER)
 def _sort(order: Array, outputs: Array) -> int:
-    """Sort runs by insertion, and merge them from one row of `order` into the other; return the row that has all.
+    """Rank the ids from the likeliest down, equals by id, in a row of `order`, and return it; in row 0 they go up.
 
-    NumPy's argsort does the same and takes a second to compile.
+    Runs are merged, twice as long each time, from one row into the other. NumPy's argsort does the same and takes a
+    second to compile.
     """
-    K, row, run = order.shape[1], 0, RUN
-    for k in range(K):
-        at = k
-        while at % RUN > 0 and outputs[0, k] > outputs[0, order[0, at - 1]]:
-            order[0, at] = order[0, at - 1]
-            at -= 1
-        order[0, at] = k
+    K, row, run = order.shape[1], 0, 1
     while run < K:
         for start in range(0, K, 2 * run):
             left, right = start, start + run
@@ -136,13 +106,12 @@ def _sort(order: Array, outputs: Array) -> int:
 def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: float) -> tuple[int, float]:
     """Return a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
 
-    It is the first whose cumulative weight is above u times the total, with 0 ≤ u < 1. The probability is NaN where
-    an output is.
+    Kept are the `top_k` likeliest, and of these the fewest that make up `top_p` of their weight. Drawn is the first
+    whose cumulative weight is above u times the total, with 0 ≤ u < 1. The probability is NaN where an output is.
     """
-    o, outputs, warm, sums = z.o, z.outputs, z.warm, z.sums
+    o, outputs, warm, sums, order = z.o, z.outputs, z.warm, z.sums, z.order
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
-    for k in range(0, q, lanes):
-        store(outputs, 0, k, load(o, s, k))
+    copy_row(o, s, outputs, 0)
     top, total = exponentials(o, s, z.lane)
     if temperature == 0:
         likeliest = 0
@@ -156,26 +125,24 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
             store(warm, s, k, (load(outputs, 0, k) - top) / temperature)
         exponentials(warm, s, z.lane)
         e = warm
+    row, count, summed, drawn = 0, min(top_k, K) if top_k > 0 else K, 0.0, 0
+    for k in range(K):
+        order[0, k] = k
     if top_k > 0 or top_p < 1.0:
-        row, kept = _ranked(z, e, s, top_k, top_p)
-        drawn = z.order[row, _above(sums, kept, u)]
-    else:
-        summed = 0.0
-        for k in range(K):
-            summed += float(e[s, k])
-            sums[k] = summed
-        drawn = _above(sums, K, u)
-    return drawn, float(o[s, drawn]) / float(total)
-
-
-@njit(**INNER)
-def _above(sums: Array, count: int, u: float) -> int:
-    """Return the index of the first of these rising sums that is above u times the last."""
+        row = _sort(order, outputs)
+    for n in range(count):
+        summed += float(e[s, order[row, n]])
+        sums[n] = summed
+    if top_p < 1.0:
+        kept = 1
+        while kept < count and sums[kept - 1] < top_p * summed:
+            kept += 1
+        count = kept
     limit = u * sums[count - 1]  # below it also when rounded, u being a multiple of 2^-53: what is drawn has a weight
-    index = 0
-    for k in range(count):
-        index += sums[k] <= limit
-    return index
+    for n in range(count):
+        drawn += sums[n] <= limit
+    drawn = order[row, drawn]
+    return drawn, float(o[s, drawn]) / float(total)
 
 
 @compiled

@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numba.extending import overload
 
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER, compiled
-from charloom.kernel.exponents import exponent_of, nearest, power_of_two
+from charloom.kernel.exponents import by_type, exponent_of, nearest, power_of_two
 from charloom.kernel.vector import at_least, at_most, load, store, where_less
 
 LOG2_E = 1 / math.log(2)
@@ -32,56 +31,29 @@ LN2_LOW_64, LN2_LOW_32 = float.fromhex("0x1.a39ef35793c76p-33"), float.fromhex("
 T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13 = (1 / math.factorial(n) for n in range(2, 14))
 
 
+@njit(**INNER)
 def _expm1_reduced(r: Any) -> Any:
     """Return e^r − 1 for |r| ≤ ln 2 / 2: r and the next terms of Taylor's series, to the lane's precision."""
-
-
-@overload(_expm1_reduced, strict=False)
-def _(r: Any) -> Any:
     # Even and odd powers apart: two short chains of dependent operations run side by side.
-    if r.scalar.bitwidth == 32:
-
-        def series(r: Any) -> Any:
-            z = r * r
-            return r + z * ((T2 + z * (T4 + z * T6)) + r * (T3 + z * (T5 + z * T7)))
-
-    else:
-
-        def series(r: Any) -> Any:
-            z = r * r
-            even = T2 + z * (T4 + z * (T6 + z * (T8 + z * (T10 + z * T12))))
-            odd = T3 + z * (T5 + z * (T7 + z * (T9 + z * (T11 + z * T13))))
-            return r + z * (even + r * odd)
-
-    return series
+    z = r * r
+    if by_type(r, False, True):
+        return r + z * ((T2 + z * (T4 + z * T6)) + r * (T3 + z * (T5 + z * T7)))
+    even = T2 + z * (T4 + z * (T6 + z * (T8 + z * (T10 + z * T12))))
+    odd = T3 + z * (T5 + z * (T7 + z * (T9 + z * (T11 + z * T13))))
+    return r + z * (even + r * odd)
 
 
+@njit(**INNER)
 def _less_ln2(x: Any, n: Any) -> Any:
     """Return x − n · ln 2."""
-
-
-@overload(_less_ln2, strict=False)
-def _(x: Any, n: Any) -> Any:
-    if x.scalar.bitwidth == 32:
-        return lambda x, n: (x - n * LN2_HIGH_32) - n * LN2_LOW_32
-    return lambda x, n: (x - n * LN2_HIGH_64) - n * LN2_LOW_64
-
-
-def _within_range(x: Any) -> Any:
-    """Return x, cut off where e^x has long been 0 or infinite."""
-
-
-@overload(_within_range, strict=False)
-def _(x: Any) -> Any:
-    if x.scalar.bitwidth == 32:
-        return lambda x: at_most(at_least(x, -110.0), 110.0)
-    return lambda x: at_most(at_least(x, -750.0), 750.0)
+    return (x - n * by_type(x, LN2_HIGH_64, LN2_HIGH_32)) - n * by_type(x, LN2_LOW_64, LN2_LOW_32)
 
 
 @njit(**INNER)
 def vector_exp(x: Any) -> Any:
     """Return e^x. Two powers of two, so that subnormal results and overflow round once, at the end."""
-    x = _within_range(x)
+    limit = by_type(x, 750.0, 110.0)  # where e^x has long been 0 or infinite
+    x = at_most(at_least(x, -limit), limit)
     n = nearest(x * LOG2_E)
     half = nearest(n * 0.5)
     return (_expm1_reduced(_less_ln2(x, n)) + 1.0) * power_of_two(half) * power_of_two(n - half)
@@ -130,35 +102,28 @@ def vector_log(x: Any) -> Any:
 
 
 @njit(**INNER)
-def _padded(x: Array) -> Array:
-    """Return x (n,) as a row (1, n rounded up to whole vectors), filled up with ones."""
-    row = np.ones((1, -(-len(x) // 16) * 16), x.dtype)
-    row[0, : len(x)] = x
-    return row
+def _each(function: Any, x: Array) -> Array:
+    """Return the function of each of x (n,)."""
+    y = np.ones((1, -(-len(x) // 16) * 16), x.dtype)  # whole vectors
+    y[0, : len(x)] = x
+    for k in range(0, y.shape[1], 64 // y.itemsize):
+        store(y, 0, k, function(load(y, 0, k)))
+    return y[0, : len(x)]
 
 
 @compiled
-def exp(x: Array) -> Array:
+def exp(x: Array) -> Any:
     """Return e^x for each of x (n,), float64 or float32."""
-    y: Array = _padded(x)
-    for k in range(0, y.shape[1], 64 // y.itemsize):
-        store(y, 0, k, vector_exp(load(y, 0, k)))
-    return y[0, : len(x)]
+    return _each(vector_exp, x)
 
 
 @compiled
-def tanh(x: Array) -> Array:
+def tanh(x: Array) -> Any:
     """Return tanh x for each of x (n,), float64 or float32."""
-    y: Array = _padded(x)
-    for k in range(0, y.shape[1], 64 // y.itemsize):
-        store(y, 0, k, vector_tanh(load(y, 0, k)))
-    return y[0, : len(x)]
+    return _each(vector_tanh, x)
 
 
 @compiled
-def log(x: Array) -> Array:
+def log(x: Array) -> Any:
     """Return log x for each of x (n,), float64; −∞ at 0, NaN below."""
-    y: Array = _padded(x)
-    for k in range(0, y.shape[1], 8):
-        store(y, 0, k, vector_log(load(y, 0, k)))
-    return y[0, : len(x)]
+    return _each(vector_log, x)

@@ -4,70 +4,71 @@ They read and write the bits of IEEE 754's formats: sign, exponent plus bias, fr
 has the nearest whole number in its lowest bits; taking the constant off again leaves that whole number.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from llvmlite import ir
+from numba import njit
 from numba.extending import intrinsic
 
+from charloom.kernel.cache import INNER
 from charloom.kernel.vector import Vector
 
-
-class _Format(NamedTuple):
-    """An IEEE 754 format: bits of the fraction, the exponent's bias, and 1.5 · 2^fraction, which rounds by adding."""
-
-    fraction: int
-    bias: int
-
-    @property
-    def magic(self) -> float:
-        return 1.5 * 2.0**self.fraction
-
-
-_FORMATS = {64: _Format(52, 1023), 32: _Format(23, 127)}
-
-
-def _integers(x: Vector, value: int) -> Any:
-    return ir.Constant(ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes), [value] * x.lanes)
-
-
-def _floats(context: Any, x: Vector, value: float) -> Any:
-    return ir.Constant(context.get_value_type(x), [value] * x.lanes)
+FRACTION = {64: 52, 32: 23}  # its bits, of a format of so many
+MAGIC_64, MAGIC_32 = 1.5 * 2.0**52, 1.5 * 2.0**23
+BIAS_64, BIAS_32 = 1023.0, 127.0
 
 
 @intrinsic
-def nearest(_: Any, x: Any) -> Any:
-    """Return the nearest whole number, for |x| below 2^(fraction − 1)."""
+def by_type(_: Any, x: Any, of_float64: Any, of_float32: Any) -> Any:
+    """Return what belongs to the type of the vector's lanes."""
+    place, number = (1, of_float64) if x.scalar.bitwidth == 64 else (2, of_float32)
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        magic = _floats(context, x, _FORMATS[x.scalar.bitwidth].magic)
-        return builder.fsub(builder.fadd(arguments[0], magic), magic)
+    def generate(_context: Any, _builder: Any, _signature: Any, arguments: Any) -> Any:
+        return arguments[place]
 
-    return x(x), generate
+    return number(x, of_float64, of_float32), generate
+
+
+def _bits(builder: Any, x: Vector, value: Any) -> tuple[Any, Any]:
+    """Return the vector's bits as whole numbers, and how many of each are the fraction."""
+    bits = ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes)
+    return builder.bitcast(value, bits), ir.Constant(bits, [FRACTION[x.scalar.bitwidth]] * x.lanes)
 
 
 @intrinsic
-def power_of_two(_: Any, n: Any) -> Any:
-    """Return 2^n exactly, for whole n in the range of normal exponents."""
+def _with_exponent(_: Any, n: Any) -> Any:
+    """Return the number whose exponent plus bias is in the lowest bits of n."""
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        form = _FORMATS[n.scalar.bitwidth]
-        integers = ir.VectorType(ir.IntType(n.scalar.bitwidth), n.lanes)
-        # After adding 1.5 · 2^fraction the low bits of the float are n; shifted up they are an exponent.
-        low = builder.bitcast(builder.fadd(arguments[0], _floats(context, n, form.magic)), integers)
-        exponent = builder.shl(builder.add(low, _integers(n, form.bias)), _integers(n, form.fraction))
-        return builder.bitcast(exponent, context.get_value_type(n))
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(builder.shl(*_bits(builder, n, *arguments)), arguments[0].type)
 
     return n(n), generate
 
 
 @intrinsic
-def exponent_of(_: Any, x: Any) -> Any:
-    """Return the whole n with x = 2^n · f, 1 ≤ f < 2, for positive normal x."""
+def _biased(_: Any, x: Any) -> Any:
+    """Return the exponent plus bias of positive normal x."""
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        form = _FORMATS[x.scalar.bitwidth]
-        integers = ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes)
-        bits = builder.lshr(builder.bitcast(arguments[0], integers), _integers(x, form.fraction))
-        return builder.sitofp(builder.sub(bits, _integers(x, form.bias)), context.get_value_type(x))
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.sitofp(builder.lshr(*_bits(builder, x, *arguments)), arguments[0].type)
 
     return x(x), generate
+
+
+@njit(**INNER)
+def nearest(x: Any) -> Any:
+    """Return the nearest whole number, for |x| below 2^(fraction − 1)."""
+    magic = by_type(x, MAGIC_64, MAGIC_32)
+    return (x + magic) - magic
+
+
+@njit(**INNER)
+def power_of_two(n: Any) -> Any:
+    """Return 2^n exactly, for whole n in the range of normal exponents."""
+    return _with_exponent(n + by_type(n, MAGIC_64 + BIAS_64, MAGIC_32 + BIAS_32))
+
+
+@njit(**INNER)
+def exponent_of(x: Any) -> Any:
+    """Return the whole n with x = 2^n · f, 1 ≤ f < 2, for positive normal x."""
+    return _biased(x) - by_type(x, BIAS_64, BIAS_32)

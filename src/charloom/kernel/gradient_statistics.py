@@ -21,17 +21,13 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
     row[1]  the fraction of them that clipping changes
     row[2]  the fraction of the hidden activations with |h| > sizes.saturated
     """
-    h, later, o, d = z.h, z.h[1:], z.o, z.d
+    h, o, d = z.h, z.o, z.d
     m, K, T, clip = sizes.m, sizes.K, sizes.T, sizes.clip
     squares, clipped, saturated = 0.0, 0, 0
     for i in range(m):
-        g = 0.0
-        for t in range(T):
-            g += float(d[t, i])
-            saturated += abs(h[t + 1, i]) > sizes.saturated
-        squares, clipped = squares + g * g, clipped + (abs(g) > clip)
         squares, clipped = _with_row(squares, clipped, d, i, h, sizes, z.row)
         for t in range(T):
+            saturated += abs(h[t + 1, i]) > sizes.saturated
             x, g = ids[position + t], 0.0
             for other in range(T):
                 if ids[position + other] == x:
@@ -40,11 +36,7 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
                     g += float(d[other, i])
             squares, clipped = squares + g * g, clipped + (abs(g) > clip)
     for k in range(K):
-        g = 0.0
-        for t in range(T):
-            g += float(o[t, k])
-        squares, clipped = squares + g * g, clipped + (abs(g) > clip)
-        squares, clipped = _with_row(squares, clipped, o, k, later, sizes, z.row)
+        squares, clipped = _with_row(squares, clipped, o, k, z.h[1:], sizes, z.row)
     row[0] = min(math.sqrt(squares), LARGEST)
     row[1] = clipped / (m * m + 2 * m * K + m + K)
     row[2] = saturated / (T * m)
@@ -54,13 +46,16 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
 def _with_row(
     squares: float, clipped: int, left: Array, i: int, h: Array, sizes: Sizes, row: Array
 ) -> tuple[float, int]:
-    """Return `squares` and `clipped` with a row of W's or V's gradient added: Σ_t left[t, i] · h[t]."""
+    """Return `squares` and `clipped` with Σ_t left[t, i], of b or c, and Σ_t left[t, i] · h[t], a row of W or V."""
+    g = 0.0
     for j in range(sizes.m):
         row[j] = 0.0
     for t in range(sizes.T):
         factor = float(left[t, i])
+        g += factor
         for j in range(sizes.m):  # side by side: a sum of its own for each j
             row[j] += factor * float(h[t, j])
+    squares, clipped = squares + g * g, clipped + (abs(g) > sizes.clip)
     for j in range(sizes.m):
         squares, clipped = squares + row[j] * row[j], clipped + (abs(row[j]) > sizes.clip)
     return squares, clipped

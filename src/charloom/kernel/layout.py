@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charloom.base.types import Array
-from charloom.network.rnn import Parameters, filled
+from charloom.network.rnn import Parameters
 
 ROWS = 5  # of results in registers at once
 WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compiles anew, so there are few
@@ -22,6 +22,7 @@ class Sizes(NamedTuple):
     rates      the optimiser's: its class says which step is compiled. All rates and clip are of the weights' dtype,
                since float32 times float64 would be float64
     saturated  |h| beyond which an activation counts as saturated
+    all_rows   whether the optimiser moves weights too whose gradient is zero, and always was
     """
 
     m: int
@@ -30,6 +31,7 @@ class Sizes(NamedTuple):
     clip: Any
     rates: Any
     saturated: float
+    all_rows: bool
 
 
 class Weights(NamedTuple):
@@ -84,18 +86,15 @@ class Scratch(NamedTuple):
     width: tuple[int, ...]
 
 
-def zeros(rows: int, columns: int, dtype: Any) -> Array:
-    """Return zeros (rows, columns) that start at a multiple of 64 bytes."""
+def zeros(rows: int, columns: int, dtype: Any, content: Array | None = None) -> Array:
+    """Return zeros (rows, columns), the content in their first corner, that start at a multiple of 64 bytes."""
     size = rows * columns * np.dtype(dtype).itemsize
     room = np.zeros(size + 64, np.uint8)
     start = -room.ctypes.data % 64
     aligned: Array = room[start : start + size].view(dtype).reshape(rows, columns)
+    if content is not None:
+        aligned[: content.shape[0], : content.shape[1]] = content
     return aligned
-
-
-def _width(vectors: int) -> tuple[int, ...]:
-    """Return a tuple of the length that covers so many vectors with the least overlap."""
-    return (0,) * min((n for n in WIDTHS if n <= vectors), key=lambda n: (_up(vectors, n), -n))
 
 
 def _up(n: int, multiple: int) -> int:
@@ -129,19 +128,14 @@ def _once(parameters: Parameters) -> Weights:
     p, q = (max(_up(each, lanes), WIDTHS[0] * lanes) for each in (m, K))
     rows_m, rows_K = _up(m, lanes) + ROWS, _up(K, lanes) + ROWS
 
-    def padded(rows: int, columns: int, content: Array) -> Array:
-        array = zeros(rows, columns, dtype)
-        array[: content.shape[0], : content.shape[1]] = content
-        return array
-
     return Weights(
-        W=padded(rows_m, p, parameters.W),
+        W=zeros(rows_m, p, dtype, parameters.W),
         WT=zeros(rows_m, p, dtype),
-        UT=padded(K, p, parameters.U.T),
-        V=padded(rows_K, p, parameters.V),
+        UT=zeros(K, p, dtype, parameters.U.T),
+        V=zeros(rows_K, p, dtype, parameters.V),
         VT=zeros(rows_m, q, dtype),
-        b=padded(1, p, parameters.b[None]),
-        c=padded(1, q, parameters.c[None]),
+        b=zeros(1, p, dtype, parameters.b[None]),
+        c=zeros(1, q, dtype, parameters.c[None]),
     )
 
 
@@ -152,21 +146,17 @@ def room(w: Weights) -> Weights:
 
 def parameters(w: Weights, m: int, K: int) -> Parameters:
     """Return the weights as Parameters."""
-    theta = filled(0.0, m, K, w.W.dtype)
-    theta.W[...] = w.W[:m, :m]
-    theta.U[...] = w.UT[:K, :m].T
-    theta.V[...] = w.V[:K, :m]
-    theta.b[...] = w.b[0, :m]
-    theta.c[...] = w.c[0, :K]
-    return theta
+    arrays = w.W[:m, :m], w.UT[:K, :m].T, w.V[:K, :m], w.b[0, :m], w.c[0, :K]
+    return Parameters(np.concatenate([each.ravel() for each in arrays]), m, K)
 
 
 def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
     """Return room for sequences of T characters."""
     dtype, p, q = w.W.dtype, w.W.shape[1], w.c.shape[1]
     lanes = 64 // dtype.itemsize
-    rows, columns = _up(T, lanes) + ROWS, _up(T, lanes)
-
+    rows, columns, vectors = _up(T, lanes) + ROWS, _up(T, lanes), p // lanes
+    # The width that covers so many vectors with the least overlap.
+    width = min((n for n in WIDTHS if n <= vectors), key=lambda n: (_up(vectors, n), -n))
     return Scratch(
         h=zeros(rows + 1, p, dtype),
         a=zeros(rows, p, dtype),
@@ -183,5 +173,5 @@ def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
         logs=zeros(1, _up(T, 8), np.float64),
         nats=zeros(1, T, np.float64),
         row=np.empty(m),
-        width=_width(p // lanes),
+        width=(0,) * width,
     )

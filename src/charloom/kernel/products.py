@@ -12,17 +12,7 @@ from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED
 from charloom.kernel.layout import ROWS, Sizes
 from charloom.kernel.steps import step
-from charloom.kernel.vector import (
-    add_products,
-    at_least,
-    at_most,
-    load,
-    load_block,
-    splat,
-    store,
-    store_block,
-    transpose,
-)
+from charloom.kernel.vector import add_products, at_least, at_most, load, load_block, splat, store, transpose
 
 
 @njit(**INNER)
@@ -105,7 +95,7 @@ def recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, 
         for _ in range(n):
             a = add_products(a, w, j, k, x[step, j])
             j += stride
-        store_block(out, to, k, a)
+        store(out, to, k, a)
 
 
 @njit(**PASTED)

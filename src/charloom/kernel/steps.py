@@ -26,18 +26,3 @@ def _adagrad(rates: Any, w: Array, kept: tuple[Array, ...], i: int, k: int, g: A
     total = load(kept[0], i, k) + g * g
     store(kept[0], i, k, total)
     return load(w, i, k) - g * rates.eta / square_root(total + rates.epsilon)
-
-
-def moves_without_gradient(rates: Any) -> bool:
-    """Return whether a weight moves whose gradient is zero, and always was."""
-    raise NotImplementedError  # in compiled code alone
-
-
-@overload(moves_without_gradient, inline="always", strict=False)
-def _moves(rates: Any) -> Any:
-    moves = rates.instance_class.moves_without_gradient()
-
-    def known(rates: Any) -> bool:
-        return bool(moves)
-
-    return known

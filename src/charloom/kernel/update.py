@@ -22,26 +22,22 @@ from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
 from charloom.kernel.layout import Scratch, Sizes, Weights
 from charloom.kernel.products import add_product, copy_row, learn, recurrence, take_step, transpose_all
-from charloom.kernel.steps import moves_without_gradient
 from charloom.kernel.vector import load, splat, store, where_less
 
 
 @njit(**INNER)
 def _forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, m: int) -> None:
     """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c,  for T characters from ids[position] on."""
-    WT, UT, VT, b, c = w.WT, w.UT, w.VT, w.b, w.c
     h, a, o = z.h, z.a, z.o
-    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
+    p, lanes = h.shape[1], 64 // h.itemsize
     for t in range(T):
-        x = ids[position + t]
         for k in range(0, p, lanes):
-            store(a, t, k, load(UT, x, k) + load(b, 0, k))
-        recurrence(h, t + 1, a, t, h, t, WT, m, z.width)
+            store(a, t, k, load(w.UT, ids[position + t], k) + load(w.b, 0, k))
+        recurrence(h, t + 1, a, t, h, t, w.WT, m, z.width)
         for k in range(0, p, lanes):
             store(h, t + 1, k, vector_tanh(load(h, t + 1, k)))
-        for k in range(0, q, lanes):
-            store(o, t, k, load(c, 0, k))
-    add_product(o, h[1:], T, VT, m)
+        copy_row(w.c, 0, o, t)
+    add_product(o, h[1:], T, w.VT, m)
 
 
 @njit(**INNER)
@@ -127,9 +123,19 @@ def _backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -
 
 
 @njit(**INNER)
+def _step_bias(w: Array, kept: Any, before: Array, d: Array, sizes: Sizes) -> None:
+    """Move the row w, which is b or c, by one clipped step along Σ d[t]."""
+    for k in range(0, w.shape[1], 64 // w.itemsize):
+        total = splat(d, 0.0)
+        for t in range(sizes.T):
+            total = total + load(d, t, k)
+        take_step(w, kept, before, 0, k, total, sizes)
+
+
+@njit(**INNER)
 def _step_u(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -> None:
     """Move UT by one clipped step along Σ d[t] x_tᵀ: the rows that occur, or all where the optimiser moves all."""
-    UT, sU, d, dU, seen = w.UT, s.UT, z.d, z.dU, z.seen
+    d, dU, seen = z.d, z.dU, z.seen
     p, lanes = d.shape[1], 64 // d.itemsize
     for t in range(sizes.T):
         x = ids[position + t]
@@ -141,12 +147,12 @@ def _step_u(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, pos
                 store(dU, x, k, load(d, t, k))
             seen[x] = True
     for x in range(sizes.K):
-        if seen[x] or moves_without_gradient(sizes.rates):
+        if seen[x] or sizes.all_rows:
             for k in range(0, p, lanes):
                 gradient = load(dU, x, k)
                 if not seen[x]:
                     gradient = splat(d, 0.0)
-                take_step(UT, sU, before.UT, x, k, gradient, sizes)
+                take_step(w.UT, s.UT, before.UT, x, k, gradient, sizes)
             seen[x], z.stale[x] = False, True
 
 
@@ -156,28 +162,16 @@ def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, posit
 
     b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + 1]ᵀ, t from 0 to T − 1.
     """
-    W, WT, V, VT, b, c = w.W, w.WT, w.V, w.VT, w.b, w.c
-    sW, sV, sb, sc = s.W, s.V, s.b, s.c
-    h, o, d, oT, dT = z.h, z.o, z.d, z.oT, z.dT
     m, K, T = sizes.m, sizes.K, sizes.T
-    p, q, lanes = h.shape[1], o.shape[1], 64 // h.itemsize
-    for k in range(0, p, lanes):
-        total = splat(d, 0.0)
-        for t in range(T):
-            total = total + load(d, t, k)
-        take_step(b, sb, before.b, 0, k, total, sizes)
-    for k in range(0, q, lanes):
-        total = splat(o, 0.0)
-        for t in range(T):
-            total = total + load(o, t, k)
-        take_step(c, sc, before.c, 0, k, total, sizes)
+    _step_bias(w.b, s.b, before.b, z.d, sizes)
+    _step_bias(w.c, s.c, before.c, z.o, sizes)
     _step_u(w, s, before, z, ids, position, sizes)
-    transpose_all(d, T, m, dT)
-    transpose_all(o, T, K, oT)
-    learn(W, sW, before.W, dT, m, h, sizes, z.tile)
-    learn(V, sV, before.V, oT, K, h[1:], sizes, z.tile)
-    transpose_all(W, m, m, WT)
-    transpose_all(V, K, m, VT)
+    transpose_all(z.d, T, m, z.dT)
+    transpose_all(z.o, T, K, z.oT)
+    learn(w.W, s.W, before.W, z.dT, m, z.h, sizes, z.tile)
+    learn(w.V, s.V, before.V, z.oT, K, z.h[1:], sizes, z.tile)
+    transpose_all(w.W, m, m, w.WT)
+    transpose_all(w.V, K, m, w.VT)
 
 
 @compiled

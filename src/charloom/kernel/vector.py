@@ -9,6 +9,7 @@ same bits there, because nothing is ever fused or reassociated.
 """
 
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -43,53 +44,40 @@ def _splat(context: Any, builder: Any, value: Any, given: Any, vector: Vector) -
     """Return the scalar in every lane, cast to the lane's type; a vector as it is."""
     if isinstance(given, Vector):
         return value
-    register = context.get_value_type(vector)
+    undefined = ir.Constant(context.get_value_type(vector), ir.Undefined)
     value = context.cast(builder, value, given, vector.scalar)
-    one = builder.insert_element(ir.Constant(register, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), [0] * vector.lanes)
-    return builder.shuffle_vector(one, ir.Constant(register, ir.Undefined), lanes)
+    one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None))
 
 
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, vector: Vector) -> Any:
-    array_type = signature.args[0]
-    array = context.make_array(array_type)(context, builder, arguments[0])
-    element = cgutils.get_item_pointer(context, builder, array_type, array, arguments[1:3], wraparound=False)
-    return builder.bitcast(element, context.get_value_type(vector).as_pointer())
+def _places(context: Any, builder: Any, array: Any, place: Any, count: int) -> list[Any]:
+    """Return pointers to `count` vectors that stand in the array side by side; `place` is the array, row and column."""
+    value = context.make_array(array)(context, builder, place[0])
+    element = cgutils.get_item_pointer(context, builder, array, value, place[1:], wraparound=False)
+    first = builder.bitcast(element, context.get_value_type(Vector(array.dtype)).as_pointer())
+    return [builder.gep(first, [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
+
+
+def _read(context: Any, builder: Any, array: Any, place: Any, count: int = 1) -> list[Any]:
+    """Return `count` vectors from this place on."""
+    size = array.dtype.bitwidth // 8
+    return [builder.load(each, align=size) for each in _places(context, builder, array, place, count)]
+
+
+def _write(context: Any, builder: Any, array: Any, place: Any, vectors: list[Any]) -> None:
+    """Write the vectors from this place on."""
+    for vector, each in zip(vectors, _places(context, builder, array, place, len(vectors)), strict=True):
+        builder.store(vector, each, align=array.dtype.bitwidth // 8)
 
 
 @intrinsic
 def load(_: Any, array: Any, row: Any, column: Any) -> Any:
     """Return the vector that starts at array[row, column]."""
-    vector = Vector(array.dtype)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, signature, arguments, vector)
-        return builder.load(pointer, align=array.dtype.bitwidth // 8)
+    def generate(context: Any, builder: Any, _signature: Any, place: Any) -> Any:
+        return _read(context, builder, array, place)[0]
 
-    return vector(array, types.intp, types.intp), generate
-
-
-@intrinsic
-def store(_: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
-    """Write the vector from array[row, column] on."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, signature, arguments, vector)
-        builder.store(arguments[3], pointer, align=array.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, vector), generate
-
-
-@intrinsic
-def splat(_: Any, array: Any, value: Any) -> Any:
-    """Return the number in every lane of a vector for the array."""
-    vector = Vector(array.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _splat(context, builder, arguments[1], signature.args[1], vector)
-
-    return vector(array, value), generate
+    return Vector(array.dtype)(array, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -97,21 +85,43 @@ def load_block(_: Any, array: Any, row: Any, column: Any, width: Any) -> Any:
     """Return len(width) vectors from array[row, column] on, as a tuple that stays in registers."""
     block = types.UniTuple(Vector(array.dtype), len(width))
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors = _loaded(context, builder, signature, arguments, block)
-        return context.make_tuple(builder, block, vectors)
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return context.make_tuple(builder, block, _read(context, builder, array, arguments[:3], block.count))
 
     return block(array, types.intp, types.intp, width), generate
+
+
+@intrinsic
+def store(_: Any, array: Any, row: Any, column: Any, vectors: Any) -> Any:
+    """Write the vector, or the block's vectors, from array[row, column] on."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        *place, value = arguments
+        values = [value] if isinstance(vectors, Vector) else cgutils.unpack_tuple(builder, value)
+        _write(context, builder, array, place, values)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vectors), generate
+
+
+@intrinsic
+def splat(_: Any, array: Any, value: Any) -> Any:
+    """Return the number in every lane of a vector for the array."""
+    vector = Vector(array.dtype)
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _splat(context, builder, arguments[1], value, vector)
+
+    return vector(array, value), generate
 
 
 @intrinsic
 def add_products(_: Any, block: Any, array: Any, row: Any, column: Any, factor: Any) -> Any:
     """Return the block plus factor times the vectors from array[row, column] on: rounded twice, never fused."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         sums = cgutils.unpack_tuple(builder, arguments[0])
-        inner = types.void(*signature.args[1:4])
-        vectors = _loaded(context, builder, inner, arguments[1:4], block)
+        vectors = _read(context, builder, array, arguments[1:4], block.count)
         times = _splat(context, builder, arguments[4], factor, block.dtype)
         added = [builder.fadd(x, builder.fmul(v, times)) for x, v in zip(sums, vectors, strict=True)]
         return context.make_tuple(builder, block, added)
@@ -119,23 +129,10 @@ def add_products(_: Any, block: Any, array: Any, row: Any, column: Any, factor: 
     return block(block, array, types.intp, types.intp, factor), generate
 
 
-@intrinsic
-def store_block(_: Any, array: Any, row: Any, column: Any, block: Any) -> Any:
-    """Write the block's vectors from array[row, column] on."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first = _pointer(context, builder, signature, arguments, block.dtype)
-        for i, vector in enumerate(cgutils.unpack_tuple(builder, arguments[3])):
-            builder.store(vector, builder.gep(first, [ir.Constant(ir.IntType(64), i)]), align=array.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, block), generate
-
-
-def _loaded(context: Any, builder: Any, signature: Any, arguments: Any, block: Any) -> list[Any]:
-    first = _pointer(context, builder, signature, arguments, block.dtype)
-    align = block.dtype.scalar.bitwidth // 8
-    return [builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), i)]), align=align) for i in range(block.count)]
+def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iterator[Any]:
+    """Return the arguments as vectors of the type that the signature returns: a scalar stands for a vector."""
+    for value, given in zip(arguments, signature.args, strict=True):
+        yield _splat(context, builder, value, given, signature.return_type)
 
 
 def _register(symbol: Any, emit: Any) -> None:
@@ -148,10 +145,7 @@ def _register(symbol: Any, emit: Any) -> None:
             return None if vector is None else vector(*arguments)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = signature.return_type
-        return emit(
-            builder, *(_splat(context, builder, v, t, vector) for v, t in zip(arguments, signature.args, strict=True))
-        )
+        return emit(builder, *_vectors(context, builder, signature, arguments))
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(symbol, *kinds)(generate)
@@ -169,10 +163,8 @@ def where_less(_: Any, x: Any, y: Any, then: Any, otherwise: Any) -> Any:
     (vector,) = {each for each in (x, y, then, otherwise) if isinstance(each, Vector)}
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, y, then, otherwise = (
-            _splat(context, builder, v, t, vector) for v, t in zip(arguments, signature.args, strict=True)
-        )
-        return builder.select(builder.fcmp_ordered("<", x, y), then, otherwise)
+        left, right, *choices = _vectors(context, builder, signature, arguments)
+        return builder.select(builder.fcmp_ordered("<", left, right), *choices)
 
     return vector(x, y, then, otherwise), generate
 
@@ -205,18 +197,15 @@ def square_root(_: Any, x: Any) -> Any:
 @intrinsic
 def transpose(_: Any, source: Any, row: Any, column: Any, target: Any) -> Any:
     """Write the square of lanes × lanes at source[row, column] to target[column, row], transposed."""
-    vector = Vector(source.dtype)
-    size = source.dtype.bitwidth // 8
+    lanes = Vector(source.dtype).lanes
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def moved(array: Any, kind: Any, i: Any, k: Any, step: int) -> Any:
-            i = builder.add(i, ir.Constant(i.type, step))
-            inner = types.void(kind, types.intp, types.intp)
-            return _pointer(context, builder, inner, [array, i, k], vector)
-
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         source_, row_, column_, target_ = arguments
-        lanes = vector.lanes
-        rows = [builder.load(moved(source_, signature.args[0], row_, column_, i), align=size) for i in range(lanes)]
+
+        def after(start: Any, i: int) -> Any:
+            return builder.add(start, ir.Constant(start.type, i))
+
+        rows = [_read(context, builder, source, (source_, after(row_, i), column_))[0] for i in range(lanes)]
         # Each round interleaves row i with row i + lanes/2; after log2(lanes) rounds, rows are columns.
         low, high = (
             ir.Constant(ir.VectorType(ir.IntType(32), lanes), [(i // 2 + half) + lanes * (i % 2) for i in range(lanes)])
@@ -226,7 +215,7 @@ def transpose(_: Any, source: Any, row: Any, column: Any, target: Any) -> Any:
             pairs = [(rows[i], rows[i + lanes // 2]) for i in range(lanes // 2)]
             rows = [builder.shuffle_vector(*pair, mask) for pair in pairs for mask in (low, high)]
         for i, register in enumerate(rows):
-            builder.store(register, moved(target_, signature.args[3], column_, row_, i), align=size)
+            _write(context, builder, target, (target_, after(column_, i), row_), [register])
         return context.get_dummy_value()
 
     return types.void(source, types.intp, types.intp, target), generate

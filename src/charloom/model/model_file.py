@@ -10,7 +10,7 @@ import numpy as np
 from charloom.base.array_file import Layout, pack, unpack
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.types import Array
-from charloom.network.rnn import NAMES, Parameters, filled, shapes
+from charloom.network.rnn import NAMES, Parameters, shapes
 from charloom.text.vocabulary import Vocabulary
 
 LARGEST = 1e37  # output allowed: sums and differences of such numbers fit float32, so every text has a finite cost
@@ -57,14 +57,21 @@ def read_model(path: Path) -> Model:
             raise WrongInput(f"{path}: not a file; `dvc repro` makes the pipeline's models")
         with path.open("rb") as file:
             arrays = unpack(file, _layout)
-        model = _model(arrays)
+        vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
+        first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
+        if not 0 <= first < len(vocabulary):
+            raise ValueError(f"first is {first}, which is no id")
+        if update < 0 or smooth_loss < 0:
+            raise ValueError(f"update is {update}, smooth_loss {smooth_loss}")
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's models") from None
     except ValueError as error:
         raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes it again") from None
-    if not _largest(model.theta, model.h) < LARGEST:
+    flat, h = np.concatenate([arrays[name].ravel() for name in NAMES]), arrays["h"]
+    theta = Parameters(flat, len(h), len(vocabulary))
+    if not _largest(theta, h) < LARGEST:
         raise Damaged(f"{path}: its numbers are too large to write text with; train with a smaller eta or sigma")
-    return model
+    return Model(theta, h, first, vocabulary, update, smooth_loss)
 
 
 def _largest(theta: Parameters, h: Array) -> float:
@@ -89,17 +96,3 @@ def _layout(sizes: Mapping[str, int]) -> Layout:
         "update": ((), np.int64),
         "smooth_loss": ((), np.float64),
     }
-
-
-def _model(arrays: dict[str, Array]) -> Model:
-    """Return the arrays as a Model. Raises ValueError where `first` is no id or the vocabulary is not sorted."""
-    vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
-    first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
-    if not 0 <= first < len(vocabulary):
-        raise ValueError(f"first is {first}, which is no id")
-    if update < 0 or smooth_loss < 0:
-        raise ValueError(f"update is {update}, smooth_loss {smooth_loss}")
-    theta = filled(0.0, len(arrays["h"]), len(vocabulary), arrays["h"].dtype)
-    for name in NAMES:
-        getattr(theta, name)[...] = arrays[name]
-    return Model(theta, arrays["h"], first, vocabulary, update, smooth_loss)

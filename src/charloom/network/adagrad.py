@@ -38,13 +38,10 @@ class AdaGrad(NamedTuple):
         at sigma = eta / 10 that throws the weights ten standard deviations out. A larger start of s prevents it.
         """
         (s,) = kept
-        square = g * g
-        np.add(s, square, out=s)
-        np.add(s, self.epsilon, out=square)
-        np.sqrt(square, out=square)
+        s += g * g
         g *= self.eta
-        g /= square
-        np.subtract(theta, g, out=theta)
+        g /= np.sqrt(s + self.epsilon)
+        theta -= g
 
     @staticmethod
     def moves_without_gradient() -> bool:

@@ -16,8 +16,8 @@ Shapes, everywhere: m hidden units, K characters, T = seq_length.
 Source: KTH DD2424, assignment 4; A. Karpathy, "The Unreasonable Effectiveness of RNNs" (2015).
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,42 +38,21 @@ class Parameters:
     flat: Array
     m: int
     K: int
+    W: Array = field(init=False)  # hidden to hidden
+    U: Array = field(init=False)  # character to hidden
+    V: Array = field(init=False)  # hidden to output
+    b: Array = field(init=False)  # the hidden bias
+    c: Array = field(init=False)  # the output bias
 
     def __post_init__(self) -> None:
         """Raise ValueError where flat has not the m·m + 2·m·K + m + K entries."""
         if self.flat.shape != (size(self.m, self.K),):
             raise ValueError(f"flat has shape {self.flat.shape}, not ({size(self.m, self.K)},)")
-
-    @cached_property
-    def W(self) -> Array:
-        """(m, m), hidden to hidden."""
-        return self.flat[: self.m**2].reshape(self.m, self.m)
-
-    @cached_property
-    def U(self) -> Array:
-        """(m, K), character to hidden."""
-        start = self.m**2
-        return self.flat[start : start + self.m * self.K].reshape(self.m, self.K)
-
-    @cached_property
-    def V(self) -> Array:
-        """(K, m), hidden to output."""
-        start = self.m**2 + self.m * self.K
-        return self.flat[start : start + self.K * self.m].reshape(self.K, self.m)
-
-    @cached_property
-    def b(self) -> Array:
-        """(m,), the hidden bias."""
-        return self.flat[-self.m - self.K : -self.K]
-
-    @cached_property
-    def c(self) -> Array:
-        """(K,), the output bias."""
-        return self.flat[-self.K :]
-
-    def copy(self) -> "Parameters":
-        """Return the same numbers in a vector of their own."""
-        return Parameters(self.flat.copy(), self.m, self.K)
+        start = 0
+        for name, shape in shapes(self.m, self.K).items():
+            end = start + math.prod(shape)
+            object.__setattr__(self, name, self.flat[start:end].reshape(shape))
+            start = end
 
 
 Gradients = Parameters
@@ -81,7 +60,7 @@ Gradients = Parameters
 
 def size(m: int, K: int) -> int:
     """Return the number of parameters: m·m + 2·m·K + m + K."""
-    return m * m + 2 * m * K + m + K
+    return sum(map(math.prod, shapes(m, K).values()))
 
 
 def shapes(m: int, K: int) -> dict[str, tuple[int, ...]]:
@@ -141,9 +120,8 @@ def loss_and_gradients(theta: Parameters, x: Array, y: Array, h_0: Array) -> tup
     d[-1] *= slope[-1]
     carried = np.empty_like(d[0])
     for t in range(len(x) - 2, -1, -1):
-        d_t = d[t]
-        d_t += np.dot(d[t + 1], theta.W, out=carried)
-        d_t *= slope[t]
+        d[t] += np.dot(d[t + 1], theta.W, out=carried)
+        d[t] *= slope[t]
 
     gradients = Parameters(np.empty_like(theta.flat), theta.m, theta.K)
     np.matmul(d.T, h[:-1], out=gradients.W)

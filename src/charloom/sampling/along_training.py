@@ -1,6 +1,5 @@
 """What a training writes: a sample from every checkpoint, and one from the best model."""
 
-from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -26,32 +25,24 @@ def write_samples(
     vocabulary, files = text.vocabulary, sorted(checkpoints.glob("*.npz"))
     length, best_length = params.sample.length, params.sample.best_length
     check_samples(len(files), params.sample, len(vocabulary))
+    wanted = [*((file, CHECKPOINT, length) for file in files), (best, BEST, best_length)]
+    rows: list[SampleRow] = []
     with progress("sample", len(files) * length + best_length) as report:
         done = 0
-
-        def counted(each: Iterable[int]) -> Iterator[int]:
-            nonlocal done
-            for one in each:
-                yield one
-                done += 1
-                if done % BLOCK == 0:
-                    report(done, "")
-
-        def sample(file: Path, kind: int, length: int) -> SampleRow:
+        for file, kind, count in wanted:
             model = read_model(file)
             if model.vocabulary != vocabulary:
                 raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
             random = random_stream(params.seed, kind, model.update)
             drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
-            written = vocabulary.decode(counted(islice(drawn, length)))
-            return (
-                BEST_MODEL if kind == BEST else f"{model.update:,} updates",
-                written,
-                model.update,
-                model.smooth_loss,
-            )
-
-        rows = [*(sample(file, CHECKPOINT, length) for file in files), sample(best, BEST, best_length)]
+            written = ""
+            while len(written) < count:
+                more = min(BLOCK, count - len(written))
+                written += vocabulary.decode(islice(drawn, more))
+                done += more
+                report(done, "")
+            name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"
+            rows.append((name, written, model.update, model.smooth_loss))
     found = qualities([written for _, written, _, _ in rows], text)
     *along, of_best = [quality for quality, _ in found]
     by_update = {update: quality for (_, _, update, _), quality in zip(rows[:-1], along, strict=True)}

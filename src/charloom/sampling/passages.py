@@ -7,6 +7,9 @@ Source: A. Blumer et al., "The smallest automaton recognizing the subwords of a 
 1985).
 """
 
+from functools import reduce
+from itertools import accumulate
+
 import numpy as np
 
 from charloom.base.types import Array
@@ -28,7 +31,8 @@ class Passages:
         self.link = np.zeros(shape[0], np.int32)  # the state of the longest suffix that has another one
         self.length = np.zeros(shape[0], np.int32)  # of a state's longest passage
         self.states = 1
-        self.ways = [self._add(text.tolist()) for text in texts]  # of each text, the state after each character
+        # Of each text, the state after each character.
+        self.ways = [list(accumulate(text.tolist(), self._extended, initial=0))[1:] for text in texts]
         self.by_length = np.argsort(self.length[: self.states], kind="stable")
         self.longest = np.zeros(self.states, np.int32)  # passage of each state that was read
         self.kept = self._completed()
@@ -37,44 +41,40 @@ class Passages:
         self.trie = np.zeros((2 + sum(map(len, words)), len(letters)), np.int32)
         self.trie[:, ~letters] = ROOT
         self.nodes = 2
-        self.ends = [self._node(word.tolist()) for word in words]
+        self.ends = [reduce(self._node, word.tolist(), ROOT) for word in words]
         self.seen = np.zeros((self.nodes, 2), np.bool_)  # whether a symbol came after the node: another one, a letter
         self.at = np.array([0, 0, ROOT])  # the state, the length of the passage that was read last, the node
 
-    def _add(self, text: list[int]) -> list[int]:
-        way = [0]
-        for symbol in text:
-            way.append(self._extended(way[-1], symbol))
-        return way[1:]
-
     def _extended(self, last: int, symbol: int) -> int:
         """Return the state of the passage of the state `last` and one more symbol."""
-        following, link, length = self.next, self.link, self.length
-        if there := int(following[last, symbol]):
-            return there if length[there] == length[last] + 1 else self._split(last, symbol)
-        new = self._state(int(length[last]) + 1)
-        state: int = last
-        while not following[state, symbol]:
-            following[state, symbol] = new
-            if state == 0:
-                return new
-            state = int(link[state])
-        there = int(following[state, symbol])
-        link[new] = there if length[there] == length[state] + 1 else self._split(state, symbol)
+        if self.next[last, symbol]:
+            return self._exact(last, symbol)
+        new = self._state(int(self.length[last]) + 1)
+        state = self._led(last, symbol, 0, new)
+        if state >= 0:
+            self.link[new] = self._exact(state, symbol)
         return new
 
-    def _split(self, state: int, symbol: int) -> int:
-        """Return a new state for the shorter of the passages that end where `state` leads by the symbol."""
+    def _exact(self, state: int, symbol: int) -> int:
+        """Return the state of the state's longest passage and the symbol: a new one where longer passages share it."""
         whole = int(self.next[state, symbol])
+        if self.length[whole] == self.length[state] + 1:
+            return whole
         shorter = self._state(int(self.length[state]) + 1)
         self.next[shorter] = self.next[whole]
         self.link[shorter], self.link[whole] = self.link[whole], shorter
-        while self.next[state, symbol] == whole:
-            self.next[state, symbol] = shorter
-            if state == 0:
-                break
-            state = int(self.link[state])
+        self._led(state, symbol, whole, shorter)
         return shorter
+
+    def _led(self, state: int, symbol: int, before: int, to: int) -> int:
+        """Let the symbol lead to `to` from the state and its suffixes, as far as it leads to `before`.
+
+        Return the first from which it does not; −1 where it does from all.
+        """
+        while state >= 0 and self.next[state, symbol] == before:
+            self.next[state, symbol] = to
+            state = int(self.link[state]) if state else -1
+        return state
 
     def _state(self, length: int) -> int:
         self.length[self.states] = length
@@ -94,14 +94,12 @@ class Passages:
             self.next[state, none] = self.next[suffix, none]
         return kept
 
-    def _node(self, word: list[int]) -> int:
-        node = ROOT
-        for symbol in word:
-            if not self.trie[node, symbol]:
-                self.trie[node, symbol] = self.nodes
-                self.nodes += 1
-            node = int(self.trie[node, symbol])
-        return node
+    def _node(self, before: int, symbol: int) -> int:
+        """Return the node that the symbol leads to from the one before."""
+        if not self.trie[before, symbol]:
+            self.trie[before, symbol] = self.nodes
+            self.nodes += 1
+        return int(self.trie[before, symbol])
 
     def read(self, symbols: Array) -> None:
         """Go on reading the long text: its next symbols, int32."""
@@ -123,10 +121,8 @@ class Passages:
             length = int(max(longest[way], default=0))
             end = int(longest[way].argmax()) + 1 if length else 0
             copies.append((end - length, end))
-        return (
-            copies,
-            [bool(self.seen[end, 0] or end == node) for end in self.ends],  # the long text may end with a word
-        )
+        was_read = [bool(self.seen[end, 0] or end == node) for end in self.ends]  # the long text may end with a word
+        return copies, was_read
 
 
 @compiled

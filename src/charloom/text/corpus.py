@@ -10,25 +10,18 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.base.pieces import opened, save, taken_from
 from charloom.base.storage import whole
+from charloom.base.terminal import in_line
 from charloom.base.types import Array, Numbers
 from charloom.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 
 PIECE = 2**18  # bytes of text at a time: what is made of them stays in the second-level cache
-
-
-class Readable(Protocol):
-    """A file, as far as it is needed."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes, fewer than `size` at the end."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +66,7 @@ def check_lengths(path: Path, lengths: tuple[int, int], seq_length: int) -> None
         )
 
 
-def decoded(file: Readable, name: str, digest: Any = None) -> Iterator[str]:
+def decoded(file: BinaryIO, name: str, digest: Any = None) -> Iterator[str]:
     """Yield the text in pieces: UTF-8, a byte-order mark dropped, CRLF read as LF, nothing else changed.
 
     `digest` takes the bytes. Raises WrongInput, under that name, where it is empty or not UTF-8; then it says which
@@ -126,9 +119,8 @@ def _state(path: Path) -> tuple[int, int]:
 
 def _refused(path: Path, error: OSError | ValueError) -> WrongInput:
     """Return what to raise. A ValueError is a NUL in the name, which each Python words in its own way."""
-    name = str(path) if str(path).isprintable() else ascii(str(path))
     reason = error.strerror if isinstance(error, OSError) else "a file name cannot hold a NUL"
-    return WrongInput(f"params.yaml: prepare.text: {name}: {reason}")
+    return WrongInput(f"params.yaml: prepare.text: {in_line(str(path))}: {reason}")
 
 
 def survey(path: Path) -> Survey:
@@ -164,9 +156,8 @@ def write_text(path: Path, of: Survey, lengths: tuple[int, int]) -> None:
             yield of.vocabulary.encode(text)
         ensure_same()  # else it is too short, perhaps
 
-    code_points = of.vocabulary.code_points
     with whole(path) as file:
-        save_text(file, code_points, ids(), lengths)
+        save_text(file, of.vocabulary.code_points, ids(), lengths)
         ensure_same()
 
 
@@ -201,4 +192,5 @@ def _layout(sizes: Mapping[str, int]) -> dict[str, tuple[int, Any, int]]:
     K = sizes.get("vocabulary", 0) // 4
     ids = np.min_scalar_type(max(K - 1, 0))
     lengths = {name: sizes.get(name, 0) // ids.itemsize for name in ("training", "held_out")}
-    return {"vocabulary": (K, np.uint32, CODE_POINTS)} | {name: (length, ids, K) for name, length in lengths.items()}
+    forms = {name: (length, ids, K) for name, length in lengths.items()}
+    return {"vocabulary": (K, np.dtype(np.uint32), CODE_POINTS)} | forms

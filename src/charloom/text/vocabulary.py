@@ -23,11 +23,6 @@ class Vocabulary:
             raise ValueError("the vocabulary is empty, or not sorted and distinct")
 
     @classmethod
-    def of(cls, text: str) -> "Vocabulary":
-        """Return the vocabulary of the text."""
-        return cls("".join(sorted(set(text))))
-
-    @classmethod
     def from_code_points(cls, code_points: Array) -> "Vocabulary":
         """Return the vocabulary of sorted code points (K,). Raises ValueError where they are not, or no characters."""
         return cls(code_points.astype("<u4").tobytes().decode("utf-32-le"))

@@ -63,21 +63,20 @@ class Training(NamedTuple):
         """Return the state before the first update."""
         return start(*self.params.recipe.initial(len(self.text.vocabulary), self.params.seed))
 
-    def held_out(self, theta: Parameters, h: Array, most: int | None = None) -> float | None:
-        """Return what the held-out characters that the measure reads, or the first of them, cost a model.
+    def held_out(self, theta: Parameters, h: Array) -> float | None:
+        """Return what the held-out characters that the measure reads cost a model.
 
         In bits per character; None where they are too few.
         """
-        count = self.params.train.held_out_characters
-        return bits_per_character(theta, self.text.held_out, h, count if most is None else min(most, count))
+        return bits_per_character(theta, self.text.held_out, h, self.params.train.held_out_characters)
 
     def held_out_along(self, theta: Parameters, h: Array) -> float | None:
         """Return what the first of them cost a checkpoint: so few that all together cost less than a twentieth of the
         training.
         """
-        return self.held_out(
-            theta, h, self.params.train.checkpoint_every * self.params.seq_length // TRAINED_FOR_EACH_READ
-        )
+        each = self.params.train
+        most = min(each.checkpoint_every * self.params.seq_length // TRAINED_FOR_EACH_READ, each.held_out_characters)
+        return bits_per_character(theta, self.text.held_out, h, most)
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model after so many updates."""
@@ -126,7 +125,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
                 if received or saved[0].update % each.save_every == 0 or state.update == each.updates:
                     resume.save(folder, settings, *saved, checkpoints)
                 if received:
-                    raise Stopped(received[0])
+                    break
     except Diverged as diverged:
         resume.save(folder, settings, diverged.state, trace, checkpoints)
         raise

@@ -61,13 +61,12 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
     best = state.best
     if best is None:
         return  # before the first update there is nothing to save
-    scalars = (state.smooth_loss, best.update, best.smooth_loss, trace.first_below)
+    scalars = (state.update, state.smooth_loss, best.update, best.smooth_loss, trace.first_below)
     content = pack(
         {
-            "update": np.array(state.update, np.int64),
             "scalars": np.array(scalars, np.float64),
             "theta": state.theta.flat,
-            **{f"kept_{n}": each.flat for n, each in enumerate(state.kept)},
+            "kept": np.array([each.flat for each in state.kept]),
             "h": state.h,
             "best_theta": best.theta.flat,
             "best_h": best.h,
@@ -157,27 +156,24 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
         if not file.is_file() or sha256(file) != kept.sha256:
             raise ValueError(f"its checkpoint {file} is damaged or missing")
     update = int(path.stem) if path.stem.isdecimal() else -1
-    dtype, theta, h = start.h.dtype, start.theta.flat.shape, start.h.shape
-    beside = [f"kept_{n}" for n, _ in enumerate(start.kept)]
+    dtype, size, h = start.h.dtype, start.theta.flat.shape, start.h.shape
 
     def layout(_: Mapping[str, int]) -> Layout:
-        vectors = {"theta": theta, **dict.fromkeys(beside, theta), "h": h, "best_theta": theta, "best_h": h}
+        vectors = {"theta": size, "kept": (len(start.kept), *size), "h": h, "best_theta": size, "best_h": h}
         return (
-            {"update": ((), np.int64), "scalars": ((4,), np.float64)}
+            {"scalars": ((5,), np.float64)}
             | {name: (shape, dtype) for name, shape in vectors.items()}
             | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
         )
 
     with path.open("rb") as state_file:  # an archive may have anything before it
         arrays = unpack(state_file, layout)
-    if arrays["update"] != update:
-        raise ValueError(f"its content is of update {arrays['update']:,}")
-    smooth_loss, best_update, best_smooth_loss, first_below = map(float, arrays["scalars"])
-
-    def parameters(name: str) -> Parameters:
-        return Parameters(arrays[name], start.theta.m, start.theta.K)
-
-    best = Best(int(best_update), best_smooth_loss, parameters("best_theta"), arrays["best_h"])
-    state = TrainState(update, parameters("theta"), tuple(map(parameters, beside)), arrays["h"], smooth_loss, best)
+    of_update, smooth_loss, best_update, best_smooth_loss, first_below = arrays["scalars"].tolist()
+    if of_update != update:
+        raise ValueError(f"its content is of update {of_update:,.0f}")
+    flats = arrays["theta"], arrays["best_theta"], *arrays["kept"]
+    theta, best_theta, *beside = (Parameters(flat, start.theta.m, start.theta.K) for flat in flats)
+    best = Best(int(best_update), best_smooth_loss, best_theta, arrays["best_h"])
+    state = TrainState(update, theta, tuple(beside), arrays["h"], smooth_loss, best)
     trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
     return state, trace, head.checkpoints
