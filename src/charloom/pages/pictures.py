@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
@@ -62,16 +63,16 @@ WIDE, LINES = 54, 3  # letters of a line, and lines, of a setting's name
 
 
 @contextmanager
-def drawing(height: float, left: float = 0.5) -> Iterator[Figure]:
-    """Give an empty figure, that many inches high, in which everything is drawn in the page's style.
+def drawing(height: float, left: float = 0.5, panels: Sequence[int] = (1,)) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a figure, that many inches high, in which everything is drawn in the page's style, and its empty panels.
 
-    It leaves room for a title, for labels of two lines at the bottom and `left` inches wide: matplotlib would draw
-    everything twice to find out how much that is.
+    `panels` are their heights, one below the other, relative to each other. There is room for a title, for labels of
+    two lines at the bottom and `left` inches wide: matplotlib would draw everything twice to find out how much that is.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), dpi=72)
         figure.subplots_adjust(left / WIDTH, BOTTOM / height, 1 - RIGHT / WIDTH, 1 - TOP / height, hspace=0.35)
-        yield figure
+        yield figure, list(figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=panels)[:, 0])
 
 
 def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) -> Picture:

@@ -56,7 +56,7 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
     varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
     for file in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
-        if found := _of_both(file, before.run, after):
+        if found := _of_both(file.relative_to(after.folder), after.folder, (before.run, after.run)):
             return _told(*found, file)
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
@@ -70,21 +70,19 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(file: Path, before: Run, after: Side) -> tuple[Answer, str] | None:
+def _of_both(file: Path, folder: Path, runs: tuple[Run, Run]) -> tuple[Answer, str] | None:
     """Return a study's answer with the side before as its baseline, and the other's setting; None if it lacks one.
 
     All settings of the study count: who picks the best of many out of it has had many chances.
     """
-    if after.run is None:
-        return None
-    with chdir(after.folder):
+    with chdir(folder):
         try:
-            study = read_study(file.relative_to(after.folder))
+            study = read_study(file)
         except CharloomError:  # it asks something else, or `charloom study` will say what is wrong with it
             return None
     by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
-    names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in (before, after.run)]
-    if study.asked.sha256 != after.run.text_sha256:
+    names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in runs]
+    if study.asked.sha256 != runs[1].text_sha256:
         return None
     found = measured(study._replace(baseline=names[0]))
     trained = {name: trials for name, trials in found.settings.items() if trials}

@@ -1,13 +1,10 @@
 """The two sides of a pull request: their files, and what each says of its run."""
 
-import io
-import subprocess
-import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.errors import WrongInput
 from charloom.results.commits import from_commits
+from charloom.results.git import objects
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
 from charloom.settings.params import PARAMS
@@ -34,13 +31,11 @@ class Side(NamedTuple):
 
 
 def side(commit: str, folder: Path) -> Side:
-    """Return the side of a commit, with its files written into the folder. Raises WrongInput where Git cannot."""
+    """Return the side of a commit, with its files written into the folder. Of a link it has the text."""
     folder.mkdir()
-    if there := [path for path in names_in(commit) if path.startswith(KEPT)]:
-        packed = subprocess.run(["git", "archive", commit, "--", *there], capture_output=True, check=False)
-        try:
-            with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-                archive.extractall(folder, filter="data")
-        except tarfile.TarError as error:  # Git has failed, or a link leads out of the folder
-            raise WrongInput(f"git archive {commit[:10]}: {packed.stderr.decode(errors='replace') or error}") from None
+    # A name that leads out of the folder, or that is no line, is none of ours.
+    there = [path for path in names_in(commit) if path.startswith(KEPT) and ".." not in path and path.isprintable()]
+    for path, (_, content) in zip(there, objects(f"{commit}:./{path}" for path in there), strict=True):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
     return Side(folder, next(from_commits([commit])).run)

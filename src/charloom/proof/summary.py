@@ -4,8 +4,9 @@ To what dvc_summary says of any DVC project it adds what this one knows: where t
 the change is better and how sure that is, and what the models write.
 """
 
+import argparse
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,14 +45,14 @@ class Report(BaseModel):
     machine: Machine
 
 
-def summary(base: str, verified: Iterable[str]) -> None:
+def summary(arguments: argparse.Namespace) -> None:
     """Print the summary of HEAD beside the base. Raises WrongInput where there is no such commit, or no such file."""
     ensure_repository()
-    reports = [_verified(Path(each)) for each in verified]
+    reports = [_verified(Path(each)) for each in arguments.verified]
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         kept = pool.submit(cache)
         try:
-            facts = facts_of(base)
+            facts = facts_of(arguments.base)
         except Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")

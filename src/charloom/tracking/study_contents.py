@@ -17,6 +17,7 @@ from charloom.tracking.apart import apart
 from charloom.tracking.contents import Series, ends
 
 STORE_MAY_TAKE = 120  # seconds
+PAGE = "report.html"  # in the study's folder
 NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
 
 
@@ -48,8 +49,7 @@ class StudyContents(Record):
     text_sha256  of the text
     description  Markdown: what it says
     picture      SVG, which the page shows as wide as it was drawn; of a PNG it would show each pixel
-    page         HTML, the study's page
-    files        the question and the tables
+    files        the question, the tables and the study's page
     trials       all that have ended
     """
 
@@ -57,12 +57,11 @@ class StudyContents(Record):
     text_sha256: str
     description: str
     picture: str
-    page: str
     files: list[str]
     trials: list[StudyTrial]
 
 
-def study_contents(study: Study, description: str, picture: str, page: str) -> StudyContents:
+def study_contents(study: Study, description: str, picture: str) -> StudyContents:
     """Return what the study's runs say."""
     trials = []
     for trial in (trial for each in trials_there(study, study.runs).values() for trial in each):
@@ -78,9 +77,9 @@ def study_contents(study: Study, description: str, picture: str, page: str) -> S
                 series=run.curves | (_metrics(run.metrics, run.curves) if run.metrics else {}),
             )
         )
-    files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv")))
+    files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", PAGE)))
     return StudyContents(
-        name=str(study.path), text_sha256=study.asked.sha256, description=description, picture=picture, page=page,
+        name=str(study.path), text_sha256=study.asked.sha256, description=description, picture=picture,
         files=[str(file.absolute()) for file in files], trials=trials,
     )  # fmt: skip
 

@@ -10,9 +10,8 @@ from charloom.base.storage import read_json
 from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
 from charloom.pages.along_updates import Curve
-from charloom.pages.experiment.study_rows import StudyRow, study_rows
+from charloom.pages.experiment.study_rows import Study, study_rows
 from charloom.results.records import (
-    MEASURE_OF_PART,
     AllMarks,
     GradcheckErrors,
     PublishedFigures,
@@ -21,7 +20,7 @@ from charloom.results.records import (
     TextMetrics,
     TrainMetrics,
 )
-from charloom.results.run import FIRST_LOSSES, from_folder
+from charloom.results.run import from_folder
 from charloom.settings.params import Params
 from charloom.text.corpus import Text, read_prepared
 
@@ -29,10 +28,8 @@ from charloom.text.corpus import Text, read_prepared
 class Results(NamedTuple):
     """What the stages before have written. Curves are by update.
 
-    smooth_loss, epoch_means, first_losses  nats per sequence
-    held_out   bits per character of a part of the held-out text, at each checkpoint
-    saturated  the share of saturated hidden units
-    study      the committed study's trials, where they are about this text
+    curves     by name, as a run has them
+    study      the committed study's trials by AdaGrad's start, where they are about this text
     best       the best model
     results    the hash of weights and trace
     """
@@ -42,15 +39,11 @@ class Results(NamedTuple):
     train: TrainMetrics
     gradcheck: GradcheckErrors
     published: PublishedFigures
-    smooth_loss: Curve
-    epoch_means: Curve
-    held_out: Curve
-    first_losses: Curve
-    saturated: Curve
+    curves: dict[str, Curve]
     samples: SampleTable
     quality: SampleMetrics
     marks: AllMarks
-    study: list[StudyRow]
+    study: Study
     corpus: Text
     best: Model
     results: str
@@ -80,11 +73,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         train=train,
         gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
         published=published,
-        smooth_loss=run.curves["smooth_loss"],
-        epoch_means=run.curves["epoch_mean"],
-        held_out=run.curves[MEASURE_OF_PART],
-        first_losses={update: loss for update, loss in run.curves["loss"].items() if update < FIRST_LOSSES},
-        saturated=run.curves["saturated_fraction"],
+        curves=run.curves,
         samples=read_json(path["reports/sample_table"], SampleTable),
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),

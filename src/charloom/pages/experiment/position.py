@@ -23,7 +23,7 @@ EXCERPT = 240  # characters
 def section(results: Results) -> Section:
     """Return the section."""
     train, T = results.train, results.params.seq_length
-    epochs = folded(results.smooth_loss, train.updates_per_epoch, T)
+    epochs = folded(results.curves["smooth_loss"], train.updates_per_epoch, T)
     drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}
     pairs, costly = None, None
     if results.text.training_characters <= LONGEST and results.text.K <= MANY:
@@ -131,9 +131,7 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
     """Return smooth loss by position, a line for each epoch, and below it what pairs of characters cost there."""
     train, end = results.train, results.text.training_characters
     looks = [(BLUE, "-"), (GREY, "--"), (GREY, ":"), (FAINT, "-"), (FAINT, "--")]
-    heights = (2, 1) if pairs else (1,)
-    with drawing(3.6 if pairs else 2.6) as figure:
-        panels = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    with drawing(3.6 if pairs else 2.6, panels=(2, 1) if pairs else (1,)) as (figure, panels):
         for (epoch, curve), (color, line) in zip(reversed(epochs.items()), looks, strict=False):
             draw(panels[0], curve, color, f"epoch {epoch}", linestyle=line)
         place = train.best_update % train.updates_per_epoch * results.params.seq_length

@@ -12,15 +12,17 @@ START = "train.initial_accumulator_value"
 
 
 class StudyRow(NamedTuple):
-    """A trial: what AdaGrad's accumulator started at, the seed, what came of it; smooth loss in nats per sequence."""
+    """A trial: its seed, what held-out text costs it, and its smooth loss in nats per sequence."""
 
-    initial_accumulator_value: float
     seed: int
     held_out_bits_per_character: float
     smooth_loss: Curve
 
 
-def study_rows(run: Run, published: dict[str, float], asked: Path) -> list[StudyRow]:
+Study = dict[float, list[StudyRow]]  # by what AdaGrad's accumulator started at, the smallest first
+
+
+def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
     """Return the study's trials where this run's text is theirs, and all params but those of the recipe are; else none.
 
     published  m, eta, seq_length and sigma, which the study has as the published recipe has them
@@ -29,24 +31,20 @@ def study_rows(run: Run, published: dict[str, float], asked: Path) -> list[Study
     """
     question = read_asked(asked)
     if run.text_sha256 != question.sha256:
-        return []
+        return {}
 
     def apart(params: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in params.items() if name not in {*published, START, "seed"}}
 
-    return [
-        StudyRow(each.params.train.initial_accumulator_value, each.seed, bits, each.curves["smooth_loss"])
-        for each in read_runs(asked.parent, question).values()
-        if each.metrics
-        and (bits := each.metrics.held_out_bits_per_character) is not None
-        and apart(trial_params(each.params)) == apart(trial_params(run.params))
-    ]
+    found: Study = {}
+    for each in read_runs(asked.parent, question).values():
+        bits = each.metrics.held_out_bits_per_character if each.metrics else None
+        if bits is not None and apart(trial_params(each.params)) == apart(trial_params(run.params)):
+            row = StudyRow(each.seed, bits, each.curves["smooth_loss"])
+            found.setdefault(each.params.train.initial_accumulator_value, []).append(row)
+    return dict(sorted(found.items()))
 
 
-def by_start(trials: list[StudyRow]) -> dict[float, list[float]]:
-    """Return the trials' held-out bits per character by what AdaGrad's accumulator started at."""
-    starts = sorted({trial.initial_accumulator_value for trial in trials})
-    return {
-        value: [t.held_out_bits_per_character for t in trials if t.initial_accumulator_value == value]
-        for value in starts
-    }
+def bits_of(study: Study) -> dict[float, list[float]]:
+    """Return the trials' held-out bits per character."""
+    return {start: [row.held_out_bits_per_character for row in rows] for start, rows in study.items()}

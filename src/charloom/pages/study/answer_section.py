@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from math import prod
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from charloom.pages.sections import Section, Table
 from charloom.pages.study import target
@@ -65,20 +65,14 @@ def _no_explosion(compared: Compared) -> str:
     )
 
 
-class Values(NamedTuple):
-    """Each value of each param, over all settings that have it: what a reader wants of many settings at a glance.
+def _values(study: Study, compared: Compared) -> dict[str, Any] | None:
+    """Return each value of each param, over all settings that have it: of many settings at a glance.
 
     whole   each value is there with each of all others, so that two rows of a param differ in it alone
     missed  settings without any value: they are in no mean
+
+    None where one param alone varies.
     """
-
-    table: Table
-    whole: bool
-    missed: int
-
-
-def _values(study: Study, compared: Compared) -> Values | None:
-    """Return them; None where one param alone varies."""
     if len(study.varied) < 2:
         return None
     means = {name: each.mean for name, each in compared.summaries.items()}
@@ -95,8 +89,8 @@ def _values(study: Study, compared: Compared) -> Values | None:
         name = f"{study.varied[at]}={str(value).removesuffix('.0')}"
         rows.append((name, str(len(own)), words.shown(mean, places), words.span(ends, places)))
     different = Counter(at for at, _ in by_value)
-    return Values(
-        Table(("value", "settings", "mean", "lowest to highest"), rows),
-        prod(different.values()) == len(study.settings),
-        len(means) - len(known),
-    )
+    return {
+        "table": Table(("value", "settings", "mean", "lowest to highest"), rows),
+        "whole": prod(different.values()) == len(study.settings),
+        "missed": len(means) - len(known),
+    }

@@ -36,17 +36,17 @@ def _settings(compared: Compared, arrow: str, places: int) -> Picture:
         draw_rows(axes, rows, drawn)
         worse = axes.get_xlim()[answer.better == "lower"]
         for place, row in enumerate(rows):
-            if row.exploded:
+            if row.summary.exploded:
                 axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
 
     names = []
     for row in rows:
         notes = ["baseline"] * (row.comparison is None)
-        notes += [f"{row.exploded} of {len(row.trials)} exploded"] * bool(row.exploded)
+        notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] * bool(row.summary.exploded)
         notes += [f"{end} mean"] * (not compared.few and row is rows[0])
         names.append(f"{row.setting} ({', '.join(notes)})" if notes else row.setting)
     caption = f"A dot is a seed, a stroke their mean, a bar its {words.PERCENT} interval."
-    if any(row.exploded for row in rows):
+    if any(row.summary.exploded for row in rows):
         caption += " A cross at the edge: exploded (diverged, or worse than a uniform guess)."
     if not compared.few:
         caption += (
