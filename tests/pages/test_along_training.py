@@ -14,10 +14,10 @@ from runs import PARAMS, a_run
 from charloom.base.errors import Damaged
 from charloom.kernel.advance import advance, start
 from charloom.pages.along_updates import points_of, settled
+from charloom.pages.experiment.experiment_files import study_rows
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.samples import pieces
-from charloom.pages.experiment.study_rows import study_rows
 from charloom.results.records import SampleMarks
 from charloom.settings.params import read_params
 from charloom.text.corpus import read_prepared

@@ -17,10 +17,9 @@ from runs import a_run
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.pages.experiment import first_updates, loss, verdict
-from charloom.pages.experiment.experiment_files import read_published, read_results
+from charloom.pages.experiment.experiment_files import read_published, read_results, study_rows
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 from charloom.pages.experiment.loss import lowest_point
-from charloom.pages.experiment.study_rows import study_rows
 from charloom.pages.experiment.verdict import concluded
 from charloom.pages.sections import rendered
 from charloom.results.records import (

@@ -11,9 +11,8 @@ from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted
 
-from charloom.proof.better import better
+from charloom.proof.better import Side, better, side
 from charloom.proof.samples_beside import samples_beside
-from charloom.proof.sides import Side, side
 from charloom.results.git import git
 from charloom.results.records import SampleTable
 from charloom.settings.params import Params, overridden

@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -28,30 +29,11 @@ NAMED = {
 }  # fmt: skip
 FONT = "DejaVu Sans"  # wider than what a page is read in: no text needs more room than it was given
 STYLE: Any = {
+    **mpl.rc_params_from_file(Path(__file__).with_name("pictures.mplstyle"), use_default_template=False),
     "font.family": FONT,
-    "font.size": 8.5,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "charloom",
-    "text.parse_math": False,  # a name may hold a dollar
-    "text.color": INK,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 8.5,
-    "axes.titlelocation": "left",
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "legend.handlelength": 1.4,
-    "legend.labelspacing": 0.3,
-    "legend.borderaxespad": 0.2,
-    "lines.linewidth": 1.1,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), GREY),
 }
-STYLE |= {f"{axis}tick.{what}": GREY if what == "color" else INK for axis in "xy" for what in ("color", "labelcolor")}
-STYLE |= {"xtick.major.width": 0.6, "ytick.major.width": 0.6}
 WIDTH = 4.0  # inches: 288 points, less than a phone is wide
 TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.3  # inches around the axes
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')

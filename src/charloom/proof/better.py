@@ -4,21 +4,27 @@ import json
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
+from typing import NamedTuple
 
 from charloom.base.errors import CharloomError
-from charloom.proof.sides import Side
+from charloom.results.commits import from_commits
+from charloom.results.git import objects
 from charloom.results.identity import naming_params, setting_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
+from charloom.settings.params import PARAMS
+from charloom.settings.pipeline import PIPELINE
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.study_file import NOT_VARIED
+from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
 from paired import sentences as words
 from paired.data_types import Answer
 
+KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
 ```yaml
 baseline: {baseline}
@@ -34,6 +40,28 @@ BOTH_CODES = (
 )
 
 
+class Side(NamedTuple):
+    """A commit.
+
+    folder   holds those of its files that are KEPT
+    run      what it says of its run; None where it is none that this charloom knows
+    """
+
+    folder: Path
+    run: Run | None
+
+
+def side(commit: str, folder: Path) -> Side:
+    """Return the side of a commit, with its files written into the folder. Of a link it has the text."""
+    folder.mkdir()
+    # A name that leads out of the folder, or that is no line, is none of ours.
+    there = [path for path in names_in(commit) if path.startswith(KEPT) and ".." not in path and path.isprintable()]
+    for path, (_, content) in zip(there, objects(f"{commit}:./{path}" for path in there), strict=True):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return Side(folder, next(from_commits([commit])).run)
+
+
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return in a sentence or two whether it is better, and the blocks that say how sure that is."""
     sentence, blocks = _compared(before, after)
@@ -45,18 +73,18 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
 
 def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return what is known of the two settings: from a study that has both, or else from one seed each."""
-    if not (before.run and after.run and before.has_measure and after.has_measure):
+    runs = [side.run for side in (before, after) if side.run]
+    bits = [getattr(run.metrics, MEASURE) for run in runs]
+    if len(runs) < 2 or None in bits:
         return "", []
-    bits = [getattr(side.run.metrics, MEASURE) for side in (before, after) if side.run]
-    old, new = before.run.params, after.run.params
-    if before.run.measured_on != after.run.measured_on:
+    if runs[0].measured_on != runs[1].measured_on:
         return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
     if bits[0] == bits[1]:
         return f"<b>no difference</b>: held-out text costs {bits[1]:.3f} bits per character, as before.", []
-    names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
-    varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
+    old, new = (naming_params(run.params) for run in runs)
+    varied = [name for name in old if old[name] != new[name] and not name.startswith(NOT_VARIED)]
     for file in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
-        if found := _of_both(file.relative_to(after.folder), after.folder, (before.run, after.run)):
+        if found := _of_both(file.relative_to(after.folder), after.folder, runs):
             return _told(*found, file)
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
@@ -64,13 +92,12 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     )
     if not varied:
         return sentence, [paragraph(f"{ALONE} {BOTH_CODES}")]
-    sides = ({name: naming_params(each)[name] for name in varied} for each in (old, new))
-    baseline, setting = (json.dumps(each) for each in sides)
+    baseline, setting = (json.dumps({name: each[name] for name in varied}) for each in (old, new))
     asked = ASKED.format(baseline=baseline, setting=setting, measure=MEASURE)
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(file: Path, folder: Path, runs: tuple[Run, Run]) -> tuple[Answer, str] | None:
+def _of_both(file: Path, folder: Path, runs: list[Run]) -> tuple[Answer, str] | None:
     """Return a study's answer with the side before as its baseline, and the other's setting; None if it lacks one.
 
     All settings of the study count: who picks the best of many out of it has had many chances.

@@ -4,7 +4,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import chdir, suppress
+from contextlib import chdir, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +90,9 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         found = found._replace(causes=[str(each) for each in against])
         stale = [_row(each.stages[0], str(LOCK), str(each)) for each in against]
         if quick:
-            return _with(found, [*_first_updates(committed, stale), *stale], say)
+            with suppress(WrongInput) if stale else nullcontext():  # where they cannot be made, it is said why
+                stale = [*(_row(*each) for each in first_updates(committed)), *stale]
+            return _with(found, stale, say)
         shutil.copytree(top, Path(place) / "rebuilt", symlinks=True)
         rebuilt, made = Path(place) / "rebuilt" / committed.relative_to(top), list(outputs(committed))
         failed = _rebuild(rebuilt, made, Path(place) / "compiled", say)
@@ -122,16 +124,6 @@ def _cloned(folder: Path) -> Path:
         if not Path(text).exists() and Path(f"{text}.dvc").exists():
             dvc("get", top, f"{place}{text}", "--rev", "HEAD", "--out", text, folder=project)
     return project
-
-
-def _first_updates(clone: Path, known: list[Row]) -> list[Row]:
-    """Return a row for each table of them. Raises WrongInput where they cannot be made, and no known row says why."""
-    try:
-        return [_row(*each) for each in first_updates(clone)]
-    except WrongInput:
-        if not known:
-            raise
-        return []
 
 
 def _row(stage: str, file: str, what: str) -> Row:

@@ -37,27 +37,25 @@ def prove(study: Study, count: int) -> None:
         what = f"{trial.setting}, seed {trial.seed}"
         print(f"made again by the pipeline: {what}", flush=True)
         row, again = study.runs[trial.key], _made_again(trial.params)
-        if differs := _difference(row, again):
+        if differs := next(_differences(row, again), ""):
             raise CheckFailed(f"first difference: {table}: {what}: {differs}")
         print(f"same  {what}: {row.results or row.outcome}", flush=True)
     print("same")
 
 
-def _difference(row: Run, again: Run) -> str:
-    """Return what the row says and the pipeline does not, or an empty text."""
+def _differences(row: Run, again: Run) -> Iterator[str]:
+    """Yield what the row says and the pipeline does not."""
     for name in ("results", "outcome"):
         said, found = getattr(row, name), getattr(again, name)
         if said != found and not (name == "results" and again.outcome.startswith(DIVERGED)):
-            return f"{name}: the table says {said or row.outcome}, the pipeline {found or again.outcome}"
+            yield f"{name}: the table says {said or row.outcome}, the pipeline {found or again.outcome}"
     if row.metrics and again.metrics:
-        values = dict(row.metrics), dict(again.metrics)
-        for name in values[0]:
-            if values[0][name] != values[1][name]:
-                said, found = values[0][name], values[1][name]
-                return f"{name}: the table says {said}, the pipeline {found}; their results are equal"
-        differ = [name for name in POINTS if row.curves[name] != thinned(again.curves[name], POINTS[name])]
-        return f"curves.csv: {differ[0]} is not the pipeline's; their results are equal" if differ else ""
-    return ""
+        for (name, said), (_, found) in zip(row.metrics, again.metrics, strict=True):
+            if said != found:
+                yield f"{name}: the table says {said}, the pipeline {found}; their results are equal"
+        for name, most in POINTS.items():
+            if row.curves[name] != thinned(again.curves[name], most):
+                yield f"curves.csv: {name} is not the pipeline's; their results are equal"
 
 
 def _made_again(params: Params) -> Run:

@@ -13,12 +13,11 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from charloom.base.errors import WrongInput
-from charloom.proof.better import better
+from charloom.proof.better import better, side
 from charloom.proof.dvc_command import cache
 from charloom.proof.outputs import outputs
 from charloom.proof.rebuild import SAME
 from charloom.proof.samples_beside import samples_beside
-from charloom.proof.sides import side
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
 from dvc_summary.facts import Facts, Refused, Stages, facts_of, makers_of

@@ -27,7 +27,7 @@ from charloom.results.run import Run, from_folder
 from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.params import PARAMS, Params, read_params
 from charloom.settings.pipeline import PIPELINE, files
-from charloom.tracking.contents import RunContents, Series, ends
+from charloom.tracking.contents import RunContents, Series, with_ends
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import SETTING
 
@@ -91,15 +91,12 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
 
 
 def _series(run: Run, train: TrainMetrics, samples: SampleMetrics) -> Series:
-    """Return every metric. Each is a curve: MLflow draws a chart for each, also of a single value."""
-    sample, models = samples.checkpoints, ends(train)
-    return (
-        run.curves
-        | models
-        | {"smooth_loss": run.curves["smooth_loss"] | models["smooth_loss"]}
-        | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
-        | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
-    )
+    """Return every metric as a curve."""
+    sample = samples.checkpoints
+    return with_ends(run.curves, train) | {
+        "known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None},
+        "longest_copy": {update: float(each.longest_copy) for update, each in sample.items()},
+    }
 
 
 def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, table: str) -> dict[str, str]:

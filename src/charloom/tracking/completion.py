@@ -19,7 +19,6 @@ from charloom.base.storage import read_json
 from charloom.base.terminal import in_line
 from charloom.results.machine import gone
 from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
-from charloom.settings.params import Params
 from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
@@ -103,7 +102,7 @@ def count_trainings(store: Store) -> Iterator[Run]:
     for experiment, logs in groupby(ended, lambda log: log.head.experiment):
         by_results = {str(log.end and log.end.results): log for log in logs}
         head = next(iter(by_results.values())).head
-        store.choose(head.text_sha256, Params.model_validate(head.params).prepare.text)
+        store.choose(head.text_sha256, head.params.prepare.text)
         if any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
             for results, log in by_results.items():
                 yield complete(store, _contents(log, results), None)

@@ -14,7 +14,7 @@ from charloom.study.asking import ASKED
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
 from charloom.tracking.apart import apart
-from charloom.tracking.contents import Series, ends
+from charloom.tracking.contents import Series, with_ends
 
 STORE_MAY_TAKE = 120  # seconds
 PAGE = "report.html"  # in the study's folder
@@ -74,7 +74,7 @@ def study_contents(study: Study, description: str, picture: str) -> StudyContent
                 params=trial.params,
                 outcome=run.outcome,
                 results=run.results,
-                series=run.curves | (_metrics(run.metrics, run.curves) if run.metrics else {}),
+                series=with_ends(run.curves, run.metrics) | _single(run.metrics) if run.metrics else run.curves,
             )
         )
     files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", PAGE)))
@@ -84,10 +84,9 @@ def study_contents(study: Study, description: str, picture: str) -> StudyContent
     )  # fmt: skip
 
 
-def _metrics(train: TrainMetrics, curves: Series) -> Series:
-    """Return the metrics as points; those of the models end the curves, as in the pipeline's run."""
-    single = {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
-    return single | {name: curves.get(name, {}) | points for name, points in ends(train).items()}
+def _single(train: TrainMetrics) -> Series:
+    """Return the metrics that end no curve, as points."""
+    return {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
 
 
 def send_apart(contents: StudyContents) -> None:

@@ -1,7 +1,6 @@
 """Smooth loss by position in the text: why its minimum sits where it sits."""
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,10 @@ def section(results: Results) -> Section:
     if results.text.training_characters <= LONGEST and results.text.K <= MANY:
         costs = pair_costs(results.corpus.training, results.text.K, T)
         pairs = smoothed(costs, T)
-        costly = _costly(results, costs, pairs)
+        dear = max(pairs, key=lambda at: pairs[at])
+        start = costliest(costs, dear // T, max(1, EXCERPT // T)) * T
+        text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
+        costly = {"place": dear, "nats": pairs[dear], "mean": float(costs.mean()), "text": text}
     longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch), default=0)
     place = train.best_update % train.updates_per_epoch * T
     it = {
@@ -44,14 +46,6 @@ def section(results: Results) -> Section:
     }
     pictures = [_picture(results, drawn, pairs)] if drawn else []
     return Section("position", "Where in the text the loss is low", it, pictures)
-
-
-def _costly(results: Results, costs: Array, pairs: Curve) -> dict[str, Any]:
-    """Return the place where the cost of pairs is highest, the cost there, its mean, and the costliest text before."""
-    place, T = max(pairs, key=lambda at: pairs[at]), results.params.seq_length
-    start = costliest(costs, place // T, max(1, EXCERPT // T)) * T
-    text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
-    return {"place": place, "nats": pairs[place], "mean": float(costs.mean()), "text": text}
 
 
 def costliest(costs: Array, end: int, run: int) -> int:

@@ -8,9 +8,8 @@ from typing import Any
 from matplotlib.ticker import MaxNLocator
 
 from charloom.network.rnn import SATURATED
-from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.experiment.experiment_files import Results, bits_of
 from charloom.pages.experiment.first_updates import color_of
-from charloom.pages.experiment.study_rows import bits_of
 from charloom.pages.pictures import BLUE, FAINT, GREY, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.results.identity import experiment_key, naming_params

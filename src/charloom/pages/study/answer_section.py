@@ -1,12 +1,12 @@
 """The answer: the verdict in words, and what a reader has to know before the pictures."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from math import prod
 from statistics import fmean
 from typing import Any
 
 from charloom.pages.sections import Section, Table
-from charloom.pages.study import target
 from charloom.pages.study.compared import Compared
 from charloom.results.identity import naming_params
 from charloom.study.study_file import Study
@@ -35,7 +35,7 @@ def section(study: Study, compared: Compared) -> Section:
         "beyond_zero": sum(not low <= 0.0 <= high for low, high in open_ones),
         "counted": f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)}",
         "of_values": _values(study, compared),
-        "nothing": " ".join(filter(None, (_no_explosion(compared), target.nothing(compared)))),
+        "nothing": " ".join(_nothing(compared)),
     }
     return Section("answer", "The answer", it)
 
@@ -54,15 +54,18 @@ def _interval(span: str) -> tuple[str, ...]:
     return () if span == "-" else (f"{words.PERCENT} interval {span}",)
 
 
-def _no_explosion(compared: Compared) -> str:
-    """Return in a sentence that nothing exploded; nothing where something has."""
-    if any(each.exploded for each in compared.answer.summaries):
-        return ""
-    trials = sum(each.trials for each in compared.answer.summaries)
-    return (
-        f"None of the {trials:,} trainings exploded: none diverged (to a loss or a gradient that is no finite number), "
-        "and none ended worse than a uniform guess."
-    )
+def _nothing(compared: Compared) -> Iterator[str]:
+    """Yield in sentences that nothing exploded, and that no training reached the target, where it is so."""
+    answer, budget = compared.answer, compared.measured.budget
+    none = f"None of the {sum(each.trials for each in answer.summaries):,} trainings"
+    if not any(each.exploded for each in answer.summaries):
+        yield (
+            f"{none} exploded: none diverged (to a loss or a gradient that is no finite number), and none ended worse "
+            "than a uniform guess."
+        )
+    if answer.target and not any(each.reached for each in answer.summaries):
+        within = f", within {budget:,} updates" if budget else ""
+        yield f"{none} came to the target, {answer.target}{within}."
 
 
 def _values(study: Study, compared: Compared) -> dict[str, Any] | None:
