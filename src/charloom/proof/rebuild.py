@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir, nullcontext, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -47,7 +47,7 @@ class Verified(NamedTuple):
 
     grade      one of MEANINGS of meaning.py; None where not everything was rebuilt
     causes     why something differs: each a sentence
-    statement  of all that was rebuilt, as statement.py makes it; empty where not all is the same
+    statement  of all that was rebuilt, as statement.py makes it; None where not all is the same
     """
 
     commit: str
@@ -55,7 +55,7 @@ class Verified(NamedTuple):
     grade: str | None
     causes: list[str]
     arithmetic: Signatures
-    statement: str = ""
+    statement: dict[str, Any] | None = None
 
     @property
     def last(self) -> str:
@@ -103,7 +103,7 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         found = _with(found, [_compared(each) for each in pairs], say)
         if found.last == SAME:
             found = _with(found, stale, say)
-        proof = statement(committed, rebuilt, made) if found.last == SAME else ""
+        proof = statement(committed, rebuilt, made) if found.last == SAME else None
         return found._replace(grade=grade(pairs), causes=causes(against, pairs), statement=proof)
 
 

@@ -4,7 +4,6 @@ import random
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -59,30 +58,9 @@ def _differences(row: Run, again: Run) -> Iterator[str]:
 
 
 def _made_again(params: Params) -> Run:
-    """Return what the pipeline makes of the params. Its hash is taken anew, of its models and tables."""
-    with _experiment(params) as (revision, printed), tempfile.TemporaryDirectory() as folder:
-        if not revision:
-            if found := DIVERGING.search(printed):
-                return Run(params, "", found[1], None, {}, "")
-            raise CheckFailed(f"`dvc exp run` fails: {(printed.strip().splitlines() or ['without a word'])[-1]}")
-        path = files("track") | files("train")
-        outs, kept = stages_in(git("show", f"{revision}:dvc.lock").encode())["train"].outs, cache()
-        for name, file in path.items():
-            path[name] = Path(folder) / file
-            path[name].parent.mkdir(parents=True, exist_ok=True)
-            if name in {"models/last", "models/best"}:
-                md5 = str(outs[str(file)])
-                path[name].symlink_to(kept / md5[:2] / md5[2:])
-            elif file.parts[0] in {"metrics", "plots"}:
-                path[name].write_text(git("show", f"{revision}:{file}") + "\n", encoding="utf-8")
-        return from_folder(params, path)._replace(results=hashed(path))
+    """Return what the pipeline makes of the params: an experiment of DVC's, which is removed again.
 
-
-@contextmanager
-def _experiment(params: Params) -> Iterator[tuple[str, str]]:
-    """Run an experiment of DVC's with these params, give its commit and what it prints, and remove it.
-
-    The commit is an empty text where the run fails.
+    Its hash is taken anew, of its models and tables.
     """
     name = f"charloom-row-{uuid4().hex[:12]}"
     here, wanted = dict(flat(read_params().model_dump())), dict(flat(params.model_dump()))
@@ -91,8 +69,23 @@ def _experiment(params: Params) -> Iterator[tuple[str, str]]:
     own = Path(text).exists() and not git("ls-files", "--", text)  # DVC leaves behind what Git does not know
     carried = [f"--copy-paths={text}"] if own else []
     code, printed = dvc("exp", "run", "--temp", "--force", "--name", name, *settings, *carried)
+    if code:
+        if found := DIVERGING.search(printed):
+            return Run(params, "", found[1], None, {}, "")
+        raise CheckFailed(f"`dvc exp run` fails: {(printed.strip().splitlines() or ['without a word'])[-1]}")
     try:
-        yield ("" if code else git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}")), printed
+        with tempfile.TemporaryDirectory() as folder:
+            path = files("track") | files("train")
+            revision = git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}")
+            outs, kept = stages_in(git("show", f"{revision}:dvc.lock").encode())["train"].outs, cache()
+            for key, file in path.items():
+                path[key] = Path(folder) / file
+                path[key].parent.mkdir(parents=True, exist_ok=True)
+                if key in {"models/last", "models/best"}:
+                    md5 = str(outs[str(file)])
+                    path[key].symlink_to(kept / md5[:2] / md5[2:])
+                elif file.parts[0] in {"metrics", "plots"}:
+                    path[key].write_text(git("show", f"{revision}:{file}") + "\n", encoding="utf-8")
+            return from_folder(params, path)._replace(results=hashed(path))
     finally:
-        if not code:
-            dvc("exp", "remove", name)
+        dvc("exp", "remove", name)

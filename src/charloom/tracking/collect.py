@@ -1,6 +1,5 @@
 """What this folder's results say, put into the outbox. MLflow is not asked here."""
 
-import hashlib
 import json
 import os
 import textwrap
@@ -24,7 +23,7 @@ from charloom.results.records import (
     TrainMetrics,
 )
 from charloom.results.run import Run, from_folder
-from charloom.settings.dvc_lock import LOCK, locked
+from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, Params, read_params
 from charloom.settings.pipeline import PIPELINE, files
 from charloom.tracking.contents import RunContents, Series, with_ends
@@ -103,7 +102,6 @@ def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, ta
     """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
     changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
-    lock = json.dumps({**locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
     tags = {
         "mlflow.user": known(author),
         "mlflow.source.name": "dvc repro",
@@ -114,7 +112,6 @@ def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, ta
         SETTING: setting(params),
         "charloom.first_update_below_target": str(train.first_update_below_target),
         "charloom.text_sha256": text.sha256,
-        "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
     }
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}

@@ -29,7 +29,6 @@ RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
-PLATFORM = "charloom.platform"  # tag: processor and system of the first
 NOTE = "mlflow.note.content"
 HEADING = "\n\n| trained | from | on | with | these results |\n|---|---|---|---|---|\n"
 KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
@@ -141,15 +140,12 @@ def _contents(log: Log, results: str) -> RunContents:
 def points(log: Log, seq_length: int) -> Series:
     """Return the log's points by metric, and beside them the speed of training: the same from the same log."""
     series: Series = {}
-    before: tuple[int, float] | None = None
+    last, at = next(((update, when) for _, update, _, when in log.points), (0, 0.0))
     for name, update, value, when in log.points:
         series.setdefault(name, {})[update] = value
-        if before is None:
-            before = update, when
-        elif update > before[0] and when - before[1] >= SECONDS_BETWEEN_RATES:
-            rate = (update - before[0]) * seq_length / (when - before[1])
-            series.setdefault(RATE, {})[update] = rate
-            before = update, when
+        if update > last and when - at >= SECONDS_BETWEEN_RATES:
+            series.setdefault(RATE, {})[update] = (update - last) * seq_length / (when - at)
+            last, at = update, when
     return series
 
 
@@ -176,14 +172,8 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
         f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} |\n"
         for row in listed
     )
-    said = {
-        TRAININGS: json.dumps(listed),
-        REPRODUCTIONS: str(counted),
-        NOTE: above + (HEADING + "".join(rows) if listed else ""),
-    }
-    if made and logs:
-        said[PLATFORM] = f"{listed[0]['processor']}, {listed[0]['system']}"
-    store.tag(run, said)
+    note = above + (HEADING + "".join(rows) if listed else "")
+    store.tag(run, {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note})
 
 
 def _row(log: Log) -> dict[str, Any]:
