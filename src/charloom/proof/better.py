@@ -112,14 +112,7 @@ def _of_both(file: Path, folder: Path, runs: list[Run]) -> tuple[Answer, str] | 
     if study.asked.sha256 != runs[1].text_sha256:
         return None
     found = measured(study._replace(baseline=names[0]))
-    trained = {name: trials for name, trials in found.settings.items() if trials}
-    curves = {
-        name: {setting: curve for setting, curve in each.items() if setting in trained}
-        for name, each in found.curves.items()
-    }
-    if not all(name in trained for name in names):
-        return None
-    return answered(found._replace(settings=trained, curves=curves)), names[1]
+    return (answered(found), names[1]) if all(found.settings.get(name) for name in names) else None
 
 
 def _told(answer: Answer, setting: str, file: Path) -> tuple[str, list[str]]:
