@@ -11,10 +11,9 @@ from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.tracking.apart import first_line
+from charloom.tracking.apart import begun, first_line
 from charloom.tracking.collect import made, put, this_run
 from charloom.tracking.follower import end_follower
-from charloom.tracking.outbox import delivery
 
 STORE_MAY_TAKE = 45  # seconds, the wait for others at it included
 
@@ -23,18 +22,16 @@ def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
     ensure_recorded(read_params())
-    with delivery(STORE_MAY_TAKE) as deliver:
+    with begun("completion.send", STORE_MAY_TAKE) as send:
         train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
         print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
         run = this_run()
         end_follower(run.experiment)
         try:
             # Asked again when all is collected: a patch with edits since would lie.
-            reason = deliver([put(run, partial(ensure_recorded, run.params))])
-        except Unavailable as error:  # the outbox cannot be written
-            reason = str(error)
-    if reason:
-        sys.stderr.write(f"warning: MLflow not updated ({first_line(reason)}); `make track` sends it later\n")
+            send(str(put(run, partial(ensure_recorded, run.params))))
+        except Unavailable as error:  # or the outbox cannot be written
+            sys.stderr.write(f"warning: MLflow not updated ({first_line(error)}); `make track` sends it later\n")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def main() -> None:
             # Before its saved state goes, and before the log says that all is well.
             ensure_made("train", settings, since)
         resume.forget(training.save_to)  # a forced run is to train again
-    say(metrics, about, float(trained.trace.statistics[-1, -1]))
+    say(metrics, about, params.recipe, float(trained.trace.statistics[-1, -1]))
 
 
 if __name__ == "__main__":

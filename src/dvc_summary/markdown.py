@@ -23,11 +23,6 @@ def code(value: object, long: int = LONG) -> str:
     return f"<code>{re.sub('(?<=[_/])(?=.)', '<wbr>', shown) if len(text) > NARROW else shown}</code>"
 
 
-def value(each: object) -> str:
-    """Return a value of params or metrics, which may be missing."""
-    return "–" if each is None else code(each)
-
-
 def listed(names: Iterable[str], most: int = 6) -> str:
     """Return the names as code, some of them where they are many."""
     found = list(dict.fromkeys(names))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dvc_summary.facts import Change, Facts, Stages, compared, git, makers_of, within
-from dvc_summary.markdown import code, folded, listed, paragraph, plural, table, value
+from dvc_summary.markdown import code, folded, listed, paragraph, plural, table
 
 SAME = "the same bits"
 UNEXPLAINED = "the same inputs: it does not repeat itself, or depends on something that dvc.yaml does not name"
@@ -113,7 +113,7 @@ def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[s
 
 
 def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:
-    return [value(old), value(new)]
+    return ["–" if each is None else code(each) for each in (old, new)]
 
 
 def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> list[str]:

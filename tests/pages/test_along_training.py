@@ -14,10 +14,10 @@ from runs import PARAMS, a_run
 from charloom.base.errors import Damaged
 from charloom.kernel.advance import advance, start
 from charloom.pages.along_updates import points_of, settled
+from charloom.pages.experiment.experiment_files import study_rows
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.samples import pieces
-from charloom.pages.experiment.study_rows import study_rows
 from charloom.results.records import SampleMarks
 from charloom.settings.params import read_params
 from charloom.text.corpus import read_prepared
@@ -138,13 +138,12 @@ def test_pieces_are_the_text_and_each_character_has_its_marks(text, cuts, copied
 
 def test_the_study_stands_beside_a_run_of_its_text_whatever_recipe_and_beside_no_other():
     rows = study_rows(a_run(), RECIPE, STUDY)
-    assert len(rows) == 20
-    assert {row.initial_accumulator_value for row in rows} == {0.0, 10.0}
-    assert all(max(row.smooth_loss) == PARAMS.train.updates for row in rows)
-    assert len(study_rows(a_run(PARAMS.model_copy(update={"eta": 0.2, "m": 7, "seed": 9})), RECIPE, STUDY)) == 20
+    assert {start: len(each) for start, each in rows.items()} == {0.0: 10, 10.0: 10}
+    assert all(max(row.smooth_loss) == PARAMS.train.updates for each in rows.values() for row in each)
+    assert study_rows(a_run(PARAMS.model_copy(update={"eta": 0.2, "m": 7, "seed": 9})), RECIPE, STUDY) == rows
     fewer = PARAMS.train.model_copy(update={"updates": 1000})
-    assert study_rows(a_run(PARAMS.model_copy(update={"train": fewer})), RECIPE, STUDY) == []
-    assert study_rows(a_run(text="0" * 64), RECIPE, STUDY) == []
+    assert study_rows(a_run(PARAMS.model_copy(update={"train": fewer})), RECIPE, STUDY) == {}
+    assert study_rows(a_run(text="0" * 64), RECIPE, STUDY) == {}
 
 
 @pytest.mark.parametrize("name", ["asked.json", "trials.csv"])

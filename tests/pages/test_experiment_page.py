@@ -17,13 +17,13 @@ from runs import a_run
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.pages.experiment import first_updates, loss, verdict
-from charloom.pages.experiment.experiment_files import read_published, read_results
+from charloom.pages.experiment.experiment_files import read_published, read_results, study_rows
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 from charloom.pages.experiment.loss import lowest_point
-from charloom.pages.experiment.study_rows import study_rows
 from charloom.pages.experiment.verdict import concluded
 from charloom.pages.sections import rendered
 from charloom.results.records import (
+    MEASURE_OF_PART,
     AllMarks,
     SampleMarks,
     SampleMetrics,
@@ -189,9 +189,9 @@ def test_figures_are_those_of_the_files(finished, page, results):
         assert f"<td>{matrix.max_relative_error:.1e}</td>" in page
     worst = max(each.max_relative_error for each in (*zero, *carried))
     assert f"Yes: the largest relative error of all entries that were compared is {worst:.1e}." in page
-    for update, nats in list(results.smooth_loss.items())[-2:]:
+    for update, nats in list(results.curves["smooth_loss"].items())[-2:]:
         assert f'<th scope="row">{update:,}</th><td>{nats:.3f}</td>' in page
-    for update, bits in results.held_out.items():
+    for update, bits in results.curves[MEASURE_OF_PART].items():
         assert f'<th scope="row">{update:,}</th><td>{bits:.4f}</td>' in page
 
 
@@ -249,10 +249,13 @@ def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
     page = written(
         results._replace(
             train=results.train.model_copy(update={"updates": updates, "best_update": updates - 77}),
-            smooth_loss={update: 30 + math.sin(update) for update in range(0, updates, 100)},
-            epoch_means=dict.fromkeys(range(epoch, updates, epoch), 30.0),
-            saturated=dict.fromkeys(range(0, updates, 1000), 0.5),
-            held_out=dict.fromkeys(checkpoints, 3.0),
+            curves=results.curves
+            | {
+                "smooth_loss": {update: 30 + math.sin(update) for update in range(0, updates, 100)},
+                "epoch_mean": dict.fromkeys(range(epoch, updates, epoch), 30.0),
+                "saturated_fraction": dict.fromkeys(range(0, updates, 1000), 0.5),
+                MEASURE_OF_PART: dict.fromkeys(checkpoints, 3.0),
+            },
             samples=SampleTable(
                 data=[*(("", text, update, 30.0) for update in checkpoints), (*best[:1], text, *best[2:])]
             ),
@@ -266,7 +269,7 @@ def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
 
 def test_what_is_not_there_is_said(results):
     train = results.train.model_copy(update={"held_out_bits_per_character": None, "first_update_below_target": 200})
-    page = part(results._replace(train=train, held_out={}), verdict, loss)
+    page = part(results._replace(train=train, curves=results.curves | {MEASURE_OF_PART: {}}), verdict, loss)
     assert "No text was held out" in page
     assert "It first fell below 40 after 200 updates" in " ".join(page.split())
     assert 'id="held-out"' not in page
@@ -308,14 +311,14 @@ def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
 def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results, study):
     params = read_params(ROOT / "params.yaml")
     of_recipe = results._replace(params=params, study=study)
-    own = sorted(row.held_out_bits_per_character for row in study if row.initial_accumulator_value == 0)
+    own = sorted(row.held_out_bits_per_character for row in study[0.0])
     for place, bits in enumerate(own):
         found = concluded(of_recipe._replace(train=with_bits(results, bits)))
-        assert found.cheaper == (place, len(own))
-        assert found.mended == 10
+        assert found["cheaper"] == (place, len(own))
+        assert found["mended"] == 10
     cured = params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": 10.0})})
-    assert concluded(of_recipe._replace(params=cured)).mended is None
-    assert concluded(results._replace(study=study)).cheaper is None  # another m
+    assert concluded(of_recipe._replace(params=cured))["mended"] is None
+    assert concluded(results._replace(study=study))["cheaper"] is None  # another m
 
 
 def with_bits(results, bits):
@@ -324,7 +327,7 @@ def with_bits(results, bits):
 
 def test_the_conclusion_says_what_the_first_losses_and_the_held_out_text_say(results):
     def conclusion(losses, more):
-        first = results._replace(first_losses=dict(enumerate(losses)))
+        first = results._replace(curves=results.curves | {"loss": dict(enumerate(losses))})
         bits = results.train.smooth_loss / results.params.seq_length / math.log(2) + more
         page = part(first._replace(train=with_bits(results, bits)), verdict)
         return " ".join(page.split())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charloom.signature.hashes import costs, probes, signature, texts
+from charloom.signature.hashes import RECIPES, costs, probes, signature, texts
 
 COMMITTED = json.loads((Path(__file__).resolve().parents[2] / "signature.json").read_text())
 
@@ -14,9 +14,9 @@ def test_the_probes_are_the_committed_ones():
     assert probes() == COMMITTED["probes"]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_training_comes_to_the_committed_hashes(dtype):
-    assert signature(dtype) == COMMITTED[dtype]
+@pytest.mark.parametrize("name", RECIPES)
+def test_training_comes_to_the_committed_hashes(name):
+    assert signature(name) == COMMITTED[name]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -3,6 +3,8 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from charloom.base.errors import WrongInput
 from charloom.study.baseline import setting_name

@@ -1,9 +1,9 @@
-"""Text from a trained model, what a text costs it, every run in MLflow, and proof of the committed results."""
+"""Studies and comparisons, text from a trained model, what a text costs it, every run in MLflow, and proof."""
 
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
@@ -37,21 +37,17 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _later(module: str, function: str, *names: str) -> Callable[[argparse.Namespace], Any]:
-    """Return the function, for the arguments of these names; `*` names all of them.
+def _added(commands: Any, name: str, function: str, short: str, about: str, **defaults: Any) -> Any:
+    """Add the command, described in short and at length, and return the function that adds arguments to it.
 
-    Its module is imported when it is called: a compiler or MLflow takes a second to import.
+    The function of this name takes all that is given. Its module is imported when it is called: a compiler or MLflow
+    takes a second to import.
     """
 
-    def call(given: argparse.Namespace) -> Any:
-        values = [given if name == "*" else getattr(given, name) for name in names]
-        return getattr(import_module(f"charloom.{module}"), function)(*values)
+    def call(given: argparse.Namespace) -> None:
+        module, _, called = function.rpartition(".")
+        getattr(import_module(f"charloom.{module}"), called)(given)
 
-    return call
-
-
-def _added(commands: Any, name: str, call: Any, short: str, about: str, **defaults: Any) -> Any:
-    """Add the command, described in short and at length, and return the function that adds arguments to it."""
     command = commands.add_parser(name, help=short, description=about)
     command.set_defaults(call=call, **defaults)
     return command.add_argument
@@ -59,8 +55,8 @@ def _added(commands: Any, name: str, call: Any, short: str, about: str, **defaul
 
 def _add_text(commands: Any) -> None:
     """Add the commands that use a model."""
-    call, defaults = _later("commands.write_text", "sample", "*"), DEFAULTS | {"length": None}  # it depends on --until
-    add = _added(commands, "sample", call, "write text", "Write text, as it is drawn.", **defaults)
+    about, defaults = "Write text, as it is drawn.", DEFAULTS | {"length": None}  # it depends on --until
+    add = _added(commands, "sample", "commands.write_text.sample", "write text", about, **defaults)
     add("--model", help=MODEL)
     add("--prime", metavar="TEXT", help="go on from this text; - is standard input (default: where training stood)")
     add("--strict", action="store_true", help="refuse a prime with characters that the model does not know")
@@ -75,8 +71,7 @@ def _add_text(commands: Any) -> None:
     add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
 
     about = "Say what a text costs a model, in bits per character; its first character is only read."
-    call = _later("commands.score_text", "score_text", "*")
-    add = _added(commands, "score", call, "say what a text costs a model", about)
+    add = _added(commands, "score", "commands.score_text.score_text", "say what a text costs a model", about)
     add("file", metavar="FILE", nargs="?", default="-", help="a text in UTF-8 (default -: standard input)")
     add("--model", help=MODEL)
     add("--lines", action="store_true", help="also line by line")
@@ -86,8 +81,7 @@ def _add_text(commands: Any) -> None:
 def _add_questions(commands: Any) -> None:
     """Add the commands that say which setting is better."""
     about = "Train what a study's file asks and is not trained yet, and say which setting is better, and how surely."
-    call = _later("commands.study", "run_study", "*")
-    add = _added(commands, "study", call, "train settings over seeds, and compare them", about)
+    add = _added(commands, "study", "commands.study.run_study", "train settings over seeds, and compare them", about)
     add("file", metavar="FILE", help="studies/x.yaml, say; its tables go to studies/x/")
     add("--jobs", metavar="N", help="trials at a time (default: one for each processor)")
     add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
@@ -99,8 +93,7 @@ def _add_questions(commands: Any) -> None:
         "Say which settings are better than the baseline, by how much, and how sure that is. Differences are those of "
         "equal seeds. It reads a study, or a table, or else DVC's experiments and HEAD's own run."
     )
-    call = _later("commands.compare", "compare", "*")
-    add = _added(commands, "compare", call, "say what is better, and how sure that is", about)
+    add = _added(commands, "compare", "commands.compare.compare", "say what is better, and how sure that is", about)
     add("source", metavar="STUDY", nargs="?", help="studies/NAME (default: DVC's experiments)")
     add("--table", metavar="FILE", help="any CSV table with a row for each trial")
     add("--setting", metavar="COLUMNS", help="of the table, those that say the setting: a,b")
@@ -120,8 +113,7 @@ def _add_questions(commands: Any) -> None:
 def _add_proof(commands: Any) -> None:
     """Add the commands about the committed results and a branch's."""
     about = "Say in Markdown what HEAD changes since it left another branch, what came of it, and how sure that is."
-    call = _later("proof.summary", "summary", "base", "verified")
-    add = _added(commands, "summary", call, "say what a branch changes, and what came of it", about)
+    add = _added(commands, "summary", "proof.summary.summary", "say what a branch changes, and what came of it", about)
     add("--base", metavar="REF", required=True, help="the other branch: origin/main")
     printed = "what `charloom verify --json` printed, on each machine"
     add("--verified", metavar="FILE", nargs="+", default=[], help=printed)
@@ -130,8 +122,8 @@ def _add_proof(commands: Any) -> None:
         "Rebuild the results of HEAD in a fresh clone, compare them bit for bit, and say what differs, how much, and "
         "which edit explains it."
     )
-    call = _later("commands.verify", "verify", "*")
-    add = _added(commands, "verify", call, "prove the committed results: rebuild and compare", about)
+    short = "prove the committed results: rebuild and compare"
+    add = _added(commands, "verify", "commands.verify.verify", short, about)
     add("--quick", action="store_true", help="only the first 200 updates: some seconds")
     add("--json", action="store_true", help="print the table as JSON")
     add("--statement", metavar="FILE", help="write an in-toto statement of what was rebuilt, for others to sign")
@@ -141,10 +133,10 @@ def _add_proof(commands: Any) -> None:
 def _add_record(commands: Any) -> None:
     """Add the commands about MLflow."""
     about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."
-    _added(commands, "track", _later("tracking.catch_up", "catch_up"), "send to MLflow what it has missed", about)
+    _added(commands, "track", "tracking.catch_up.catch_up", "send to MLflow what it has missed", about)
     about = "Serve MLflow's pages with every run, on this machine alone, and open them where there is a display."
-    call, port = _later("tracking.ui", "serve", "port"), partial(allowed, "port", shown="--port")
-    add = _added(commands, "ui", call, "show every run, in MLflow's pages", about)
+    port = partial(allowed, "port", shown="--port")
+    add = _added(commands, "ui", "tracking.ui.serve", "show every run, in MLflow's pages", about)
     add("--port", metavar="N", type=port, default="5000", help="of 127.0.0.1 (default %(default)s)")
 
 

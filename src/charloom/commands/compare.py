@@ -1,15 +1,14 @@
 """`charloom compare`: what is better than what, by how much, and how sure that is."""
 
 import argparse
-import math
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from charloom.base.errors import WrongInput
 from charloom.base.storage import write
 from charloom.base.terminal import in_line
+from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
 from charloom.study.from_experiments import experiments_measured
 from charloom.study.from_table import table_measured
@@ -50,14 +49,12 @@ def _measured(arguments: argparse.Namespace) -> Measured:
         for name in ("table", *ASKED):
             if name in given:
                 why = "one of them is allowed" if name == "table" else "the study's file says it"
-                raise WrongInput(f"--{name.replace('_', '-')}: not beside {in_line(arguments.source)}: {why}")
+                raise WrongInput(f"{_option(name)}: not beside {in_line(arguments.source)}: {why}")
         return _of_study(arguments.source)
-    options: dict[str, Any] = {name: given[name] for name in ("measure", "baseline") if name in given}
-    options["better"] = given.get("better", "lower")
-    if "looks" in given:
-        options["looks"] = _looks(given["looks"])
-    if "smallest_difference" in given:
-        options["smallest_difference"] = _size(given["smallest_difference"])
+    options = {"better": "lower"} | {name: given[name] for name in ("measure", "baseline", "better") if name in given}
+    for name in ("looks", "smallest_difference"):
+        if name in given:
+            options[name] = allowed(name, given[name], _option(name))
     if "table" not in given:
         for name in ("setting", "seed"):
             if name in given:
@@ -87,23 +84,6 @@ def _of_study(source: str) -> Measured:
     return found
 
 
-def _looks(given: str) -> tuple[int, ...]:
-    try:
-        looks = tuple(int(each) for each in given.split(","))
-    except ValueError:
-        looks = ()
-    if not looks or looks[0] < 2 or list(looks) != sorted(set(looks)) or looks[-1] > 10**6:
-        raise WrongInput(
-            f"--looks: {in_line(given)} is not allowed: numbers of seeds, ever larger ones, such as 3,5,10"
-        )
-    return looks
-
-
-def _size(given: str) -> float:
-    try:
-        size = float(given)
-    except ValueError:
-        size = math.nan
-    if not 0 < size < math.inf:
-        raise WrongInput(f"--smallest-difference: {in_line(given)} is not allowed: a number above 0")
-    return size
+def _option(name: str) -> str:
+    """Return how a command line has it."""
+    return f"--{name.replace('_', '-')}"

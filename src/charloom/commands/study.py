@@ -15,9 +15,7 @@ from charloom.study.asking import differs_here, read_study
 from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_markdown, as_text
-from charloom.tracking.study_contents import send_apart, study_contents
-
-PAGE = "report.html"
+from charloom.tracking.study_contents import PAGE, send_apart, study_contents
 
 
 def run_study(arguments: argparse.Namespace) -> None:
@@ -37,4 +35,4 @@ def run_study(arguments: argparse.Namespace) -> None:
     page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)
     print(f"\nmade {study.folder / PAGE}", flush=True)
-    send_apart(study_contents(study, as_markdown(answer), picture, page))
+    send_apart(study_contents(study, as_markdown(answer), picture))

@@ -3,15 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from charloom.base.errors import CheckFailed, WrongInput
-from charloom.base.storage import write
+from charloom.base.storage import write_json
 from charloom.base.terminal import in_line
 from charloom.proof.meaning import MEANINGS
 from charloom.proof.quick import UPDATES
-from charloom.proof.rebuild import SAME, Verified
+from charloom.proof.rebuild import SAME
 from charloom.proof.rebuild import verify as verified
 from charloom.proof.rows import prove
 from charloom.results.machine import machine
@@ -35,15 +34,29 @@ def verify(arguments: argparse.Namespace) -> None:
         print(in_line(str(what)), file=out, flush=True)  # names in it are whoever's who made the commit
 
     found = verified(say, quick=arguments.quick)
-    for line in _explained(found, quick=arguments.quick):
-        say(line)
+    for cause in found.causes:
+        say(f"cause  {cause}")
+    for probe in found.arithmetic.probes() if found.last != SAME else ():
+        say(probe)
+    if arguments.quick:
+        say(f"quick: the signature and {UPDATES} updates; `charloom verify` rebuilds everything")
+    if found.grade:
+        say(f"grade  {found.grade}: {MEANINGS[found.grade]}")
     if arguments.json:
-        sys.stdout.write(_as_json(found, quick=arguments.quick))
-        sys.stdout.flush()
+        content = {
+            "commit": found.commit,
+            "last": found.last,
+            "grade": found.grade,
+            "quick": arguments.quick,
+            "files": [row._asdict() for row in found.rows],
+            "causes": found.causes,
+            "machine": machine(),
+        }
+        print(json.dumps(content, indent=2, ensure_ascii=False), flush=True)
     if found.last != SAME:
         raise CheckFailed(in_line(found.last))
     if arguments.statement is not None:
-        write(Path(arguments.statement), found.statement)
+        write_json(Path(arguments.statement), found.statement)
         say(f"made {arguments.statement}")
     say(found.last)
 
@@ -61,28 +74,3 @@ def _refuse(arguments: argparse.Namespace) -> None:
         if target.is_dir() or not target.parent.is_dir():
             name = in_line(arguments.statement)
             raise WrongInput(f"--statement: {name} is not allowed: a file in a folder that exists")
-
-
-def _explained(found: Verified, *, quick: bool) -> Iterator[str]:
-    """Yield the lines below the table: causes, ingredients where something differs, and the grade."""
-    for cause in found.causes:
-        yield f"cause  {cause}"
-    if found.last != SAME:
-        yield from found.arithmetic.probes()
-    if quick:
-        yield f"quick: the signature and {UPDATES} updates; `charloom verify` rebuilds everything"
-    if found.grade:
-        yield f"grade  {found.grade}: {MEANINGS[found.grade]}"
-
-
-def _as_json(found: Verified, *, quick: bool) -> str:
-    content = {
-        "commit": found.commit,
-        "last": found.last,
-        "grade": found.grade,
-        "quick": quick,
-        "files": [row._asdict() for row in found.rows],
-        "causes": found.causes,
-        "machine": machine(),
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

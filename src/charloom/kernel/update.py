@@ -1,6 +1,6 @@
 """The update of `network`, compiled: many updates a call, the same bits on every processor.
 
-plain.py is the same update in ordinary loops, to the bit. Read it first.
+signature/plain.py is the same update in ordinary loops, to the bit. Read it first.
 
 Bits. Every sum runs in one order, which this file and products.py fix; vector.py gives the arithmetic.
 

@@ -44,6 +44,11 @@ class AdaGrad(NamedTuple):
         theta -= g
 
     @staticmethod
+    def advice() -> str:
+        """Return what may help, beside a smaller eta, where most hidden units are saturated."""
+        return "train.initial_accumulator_value: 10"
+
+    @staticmethod
     def moves_without_gradient() -> bool:
         """Return whether a weight moves whose gradient is zero, and always was."""
         return False

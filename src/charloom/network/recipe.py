@@ -1,7 +1,7 @@
 """A recipe: all that determines a training beside its text, its seed and how long it goes on.
 
-What knows an optimiser asks the recipe's `optimizer`, which is a value of one of the classes in OPTIMIZERS. A new one
-is a module like adagrad.py, a line in OPTIMIZERS, its step in kernel/steps.py, and its params.
+What knows an optimiser asks the recipe's `optimizer`, which is a value of one of the classes in OPTIMIZERS. What a new
+one needs stands in CONTRIBUTING.md.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Recipe:
     @property
     def kind(self) -> str:
         """Return which compiled code trains it: the optimiser and the type, `adagrad float64`."""
-        return f"{type(self.optimizer).__name__.lower()} {self.dtype}"
+        return f"{next(n for n, each in OPTIMIZERS.items() if type(self.optimizer) is each)} {self.dtype}"
 
     def initial(self, K: int, seed: int) -> tuple[Parameters, Kept]:
         """Return the weights before the first update, and what the optimiser keeps beside them."""

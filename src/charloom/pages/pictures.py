@@ -8,10 +8,12 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
@@ -27,30 +29,11 @@ NAMED = {
 }  # fmt: skip
 FONT = "DejaVu Sans"  # wider than what a page is read in: no text needs more room than it was given
 STYLE: Any = {
+    **mpl.rc_params_from_file(Path(__file__).with_name("pictures.mplstyle"), use_default_template=False),
     "font.family": FONT,
-    "font.size": 8.5,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "charloom",
-    "text.parse_math": False,  # a name may hold a dollar
-    "text.color": INK,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 8.5,
-    "axes.titlelocation": "left",
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "legend.handlelength": 1.4,
-    "legend.labelspacing": 0.3,
-    "legend.borderaxespad": 0.2,
-    "lines.linewidth": 1.1,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), GREY),
 }
-STYLE |= {f"{axis}tick.{what}": GREY if what == "color" else INK for axis in "xy" for what in ("color", "labelcolor")}
-STYLE |= {"xtick.major.width": 0.6, "ytick.major.width": 0.6}
 WIDTH = 4.0  # inches: 288 points, less than a phone is wide
 TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.3  # inches around the axes
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')
@@ -62,16 +45,16 @@ WIDE, LINES = 54, 3  # letters of a line, and lines, of a setting's name
 
 
 @contextmanager
-def drawing(height: float, left: float = 0.5) -> Iterator[Figure]:
-    """Give an empty figure, that many inches high, in which everything is drawn in the page's style.
+def drawing(height: float, left: float = 0.5, panels: Sequence[int] = (1,)) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a figure, that many inches high, in which everything is drawn in the page's style, and its empty panels.
 
-    It leaves room for a title, for labels of two lines at the bottom and `left` inches wide: matplotlib would draw
-    everything twice to find out how much that is.
+    `panels` are their heights, one below the other, relative to each other. There is room for a title, for labels of
+    two lines at the bottom and `left` inches wide: matplotlib would draw everything twice to find out how much that is.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), dpi=72)
         figure.subplots_adjust(left / WIDTH, BOTTOM / height, 1 - RIGHT / WIDTH, 1 - TOP / height, hspace=0.35)
-        yield figure
+        yield figure, list(figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=panels)[:, 0])
 
 
 def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) -> Picture:

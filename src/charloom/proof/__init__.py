@@ -1,1 +1,3 @@
-"""Proof that the committed results are the results: they are rebuilt from nothing and compared bit for bit."""
+"""Proof: the committed results rebuilt from nothing and compared bit for bit, rows of a study made again by the
+pipeline, and what a pull request changes.
+"""

@@ -4,21 +4,27 @@ import json
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
+from typing import NamedTuple
 
 from charloom.base.errors import CharloomError
-from charloom.proof.sides import Side
+from charloom.results.commits import from_commits
+from charloom.results.git import objects
 from charloom.results.identity import naming_params, setting_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
+from charloom.settings.params import PARAMS
+from charloom.settings.pipeline import PIPELINE
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.study_file import NOT_VARIED, Study
+from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
 from paired import sentences as words
 from paired.data_types import Answer
 
+KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
 ```yaml
 baseline: {baseline}
@@ -34,6 +40,29 @@ BOTH_CODES = (
 )
 
 
+class Side(NamedTuple):
+    """A commit.
+
+    folder   holds those of its files that are KEPT
+    run      what it says of its run; None where it is none that this charloom knows
+    """
+
+    folder: Path
+    run: Run | None
+
+
+def side(commit: str, folder: Path) -> Side:
+    """Return the side of a commit, with its files written into the folder. Of a link it has the text."""
+    folder.mkdir()
+    # A name that leads out of the folder, or that is no line, is none of ours.
+    there = [path for path in names_in(commit) if path.startswith(KEPT) and ".." not in path and path.isprintable()]
+    for path, (_, content) in zip(there, objects(f"{commit}:./{path}" for path in there), strict=True):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    run = next(from_commits([commit])).run
+    return Side(folder, run if isinstance(run, Run) else None)
+
+
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return in a sentence or two whether it is better, and the blocks that say how sure that is."""
     sentence, blocks = _compared(before, after)
@@ -45,27 +74,27 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
 
 def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return what is known of the two settings: from a study that has both, or else from one seed each."""
-    if not (before.run and after.run and before.has_measure and after.has_measure):
+    runs = [side.run for side in (before, after) if side.run]
+    bits = [getattr(run.metrics, MEASURE) for run in runs]
+    if len(runs) < 2 or None in bits:
         return "", []
-    bits = [getattr(side.run.metrics, MEASURE) for side in (before, after) if side.run]
-    if before.run.measured_on != after.run.measured_on:
+    if runs[0].measured_on != runs[1].measured_on:
         return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
     if bits[0] == bits[1]:
         return f"<b>no difference</b>: held-out text costs {bits[1]:.3f} bits per character, as before.", []
-    return _told_apart(before.run, after, bits)
+    return _by_studies(after.folder, runs, bits)
 
 
-def _told_apart(before: Run, after: Side, bits: list[float]) -> tuple[str, list[str]]:
+def _by_studies(folder: Path, runs: list[Run], bits: list[float]) -> tuple[str, list[str]]:
     """Return the same of two sides whose bits per character differ."""
-    old, new = before.params, after.run.params if after.run else before.params
-    names = [name for name, value in naming_params(old).items() if value != naming_params(new)[name]]
-    varied = [name for name in names if name != "seed" and not name.startswith(NOT_VARIED)]
-    for file in sorted(after.folder.glob("studies/*.yaml")) if varied else []:
-        if (study := _study(file, after)) is None or after.run is None:
+    old, new = (naming_params(run.params) for run in runs)
+    varied = [name for name in old if old[name] != new[name] and not name.startswith(NOT_VARIED)]
+    for file in sorted(folder.glob("studies/*.yaml")) if varied else []:
+        if (study := _study(file, folder, runs[1])) is None:
             continue
-        if wrong := _contradiction(study, before, after.run):
+        if wrong := _contradiction(study, runs):
             return f"<b>not known</b>: {wrong}", [paragraph(f"{wrong} One of the two is wrong.")]
-        if found := _of_both(study, before, after.run):
+        if found := _of_both(study, runs):
             return _told(*found, file)
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
@@ -73,23 +102,22 @@ def _told_apart(before: Run, after: Side, bits: list[float]) -> tuple[str, list[
     )
     if not varied:
         return sentence, [paragraph(f"{ALONE} {BOTH_CODES}")]
-    sides = ({name: naming_params(each)[name] for name in varied} for each in (old, new))
-    baseline, setting = (json.dumps(each) for each in sides)
+    baseline, setting = (json.dumps({name: each[name] for name in varied}) for each in (old, new))
     asked = ASKED.format(baseline=baseline, setting=setting, measure=MEASURE)
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _study(file: Path, after: Side) -> Study | None:
+def _study(file: Path, folder: Path, run: Run) -> Study | None:
     """Return the study of the file; None where it asks of another text, or `charloom study` will say what is wrong."""
-    with chdir(after.folder):
+    with chdir(folder):
         try:
-            study = read_study(file.relative_to(after.folder))
+            study = read_study(file.relative_to(folder))
         except CharloomError:
             return None
-    return study if after.run and study.asked.sha256 == after.run.text_sha256 else None
+    return study if study.asked.sha256 == run.text_sha256 else None
 
 
-def _contradiction(study: Study, *runs: Run) -> str:
+def _contradiction(study: Study, runs: list[Run]) -> str:
     """Return where the study's table and a commit's own metrics say other things of one training; else nothing."""
     for run in runs:
         row = study.runs.get(study.asked.key(run.params)) if run.params.recipe.kind in study.asked.arithmetic else None
@@ -99,22 +127,15 @@ def _contradiction(study: Study, *runs: Run) -> str:
     return ""
 
 
-def _of_both(study: Study, before: Run, after: Run) -> tuple[Answer, str] | None:
+def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str] | None:
     """Return a study's answer with the side before as its baseline, and the other's setting; None if it lacks one.
 
     All settings of the study count: who picks the best of many out of it has had many chances.
     """
     by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
-    names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in (before, after)]
+    names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in runs]
     found = measured(study._replace(baseline=names[0]))
-    trained = {name: trials for name, trials in found.settings.items() if trials}
-    curves = {
-        name: {setting: curve for setting, curve in each.items() if setting in trained}
-        for name, each in found.curves.items()
-    }
-    if not all(name in trained for name in names):
-        return None
-    return answered(found._replace(settings=trained, curves=curves)), names[1]
+    return (answered(found), names[1]) if all(found.settings.get(name) for name in names) else None
 
 
 def _told(answer: Answer, setting: str, file: Path) -> tuple[str, list[str]]:

@@ -140,7 +140,7 @@ def causes(against: list[Contradiction], made: list[Made]) -> list[str]:
 
 def _edited(stage: str, made: list[Made]) -> Iterator[str]:
     """Yield which files are not those that dvc.lock has the hash of."""
-    other = [each for each in made if each.output.in_git and not each.content_same and not each.locked_is_committed]
+    other = [each for each in made if each.output.in_git and not each.content_same and each.locked != each.hashes[0]]
     edited, removed = ([each for each in other if bool(each.committed) is there] for there in (True, False))
     relocked = [each for each in made if each.content_same and not each.hash_same]
     if edited:
@@ -156,7 +156,7 @@ def _edited(stage: str, made: list[Made]) -> Iterator[str]:
 def _replaced(stage: str, made: list[Made], *, explained: bool) -> Iterator[str]:
     """Yield which files are not what the first stage that differs makes, while dvc.lock has their hash."""
     agreeing = [each for each in made if not each.same and not each.content_same]
-    replaced = [each for each in agreeing if each.locked_is_committed or not each.output.in_git]
+    replaced = [each for each in agreeing if each.locked == each.hashes[0] or not each.output.in_git]
     known = all(each.committed for each in replaced)
     if len(replaced) == len(made):
         yield NOT_FOUND.format(stage=stage)

@@ -10,7 +10,7 @@ from ruamel.yaml.error import YAMLError
 from charloom.base.errors import WrongInput
 from charloom.base.yaml_text import parsed
 from charloom.settings.dvc_lock import Stage, md5
-from charloom.settings.pipeline import PIPELINE
+from charloom.settings.pipeline import PIPELINE, files_in
 
 REPORTS = "reports"  # what lies there may be a processor's or a library's own
 REPORTS = "reports"  # what lies there may be a processor's or a library's own
@@ -61,11 +61,6 @@ class Made(NamedTuple):
         """Return whether what is committed is what was made again; False where only a hash is known."""
         return bool(self.committed) and self.committed == self.rebuilt
 
-    @property
-    def locked_is_committed(self) -> bool:
-        """Return whether dvc.lock has the hash of the committed file."""
-        return self.locked == self.hashes[0]
-
 
 def outputs(folder: Path) -> Iterator[Output]:
     """Yield the outputs in the order of dvc.yaml, where `meta: {varies: …}` marks what is not equal everywhere.
@@ -94,9 +89,8 @@ def hashes_of(stages: Mapping[str, Stage]) -> dict[str, str | None]:
 
 def contents(path: Path) -> dict[str, bytes]:
     """Return the file, or each file of the folder, by its name there; nothing where nothing is."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    names = {file: file.relative_to(path).as_posix() if file != path else path.name for file in files}
-    return {name: file.read_bytes() for file, name in names.items() if file.is_file()}
+    above = path if path.is_dir() else path.parent
+    return {file.relative_to(above).as_posix(): file.read_bytes() for file in files_in(path)}
 
 
 def cached(cache: Path, path: str, locked: str | None) -> dict[str, bytes]:

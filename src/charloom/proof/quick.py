@@ -1,7 +1,7 @@
 """The first updates of a committed training, made again in seconds, beside the rows that its tables have of them."""
 
 import tempfile
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 
 from charloom.base.errors import Diverged
@@ -45,9 +45,7 @@ def _trace(params: Params, prepared: Path) -> Trace:
     training, trace = Training(params, read_prepared(prepared), Path(), {}), EMPTY
     training.text.check(found.path, params.seq_length)
     updates = min(UPDATES, params.train.updates)
-    try:
+    with suppress(Diverged):
         for rows in train(training.initial(), training.text.training, updates, training.every, training.params.recipe):
             trace = extended(trace, rows, training.epoch, params.train.target_smooth_loss)
-    except Diverged:
-        pass
     return trace

@@ -4,9 +4,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import chdir, suppress
+from contextlib import chdir, nullcontext, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -47,7 +47,7 @@ class Verified(NamedTuple):
 
     grade      one of MEANINGS of meaning.py; None where not everything was rebuilt
     causes     why something differs: each a sentence
-    statement  of all that was rebuilt, as statement.py makes it; empty where not all is the same
+    statement  of all that was rebuilt, as statement.py makes it; None where not all is the same
     """
 
     commit: str
@@ -55,7 +55,7 @@ class Verified(NamedTuple):
     grade: str | None
     causes: list[str]
     arithmetic: Signatures
-    statement: str = ""
+    statement: dict[str, Any] | None = None
 
     @property
     def last(self) -> str:
@@ -91,7 +91,9 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         found = found._replace(causes=[str(each) for each in against])
         stale = [_row(each.stages[0], str(LOCK), str(each)) for each in against]
         if quick:
-            return _with(found, [*_first_updates(committed, stale), *stale], say)
+            with suppress(WrongInput) if stale else nullcontext():  # where they cannot be made, it is said why
+                stale = [*(_row(*each) for each in first_updates(committed)), *stale]
+            return _with(found, stale, say)
         shutil.copytree(top, Path(place) / "rebuilt", symlinks=True)
         rebuilt, made = Path(place) / "rebuilt" / committed.relative_to(top), list(outputs(committed))
         for each in made:  # what lies there afterwards was made again
@@ -104,7 +106,7 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         found = _with(found, [_compared(each) for each in pairs], say)
         if found.last == SAME:
             found = _with(found, stale, say)
-        proof = statement(committed, rebuilt, made) if found.last == SAME else ""
+        proof = statement(committed, rebuilt, made) if found.last == SAME else None
         return found._replace(grade=grade(pairs), causes=causes(against, pairs), statement=proof)
 
 
@@ -125,16 +127,6 @@ def _cloned(folder: Path) -> Path:
         if not Path(text).exists() and Path(f"{text}.dvc").exists():
             dvc("get", top, f"{place}{text}", "--rev", "HEAD", "--out", text, folder=project)
     return project
-
-
-def _first_updates(clone: Path, known: list[Row]) -> list[Row]:
-    """Return a row for each table of them. Raises WrongInput where they cannot be made, and no known row says why."""
-    try:
-        return [_row(*each) for each in first_updates(clone)]
-    except WrongInput:
-        if not known:
-            raise
-        return []
 
 
 def _row(stage: str, file: str, what: str) -> Row:

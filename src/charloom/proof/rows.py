@@ -4,7 +4,6 @@ import random
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -37,7 +36,7 @@ def prove(study: Study, count: int) -> None:
         what = f"{trial.setting}, seed {trial.seed}"
         print(f"made again by the pipeline: {what}", flush=True)
         row, again = study.runs[trial.key], _made_again(trial.params)
-        if differs := _difference(row, again):
+        if differs := next(_differences(row, again), ""):
             raise CheckFailed(f"first difference: {table}: {what}: {differs}")
         print(f"same  {what}: {row.results or row.outcome}", flush=True)
     if count >= len(rows):  # these sources say what those said that made the rows
@@ -45,48 +44,25 @@ def prove(study: Study, count: int) -> None:
     print("same")
 
 
-def _difference(row: Run, again: Run) -> str:
-    """Return what the row says and the pipeline does not, or an empty text."""
+def _differences(row: Run, again: Run) -> Iterator[str]:
+    """Yield what the row says and the pipeline does not."""
     for name in ("results", "outcome"):
         said, found = getattr(row, name), getattr(again, name)
         if said != found and not (name == "results" and again.outcome.startswith(DIVERGED)):
-            return f"{name}: the table says {said or row.outcome}, the pipeline {found or again.outcome}"
+            yield f"{name}: the table says {said or row.outcome}, the pipeline {found or again.outcome}"
     if row.metrics and again.metrics:
-        values = dict(row.metrics), dict(again.metrics)
-        for name in values[0]:
-            if values[0][name] != values[1][name]:
-                said, found = values[0][name], values[1][name]
-                return f"{name}: the table says {said}, the pipeline {found}; their results are equal"
-        differ = [name for name in POINTS if row.curves[name] != thinned(again.curves[name], POINTS[name])]
-        return f"curves.csv: {differ[0]} is not the pipeline's; their results are equal" if differ else ""
-    return ""
+        for (name, said), (_, found) in zip(row.metrics, again.metrics, strict=True):
+            if said != found:
+                yield f"{name}: the table says {said}, the pipeline {found}; their results are equal"
+        for name, most in POINTS.items():
+            if row.curves[name] != thinned(again.curves[name], most):
+                yield f"curves.csv: {name} is not the pipeline's; their results are equal"
 
 
 def _made_again(params: Params) -> Run:
-    """Return what the pipeline makes of the params. Its hash is taken anew, of its models and tables."""
-    with _experiment(params) as (revision, printed), tempfile.TemporaryDirectory() as folder:
-        if not revision:
-            if found := DIVERGING.search(printed):
-                return Run(params, "", found[1], None, {}, "")
-            raise CheckFailed(f"`dvc exp run` fails: {(printed.strip().splitlines() or ['without a word'])[-1]}")
-        path = files("track") | files("train")
-        outs, kept = stages_in(git("show", f"{revision}:dvc.lock").encode())["train"].outs, cache()
-        for name, file in path.items():
-            path[name] = Path(folder) / file
-            path[name].parent.mkdir(parents=True, exist_ok=True)
-            if name in {"models/last", "models/best"}:
-                md5 = str(outs[str(file)])
-                path[name].symlink_to(kept / md5[:2] / md5[2:])
-            elif file.parts[0] in {"metrics", "plots"}:
-                path[name].write_text(git("show", f"{revision}:{file}") + "\n", encoding="utf-8")
-        return from_folder(params, path)._replace(results=hashed(path))
+    """Return what the pipeline makes of the params: an experiment of DVC's, which is removed again.
 
-
-@contextmanager
-def _experiment(params: Params) -> Iterator[tuple[str, str]]:
-    """Run an experiment of DVC's with these params, give its commit and what it prints, and remove it.
-
-    The commit is an empty text where the run fails.
+    Its hash is taken anew, of its models and tables.
     """
     name = f"charloom-row-{uuid4().hex[:12]}"
     here, wanted = dict(flat(read_params().model_dump())), dict(flat(params.model_dump()))
@@ -95,8 +71,23 @@ def _experiment(params: Params) -> Iterator[tuple[str, str]]:
     own = Path(text).exists() and not git("ls-files", "--", text)  # DVC leaves behind what Git does not know
     carried = [f"--copy-paths={text}"] if own else []
     code, printed = dvc("exp", "run", "--temp", "--force", "--name", name, *settings, *carried)
+    if code:
+        if found := DIVERGING.search(printed):
+            return Run(params, "", found[1], None, {}, "")
+        raise CheckFailed(f"`dvc exp run` fails: {(printed.strip().splitlines() or ['without a word'])[-1]}")
     try:
-        yield ("" if code else git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}")), printed
+        with tempfile.TemporaryDirectory() as folder:
+            path = files("track") | files("train")
+            revision = git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}")
+            outs, kept = stages_in(git("show", f"{revision}:dvc.lock").encode())["train"].outs, cache()
+            for key, file in path.items():
+                path[key] = Path(folder) / file
+                path[key].parent.mkdir(parents=True, exist_ok=True)
+                if key in {"models/last", "models/best"}:
+                    md5 = str(outs[str(file)])
+                    path[key].symlink_to(kept / md5[:2] / md5[2:])
+                elif file.parts[0] in {"metrics", "plots"}:
+                    path[key].write_text(git("show", f"{revision}:{file}") + "\n", encoding="utf-8")
+            return from_folder(params, path)._replace(results=hashed(path))
     finally:
-        if not code:
-            dvc("exp", "remove", name)
+        dvc("exp", "remove", name)

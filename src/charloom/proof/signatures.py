@@ -9,7 +9,7 @@ from charloom.results.git import git
 from charloom.results.identity import SIGNATURE
 from charloom.signature.hashes import everything
 
-DTYPES = ("float64", "float32")
+NO_STATES = ("costs", "texts", "probes", "libraries")  # what else a signature holds
 SHOWN = 8  # digits of a hash
 NOT_ONE = f"first difference: signature: {SIGNATURE}: not what `python -m charloom.signature` writes"
 
@@ -33,7 +33,8 @@ class Signatures(NamedTuple):
         probes = [name for name, digest in self.here["probes"].items() if digest != self.committed["probes"].get(name)]
         if probes:
             return f"this machine computes otherwise, or {SIGNATURE} was edited: other {', '.join(probes)}"
-        states = [[same[name] for name in same if name.startswith(f"{dtype} state")] for dtype in DTYPES]
+        trained = dict.fromkeys(name.partition(" state after ")[0] for name in same if " state after " in name)
+        states = [[same[name] for name in same if name.startswith(f"{each} state after")] for each in trained]
         if any(each != sorted(each, reverse=True) for each in states):
             return f"{SIGNATURE} was edited: a later state is the same, and a state that differs never becomes it again"
         if not any(same.values()):
@@ -62,5 +63,8 @@ def signatures() -> Signatures:
 
 def named(signature: dict[str, Any]) -> dict[str, str]:
     """Return the hashes that have to be equal, by name."""
-    states = {f"{dtype} state after {n} updates": signature[dtype][n] for dtype in DTYPES for n in signature[dtype]}
-    return states | {f"{dtype} {what}": signature[what][dtype] for what in ("costs", "texts") for dtype in DTYPES}
+    trained = {name: states for name, states in signature.items() if name not in NO_STATES}
+    named_states = {f"{name} state after {n} updates": each[n] for name, each in trained.items() for n in each}
+    return named_states | {
+        f"{name} {what}": hashed for what in NO_STATES[:2] for name, hashed in signature[what].items()
+    }

@@ -4,7 +4,6 @@ https://github.com/in-toto/attestation: Statement v1, with the predicate test-re
 added.
 """
 
-import json
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,8 @@ PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 MATERIALS = (PARAMS, LOCK, SIGNATURE, Path("requirements.lock"))
 
 
-def statement(committed: Path, rebuilt: Path, made: list[Output]) -> str:
-    """Return it as JSON: the SHA-256 of each rebuilt result that is equal everywhere, and of what it was made.
+def statement(committed: Path, rebuilt: Path, made: list[Output]) -> dict[str, Any]:
+    """Return it: the SHA-256 of each rebuilt result that is equal everywhere, and of what it was made.
 
     committed  a clone in which nothing was run: it says the commit and its files
     """
@@ -34,7 +33,7 @@ def statement(committed: Path, rebuilt: Path, made: list[Output]) -> str:
         of = [commit, *_hashed([*MATERIALS, Path(read_params().prepare.text)])]
     with chdir(rebuilt):
         subject = _hashed(sorted(file for each in made if not each.varies for file in files_in(Path(each.path))))
-    content = {
+    return {
         "_type": TYPE,
         "subject": subject,
         "predicateType": PREDICATE,
@@ -45,7 +44,6 @@ def statement(committed: Path, rebuilt: Path, made: list[Output]) -> str:
             "environment": machine() | {"features": libraries()["features"]},
         },
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _hashed(files: list[Path]) -> list[dict[str, Any]]:

@@ -4,20 +4,20 @@ To what dvc_summary says of any DVC project it adds what this one knows: where t
 the change is better and how sure that is, and what the models write.
 """
 
+import argparse
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from charloom.base.errors import WrongInput
-from charloom.proof.better import better
+from charloom.proof.better import better, side
 from charloom.proof.dvc_command import cache
 from charloom.proof.outputs import outputs
 from charloom.proof.rebuild import SAME
 from charloom.proof.samples_beside import samples_beside
-from charloom.proof.sides import side
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
 from dvc_summary.facts import Facts, Refused, Stages, facts_of, makers_of
@@ -44,14 +44,14 @@ class Report(BaseModel):
     machine: Machine
 
 
-def summary(base: str, verified: Iterable[str]) -> None:
+def summary(arguments: argparse.Namespace) -> None:
     """Print the summary of HEAD beside the base. Raises WrongInput where there is no such commit, or no such file."""
     ensure_repository()
-    reports = [_verified(Path(each)) for each in verified]
+    reports = [_verified(Path(each)) for each in arguments.verified]
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         kept = pool.submit(cache)
         try:
-            facts = facts_of(base)
+            facts = facts_of(arguments.base)
         except Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")

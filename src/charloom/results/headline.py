@@ -2,7 +2,9 @@
 
 import sys
 
+from charloom.network.recipe import Recipe
 from charloom.results.records import TextMetrics, TrainMetrics
+from charloom.results.run import WORSE, outcome_of
 
 SATURATED = 0.95  # share of the hidden units above which next to nothing is learnt: their derivative is gone
 
@@ -18,17 +20,17 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
     return f"{losses} of {train.updates:,} updates\n{held_out}"
 
 
-def say(train: TrainMetrics, text: TextMetrics, saturated: float) -> None:
+def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float) -> None:
     """Print the headline; warn in a line where something went wrong, and name the parameter that may help.
 
     saturated  the share of saturated hidden units at the end
     """
     print(headline(train, text))
-    bits, uniform = train.held_out_bits_per_character, text.bits_per_character.uniform
+    exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE
     wrong = [
-        *(["held-out text costs more than a uniform guess"] if bits is not None and bits > uniform else []),
+        *(["the text costs more than a uniform guess"] if exploded else []),
         *([f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []),
     ]
     if wrong:
-        help_ = "a smaller eta, or train.initial_accumulator_value: 10, may help"
+        help_ = f"a smaller eta, or {recipe.optimizer.advice()}, may help"
         sys.stderr.write(f"warning: {' and '.join(wrong)}: {help_}\n")

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator
 from charloom.base.errors import Damaged, Unavailable
 from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
+from charloom.network.recipe import OPTIMIZERS
 from charloom.results.git import commit, git
 from charloom.settings.params import PARAMS, Params, flat, nested
 
@@ -26,6 +27,7 @@ SILENT: dict[str, Any] = {"optimizer": "adagrad"}
 # How often a training saves and how the gradient is checked leave no trace in the results. The text's file name does
 # not either: its content counts.
 NO_MATTER = ("train.save_every", "gradcheck.", "prepare.text")
+RATES = frozenset(name for each in OPTIMIZERS.values() for name in each._fields)  # of another optimiser they are idle
 OF_SAMPLES = "sample."  # a run in MLflow shows samples, a row of a study does not
 FIRST = ("eta", "train.initial_accumulator_value")  # what is varied most often
 LONG = 13  # characters of a name
@@ -46,8 +48,9 @@ EarlierParams = Annotated[Params, BeforeValidator(with_silent)]  # as a file has
 
 
 def naming_params(params: Params) -> dict[str, Any]:
-    """Return the params that name an experiment, by their dotted names."""
-    return {name: value for name, value in flat(params.model_dump()) if not name.startswith(NO_MATTER)}
+    """Return the params that name an experiment, by their dotted names; a key leaves those out that are silent."""
+    idle = tuple(f"train.{name}" for name in RATES.difference(OPTIMIZERS[params.optimizer]._fields))
+    return {name: value for name, value in flat(params.model_dump()) if not name.startswith((*NO_MATTER, *idle))}
 
 
 def trial_params(params: Params) -> dict[str, Any]:
@@ -99,6 +102,9 @@ def arithmetic_of(kind: str) -> str:
     try:
         said = json.loads(SIGNATURE.read_text(encoding="utf-8"))
         return arithmetic_digest(said[name], said["costs"][dtype])
+    except KeyError as error:
+        again = f"python -m charloom.signature > {SIGNATURE}"
+        raise Damaged(f"{SIGNATURE}: says nothing of {error}; `{again}` writes it") from None
     except OSError as error:
         raise Damaged(f"{SIGNATURE}: {error.strerror}; `git restore {SIGNATURE}` brings it back") from None
     except (ValueError, LookupError, TypeError):

@@ -10,7 +10,7 @@ from charloom.base.errors import WrongInput
 DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
 
 # What a number has to be, by its name: its type, a check, and the check in words.
-ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] = {
+ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "length": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
     "temperature": (float, lambda t: 0 <= t < math.inf, "a number from 0; 0 takes the likeliest character"),
     "top_k": (int, lambda k: 0 <= k < 10**15, "a whole number from 0; 0 leaves all characters"),
@@ -19,6 +19,12 @@ ALLOWED: dict[str, tuple[type[int] | type[float], Callable[[Any], bool], str]] =
     **dict.fromkeys(("samples", "top", "prove"), (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999")),
     "jobs": (int, lambda n: 0 < n < 1024, "a whole number from 1 to 1,023"),
     "port": (int, lambda n: 1024 <= n < 2**16, "a whole number from 1024 to 65535"),
+    "smallest_difference": (float, lambda x: 0 < x < math.inf, "a number above 0"),
+    "looks": (
+        lambda text: tuple(map(int, text.split(","))),
+        lambda looks: list(looks) == sorted(set(looks)) and 2 <= looks[0] <= looks[-1] <= 10**6,
+        "numbers of seeds, ever larger ones, such as 3,5,10",
+    ),
 }
 
 
@@ -27,9 +33,10 @@ def allowed(name: str, given: str | float, shown: str = "") -> Any:
     kind, check, words = ALLOWED[name]
     try:
         value = kind(given)
+        fine = check(value)
     except (TypeError, ValueError, OverflowError):
-        value = math.nan
-    if not check(value):
+        fine = False
+    if not fine:
         what = str(given) if str(given).isprintable() else ascii(given)
         raise WrongInput(f"{shown or name}: {what} is not allowed: {words}")
     return value

@@ -81,16 +81,17 @@ class Params(Section):
     @property
     def recipe(self) -> Recipe:
         """Return what they say of a training: all but text, seed, updates, and what is measured and kept."""
-        each = self.train
-        optimizer = OPTIMIZERS[self.optimizer](self.eta, each.initial_accumulator_value)
-        return Recipe(self.m, self.seq_length, self.sigma, each.clip, each.dtype, optimizer)
+        optimizer, each = OPTIMIZERS[self.optimizer], self.train
+        rates = {name: value for name, value in {"eta": self.eta, **dict(each)}.items() if name in optimizer._fields}
+        return Recipe(self.m, self.seq_length, self.sigma, each.clip, each.dtype, optimizer(**rates))
 
     @model_validator(mode="after")
     def _fit_the_dtype(self) -> "Params":
         """Refuse what float32 would turn into 0 or infinity."""
         if self.train.dtype == "float32":
-            values = {"eta": self.eta, "sigma": self.sigma, "train.clip": self.train.clip}
-            values["train.initial_accumulator_value"] = self.train.initial_accumulator_value
+            values = {"sigma": self.sigma, "train.clip": self.train.clip}
+            for name, value in self.recipe.optimizer._asdict().items():
+                values[name if name == "eta" else f"train.{name}"] = value
             for name, value in values.items():
                 if value and not SMALLEST <= value <= LARGEST:
                     raise ValueError(

@@ -1,5 +1,5 @@
 """Studies: trainings of several settings over several seeds, and what they say about the settings.
 
-A trial is a function of its params and its text. Engines call it, on this machine or on many. The statistics know no
-charloom: they serve any table with a column for the seed.
+A trial is a function of its params and its text. Engines call it, on this machine or on many.
+The statistics are in src/paired.
 """

@@ -67,7 +67,7 @@ def small_trial(kind: str) -> str:
             "sample": {"length": 1, "best_length": 1, "temperature": 1.0},
         }
     )  # fmt: skip
-    vocabulary = Vocabulary.of(TEXT)
+    vocabulary = Vocabulary("".join(sorted(set(TEXT))))
     ids = vocabulary.encode(TEXT)
     run = train_trial(params, Text(vocabulary, ids[: len(ids) // 2], ids[len(ids) // 2 :]), "")
     said = [run.outcome, run.metrics.model_dump() if run.metrics else None, run.curves, run.results]
@@ -76,22 +76,20 @@ def small_trial(kind: str) -> str:
 
 def train_trial(params: Params, text: Text, text_sha256: str) -> Run:
     """Train, and return what it came to."""
-    each, training = params.train, Training(params, text, Path(), {})
-    trace, held_out, diverged_at = EMPTY, dict[int, float](), None
+    each, training, outcome = params.train, Training(params, text, Path(), {}), ""
+    trace, held_out, metrics, results = EMPTY, dict[int, float](), None, ""
     try:
         for rows in train(training.initial(), text.training, each.updates, training.every, params.recipe):
             trace = extended(trace, rows, training.epoch, each.target_smooth_loss)
             if rows.state.update % each.checkpoint_every == 0:
                 bits = training.held_out_along(rows.state.theta, rows.state.h)
                 held_out |= {} if bits is None else {rows.state.update: bits}
+        trained = Trained(rows, trace, held_out)
+        metrics, results = metrics_of(training, trained), hash_of(trained)
+        outcome = outcome_of(metrics, len(text.vocabulary), params.seq_length)
     except Diverged as diverged:
-        diverged_at = diverged.state.update
+        outcome = f"{DIVERGED} at update {diverged.state.update}"
     smooth = {n * EVERY: float(loss) for n, loss in enumerate(trace.smooth_losses)}
     curves = {"smooth_loss": smooth, MEASURE_OF_PART: held_out}
     curves = {name: thinned(curve, POINTS[name]) for name, curve in curves.items()}
-    if diverged_at is not None:
-        return Run(params, text_sha256, f"{DIVERGED} at update {diverged_at}", None, curves, "")
-    trained = Trained(rows, trace, held_out)
-    metrics = metrics_of(training, trained)
-    outcome = outcome_of(metrics, len(text.vocabulary), params.seq_length)
-    return Run(params, text_sha256, outcome, metrics, curves, hash_of(trained))
+    return Run(params, text_sha256, outcome, metrics, curves, results)

@@ -6,21 +6,21 @@ import sys
 from charloom.base.errors import Unavailable
 from charloom.results.training_log import all_logs
 from charloom.settings.rwlock import ensure_whole
-from charloom.tracking.apart import first_line
+from charloom.tracking.apart import begun, first_line
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.outbox import delivery, folder_of, waiting
+from charloom.tracking.outbox import folder_of, waiting
 
 STORE_MAY_TAKE = 300  # seconds: somebody waits who asked for it
 BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that `track` tells of
 
 
-def catch_up() -> None:
+def catch_up(_: object = None) -> None:
     """Send this folder's run and all that waits.
 
     Raises Unavailable where MLflow has not got all of it then, Damaged where DVC cannot say what this folder holds.
     """
     ensure_whole()
-    with delivery(STORE_MAY_TAKE) as deliver:
+    with begun("completion.send", STORE_MAY_TAKE) as send:
         status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *BEFORE]
         done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         if done.returncode:
@@ -30,8 +30,10 @@ def catch_up() -> None:
             print(f"this folder: nothing sent: {why}", flush=True)
         elif not folder_of(run := this_run()).exists():  # else it waits as it was when it was made
             put(run)
-        if reason := deliver(waiting()):
-            raise Unavailable(f"MLflow has not got all of it ({reason}); `make track` tries again")
+        try:
+            send(*map(str, waiting()))
+        except Unavailable as error:
+            raise Unavailable(f"MLflow has not got all of it ({error}); `make track` tries again") from None
 
 
 def anything_waits() -> bool:

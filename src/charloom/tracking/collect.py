@@ -1,6 +1,5 @@
 """What this folder's results say, put into the outbox. MLflow is not asked here."""
 
-import hashlib
 import json
 import os
 import textwrap
@@ -24,10 +23,10 @@ from charloom.results.records import (
     TrainMetrics,
 )
 from charloom.results.run import Run, from_folder
-from charloom.settings.dvc_lock import LOCK, locked
+from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, Params, read_params
 from charloom.settings.pipeline import PIPELINE, files
-from charloom.tracking.contents import RunContents, Series, ends
+from charloom.tracking.contents import RunContents, Series, with_ends
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import SETTING
 
@@ -91,22 +90,18 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
 
 
 def _series(run: Run, train: TrainMetrics, samples: SampleMetrics) -> Series:
-    """Return every metric. Each is a curve: MLflow draws a chart for each, also of a single value."""
-    sample, models = samples.checkpoints, ends(train)
-    return (
-        run.curves
-        | models
-        | {"smooth_loss": run.curves["smooth_loss"] | models["smooth_loss"]}
-        | {"known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None}}
-        | {"longest_copy": {update: float(each.longest_copy) for update, each in sample.items()}}
-    )
+    """Return every metric as a curve."""
+    sample = samples.checkpoints
+    return with_ends(run.curves, train) | {
+        "known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None},
+        "longest_copy": {update: float(each.longest_copy) for update, each in sample.items()},
+    }
 
 
 def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, table: str) -> dict[str, str]:
     """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
     changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
-    lock = json.dumps({**locked(), "track": None}, sort_keys=True)  # this stage is not in it yet
     tags = {
         "mlflow.user": known(author),
         "mlflow.source.name": "dvc repro",
@@ -117,7 +112,6 @@ def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, ta
         SETTING: setting(params),
         "charloom.first_update_below_target": str(train.first_update_below_target),
         "charloom.text_sha256": text.sha256,
-        "charloom.dvc_lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
     }
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}

@@ -19,7 +19,6 @@ from charloom.base.storage import read_json
 from charloom.base.terminal import in_line
 from charloom.results.machine import gone
 from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
-from charloom.settings.params import Params
 from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
@@ -30,7 +29,6 @@ RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
-PLATFORM = "charloom.platform"  # tag: processor and system of the first
 NOTE = "mlflow.note.content"
 HEADING = "\n\n| trained | from | on | with | these results |\n|---|---|---|---|---|\n"
 KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
@@ -103,7 +101,7 @@ def count_trainings(store: Store) -> Iterator[Run]:
     for experiment, logs in groupby(ended, lambda log: log.head.experiment):
         by_results = {str(log.end and log.end.results): log for log in logs}
         head = next(iter(by_results.values())).head
-        store.choose(head.text_sha256, Params.model_validate(head.params).prepare.text)
+        store.choose(head.text_sha256, head.params.prepare.text)
         if any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
             for results, log in by_results.items():
                 yield complete(store, _contents(log, results), None)
@@ -142,15 +140,12 @@ def _contents(log: Log, results: str) -> RunContents:
 def points(log: Log, seq_length: int) -> Series:
     """Return the log's points by metric, and beside them the speed of training: the same from the same log."""
     series: Series = {}
-    before: tuple[int, float] | None = None
+    last, at = next(((update, when) for _, update, _, when in log.points), (0, 0.0))
     for name, update, value, when in log.points:
         series.setdefault(name, {})[update] = value
-        if before is None:
-            before = update, when
-        elif update > before[0] and when - before[1] >= SECONDS_BETWEEN_RATES:
-            rate = (update - before[0]) * seq_length / (when - before[1])
-            series.setdefault(RATE, {})[update] = rate
-            before = update, when
+        if update > last and when - at >= SECONDS_BETWEEN_RATES:
+            series.setdefault(RATE, {})[update] = (update - last) * seq_length / (when - at)
+            last, at = update, when
     return series
 
 
@@ -177,14 +172,8 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
         f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} |\n"
         for row in listed
     )
-    said = {
-        TRAININGS: json.dumps(listed),
-        REPRODUCTIONS: str(counted),
-        NOTE: above + (HEADING + "".join(rows) if listed else ""),
-    }
-    if made and logs:
-        said[PLATFORM] = f"{listed[0]['processor']}, {listed[0]['system']}"
-    store.tag(run, said)
+    note = above + (HEADING + "".join(rows) if listed else "")
+    store.tag(run, {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note})
 
 
 def _row(log: Log) -> dict[str, Any]:

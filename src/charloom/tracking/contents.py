@@ -49,3 +49,8 @@ def ends(train: TrainMetrics) -> Series:
         "smooth_loss": {best: train.best_smooth_loss, last: train.smooth_loss},
         MEASURE: {update: value for update, value in bits.items() if value is not None},
     }
+
+
+def with_ends(curves: Series, train: TrainMetrics) -> Series:
+    """Return the curves with their ends: MLflow draws a chart for each, also of a single value."""
+    return curves | {name: curves.get(name, {}) | points for name, points in ends(train).items()}

@@ -9,14 +9,13 @@ A folder is whole or not there. It goes when MLflow has the run.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from charloom.base.errors import CharloomError, Unavailable
+from charloom.base.errors import Unavailable
 from charloom.base.lock import in_turn
 from charloom.settings.pipeline import OWN, root
-from charloom.tracking.apart import begun
 from charloom.tracking.contents import RunContents
 
 CONTENTS, ARTIFACTS, CODE = "run.json", "artifacts", "code"
@@ -67,22 +66,3 @@ def held(folder: Path) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)  # who has opened it by now will notice, and open a new one
-
-
-@contextmanager
-def delivery(seconds: int) -> Iterator[Callable[[list[Path]], str]]:
-    """Begin the process that will send; give a function that has it send folders of the outbox.
-
-    It counts the trainings whose `track` was skipped, too, and prints a line for each run. The function returns why
-    MLflow has not got all of it, or an empty text.
-    """
-    with begun("completion.send", seconds) as call:
-
-        def deliver(folders: list[Path]) -> str:
-            try:
-                call(*map(str, folders))
-            except CharloomError as error:
-                return str(error)
-            return ""
-
-        yield deliver

@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.tracking.store import KEY, RESULTS, TEXT, Store, connected
-from charloom.tracking.study_contents import StudyContents, StudyTrial
+from charloom.tracking.study_contents import PAGE, StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
 QUESTION = "charloom.study_question"  # tag of the study's run: which question it asks
@@ -21,7 +21,7 @@ TRIAL = "charloom.trial"  # tag of a trial: the key of its row
 OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
 PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
 PARENT, ABOUT = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own
-PICTURE, PAGE = "comparison.svg", "report.html"
+PICTURE = "comparison.svg"
 NESTED = 200  # trials that are runs; of more the table alone tells
 ENDED = {"FINISHED", "FAILED"}
 
@@ -51,7 +51,6 @@ def _send_study(store: Store, contents: StudyContents) -> None:
         for name in contents.files:
             copy(name, folder)
         write(Path(folder) / PICTURE, contents.picture)
-        write(Path(folder) / PAGE, contents.page)
         store.upload(Path(folder), run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({_place(run, '/artifacts/' + PAGE)})"

@@ -14,9 +14,10 @@ from charloom.study.asking import ASKED
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
 from charloom.tracking.apart import apart
-from charloom.tracking.contents import Series, ends
+from charloom.tracking.contents import Series, with_ends
 
 STORE_MAY_TAKE = 120  # seconds
+PAGE = "report.html"  # in the study's folder
 NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
 
 
@@ -51,8 +52,7 @@ class StudyContents(Record):
     text_sha256  of the text
     description  Markdown: what it says
     picture      SVG, which the page shows as wide as it was drawn; of a PNG it would show each pixel
-    page         HTML, the study's page
-    files        the question and the tables
+    files        the question, the tables and the study's page
     trials       all that have ended
     """
 
@@ -61,12 +61,11 @@ class StudyContents(Record):
     text_sha256: str
     description: str
     picture: str
-    page: str
     files: list[str]
     trials: list[StudyTrial]
 
 
-def study_contents(study: Study, description: str, picture: str, page: str) -> StudyContents:
+def study_contents(study: Study, description: str, picture: str) -> StudyContents:
     """Return what the study's runs say."""
     trials = []
     for trial in (trial for each in trials_there(study, study.runs).values() for trial in each):
@@ -80,21 +79,20 @@ def study_contents(study: Study, description: str, picture: str, page: str) -> S
                 params=trial.params,
                 outcome=run.outcome,
                 results=run.results,
-                series=run.curves | (_metrics(run.metrics, run.curves) if run.metrics else {}),
+                series=with_ends(run.curves, run.metrics) | _single(run.metrics) if run.metrics else run.curves,
             )
         )
-    files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv")))
+    files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", PAGE)))
     return StudyContents(
         name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
-        description=description, picture=picture, page=page,
+        description=description, picture=picture,
         files=[str(file.absolute()) for file in files], trials=trials,
     )  # fmt: skip
 
 
-def _metrics(train: TrainMetrics, curves: Series) -> Series:
-    """Return the metrics as points; those of the models end the curves, as in the pipeline's run."""
-    single = {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
-    return single | {name: curves.get(name, {}) | points for name, points in ends(train).items()}
+def _single(train: TrainMetrics) -> Series:
+    """Return the metrics that end no curve, as points."""
+    return {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
 
 
 def send_apart(contents: StudyContents) -> None:

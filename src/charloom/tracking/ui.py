@@ -1,8 +1,9 @@
 """MLflow's pages on this machine alone, opened where the runs are, with the columns that compare them."""
 
+import argparse
 import os
 import socket
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -20,12 +21,13 @@ from charloom.tracking.view import GROUPED_VIEW, VIEW
 STORE_MAY_TAKE = 45  # seconds, to say which experiment is ours
 
 
-def serve(port: int) -> None:
+def serve(arguments: argparse.Namespace) -> None:
     """Print where the pages are, and serve them until the process ends; a server that is elsewhere serves its own.
 
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
     """
-    store, server = Store(), f"http://{HOST}:{port}"
+    store, port = Store(), arguments.port
+    server = f"http://{HOST}:{port}"
     if not store.remote and not _free(port):
         other = next(filter(_free, range(5001, 2**16)))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
@@ -68,13 +70,9 @@ def print_experiments() -> None:
 
 
 def _free(port: int) -> bool:
-    with closing(socket.socket()) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+    with suppress(OSError), socket.create_server((HOST, port)):
+        return True
+    return False
 
 
 def _be_server(store: str, port: int) -> None:

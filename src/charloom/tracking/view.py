@@ -6,25 +6,18 @@ to choose columns for others. A release that reads it otherwise shows its own ch
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 
-ABOUT = """\
-The lower `held_out_bits_per_character`, the better: it is about text that training never sees.
-
-One run for each setting and seed of a character-level RNN. Its name says in what it differs from the committed
-`params.yaml`: `as committed` in nothing, `initial…=10` in `initial_accumulator_value`.
-
-**To make a run again**: `git checkout` the commit in its tags, `git apply` its `uncommitted.diff` if it has one,
-`make run`. The results are the same to the bit, and the run counts a reproduction.
-
-**To compare settings**, take several seeds, and their mean: *Group by* `charloom.setting`. Smooth loss, in nats per
-sequence, swings with the passage that it comes from. `held_out_part_bits_per_character` shows the way: it is about the
-first part of the held-out text, at every checkpoint.
-"""
 VIEW, GROUPED_VIEW = "charloom", "charloom-settings"
 SETTING = "charloom.setting"  # tag of a run: what names its experiment, without the seed
+
+
+def _note(name: str) -> str:
+    """Return what stands above the runs, in Markdown."""
+    return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
 
 
 def _chart(metric: str) -> dict[str, Any]:
@@ -67,18 +60,12 @@ CHARTS = ("epoch_mean", "gradient_norm", "saturated_fraction")
 # Runs of one setting, which differ in their seed alone, as one row with the means.
 BY_SETTING = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
 TAGS = {  # of the experiment
-    "mlflow.note.content": ABOUT,
+    "mlflow.note.content": _note("about_runs"),
     f"mlflow.sharedViewState.{VIEW}": _view(COLUMNS, CHARTS),
     f"mlflow.sharedViewState.{GROUPED_VIEW}": _view(COLUMNS, CHARTS, groupBy=BY_SETTING),
 }
 IN_STUDIES = (*COLUMNS, "params.`seed`", "tags.`charloom.outcome`")
 STUDIES_TAGS = {  # of the experiment of studies; its newest run stands first
     f"mlflow.sharedViewState.{VIEW}": _view(IN_STUDIES, (), orderByKey="attributes.start_time", orderByAsc=False),
-    "mlflow.note.content": """\
-One run for each study: a question about settings, answered over several seeds. Its description is the answer, its
-trials are nested below it.
-
-A trial has the bits of the pipeline's run of the same params and text. `charloom study FILE --prove 3` proves that of
-three rows drawn at random; a trial that the pipeline has run, too, has a link to that run.
-""",
+    "mlflow.note.content": _note("about_studies"),
 }

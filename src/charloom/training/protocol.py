@@ -1,6 +1,7 @@
 """One training from its start, or from where it was stopped, to its result files."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -169,13 +170,20 @@ def hash_of(trained: Trained) -> str:
 
 
 def metrics_of(training: Training, trained: Trained) -> TrainMetrics:
-    """Return what the last and the best model come to: losses, and what the held-out text costs them."""
+    """Return what the last and the best model come to: losses, and what the held-out text costs them.
+
+    Raises Diverged where such a cost is no finite number.
+    """
     rows, trace, held_out = trained
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     lowest = min(held_out, key=held_out.__getitem__, default=None)
+    bits, best_bits = training.held_out(last.theta, last.h), training.held_out(best.theta, best.h)
+    if not all(math.isfinite(each) for each in (bits, best_bits) if each is not None):
+        what = "what held-out text costs is no finite number; a smaller eta may help"
+        raise Diverged(f"training diverged at update {last.update}: {what}", last)
     return TrainMetrics(
-        held_out_bits_per_character=training.held_out(last.theta, last.h),
-        best_held_out_bits_per_character=training.held_out(best.theta, best.h),
+        held_out_bits_per_character=bits,
+        best_held_out_bits_per_character=best_bits,
         lowest_held_out_part_bits_per_character=held_out.get(lowest) if lowest is not None else None,
         lowest_held_out_part_update=lowest,
         held_out_characters_read=min(len(training.text.held_out), training.params.train.held_out_characters),

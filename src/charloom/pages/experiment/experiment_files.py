@@ -1,7 +1,7 @@
 """What the page of an experiment is about."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml.error import YAMLError
 
@@ -12,9 +12,8 @@ from charloom.model.model_file import Model, read_model
 from charloom.network.adagrad import AdaGrad
 from charloom.network.recipe import Recipe
 from charloom.pages.along_updates import Curve
-from charloom.pages.experiment.study_rows import StudyRow, study_rows
+from charloom.results.identity import trial_params
 from charloom.results.records import (
-    MEASURE_OF_PART,
     AllMarks,
     GradcheckErrors,
     PublishedFigures,
@@ -23,18 +22,30 @@ from charloom.results.records import (
     TextMetrics,
     TrainMetrics,
 )
-from charloom.results.run import FIRST_LOSSES, from_folder
+from charloom.results.run import Run, from_folder
+from charloom.results.study_table import read_asked, read_runs
 from charloom.settings.params import Params
 from charloom.text.corpus import Text, read_prepared
+
+START = "train.initial_accumulator_value"
+
+
+class StudyRow(NamedTuple):
+    """A trial: its seed, what held-out text costs it, and its smooth loss in nats per sequence."""
+
+    seed: int
+    held_out_bits_per_character: float
+    smooth_loss: Curve
+
+
+Study = dict[float, list[StudyRow]]  # by what AdaGrad's accumulator started at, the smallest first
 
 
 class Results(NamedTuple):
     """What the stages before have written. Curves are by update.
 
-    smooth_loss, epoch_means, first_losses  nats per sequence
-    held_out   bits per character of a part of the held-out text, at each checkpoint
-    saturated  the share of saturated hidden units
-    study      the committed study's trials, where they are about this text
+    curves     by name, as a run has them
+    study      the committed study's trials by AdaGrad's start, where they are about this text
     best       the best model
     results    the hash of weights and trace
     """
@@ -44,15 +55,11 @@ class Results(NamedTuple):
     train: TrainMetrics
     gradcheck: GradcheckErrors
     published: PublishedFigures
-    smooth_loss: Curve
-    epoch_means: Curve
-    held_out: Curve
-    first_losses: Curve
-    saturated: Curve
+    curves: dict[str, Curve]
     samples: SampleTable
     quality: SampleMetrics
     marks: AllMarks
-    study: list[StudyRow]
+    study: Study
     corpus: Text
     best: Model
     results: str
@@ -61,9 +68,11 @@ class Results(NamedTuple):
     def has_published_recipe(self) -> bool:
         """Return whether its recipe is the report's, but for what AdaGrad's sum starts from: that is what mends it."""
         said, own = self.published.settings, self.params.recipe
-        start = self.params.train.initial_accumulator_value
-        optimizer = AdaGrad(said["eta"], start)
-        return own == Recipe(int(said["m"]), int(said["seq_length"]), said["sigma"], said["clip"], "float64", optimizer)
+        optimizer = AdaGrad(said["eta"], self.params.train.initial_accumulator_value)
+        m, T = int(said["m"]), int(said["seq_length"])
+        return isinstance(own.optimizer, AdaGrad) and own == Recipe(
+            m, T, said["sigma"], said["clip"], "float64", optimizer
+        )
 
     @property
     def published_curve(self) -> Curve:
@@ -85,11 +94,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         train=train,
         gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
         published=published,
-        smooth_loss=run.curves["smooth_loss"],
-        epoch_means=run.curves["epoch_mean"],
-        held_out=run.curves[MEASURE_OF_PART],
-        first_losses={update: loss for update, loss in run.curves["loss"].items() if update < FIRST_LOSSES},
-        saturated=run.curves["saturated_fraction"],
+        curves=run.curves,
         samples=read_json(path["reports/sample_table"], SampleTable),
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),
@@ -106,3 +111,31 @@ def read_published(path: Path) -> PublishedFigures:
         return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
     except (OSError, YAMLError, ValueError) as error:
         raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` brings it back") from None
+
+
+def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
+    """Return the study's trials where this run's text is theirs, and all params but those of the recipe are; else none.
+
+    published  m, eta, seq_length and sigma, which the study has as the published recipe has them
+    asked      what the study asked; its tables lie beside it
+    Raises Damaged, naming the file, where one is none.
+    """
+    question = read_asked(asked)
+    if run.text_sha256 != question.sha256:
+        return {}
+
+    def apart(params: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in params.items() if name not in {*published, START, "seed"}}
+
+    found: Study = {}
+    for each in read_runs(asked.parent, question).values():
+        bits = each.metrics.held_out_bits_per_character if each.metrics else None
+        if bits is not None and apart(trial_params(each.params)) == apart(trial_params(run.params)):
+            row = StudyRow(each.seed, bits, each.curves["smooth_loss"])
+            found.setdefault(each.params.train.initial_accumulator_value, []).append(row)
+    return dict(sorted(found.items()))
+
+
+def bits_of(study: Study) -> dict[float, list[float]]:
+    """Return the trials' held-out bits per character."""
+    return {start: [row.held_out_bits_per_character for row in rows] for start, rows in study.items()}

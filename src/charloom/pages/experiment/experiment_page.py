@@ -16,7 +16,8 @@ SECTIONS = (
 def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     """Return the page in one HTML file, and each of its pictures by its name, as an SVG that stands alone."""
     params, train = results.params, results.train
-    epochs, sections = train.updates / train.updates_per_epoch, [section(results) for section in SECTIONS]
+    epochs = train.updates / train.updates_per_epoch
+    sections = [made for section in SECTIONS if (made := section(results))]
     page = rendered(
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
         f"{params.m:,} hidden units, {train.updates:,} updates of {params.seq_length:,} characters "

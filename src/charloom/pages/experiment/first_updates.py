@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from charloom.network.adagrad import AdaGrad
 from charloom.network.rnn import SATURATED
 from charloom.pages.along_updates import Curve, draw, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.replay import First, replayed
-from charloom.pages.experiment.study_rows import StudyRow
 from charloom.pages.pictures import BLUE, GREEN, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 
@@ -19,13 +19,15 @@ def color_of(start: float) -> str:
     return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
-def section(results: Results) -> Section:
-    """Return the section."""
+def section(results: Results) -> Section | None:
+    """Return the section; None where it was not AdaGrad that trained, whose first steps it is about."""
     params, sigma = results.params, results.params.sigma
+    if not isinstance(params.recipe.optimizer, AdaGrad):
+        return None
     own = params.train.initial_accumulator_value
     other = CURE if own != CURE else 0.0
     run, otherwise = (_from(value, results) for value in (own, other))
-    run = run._replace(losses=[results.first_losses.get(u, loss) for u, loss in enumerate(run.losses)])
+    run = run._replace(losses=[results.curves["loss"].get(u, loss) for u, loss in enumerate(run.losses)])
     both = {own: (f"this run: AdaGrad from {own:g}", run), other: (f"the same from {other:g}", otherwise)}
     pictures = [
         _first(both, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
@@ -43,7 +45,7 @@ def section(results: Results) -> Section:
         _saturated(results),
     ]  # fmt: skip
     if results.has_published_recipe and results.study:
-        pictures.append(_study(results, results.study))
+        pictures.append(_study(results))
     it = {"other": other, "run": run, "otherwise": otherwise}
     return Section("first-updates", "The first updates", it, pictures)
 
@@ -58,8 +60,7 @@ def _from(start: float, results: Results) -> First:
 def _first(both: dict[float, tuple[str, First]], which: str, what: str, form: str, caption: str) -> Picture:
     """Return one of the measures over the first updates, of both starts."""
     curves: dict[str, Curve] = {label: dict(enumerate(getattr(each, which))) for label, each in both.values()}
-    with drawing(2.5) as figure:
-        axes = figure.subplots()
+    with drawing(2.5) as (figure, (axes,)):
         for (start, (label, each)), line in zip(both.items(), ("o-", "s--"), strict=True):
             color = color_of(start)
             axes.plot(getattr(each, which), line, color=color, ms=2.2, label=label, clip_on=False)
@@ -78,10 +79,10 @@ def _first(both: dict[float, tuple[str, First]], which: str, what: str, form: st
 
 def _saturated(results: Results) -> Picture:
     """Return the share of saturated units over the whole run."""
-    last = list(results.saturated.values())[-1]
-    with drawing(2.5) as figure:
-        axes = figure.subplots()
-        draw(axes, results.saturated, color_of(results.params.train.initial_accumulator_value), linewidth=0.9)
+    curve = results.curves["saturated_fraction"]
+    last = list(curve.values())[-1]
+    with drawing(2.5) as (figure, (axes,)):
+        draw(axes, curve, color_of(results.params.train.initial_accumulator_value), linewidth=0.9)
         over_updates(axes, results.train.updates)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter("{x:.0%}")
@@ -89,34 +90,30 @@ def _saturated(results: Results) -> Picture:
     return pictured(
         figure, "saturated", f"{SHARE}, whole run",
         f"Over the whole run, every 1,000 updates: at its end {100 * last:.0f} % of the hidden units are saturated.",
-        table_of({"saturated": results.saturated}, ".1%"),
+        table_of({"saturated": curve}, ".1%"),
     )  # fmt: skip
 
 
-def _study(results: Results, rows: list[StudyRow]) -> Picture:
+def _study(results: Results) -> Picture:
     """Return smooth loss of the study's trials along training, and of this run."""
     updates = results.train.updates
-    ends: dict[float, list[float]] = {}
-    with drawing(3.0) as figure:
-        axes = figure.subplots()
-        for row in sorted(rows, key=lambda row: row.initial_accumulator_value):
-            start, later = row.initial_accumulator_value, settled(row.smooth_loss, updates)
-            label = None if start in ends else f"the study, from {start:g}"
-            draw(axes, later, color_of(start), label, linewidth=0.6, alpha=0.8)
-            ends.setdefault(start, []).append(list(later.values())[-1])
-        draw(axes, settled(results.smooth_loss, updates), BLUE, "this run", linewidth=1.4)
+    with drawing(3.0) as (figure, (axes,)):
+        for start, rows in results.study.items():
+            for row in rows:
+                label = f"the study, from {start:g}" if row is rows[0] else None
+                draw(axes, settled(row.smooth_loss, updates), color_of(start), label, linewidth=0.6, alpha=0.8)
+        draw(axes, settled(results.curves["smooth_loss"], updates), BLUE, "this run", linewidth=1.4)
         over_updates(axes, updates)
         axes.set_title("smooth loss (nats per sequence)")
         axes.margins(y=0.15)
         axes.legend(loc="upper right")
+    ends = {start: [list(row.smooth_loss.values())[-1] for row in rows] for start, rows in results.study.items()}
     said = "; ".join(f"from {start:g} they end between {min(e):.1f} and {max(e):.1f}" for start, e in ends.items())
     table = [
-        (
-            f"starts at {row.initial_accumulator_value:g}, seed {row.seed}",
-            f"{row.held_out_bits_per_character:.4f}", f"{list(row.smooth_loss.values())[-1]:.3f}",
-        )
-        for row in rows
-    ]  # fmt: skip
+        (f"starts at {start:g}, seed {row.seed}", f"{row.held_out_bits_per_character:.4f}", f"{end:.3f}")
+        for start, rows in results.study.items()
+        for row, end in zip(rows, ends[start], strict=True)
+    ]
     return pictured(
         figure, "study-curves", "smooth loss of the study’s trials",
         f"A line for each seed of the study: {said}. The first twentieth of the updates is left out.",

@@ -106,8 +106,7 @@ def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) ->
     )  # fmt: skip
     ks = np.arange(len(middle))[middle > SMALLEST * middle.max()]  # below it the picture would show rounding alone
     low, middle, high = low[ks], middle[ks], high[ks]
-    with drawing(2.6) as figure:
-        axes = figure.subplots()
+    with drawing(2.6) as (figure, (axes,)):
         axes.set_yscale("log")
         axes.fill_between(ks, low, high, color=BLUE, alpha=0.25, linewidth=0)
         axes.plot(ks, middle, color=BLUE, marker=".")

@@ -3,13 +3,12 @@
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from charloom.pages.along_updates import MANY_EPOCHS, Curve, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section
-from charloom.results.records import TrainMetrics
+from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 
 UNITS = "nats per sequence"
 BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # of a text that lines would cross
@@ -19,16 +18,16 @@ def section(results: Results) -> Section:
     """Return the section."""
     train = results.train
     published = {update: loss for update, loss in results.published_curve.items() if update <= train.updates}
-    held_out = [_held_out(results)] if results.held_out else []
+    held_out = [_held_out(results)] if results.curves[MEASURE_OF_PART] else []
     pictures = [*held_out, _whole(results, published), _enlarged(results, published)]
     return Section("loss", "How the loss fell", {"published": bool(published)}, pictures)
 
 
 def _whole(results: Results, published: Curve) -> Picture:
     """Return the curve from its first update on, with the levels of counting."""
-    train, curve = results.train, results.smooth_loss
-    with drawing(2.7) as figure:
-        axes = _axes(results, figure, f"smooth loss ({UNITS})", curve, published)
+    train, curve = results.train, results.curves["smooth_loss"]
+    with drawing(2.7) as (figure, (axes,)):
+        _draw(results, axes, f"smooth loss ({UNITS})", curve, published)
         top = 1.1 * max([*curve.values(), results.text.nats_per_sequence.uniform]) or 1.0
         written = -top
         for name, level in reversed(results.text.nats_per_sequence.model_dump().items()):
@@ -54,14 +53,14 @@ def _whole(results: Results, published: Curve) -> Picture:
 
 def _enlarged(results: Results, published: Curve) -> Picture:
     """Return what comes after the start, with epochs, means, the lowest point and the first below the target."""
-    train, later = results.train, settled(results.smooth_loss, results.train.updates)
-    start = next(iter(later))
+    train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
+    start, means = next(iter(later)), results.curves["epoch_mean"]
     circles = {update: loss for update, loss in published.items() if update >= start}
     first, target = train.first_update_below_target, results.params.train.target_smooth_loss
-    with drawing(2.7) as figure:
-        axes = _axes(results, figure, f"smooth loss ({UNITS})", later, circles)
+    with drawing(2.7) as (figure, (axes,)):
+        _draw(results, axes, f"smooth loss ({UNITS})", later, circles)
         begun = 0
-        for end, mean in results.epoch_means.items() if len(results.epoch_means) <= MANY_EPOCHS else ():
+        for end, mean in means.items() if len(means) <= MANY_EPOCHS else ():
             if end >= start:
                 axes.plot([max(begun, start), end], [mean, mean], color=GREY, linewidth=2, alpha=0.5)
             begun = end
@@ -78,16 +77,16 @@ def _enlarged(results: Results, published: Curve) -> Picture:
         figure, "loss-enlarged", f"smooth loss after the start, and its mean in each epoch, {UNITS}",
         "Smooth loss after the first twentieth of the updates, enlarged. Grey bars: the mean loss of each epoch; "
         "dotted: where an epoch begins.",
-        table_of({"mean loss of the epoch that ends there": results.epoch_means}, ".3f"),
+        table_of({"mean loss of the epoch that ends there": means}, ".3f"),
     )  # fmt: skip
 
 
 def _held_out(results: Results) -> Picture:
     """Return what the first held-out characters cost each checkpoint."""
-    train, curve = results.train, results.held_out
+    train, curve = results.train, results.curves[MEASURE_OF_PART]
     later = settled(curve, train.updates)
-    with drawing(2.2) as figure:
-        axes = _axes(results, figure, "bits per character", later)
+    with drawing(2.2) as (figure, (axes,)):
+        _draw(results, axes, "bits per character", later)
         if train.held_out_bits_per_character is not None:
             mark(axes, (train.updates, train.held_out_bits_per_character), "D", 10, 0)
     return pictured(
@@ -110,12 +109,10 @@ def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
     return f" The lowest point is {bits:.3f}, after {update:,} updates{after}."
 
 
-def _axes(results: Results, figure: Figure, title: str, curve: Curve, published: Curve | None = None) -> Axes:
-    """Return axes over the updates, with this run's curve, and circles for the published one's points."""
-    axes = figure.subplots()
+def _draw(results: Results, axes: Axes, title: str, curve: Curve, published: Curve | None = None) -> None:
+    """Draw this run's curve over the updates, and circles for the published one's points."""
     over_updates(axes, results.train.updates, results.train.updates_per_epoch)
     draw(axes, curve, BLUE)
     if published:
         axes.plot(list(published), list(published.values()), "o", color=VERMILION, mfc="none", ms=4.5, clip_on=False)
     axes.set_title(title)
-    return axes

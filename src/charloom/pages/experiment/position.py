@@ -1,7 +1,6 @@
 """Smooth loss by position in the text: why its minimum sits where it sits."""
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -23,13 +22,16 @@ EXCERPT = 240  # characters
 def section(results: Results) -> Section:
     """Return the section."""
     train, T = results.train, results.params.seq_length
-    epochs = folded(results.smooth_loss, train.updates_per_epoch, T)
+    epochs = folded(results.curves["smooth_loss"], train.updates_per_epoch, T)
     drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}
     pairs, costly = None, None
     if results.text.training_characters <= LONGEST and results.text.K <= MANY:
         costs = pair_costs(results.corpus.training, results.text.K, T)
         pairs = smoothed(costs, T)
-        costly = _costly(results, costs, pairs)
+        dear = max(pairs, key=lambda at: pairs[at])
+        start = costliest(costs, dear // T, max(1, EXCERPT // T)) * T
+        text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
+        costly = {"place": dear, "nats": pairs[dear], "mean": float(costs.mean()), "text": text}
     longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch), default=0)
     place = train.best_update % train.updates_per_epoch * T
     it = {
@@ -44,14 +46,6 @@ def section(results: Results) -> Section:
     }
     pictures = [_picture(results, drawn, pairs)] if drawn else []
     return Section("position", "Where in the text the loss is low", it, pictures)
-
-
-def _costly(results: Results, costs: Array, pairs: Curve) -> dict[str, Any]:
-    """Return the place where the cost of pairs is highest, the cost there, its mean, and the costliest text before."""
-    place, T = max(pairs, key=lambda at: pairs[at]), results.params.seq_length
-    start = costliest(costs, place // T, max(1, EXCERPT // T)) * T
-    text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
-    return {"place": place, "nats": pairs[place], "mean": float(costs.mean()), "text": text}
 
 
 def costliest(costs: Array, end: int, run: int) -> int:
@@ -131,9 +125,7 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
     """Return smooth loss by position, a line for each epoch, and below it what pairs of characters cost there."""
     train, end = results.train, results.text.training_characters
     looks = [(BLUE, "-"), (GREY, "--"), (GREY, ":"), (FAINT, "-"), (FAINT, "--")]
-    heights = (2, 1) if pairs else (1,)
-    with drawing(3.6 if pairs else 2.6) as figure:
-        panels = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    with drawing(3.6 if pairs else 2.6, panels=(2, 1) if pairs else (1,)) as (figure, panels):
         for (epoch, curve), (color, line) in zip(reversed(epochs.items()), looks, strict=False):
             draw(panels[0], curve, color, f"epoch {epoch}", linestyle=line)
         place = train.best_update % train.updates_per_epoch * results.params.seq_length

@@ -3,17 +3,17 @@
 import math
 import shlex
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
 from charloom.network.rnn import SATURATED
-from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.experiment.experiment_files import Results, bits_of
 from charloom.pages.experiment.first_updates import color_of
-from charloom.pages.experiment.study_rows import by_start
 from charloom.pages.pictures import BLUE, FAINT, GREY, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.results.identity import experiment_key, naming_params
+from charloom.results.run import FIRST_LOSSES
 
 OWN = "this run, held-out"
 NEAR = 0.05  # bits per character by which unseen text and the last that was read may differ and cost "about the same"
@@ -27,7 +27,7 @@ def section(results: Results) -> Section:
     text_of = f"-S {shlex.quote(f'prepare.text={params.prepare.text}')}"
     it = {
         "study": {
-            value: (fmean(bits), min(bits), max(bits), len(bits)) for value, bits in by_start(results.study).items()
+            start: (fmean(bits), min(bits), max(bits), len(bits)) for start, bits in bits_of(results.study).items()
         },
         "concluded": concluded(results),
         "near": NEAR,
@@ -43,8 +43,8 @@ def section(results: Results) -> Section:
     return Section("verdict", "What it came to", it, [_ladder(results)])
 
 
-class Conclusion(NamedTuple):
-    """What there is to say first.
+def concluded(results: Results) -> dict[str, Any]:
+    """Return what there is to say first.
 
     training_bits  smooth loss at the end, in bits per character
     unseen_more    how many bits more unseen text costs than that; None where none was held out
@@ -54,50 +54,35 @@ class Conclusion(NamedTuple):
     cheaper        of its trials with this run's settings, how many cost less, and how many there are; None without
     mended         the start whose mean is lowest, where it is not this run's
     """
-
-    training_bits: float
-    unseen_more: float | None
-    first: float
-    peak: float
-    peak_update: int
-    saturated: float
-    means: dict[float, float]
-    cheaper: tuple[int, int] | None
-    mended: float | None
-
-
-def concluded(results: Results) -> Conclusion:
-    """Return what the results come to."""
-    train, own, losses = results.train, results.params.train.initial_accumulator_value, results.first_losses
+    train, own = results.train, results.params.train.initial_accumulator_value
+    losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
     training_bits = train.smooth_loss / results.params.seq_length / math.log(2)
     bits, peak = train.held_out_bits_per_character, max(losses, key=lambda update: losses[update])
-    trials = by_start(results.study) if results.has_published_recipe else {}
+    trials = bits_of(results.study) if results.has_published_recipe else {}
     means = {value: fmean(each) for value, each in trials.items()}
     lowest = min(means, key=lambda value: means[value], default=own)
-    return Conclusion(
-        training_bits=training_bits,
-        unseen_more=None if bits is None else bits - training_bits,
-        first=next(iter(losses.values())),
-        peak=losses[peak],
-        peak_update=peak,
-        saturated=list(results.saturated.values())[-1],
-        means=means,
-        cheaper=(sum(each < bits for each in trials[own]), len(trials[own]))
-        if bits is not None and own in trials
-        else None,
-        mended=None if lowest == own else lowest,
-    )
+    cheaper = None if bits is None or own not in trials else (sum(x < bits for x in trials[own]), len(trials[own]))
+    return {
+        "training_bits": training_bits,
+        "unseen_more": None if bits is None else bits - training_bits,
+        "first": next(iter(losses.values())),
+        "peak": losses[peak],
+        "peak_update": peak,
+        "saturated": list(results.curves["saturated_fraction"].values())[-1],
+        "means": means,
+        "cheaper": cheaper,
+        "mended": None if lowest == own else lowest,
+    }
 
 
 def _ladder(results: Results) -> Picture:
     """Return the bits per character of this run beside those of counting and of the study, on one scale."""
     bits, levels = results.train.held_out_bits_per_character, results.text.bits_per_character.model_dump()
     found = [(name if name == "uniform" else f"in-sample {name}", GREY, [level]) for name, level in levels.items()]
-    found += [(f"AdaGrad from {start:g}", color_of(start), own) for start, own in by_start(results.study).items()]
+    found += [(f"AdaGrad from {start:g}", color_of(start), own) for start, own in bits_of(results.study).items()]
     found += [] if bits is None else [(OWN, BLUE, [bits])]
     rows = sorted(found, key=lambda row: -fmean(row[2]))
-    with drawing(0.65 + 0.24 * len(rows), 1.3) as figure:
-        axes = figure.subplots()
+    with drawing(0.65 + 0.24 * len(rows), 1.3) as (figure, (axes,)):
         for place, (name, color, values) in enumerate(rows):
             mean, marker, weight = fmean(values), *(("D", "bold") if name == OWN else ("o", "normal"))
             axes.plot([0, mean], [place, place], color=FAINT, linewidth=0.8, zorder=0)

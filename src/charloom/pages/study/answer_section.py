@@ -1,12 +1,12 @@
 """The answer: the verdict in words, and what a reader has to know before the pictures."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from math import prod
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from charloom.pages.sections import Section, Table
-from charloom.pages.study import target
 from charloom.pages.study.compared import Compared
 from charloom.results.identity import naming_params
 from charloom.study.study_file import Study
@@ -35,7 +35,7 @@ def section(study: Study, compared: Compared) -> Section:
         "beyond_zero": sum(not low <= 0.0 <= high for low, high in open_ones),
         "counted": f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)}",
         "of_values": _values(study, compared),
-        "nothing": " ".join(filter(None, (_no_explosion(compared), target.nothing(compared)))),
+        "nothing": " ".join(_nothing(compared)),
     }
     return Section("answer", "The answer", it)
 
@@ -54,31 +54,28 @@ def _interval(span: str) -> tuple[str, ...]:
     return () if span == "-" else (f"{words.PERCENT} interval {span}",)
 
 
-def _no_explosion(compared: Compared) -> str:
-    """Return in a sentence that nothing exploded; nothing where something has."""
-    if any(each.exploded for each in compared.answer.summaries):
-        return ""
-    trials = sum(each.trials for each in compared.answer.summaries)
-    return (
-        f"None of the {trials:,} trainings exploded: none diverged (to a loss or a gradient that is no finite number), "
-        "and none ended worse than a uniform guess."
-    )
+def _nothing(compared: Compared) -> Iterator[str]:
+    """Yield in sentences that nothing exploded, and that no training reached the target, where it is so."""
+    answer, budget = compared.answer, compared.measured.budget
+    none = f"None of the {sum(each.trials for each in answer.summaries):,} trainings"
+    if not any(each.exploded for each in answer.summaries):
+        yield (
+            f"{none} exploded: none diverged (to a loss or a gradient that is no finite number), and none ended worse "
+            "than a uniform guess."
+        )
+    if answer.target and not any(each.reached for each in answer.summaries):
+        within = f", within {budget:,} updates" if budget else ""
+        yield f"{none} came to the target, {answer.target}{within}."
 
 
-class Values(NamedTuple):
-    """Each value of each param, over all settings that have it: what a reader wants of many settings at a glance.
+def _values(study: Study, compared: Compared) -> dict[str, Any] | None:
+    """Return each value of each param, over all settings that have it: of many settings at a glance.
 
     whole   each value is there with each of all others, so that two rows of a param differ in it alone
     missed  settings without any value: they are in no mean
+
+    None where one param alone varies.
     """
-
-    table: Table
-    whole: bool
-    missed: int
-
-
-def _values(study: Study, compared: Compared) -> Values | None:
-    """Return them; None where one param alone varies."""
     if len(study.varied) < 2:
         return None
     means = {name: each.mean for name, each in compared.summaries.items()}
@@ -95,8 +92,8 @@ def _values(study: Study, compared: Compared) -> Values | None:
         name = f"{study.varied[at]}={str(value).removesuffix('.0')}"
         rows.append((name, str(len(own)), words.shown(mean, places), words.span(ends, places)))
     different = Counter(at for at, _ in by_value)
-    return Values(
-        Table(("value", "settings", "mean", "lowest to highest"), rows),
-        prod(different.values()) == len(study.settings),
-        len(means) - len(known),
-    )
+    return {
+        "table": Table(("value", "settings", "mean", "lowest to highest"), rows),
+        "whole": prod(different.values()) == len(study.settings),
+        "missed": len(means) - len(known),
+    }

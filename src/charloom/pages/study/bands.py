@@ -59,9 +59,8 @@ def _picture(
     names = {setting: in_lines(setting, WIDE) for setting in bands}
     above = TITLE + LINE * sum(name.count("\n") + 1 for name in names.values())
     last = max(update for curve in seen for update in curve)
-    with drawing(HEIGHT + above) as figure:
+    with drawing(HEIGHT + above) as (figure, (axes,)):
         figure.subplots_adjust(top=1 - above / (HEIGHT + above))
-        axes = figure.subplots()
         for setting, band in bands.items():
             color, dashes = looks[setting]
             axes.plot(band.updates, band.means, dashes, color=color, linewidth=1, label=names[setting])

@@ -30,11 +30,6 @@ class Row(NamedTuple):
     summary: Summary
     comparison: Comparison | None
 
-    @property
-    def exploded(self) -> int:
-        """How many of its trials exploded; those that diverged are among them."""
-        return self.summary.exploded
-
 
 class Compared(NamedTuple):
     """What was measured, and what that says."""

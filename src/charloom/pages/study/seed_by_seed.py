@@ -1,13 +1,14 @@
-"""What each setting came to, every seed a dot, and its differences to the baseline, seed by seed."""
+"""What each setting came to, every seed a dot; its differences to the baseline; and the time to the target."""
 
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
+from charloom.pages.along_updates import over_updates
 from charloom.pages.pictures import FAINT, GREY, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.setting_rows import Drawn, draw_rows, in_rows
+from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_rows, in_rows
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, LEVEL, Seed
 from paired.pairs import counted
@@ -36,17 +37,17 @@ def _settings(compared: Compared, arrow: str, places: int) -> Picture:
         draw_rows(axes, rows, drawn)
         worse = axes.get_xlim()[answer.better == "lower"]
         for place, row in enumerate(rows):
-            if row.exploded:
+            if row.summary.exploded:
                 axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
 
     names = []
     for row in rows:
         notes = ["baseline"] * (row.comparison is None)
-        notes += [f"{row.exploded} of {len(row.trials)} exploded"] * bool(row.exploded)
+        notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] * bool(row.summary.exploded)
         notes += [f"{end} mean"] * (not compared.few and row is rows[0])
         names.append(f"{row.setting} ({', '.join(notes)})" if notes else row.setting)
     caption = f"A dot is a seed, a stroke their mean, a bar its {words.PERCENT} interval."
-    if any(row.exploded for row in rows):
+    if any(row.summary.exploded for row in rows):
         caption += " A cross at the edge: exploded (diverged, or worse than a uniform guess)."
     if not compared.few:
         caption += (
@@ -121,3 +122,43 @@ def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
     seeds = list(dict.fromkeys(seed for row in cells.values() for seed in row))
     rows = [(name, *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
     return Table(("setting", *(f"seed {seed}" for seed in seeds)), rows)
+
+
+def to_target(compared: Compared) -> Section | None:
+    """Return for each setting the updates after which its seeds reached the target, and those that never did.
+
+    It is a section of its own. None where no training reached a target.
+    """
+    if not compared.answer.target or not any(each.reached for each in compared.answer.summaries):
+        return None
+    rows, comparisons = compared.rows, compared.comparisons
+    reached = [[trial.reached for trial in row.trials.values() if trial.reached is not None] for row in rows]
+    last = compared.measured.budget or max(update for each in reached for update in each)
+
+    def draw(axes: Axes) -> None:
+        over_updates(axes, last)
+        for place, (row, own) in enumerate(zip(rows, reached, strict=True)):
+            draw_dots(axes, place, row.color, own)
+            if len(own) < row.summary.trials:
+                axes.plot([last], [place], ">", color=row.color, mfc="none", ms=6, clip_on=False, zorder=3)
+            if own and row.summary.mean_time is not None:
+                axes.plot([row.summary.mean_time] * 2, [place - 0.2, place + 0.2], color=row.color, linewidth=1.4)
+
+    names = [f"{row.setting}: reached by {row.summary.reached} of {row.summary.trials}" for row in rows]
+    table = Table(
+        ("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"),
+        [
+            (
+                each.setting, f"{each.reached}", f"{each.trials}", words.shown(each.mean_time, 0),
+                words.span(comparisons[each.setting].time_interval, 0) if each.setting in comparisons else "",
+            )
+            for each in compared.answer.summaries
+        ],
+    )  # fmt: skip
+    picture = pictured(
+        in_rows(rows, names, "updates", draw), "target-picture", f"updates to the target, {compared.answer.target}",
+        "A dot is a seed, at the update where it came below the target first; an open triangle at the edge stands for "
+        "those that never did. A stroke is the mean, where those count with all their updates.",
+        table,
+    )  # fmt: skip
+    return Section("target", "Time to the target", None, [picture])

@@ -44,9 +44,8 @@ def in_rows(
     pitch = LINE * max(name.count("\n") + 1 for name in written) + ROW
     above = TOP if len(rows) > MANY else 0.0
     height = BOTTOM + len(written) * pitch / 72 + above
-    with drawing(height, 0.15) as figure:
+    with drawing(height, 0.15) as (figure, (axes,)):
         figure.subplots_adjust(top=1 - above / height)
-        axes = figure.subplots()
         draw(axes)
         if above:
             axes.spines["top"].set_visible(True)

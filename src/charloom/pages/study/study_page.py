@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
-from charloom.pages.study import answer_section, bands, seed_by_seed, target
+from charloom.pages.study import answer_section, bands, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared
 from charloom.results.identity import naming_params
 from charloom.study.study_file import Study
@@ -26,7 +26,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
     shared = [seed_by_seed.section(compared), bands.section(compared)]
     sections = [
-        answer_section.section(study, compared), *shared, target.section(compared), _explosions(compared),
+        answer_section.section(study, compared), *shared, seed_by_seed.to_target(compared), _explosions(compared),
         _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
         _again(study, sum(trials)),
     ]  # fmt: skip
