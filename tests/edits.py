@@ -26,7 +26,7 @@ EDITS = {
         "src/charloom/pages/experiment/loss.py", 'f"smooth loss (', 'f"the smooth loss (', ("plot",), ("plot", "track")
     ),
     "the MLflow room": Edit("src/charloom/tracking/__init__.py", '"""', '"""Now: ', ("track",), ("track",)),
-    "the command line": Edit("src/charloom/commands/cli.py", '"""Text', '"""A text', (), ()),
+    "the command line": Edit("src/charloom/commands/cli.py", '"""Studies', '"""All studies', (), ()),
     "sampling": Edit(
         "src/charloom/sampling/quality.py", '"""What', '"""Of what', ("sample", "track"), ("sample", "track")
     ),

@@ -24,7 +24,7 @@ from charloom.results.study_table import Asked
 from charloom.settings.params import read_params
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
-from charloom.study.study_file import Study
+from charloom.study.study_file import Study, StudyFile
 from paired import answered
 from paired import sentences as words
 from paired.data_types import Answer, Measured, Measurement
@@ -60,10 +60,10 @@ def results(settings, curves=True, **changes) -> Case:
     made = made._replace(**changes)
     seeds = list(range(1, 1 + max(map(len, trials.values()))))
     asked = Asked(text=params.prepare.text, sha256="f" * 64, arithmetic={}, question={}, params=params)
-    study = Study(
-        Path("studies/a.yaml"), dict.fromkeys(trials, params), ["eta"], first, seeds, made.measure, list(made.looks),
-        made.smallest_difference, asked, {},
-    )  # fmt: skip
+    question = StudyFile.model_construct(
+        seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
+    )
+    study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), ["eta"], first, asked, {})
     return Case(study, made, answered(made))
 
 

@@ -1,6 +1,7 @@
 """The two lines about a training say what came out, and warn of what went wrong."""
 
 import pytest
+from recipes import recipe
 
 from charloom.results.headline import headline, say
 from charloom.results.records import Levels, TextMetrics, TrainMetrics
@@ -37,13 +38,13 @@ def test_the_measure_stands_beside_the_losses_and_what_counting_reaches():
     [
         (6.37, 0.95, ""),
         (None, 0.1, ""),
-        (6.38, 0.1, "held-out text costs more than a uniform guess"),
+        (6.38, 0.1, "the text costs more than a uniform guess"),
         (2.8, 0.96, "96% of the hidden units are saturated"),
-        (11.5, 0.99, "held-out text costs more than a uniform guess and 99% of the hidden units are saturated"),
+        (11.5, 0.99, "the text costs more than a uniform guess and 99% of the hidden units are saturated"),
     ],
 )
 def test_what_went_wrong_is_one_line_that_names_what_may_help(bits, saturated, wrong, capsys):
-    say(trained(bits), TEXT, saturated)
+    say(trained(bits), TEXT, recipe(seq_length=25), saturated)
     printed, warned = capsys.readouterr()
     assert printed == f"{headline(trained(bits), TEXT)}\n"
     helps = ": a smaller eta, or train.initial_accumulator_value: 10, may help\n"
