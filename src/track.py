@@ -15,14 +15,14 @@ from charloom.tracking.apart import begun, first_line
 from charloom.tracking.collect import made, put, this_run
 from charloom.tracking.follower import end_follower
 
-STORE_MAY_TAKE = 45  # seconds, the wait for others at it included
+SENDING_MAY_TAKE = 45  # seconds, the wait for others at it included
 
 
 def main() -> None:
     """Say what was made, and send it. A store that does not take it is a warning, never a failure."""
     path = files("track")
     ensure_recorded(read_params())
-    with begun("completion.send", STORE_MAY_TAKE) as send:
+    with begun("completion.send", SENDING_MAY_TAKE) as send:
         train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
         print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)
         run = this_run()

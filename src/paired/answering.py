@@ -75,7 +75,7 @@ def _comparison(measured: Measured, name: str, pairs: Pairs, decision: Decision)
 
 
 def _more_seeds(whole: Moments, decision: Decision, smallest: float | None) -> tuple[int, int | None] | None:
-    """Return how many more seeds; nobody knows where it is the diverged trials that bar a verdict, not their number."""
+    """Return how many more seeds; nobody knows where trials without a value bar a verdict, and not their number."""
     if decision.verdict != CANNOT_TELL:
         return None
     if decision.adjusted_p is not None and decision.adjusted_p <= ALPHA:

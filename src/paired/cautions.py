@@ -17,10 +17,11 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterat
     # with looks the baseline goes on where a setting stops
     if alone := sum(len(each.trials) - shared for each in (sides[:1] if looks else sides)):
         yield f"{count(alone, 'seed')} not on both sides, left out"
-    ours, theirs = pairs.diverged
+    ours, theirs = pairs.without_value
     if ours or theirs:
         barred = f": neither {' nor '.join(sorted(pairs.barred))} can be said" if pairs.barred else ""
-        yield f"{ours} of {shared} diverged, and {theirs} of {shared} in the baseline; their pairs are missing{barred}"
+        counts = f"{ours} of {shared} have no value, and {theirs} of {shared} in the baseline"
+        yield f"{counts}; their pairs are missing{barred}"
     if any(each.trials[seed].exploded for each in sides for seed in each.values):
         yield "trials that exploded rule mean and spread: compare how many did"
     yield from _about_pairs(pairs.differences, 1.0 - decision.level)

@@ -70,7 +70,7 @@ class Pairs(NamedTuple):
         return [moments(self.differences[seed] for seed in first if seed in self.differences) for first in firsts]
 
     @property
-    def diverged(self) -> tuple[int, int]:
+    def without_value(self) -> tuple[int, int]:
         """How many of the shared seeds have no value, in the setting and in the baseline."""
         ours, theirs = (sum(seed not in each.values for seed in self.shared) for each in (self.ours, self.baseline))
         return ours, theirs
@@ -78,7 +78,7 @@ class Pairs(NamedTuple):
     @property
     def barred(self) -> set[str]:
         """The verdicts that may not be said: a side that has lost trials looks better without them than it is."""
-        ours, theirs = self.diverged
+        ours, theirs = self.without_value
         return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
 
 

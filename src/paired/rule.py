@@ -16,7 +16,7 @@ class Looked(NamedTuple):
     """What decides about a setting.
 
     pairs    the moments of its differences, at each look that it has reached
-    barred   the verdicts that its diverged trials rule out
+    barred   the verdicts that its trials without a value rule out
     """
 
     pairs: Sequence[Moments]

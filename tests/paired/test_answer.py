@@ -122,11 +122,11 @@ def test_diverged_trials_are_named():
     one = compared({"base": [0.0] * 4, "ours": [1.0, None, 2.0, None]})["ours"]
     assert one.n == 2
     assert one.warnings == (
-        "2 of 4 diverged, and 0 of 4 in the baseline; their pairs are missing: "
+        "2 of 4 have no value, and 0 of 4 in the baseline; their pairs are missing: "
         "neither better nor no difference that matters can be said",
     )
     even = compared({"base": [0.0, None, 0.0, 0.0], "ours": [None, 1.0, 2.0, 3.0]})["ours"]
-    assert even.warnings == ("1 of 4 diverged, and 1 of 4 in the baseline; their pairs are missing",)
+    assert even.warnings == ("1 of 4 have no value, and 1 of 4 in the baseline; their pairs are missing",)
 
 
 def test_a_number_that_is_none_has_diverged():

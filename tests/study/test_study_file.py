@@ -78,6 +78,13 @@ def test_a_wrong_option_gets_one_line(project, option, value, allowed):
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("option", ["--anew", "--jobs 2", "--dask tcp://host:8786"])
+def test_what_goes_not_beside_a_proof_is_refused(project, option):
+    ask(project)
+    _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", *option.split(), code=2)
+    assert complaint == f"{option.split()[0]}: not beside --prove, which trains rows again by the pipeline\n"
+
+
 def test_smooth_losses_of_other_lengths_are_not_compared(project):
     ask(
         project,

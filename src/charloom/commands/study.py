@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from charloom.base.errors import WrongInput
 from charloom.base.storage import write
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.study_page import study_page
@@ -20,6 +21,10 @@ from charloom.tracking.study_contents import PAGE, send_apart, study_contents
 
 def run_study(arguments: argparse.Namespace) -> None:
     """Train what is missing, print the answer and send it to MLflow; with --prove, make rows again."""
+    if arguments.prove is not None:
+        for name in ("anew", "jobs", "dask"):
+            if getattr(arguments, name):
+                raise WrongInput(f"--{name}: not beside --prove, which trains rows again by the pipeline")
     study = read_study(Path(arguments.file), anew=arguments.anew)
     if differs := differs_here(study):
         sys.stderr.write(f"{differs}\n")

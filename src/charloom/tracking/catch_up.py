@@ -10,7 +10,7 @@ from charloom.tracking.apart import begun, first_line
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.outbox import folder_of, waiting
 
-STORE_MAY_TAKE = 300  # seconds: somebody waits who asked for it
+CATCHING_UP_MAY_TAKE = 300  # seconds: somebody waits who asked for it
 BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that `track` tells of
 
 
@@ -20,7 +20,7 @@ def catch_up(_: object = None) -> None:
     Raises Unavailable where MLflow has not got all of it then, Damaged where DVC cannot say what this folder holds.
     """
     ensure_whole()
-    with begun("completion.send", STORE_MAY_TAKE) as send:
+    with begun("completion.send", CATCHING_UP_MAY_TAKE) as send:
         status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *BEFORE]
         done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         if done.returncode:

@@ -25,7 +25,7 @@ from charloom.tracking.contents import Series
 LOCK = "follower.lock"  # beside the experiment's logs
 SECONDS_BETWEEN_BATCHES = 2.0
 ENDING_MAY_TAKE = 5.0  # seconds, of a follower that was told to end
-STORE_MAY_TAKE = 60  # seconds, each time
+ROUND_MAY_TAKE = 60  # seconds, each time
 
 
 def end_follower(experiment: str) -> None:
@@ -87,7 +87,7 @@ def main() -> None:
     path = Path(sys.argv[1])
     with suppress(Exception), exclusive(path.with_name(LOCK), "following this experiment"):  # see above: any trouble
         limit_memory()
-        follow(Log(path), STORE_MAY_TAKE)
+        follow(Log(path), ROUND_MAY_TAKE)
 
 
 if __name__ == "__main__":

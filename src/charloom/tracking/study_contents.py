@@ -16,7 +16,7 @@ from charloom.study.trial import trials_there
 from charloom.tracking.apart import apart
 from charloom.tracking.contents import Series, with_ends
 
-STORE_MAY_TAKE = 120  # seconds
+STUDY_MAY_TAKE = 120  # seconds
 PAGE = "report.html"  # in the study's folder
 NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
 
@@ -101,7 +101,7 @@ def send_apart(contents: StudyContents) -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "study.json"
             write_json(file, contents.model_dump(mode="json"))
-            apart("studies.send", str(file), seconds=STORE_MAY_TAKE)
+            apart("studies.send", str(file), seconds=STUDY_MAY_TAKE)
     except (CharloomError, OSError) as error:
         again = f"`charloom study {in_line(contents.name)}` sends it again"
         sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")

@@ -18,7 +18,7 @@ from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store, connected
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
-STORE_MAY_TAKE = 45  # seconds, to say which experiment is ours
+ASKING_MAY_TAKE = 45  # seconds, to say which experiment is ours
 
 
 def serve(arguments: argparse.Namespace) -> None:
@@ -37,7 +37,7 @@ def serve(arguments: argparse.Namespace) -> None:
             catch_up()
         except Unavailable as error:
             print(error)
-    experiment, studies = apart("ui.print_experiments", seconds=STORE_MAY_TAKE, answers=True).split("\n")[:2]
+    experiment, studies = apart("ui.print_experiments", seconds=ASKING_MAY_TAKE, answers=True).split("\n")[:2]
     if store.remote:
         parts = urlsplit(store.uri)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
