@@ -133,6 +133,13 @@ def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
     assert tables(folder) == made
 
 
+def test_a_second_row_of_one_trial_is_damage(study):
+    project, folder = study
+    *rows, last = (folder / "trials.csv").read_text().splitlines()
+    (folder / "trials.csv").write_text("\n".join([*rows, last, last.replace(",trained,", ",worse than uniform,"), ""]))
+    assert "a second row of trial" in said(project, "compare", "studies/a", code=3)[1]
+
+
 def test_other_params_here_change_nothing_of_what_was_asked(study):
     project, folder = study
     made = tables(folder)

@@ -160,9 +160,8 @@ def test_the_same_question_under_another_name_is_the_same_study(project):
 def test_of_a_trial_that_two_sent_at_once_the_oldest_counts_and_only_ours_goes(project, monkeypatch):
     contents = a_study(project)
     _, trials = sent(project, contents)
-    at_once = iter([{}])  # as if nothing had been there yet when we looked
-    looked = studies._trials
-    monkeypatch.setattr(studies, "_trials", lambda *given: next(at_once, None) or looked(*given))
+    at_once, looked = [{}], studies._trials  # as if nothing had been there yet when we looked
+    monkeypatch.setattr(studies, "_trials", lambda *given: at_once.pop() if at_once else looked(*given))
     _, again = sent(project, contents)
     assert {run.info.run_id for run in again.values()} == {run.info.run_id for run in trials.values()}
 
