@@ -36,7 +36,7 @@ def test_ten_edits_and_reruns(project, tmp_path, capsys):  # noqa: PLR0915  one 
     after("1 a docstring in base", [(1, 0)], everything, project.run("dvc", "repro"))
     project.edit("src/charloom/pages/templates/samples.html", "<h3>After ", "<h3>Written after ")
     after("2 a caption", [(1, 0)], ["plot", "track"], project.run("dvc", "repro"))
-    project.edit("src/charloom/tracking/view.py", "**To compare settings**", "**To compare**")
+    project.edit("src/charloom/tracking/about_runs.md", "**To compare settings**", "**To compare**")
     after("3 MLflow code", [(1, 0)], ["track"], project.run("dvc", "repro"))
     update = project.folder / "src/charloom/kernel/update.py"
     update.write_text(f"{update.read_text()}# a comment\n")

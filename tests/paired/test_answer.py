@@ -132,7 +132,7 @@ def test_diverged_trials_are_named():
 def test_a_number_that_is_none_has_diverged():
     one = compared({"base": [0.0] * 3, "ours": [math.nan, math.inf, -1e301]})["ours"]
     assert one.n == 0
-    assert any(each.startswith("3 of 3 diverged") for each in one.warnings)
+    assert any(each.startswith("3 of 3 have no value") for each in one.warnings)
 
 
 def test_explosions_with_a_value_stay_in_and_are_counted():
