@@ -130,10 +130,10 @@ TAMPERED = {
     source: ("prepare: dvc.lock", ["dvc.lock is of another source: src/charloom/network (stages: prepare"], SAME_BITS),
     source_that_matters: (
         "train: models/checkpoints",
-        ["dvc.lock is of another source: src/charloom/training (stages: train)"],
+        ["dvc.lock is of another source: src/charloom/network (stages: prepare"],
         ANOTHER,
     ),
-    source_that_fails: ("train: it failed", ["dvc.lock is of another source: src/charloom/training"], ""),
+    source_that_fails: ("train: it failed", ["dvc.lock is of another source: src/charloom/network"], ""),
     two: (
         "train: models/checkpoints",
         [
