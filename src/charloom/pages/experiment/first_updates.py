@@ -53,7 +53,7 @@ def section(results: Results) -> Section | None:
 def _from(start: float, results: Results) -> First:
     """Return the first updates of a training like this one, with AdaGrad's accumulator from another start."""
     params = results.params
-    recipe = replace(params.recipe, optimizer=params.recipe.optimizer._replace(initial_accumulator_value=start))
+    recipe = replace(params.recipe, optimizer=AdaGrad(params.eta, start))
     return replayed(recipe, params.seed, params.train.updates, results.text.K, results.corpus.training)
 
 
