@@ -41,7 +41,7 @@ EDITS = {
         "src/charloom/settings/params.py", "Field(ge=1, le=2**53)", "Field(ge=1, le=2**52)", ALL, ALL
     ),
     "a docstring in base": Edit("src/charloom/base/terminal.py", '"""Text', '"""A text', ALL, ALL),
-    "the README": Edit("README.md", "charloom trains", "charloom now trains", (), ()),
+    "the README": Edit("README.md", "a test", "another test", (), ()),
 }
 
 
