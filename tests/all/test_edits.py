@@ -10,7 +10,7 @@ WRONG = {
     # what is right, what is wrong, and what has to be said of it
     "a target's sign": ("+ 1]] -= 1", "+ 1]] += 1", r"c\[\d+\] at the zero state"),
     # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-    "the first step": ("    learn(W, sW,", "    dT[:, 0] = 0\n    learn(W, sW,", "at the carried state"),
+    "the first step": ("    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
 }
 
 
