@@ -80,5 +80,5 @@ def test_ui_sends_what_waits_and_says_so_before_its_link(project):
 def test_without_git_the_messages_name_it(project):
     shutil.rmtree(project.folder / ".git")
     for command in (("dvc", "repro"), ("charloom", "verify"), ("charloom", "track")):
-        assert "not a git repository" in project.run(*command, expect=None)
+        assert "not a git repository" in project.run(*command, expect=None).lower()
     assert len(project.runs()) == 0

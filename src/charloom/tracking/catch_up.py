@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from charloom.base.errors import Unavailable
+from charloom.results.git import ensure_repository
 from charloom.results.training_log import all_logs
 from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.apart import begun, first_line
@@ -17,14 +18,15 @@ BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that 
 def catch_up(_: object = None) -> None:
     """Send this folder's run and all that waits.
 
-    Raises Unavailable where MLflow has not got all of it then, Damaged where DVC cannot say what this folder holds.
+    Raises Unavailable where MLflow has not got all of it then, WrongInput where this folder is in no Git repository.
     """
+    ensure_repository()
     ensure_whole()
     with begun("completion.send", CATCHING_UP_MAY_TAKE) as send:
         status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *BEFORE]
         done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         if done.returncode:
-            # 1 is DVC's own answer; anything else means that it has none: the folder is no Git repository, say.
+            # 1 is DVC's own answer; anything else means that it has none.
             unlike = "its results are not those of its settings and sources; `dvc repro` makes them"
             why = unlike if done.returncode == 1 else f"`dvc status`: {first_line(done.stderr)}"
             print(f"this folder: nothing sent: {why}", flush=True)
