@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 sys.path.insert(0, str(TESTS))
-from stores import Server  # noqa: E402  the line before makes it importable
+from stores import Server  # noqa: E402  its folder is on the path only since the line before
 
 TURNS = 6
 

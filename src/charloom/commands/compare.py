@@ -28,7 +28,7 @@ def compare(arguments: argparse.Namespace) -> None:
     answer = answered(measured)
     if figure:
         from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
-        from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  likewise
+        from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
         write(figure, comparison_picture(Compared(measured, answer)))
     sys.stdout.write(_said(answer, arguments.format, explain=arguments.explain))
@@ -70,7 +70,7 @@ def _measured(arguments: argparse.Namespace) -> Measured:
 def _of_study(source: str) -> Measured:
     """Return what a study measured, named by its file or its folder. Raises WrongInput where it is neither."""
     from charloom.study.asking import differs_here, read_study  # noqa: PLC0415  imports the compiler
-    from charloom.study.measuring import measured  # noqa: PLC0415  likewise
+    from charloom.study.measuring import measured  # noqa: PLC0415  it imports the compiler
 
     path = Path(source)
     if path.suffix == ".csv":

@@ -60,7 +60,7 @@ class Kept(NullCache):
             content = path.read_bytes()
             if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
                 # The hash says that it is whole, as this user wrote it: whoever can write here can run anything anyway.
-                return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  see above
+                return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  hashed above, in the user's own folder
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:

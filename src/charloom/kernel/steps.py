@@ -14,7 +14,7 @@ from charloom.network.adagrad import AdaGrad
 
 def step(rates: Any, w: Array, kept: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
     """Return what the vector of weights at [i, k] of w becomes by its clipped gradient g; what is kept moves."""
-    raise NotImplementedError  # in compiled code alone
+    raise NotImplementedError  # Numba compiles the overload below in its place; Python never calls it
 
 
 @overload(step, inline="always", strict=False)

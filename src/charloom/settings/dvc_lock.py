@@ -11,16 +11,7 @@ from typing import Any, NamedTuple
 from charloom.base.errors import CheckFailed, Damaged
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.settings.params import PARAMS, Params, flat, read_params
-from charloom.settings.pipeline import (
-    OWN,
-    declared,
-    difference,
-    ensure_unchanged,
-    files_in,
-    params_of,
-    paths_of,
-    root,
-)
+from charloom.settings.pipeline import OWN, declared, difference, ensure_unchanged, files_in, params_of, paths_of, root
 
 LOCK = Path("dvc.lock")
 

@@ -15,13 +15,7 @@ from charloom.base.storage import read_json, write, write_json
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
 from charloom.results.identity import experiment_key, name_of, setting
-from charloom.results.records import (
-    BEST_MODEL,
-    SampleMetrics,
-    SampleTable,
-    TextMetrics,
-    TrainMetrics,
-)
+from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
 from charloom.results.run import Run, from_folder
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, Params, read_params
