@@ -7,11 +7,14 @@ import sys
 from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dvc_summary.markdown import LONG
 
+SECONDS = 120  # after which the repository is given up
+VALUES = 1_000_000  # in a dvc.lock, at most
 MISSING = ("deleted", "not in cache")  # what DVC says of a file that nobody has made here
 
 
@@ -126,9 +129,11 @@ def facts_of(ref: str) -> Facts:
 def git(*arguments: str) -> str:
     """Return what git prints. Raises Refused with its reason."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=SECONDS)
     except OSError as error:
         raise Refused(f"git: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise Refused(f"git {arguments[0]}: no answer within {SECONDS} s") from None
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"]
         raise Refused(f"git {arguments[0]}: {reason[0]}")
@@ -137,7 +142,11 @@ def git(*arguments: str) -> str:
 
 def dvc(arguments: tuple[str, ...]) -> tuple[dict[str, Any], str]:
     """Return the JSON that DVC prints, and a complaint, which is empty where all is well."""
-    done = subprocess.run([sys.executable, "-P", "-m", "dvc", *arguments], capture_output=True, check=False)
+    command = [sys.executable, "-P", "-m", "dvc", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return {}, f"dvc {arguments[0]}: no answer within {SECONDS} s"
     said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
     wrong = [*said, f"exit {done.returncode}"] if done.returncode else [line for line in said if "failed" in line]
     try:
@@ -205,14 +214,25 @@ def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
     found: Stages = {}
     try:
         for path, text in locks.items():
-            folder = posixpath.dirname(path)
-            for name, entry in YAML(typ="safe", pure=True).load(text)["stages"].items():
+            folder, lock = posixpath.dirname(path), YAML(typ="safe", pure=True).load(text)
+            if next(islice(_values(lock), VALUES, None), None):
+                raise ValueError(f"more than {VALUES:,} values")  # a few lines of aliases can be billions
+            for name, entry in lock["stages"].items():
                 found[f"{folder}/dvc.yaml:{name}" if folder else name] = _stage(entry, folder)
         makers = makers_of(found)
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in found.items()}
         return {name: found[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  ruamel raises of many kinds
         raise Refused(f"dvc.lock of {where}: not as DVC writes it: {' '.join(str(error).split())[:LONG]}") from None
+
+
+def _values(nested: Any) -> Iterator[bool]:
+    """Yield True for each value in nested lists and mappings, as often as it occurs."""
+    waiting = [nested]
+    while waiting:
+        value = waiting.pop()
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        yield True
 
 
 def _stage(entry: Any, folder: str) -> Stage:

@@ -34,8 +34,10 @@ def rows(project: Project) -> int:
     return len(path.read_text().splitlines()) - 1 if path.exists() else 0
 
 
-def test_a_study_killed_five_times_gives_the_same_tables(whole, tmp_path):
+def test_a_study_killed_five_times_gives_the_same_tables_and_leaves_no_text_behind(whole, tmp_path, monkeypatch):
     project, made = copied(whole[0], tmp_path / "project"), whole[1]
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     for _ in range(5):
         before = rows(project)
         study = started(project, "charloom", "study", "studies/a.yaml", "--jobs", "2")
@@ -45,8 +47,10 @@ def test_a_study_killed_five_times_gives_the_same_tables(whole, tmp_path):
         study.wait()
         psutil.wait_procs(children, timeout=20)
         assert not any(child.is_running() for child in children)
+    assert [*(tmp_path / "temporary").rglob("*.npz")] == []
     said(project, "study", "studies/a.yaml", "--jobs", "2")
     assert tables(project.folder / "studies/a") == made
+    assert [*(project.folder / ".charloom/studies").glob("*.npz")] == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

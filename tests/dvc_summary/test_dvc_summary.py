@@ -1,6 +1,7 @@
 """What the summary of a pull request says of any DVC project, and that nothing in it acts."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -11,7 +12,7 @@ from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
 from dvc_summary.__main__ import main
-from dvc_summary.facts import Facts, Refused, Stage, facts_of, not_of_lock, stages_of
+from dvc_summary.facts import Facts, Refused, Stage, dvc, facts_of, not_of_lock, stages_of
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.one_file import one_file
 from dvc_summary.pictures import Curve, picture
@@ -107,6 +108,24 @@ def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(bra
     assert drawn.count("  line [") == 2
     assert re.fullmatch(r"[A-Za-z0-9 _.,()/%#:\"\[\]>\n-]*", drawn)
     assert "ends at <code>1.045</code>; after is blue and ends at <code>2.045</code> (the upper one there)" in said
+
+
+def test_a_lock_of_billions_of_values_in_a_few_lines_is_refused_at_once():
+    lines = [f"- &{n} [{', '.join([f'*{n - 1}'] * 9)}]" for n in range(1, 10)]
+    with pytest.raises(Refused, match="more than 1,000,000 values"):
+        stages_of({"dvc.lock": "\n".join(["- &0 x", *lines])})
+
+
+def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
+    slow = tmp_path / "git"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr("dvc_summary.facts.SECONDS", 0.1)
+    with chdir(branch.folder):
+        assert dvc(("metrics", "show", "--json")) == ({}, "dvc metrics: no answer within 0.1 s")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(Refused, match=r"git rev-parse: no answer within 0\.1 s"):
+        facts_of("main")
 
 
 def test_one_file_says_the_same_and_warns_of_edited_code_that_was_not_run_and_of_an_edited_result(branch, tmp_path):

@@ -77,6 +77,20 @@ def test_what_is_compiled_is_kept_for_each_kind_of_arguments(folder):
     assert len(list(folder.glob("*/*"))) == 2
 
 
+def test_code_that_nobody_has_used_for_long_is_removed_and_nothing_else(folder, monkeypatch):
+    for name in ("0123456789abcdef", "fedcba9876543210", "somebody's"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "f-0.compiled").write_bytes(b"")
+        os.utime(folder / name, (0, 0))
+    os.utime(folder / "fedcba9876543210")
+    called()
+    assert not (folder / "0123456789abcdef").exists()
+    assert {"fedcba9876543210", "somebody's"} < {each.name for each in folder.iterdir()}
+    os.utime(own := next(folder.glob("*/test_cache.*")).parent, (0, 0))
+    called()
+    assert own.stat().st_mtime > 0  # it was used
+
+
 @pytest.mark.parametrize("how", DAMAGED)
 def test_a_damaged_file_is_compiled_again_and_whole_then(folder, capsys, how):
     assert called() == (42, True)

@@ -58,12 +58,16 @@ def test_line_ends_a_mark_and_spaces_change_nothing(tmp_path, how):
     assert read(tmp_path, text) == read(tmp_path)
 
 
+LONG = "9" * 5000  # Python refuses to read it as a number
+
+
 def test_values_are_texts_so_that_versions_stay_apart_and_so_are_odd_seeds(tmp_path):
-    found = read(tmp_path, "v,seed,loss\n3.1,01,1\n3.10,1,1\n3.1,1,2\n3.10,a,1\n", setting=["v"])
-    assert {name: list(group) for name, group in found.settings.items()} == {"v=3.1": ["01", 1], "v=3.10": [1, "a"]}
+    found = read(tmp_path, f"v,seed,loss\n3.1,01,1\n3.10,1,1\n3.1,1,2\n3.10,a,1\n3.1,{LONG},1\n", setting=["v"])
+    seeds = {name: list(group) for name, group in found.settings.items()}
+    assert seeds == {"v=3.1": ["01", 1, LONG], "v=3.10": [1, "a"]}
 
 
-@pytest.mark.parametrize("written", ["", "nan", "NaN", "inf", "-inf", "NA"])
+@pytest.mark.parametrize("written", ["", "nan", "NaN", "inf", "-inf", "NA", "-nan", "None", "null"])
 def test_a_run_without_a_value_failed_and_is_not_left_out(tmp_path, written):
     found = read(tmp_path, TABLE.replace("2.3", written))
     assert found.settings["lr=0.1 opt=adam"][2] == Measurement(None, exploded=True)

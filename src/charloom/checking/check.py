@@ -16,6 +16,7 @@ from charloom.settings.params import Params
 from charloom.text.corpus import Text
 
 SMALL = 1e-3  # of the largest sizes in a matrix (complex_step): smaller entries are judged on this scale, for rounding
+SATURATED = 1e-12  # 1 − h² below it: rounding, 1e-16, takes away the digits that are compared
 REFERENCE_ENTRIES = 200  # of a matrix, for the gradient of rnn.py: a formula, which is wrong everywhere if it is wrong
 REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
 
@@ -31,6 +32,13 @@ def initial_errors(params: Params, text: Text) -> GradcheckErrors:
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(seed))
     ids, rng = text.training[: params.seq_length + 1], np.random.default_rng([seed, 4])
     return gradient_errors(theta, ids, OPTIMIZERS[params.optimizer], params.gradcheck.entries, rng)
+
+
+def saturated(params: Params, text: Text) -> float:
+    """Return the share of the states, at the weights of `initial_errors`, of which no digit is left in 1 − h²."""
+    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
+    h, _ = forward(theta, text.training[: params.seq_length], np.zeros(params.m))
+    return float((1 - h**2 < SATURATED).mean())
 
 
 def gradient_errors(

@@ -31,6 +31,7 @@ from charloom.network.rnn import Parameters
 
 BATCH = 256  # networks side by side: their states still fit the cache
 NUMBERS = 2**22  # of all of them at most: for a large m or a long sequence the batch is smaller
+PRODUCTS = 2**35  # in a batch at most: a second or two, after which progress is seen
 
 
 class RealParts(NamedTuple):
@@ -86,7 +87,8 @@ def complex_step(
 
     # A column of U whose character is never read moves nothing.
     moving = np.flatnonzero(np.isin(column, real.x)) if name == "U" else np.arange(len(entries))
-    batch = max(1, min(BATCH, NUMBERS // (theta.m + len(real.x))))
+    T, m = len(real.x), theta.m
+    batch = max(1, min(BATCH, NUMBERS // (m + T), PRODUCTS // (m * m * T)))
     done = len(entries) - len(moving)
     with ThreadPoolExecutor(2) as executor:  # NumPy releases the interpreter while it computes
         for more in executor.map(measure, np.split(moving, range(batch, len(moving), batch))):

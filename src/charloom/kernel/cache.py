@@ -12,6 +12,7 @@ import hashlib
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": F
 INNER = COMPILED | {"no_cpython_wrapper": True}  # called from compiled code alone
 PASTED = INNER | {"inline": "always"}  # short: compiled as a part of what calls it, not once for each kind of arguments
 DIGEST = hashlib.sha256().digest_size
+UNUSED = 90 * 86_400  # seconds, after which compiled code is removed
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -58,6 +60,8 @@ class Kept(NullCache):
         path = self._path(sig, target_context.codegen())
         with suppress(OSError):
             content = path.read_bytes()
+            with suppress(OSError):
+                os.utime(self.folder)  # it is in use; another user's may be read, and no more
             if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
                 # The hash says that it is whole, as this user wrote it: whoever can write here can run anything anyway.
                 return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  hashed above, in the user's own folder
@@ -80,6 +84,16 @@ class Kept(NullCache):
             warn_once(
                 "cache", f"{self.folder}: {error.strerror}: compiled code is not kept; the next start compiles again"
             )
+        self._remove_unused()
+
+    def _remove_unused(self) -> None:
+        """Remove what was compiled of sources that nobody has used for long."""
+        for folder in self.folder.parent.glob("[0-9a-f]" * 16):
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > UNUSED:
+                    for file in folder.glob("*.compiled"):
+                        file.unlink()
+                    folder.rmdir()
 
     def _path(self, sig: Any, codegen: Any) -> Path:
         """Return the file: its name holds all that the machine code depends on beside the sources."""

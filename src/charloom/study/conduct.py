@@ -1,6 +1,5 @@
 """A study from its file to its tables: what is not there yet is trained, look by look."""
 
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -55,7 +54,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
             asked |= {setting: trials[setting][:look] for setting in _undecided(study, asked)}
             if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
                 ensure_version(study)
-                workers = workers or stack.enter_context(_workers(text, lengths, jobs, address))
+                workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
                 _train(study, missing, wanted, workers)
         _write(study, chain.from_iterable(asked.values()))
     found = measured(study, asked)
@@ -146,10 +145,13 @@ def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> N
 
 
 @contextmanager
-def _workers(text: Survey, lengths: tuple[int, int], jobs: int, address: str | None) -> Iterator[Workers]:
-    """Give the workers, which have the text: in a file on this disk, or in a cluster's memory."""
-    with tempfile.TemporaryDirectory(prefix="charloom-study-") as folder:
-        path = Path(folder) / "text.npz"
+def _workers(study: Study, text: Survey, lengths: tuple[int, int], jobs: int, address: str | None) -> Iterator[Workers]:
+    """Give the workers, which have the text: in a file on this disk, or in a cluster's memory.
+
+    The file has one name, and the study is locked: what a kill leaves is written over by the next.
+    """
+    path = OWN / "studies" / f"{study.path.stem}.npz"
+    try:
         write_text(path, text, lengths)
         if not address:
             with processes(jobs, path) as workers:
@@ -158,3 +160,5 @@ def _workers(text: Survey, lengths: tuple[int, int], jobs: int, address: str | N
         read = read_prepared(path)
         with cluster(address, Text(read.vocabulary, read.training[:], read.held_out[:]), text.sha256) as workers:
             yield workers
+    finally:
+        path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ setting, one for the measure.
 import csv
 import io
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, setting_name
 from paired.data_types import Measured, Measurement, Seed
 
-FAILED = {"", "nan", "na", "inf", "+inf", "-inf"}  # what programs write where a run came to no value
+# what programs write where a run came to no value
+FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
 TABLE = "a CSV table in UTF-8"
 
 Row = dict[str, str]  # cells by column
@@ -104,7 +106,7 @@ def _read(file: Path) -> list[tuple[int, list[str]]]:
 
 def _seed(text: str) -> Seed:
     """Return the number that the text writes, where it is the only way to write it, else the text."""
-    return int(text) if text.isascii() and text.isdigit() and (text == "0" or text[0] != "0") else text
+    return int(text) if re.fullmatch("0|[1-9][0-9]{0,99}", text) else text
 
 
 def _measurement(text: str, where: str) -> Measurement:
