@@ -2,7 +2,7 @@
 
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json
-from charloom.checking.check import failures, initial_errors, saturated, verdict
+from charloom.checking.check import ensure_digits, failures, initial_errors, verdict
 from charloom.checking.compiling import compile_ahead
 from charloom.network.rnn import NAMES
 from charloom.settings.entry import run_stage
@@ -34,11 +34,7 @@ def main() -> None:
                 f"the report's check {row.report_relative_error:.2e}"
             )
     if lines := failures(errors, tolerance):
-        if share := saturated(params, text):
-            raise CheckFailed(
-                f"sigma: {params.sigma} is too large for a check: {share:.0%} of the first states are so near 1 or -1 "
-                "that 1 - h² has no digits; a smaller sigma is allowed"
-            )
+        ensure_digits(params, text)
         raise CheckFailed(f"the gradient is wrong: {'; '.join(lines)}. {HELP}")
 
 

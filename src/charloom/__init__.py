@@ -18,7 +18,7 @@ if Path(sys.argv[0]).resolve().parent == SOURCES:  # a stage: a signal during it
 
 # When each source was last written, in nanoseconds, before any other is imported: see settings/pipeline.py.
 FOUND = SOURCES.rglob("*.py")
-WRITTEN = {path: path.stat().st_mtime_ns for path in FOUND if path.is_file()}  # an editor's lock is a link to nothing
+WRITTEN = {path: path.stat().st_ctime_ns for path in FOUND if path.is_file()}  # an editor's lock is a link to nothing
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # at this size more are slower; and where none may start, it ends the process
 NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "ruamel.yaml")

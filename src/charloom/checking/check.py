@@ -34,11 +34,15 @@ def initial_errors(params: Params, text: Text) -> GradcheckErrors:
     return gradient_errors(theta, ids, OPTIMIZERS[params.optimizer], params.gradcheck.entries, rng)
 
 
-def saturated(params: Params, text: Text) -> float:
-    """Return the share of the states, at the weights of `initial_errors`, of which no digit is left in 1 − h²."""
+def ensure_digits(params: Params, text: Text) -> None:
+    """Raise CheckFailed where states, at the weights of `initial_errors`, leave no digit in 1 − h²."""
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
     h, _ = forward(theta, text.training[: params.seq_length], np.zeros(params.m))
-    return float((1 - h**2 < SATURATED).mean())
+    if share := (1 - h**2 < SATURATED).mean():
+        raise CheckFailed(
+            f"sigma: {params.sigma} is too large for a check: {share:.0%} of the first states are so near 1 or -1 that "
+            "1 - h² has no digits; a smaller sigma is allowed"
+        )
 
 
 def gradient_errors(

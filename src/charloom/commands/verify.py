@@ -13,6 +13,7 @@ from charloom.proof.quick import UPDATES
 from charloom.proof.rebuild import SAME
 from charloom.proof.rebuild import verify as verified
 from charloom.proof.rows import prove
+from charloom.results.git import git
 from charloom.results.machine import machine
 from charloom.study.asking import read_study
 
@@ -42,6 +43,8 @@ def verify(arguments: argparse.Namespace) -> None:
         say(f"quick: the signature and {UPDATES} updates; `charloom verify` rebuilds everything")
     if found.grade:
         say(f"grade  {found.grade}: {MEANINGS[found.grade]}")
+    for table in git("ls-files", "--", "*/trials.csv").splitlines():
+        say(f"  --  {table}: no row is made again; `charloom verify --study {Path(table).parent}.yaml` draws {ROWS}")
     if arguments.json:
         content = {
             "commit": found.commit,

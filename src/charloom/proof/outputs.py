@@ -1,19 +1,23 @@
 """What the stages make: which files, what dvc.lock says of each, and what is in it."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml.error import YAMLError
 
 from charloom.base.errors import WrongInput
 from charloom.base.yaml_text import parsed
+from charloom.results.git import git
 from charloom.settings.dvc_lock import Stage, md5
 from charloom.settings.pipeline import PIPELINE, files_in
+from dvc_summary.facts import within
 
 REPORTS = "reports"  # what lies there may be a processor's or a library's own
-REPORTS = "reports"  # what lies there may be a processor's or a library's own
+# What DVC lets a stage say, and is known here.
+KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
 FOLDER = ".dir"  # at the end of a folder's hash
 
 
@@ -71,7 +75,11 @@ def outputs(folder: Path) -> Iterator[Output]:
         stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
         for stage, declared in stages.items():
             for entry in (each for kind in ("outs", "metrics", "plots") for each in declared.get(kind, [])):
-                (path, options), *_ = ({entry: {}} if isinstance(entry, str) else entry).items()
+                ((path, options),) = ({entry: {}} if isinstance(entry, str) else entry).items()
+                if Path(path).is_absolute() or path != os.path.normpath(path) or path.startswith(".."):
+                    raise WrongInput(
+                        f"{PIPELINE}: {stage}: {path}: allowed is a path in this folder, such as metrics/x.json"
+                    )
                 in_git = options.get("cache") is False
                 # Reports alone may vary, and those in Git may not: else a word in dvc.yaml would hide an edit.
                 may_vary = not in_git and Path(path).parts[0] == REPORTS
@@ -80,6 +88,38 @@ def outputs(folder: Path) -> Iterator[Output]:
         raise WrongInput(f"{PIPELINE}: there is none") from None
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError):
         raise WrongInput(f"{PIPELINE}: not as DVC reads it") from None
+
+
+def not_made_again(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield stage and what is said of it, for all that makes DVC show a result which no stage of `outputs` makes.
+
+    Raises WrongInput as `outputs` does.
+    """
+    made = [each.path for each in outputs(folder)]
+    pipeline = parsed((folder / PIPELINE).read_text(encoding="utf-8"))
+    for stage, declared in pipeline["stages"].items():
+        for key in declared.keys() - KEYS:
+            yield stage, f"{PIPELINE}: {key}: what it comes to is not known here, and was not made again"
+    last = list(pipeline["stages"])[-1]
+    for key in pipeline.keys() - {"stages", "plots"}:
+        yield last, f"{PIPELINE}: {key}: what it names was not made again"
+    for path in _plotted(pipeline.get("plots", [])):
+        if not any(within(path, each) for each in made):
+            yield last, f"{PIPELINE}: plots: {path} was not made again"
+    for path in git("ls-files", "--", f"*/{PIPELINE}", folder=folder).splitlines():
+        yield last, f"{path}: its stages were not run"
+
+
+def _plotted(plots: Any) -> Iterator[str]:
+    """Yield the files that dvc.yaml's `plots` names: as a plot's own name, or beside its columns."""
+    for entry in plots if isinstance(plots, list) else [plots]:
+        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
+            files = [each for axis in ("x", "y") for each in _files((options or {}).get(axis))]
+            yield from files or [name]
+
+
+def _files(axis: Any) -> list[str]:
+    return list(axis) if isinstance(axis, dict) else []
 
 
 def hashes_of(stages: Mapping[str, Stage]) -> dict[str, str | None]:

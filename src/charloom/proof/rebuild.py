@@ -18,10 +18,12 @@ from charloom.proof.meaning import causes, contradictions, grade
 from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, outputs
 from charloom.proof.quick import first_updates
 from charloom.proof.signatures import Signatures, signatures
-from charloom.proof.statement import statement
+from charloom.proof.statement import materials_of, statement
 from charloom.results.git import ensure_repository, git
 from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.params import read_params
+from charloom.settings.pipeline import OWN
+from dvc_summary.facts import within
 
 ENDING_MAY_TAKE = 5.0  # seconds, of a process that was told to end
 SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"
@@ -84,29 +86,26 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     if found.last != SAME:
         return found._replace(causes=[arithmetic.cause()])
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
-        top = Path(place) / "committed"
-        committed = _cloned(top)
-        _ensure_inside(top)
-        against = contradictions(committed, results=quick)
+        top = Path(place) / "clone"
+        clone = _cloned(top)
+        against = contradictions(clone, results=quick)
         found = found._replace(causes=[str(each) for each in against])
         stale = [_row(each.stages[0], str(LOCK), str(each)) for each in against]
         if quick:
             with suppress(WrongInput) if stale else nullcontext():  # where they cannot be made, it is said why
-                stale = [*(_row(*each) for each in first_updates(committed)), *stale]
+                stale = [*(_row(*each) for each in first_updates(clone)), *stale]
             return _with(found, stale, say)
-        shutil.copytree(top, Path(place) / "rebuilt", symlinks=True)
-        rebuilt, made = Path(place) / "rebuilt" / committed.relative_to(top), list(outputs(committed))
-        for each in made:  # what lies there afterwards was made again
-            _remove(rebuilt / each.path)
-        failed = _rebuild(rebuilt, made, Path(place) / "compiled", say)
-        _end_processes(rebuilt)
+        before, materials = _committed(clone), materials_of(clone)
+        _keep_sources_alone(top, clone, [each.output for each in before])
+        hashes, failed = _rebuild(clone, [each.output for each in before], Path(place) / "compiled", say)
+        _end_processes(clone)
         if failed:
             return found._replace(rows=[*found.rows, failed])
-        pairs = list(_made(committed, rebuilt, made))
+        pairs = list(_made(clone, before, hashes))
         found = _with(found, [_compared(each) for each in pairs], say)
         if found.last == SAME:
             found = _with(found, stale, say)
-        proof = statement(committed, rebuilt, made) if found.last == SAME else None
+        proof = statement(materials, clone, [each.output for each in before]) if found.last == SAME else None
         return found._replace(grade=grade(pairs), causes=causes(against, pairs), statement=proof)
 
 
@@ -122,6 +121,7 @@ def _cloned(folder: Path) -> Path:
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
     git("clone", "--quiet", "--no-hardlinks", top, str(folder))
     project = folder / place
+    _ensure_inside(folder)
     with chdir(project), suppress(WrongInput):  # `contradictions` says what is wrong with the params
         text = read_params().prepare.text
         if not Path(text).exists() and Path(f"{text}.dvc").exists():
@@ -142,25 +142,63 @@ def _remove(path: Path) -> None:
 
 
 def _ensure_inside(folder: Path) -> None:
-    """Raise CheckFailed where a link leads out of the folder: what is written there would not be the clone's."""
+    """Raise CheckFailed where a link leads out of the folder, or nowhere: what is written there is not the clone's."""
     for path in folder.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        try:
+            inside = not path.is_symlink() or path.resolve().is_relative_to(folder.resolve())
+        except (OSError, RuntimeError):  # a link to itself
+            inside = False
+        if not inside:
             raise CheckFailed(f"first difference: {path.relative_to(folder)}: a link that leads out of the repository")
 
 
-def _rebuild(clone: Path, made: list[Output], compiled: Path, say: Callable[[object], None]) -> Row | None:
-    """Run every stage that makes something in the clone, with nothing cached; return the one that fails, if one does.
+def _committed(clone: Path) -> list[Made]:
+    """Return every output as it is committed, read before anything of HEAD's runs.
 
-    What it prints then goes to standard error.
+    What lies in Git is compared, whatever dvc.yaml says of it.
     """
+    with chdir(clone):
+        tracked, locks, found = git("ls-files", "-z").split("\0"), hashes_of(locked()), []
+        for each in outputs(Path()):
+            path, lock = Path(each.path), locks.get(each.path)
+            if any(within(name, each.path) for name in tracked):
+                each = each._replace(in_git=True, varies="")
+            found.append(Made(each, lock, contents(path) if each.in_git else {}, {}, (md5(path), None)))
+        return found
+
+
+def _keep_sources_alone(top: Path, clone: Path, made: list[Output]) -> None:
+    """Leave nothing that a stage could take for a result of its own, and nothing that leads out of the clone.
+
+    Gone are outputs, resume states, compiled Python, DVC's cache, and Git's history, which has all of them.
+    """
+    bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
+    for path in (*(clone / each.path for each in made), *bytecode, clone / OWN, clone / ".dvc/cache", top / ".git"):
+        _remove(path)
+    git("init", "--quiet", "--template=", str(top))
+    if (clone / ".dvc").is_dir():  # HEAD's own settings may name folders elsewhere
+        site = clone / ".dvc/tmp/site"
+        (clone / ".dvc/config.local").write_text(f"[cache]\n    dir = cache\n[core]\n    site_cache_dir = {site}\n")
+
+
+def _rebuild(
+    clone: Path, made: list[Output], compiled: Path, say: Callable[[object], None]
+) -> tuple[dict[str, str | None], Row | None]:
+    """Run every stage that makes something in the clone, with nothing cached.
+
+    Returns the MD5 of each output as its stage ended, and the stage that fails, if one does. What it prints then goes
+    to standard error.
+    """
+    hashes: dict[str, str | None] = {}
     for stage in dict.fromkeys(each.stage for each in made):
         say(f"rebuilding {stage}")
         arguments = ("repro", "--force", "--single-item", stage)
         code, printed = dvc(*arguments, folder=clone, NUMBA_CACHE_DIR=str(compiled))
         if code:
             sys.stderr.write(visible(printed))
-            return Row(stage, "it failed", DIFFERENT)
-    return None
+            return hashes, Row(stage, "it failed", DIFFERENT)
+        hashes |= {each.path: md5(clone / each.path) for each in made if each.stage == stage}
+    return hashes, None
 
 
 def _end_processes(folder: Path) -> None:
@@ -174,19 +212,16 @@ def _end_processes(folder: Path) -> None:
     psutil.wait_procs(left, timeout=ENDING_MAY_TAKE)
 
 
-def _made(committed: Path, rebuilt: Path, made: list[Output]) -> Iterator[Made]:
+def _made(clone: Path, before: list[Made], hashes: dict[str, str | None]) -> Iterator[Made]:
     """Yield every output, committed and made again."""
-    with chdir(committed):
-        locks = hashes_of(locked())
-    hashes = {each.path: md5(rebuilt / each.path) for each in made}
-    apart = [each for each in made if each.in_git or hashes[each.path] != locks.get(each.path)]
-    kept = Path() if all(each.in_git for each in apart) else cache()  # DVC takes a second to say it
-    for each in made:
-        path, lock, known, again = each.path, locks.get(each.path), dict[str, bytes](), dict[str, bytes]()
-        if each in apart:  # what is equal may be large
-            known = contents(committed / path) if each.in_git else cached(kept, path, lock)
-            again = contents(rebuilt / path)
-        yield Made(each, lock, known, again, (md5(committed / path), hashes[path]))
+    apart = [each for each in before if each.output.in_git or hashes[each.output.path] != each.locked]
+    kept = Path() if all(each.output.in_git for each in apart) else cache()  # DVC takes a second to say it
+    for each in before:
+        path, known = each.output.path, each.committed
+        if each in apart and not each.output.in_git:  # what is equal may be large
+            known = cached(kept, path, each.locked)
+        again = contents(clone / path) if each in apart else {}
+        yield each._replace(committed=known, rebuilt=again, hashes=(each.hashes[0], hashes[path]))
 
 
 def _compared(made: Made) -> Row:

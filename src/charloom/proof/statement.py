@@ -23,14 +23,18 @@ PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 MATERIALS = (PARAMS, LOCK, SIGNATURE, Path("requirements.lock"))
 
 
-def statement(committed: Path, rebuilt: Path, made: list[Output]) -> dict[str, Any]:
-    """Return it: the SHA-256 of each rebuilt result that is equal everywhere, and of what it was made.
+Descriptors = list[dict[str, Any]]
 
-    committed  a clone in which nothing was run: it says the commit and its files
-    """
-    with chdir(committed):
+
+def materials_of(clone: Path) -> Descriptors:
+    """Return of what all is made, as in-toto describes it, of a clone in which nothing was run: commit and files."""
+    with chdir(clone):
         commit = {"name": "commit", "digest": {"gitCommit": git("rev-parse", "HEAD")}}
-        of = [commit, *_hashed([*MATERIALS, Path(read_params().prepare.text)])]
+        return [commit, *_hashed([*MATERIALS, Path(read_params().prepare.text)])]
+
+
+def statement(materials: Descriptors, rebuilt: Path, made: list[Output]) -> dict[str, Any]:
+    """Return it: the SHA-256 of each rebuilt result that is equal everywhere, and of what it was made."""
     with chdir(rebuilt):
         subject = _hashed(sorted(file for each in made if not each.varies for file in files_in(Path(each.path))))
     return {
@@ -39,13 +43,13 @@ def statement(committed: Path, rebuilt: Path, made: list[Output]) -> dict[str, A
         "predicateType": PREDICATE,
         "predicate": {
             "result": "PASSED",
-            "configuration": of,
+            "configuration": materials,
             "passedTests": ["charloom verify"],
             "environment": machine() | {"features": libraries()["features"]},
         },
     }
 
 
-def _hashed(files: list[Path]) -> list[dict[str, Any]]:
+def _hashed(files: list[Path]) -> Descriptors:
     """Return in-toto's descriptor of each file that is there."""
     return [{"name": file.as_posix(), "digest": {"sha256": sha256(file)}} for file in files if file.is_file()]

@@ -58,7 +58,9 @@ def ensure_made(stage: str, before: dict[str, Any], since: dict[str, int]) -> No
     """
     params, says = read_params(), declared(stage)
     used = params_of(says, params.model_dump()) | {path: md5(Path(path)) for path in paths_of(says["deps"], params)}
-    made = {path: md5(Path(path)) for kind in ("outs", "metrics") for path in paths_of(says.get(kind, []), params)}
+    made = {
+        path: md5(Path(path)) for kind in ("outs", "metrics", "plots") for path in paths_of(says.get(kind, []), params)
+    }
     ensure_unchanged(stage, before, since)
     with suppress(OSError):  # a folder that cannot be written is no reason to fail
         note = _note(stage, made)

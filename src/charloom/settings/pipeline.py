@@ -70,11 +70,12 @@ def dependencies(stage: str, params: Params) -> dict[str, Any]:
 def params_of(says: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     """Return, by dotted names, the params that the stage of which dvc.yaml `says` this depends on.
 
-    `train` is a section, `train.updates` one of its params; an entry that is no name is all of params.yaml.
+    `train` is a section, `train.updates` one of its params; `params.yaml:` is all of it. Of other files nothing is
+    known here.
     """
-    names, values = says.get("params", []), dict(flat(params))
-    if not all(isinstance(name, str) for name in names):
-        return values
+    names, values = list[str](), dict(flat(params))
+    for entry in says.get("params", []):
+        names += [entry] if isinstance(entry, str) else (entry[str(PARAMS)] or values) if str(PARAMS) in entry else []
     return {each: values[each] for name in names for each in values if each == name or each.startswith(f"{name}.")}
 
 
@@ -100,11 +101,12 @@ def files_in(path: Path) -> list[Path]:
 def written(stage: str, imported: Mapping[Path, int] = WRITTEN) -> dict[str, int]:
     """Return when each file that the stage depends on was last written, in nanoseconds, params.yaml included.
 
-    Of a source that this process may have imported it is the time before its imports. An edit that was undone, or that
+    Of a source that this process may have imported it is the time before its imports. The system's own time of the
+    change counts, which nobody can set back. An edit that was undone, or that
     came between an import and the first look at the contents, leaves them equal; it does not leave these.
     """
     found = [PARAMS, *_found(declared(stage), read_params())]
-    return {str(path): imported.get(path.resolve(), path.stat().st_mtime_ns) for path in found}
+    return {str(path): imported.get(path.resolve(), path.stat().st_ctime_ns) for path in found}
 
 
 def ensure_unchanged(stage: str, before: dict[str, Any], since: dict[str, int]) -> None:

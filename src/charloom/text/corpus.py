@@ -114,7 +114,7 @@ def _state(path: Path) -> tuple[int, int]:
         raise _refused(path, error) from None
     if not stat.S_ISREG(status.st_mode):
         raise WrongInput(f"params.yaml: prepare.text: {path}: not a file")
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_ctime_ns
 
 
 def _refused(path: Path, error: OSError | ValueError) -> WrongInput:
