@@ -1,6 +1,7 @@
 """All that is known of a change: what Git, DVC and dvc.lock say."""
 
 import json
+import os
 import posixpath
 import subprocess
 import sys
@@ -75,6 +76,7 @@ class Facts(NamedTuple):
     before, after   the stages of base and head
     stale           by stage, inputs and outputs that are not those of HEAD's dvc.lock; empty where it is not known
     uncommitted     whether there are changes that are in no commit
+    missing         outputs of HEAD's dvc.lock that Git had at base and has no more
     """
 
     base: str
@@ -88,6 +90,7 @@ class Facts(NamedTuple):
     stale: dict[str, list[str]]
     uncommitted: bool
     complaints: list[str]
+    missing: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -99,8 +102,10 @@ def facts_of(ref: str) -> Facts:
     """Return the facts of HEAD beside where its branch left REF's. Raises Refused."""
     git("rev-parse", "--git-dir")
     try:
-        tip = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
-    except Refused:
+        tip = git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").strip()
+    except Refused as refused:
+        if "ambiguous" in str(refused):
+            raise Refused(f"--base: {ref} is a branch and a tag; refs/heads/{ref} is the branch") from None
         raise Refused(f"--base: no commit {ref} here; `git fetch` brings a branch: origin/main, say") from None
     head = git("rev-parse", "--verify", "HEAD").strip()
     try:
@@ -108,7 +113,7 @@ def facts_of(ref: str) -> Facts:
     except Refused:
         shallow = "a clone with all commits has one: `git fetch --unshallow`, or fetch-depth: 0 of actions/checkout"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
-    names = set(names_in(head))
+    there, names = set(names_in(base)), set(names_in(head))
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("dvc.yaml: none in HEAD, in this folder or below; start it in a DVC project's folder")
     uncommitted = bool(git("status", "--porcelain", "--untracked-files=no"))
@@ -123,18 +128,22 @@ def facts_of(ref: str) -> Facts:
     return Facts(
         base, head, params, metrics, plots.get("data", {}), files, before, after, stale, uncommitted,
         [complaint for complaint in complaints if complaint],
+        tuple(out for out in makers_of(after) if out in there and out not in names),
     )  # fmt: skip
 
 
 def git(*arguments: str) -> str:
     """Return what git prints. Raises Refused with its reason."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=SECONDS)
+        done = subprocess.run(
+            ["git", "--no-replace-objects", "-c", "safe.bareRepository=explicit", *arguments],
+            env=os.environ | {"LC_ALL": "C"}, capture_output=True, check=False, timeout=SECONDS,
+        )  # fmt: skip
     except OSError as error:
         raise Refused(f"git: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise Refused(f"git {arguments[0]}: no answer within {SECONDS} s") from None
-    if done.returncode:
+    if done.returncode or b" is ambiguous" in done.stderr:  # a branch and a tag of one name: Git takes the tag
         reason = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"]
         raise Refused(f"git {arguments[0]}: {reason[0]}")
     return done.stdout.decode(errors="replace")

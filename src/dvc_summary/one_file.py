@@ -9,8 +9,9 @@ NO_CODE_BESIDE = """\
 import os
 import sys
 
-# No code that lies beside this file runs.
-sys.path[:] = [each for each in sys.path if each != os.path.dirname(os.path.abspath(__file__))]
+# No code that lies beside this file runs, or beside what a link to it, or to its folder, leads to.
+beside = {os.path.dirname(path(__file__)) for path in (os.path.abspath, os.path.realpath)}
+sys.path[:] = [each for each in sys.path if each not in beside]
 
 """
 OWN = re.compile(r"^from dvc_summary\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)

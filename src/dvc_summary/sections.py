@@ -55,6 +55,8 @@ def warnings(facts: Facts) -> Iterator[str]:
         yield paragraph(
             f"⚠️ Not as <code>dvc.lock</code> has it: {each}. <code>dvc repro</code> makes the results anew."
         )
+    if facts.missing:
+        yield paragraph(f"⚠️ In <code>dvc.lock</code>, and not committed any more: {listed(facts.missing)}.")
     if facts.uncommitted:
         yield paragraph("Changes that are not committed are not in this.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)

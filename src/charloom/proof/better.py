@@ -1,12 +1,12 @@
 """Whether a change is better, and how sure that is: what the tables of studies say of its two sides."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.errors import CharloomError
+from charloom.base.errors import CharloomError, CheckFailed
 from charloom.results.commits import from_commits
 from charloom.results.git import objects
 from charloom.results.identity import naming_params, setting_params
@@ -51,6 +51,9 @@ class Side(NamedTuple):
     run: Run | None
 
 
+Studies = dict[Path, Study | CharloomError]  # by their files; what is wrong, where one cannot be read or believed
+
+
 def side(commit: str, folder: Path) -> Side:
     """Return the side of a commit, with its files written into the folder. Of a link it has the text."""
     folder.mkdir()
@@ -65,16 +68,51 @@ def side(commit: str, folder: Path) -> Side:
 
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return in a sentence or two whether it is better, and the blocks that say how sure that is."""
-    sentence, blocks = _compared(before, after)
-    changed = list(_changed_answers(before.folder, after.folder))
+    runs = [side.run for side in (before, after) if side.run]
+    studies = [_studies(side.folder, runs) for side in (before, after)]
+    sentence, blocks = _compared(runs, studies[1])
+    changed = list(_changed_answers((before.folder, after.folder), studies))
     if changed:
         blocks.append(table(("study whose table has changed", "before", "after"), changed))
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
-def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
+def _studies(folder: Path, runs: list[Run]) -> Studies:
+    """Return each study of the commit's by its file, or what is wrong with it.
+
+    A table that says something else of a training than the commits' own files, or than another table, is wrong.
+    """
+    found = Studies()
+    with chdir(folder):
+        for file in sorted(Path().glob("studies/*.yaml")):
+            try:
+                found[file] = read_study(file)
+            except CharloomError as error:
+                found[file] = error
+    read = [study for study in found.values() if isinstance(study, Study)]
+    wrong = {study.path: _contradiction(study, runs, read) for study in read}
+    return found | {file: CheckFailed(why) for file, why in wrong.items() if why}
+
+
+def _contradiction(study: Study, runs: list[Run], others: list[Study]) -> str:
+    """Return where the study's table and others say other things of one training; else nothing."""
+    for run in runs:
+        known = run.text_sha256 == study.asked.sha256 and run.params.recipe.kind in study.asked.arithmetic
+        row = study.runs.get(study.asked.key(run.params)) if known else None
+        if row and (row.metrics != run.metrics or row.results != (run.results or row.results)):
+            own, said = (getattr(each.metrics, MEASURE, None) for each in (run, row))
+            which = (f"{said}", f"{own}") if own != said else (f"results {row.results[:12]}", f"{run.results[:12]}")
+            return f"{study.folder} says {which[0]} of seed {run.seed}, and the commit's own metrics {which[1]}."
+    for other in others:
+        for key in study.runs.keys() & other.runs.keys():
+            one, two = ((each.metrics, each.outcome, each.results) for each in (study.runs[key], other.runs[key]))
+            if one != two:
+                return f"{study.folder} and {other.folder} say other things of one training, {key}."
+    return ""
+
+
+def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
     """Return what is known of the two settings: from a study that has both, or else from one seed each."""
-    runs = [side.run for side in (before, after) if side.run]
     bits = [getattr(run.metrics, MEASURE) for run in runs]
     if len(runs) < 2 or None in bits:
         return "", []
@@ -82,20 +120,18 @@ def _compared(before: Side, after: Side) -> tuple[str, list[str]]:
         return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
     if bits[0] == bits[1]:
         return f"<b>no difference</b>: held-out text costs {bits[1]:.3f} bits per character, as before.", []
-    return _by_studies(after.folder, runs, bits)
+    return _by_studies(studies, runs, bits)
 
 
-def _by_studies(folder: Path, runs: list[Run], bits: list[float]) -> tuple[str, list[str]]:
+def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[str, list[str]]:
     """Return the same of two sides whose bits per character differ."""
     old, new = (naming_params(run.params) for run in runs)
     varied = [name for name in old if old[name] != new[name] and not name.startswith(NOT_VARIED)]
-    for file in sorted(folder.glob("studies/*.yaml")) if varied else []:
-        if (study := _study(file, folder, runs[1])) is None:
-            continue
-        if wrong := _contradiction(study, runs):
-            return f"<b>not known</b>: {wrong}", [paragraph(f"{wrong} One of the two is wrong.")]
-        if found := _of_both(study, runs):
-            return _told(*found, file)
+    if wrong := [code(str(each), 400) for each in studies.values() if varied and isinstance(each, CheckFailed)]:
+        return f"<b>not known</b>: {wrong[0]}", [paragraph(f"{wrong[0]} One of the two is wrong.")]
+    for study in studies.values() if varied else ():
+        if isinstance(study, Study) and study.asked.sha256 == runs[1].text_sha256 and (found := _of_both(study, runs)):
+            return _told(*found, study.path)
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
         f"{bits[0]:.3f} before (lower is better)."
@@ -105,26 +141,6 @@ def _by_studies(folder: Path, runs: list[Run], bits: list[float]) -> tuple[str, 
     baseline, setting = (json.dumps({name: each[name] for name in varied}) for each in (old, new))
     asked = ASKED.format(baseline=baseline, setting=setting, measure=MEASURE)
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
-
-
-def _study(file: Path, folder: Path, run: Run) -> Study | None:
-    """Return the study of the file; None where it asks of another text, or `charloom study` will say what is wrong."""
-    with chdir(folder):
-        try:
-            study = read_study(file.relative_to(folder))
-        except CharloomError:
-            return None
-    return study if study.asked.sha256 == run.text_sha256 else None
-
-
-def _contradiction(study: Study, runs: list[Run]) -> str:
-    """Return where the study's table and a commit's own metrics say other things of one training; else nothing."""
-    for run in runs:
-        row = study.runs.get(study.asked.key(run.params)) if run.params.recipe.kind in study.asked.arithmetic else None
-        if row and row.metrics != run.metrics:
-            own, said = (getattr(each.metrics, MEASURE, None) for each in (run, row))
-            return f"{code(str(study.folder))} says {said} of seed {run.seed}, and the commit's own metrics {own}."
-    return ""
 
 
 def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str] | None:
@@ -151,22 +167,23 @@ def _told(answer: Answer, setting: str, file: Path) -> tuple[str, list[str]]:
     )
 
 
-def _changed_answers(before: Path, after: Path) -> Iterator[list[str]]:
+def _changed_answers(folders: Sequence[Path], studies: list[Studies]) -> Iterator[list[str]]:
     """Yield of each study whose table is another one what it says, before and after."""
-    for name in sorted({file.name for side in (before, after) for file in side.glob("studies/*.yaml")}):
-        tables = [side / "studies" / Path(name).stem / "trials.csv" for side in (before, after)]
+    for file in sorted({file for each in studies for file in each}):
+        tables = [folder / file.with_suffix("") / "trials.csv" for folder in folders]
         contents = [each.read_bytes() if each.is_file() else b"" for each in tables]
         if contents[0] != contents[1]:
-            yield [code(name), *(_answer(side, Path("studies") / name) for side in (before, after))]
+            yield [code(file.name), *(_answer(each.get(file)) for each in studies)]
 
 
-def _answer(folder: Path, file: Path) -> str:
-    """Return what a study says, in a line."""
-    with chdir(folder):
-        if not file.exists():
-            return "–"
-        try:
-            found = measured(read_study(file))
-            return code(words.told(answered(found)), 400) if any(found.settings.values()) else "no trials yet"
-        except CharloomError as error:
-            return code(str(error), 400)
+def _answer(study: Study | CharloomError | None) -> str:
+    """Return what a study says, in a line; or what is wrong with it."""
+    if study is None:
+        return "–"
+    try:
+        if isinstance(study, CharloomError):
+            raise study
+        found = measured(study)
+        return code(words.told(answered(found)), 400) if any(found.settings.values()) else "no trials yet"
+    except CharloomError as error:
+        return code(str(error), 400)

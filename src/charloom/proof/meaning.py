@@ -22,6 +22,7 @@ NOT_FOUND = (
     "committed ones, or on a machine that computes otherwise"
 )
 TOLERANCE = 1e-6  # relative
+LARGEST = 2**1000  # of whole numbers that are compared
 MATTERS = 0.01  # bits per character: a difference that a reader would care about
 SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # keys of outputs
 SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = (
@@ -190,10 +191,14 @@ def grade(made: list[Made]) -> str:
     ):
         return SAME_TEXT if all(each.hash_same for each in made if each.output.key == SAMPLES) else WITHIN
     metrics = [pair for side in figures.get(METRICS, []) for pair in side.items()]
-    known = [cost for key, cost in metrics if key.endswith(f": {MEASURE}") and isinstance(cost, float | int)]
+    known = [cost for key, cost in metrics if key.endswith(f": {MEASURE}") and _is_number(cost)]
     return SAME_CONCLUSION if len(known) == 2 and abs(known[0] - known[1]) <= MATTERS else ANOTHER
 
 
 def _near(one: Any, other: Any) -> bool:
-    numbers = isinstance(one, float | int) and isinstance(other, float | int)
-    return one == other or (numbers and math.isclose(one, other, rel_tol=TOLERANCE))
+    return one == other or (_is_number(one) and _is_number(other) and math.isclose(one, other, rel_tol=TOLERANCE))
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether it is one that a float can hold."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < LARGEST)

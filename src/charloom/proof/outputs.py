@@ -75,7 +75,9 @@ def outputs(folder: Path) -> Iterator[Output]:
         stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
         for stage, declared in stages.items():
             for entry in (each for kind in ("outs", "metrics", "plots") for each in declared.get(kind, [])):
-                ((path, options),) = ({entry: {}} if isinstance(entry, str) else entry).items()
+                (path, options), *more = ({entry: {}} if isinstance(entry, str) else entry).items()
+                if more:
+                    raise WrongInput(f"{PIPELINE}: {stage}: {path} and {more[0][0]} in one entry: allowed is one path")
                 if Path(path).is_absolute() or path != os.path.normpath(path) or path.startswith(".."):
                     raise WrongInput(
                         f"{PIPELINE}: {stage}: {path}: allowed is a path in this folder, such as metrics/x.json"

@@ -119,7 +119,8 @@ def _with(found: Verified, rows: list[Row], say: Callable[[object], None]) -> Ve
 def _cloned(folder: Path) -> Path:
     """Return this project's folder in a clone of HEAD, with the text where DVC keeps it: from its cache or a remote."""
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    git("clone", "--quiet", "--no-hardlinks", top, str(folder))
+    as_committed = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # whatever line ends the user wants
+    git("clone", "--quiet", "--no-hardlinks", *as_committed, top, str(folder))
     project = folder / place
     _ensure_inside(folder)
     with chdir(project), suppress(WrongInput):  # `contradictions` says what is wrong with the params
@@ -135,7 +136,7 @@ def _row(stage: str, file: str, what: str) -> Row:
 
 def _remove(path: Path) -> None:
     """Remove the file, or the folder with all that is in it."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -79,7 +79,7 @@ def _made_again(params: Params) -> Run:
         with tempfile.TemporaryDirectory() as folder:
             path = files("track") | files("train")
             revision = git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{name}")
-            outs, kept = stages_in(git("show", f"{revision}:dvc.lock").encode())["train"].outs, cache()
+            outs, kept = stages_in(git("show", f"{revision}:./dvc.lock").encode())["train"].outs, cache()
             for key, file in path.items():
                 path[key] = Path(folder) / file
                 path[key].parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _made_again(params: Params) -> Run:
                     md5 = str(outs[str(file)])
                     path[key].symlink_to(kept / md5[:2] / md5[2:])
                 elif file.parts[0] in {"metrics", "plots"}:
-                    path[key].write_text(git("show", f"{revision}:{file}") + "\n", encoding="utf-8")
+                    path[key].write_text(git("show", f"{revision}:./{file}") + "\n", encoding="utf-8")
             return from_folder(params, path)._replace(results=hashed(path))
     finally:
         dvc("exp", "remove", name)
