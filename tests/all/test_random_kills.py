@@ -1,4 +1,4 @@
-"""The real experiment, killed at 50 random moments: about half an hour."""
+"""The real experiment, killed at 20 random moments: about eight minutes."""
 
 import contextlib
 import shutil
@@ -10,8 +10,8 @@ import psutil
 from projects import ROOT, make
 from recorded import history, smooth_losses
 
-KILLS = 50
-LONGEST = 40.0  # seconds, about what a forced `dvc repro` takes
+KILLS = 20
+LONGEST = 25.0  # seconds, about what a forced `dvc repro` takes
 
 
 def killed(dvc: psutil.Popen, victim: str) -> None:

@@ -44,7 +44,7 @@ class Streams(NamedTuple):
 
 def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
     """Return streams that read the characters x (S,), whole numbers below K, next, from the states h (S, m)."""
-    dtype, p, q, rows = w.W.dtype, w.W.shape[1], w.c.shape[1], len(x) + ROWS
+    dtype, p, q, rows = w.W.dtype, w.b.shape[1], w.c.shape[1], len(x) + ROWS
     return Streams(
         h=zeros(rows, p, dtype, h),
         x=np.array(x, np.int64),

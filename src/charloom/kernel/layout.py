@@ -3,6 +3,10 @@
 Rows are padded to whole vectors with zeros, and c with −∞: padding is never chosen, so it never learns. U is kept
 transposed, with a row for each character. W and V are kept twice, as they are and transposed: vectors sum over rows,
 the forward pass sums over one side of W and V, and the backward pass over the other.
+
+W and V are kept in panels: a panel is some vectors wide, and all its rows stand together, one panel after the other in
+an array (panels · rows, width). So a product reads memory from front to back, however large the matrix. Row by row, the
+parts of a panel would lie a row apart: where that is a power of two, all of them in the same few places of the cache.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +17,8 @@ from charloom.base.types import Array
 from charloom.network.rnn import Parameters
 
 ROWS = 5  # of results in registers at once
-WIDTHS = (4, 7, 13)  # vectors of a recurrence in registers at once; each compiles anew, so there are few
+WIDTHS = (4, 7, 13)  # vectors of a panel, which a recurrence has in registers; each compiles anew, so there are few
+APART = 8  # rows of states have a vector more where their vectors are a multiple: see above
 
 
 class Sizes(NamedTuple):
@@ -38,7 +43,9 @@ class Weights(NamedTuple):
     """Parameters or a best copy in the kernel's layout; p and q are m and K rounded up to vectors. Of what an optimiser
     keeps, each field is a tuple of such arrays.
 
-    W, WT (m, p)   UT (K, p)   V (K, p)   VT (m, q)   b (1, p)   c (1, q), rows beyond the named ones being zero
+    W, WT (m, p)   V (K, p)   VT (m, q), in panels   UT (K, p)   b (1, p)   c (1, q)
+
+    Rows and columns beyond the named ones are zero.
     """
 
     W: Any
@@ -65,7 +72,7 @@ class Scratch(NamedTuple):
     sums, logs (1, T)   Σ_k e^(o_k − max o) of each character, and its logarithm
     nats (1, T)         max o − o_y of each character
     row (m,)            a row of gradients in float64
-    width               a tuple as long as a block of a recurrence is wide: the compiler sees its length in its type
+    width               a tuple as long as a panel of W is wide: the compiler sees its length in its type
     """
 
     h: Array
@@ -101,18 +108,35 @@ def _up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
+def in_panels(rows: int, columns: int, wide: int, content: Array) -> Array:
+    """Return the content in the first corner of zeros (rows, columns), in panels `wide` columns wide."""
+    panels = columns // wide
+    array = zeros(panels * rows, wide, content.dtype)
+    for panel in range(panels):
+        part = content[:, panel * wide : (panel + 1) * wide]
+        array[panel * rows :][: len(part), : part.shape[1]] = part
+    return array
+
+
+def from_panels(array: Array, rows: int, columns: int) -> Array:
+    """Return so many rows and columns of what is in panels."""
+    wide = array.shape[1]
+    apart = len(array) // -(-columns // wide)
+    parts = [array[start : start + rows] for start in range(0, len(array), apart)]
+    return np.concatenate(parts, axis=1)[:, :columns]
+
+
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
     """Return the parameters in the kernel's layout; `padding` stands in c beyond K: −∞ is never chosen."""
-    m, K, w = parameters.m, parameters.K, _once(parameters)
-    w.WT[:m, :m] = parameters.W.T
-    w.VT[:m, :K] = parameters.V.T
-    w.c[0, K:] = padding
+    w = _layout(parameters, parameters.W.T, parameters.V.T)
+    w.c[0, parameters.K :] = padding
     return w
 
 
 def kept_beside(kept: tuple[Parameters, ...]) -> Weights:
     """Return what an optimiser keeps in the kernel's layout: a tuple of arrays in each field."""
-    layouts = [_once(each) for each in kept]
+    nothing = np.empty((0, 0))  # as WT and VT: a step needs W and V once
+    layouts = [_layout(each, nothing, nothing) for each in kept]
     return Weights(*(tuple(getattr(each, name) for each in layouts) for name in Weights._fields))
 
 
@@ -121,22 +145,30 @@ def each_kept(s: Weights, m: int, K: int) -> tuple[Parameters, ...]:
     return tuple(parameters(Weights(*arrays), m, K) for arrays in zip(*s, strict=True))
 
 
-def _once(parameters: Parameters) -> Weights:
-    """Return the parameters in the kernel's layout, but zeros as WT and VT: a step needs W and V once."""
+def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
+    """Return the parameters in the kernel's layout."""
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize
-    p, q = (max(_up(each, lanes), WIDTHS[0] * lanes) for each in (m, K))
+    wide, p = _panels(m, lanes)
+    to_K, q = _panels(K, lanes)
     rows_m, rows_K = _up(m, lanes) + ROWS, _up(K, lanes) + ROWS
-
+    row = p + lanes * (p // lanes % APART == 0)
     return Weights(
-        W=zeros(rows_m, p, dtype, parameters.W),
-        WT=zeros(rows_m, p, dtype),
-        UT=zeros(K, p, dtype, parameters.U.T),
-        V=zeros(rows_K, p, dtype, parameters.V),
-        VT=zeros(rows_m, q, dtype),
-        b=zeros(1, p, dtype, parameters.b[None]),
+        W=in_panels(rows_m, p, wide, parameters.W),
+        WT=in_panels(rows_m, p, wide, WT.astype(dtype)),
+        UT=zeros(K, row, dtype, parameters.U.T),
+        V=in_panels(rows_K, p, wide, parameters.V),
+        VT=in_panels(rows_m, q, to_K, VT.astype(dtype)),
+        b=zeros(1, row, dtype, parameters.b[None]),
         c=zeros(1, q, dtype, parameters.c[None]),
     )
+
+
+def _panels(n: int, lanes: int) -> tuple[int, int]:
+    """Return how many columns wide the panels of a matrix of n columns are, and all of them: the fewest that do."""
+    vectors = max(-(-n // lanes), WIDTHS[0])
+    wide = min((each for each in WIDTHS if each <= vectors), key=lambda each: (_up(vectors, each), -each))
+    return wide * lanes, _up(vectors, wide) * lanes
 
 
 def room(w: Weights) -> Weights:
@@ -146,17 +178,16 @@ def room(w: Weights) -> Weights:
 
 def parameters(w: Weights, m: int, K: int) -> Parameters:
     """Return the weights as Parameters."""
-    arrays = w.W[:m, :m], w.UT[:K, :m].T, w.V[:K, :m], w.b[0, :m], w.c[0, :K]
+    W, V = from_panels(w.W, m, m), from_panels(w.V, K, m)
+    arrays = W, w.UT[:K, :m].T, V, w.b[0, :m], w.c[0, :K]
     return Parameters(np.concatenate([each.ravel() for each in arrays]), m, K)
 
 
 def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
     """Return room for sequences of T characters."""
-    dtype, p, q = w.W.dtype, w.W.shape[1], w.c.shape[1]
+    dtype, p, q = w.W.dtype, w.b.shape[1], w.c.shape[1]
     lanes = 64 // dtype.itemsize
-    rows, columns, vectors = _up(T, lanes) + ROWS, _up(T, lanes), p // lanes
-    # The width that covers so many vectors with the least overlap.
-    width = min((n for n in WIDTHS if n <= vectors), key=lambda n: (_up(vectors, n), -n))
+    rows, columns = _up(T, lanes) + ROWS, _up(T, lanes)
     return Scratch(
         h=zeros(rows + 1, p, dtype),
         a=zeros(rows, p, dtype),
@@ -173,5 +204,5 @@ def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
         logs=zeros(1, _up(T, 8), np.float64),
         nats=zeros(1, T, np.float64),
         row=np.empty(m),
-        width=(0,) * width,
+        width=(0,) * (w.W.shape[1] // lanes),
     )

@@ -17,14 +17,19 @@ from charloom.kernel.vector import add_products, at_least, at_most, load, load_b
 
 @njit(**INNER)
 def add_product(out: Array, left: Array, rows: int, right: Array, n: int) -> None:
-    """out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time."""
-    lanes = 64 // out.itemsize
-    for k in range(0, out.shape[1], lanes):
+    """out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time.
+
+    right   in panels
+    """
+    lanes, wide = 64 // out.itemsize, right.shape[1]
+    panels = out.shape[1] // wide
+    for k in range(0, panels * wide, lanes):
+        first, column = k // wide * (len(right) // panels), k % wide
         for t in range(0, rows, ROWS):  # a column of `right` is read once from afar, and then from the cache
             x0, x1, x2 = load(out, t, k), load(out, t + 1, k), load(out, t + 2, k)
             x3, x4 = load(out, t + 3, k), load(out, t + 4, k)
             for j in range(n):
-                row = load(right, j, k)
+                row = load(right, first + j, column)
                 x0 = x0 + row * left[t, j]
                 x1 = x1 + row * left[t + 1, j]
                 x2 = x2 + row * left[t + 2, j]
@@ -53,49 +58,60 @@ def take_step(w: Array, kept: Any, before: Array, i: int, k: int, g: Any, sizes:
 def learn(w: Array, kept: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array) -> None:
     """A step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T − 1.
 
-    g keeps the gradients of the tile of w before. Between fifths of the sum for one tile, a row of the tile before
-    takes its step: a processor divides and takes roots beside its multiplications, where they are close together.
+    w, and what is kept beside it, are in panels. g keeps the gradients of the tile of w before. Between fifths of the
+    sum for one tile, a row of the tile before takes its step: a processor divides and takes roots beside its
+    multiplications, where they are close together.
     """
     T = sizes.T
-    lanes = 64 // w.itemsize
+    lanes, wide = 64 // w.itemsize, w.shape[1]
+    panels = right.shape[1] // wide
     zero = splat(w, 0.0)
     last_i, last_k = -1, 0
-    for i in range(0, rows, ROWS):
-        for k in range(0, w.shape[1], lanes):
-            g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
-            for fifth in range(ROWS):
-                if last_i >= 0:
-                    take_step(w, kept, before, last_i + fifth, last_k, load(g, fifth, 0), sizes)
-                for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
-                    row = load(right, t, k)
-                    g0 = g0 + row * left[i, t]
-                    g1 = g1 + row * left[i + 1, t]
-                    g2 = g2 + row * left[i + 2, t]
-                    g3 = g3 + row * left[i + 3, t]
-                    g4 = g4 + row * left[i + 4, t]
-            store(g, 0, 0, g0)
-            store(g, 1, 0, g1)
-            store(g, 2, 0, g2)
-            store(g, 3, 0, g3)
-            store(g, 4, 0, g4)
-            last_i, last_k = i, k
+    for panel in range(panels):
+        for i in range(0, rows, ROWS):
+            for k in range(0, wide, lanes):
+                g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
+                for fifth in range(ROWS):
+                    if last_i >= 0:
+                        take_step(w, kept, before, last_i + fifth, last_k, load(g, fifth, 0), sizes)
+                    for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
+                        row = load(right, t, panel * wide + k)
+                        g0 = g0 + row * left[i, t]
+                        g1 = g1 + row * left[i + 1, t]
+                        g2 = g2 + row * left[i + 2, t]
+                        g3 = g3 + row * left[i + 3, t]
+                        g4 = g4 + row * left[i + 4, t]
+                store(g, 0, 0, g0)
+                store(g, 1, 0, g1)
+                store(g, 2, 0, g2)
+                store(g, 3, 0, g3)
+                store(g, 4, 0, g4)
+                last_i, last_k = panel * (len(w) // panels) + i, k
     for row_of_tile in range(ROWS):
         take_step(w, kept, before, last_i + row_of_tile, last_k, load(g, row_of_tile, 0), sizes)
 
 
 @njit(**INNER)
 def recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, w: Array, n: int, width: Any) -> None:
-    """out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, from n − 1 to 0 at odd ones."""
-    block = len(width) * 64 // out.itemsize
-    first, stride = (n - 1, -1) if step % 2 == 1 else (0, 1)
-    for column in range(0, out.shape[1], block):
-        k = min(column, out.shape[1] - block)  # the last overlaps its neighbour rather than leave a remainder
-        a = load_block(start, at, k, width)
-        j = first
-        for _ in range(n):
-            a = add_products(a, w, j, k, x[step, j])
-            j += stride
-        store(out, to, k, a)
+    """out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, from n − 1 to 0 at odd ones.
+
+    w   in panels, of which odd steps begin with the last: what was read last is still near
+    """
+    block, wide = len(width) * 64 // out.itemsize, w.shape[1]
+    panels = out.shape[1] // wide
+    odd = step % 2 == 1
+    first, stride = (n - 1, -1) if odd else (0, 1)
+    for turn in range(panels):
+        panel = panels - 1 - turn if odd else turn
+        for column in range(0, wide, block):
+            k = min(column, wide - block)  # the last overlaps its neighbour rather than leave a remainder
+            a = load_block(start, at, panel * wide + k, width)
+            j, row = first, panel * (len(w) // panels) + first
+            for _ in range(n):
+                a = add_products(a, w, row, k, x[step, j])
+                j += stride
+                row += stride
+            store(out, to, panel * wide + k, a)
 
 
 @njit(**PASTED)
@@ -107,8 +123,11 @@ def copy_row(source: Array, i: int, target: Array, to: int) -> None:
 
 @njit(**INNER)
 def transpose_all(source: Array, rows: int, columns: int, target: Array) -> None:
-    """target[k, i] = source[i, k], square by square of vectors."""
-    lanes = 64 // source.itemsize
+    """target[k, i] = source[i, k], square by square of vectors. Both may be in panels."""
+    lanes, wide, to_wide = 64 // source.itemsize, source.shape[1], target.shape[1]
+    apart = len(source) // -(-columns // wide)
+    to_apart = len(target) // -(-rows // to_wide)
     for i in range(0, rows, lanes):
         for k in range(0, columns, lanes):
-            transpose(source, i, k, target)
+            place = k // wide * apart + i, k % wide
+            transpose(source, *place, target, i // to_wide * to_apart + k, i % to_wide)

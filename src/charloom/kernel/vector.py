@@ -195,12 +195,12 @@ def square_root(_: Any, x: Any) -> Any:
 
 
 @intrinsic
-def transpose(_: Any, source: Any, row: Any, column: Any, target: Any) -> Any:
-    """Write the square of lanes × lanes at source[row, column] to target[column, row], transposed."""
+def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: Any, to_column: Any) -> Any:
+    """Write the square of lanes × lanes at source[row, column] to target[to_row, to_column], transposed."""
     lanes = Vector(source.dtype).lanes
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        source_, row_, column_, target_ = arguments
+        source_, row_, column_, target_, to_row_, to_column_ = arguments
 
         def after(start: Any, i: int) -> Any:
             return builder.add(start, ir.Constant(start.type, i))
@@ -215,7 +215,7 @@ def transpose(_: Any, source: Any, row: Any, column: Any, target: Any) -> Any:
             pairs = [(rows[i], rows[i + lanes // 2]) for i in range(lanes // 2)]
             rows = [builder.shuffle_vector(*pair, mask) for pair in pairs for mask in (low, high)]
         for i, register in enumerate(rows):
-            _write(context, builder, target, (target_, after(column_, i), row_), [register])
+            _write(context, builder, target, (target_, after(to_row_, i), to_column_), [register])
         return context.get_dummy_value()
 
-    return types.void(source, types.intp, types.intp, target), generate
+    return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate

@@ -26,7 +26,7 @@ def training_memory(recipe: Recipe, K: int) -> int:
     takes 120 MB more, once.
     """
     m, item, kept = recipe.m, np.dtype(recipe.dtype).itemsize, len(recipe.optimizer.starts)
-    p, q = m + 64 // item, K + 64 // item  # rows are whole vectors in the kernel's layout
+    p, q = m + 256 // item, K + 256 // item  # rows are whole vectors in the kernel's layout, and whole panels
     states = (6 + 2 * kept) * size(m, K)  # weights and what is kept before and after a block, the best, parts of them
     kernel = (2 + kept) * (2 * m * p + 2 * K * p + m * q) + K * p
     sequence = (recipe.seq_length + 32) * (3 * p + 2 * q + m + K)
