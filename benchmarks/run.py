@@ -24,22 +24,27 @@ WAYS = {
     "PyTorch, nn.RNN + Adagrad": (OTHERS, ["with_torch.py"]),
     "JAX, one jitted update a call": (OTHERS, ["with_jax.py", "call"]),
     "JAX, all updates fused in one scan": (OTHERS, ["with_jax.py", "scan"]),
+    "JAX, fused, with W transposed": (OTHERS, ["with_jax.py", "transposed"]),
     "charloom": (OURS, ["ours.py"]),
 }
-FUSED, VECTORISED, CHARLOOM = (
-    "JAX, all updates fused in one scan",
-    "NumPy, vectorised (`rnn.py` + `adagrad.py`)",
-    "charloom",
-)
+TEXTBOOK, VECTORISED, TORCH, _, FUSED, TRANSPOSED, CHARLOOM = WAYS
+LIMIT = "limit"
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 
 
 def microseconds(way: str, dtype: str, updates: int, *sizes: int) -> float:
     """Return the CPU time of an update in a new process."""
-    python, (script, *arguments) = WAYS[way]
+    python, (script, *arguments) = (WAYS | {LIMIT: (OURS, ["limits.py"])})[way]
     # Set for other programs on some machines, they would slow NumPy down.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")} | ONE_THREAD
-    command = [str(python), str(HERE / script), *arguments, dtype, str(updates), *map(str, sizes)]
+    command = [
+        str(python),
+        str(HERE / script),
+        *arguments,
+        dtype,
+        *([str(updates)] if way != LIMIT else []),
+        *map(str, sizes),
+    ]
     if sys.platform == "linux":  # JAX keeps a second thread busy whatever its flags say, and pays for it
         command = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0))), *command]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -73,20 +78,20 @@ def headline() -> list[str]:
 def scaling(name: str, values: list[int], axis: int) -> list[str]:
     """Return a table of one update against m, K or seq_length, the others as in the headline."""
     lines = [
-        f"| {name} | dtype | NumPy, vectorised | JAX, fused | charloom | charloom / best other |",
-        "|---|---|---|---|---|---|",
+        f"| {name} | dtype | NumPy, vectorised | PyTorch | JAX, fused | JAX, W transposed | charloom "
+        "| of the best other | limit | of the limit |",
+        f"|{'---|' * 10}",
     ]
     for value in values:
         for dtype in ("float64", "float32"):
             sizes = [100, 80, 25]
             sizes[axis] = value
             updates = max(20, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
-            figures = medians([VECTORISED, FUSED, CHARLOOM], dtype, min(updates, 4000), *sizes, turns=1)
-            best = min(figures[VECTORISED], figures[FUSED])
-            lines.append(
-                f"| {value:,} | {dtype} | {figures[VECTORISED]:,.0f} | {figures[FUSED]:,.0f} "
-                f"| {figures[CHARLOOM]:,.0f} | {figures[CHARLOOM] / best:.2f} |"
-            )
+            others = [VECTORISED, TORCH, FUSED, TRANSPOSED]
+            figures = medians([*others, CHARLOOM, LIMIT], dtype, min(updates, 4000), *sizes)
+            ours, limit, best = figures[CHARLOOM], figures[LIMIT], min(figures[each] for each in others)
+            cells = [f"{value:,}", dtype, *(f"{figures[each]:,.0f}" for each in [*others, CHARLOOM])]
+            lines.append(f"| {' | '.join(cells)} | {ours / best:.2f} | {limit:,.0f} | {ours / limit:.2f} |")
     return lines
 
 
@@ -100,8 +105,8 @@ def main() -> None:
         "# One update, ours and others'",
         "",
         "Written by `make bench`. Microseconds of CPU time, one core, one process each, taking turns; medians of "
-        f"{TURNS} in the first table, single runs in those by size. The same text, initial weights and work. "
-        "*charloom takes*: its time as a share of that row's.",
+        f"{TURNS}. The same text, initial weights and work. *charloom takes*: its time as a share of that row's. "
+        "*limit*: what the arithmetic and the reading of W take at least on this core (`limits.py`).",
         "",
         f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {platform.system()}, "
         f"Python {platform.python_version()}, NumPy {version('numpy')}, Numba {version('numba')}, {others}.",
@@ -111,7 +116,7 @@ def main() -> None:
         *headline(),
     ]
     for name, values, axis in (
-        ("m", [50, 512, 1024], 0),
+        ("m", [50, 100, 256, 512, 900, 960, 1000, 1024, 1040, 1100, 2048], 0),
         ("seq_length", [10, 200], 2),
         ("K", [30, 5000], 1),
     ):

@@ -1,4 +1,4 @@
-"""One update with JAX: one jitted update a call, or all of them fused in one scan."""
+"""One update with JAX: one jitted update a call, or all fused in one scan; by W h, or by h Wᵀ with W kept transposed."""
 
 import os
 import sys
@@ -10,13 +10,16 @@ import jax
 import jax.numpy as jnp
 from text import CLIP, EPSILON, ETA, SEQ_LENGTH, problem, report
 
+TRANSPOSED = sys.argv[1:2] == ["transposed"]  # W is kept transposed, and h multiplied from the left
+
 
 def loss_of(parameters, h, x, y):
     """Return the summed loss of a sequence and its last state."""
+    W = parameters["W"]
     inputs = parameters["U"][x] + parameters["b"]
 
     def cell(h, a):
-        h = jnp.tanh(parameters["W"] @ h + a)
+        h = jnp.tanh((h @ W if TRANSPOSED else W @ h) + a)
         return h, h
 
     h, states = jax.lax.scan(cell, h, inputs)
@@ -38,12 +41,12 @@ def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = S
     """Compile, train and print microseconds of CPU time per update."""
     jax.config.update("jax_enable_x64", dtype == "float64")
     ids, W, U, V, _, _ = problem(m, K, dtype, updates, seq_length)
-    parameters = {"W": W, "U": U.T, "V": V, "b": jnp.zeros(m, dtype), "c": jnp.zeros(K, dtype)}
+    parameters = {"W": W.T if TRANSPOSED else W, "U": U.T, "V": V, "b": jnp.zeros(m, dtype), "c": jnp.zeros(K, dtype)}
     parameters = jax.tree.map(jnp.asarray, parameters)
     first = parameters, jax.tree.map(jnp.zeros_like, parameters), jnp.zeros(m, dtype)
     x = jnp.asarray(ids[:-1].reshape(updates, seq_length))
     y = jnp.asarray(ids[1:].reshape(updates, seq_length))
-    if way == "scan":
+    if way != "call":
         train = jax.jit(lambda state, x, y: jax.lax.scan(update, state, (x, y))).lower(first, x, y).compile()
         started = time.process_time()
         _, losses = jax.block_until_ready(train(first, x, y))
