@@ -1,4 +1,4 @@
-"""One update with JAX: one jitted update a call, or all fused in one scan; by W h, or by h Wᵀ with W kept transposed."""
+"""One update with JAX: one jitted update a call, or all fused in one scan, by W h or by h Wᵀ with W transposed."""
 
 import os
 import sys
