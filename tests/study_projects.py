@@ -51,7 +51,7 @@ class Dask:
         self.file = folder / "scheduler.json"
         self.begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
                    "--scheduler-file", str(self.file))  # fmt: skip
-        until(self.file.exists)
+        until(lambda: self.file.exists() and self.file.read_text())
         self.address = json.loads(self.file.read_text())["address"]
 
     def begin(self, kind: str, *options: str, **variables: str) -> subprocess.Popen:

@@ -57,12 +57,43 @@ def test_a_line_is_read_once_and_not_before_it_is_whole(tmp_path):
         assert reader.points == [(*POINTS[0], 7.0)]
 
 
-def test_a_line_that_was_cut_off_costs_no_other_and_a_file_without_a_head_is_no_log(tmp_path):
+def test_a_line_that_was_cut_off_costs_no_other_and_is_named(tmp_path, capsys):
     with training_log(tmp_path, PARAMS, "a" * 64) as log, log.path.open("a") as file:
         file.write('["smooth_loss", 0, \n["smooth_loss", 100, 1.25, 7.0]\n')
     assert the_log(tmp_path).points == [("smooth_loss", 100, 1.25, 7.0)]
-    (tmp_path / KEY / "headless.jsonl").write_text('["smooth_loss", 0, 1.5, 7.0]\n')
+    assert the_log(tmp_path).end.status == "FINISHED"
+    assert capsys.readouterr().err == f"warning: {log.path}: damaged lines are left out\n"
+
+
+def test_a_changed_digit_costs_its_line_alone(tmp_path, capsys):
+    with training_log(tmp_path, PARAMS, "a" * 64) as log:
+        log.points(POINTS)
+    log.path.write_text(log.path.read_text().replace("1.25", "1.26"))
+    assert [point[:3] for point in the_log(tmp_path).points] == POINTS[:1]
+    assert the_log(tmp_path).end
+    assert str(log.path) in capsys.readouterr().err
+
+
+def test_a_log_without_digests_is_read_as_it_was(tmp_path, capsys):
+    with training_log(tmp_path, PARAMS, "a" * 64) as log:
+        log.points(POINTS)
+    log.path.write_text("".join(f"{line.partition(chr(9))[0]}\n" for line in log.path.read_text().splitlines()))
+    assert [point[:3] for point in the_log(tmp_path).points] == POINTS
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_no_log_is_left_out_and_named(tmp_path, capsys):
+    with training_log(tmp_path, PARAMS, "a" * 64) as log:
+        head = log.path.read_text()
+    folder = log.path.parent
+    (folder / "folder.jsonl").mkdir()
+    (folder / "headless.jsonl").write_text('["smooth_loss", 0, 1.5, 7.0]\n')
+    (folder / "lacking.jsonl").write_text(head.partition("\t")[0].replace('"processor"', '"procesor"') + "\n")
     the_log(tmp_path)
+    said = capsys.readouterr().err
+    assert f"{folder}/folder.jsonl: left out: Is a directory\n" in said
+    assert f"{folder}/headless.jsonl: left out: a training's log begins with its head\n" in said
+    assert f"{folder}/lacking.jsonl: damaged lines are left out\n" in said
 
 
 def test_a_log_that_cannot_be_written_stops_no_training(tmp_path):

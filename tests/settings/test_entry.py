@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT, STAGES, Project, called, said, started, until
 
+from charloom.results.training_log import Log
 from charloom.settings.entry import FOREIGN, run_command
 from charloom.tracking.collect import put, this_run
 
@@ -83,8 +84,8 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
     printed = (project.folder / "printed.txt").read_text()
     assert printed.endswith(f"train: edited while it ran: {line}: its results are not taken; start it again\n")
     log = max((project.folder / ".charloom/trainings").glob("*/*.jsonl"))  # the file's name begins with its time
-    end = json.loads(log.read_text().splitlines()[-1])
-    assert (end["status"], end["results"]) == ("FAILED", None)
+    end = Log(log).end
+    assert (end.status, end.results) == ("FAILED", None)
     (project.folder / name).write_bytes(before)
     assert "resumed at update 20000\n" in project.stage("train")
 

@@ -8,6 +8,7 @@ from projects import ROOT
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.identity import arithmetic_of
+from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
 from charloom.study.engine import identity, outcomes
 from charloom.study.trial import Trial
@@ -16,15 +17,20 @@ KIND = "adagrad float64"
 
 
 class Worker(Executor):
-    """Answers with what it has for each function: an answer, or what is raised."""
+    """Answers with what it has for each function: an answer, or what is raised; the last one again and again.
 
-    def __init__(self, identified, trained=None):
-        self.answers, self.begun = {"identity": identified, "run_trial": trained}, []
+    `processes` name those that answer, one after the other.
+    """
 
-    def submit(self, function, *_):
+    def __init__(self, identified, *trained, processes=("one",)):
+        self.answers, self.begun = {"identity": [identified], "run_trial": list(trained)}, []
+        self.processes = list(processes)
+
+    def submit(self, _, function, *__):
         self.begun.append(function.__name__)
-        future, answer = Future(), self.answers[function.__name__]
-        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
+        answers, future = self.answers[function.__name__], Future()
+        answer, process = (each.pop(0) if len(each) > 1 else each[0] for each in (answers, self.processes))
+        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result((process, answer))
         return future
 
 
@@ -59,6 +65,10 @@ def ended(*workers: Worker):
     return [each for each in outcomes([trial], Workers(*workers), "a text") if each]
 
 
+def run(**others) -> Run:
+    return Run(read_params(), "a text", TRAINED, None, {}, "")._replace(**others)
+
+
 def dead() -> BrokenExecutor:
     return BrokenExecutor("killed")
 
@@ -69,8 +79,8 @@ def test_this_process_has_the_arithmetic_of_the_committed_signature():
 
 
 def test_a_worker_proves_itself_once_and_gets_the_trial():
-    worker = Worker(identity([KIND]), "an outcome")
-    assert [outcome for _, outcome in ended(worker)] == ["an outcome"]
+    worker = Worker(identity([KIND]), run())
+    assert [outcome for _, outcome in ended(worker)] == [run()]
     assert worker.begun == ["identity", "run_trial"]
 
 
@@ -81,7 +91,10 @@ def test_another_arithmetic_and_another_version_are_left_out_by_name(capsys):
             "its adagrad float64 arithmetic is 0123, not ",
         ),
         ({**identity([KIND]), "charloom": "9.9"}, "its charloom is 9.9, not "),
-        (AttributeError("no identity"), "its charloom is another one (AttributeError: no identity), not "),
+        (AttributeError("no identity"), "AttributeError: no identity\n"),
+        (OSError(28, "full"), "OSError: [Errno 28] full\n"),
+        (ValueError("9" * 9999), f"ValueError: {'9' * 88}\n"),
+        (None, "its charloom is None, not "),
     ):
         worker = Worker(other)
         with pytest.raises(CheckFailed, match="no worker has proved itself"):
@@ -92,7 +105,7 @@ def test_another_arithmetic_and_another_version_are_left_out_by_name(capsys):
 
 def test_a_trial_goes_to_the_next_worker_where_one_ends():
     own = identity([KIND])
-    assert len(ended(*[Worker(own, dead())] * 3, Worker(own, "an outcome"))) == 1
+    assert len(ended(*[Worker(own, dead())] * 3, Worker(own, run()))) == 1
 
 
 def test_a_trial_that_ends_four_workers_is_to_blame():
@@ -105,6 +118,30 @@ def test_workers_that_end_before_they_have_proved_themselves_are_no_endless_loop
         ended(*[Worker(dead())] * 9)
 
 
-def test_what_a_trial_raises_is_raised():
-    with pytest.raises(MemoryError):
-        ended(Worker(identity([KIND]), MemoryError()))
+def test_what_a_trial_raises_is_said_of_its_worker_and_it_is_tried_again(capsys):
+    assert len(ended(Worker(identity([KIND]), MemoryError("full"), KeyError("x\ny"), run()))) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "worker worker 1: eta=0.1, seed 1: MemoryError: full",
+        r"worker worker 1: eta=0.1, seed 1: KeyError: 'x\ny'",
+    ]
+
+
+def test_a_trial_that_raises_four_times_is_to_blame_with_what_it_raises():
+    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have ended at it; the last: ValueError: no$"):
+        ended(Worker(identity([KIND]), ValueError("no")))
+
+
+def test_a_run_is_taken_from_a_process_alone_that_has_proved_itself():
+    worker = Worker(identity([KIND]), run(results="another"), run(), processes=["one", "two", "two"])
+    assert [found.results for _, found in ended(worker)] == [""]
+    assert worker.begun == ["identity", "run_trial"] * 2
+
+
+@pytest.mark.parametrize("other", [None, "a run", run(text_sha256="another")])
+def test_what_is_no_run_of_the_trial_is_not_taken(other, capsys):
+    workers = Workers(Worker(identity([KIND]), other))
+    with pytest.raises(CheckFailed):
+        list(outcomes([Trial("eta=0.1", 1, read_params(), "a key")], workers, "a text"))
+    assert (
+        capsys.readouterr().err == "worker worker 1 is left out: eta=0.1, seed 1: its answer is no run of this trial\n"
+    )

@@ -280,6 +280,13 @@ def test_a_source_of_that_moment_is_not_recorded_either(project):
     assert not list((project.folder / ".charloom/outbox").glob("*"))
 
 
+def test_a_damaged_log_of_a_training_is_named_where_track_is_called(project):
+    log = project.folder / ".charloom/trainings/another/1.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text("{")
+    assert f"warning: {log}: left out: a training's log begins with its head\n" in project.stage("track")
+
+
 def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
     project.edit("params.yaml", "temperature: 1.0", "temperature: 0.5")
     printed = project.stage("track", code=1)

@@ -195,6 +195,15 @@ def test_a_sealed_state_with_a_foreign_head_is_refused(head, tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_a_folder_in_the_place_of_the_newest_state_is_damage_and_the_one_before_is_taken(tmp_path, capsys):
+    path = state_file(tmp_path)
+    folder = tmp_path / "000000000005.state"
+    (folder / "more").mkdir(parents=True)
+    assert flat(read_state(path))
+    assert f"not resumed from {folder}: " in capsys.readouterr().err
+    assert not folder.exists()
+
+
 def test_a_state_under_a_foreign_update_is_refused(tmp_path, capsys):
     path = state_file(tmp_path)
     path.rename(tmp_path / "000000000003.state")

@@ -4,10 +4,10 @@
 
 The first line is the head (see Head). Each line after it is a point: [name, update, value, time in seconds since
 1970]. The last line is the end (see End). A log without an end belongs to a training that is at work or was killed.
-A log stays until MLflow has its points and has counted the training.
+A log stays until MLflow has its points and has counted the training. A damaged line is left out (see base/sealed.py),
+and named.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -15,12 +15,16 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from charloom.base.sealed import sealed, unsealed
 from charloom.base.signals import Stopped
+from charloom.base.terminal import in_line, warn_once
 from charloom.results.git import commit, known
 from charloom.results.identity import EarlierParams, experiment_key, name_of
-from charloom.results.machine import machine, process
+from charloom.results.machine import gone, machine, process
 from charloom.results.records import Record
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN, root
@@ -28,6 +32,9 @@ from charloom.settings.pipeline import OWN, root
 Point = tuple[str, int, float, float]
 SHORT = 1.0  # seconds of training before MLflow is told at all: it takes longer to import
 SOURCES = Path(__file__).parents[2]
+Machine = Annotated[  # each of these
+    dict[Annotated[str, Field(pattern="^(processor|system|python|numpy|numba)$")], str], Field(min_length=5)
+]
 
 
 class Head(Record):
@@ -50,7 +57,7 @@ class Head(Record):
     params: EarlierParams
     started: float
     process: str
-    machine: dict[str, str]
+    machine: Machine
     commit: str
     dvc_experiment: str
 
@@ -101,7 +108,7 @@ class Writer:
                 )  # fmt: skip
 
     def _add(self, lines: Iterable[Any]) -> None:
-        text = "".join(f"{json.dumps(line)}\n" for line in lines)
+        text = "".join(map(sealed, lines))
         with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
             file.write(text)
 
@@ -133,28 +140,32 @@ class Log:
 
     def __init__(self, path: Path):
         """Read what is there. Raises ValueError where that does not begin with a head."""
-        self.path, self.size = path, 0
+        self.path, self.size, self.rest = path, 0, b""
         self.points: list[Point] = []
         self.end: End | None = None
         self.read()
         if not hasattr(self, "head"):
-            raise ValueError(f"{path}: a training's log begins with its head")
+            raise ValueError("a training's log begins with its head")
 
     def read(self) -> None:
         """Read the lines that were added since. A last one that is not whole is left for later."""
         with self.path.open("rb") as file:
             file.seek(self.size)
-            whole = file.read().rpartition(b"\n")[0]
-        self.size += len(whole) + bool(whole)
-        for line in whole.splitlines():
-            with suppress(ValueError, TypeError):  # cut off by a full disk
-                match json.loads(line):
+            whole, end, self.rest = file.read().rpartition(b"\n")
+        self.size += len(whole) + len(end)
+        for line in filter(None, whole.split(b"\n")):
+            try:
+                match unsealed(line):
                     case dict() as entry if "experiment" in entry:
                         self.head = Head.model_validate(entry)
                     case dict() as entry:
                         self.end = End.model_validate(entry)
                     case [str() as name, int() as update, int() | float() as value, int() | float() as when]:
                         self.points.append((name, update, value, when))
+                    case _:
+                        raise ValueError("neither a head, a point nor an end")
+            except ValueError:  # a full disk cuts lines off, too
+                _warn(self.path, "damaged lines are left out")
 
 
 def logs_folder() -> Path:
@@ -171,6 +182,18 @@ def logs_of(folder: Path, experiment: str) -> list[Log]:
     """Return the logs of an experiment's trainings in the folder, the oldest first."""
     logs = []
     for path in sorted(folder.glob(f"{experiment}/*.jsonl")):
-        with suppress(OSError, ValueError):  # another process has removed it, or it has no head
-            logs.append(Log(path))
+        try:
+            log = Log(path)
+        except FileNotFoundError:  # another process has removed it
+            continue
+        except (OSError, ValueError) as error:
+            _warn(path, f"left out: {error.strerror if isinstance(error, OSError) else error}")
+            continue
+        if log.rest and gone(log.head.process):
+            _warn(path, "its last line is cut off, and left out")
+        logs.append(log)
     return logs
+
+
+def _warn(path: Path, what: str) -> None:
+    warn_once(str(path), f"{in_line(str(path))}: {what}")

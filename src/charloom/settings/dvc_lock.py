@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Damaged
+from charloom.base.sealed import sealed, unsealed
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.settings.params import PARAMS, Params, flat, read_params
 from charloom.settings.pipeline import OWN, declared, difference, ensure_unchanged, files_in, params_of, paths_of, root
@@ -66,7 +67,7 @@ def ensure_made(stage: str, before: dict[str, Any], since: dict[str, int]) -> No
         note = _note(stage, made)
         note.parent.mkdir(parents=True, exist_ok=True)
         with note.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(used) + "\n")
+            file.write(sealed(used))
 
 
 def _note(stage: str, made: Mapping[str, str | None]) -> Path:
@@ -95,10 +96,11 @@ def ensure_recorded(params: Params) -> None:
 
 def _not_made_of(name: str, stage: Stage, used: dict[str, Any]) -> str:
     """Return in what all that is noted of these outputs differs from what dvc.lock says was used."""
-    try:
-        notes = [json.loads(line) for line in _note(name, stage.outs).read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
-        return ""
+    notes = []
+    with suppress(OSError):
+        for line in _note(name, stage.outs).read_bytes().split(b"\n"):
+            with suppress(ValueError):  # it is damaged
+                notes.append(unsealed(line))
     return "" if not notes or used in notes else difference(notes[-1], used)
 
 

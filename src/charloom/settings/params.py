@@ -13,6 +13,8 @@ from charloom.network.recipe import OPTIMIZERS, Recipe
 
 PARAMS = Path("params.yaml")
 
+QUOTED = 100  # characters, at most, of what is not allowed
+TOO_LONG = "a number of more than 4,300 digits"
 SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
 
 Count = Annotated[int, Field(ge=1, le=2**53)]
@@ -118,9 +120,10 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
     except NO_YAML as error:
-        raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
+        raise WrongInput(f"{path}: not YAML: {why}") from None
     if not isinstance(loaded, dict):
-        raise WrongInput(f"{path}: holds {loaded!r}; allowed are the keys {', '.join(model.model_fields)}")
+        raise WrongInput(f"{path}: holds {_shown(loaded)}; allowed are the keys {', '.join(model.model_fields)}")
     return loaded
 
 
@@ -135,7 +138,7 @@ def checked(model: type[Checked], values: Any, path: Path) -> Checked:
 def _line(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the first complaint as `key: value: what is allowed`. An unknown key comes before a missing one."""
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    key, value = ".".join(map(str, first["loc"])), first["input"]
+    key, value = ".".join(map(str, first["loc"]))[:QUOTED], first["input"]
     match first["type"]:
         case "extra_forbidden":
             known = _section(model, first["loc"][:-1]).model_fields
@@ -146,13 +149,22 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
             return f"{key}: missing"
         case "model_type":
             keys = _section(model, first["loc"]).model_fields
-            return f"{key}: {value!r} is not a section with the keys {', '.join(keys)}"
+            return f"{key}: {_shown(value)} is not a section with the keys {', '.join(keys)}"
         case "float_type" | "int_type" if isinstance(value, str):
-            return f"{key}: {value!r} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes"
+            return f"{key}: {_shown(value)} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes"
         case _:
-            what = "nothing" if value is None else repr(value)
+            what = "nothing" if value is None else _shown(value)
             allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
             return f"{key}: {what} is not allowed, it has to be {allowed}"
+
+
+def _shown(value: Any) -> str:
+    """Return the value as it is quoted: a line that somebody has to read."""
+    try:
+        shown = repr(value)
+    except ValueError:  # Python writes no longer ones
+        return TOO_LONG
+    return shown if len(shown) <= QUOTED else f"{shown[:QUOTED]}…"
 
 
 def _section(model: Any, names: tuple[int | str, ...]) -> Any:

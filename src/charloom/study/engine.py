@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import sleep
 from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.base.terminal import in_line, warn_once
@@ -26,6 +27,8 @@ from charloom.text.corpus import Text, read_prepared
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at which workers there are
 LOSSES = 3  # workers that a trial may lose before it is to blame
+QUOTED = 100  # characters, at most, of what a worker says
+PROCESS = uuid4().hex  # names this process: another one may come back at a worker's address
 
 
 class Workers(Protocol):
@@ -43,7 +46,7 @@ class Workers(Protocol):
         ...
 
     def text(self) -> Any:
-        """Return the text, or what a worker knows it by."""
+        """Return the text, or what a worker knows it by; None where that cannot be had now."""
         ...
 
     def lost(self, name: str) -> None:
@@ -56,6 +59,11 @@ class Task(NamedTuple):
 
     worker: str
     trial: Trial | None
+
+
+def told(function: Callable[..., Any], *given: Any) -> tuple[str, Any]:
+    """Return, in a worker, what the function returns, and which process says so."""
+    return PROCESS, function(*given)
 
 
 def identity(kinds: list[str], digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
@@ -83,7 +91,8 @@ class Work:
         self.kinds = sorted({trial.params.recipe.kind for trial in trials})
         self.own = identity(self.kinds, arithmetic_of)
         self.tasks: dict[Future[Any], Task] = {}
-        self.proven, self.refused, self.losses = set[str](), set[str](), Counter[str]()
+        self.proven: dict[str, str] = {}  # by the worker's name the process that has proved itself
+        self.refused, self.losses, self.one_has_proved = set[str](), Counter[str](), False
 
     def is_left(self) -> bool:
         """Return whether there is a trial that has not ended."""
@@ -96,48 +105,84 @@ class Work:
             del self.tasks[future]
             future.cancel()
             self.take_back(task)
+        self.proven = {name: self.proven[name] for name in self.proven.keys() & there.keys()}
+        self.refused &= there.keys()
         for name in there.keys() - {task.worker for task in self.tasks.values()} - self.refused:
             if name not in self.proven:
-                self.tasks[there[name].submit(identity, self.kinds)] = Task(name, None)
-            elif self.waiting:
+                self.tasks[there[name].submit(told, identity, self.kinds)] = Task(name, None)
+            elif self.waiting and (text := self.workers.text()):
                 trial = self.waiting.popleft()
-                future = there[name].submit(run_trial, trial.params, self.workers.text(), self.text_sha256)
+                future = there[name].submit(told, run_trial, trial.params, text, self.text_sha256)
                 self.tasks[future] = Task(name, trial)
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker has proved itself: nothing is trained")
 
-    def take_back(self, task: Task) -> None:
+    def take_back(self, task: Task, why: str = "is there too little memory?") -> None:
         """Let the trial wait again, that its worker has not ended."""
         if task.trial:
             self.waiting.appendleft(task.trial)
-            key, what = task.trial.key, f"{task.trial.setting}, seed {task.trial.seed}"
+            key, what = task.trial.key, _named(task.trial)
         else:
-            key, what = task.worker if self.proven else "", "the check of their arithmetic"
+            key, what = task.worker if self.one_has_proved else "", "the check of their arithmetic"
         self.losses[key] += 1
         if self.losses[key] > LOSSES:
-            raise Unavailable(f"{what}: {LOSSES + 1} workers have ended at it; is there too little memory?")
+            raise Unavailable(f"{what}: {LOSSES + 1} workers have ended at it; {why}")
 
     def ended(self, future: Future[Any]) -> tuple[Trial, Run] | None:
         """Return the trial and its run; of a worker that has proved itself, or has not, nothing."""
         task = self.tasks.pop(future)
+        worker, trial = task
         try:
-            found = future.result()
+            process, found = future.result()
         except self.workers.losses:
-            self.workers.lost(task.worker)
+            self.workers.lost(worker)
             self.take_back(task)
             return None
-        except (ImportError, AttributeError, TypeError, RuntimeError) as error:
-            if task.trial:
-                raise
-            found = {"charloom": f"another one ({type(error).__name__}: {error})"}  # it has no such function
-        if task.trial:
-            return task.trial, found
-        wrong = [name for name in self.own if found.get(name) != self.own[name]]
-        differ = "; ".join(f"its {name} is {found.get(name)}, not {self.own[name]}" for name in wrong)
-        if differ and task.worker not in self.refused:  # one that was lost and is back proves itself again
-            sys.stderr.write(f"worker {in_line(task.worker)} is left out: {in_line(differ)}\n")
-        (self.refused if differ else self.proven).add(task.worker)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is the worker's: other sources, a full disk
+            why = _quoted(f"{type(error).__name__}: {error}")
+            if not trial or len(self.proven) > 1:
+                self.leave_out(worker, f"{_named(trial)}: {why}" if trial else why)
+            else:  # there is no other one that could try
+                sys.stderr.write(f"worker {in_line(worker)}: {_named(trial)}: {why}\n")
+            if trial:
+                self.take_back(task, f"the last: {why}")
+            return None
+        if not trial:
+            if differ := _difference(self.own, found):
+                self.leave_out(worker, differ)
+            else:
+                self.proven[worker], self.one_has_proved = process, True
+        elif self.proven.get(worker) != process:  # another process has its address now
+            self.proven.pop(worker, None)
+            self.take_back(task, "another process answers than has proved itself")
+        elif not isinstance(found, Run) or found[:2] != (trial.params, self.text_sha256):
+            self.leave_out(worker, f"{_named(trial)}: its answer is no run of this trial")
+            self.take_back(task, "no answer is a run of this trial")
+        else:
+            return trial, found
         return None
+
+    def leave_out(self, worker: str, why: str) -> None:
+        """Give the worker nothing more, as long as it is there, and say why."""
+        self.proven.pop(worker, None)
+        self.refused.add(worker)
+        sys.stderr.write(f"worker {in_line(worker)} is left out: {why}\n")
+
+
+def _named(trial: Trial) -> str:
+    return f"{trial.setting}, seed {trial.seed}"
+
+
+def _quoted(said: object) -> str:
+    """Return what a worker says, whatever that is, so that it fits into a line."""
+    return in_line(str(said)[:QUOTED])
+
+
+def _difference(own: Mapping[str, str], found: Any) -> str:
+    """Return in what a worker's identity is another one."""
+    said = found if isinstance(found, dict) else {}
+    wrong = [name for name in own if said.get(name) != own[name]]
+    return "; ".join(f"its {name} is {_quoted(said.get(name))}, not {own[name]}" for name in wrong)
 
 
 def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> Iterator[tuple[Trial, Run] | None]:

@@ -82,7 +82,7 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
     with whole(folder / f"{state.update:012}.state") as file:
         file.writelines([digest.hexdigest().encode() + b"\n", head, content])  # joined, they would be copied
     for old in _generations(folder)[GENERATIONS:]:
-        old.unlink()
+        _remove(old)
 
 
 def load(folder: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed | None:
@@ -101,7 +101,7 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
             continue
         for later in folder.iterdir():  # damaged, or made after this state: it will be made again
             if later.name not in checkpoints and (later.suffix != ".state" or later.name > path.name):
-                later.unlink()
+                _remove(later)
         return state, trace, checkpoints
     if reasons:
         raise Damaged(f"no saved state is whole: {'; '.join(reasons)}; to start over: rm -r {folder}")
@@ -123,8 +123,16 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
 def forget(folder: Path) -> None:
     """Remove the folder, its states first: a state whose checkpoints are gone would count as damaged."""
     for path in _generations(folder):
-        path.unlink()
+        _remove(path)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove what has a state's name: a file, or a folder that somebody has put there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
 
 
 def _generations(folder: Path) -> list[Path]:

@@ -1,0 +1,25 @@
+"""A line that was changed is no line."""
+
+import pytest
+
+from charloom.base.sealed import sealed, unsealed
+
+CONTENT = {"a": [1, 0.5, "ä\t"], "b": None}
+LINE = sealed(CONTENT).encode()[:-1]
+
+
+def test_a_line_says_what_was_written_and_so_does_one_without_a_digest():
+    assert unsealed(LINE) == unsealed(LINE.partition(b"\t")[0]) == CONTENT
+
+
+def test_each_changed_bit_is_found():
+    for place in range(len(LINE)):
+        for bit in range(8):
+            with pytest.raises(ValueError, match=r"."):
+                unsealed(LINE[:place] + bytes([LINE[place] ^ 1 << bit]) + LINE[place + 1 :])
+
+
+def test_what_is_too_deep_or_too_long_for_a_number_is_damaged():
+    for line in (b"[" * 100_000, b"7" * 5000, b"\xff", b""):
+        with pytest.raises(ValueError, match=r"."):
+            unsealed(line)

@@ -1,0 +1,93 @@
+"""What a scheduler answers, late or never, and what is made of it; without one."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from charloom.base import terminal
+from charloom.base.errors import Unavailable
+from charloom.study import cluster
+
+
+class Client:
+    """Of Dask's client what a `Cluster` uses; `seen` is when the scheduler has heard of each worker."""
+
+    def __init__(self):
+        self.status, self.seen, self.broken = "running", {"a": 1.0, "b": 1.0}, None
+        self.scheduler = SimpleNamespace(identity=self.identity)
+
+    def identity(self, n_workers):
+        assert n_workers == -1  # all
+        return {"workers": {name: {"last_seen": seen} for name, seen in self.seen.items()}}
+
+    def scatter(self, given, **_):
+        return {name: SimpleNamespace(status="finished") for name in given}
+
+    def sync(self, function, callback_timeout):
+        assert callback_timeout
+        if self.broken:
+            raise self.broken
+        return function()
+
+    def get_executor(self, workers, **_):
+        return workers[0]
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """A client, what is made of it, and a function that lets seconds pass."""
+    clock = [1000.0]
+    monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    client = Client()
+
+    def later(seconds):
+        clock[0] += seconds
+        return made.there()
+
+    made = cluster.Cluster("tcp://a:1", client, (), None, "a hash")
+    return client, made, later
+
+
+def test_a_worker_that_is_not_heard_of_for_a_minute_is_left_out_until_it_is(here, capsys):
+    client, _, later = here
+    assert later(0) == {"a": "a", "b": "b"}
+    client.seen["a"] = 2.0
+    assert later(59) == {"a": "a", "b": "b"}
+    for _ in range(2):
+        client.seen["a"] += 1
+        assert later(2) == {"a": "a"}
+    assert capsys.readouterr().err == "warning: worker b is left out: it has not been heard of for 60 s\n"
+    client.seen["b"] = 2.0
+    assert later(2) == {"a": "a", "b": "b"}
+
+
+@pytest.mark.parametrize("broken", [TimeoutError(), OSError("gone"), AttributeError("no scheduler")])
+def test_a_scheduler_has_ten_seconds_to_answer_again(here, broken):
+    client, _, later = here
+    there = later(0)
+    for _ in range(2):
+        client.broken = broken
+        assert later(9) == there
+        client.broken = None
+        assert later(2) == there
+    client.broken = broken
+    with pytest.raises(Unavailable, match=r"^--dask tcp://a:1: no scheduler \(.+\); what is trained is kept$"):
+        later(11)
+
+
+def test_a_lost_connection_has_no_workers(here):
+    client, _, later = here
+    later(0)
+    client.status = "connecting"
+    assert later(5) == {}
+
+
+@pytest.mark.parametrize("broken", [TimeoutError("No valid workers found"), ValueError("no"), KeyError("tcp://a:2")])
+def test_a_text_that_cannot_be_sent_now_is_sent_later(here, broken, capsys):
+    client, made, _ = here
+    terminal._warned.clear()
+    client.broken = broken
+    assert made.text() is made.text() is None
+    assert capsys.readouterr().err.count(f"is sent again: {broken}\n") == 1
+    client.broken = None
+    assert made.text().status == "finished"
