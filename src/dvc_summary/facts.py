@@ -5,6 +5,7 @@ import os
 import posixpath
 import subprocess
 import sys
+import tempfile
 from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
@@ -116,7 +117,9 @@ def facts_of(ref: str) -> Facts:
     there, names = set(names_in(base)), set(names_in(head))
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("dvc.yaml: none in HEAD, in this folder or below; start it in a DVC project's folder")
-    uncommitted = bool(git("status", "--porcelain", "--untracked-files=no"))
+    with tempfile.TemporaryDirectory() as folder:  # in the user's own index a file may be marked as not to be looked at
+        git("read-tree", head, index=f"{folder}/index")
+        uncommitted = bool(git("diff", "--no-ext-diff", "--name-only", head, index=f"{folder}/index"))
     before, after = (stages_of(locks_of(commit), commit[:10]) for commit in (base, head))
     diff = ("diff", "--json", base, head)
     asked = [("params", *diff), ("metrics", *diff), ("plots", *diff, "--split")]
@@ -132,12 +135,13 @@ def facts_of(ref: str) -> Facts:
     )  # fmt: skip
 
 
-def git(*arguments: str) -> str:
+def git(*arguments: str, index: str = "") -> str:
     """Return what git prints. Raises Refused with its reason."""
     try:
         done = subprocess.run(
             ["git", "--no-replace-objects", "-c", "safe.bareRepository=explicit", *arguments],
-            env=os.environ | {"LC_ALL": "C"}, capture_output=True, check=False, timeout=SECONDS,
+            env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
+            capture_output=True, check=False, timeout=SECONDS,
         )  # fmt: skip
     except OSError as error:
         raise Refused(f"git: {error.strerror}") from None

@@ -19,7 +19,7 @@ from charloom.proof.outputs import Made, Output, cached, contents, hashes_of, ou
 from charloom.proof.quick import first_updates
 from charloom.proof.signatures import Signatures, signatures
 from charloom.proof.statement import materials_of, statement
-from charloom.results.git import ensure_repository, git
+from charloom.results.git import ensure_repository, git, uncommitted
 from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN
@@ -77,9 +77,9 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
         raise WrongInput("HEAD: no commit yet; `git commit` makes what can be checked")
     arithmetic = signatures()
-    if git("status", "--porcelain", "--untracked-files=no", "--", "src"):
+    if uncommitted("src"):
         say("uncommitted changes: the signature and the first updates are made by src/ as it is here, all else by HEAD")
-    elif git("status", "--porcelain", "--untracked-files=no"):
+    elif uncommitted():
         say("uncommitted changes are not checked: this is about HEAD")
     found = Verified(commit, [], None, [], arithmetic)
     found = _with(found, [_row("signature", name, what) for name, what in arithmetic.compared()], say)

@@ -65,6 +65,13 @@ def ensure_repository() -> None:
         raise WrongInput(f"{here}: not a Git repository, as DVC needs one: `git clone` the project, or `git init` here")
 
 
+def uncommitted(*paths: str) -> bool:
+    """Return whether files that HEAD has, these or all, are other ones here, whatever the user's index says of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        git("read-tree", "HEAD", index=f"{folder}/index")
+        return bool(git("diff", "--no-ext-diff", "--name-only", "HEAD", "--", *paths, index=f"{folder}/index"))
+
+
 def known(question: Callable[[], str]) -> str:
     """Return Git's answer, or `unknown: ` and why there is none, for a record that must not fail."""
     try:
