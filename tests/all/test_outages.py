@@ -14,6 +14,8 @@ from projects import SMALL, Project, make, started, until
 from recorded import column, holds_what_the_files_hold
 from stores import Server, answering, free_port, locked, mounted
 
+from charloom.tracking.outbox import SUMS, sums
+
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a disk")
 # Training has to last longer than MLflow's import, so that there is something to stream.
 LONGER = {
@@ -211,6 +213,7 @@ def test_a_run_whose_folder_has_gone_on_since_is_sent_as_it_was(project, tmp_pat
     # What waits is data: MLflow executes a model's code to save it, and that is not this one.
     (folder,) = waiting(project)
     (folder / "code/served.py").write_bytes(ours + b"\nraise SystemExit('executed')\n")
+    (folder / SUMS).write_text(sums(folder))
     project.run("git", "checkout", "-q", ".")
     project.edit("params.yaml", "m: 8", "m: 7")
     assert "this folder: nothing sent" in project.run("charloom", "track")

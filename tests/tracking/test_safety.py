@@ -113,6 +113,18 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
     assert str(raised.value) == f"API request to {address}/api/2.0/mlflow/experiments/search: Connection refused"
 
 
+def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for():
+    asked = "API request to endpoint /api/2.0/mlflow/x/create failed with error code {} != 200. Response body: 'no'"
+    of_files = "{} Client Error: no for url: http://h/api/2.0/mlflow-artifacts/artifacts/x"
+    for words in (asked, of_files):
+        assert first_line(words.format(403), "model a") == (
+            "model a: not permitted: ask its owner for the permission EDIT"
+        )
+        assert first_line(words.format(401), "model a") == (
+            "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"
+        )
+
+
 def test_a_reason_that_says_nothing_is_named():
     assert first_line("") == "no reason given"
     assert first_line(KeyError()) == "KeyError"
@@ -139,7 +151,7 @@ def test_a_store_has_a_deadline(finished, monkeypatch):
     """That it has a limit of memory is in tests/all: to reach it takes time."""
     with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        with chdir(finished.folder), pytest.raises(Unavailable, match="no answer within 1 s"):
+        with chdir(finished.folder), pytest.raises(Unavailable, match="not done within 1 s"):
             apart("ui.print_experiments", seconds=1)
 
 

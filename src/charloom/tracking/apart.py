@@ -33,8 +33,10 @@ MEMORY = 768 * 2**20  # bytes, beside what the imports map
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 
 # What is said of a store that has failed: one line, without credentials.
+DENIED = "PERMISSION_DENIED"  # MLflow's own
 LONGEST = 500  # characters of a reason: a server can write as much as it likes
 TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
+REFUSED = re.compile(r"(?:error code |^)(40[13]) (?:!= |Client Error)")  # of MLflow, of the library that it asks with
 SETTINGS = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # in the query of any address
 
 Call = Callable[..., str]
@@ -62,7 +64,7 @@ def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Cal
         ours = f"warning: {logs_folder()}/"  # of a damaged log: who trains hears of it; MLflow's own lines nobody
         sys.stderr.writelines(line for line in said.splitlines(keepends=True) if line.startswith(ours))
         if process.returncode == -signal.SIGALRM:
-            raise Unavailable(f"no answer within {seconds} s")
+            raise Unavailable(f"not done within {seconds} s")
         if process.returncode:
             last = (said.strip().splitlines() or [f"exit {process.returncode}"])[-1]
             raise RAISED.get(process.returncode, Unavailable)(first_line(last))
@@ -82,16 +84,22 @@ def apart(function: str, *arguments: str, seconds: int, answers: bool = False) -
         return call(*arguments)
 
 
-def first_line(reason: object) -> str:
+def first_line(reason: object, about: str = "") -> str:
     """Return the reason's first line, without credentials: MLflow puts a store's whole address into its messages.
 
     Where a request has failed, MLflow repeats what each library around it says: of these only the innermost is told.
+    Where a server refuses what was asked about something, it says what to ask for.
     """
     causes, told = [reason], str(reason)[: 10 * LONGEST].strip()
     while cause := getattr(causes[-1], "__cause__", None) or getattr(causes[-1], "__context__", None):
         causes.append(cause)
     if any(isinstance(each, MemoryError) for each in causes):
         return "its answer takes more memory than a store may have"
+    code = found[1] if (found := REFUSED.search(told)) else ""
+    if code == "401":
+        return "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"
+    if code == "403" or getattr(reason, "error_code", "") == DENIED:
+        return f"{about or 'the server'}: not permitted: ask its owner for the permission EDIT"
     request, failed, _ = told.partition(" failed with exception ")
     if failed and len(causes) > 1:
         told = f"{request}: {getattr(causes[-1], 'strerror', None) or causes[-1]}"

@@ -22,8 +22,8 @@ from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
 from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
-from charloom.tracking.outbox import ARTIFACTS, CONTENTS, held
-from charloom.tracking.store import RESULTS, Store, connected
+from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held
+from charloom.tracking.store import DIFFERS, KEY, RESULTS, Store, connected
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
@@ -32,30 +32,33 @@ REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the
 NOTE = "mlflow.note.content"
 HEADING = "\n\n| trained | from | on | with | these results |\n|---|---|---|---|---|\n"
 KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
-DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment that came to other results before
 
 
 def send(*folders: str) -> None:
     """Send these folders of the outbox, the others too where one fails; count the trainings whose `track` was skipped.
 
-    Raises Unavailable with the first reason.
+    Raises Unavailable with the reasons.
     """
-    reasons = []
+    ensure_ours()
+    reasons = dict[str, None]()
     with connected() as store:
         store.close_dead()
         for folder in map(Path, folders):
             try:
                 with held(folder):
+                    if not folder.exists():
+                        continue  # another process has sent it since it was listed
+                    ensure_whole(folder)
                     run = complete(store, read_json(folder / CONTENTS, RunContents), folder)
                     shutil.rmtree(folder)
             except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
-                reasons.append(first_line(error))
+                reasons[first_line(error, store.about)] = None
             else:
                 print(f"MLflow run {in_line(run.info.run_name)}: `make ui` shows it", flush=True)
         for run in count_trainings(store):
             print(f"MLflow run {in_line(run.info.run_name)}: it counts a training that was not told of", flush=True)
     if reasons:
-        raise Unavailable(reasons[0])
+        raise Unavailable("; ".join(reasons))
 
 
 def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
@@ -76,6 +79,8 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
         store.send(run, series, times(way), there)
         if folder:
             store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+        if store.gives_way(run, f"tags.`{KEY}` = '{run.data.tags.get(KEY)}'"):
+            return complete(store, contents, folder)
         if folder and contents.text and contents.train:
             store.name_dataset(run, contents, contents.text)
             send_models(store, run, contents, contents.train, folder)
@@ -122,7 +127,8 @@ def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[lis
             return others, run, there
         others.append(run)
     started = made.head.started if made else None
-    return others, store.new_run(contents.experiment, runs, contents.name, contents.params, started), {}
+    run = store.new_run(contents.experiment, runs, contents.name, contents.params, started)
+    return (others, run, {}) if run.info.run_id in store.made else _run_for(store, contents, made)
 
 
 def _contents(log: Log, results: str) -> RunContents:

@@ -29,7 +29,7 @@ from charloom.results.records import MEASURE, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
-from charloom.tracking.apart import first_line
+from charloom.tracking.apart import DENIED, first_line
 from charloom.tracking.contents import RunContents, ends
 from charloom.tracking.outbox import ARTIFACTS, CODE
 from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
@@ -58,7 +58,13 @@ def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetri
     for name, update in (("best", train.best_update), ("last", train.updates)):
         metrics = {metric: points[update] for metric, points in ends(train).items() if update in points}
         models[name] = _log_model(store, run, contents, name, update, metrics, waits)
-    _register(store, run, models["best"], contents, train)
+    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(contents.params.prepare.text)).stem}")
+    try:
+        _register(store, name, run, models["best"], contents, train)
+    except MlflowException as error:  # somebody else's model has the name: that is no reason to lose the run
+        if error.error_code != DENIED:
+            raise
+        print(f"warning: the best model is not registered: {first_line(error, f'model {name}')}", flush=True)
 
 
 def _log_model(
@@ -123,13 +129,14 @@ def measured(contents: RunContents, train: TrainMetrics) -> tuple[float, str, st
     return measure, what, f"{what}{length} {read} {contents.text_sha256}"
 
 
-def _register(store: Store, run: Run, logged: LoggedModel, contents: RunContents, train: TrainMetrics) -> None:
-    """Make the model a version of the registered one, and the best of all comparable versions its `best`.
+def _register(
+    store: Store, name: str, run: Run, logged: LoggedModel, contents: RunContents, train: TrainMetrics
+) -> None:
+    """Make the model a version of the registered one of that name, and the best of all comparable versions its `best`.
 
     Of equals it is the first version.
     """
     client, source = store.client, in_line(contents.params.prepare.text)
-    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}")
     measure, what, comparable = measured(contents, train)
     try:
         client.create_registered_model(name, description=ABOUT.format(source))
@@ -165,7 +172,7 @@ def fetch(address: str, file: str) -> None:
         raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")
 
     with connected() as store:
-        reason = ""
+        reason, store.about = "", in_line(address)
         set_tracking_uri(store.uri)
         try:
             uri = ModelsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own

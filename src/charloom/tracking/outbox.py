@@ -4,21 +4,26 @@
         run.json     a RunContents: all that is said of the run
         artifacts/   the files of the run, as the run's page shows them
         code/        served.py and what it imports: the code of the run's models
+        SHA256SUMS   of all of these, as `sha256sum -c` reads it: a changed byte would be another result
 
 A folder is whole or not there. It goes when MLflow has the run.
 """
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from charloom.base.errors import Unavailable
+from charloom.base.errors import Damaged, Unavailable
 from charloom.base.lock import in_turn
+from charloom.base.storage import sha256, write
+from charloom.base.terminal import in_line
+from charloom.results.git import UNKNOWN, git, known
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.contents import RunContents
 
-CONTENTS, ARTIFACTS, CODE = "run.json", "artifacts", "code"
+CONTENTS, ARTIFACTS, CODE, SUMS = "run.json", "artifacts", "code", "SHA256SUMS"
 DIGITS = 12  # of the results' hash, in a folder's name
 
 
@@ -29,7 +34,7 @@ def outbox() -> Path:
 
 def waiting() -> list[Path]:
     """Return the runs that MLflow has not got."""
-    return sorted(file.parent for file in outbox().glob(f"[!.]*/{CONTENTS}"))
+    return sorted(outbox().glob("[!.]*/"))
 
 
 def folder_of(contents: RunContents) -> Path:
@@ -49,6 +54,7 @@ def replaced(folder: Path) -> Iterator[Path]:
             shutil.rmtree(new, ignore_errors=True)  # a killed process left it
             new.mkdir(parents=True)
             yield new
+            write(new / SUMS, sums(new))
             shutil.rmtree(folder, ignore_errors=True)
             new.rename(folder)
     except OSError as error:
@@ -66,3 +72,25 @@ def held(folder: Path) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)  # who has opened it by now will notice, and open a new one
+
+
+def ensure_ours() -> None:
+    """Raise Unavailable where Git has files of the outbox's: a clone brought them, and no training here made them."""
+    found = known(partial(git, "ls-files", "--", f":(icase){OWN}", folder=root()))  # some disks know no case
+    if found and not found.startswith(UNKNOWN):
+        first = in_line(found.splitlines()[0])
+        raise Unavailable(f"{first}: in Git, so perhaps somebody else's: nothing sent; `git rm -r {OWN}` removes it")
+
+
+def ensure_whole(folder: Path) -> None:
+    """Raise Damaged where the folder is not as it was put there."""
+    with suppress(OSError):
+        if (folder / SUMS).read_bytes() == sums(folder).encode():
+            return
+    raise Damaged(f"{folder}: not as it was put there: not sent; remove it: `make track` puts this folder's run there")
+
+
+def sums(folder: Path) -> str:
+    """Return the SHA-256 of every file in the folder but of their list."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file != folder / SUMS)
+    return "".join(f"{sha256(file)}  {file.relative_to(folder)}\n" for file in files)

@@ -11,8 +11,8 @@ import os
 import re
 import resource
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ from charloom.results.machine import gone, process
 from charloom.results.records import TextMetrics
 from charloom.settings.params import Params, flat
 from charloom.tracking.address import address, artifacts, turn
-from charloom.tracking.apart import first_line
+from charloom.tracking.apart import DENIED, first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 
@@ -38,9 +38,12 @@ databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, 
 TEXT = "charloom.text_sha256"  # tag: of the experiment, and of its runs
 KEY = "charloom.experiment"  # tag: the experiment key; with :1, :2, … where results have differed
 RESULTS = "charloom.results"  # tag: the hash of the results; a run that has it is complete
+DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment or trial that came to other results before
+DOUBLE = "charloom.double"  # tag: of a run beside another of the same, where it may not be deleted; it is not looked at
 STUDIES = "charloom.studies"  # tag: of the experiment that holds studies, which are no runs of the pipeline
 ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment has it
 PROCESS = "charloom.process"  # tag: who is at work on the run
+ENDED = {"FINISHED", "FAILED"}  # states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 PAGE = 1000  # things, or points, in a request
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
@@ -55,6 +58,8 @@ class Store:
         """Take the address; nothing is asked of the store yet."""
         self.uri = address()
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
+        self.about = ""  # what a refusal is about
+        self.made = set[str]()  # the runs that we have made, by their ids
 
     def connect(self) -> None:
         """Find the experiments. The first question is asked once: of who is away one hears within seconds."""
@@ -69,7 +74,8 @@ class Store:
     def choose(self, text_sha256: str, source: str) -> None:
         """Go on with the experiment of this text, made if need be; `source` is the text's file.
 
-        Of two texts in files of one name the second has digits in its name.
+        Of two texts in files of one name the second has digits in its name. One that the server hides from us is known
+        by these names alone: under another name it is not found, and a second one is made.
         """
         if text_sha256 not in self.experiments:
             name = f"charloom {in_line(Path(source).stem)[:200]}"
@@ -85,6 +91,7 @@ class Store:
         return next(iter(self._experiments(f"tags.`{STUDIES}` = 'true'")), None)
 
     def _go_on_with(self, chosen: Experiment, tags: dict[str, str]) -> None:
+        self.about = f"experiment {in_line(chosen.name)!r}"
         self.experiment_id = chosen.experiment_id
         for tag, value in tags.items():
             if chosen.tags.get(tag) != value:
@@ -94,6 +101,7 @@ class Store:
         """Make the experiment with this tag, under the first of the names that is free, and return it."""
         where = None if self.remote else artifacts()
         for name in names:
+            self.about = f"experiment {name!r}"
             try:
                 self.client.create_experiment(name, where, {tag: value})
             except MlflowException as error:
@@ -113,10 +121,12 @@ class Store:
         return all_pages(lambda most, token: search(ViewType.ACTIVE_ONLY, most, condition, order, token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
 
     def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
-        """Return the active runs that fulfil it, the oldest first."""
+        """Return the active runs that fulfil it, those that have ended first, and among them the oldest."""
         order, where = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
         search = self.client.search_runs
-        return all_pages(lambda most, token: search(where, condition, ViewType.ACTIVE_ONLY, most, order, token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
+        found = all_pages(lambda most, token: search(where, condition, ViewType.ACTIVE_ONLY, most, order, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+        single = (run for run in found if DOUBLE not in run.data.tags)
+        return sorted(single, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
@@ -129,23 +139,41 @@ class Store:
         started  in seconds since 1970
         """
         key = f"{experiment}:{_number(others[-1]) + 1}" if others else experiment
-        run = self.made_once(
-            lambda: self.search(f"tags.`{KEY}` = '{key}'"), name, {KEY: key, PROCESS: process()}, started
-        )
+        run = self.made_once(f"tags.`{KEY}` = '{key}'", name, {KEY: key, PROCESS: process()}, started)
         self.check(run.info.artifact_uri)
         self.log_params(run, params)
         return run
 
-    def made_once(
-        self, found: Callable[[], list[Run]], name: str, tags: dict[str, str], started: float | None = None
-    ) -> Run:
-        """Make the run that `found` will return first, unless another machine was faster, and return what is there."""
+    def made_once(self, condition: str, name: str, tags: dict[str, str], started: float | None = None) -> Run:
+        """Make the run that fulfils the condition, unless another machine was faster, and return what is there."""
         start = milliseconds(started)
-        made = self.client.create_run(self.experiment_id, start_time=start, tags=tags, run_name=name)
-        first = found()[0]
-        if first.info.run_id != made.info.run_id:
-            self.client.delete_run(made.info.run_id)
-        return first
+        run = self.client.create_run(self.experiment_id, start_time=start, tags=tags, run_name=name)
+        self.made.add(run.info.run_id)
+        return self.search(condition)[0] if self.gives_way(run, condition) else run
+
+    def gives_way(self, run: Run, condition: str) -> bool:
+        """Remove the run if we have made it and another one is the first that fulfils the condition; return whether.
+
+        Whoever makes a run asks at once and before it ends it: of two clocks one may be slow. One that has ended comes
+        first: who made that asks no more.
+        """
+        run_id = run.info.run_id
+        if run_id not in self.made or self.search(condition)[0].info.run_id == run_id:
+            return False
+        self.remove(run_id)
+        return True
+
+    def remove(self, run_id: str) -> None:
+        """Delete the run, which we have made; where that is not permitted, mark it and leave it."""
+        self.made.discard(run_id)
+        try:
+            self.client.delete_run(run_id)
+        except MlflowException as error:
+            if error.error_code != DENIED:
+                raise
+            with suppress(MlflowException):  # nothing may be written any more
+                self.client.set_tag(run_id, DOUBLE, "true")
+                self.client.set_terminated(run_id, "KILLED")
 
     def close(self, run: Run, status: str, ended: float | None) -> None:
         """Say that the run has ended, and when, in seconds since 1970."""
@@ -193,7 +221,11 @@ class Store:
         source = json.dumps({"uri": in_line(contents.params.prepare.text), "sha256": text.sha256})
         profile = json.dumps(dict(flat(text.model_dump(exclude={"sha256"}))))
         dataset = Dataset(*dataset_key(contents), "local", source, profile=profile)
-        self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+        inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+        try:
+            self.client.log_inputs(run.info.run_id, inputs)
+        except MlflowException:  # another machine has named it at this moment: the second time it is there
+            self.client.log_inputs(run.info.run_id, inputs)
 
     def check(self, uri: str) -> None:
         """Raise MlflowException where artifacts are not to be in the store itself: a server could name a local file."""
@@ -257,6 +289,7 @@ def _checked(name: str) -> str:
 @contextmanager
 def connected() -> Iterator[Store]:
     """Give the store, for whoever has to be alone in it. Raises Unavailable, with the reason, if that fails."""
+    store = None
     try:
         with turn():
             store = Store()
@@ -265,4 +298,4 @@ def connected() -> Iterator[Store]:
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
-        raise Unavailable(first_line(error)) from None
+        raise Unavailable(first_line(error, store.about if store else "")) from None

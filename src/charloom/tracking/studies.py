@@ -12,7 +12,7 @@ from mlflow.entities import Run
 
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
-from charloom.tracking.store import KEY, RESULTS, TEXT, Store, connected
+from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, Store, connected
 from charloom.tracking.study_contents import PAGE, StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
@@ -22,8 +22,8 @@ OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
 PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
 PARENT, ABOUT = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own
 PICTURE = "comparison.svg"
+Trials = dict[tuple[str, str], Run]  # by the keys of their rows, and their results
 NESTED = 200  # trials that are runs; of more the table alone tells
-ENDED = {"FINISHED", "FAILED"}
 
 
 def send(file: str) -> None:
@@ -40,13 +40,23 @@ def _send_study(store: Store, contents: StudyContents) -> None:
     store.choose_studies()
     run = _run_of(store, contents)
     there = _trials(store, run, {each.key_0_1: each.key for each in contents.trials})
-    wanted = {each.key: each for each in contents.trials} if len(contents.trials) <= NESTED else {}
+    wanted = contents.trials if len(contents.trials) <= NESTED else []
     made = set[str]()
-    for key, trial in reversed(wanted.items()):  # the page shows the newest first
-        made.add(_send_trial(store, run, trial, there.get(key), known.get((trial.experiment, trial.results))))
-    oldest = {each.info.run_id for each in _trials(store, run, {}).values()}
-    for run_id in made - oldest:  # somebody sent it at the same moment, and first: ours goes, theirs stays
-        store.client.delete_run(run_id)
+    for trial in reversed(wanted):  # the page shows the newest first
+        made.add(_send_trial(store, run, trial, there, known.get((trial.experiment, trial.results))))
+    there = _trials(store, run, {})
+    doubled = store.gives_way(run, _same(contents))
+    for run_id in made if doubled else made - {each.info.run_id for each in there.values()}:
+        store.remove(run_id)  # somebody sent it at the same moment, and first: ours goes, theirs stays
+    if doubled:
+        _send_study(store, contents)
+        return
+    differ = [each.name for each in wanted if _others(there, each)]
+    if differ:
+        print(f"MLflow study {in_line(contents.name)}: other results there, too, of {in_line(', '.join(differ))}")
+    if more := len({key for key, _ in there} - {each.key for each in contents.trials}):
+        print(f"MLflow study {in_line(contents.name)}: {more} trials there are not in this table: its page there stays")
+        return
     with tempfile.TemporaryDirectory() as folder:
         for name in contents.files:
             copy(name, folder)
@@ -70,28 +80,35 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
     """Return the study's run, made if need be. One that charloom 0.1 sent is known by its file and its trials."""
     tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
     keys = {key for each in contents.trials for key in (each.key, each.key_0_1)}
-
-    def found() -> list[Run]:
-        runs = store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'")
-        earlier = [run for run in runs if QUESTION not in run.data.tags and run.data.tags[STUDY] == tags[STUDY]]
-        same = [run for run in runs if run.data.tags.get(QUESTION) == contents.question]
-        return same or [run for run in earlier if keys & _trials(store, run, {}).keys()]
-
-    for run in found()[:1]:
-        store.tag(run, {QUESTION: contents.question})
+    for run in store.search(_same(contents))[:1]:
         return run
-    return store.made_once(found, Path(contents.name).stem, tags)
+    for run in store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'"):
+        earlier = QUESTION not in run.data.tags and run.data.tags[STUDY] == tags[STUDY]
+        if earlier and keys & {key for key, _ in _trials(store, run, {})}:
+            store.tag(run, {QUESTION: contents.question})
+            return run
+    return store.made_once(_same(contents), Path(contents.name).stem, tags)
 
 
-def _trials(store: Store, study: Run, renamed: dict[str, str]) -> dict[str, Run]:
-    """Return the study's trials by their keys, of several with one key the oldest; `renamed` ones get their new key."""
-    found: dict[str, Run] = {}
+def _same(contents: StudyContents) -> str:
+    """Return by which condition MLflow finds the study's run."""
+    return f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
+
+
+def _trials(store: Store, study: Run, renamed: dict[str, str]) -> Trials:
+    """Return the study's trials by keys and results, the oldest of the same; `renamed` ones get their new key."""
+    found: Trials = {}
     for run in store.search(f"tags.`{PARENT}` = '{study.info.run_id}'"):
         if (key := run.data.tags.get(TRIAL, "")) in renamed:
             key = renamed[key]
             store.tag(run, {TRIAL: key})
-        found.setdefault(key, run)
+        found.setdefault((key, run.data.tags.get(RESULTS, "")), run)
     return found
+
+
+def _others(there: Trials, trial: StudyTrial) -> list[Run]:
+    """Return the runs of the trial that came to other results."""
+    return [run for (key, results), run in there.items() if key == trial.key and results != trial.results]
 
 
 def _place(run: Run, part: str = "") -> str:
@@ -99,18 +116,17 @@ def _place(run: Run, part: str = "") -> str:
     return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{part}?workflowType=machine_learning"
 
 
-def _send_trial(store: Store, study: Run, trial: StudyTrial, run: Run | None, same: Run | None) -> str:
-    """Send what is missing of the trial, and return its run's id.
-
-    `run` is what is there of it, `same` the pipeline's run of it.
-    """
-    link = {}
+def _send_trial(store: Store, study: Run, trial: StudyTrial, there: Trials, same: Run | None) -> str:
+    """Send what is missing of the trial, and return its run's id. `same` is the pipeline's run of it."""
+    link, run = {}, there.get((trial.key, trial.results))
     if same:
         name = visible(str(same.info.run_name))
         about = f"The pipeline has run it, too, with the same results: [{name}]({_place(same)})."
         link = {PIPELINE_RUN: same.info.run_id, ABOUT: about}
     if not run:
         tags = {PARENT: study.info.run_id, TRIAL: trial.key, OUTCOME: trial.outcome, RESULTS: trial.results, **link}
+        others = _others(there, trial)
+        tags |= {DIFFERS: others[0].info.run_id} if others else {}
         run = store.client.create_run(store.experiment_id, tags=tags, run_name=in_line(trial.name))
     elif same and run.data.tags.get(PIPELINE_RUN) != same.info.run_id:
         store.tag(run, link)

@@ -80,4 +80,6 @@ def _be_server(store: str, port: int) -> None:
     from mlflow.cli import cli  # noqa: PLC0415  takes a second, in which the lines above are read
 
     os.environ |= {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    # The server is a Python that would look for its modules in this folder first, and so would Uvicorn in it.
+    os.environ |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull}
     cli(["server", "--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()])

@@ -1,0 +1,241 @@
+"""New variants of false claims about code that is not to run, and about MLflow stores: by what is claimed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import chdir, suppress
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
+from projects import ROOT, copied
+from stores import free_port
+
+sys.path.insert(0, str(ROOT / "tests/tracking"))
+from test_studies import a_study, in_studies, sent
+
+from charloom.tracking import studies
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.completion import complete
+from charloom.tracking.completion import send as send_runs
+from charloom.tracking.outbox import SUMS, sums
+from charloom.tracking.store import RESULTS, Store, connected
+
+
+def planted(folder: Path) -> str:
+    return f"import pathlib\npathlib.Path({str(folder / 'executed')!r}).write_text(__name__)\n"
+
+
+# Claim 8: what only reads runs nobody's code.
+
+
+@pytest.mark.parametrize("name", ["uvicorn.py", "types.py", "mlflow/__init__.py", "flask.py", "uvloop/__init__.py"])
+def test_code_of_a_folder_is_not_run_by_the_server_of_ui(project, name):
+    path = project.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(planted(project.folder))
+    port = free_port()
+    with (project.folder / "ui.txt").open("w") as heard:
+        ui = subprocess.Popen(
+            ["charloom", "ui", "--port", str(port)], cwd=project.folder, env=project.environment(),
+            stdin=subprocess.DEVNULL, stdout=heard, stderr=heard, start_new_session=True,
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and ui.poll() is None and not (project.folder / "executed").exists():
+            with suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            time.sleep(0.2)
+        assert not (project.folder / "executed").exists(), (project.folder / "executed").read_text()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(ui.pid, signal.SIGKILL)
+        ui.wait()
+
+
+@pytest.mark.parametrize("where", ["code/served.py", "code/charloom/__init__.py", "code/charloom/model/model_file.py"])
+def test_code_in_an_outbox_that_came_with_the_clone_is_not_run_by_track(project, where):
+    with chdir(project.folder):
+        waits = put(this_run())
+    path = waits / where
+    path.write_text(planted(project.folder) + path.read_text())
+    (waits / SUMS).write_text(sums(waits))
+    printed = project.run("charloom", "track", expect=None)
+    assert not (project.folder / "executed").exists(), printed
+
+
+def test_a_run_in_an_outbox_that_came_with_the_clone_is_not_recorded_as_ours(project):
+    """Somebody committed .charloom/outbox by force: it says that 0.001 bits were measured."""
+    with chdir(project.folder):
+        waits = put(this_run())
+    file = waits / "run.json"
+    run = json.loads(file.read_text())
+    run["results"] = "f" * 64
+    run["train"]["best_held_out_bits_per_character"] = run["train"]["held_out_bits_per_character"] = 0.001
+    for curve in run["series"].values():
+        for update in curve:
+            curve[update] = 0.001
+    file.write_text(json.dumps(run))
+    (waits / SUMS).write_text(sums(waits))
+    waits.rename(waits.with_name(waits.name[:-12] + "f" * 12))
+    project.run("git", "add", "-f", ".charloom/outbox")
+    project.run("git", "commit", "-q", "-m", "what nobody looks at")
+    printed = project.run("charloom", "track", expect=None)
+    recorded = [each.data.metrics.get("held_out_bits_per_character") for each in project.runs()]
+    assert 0.001 not in recorded, printed
+
+
+# Claim 9: studies in MLflow.
+
+
+def test_the_page_of_a_study_with_more_seeds_is_not_replaced_by_somebody_with_fewer(project):
+    """Two people ask the same settings, one with 2 seeds, one with 1: the second has not seen the first's table."""
+    more = a_study(project, seeds=2).model_copy(update={"description": "**better**, of 2 seeds\n"})
+    first, trials = sent(project, more)
+    shutil.rmtree(project.folder / "studies")
+    less = a_study(project, seeds=1).model_copy(update={"description": "**cannot tell**, of 1 seed\n"})
+    second, after = sent(project, less)
+    assert {run.info.run_id for run in after.values()} >= {run.info.run_id for run in trials.values()}
+    assert first.info.run_id == second.info.run_id
+    table = project.client().download_artifacts(second.info.run_id, "trials.csv", str(project.folder))
+    assert len(Path(table).read_text().splitlines()) - 1 == len(after)  # one story: page, table, and trials below it
+
+
+def test_a_trial_that_came_to_other_results_is_said_beside_the_older_one(project):
+    """Somebody else's row of the same key has other results; ours is not hidden behind it without a word."""
+    contents = a_study(project)
+    forged = [
+        each.model_copy(
+            update={"results": "f" * 64, "series": {n: dict.fromkeys(x, 0.001) for n, x in each.series.items()}}
+        )
+        for each in contents.trials
+    ]
+    sent(project, contents.model_copy(update={"trials": forged}))
+    with chdir(project.folder):
+        (project.folder / "study.json").write_text(json.dumps(contents.model_dump(mode="json")))
+        studies.send("study.json")
+    results = {run.data.tags.get("charloom.results") for run in in_studies(project)}
+    assert {each.results for each in contents.trials} <= results
+
+
+def test_two_senders_at_once_leave_one_run_of_a_question_whatever_their_clocks_say(project, monkeypatch):
+    """The second has taken the time for its run before the first made its own, and the server gets it after."""
+    contents = a_study(project)
+    made, other = MlflowClient.create_run, []
+
+    def late(self, experiment, start_time=None, tags=None, run_name=None):
+        if tags and studies.STUDY in tags and not other:
+            stamped = start_time or round(time.time() * 1000)
+            time.sleep(0.01)
+            other.append(True)
+            store = Store()  # the other clone, whose lock is another one
+            store.connect()
+            studies._send_study(store, contents)
+            return made(self, experiment, stamped, tags, run_name)
+        return made(self, experiment, start_time, tags, run_name)
+
+    monkeypatch.setattr(MlflowClient, "create_run", late)
+    with chdir(project.folder):
+        with connected() as store:
+            studies._send_study(store, contents)
+        monkeypatch.undo()
+        for _ in range(2):
+            with connected() as store:
+                studies._send_study(store, contents)
+    runs = in_studies(project)
+    assert len([run for run in runs if studies.STUDY in run.data.tags]) == 1
+    assert len([run for run in runs if studies.TRIAL in run.data.tags]) == len(contents.trials)
+
+
+def test_two_senders_at_once_leave_one_run_of_an_experiment(finished, tmp_path, monkeypatch):
+    """A pipeline's run has the time at which its training began: the second to come may have begun first."""
+    project = copied(finished, tmp_path / "project")
+    made, other = MlflowClient.create_run, []
+
+    def late(self, experiment, start_time=None, tags=None, run_name=None):
+        if not other:
+            other.append(True)
+            store = Store()
+            store.connect()
+            complete(store, this_run(), None)
+            return made(self, experiment, round(time.time() * 1000) - 60_000, tags, run_name)
+        return made(self, experiment, start_time, tags, run_name)
+
+    with chdir(project.folder):
+        waits = str(put(this_run()))
+        monkeypatch.setattr(MlflowClient, "create_run", late)
+        send_runs(waits)
+        monkeypatch.undo()
+        send_runs(str(put(this_run())))
+    keys = [run.data.tags["charloom.experiment"] for run in project.runs()]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("permitted", [True, False])
+def test_a_run_gives_way_to_one_that_another_sender_has_ended_meanwhile(project, monkeypatch, permitted):
+    uploaded, other = Store.upload, []
+
+    def meanwhile(self, folder, uri):
+        if not other:
+            (ours,) = self.search("tags.`charloom.experiment` LIKE '%'")
+            tags = {name: ours.data.tags[name] for name in ("charloom.experiment",)} | {RESULTS: this_run().results}
+            other.append(self.client.create_run(ours.info.experiment_id, tags=tags).info.run_id)
+            self.client.set_terminated(other[0], "FINISHED")
+        uploaded(self, folder, uri)
+
+    def refused(*_):
+        raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
+
+    monkeypatch.setattr(Store, "upload", meanwhile)
+    if not permitted:
+        monkeypatch.setattr(MlflowClient, "delete_run", refused)
+    with chdir(project.folder):
+        for _ in range(2):
+            send_runs(str(put(this_run())))
+    runs = {run.info.run_id: run for run in project.runs()}
+    ours = [run for run in runs.values() if run.info.run_id != other[0]]
+    assert [(run.data.tags["charloom.double"], run.info.status) for run in ours] == [("true", "KILLED")] * (
+        not permitted
+    )
+    assert other[0] in runs
+
+
+def test_a_sender_who_may_not_delete_is_not_stopped_where_another_was_first(project, monkeypatch):
+    contents = a_study(project)
+    _, trials = sent(project, contents)
+    at_once, looked = [{}], studies._trials
+    monkeypatch.setattr(studies, "_trials", lambda *given: at_once.pop() if at_once else looked(*given))
+
+    def refused(*_):
+        raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
+
+    monkeypatch.setattr(MlflowClient, "delete_run", refused)
+    with chdir(project.folder):
+        (project.folder / "study.json").write_text(json.dumps(contents.model_dump(mode="json")))
+        studies.send("study.json")
+    assert {run.info.run_id for run in trials.values()} <= {run.info.run_id for run in in_studies(project)}
+
+
+# Claim 10, without passwords.
+
+
+def test_a_run_whose_model_may_not_be_registered_is_complete_all_the_same(project, monkeypatch):
+    """Somebody else's registered model has the name of our text's file, and we may not write to it."""
+
+    def refused(*_, **__):
+        raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
+
+    monkeypatch.setattr(MlflowClient, "create_model_version", refused)
+    with chdir(project.folder), suppress(Exception):
+        send_runs(str(put(this_run())))
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    assert "charloom.results" in run.data.tags
