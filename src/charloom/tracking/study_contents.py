@@ -1,18 +1,22 @@
 """What a study says in MLflow, taken from its tables, and sent by a process of its own: no store can hold it up."""
 
+import hashlib
+import json
 import sys
 import tempfile
 from pathlib import Path
 
 from charloom.base.errors import CharloomError
-from charloom.base.storage import write_json
+from charloom.base.storage import sha256, write, write_json
 from charloom.base.terminal import in_line
 from charloom.results.identity import experiment_key, naming_params, run_name
 from charloom.results.records import Record, TrainMetrics
 from charloom.settings.params import Params
+from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
+from charloom.tracking.address import address, database
 from charloom.tracking.apart import apart
 from charloom.tracking.contents import Series, with_ends
 
@@ -96,12 +100,27 @@ def _single(train: TrainMetrics) -> Series:
 
 
 def send_apart(contents: StudyContents) -> None:
-    """Have the study sent to MLflow; where that fails, say so in a line. Nothing is raised."""
+    """Have the study sent to MLflow; where that fails, say so in a line. Nothing is raised.
+
+    What this store has got from here is not sent again.
+    """
+    note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
     try:
+        if note.is_file() and note.read_text(encoding="ascii") == _sent(contents):
+            return
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "study.json"
             write_json(file, contents.model_dump(mode="json"))
             apart("studies.send", str(file), seconds=STUDY_MAY_TAKE)
+        write(note, _sent(contents))
     except (CharloomError, OSError) as error:
         again = f"`charloom study {in_line(contents.name)}` sends it again"
         sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")
+
+
+def _sent(contents: StudyContents) -> str:
+    """Return a digest of all that is sent and of where to: another database under the old name is another store."""
+    store = database()
+    place = [address(), store.stat().st_ino if store and store.exists() else None]
+    said = [contents.model_dump(mode="json"), *(sha256(Path(file)) for file in contents.files), place]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
