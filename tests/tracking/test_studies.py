@@ -288,3 +288,18 @@ def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch
     assert said.count("\n") == 1
     assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
     assert len(in_store(project)[1]) == 2
+
+
+def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(project, capfd):
+    contents = a_study(project)
+    with chdir(project.folder):
+        send_apart(contents)
+        assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
+        send_apart(contents)
+        assert capfd.readouterr() == ("", "")
+        Path("mlflow.db").rename("old.db")  # another store under the same name
+        send_apart(contents)
+        assert "shows it" in capfd.readouterr().out
+        Path("studies/eta/report.html").write_text("<!doctype html><p>\n")
+        send_apart(contents)
+        assert "shows it" in capfd.readouterr().out
