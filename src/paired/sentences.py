@@ -48,7 +48,7 @@ def told(answer: Answer) -> str:
 
 def method(answer: Answer) -> str:
     """Return in a line how it was decided."""
-    looks = f"; looks at {_looks(answer)} seeds" if answer.looks else ""
+    looks = f"; looks at {_looks(answer)} seeds" if len(answer.looks) > 1 else ""
     least = "" if answer.smallest_difference is None else f"; less than {answer.smallest_difference:g} does not matter"
     return f"Decided by {STATISTIC}, at a level of {ALPHA}{_together(answer)}{looks}{least}."
 
@@ -159,10 +159,11 @@ def notes(answer: Answer) -> list[str]:
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is how "
         "likely chance alone is to make a mean difference as large as this one.",
         f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
-        f"Looks: at {_looks(answer)} seeds, as declared" + (f"; a p counts {looks} times." if looks > 1 else ".")
-        if looks
-        else "Looks: none declared, so this is the only one. Who looks again after more seeds, until a verdict falls, "
-        "finds differences where there are none; looks that are declared do not.",
+        f"Looks: at {_looks(answer)} seeds, as declared; a p counts {looks} times."
+        if looks > 1
+        else f"Looks: none declared{''.join(f' before all {n} seeds' for n in answer.looks)}, so this is the only one. "
+        "Who looks again after more seeds, until a verdict falls, finds differences where there are none; looks that "
+        "are declared do not.",
     ]
     if many > 1:
         lines.append(

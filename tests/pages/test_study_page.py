@@ -59,7 +59,9 @@ def results(settings, curves=True, **changes) -> Case:
     made = Measured("bits", "lower", first, trials, {"smooth_loss": loss} if curves else {}, budget=100_000)
     made = made._replace(**changes)
     seeds = list(range(1, 1 + max(map(len, trials.values()))))
-    asked = Asked(text=params.prepare.text, sha256="f" * 64, arithmetic={}, question={}, params=params)
+    asked = Asked(
+        text=params.prepare.text, sha256="f" * 64, arithmetic={params.recipe.kind: ""}, question={}, params=params
+    )
     question = StudyFile.model_construct(
         seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
     )

@@ -62,9 +62,37 @@ LONG = "9" * 5000  # Python refuses to read it as a number
 
 
 def test_values_are_texts_so_that_versions_stay_apart_and_so_are_odd_seeds(tmp_path):
-    found = read(tmp_path, f"v,seed,loss\n3.1,01,1\n3.10,1,1\n3.1,1,2\n3.10,a,1\n3.1,{LONG},1\n", setting=["v"])
+    found = read(tmp_path, f"v,seed,loss\n3.1,02,1\n3.10,1,1\n3.1,1,2\n3.10,a,1\n3.1,{LONG},1\n", setting=["v"])
     seeds = {name: list(group) for name, group in found.settings.items()}
-    assert seeds == {"v=3.1": ["01", 1, LONG], "v=3.10": [1, "a"]}
+    assert seeds == {"v=3.1": ["02", 1, LONG], "v=3.10": [1, "a"]}
+
+
+@pytest.mark.parametrize("other", ["1.0", "01", "+1", "1e0", "１"])
+def test_one_seed_that_is_spelled_in_two_ways_is_refused_with_both_lines(tmp_path, other):
+    """Two tables of the same runs are one below the other: each run would count twice."""
+    said = refusal(tmp_path, f"v,seed,loss\na,1,1\nb,1,2\na,{other},1\n", setting=["v"])
+    assert said.startswith(f"results.csv: line 4: seed: {other}, and line 2 has 1: a seed is spelled in two ways")
+
+
+@pytest.mark.parametrize("odd", ["a\u00a0", "a\u2028", "a\x1f", "\u3000a"])
+def test_a_character_that_is_no_space_keeps_settings_apart(tmp_path, odd):
+    assert len(read(tmp_path, f'v,seed,loss\na,1,2\n"{odd}",3,1\nb,1,1\n', setting=["v"]).settings) == 3
+
+
+def test_a_baseline_is_never_another_setting_of_the_same_words(tmp_path):
+    text = 'a,b,seed,loss\n"1 x","2 y",1,5\n"1 y","2 x",1,1\n"p,q",r,1,5\n"p q",r,1,1\n'
+    for said, meant in (('a="1 y",b="2 x"', 'a="1 y" b="2 x"'), ('b=r, a="p q"', 'a="p q" b=r')):
+        assert read(tmp_path, text, setting=["a", "b"], baseline=said).baseline == meant
+    for said in ("a=1 y,b=2 x", 'a="1 y"', 'a="1 y" a="1 y" b="2 x"', 'a="\\q" b=r', "a=p q,b=r"):
+        assert "no setting " in refusal(tmp_path, text, setting=["a", "b"], baseline=said)
+
+
+def test_a_baseline_that_could_be_two_settings_is_none(tmp_path):
+    text = 'v,seed,loss\n3,1,1\nv=3,1,2\n"""v""=3",1,2\n'
+    assert read(tmp_path, text, setting=["v"], baseline="v=3").baseline == "v=3"
+    assert read(tmp_path, text, setting=["v"], baseline='v="v=3"').baseline == 'v="v=3"'
+    said = refusal(tmp_path, text, setting=["v"], baseline='"v"=3')
+    assert said.startswith('results.csv: more than one setting could be "v"=3; allowed are v=3, ')
 
 
 @pytest.mark.parametrize("written", ["", "nan", "NaN", "inf", "-inf", "NA", "-nan", "None", "null"])

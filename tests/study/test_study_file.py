@@ -27,6 +27,8 @@ WRONG = [
         "vary, settings: one of them has to",
     ),
     ("baseline: {}", "", "baseline: missing"),
+    ("baseline: {}", "baseline: {eta.x: 1}", "eta.x: no param that a study can vary; allowed are m, eta"),
+    ("baseline: {}", "baseline: {train.clip.x: 1}", "train.clip.x: no param that a study can vary; "),
     ("baseline: {}", "baseline: 0.1", "baseline: 0.1 is not allowed, it has to be a valid dictionary"),
     ("seeds: 4", "seeds: 0", "seeds: [] is not allowed"),
     ("seeds: 4", "seeds: few", "seeds: 'few' is not allowed, it has to be a valid list"),
@@ -121,6 +123,14 @@ def test_a_grid_is_each_with_each_and_the_rest_is_as_in_params_yaml(project, mon
     assert study.baseline == "eta=0.1 train.initial_accumulator_value=0"
     assert study.settings[study.baseline] == read_params()
     assert (study.question.seeds, study.question.looks) == ([1, 2, 3, 4], [2, 4])
+
+
+def test_a_baseline_of_minus_zero_is_that_of_zero(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    question = QUESTION.replace("baseline: {}", "baseline: {train.initial_accumulator_value: -0.0}")
+    study = read_study(ask(project, question).with_suffix(".yaml"))
+    assert study.baseline == "eta=0.1 train.initial_accumulator_value=0"
+    assert len(study.settings) == 4
 
 
 def test_a_baseline_that_is_no_setting_is_one_more(project, monkeypatch):

@@ -19,7 +19,7 @@ from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.study.asking import differs_here, read_study
+from charloom.study.asking import differs_here, read_study, write_asked
 from charloom.study.measuring import measured
 from charloom.study.trial import small_trial, train_trial
 from charloom.text.corpus import read_prepared
@@ -157,7 +157,8 @@ def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_ba
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed = conducted(project, anew=True)
     first, second = printed.splitlines()[:2]
-    assert first.startswith("studies/a/trials.csv: 4 rows are no part of this question, and go to .charloom/studies/a/")
+    why = "4 rows are no part of this question, or of other sources: they go to .charloom/studies/a/"
+    assert first.startswith(f"studies/a/trials.csv: {why}")
     assert second == "studies/a.yaml: 4 of 4 trials to train"
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
     assert "to train" not in conducted(project, anew=True)
@@ -184,7 +185,8 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
     complaint = said(project, "study", "studies/a.yaml", code=2)[1]
     (project.folder / "studies/a.yaml").write_text(question)
     assert complaint == (
-        f"studies/a.yaml: {named}: not what was asked at its first start; `charloom study FILE --anew` asks anew\n"
+        f"studies/a.yaml: {named}: not what was asked at its first start, which studies/a/asked.json holds; "
+        "`charloom study FILE --anew` asks anew\n"
     )
     assert tables(folder) == made
 
@@ -226,9 +228,7 @@ def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study, monk
     finally:
         project.edit("studies/a.yaml", "seeds: 3", "seeds: 2")
         small_trial.cache_clear()
-    assert {name: content for name, content in tables(folder).items() if name != "asked.json"} == {
-        name: content for name, content in made.items() if name != "asked.json"
-    }
+    assert tables(folder) == made
 
 
 def test_a_study_with_a_text_of_its_own_differs_in_nothing_from_params_yaml_by_that(project):
@@ -249,7 +249,10 @@ def test_a_study_may_name_its_own_text(project):
 
 
 def test_a_table_of_charloom_0_1_is_named_anew_and_nothing_is_trained(study):
-    """It had the settings of samples in its keys, and no file beside it that says what was asked."""
+    """It had the settings of samples in its keys, and no file beside it that says what was asked.
+
+    Nor does it say by which sources: it is read as it is, and goes on when all its rows are proved.
+    """
     project, folder = study
     made, asked = tables(folder), read_asked(folder / "asked.json")
     older = {
@@ -265,6 +268,10 @@ def test_a_table_of_charloom_0_1_is_named_anew_and_nothing_is_trained(study):
     project.run("git", "add", "-f", "params.yaml", "studies")
     project.run("git", "commit", "-qm", "as charloom 0.1 left it")
     project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # the params of the table's commit say what was asked
+    with pytest.raises(WrongInput, match="came to nobody knows what"):
+        conducted(project)
+    with chdir(project.folder):
+        write_asked(read_study(Path("studies/a.yaml")))  # as `--prove` does at its end
     assert conducted(project) == ""
     assert tables(folder) == made
 

@@ -10,26 +10,33 @@ was stopped. A row whose key is not that of its own params is damage, and so is 
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from charloom.base.errors import CharloomError, Damaged
 from charloom.base.storage import read_json, write
+from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
-from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1
+from charloom.network.recipe import OPTIMIZERS
+from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1, trial_params
 from charloom.results.records import Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
 from charloom.settings.params import Params, flat, overridden
 
 METRICS = tuple(TrainMetrics.model_fields)
 CURVES = ("trial", "update", *POINTS)
-ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update \d+")
+ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
 HASH = re.compile(r"[0-9a-f]{64}")
+CELL = re.compile("[ -~]{0,80}")  # so that a message may quote it
+WHOLE = re.compile("[0-9]{1,16}")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 AGAIN = "`git restore` brings it back; without it `charloom study` trains all again"
+OR_ASKED = "or asked.json beside it is damaged"
 
 Runs = dict[str, Run]  # by the keys of trials
 
@@ -51,13 +58,26 @@ class Asked(Record):
     small_trials: dict[str, str] = Field(default_factory=dict)
     params: EarlierParams
 
+    @model_validator(mode="after")
+    def _kinds(self) -> "Asked":
+        """Refuse a kind of recipe that is none, and the lack of the usual one: trials have no keys then."""
+        kinds = {f"{optimizer} {dtype}" for optimizer in OPTIMIZERS for dtype in ("float64", "float32")}
+        if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= kinds:
+            raise ValueError("arithmetic, small_trials: not of the kinds of recipe that are asked of")
+        return self
+
     def key(self, params: Params) -> str:
         """Return the key of a trial with these params."""
-        return trial_key(params, self.sha256, self.arithmetic[params.recipe.kind])
+        return trial_key(params, self.sha256, self._arithmetic(params))
 
     def key_0_1(self, params: Params) -> str:
         """Return the key that it had in charloom 0.1."""
-        return trial_key_0_1(params, self.sha256, self.arithmetic[params.recipe.kind])
+        return trial_key_0_1(params, self.sha256, self._arithmetic(params))
+
+    def _arithmetic(self, params: Params) -> str:
+        if (kind := params.recipe.kind) not in self.arithmetic:
+            raise Damaged(f"asked.json: arithmetic: nothing of {kind}")
+        return self.arithmetic[kind]
 
 
 def read_asked(file: Path) -> Asked:
@@ -71,38 +91,48 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False) -> R
     Raises Damaged, naming file and line, where a row is none. One that has another key than what was asked gives it
     is left out where that is wanted, and else damage.
     """
-    file, runs, older = folder / "trials.csv", Runs(), dict[str, str]()
+    file, runs, older, seeds = folder / "trials.csv", Runs(), dict[str, str](), dict[str, int]()
     for line, row in _rows(file, ("seed", "outcome", *METRICS, "results", "trial")):
         where = f"{file}: line {line}"
         try:
             run = from_row(row, asked)
+            key = asked.key(run.params)
         except ValidationError as error:
             first = error.errors()[0]
             raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is no number; {AGAIN}") from None
         except (CharloomError, *NO_YAML) as error:
             raise Damaged(f"{where}: {error}; {AGAIN}") from None
-        if row["trial"] not in {key := asked.key(run.params), asked.key_0_1(run.params)}:
+        if row["trial"] not in {key, asked.key_0_1(run.params)}:
             if others_left_out:
                 continue
-            raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}; {AGAIN}")
+            raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}, {OR_ASKED}; {AGAIN}")
         if key in runs:
             raise Damaged(f"{where}: a second row of trial {row['trial']}; {AGAIN}")
+        if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
+            raise Damaged(f"{where}: seed {run.seed} has the results of seed {seeds[run.results]}; {AGAIN}")
         runs[key], older[row["trial"]] = run, key
     for _, row in _rows(folder / "curves.csv", CURVES):
         if row["trial"] not in older:
             continue  # it is written first: a kill came between the two
-        try:
-            for name in POINTS:
-                if row[name]:
-                    runs[older[row["trial"]]].curves[name][int(row["update"])] = float(row[name])
-        except ValueError:
-            raise Damaged(f"{folder / 'curves.csv'}: trial {row['trial']}, update {row['update']}: {AGAIN}") from None
+        if not _joins(row, runs[older[row["trial"]]]):
+            raise Damaged(f"{folder / 'curves.csv'}: trial {row['trial']}, update {row['update']}: {AGAIN}")
     return runs
 
 
-def rows_in(folder: Path) -> int:
-    """Return how many rows the table has, whatever they say."""
-    return len(list(_rows(folder / "trials.csv", ())))
+def _joins(row: dict[str, str], run: Run) -> bool:
+    """Add the points of a row of curves.csv to the run's; return whether they are finite, of its updates, and new."""
+    update = int(row["update"]) if WHOLE.fullmatch(row["update"]) else run.params.train.updates + 1
+    for name in filter(row.get, POINTS):
+        value = float(row[name]) if NUMBER.fullmatch(row[name]) else math.nan
+        if update > run.params.train.updates or update in run.curves[name] or not math.isfinite(value):
+            return False
+        run.curves[name][update] = value
+    return True
+
+
+def keys_in(folder: Path) -> list[str]:
+    """Return the keys that the table's rows have, whatever they say."""
+    return [row["trial"] for _, row in _rows(folder / "trials.csv", ("trial",))]
 
 
 def from_row(row: dict[str, str], asked: Asked) -> Run:
@@ -112,9 +142,11 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
     the row contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
+    if others := varied.keys() - trial_params(asked.params).keys():  # its key would not say so
+        raise ValueError(f"{min(others)}: no param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
     outcome, results, values = row["outcome"], row["results"], {name: row[name] or None for name in METRICS}
-    if not ENDED.fullmatch(outcome):
+    if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
         raise ValueError(f"outcome: {outcome!r} is none; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
     diverged = outcome.startswith(DIVERGED)
     if diverged != (not results) or (results and not HASH.fullmatch(results)):
@@ -122,9 +154,26 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
     if diverged and any(value is not None for value in values.values()):
         raise ValueError(f"{outcome}, and it has metrics")
     metrics = None if diverged else TrainMetrics.model_validate(values)
-    if metrics and metrics.updates != params.train.updates:
-        raise ValueError(f"updates: {metrics.updates}, and its params say {params.train.updates}")
+    if metrics and (wrong := [name for name, holds in _relations(metrics, params) if not holds]):
+        raise ValueError(f"{wrong[0]}: {row[wrong[0]] or 'missing'} contradicts its params or the rest of the row")
     return Run(params, asked.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
+
+
+def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, bool]]:
+    """Yield what holds of each training, under the name of a metric."""
+    read, part = metrics.held_out_characters_read, "lowest_held_out_part_bits_per_character"
+    lowest, at, below = getattr(metrics, part), metrics.lowest_held_out_part_update, metrics.first_update_below_target
+    yield "updates", metrics.updates == params.train.updates
+    yield "updates_per_epoch", metrics.updates_per_epoch > 0
+    yield "held_out_characters_read", 0 <= read <= params.train.held_out_characters
+    for name in ("held_out_bits_per_character", "best_held_out_bits_per_character", part):
+        bits = getattr(metrics, name)
+        yield name, (bits is not None and bits >= 0 and read > 1) or (bits is None and (read < 2 or name == part))
+    yield "lowest_held_out_part_update", (at is None) == (lowest is None) and 0 <= (at or 0) <= metrics.updates
+    yield "best_smooth_loss", 0 <= metrics.best_smooth_loss <= metrics.smooth_loss
+    yield "best_update", 0 <= metrics.best_update <= metrics.updates
+    reached = metrics.best_smooth_loss < params.train.target_smooth_loss
+    yield "first_update_below_target", (below is not None) == reached and 0 <= (below or 0) <= metrics.best_update
 
 
 def write_runs(folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]]) -> None:
@@ -153,9 +202,13 @@ def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, s
             reader = csv.DictReader(file, strict=True)
             if missing := set(names) - set(reader.fieldnames or ()):
                 raise ValueError(f"no column {', '.join(sorted(missing))}")
+            if len(set(head := reader.fieldnames or ())) < len(head):
+                raise ValueError("a column is there twice")
             for row in reader:
                 if None in row or None in row.values():
                     raise ValueError(f"line {reader.line_num}: not one value for each column")
+                if odd := [cell for pair in row.items() for cell in pair if not CELL.fullmatch(cell)]:
+                    raise ValueError(f"line {reader.line_num}: {in_line(odd[0][:80])} is in no table of ours")
                 yield reader.line_num, row
     except (OSError, ValueError, csv.Error) as error:
         raise Damaged(f"{path}: {error}; {AGAIN}") from None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml.error import MarkedYAMLError
 
 from charloom.base.errors import WrongInput, allowed_are
@@ -28,6 +28,12 @@ class Section(BaseModel):
     """A frozen section: unknown keys, missing keys, wrong types, NaN and infinity are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _no_minus_zero(cls, value: Any) -> Any:
+        """Return 0.0 for -0.0: one setting has one name and one key."""
+        return value + 0.0 if isinstance(value, float) else value
 
 
 class Prepare(Section):
@@ -188,7 +194,11 @@ def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in leaves.items():
         section, _, key = name.rpartition(".")
-        (found.setdefault(section, {}) if section else found)[key] = value
+        inside = found.setdefault(section, {}) if section else found
+        if isinstance(inside, dict):
+            inside[key] = value
+        else:
+            found[name] = value  # `eta.x`: inside a number there is nothing, and the model refuses the name
     return found
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from charloom.base.errors import CharloomError, Damaged, WrongInput
 from charloom.base.storage import sha256, write_json
+from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, with_silent
-from charloom.results.study_table import Asked, Runs, read_asked, read_runs
+from charloom.results.study_table import Asked, Runs, keys_in, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, checked, flat, overridden, read_params
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
-from charloom.study.trial import small_trial
+from charloom.study.trial import small_trial, trials_there
 
 ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` asks anew"
@@ -26,26 +27,32 @@ def read_study(path: Path, *, anew: bool = False) -> Study:
     """Return the study of the file, as it was asked at its first start; asked now where it never was, or `anew`.
 
     Raises WrongInput with one line that names the file, the key and what is allowed, also where the file asks another
-    question than it did. Raises Damaged where a table is none.
+    question than it did, or its table has rows of another one. Raises Damaged where a table is none.
     """
     given, folder = read_question(path), path.with_suffix("")
-    if anew or not (folder / "trials.csv").exists():
+    if anew or not any((folder / name).exists() for name in (ASKED, "trials.csv")):
         return study_of(path, given, _asked_now(path, given, read_params()), Runs())
-    if not (folder / ASKED).exists():
-        return _found_again(path, given)
-    asked = read_asked(folder / ASKED)
-    study = study_of(path, given, asked, read_runs(folder, asked))
-    _ensure_same(study)
+    if (folder / ASKED).exists():
+        asked = read_asked(folder / ASKED)
+        study = study_of(path, given, asked, read_runs(folder, asked))
+        _ensure_same(study)
+    else:
+        study = _found_again(path, given)
+    if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
+        raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no part of what {path} asks; {ANEW}")
     return study
 
 
 def write_asked(study: Study) -> None:
-    """Write down what is asked, where it is not there as it is by now: with more seeds, say."""
+    """Write down what is asked, where it is not there as it is by now: with more seeds, say.
+
+    Its rows have to be these sources' own: see `ensure_version`.
+    """
     baseline = dict(flat(study.settings[study.baseline].model_dump()))
     question = study.question.model_dump(mode="json", exclude_none=True)
     question["baseline"] = {name: baseline[name] for name in study.varied}  # in full: `{}` was params.yaml of then
-    trials = study.asked.small_trials or {kind: small_trial(kind) for kind in study.asked.arithmetic}
-    content = study.asked.model_copy(update={"question": question, "small_trials": trials}).model_dump(mode="json")
+    now = {"question": question, "small_trials": _small_trials(study.asked)}
+    content = study.asked.model_copy(update=now).model_dump(mode="json")
     if not (study.folder / ASKED).exists() or read_asked(study.folder / ASKED).model_dump(mode="json") != content:
         write_json(study.folder / ASKED, content)
 
@@ -65,13 +72,28 @@ def differs_here(study: Study) -> str:
 
 
 def ensure_version(study: Study) -> None:
-    """Raise WrongInput where these sources would say other things of a trial than those that made the study's rows."""
-    for kind, then in study.asked.small_trials.items():
-        if (now := small_trial(kind)) != then:
-            raise WrongInput(
-                f"{study.path}: its rows are of other sources: a small trial ({kind}) came to {then}, and comes to "
-                f"{now} here; `charloom study FILE --prove N` of all N rows takes them over, or {ANEW}"
-            )
+    """Raise WrongInput where these sources would say other things of a trial than those that made the study's rows.
+
+    So it does where nobody wrote down what those said.
+    """
+    if study.runs and not by_these_sources(study.asked):
+        then, now = study.asked.small_trials, _small_trials(study.asked)
+        kind = next(kind for kind in now if then.get(kind) != now[kind])
+        raise WrongInput(
+            f"{study.path}: its rows are of other sources: a small trial ({kind}) came to "
+            f"{in_line(then.get(kind, 'nobody knows what'))[:80]}, by {study.folder / ASKED}, "
+            f"and comes to {now[kind]} here; `charloom study FILE --prove {len(study.runs)}` proves "
+            f"all rows and takes them over, or {ANEW}"
+        )
+
+
+def by_these_sources(asked: Asked) -> bool:
+    """Return whether the rows of what was asked are of sources that say of a trial what these say."""
+    return asked.small_trials == _small_trials(asked)
+
+
+def _small_trials(asked: Asked) -> dict[str, str]:
+    return {kind: small_trial(kind) for kind in asked.arithmetic}
 
 
 def ensure_text(study: Study) -> None:
@@ -108,13 +130,18 @@ def _found_again(path: Path, given: StudyFile) -> Study:
     """Return the study of a table beside which nobody wrote down what was asked: of charloom 0.1.
 
     Its rows' keys say whether it was asked with the params here, or with those of the table's commit. Where both fit,
-    it is the one that asks of fewer settings.
+    it is the one that asks of fewer settings. Raises WrongInput where the keys are of a later version: that did write
+    it down, and without it the question could be any.
     """
     fit, reasons = list[Study](), list[Damaged]()
     for params in _perhaps(path.with_suffix("")):
         try:
             asked = _asked_now(path, given, params)
-            fit.append(study_of(path, given, asked, read_runs(path.with_suffix(""), asked)))
+            runs = read_runs(path.with_suffix(""), asked)
+            if not {*keys_in(path.with_suffix(""))} <= {asked.key_0_1(run.params) for run in runs.values()}:
+                gone = path.with_suffix("") / ASKED
+                raise WrongInput(f"{gone}: No such file or directory; `git restore {gone}` brings it back, or {ANEW}")
+            fit.append(study_of(path, given, asked, runs))
         except Damaged as error:
             reasons.append(error)
     if not fit:
@@ -147,7 +174,8 @@ def _ensure_same(study: Study) -> None:
     }
     if any(differs.values()):
         names = ", ".join(name for name, differ in differs.items() if differ)
-        raise WrongInput(f"{study.path}: {names}: not what was asked at its first start; {ANEW}")
+        first_start = f"at its first start, which {study.folder / ASKED} holds"
+        raise WrongInput(f"{study.path}: {names}: not what was asked {first_start}; {ANEW}")
     for kind, digest in asked.arithmetic.items():
         if (says := arithmetic_of(kind)) != digest:
             other = f"{kind} was {digest}, {SIGNATURE} says {says}"

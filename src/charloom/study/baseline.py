@@ -9,6 +9,8 @@ from charloom.base.terminal import in_line
 
 MANY = 12  # names in a message
 ODD = re.compile(r"[\s=,\"\\]")  # what could be taken for the end of a name or of a value
+WORD = r'("(?:[^"\\]|\\.)*"|[^\s=,"\\]+)'  # as `_quoted` writes it
+PAIR = re.compile(rf"{WORD}={WORD}(?:[\s,]+|$)")
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
@@ -23,7 +25,8 @@ def _quoted(text: str) -> str:
 def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
     """Return the setting that is meant: `a=1`, `a=1,b=2` in any order, the value alone where there is one column.
 
-    It is the first where none is named. Raises WrongInput where it is not there, or no other to compare with it is.
+    It is the first where none is named. Raises WrongInput where it is not there, where it could be two of them, or
+    where there is no other to compare with it.
     """
     if len(settings) < 2:
         raise WrongInput(f"{where}: one setting only, {in_line(next(iter(settings)))}; allowed are two or more")
@@ -31,14 +34,27 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
         return next(iter(settings))
     if baseline in settings:
         return baseline
-    for name in settings:
-        if name.partition("=")[2] in {baseline, _quoted(baseline)} or _parts(baseline) == _parts(name):
-            return name
+    alone, pairs = ([baseline], [_quoted(baseline)]), _pairs(baseline)
+    named = {name: _pairs(name) for name in settings}
+    meant = [n for n, each in named.items() if each and (each == pairs or [*map(_quoted, each.values())] in alone)]
+    if len(meant) == 1:
+        return meant[0]
     names = [in_line(name) for name in settings]
     if len(names) > MANY:
         names[MANY:] = [f"{len(names) - MANY} more"]
-    raise WrongInput(f"{where}: no setting {in_line(baseline)}; {allowed_are(names, in_line(baseline))}")
+    no = "no setting" if not meant else "more than one setting could be"
+    raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(names, in_line(baseline))}")
 
 
-def _parts(name: str) -> list[str]:
-    return sorted(name.replace(",", " ").split())
+def _pairs(name: str) -> dict[str, str]:
+    """Return the values by name that a setting's name says; nothing where it is none."""
+    found = PAIR.findall(name)
+    try:
+        pairs = {_read(key): _read(value) for key, value in found}
+    except ValueError:
+        return {}
+    return pairs if len(pairs) == len(found) and not PAIR.sub("", name) else {}
+
+
+def _read(word: str) -> str:
+    return str(json.loads(word)) if word.startswith('"') else word

@@ -12,11 +12,11 @@ from charloom.base.lock import exclusive
 from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
 from charloom.base.storage import sha256
-from charloom.results.study_table import Runs, read_asked, read_runs, rows_in, write_runs
+from charloom.results.study_table import Runs, keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ANEW, ASKED, ensure_text, ensure_version, write_asked
+from charloom.study.asking import ASKED, by_these_sources, ensure_text, ensure_version, write_asked
 from charloom.study.cluster import cluster
 from charloom.study.engine import Workers, outcomes
 from charloom.study.local import processes
@@ -46,6 +46,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     trials = trials_of(study)
     asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # of each setting, so far
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
+        ensure_version(study)
         wanted = list(chain.from_iterable(trials.values()))
         study = study._replace(runs=_known(study, {trial.key for trial in wanted}, anew=anew))
         write_asked(study)
@@ -53,7 +54,6 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         for look in study.question.looks or [len(study.question.seeds)]:
             asked |= {setting: trials[setting][:look] for setting in _undecided(study, asked)}
             if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
-                ensure_version(study)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
                 _train(study, missing, wanted, workers)
         _write(study, chain.from_iterable(asked.values()))
@@ -62,26 +62,22 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
 
 
 def _known(study: Study, wanted: set[str], *, anew: bool) -> Runs:
-    """Return the runs that are wanted and there. Rows that are not wanted leave the table, if `anew`, and are kept.
-
-    Raises WrongInput where rows would have to leave, and the question is not asked anew.
-    """
+    """Return the runs that are wanted and there. Rows that are not wanted leave the table, if `anew`, and are kept."""
     aside, table = OWN / "studies" / study.path.stem, study.folder / "trials.csv"
-    here, rows = (_before(study.folder, study), rows_in(study.folder)) if anew else (study.runs, len(study.runs))
-    if leaving := rows - len(here.keys() & wanted):
-        if not anew:
-            raise WrongInput(f"{table}: {leaving} rows are no part of what {study.path} asks; {ANEW}")
+    here = _before(study.folder) if anew else study.runs
+    if anew and (leaving := len(keys_in(study.folder)) - len(here.keys() & wanted)):
         to = aside / sha256(table)[:12]
-        print(f"{table}: {leaving} rows are no part of this question, and go to {to}", flush=True)
+        print(f"{table}: {leaving} rows are no part of this question, or of other sources: they go to {to}", flush=True)
         copytree(study.folder, to, dirs_exist_ok=True)
     for folder in [aside, *aside.glob("*/")] if wanted - here.keys() else []:
-        here = _before(folder, study) | here
+        here = _before(folder) | here
     return {each: here[each] for each in wanted & here.keys()}
 
 
-def _before(folder: Path, study: Study) -> Runs:
-    """Return the runs of the tables in the folder, as they were asked, or else as this study is."""
-    asked = read_asked(folder / ASKED) if (folder / ASKED).exists() else study.asked
+def _before(folder: Path) -> Runs:
+    """Return the runs of the tables in the folder, as they were asked; none where they are not these sources' own."""
+    if not (folder / ASKED).exists() or not by_these_sources(asked := read_asked(folder / ASKED)):
+        return {}
     return read_runs(folder, asked, others_left_out=True)
 
 

@@ -8,6 +8,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,15 @@ def table_measured(
     used = [*setting, seed, measure]
     rows = _rows(file, used)
     settings = defaultdict[str, dict[Seed, Measurement]](dict)
-    lines, failed = dict[tuple[str, Seed], int](), list[str]()
+    lines, spelled, failed = dict[tuple[str, Seed], int](), dict[Decimal | str, tuple[str, int]](), list[str]()
     for line, row in rows.items():
         where = f"{file}: line {line}: "
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}no {in_line(empty[0])}; allowed is a value in each row")
+        text, before = spelled.setdefault(_number(row[seed]), (row[seed], line))
+        if text != row[seed]:
+            both = f"{in_line(row[seed])[:40]}, and line {before} has {in_line(text)[:40]}"
+            raise WrongInput(f"{where}{in_line(seed)}: {both}: a seed is spelled in two ways; allowed is one")
         name, key = setting_name(setting, [row[column] for column in setting]), _seed(row[seed])
         if first := lines.get((name, key)):
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
@@ -93,7 +98,7 @@ def _read(file: Path) -> list[tuple[int, list[str]]]:
         reader = csv.reader(
             io.StringIO(file.read_bytes().decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True
         )
-        return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells] or [(1, [])]
+        return [(reader.line_num, [cell.strip(" \t") for cell in cells]) for cells in reader if cells] or [(1, [])]
     except UnicodeDecodeError as error:
         line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
         raise WrongInput(f"{file}: line {line}: byte {byte:#04x} is not UTF-8; allowed is {TABLE}") from None
@@ -107,6 +112,15 @@ def _read(file: Path) -> list[tuple[int, list[str]]]:
 def _seed(text: str) -> Seed:
     """Return the number that the text writes, where it is the only way to write it, else the text."""
     return int(text) if re.fullmatch("0|[1-9][0-9]{0,99}", text) else text
+
+
+def _number(text: str) -> Decimal | str:
+    """Return the number that the text writes, however it does; the text where it writes none."""
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        return text
+    return number if number.is_finite() else text
 
 
 def _measurement(text: str, where: str) -> Measurement:

@@ -27,7 +27,8 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
         for setting, each in (trials or trials_of(study)).items()
     }
     return of_runs(
-        study.settings, done, study.question.measure, study.baseline, better="lower", looks=tuple(study.question.looks),
+        study.settings, done, study.question.measure, study.baseline, better="lower",
+        looks=tuple(study.question.looks) or (len(study.question.seeds),),  # no verdict before all seeds are there
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
 

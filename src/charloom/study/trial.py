@@ -8,20 +8,32 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from charloom.base.errors import Diverged
 from charloom.results.identity import DIGITS
 from charloom.results.records import MEASURE_OF_PART
 from charloom.results.run import DIVERGED, POINTS, Run, outcome_of, thinned
-from charloom.settings.params import Params
+from charloom.settings.params import Params, overridden
 from charloom.signature.hashes import RECIPES, TEXT
 from charloom.study.study_file import Study
-from charloom.text.corpus import Text
+from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
 from charloom.training.loop import train
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
 from charloom.training.trace import EMPTY, EVERY, extended
+
+SMALL: tuple[dict[str, Any], ...] = (  # trainings in which each thing that a row can say is said by one at least
+    {},
+    {  # starts above 0, reads the text several times, and has more points than a table keeps of a curve
+        "seed": 2, "train.initial_accumulator_value": 10.0, "m": 2, "seq_length": 1, "prepare.held_out": 0.3,
+        "train.updates": 15_100, "train.checkpoint_every": 300,
+    },
+    {"eta": 1000.0, "train.updates": 40, "train.checkpoint_every": 10},  # ends worse than uniform
+    {"eta": None, "train.updates": 40},  # diverges, by the largest rate of its type
+)  # fmt: skip
 
 
 class Trial(NamedTuple):
@@ -50,7 +62,7 @@ def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]
 
 @lru_cache
 def small_trial(kind: str) -> str:
-    """Return a digest of all that a row says of a small training by this kind of recipe: its metrics, its curves, too.
+    """Return a digest of all that rows say of small trainings by this kind of recipe: their metrics, their curves, too.
 
     The signature covers the kernel alone. This changes with an edit of a measure, and with no edit of words.
     """
@@ -68,9 +80,13 @@ def small_trial(kind: str) -> str:
         }
     )  # fmt: skip
     vocabulary = Vocabulary("".join(sorted(set(TEXT))))
-    ids = vocabulary.encode(TEXT)
-    run = train_trial(params, Text(vocabulary, ids[: len(ids) // 2], ids[len(ids) // 2 :]), "")
-    said = [run.outcome, run.metrics.model_dump() if run.metrics else None, run.curves, run.results]
+    ids, said = vocabulary.encode(TEXT), list[Any]()
+    for varied in SMALL:
+        eta = varied.get("eta", recipe.optimizer.eta) or 0.9 * float(np.finfo(recipe.dtype).max)
+        each = overridden(params, varied | {"eta": eta}, Path("a small trial"))
+        end, _ = split(len(ids), each.prepare.held_out)
+        run = train_trial(each, Text(vocabulary, ids[:end], ids[end:]), "")
+        said.append([run.outcome, run.metrics.model_dump() if run.metrics else None, run.curves, run.results])
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:DIGITS]
 
 

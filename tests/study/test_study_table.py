@@ -1,0 +1,146 @@
+"""A study's table is read as it was written, or a line says where it contradicts itself."""
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+from projects import ROOT
+
+from charloom.base.errors import Damaged
+from charloom.results.records import TrainMetrics
+from charloom.results.study_table import read_asked, read_runs
+
+STUDY = ROOT / "studies/initial_accumulator"
+BITS = "held_out_bits_per_character"
+DIVERGED = dict.fromkeys((*TrainMetrics.model_fields, "results"), "")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of a study's tables."""
+    folder = tmp_path / "x"
+    shutil.copytree(STUDY, folder)
+    return folder
+
+
+def edited(folder, name, edit) -> None:
+    """Write the table anew, after an edit of its rows, the head among them."""
+    with (folder / name).open(newline="") as file:
+        rows = list(csv.reader(file))
+    content = io.StringIO()
+    csv.writer(content, lineterminator="\n").writerows(edit(rows) or rows)
+    (folder / name).write_text(content.getvalue(), newline="")
+
+
+def refusal(folder) -> str:
+    with pytest.raises(Damaged) as refused:
+        read_runs(folder, read_asked(folder / "asked.json"))
+    line = str(refused.value)
+    assert line.isprintable()
+    assert len(line) < 600
+    return line.replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"outcome": "diverged at update 999999", **DIVERGED}, "outcome: 'diverged at update 999999' is none"),
+        ({"outcome": "diverged at update ５", **DIVERGED}, "is in no table of ours"),
+        ({"best_smooth_loss": "9999.0"}, "best_smooth_loss: 9999.0 contradicts"),
+        ({"best_update": "100001"}, "best_update: 100001 contradicts"),
+        ({"updates": "300"}, "updates: 300 contradicts"),
+        ({"updates_per_epoch": "0"}, "updates_per_epoch: 0 contradicts"),
+        ({BITS: "-1.0"}, f"{BITS}: -1.0 contradicts"),
+        ({BITS: ""}, f"{BITS}: missing contradicts"),
+        ({"held_out_characters_read": "999999999"}, "held_out_characters_read: 999999999 contradicts"),
+        ({"held_out_characters_read": "0"}, f"{BITS}: "),
+        ({"lowest_held_out_part_update": "100001"}, "lowest_held_out_part_update: 100001 contradicts"),
+        ({"lowest_held_out_part_update": ""}, "lowest_held_out_part_update: missing contradicts"),
+        ({"first_update_below_target": "100001"}, "first_update_below_target: 100001 contradicts"),
+        ({"first_update_below_target": "5", "best_smooth_loss": "40.0", "smooth_loss": "41.0"}, "first_update_below"),
+        ({"trial": "0\n1"}, "line 3: 0\\n1 is in no table of ours"),
+        ({"results": "a" * 10_000}, "is in no table of ours"),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_damage(folder, cells, said):
+    def put(rows):
+        for name, value in cells.items():
+            rows[1][rows[0].index(name)] = value
+
+    edited(folder, "trials.csv", put)
+    line = refusal(folder)
+    assert line.startswith("trials.csv: line ")
+    assert said in line
+
+
+def _seed_of_another(rows):
+    rows[2][2:-1] = rows[1][2:-1]
+
+
+def _doubled(rows):
+    place = rows[0].index(BITS)
+    for row in rows:
+        row.insert(place + 1, BITS if row is rows[0] else "0.5")
+
+
+def _another_text(rows):
+    return [["prepare.text" if row is rows[0] else "data/other.txt", *row] for row in rows]
+
+
+def _inside(rows):
+    rows[0][0] = "eta.x"
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (_seed_of_another, "line 3: seed 2 has the results of seed 1; "),
+        (_doubled, "a column is there twice; "),
+        (_another_text, "line 2: prepare.text: no param that a study can vary; "),
+        (_inside, "line 2: eta.x: no param that a study can vary; "),
+        (lambda rows: rows[1].__setitem__(0, "5.0"), "is not the key of its own params, "),
+    ],
+)
+def test_a_table_that_says_what_its_keys_do_not_is_damage(folder, edit, said):
+    edited(folder, "trials.csv", edit)
+    assert said in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["0", "nan"], ["0", "1_0.5"], ["0", "1.2.3"], ["0", "9" * 70 + "e999"], ["1_00", "1.0"], ["+5", "1.0"],
+     ["-1", "1.0"], ["100001", "1.0"]],
+)  # fmt: skip
+def test_a_point_of_a_curve_is_a_finite_number_at_one_of_the_updates(folder, cells):
+    edited(folder, "curves.csv", lambda rows: rows[1].__setitem__(slice(1, 3), cells))
+    assert refusal(folder).startswith("curves.csv: trial ")
+
+
+def test_a_point_of_a_curve_is_there_once(folder):
+    edited(folder, "curves.csv", lambda rows: rows.insert(2, [*rows[1][:2], "1.0", ""]))
+    assert ", update 0: " in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"arithmetic": {}}, {"arithmetic": {"adagrad float32": "0"}}, {"small_trials": {"sgd float8": "0"}},
+     {"arithmetic": {"adagrad float64": "0", "sgd float8": "0"}}],
+)  # fmt: skip
+def test_what_was_asked_is_of_kinds_that_there_are_and_of_its_own(folder, said):
+    path = folder / "asked.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | said))
+    assert refusal(folder).startswith("asked.json: Value error, arithmetic, small_trials: not of the kinds of recipe")
+
+
+def test_other_spellings_of_a_row_change_nothing(folder):
+    asked = read_asked(folder / "asked.json")
+    before = read_runs(folder, asked)
+
+    def respelled(rows):
+        rows[1][:2] = ["0.00 ", "+1"]
+        return [rows[0], *reversed(rows[1:])]
+
+    edited(folder, "trials.csv", respelled)
+    assert read_runs(folder, asked) == before
