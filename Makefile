@@ -6,6 +6,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Set in a hook or an alias of Git's, they would point every command here at another repository.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX
 READY := .venv/.ready
+# What stages and commands import, with what that imports: compiled at set-up, and not in every process where
+# PYTHONDONTWRITEBYTECODE is set, as in many containers.
+IMPORTED := dvc.commands.repro, dvc.commands.status, dvc.commands.experiments.run, prepare, gradcheck, train, sample, \
+    plot, track, charloom.commands.cli, charloom.commands.study, charloom.commands.verify, charloom.tracking.studies, \
+    charloom.tracking.completion, charloom.tracking.follower
 
 .PHONY: help setup run study test test-all check verify track ui bench lock clean
 .DEFAULT_GOAL := help
@@ -77,7 +82,9 @@ $(READY): FORCE
 	    .venv.new/uv/bin/uv venv --quiet --relocatable --python $(PYTHON) .venv.new/venv; \
 	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --require-hashes -r requirements.lock; \
 	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --no-deps --no-build-isolation --editable .; \
-	    rm -rf .venv; mv .venv.new/venv .venv; cp requirements.lock $@; rm -rf .venv.new; }
+	    rm -rf .venv; mv .venv.new/venv .venv; \
+	    env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -c 'import $(IMPORTED)' || true; \
+	    cp requirements.lock $@; rm -rf .venv.new; }
 	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
 	    echo ../../../../src > .venv/lib/python3*/site-packages/_editable_impl_charloom.pth; \
 	    .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv; }
