@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from dvc_summary.markdown import LONG
 
 SECONDS = 120  # after which the repository is given up
+# Commits as everybody gets them, no settings of a bare repository that somebody committed, files compared by content.
+STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 VALUES = 1_000_000  # in a dvc.lock, at most
 MISSING = ("deleted", "not in cache")  # what DVC says of a file that nobody has made here
 
@@ -139,7 +141,7 @@ def git(*arguments: str, index: str = "") -> str:
     """Return what git prints. Raises Refused with its reason."""
     try:
         done = subprocess.run(
-            ["git", "--no-replace-objects", "-c", "safe.bareRepository=explicit", *arguments],
+            ["git", *STRICT, *arguments],
             env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
             capture_output=True, check=False, timeout=SECONDS,
         )  # fmt: skip
@@ -225,9 +227,11 @@ def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
     except ImportError:
         raise Refused(f"{sys.executable} has no ruamel.yaml: start this with the Python that has DVC") from None
     found: Stages = {}
+    yaml = YAML(typ="safe", pure=True)
+    yaml.constructor.flatten_mapping = lambda _: None  # `<<` is refused: ten lines of it can be billions of keys
     try:
         for path, text in locks.items():
-            folder, lock = posixpath.dirname(path), YAML(typ="safe", pure=True).load(text)
+            folder, lock = posixpath.dirname(path), yaml.load(text)
             if next(islice(_values(lock), VALUES, None), None):
                 raise ValueError(f"more than {VALUES:,} values")  # a few lines of aliases can be billions
             for name, entry in lock["stages"].items():

@@ -38,10 +38,10 @@ def ensure_digits(params: Params, text: Text) -> None:
     """Raise CheckFailed where states, at the weights of `initial_errors`, leave no digit in 1 − h²."""
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
     h, _ = forward(theta, text.training[: params.seq_length], np.zeros(params.m))
-    if share := (1 - h**2 < SATURATED).mean():
+    if saturated := np.count_nonzero(1 - h**2 < SATURATED):
         raise CheckFailed(
-            f"sigma: {params.sigma} is too large for a check: {share:.0%} of the first states are so near 1 or -1 that "
-            "1 - h² has no digits; a smaller sigma is allowed"
+            f"sigma: {params.sigma} is too large for a check: {saturated} of the first {h.size} states are so near 1 "
+            "or -1 that 1 - h² has no digits; a smaller sigma is allowed"
         )
 
 

@@ -18,7 +18,7 @@ from charloom.network.rnn import Parameters
 
 ROWS = 5  # of results in registers at once
 WIDTHS = (4, 7, 13)  # vectors of a panel, which a recurrence has in registers; each compiles anew, so there are few
-APART = 8  # rows of states have a vector more where their vectors are a multiple: see above
+APART = 8  # where a row of states has a multiple of so many vectors, it gets one more: see above
 
 
 class Sizes(NamedTuple):
@@ -135,8 +135,7 @@ def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
 
 def kept_beside(kept: tuple[Parameters, ...]) -> Weights:
     """Return what an optimiser keeps in the kernel's layout: a tuple of arrays in each field."""
-    nothing = np.empty((0, 0))  # as WT and VT: a step needs W and V once
-    layouts = [_layout(each, nothing, nothing) for each in kept]
+    layouts = [_layout(each, each.W[:0], each.V[:0]) for each in kept]  # no WT and VT: a step needs W and V once
     return Weights(*(tuple(getattr(each, name) for each in layouts) for name in Weights._fields))
 
 
@@ -155,10 +154,10 @@ def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
     row = p + lanes * (p // lanes % APART == 0)
     return Weights(
         W=in_panels(rows_m, p, wide, parameters.W),
-        WT=in_panels(rows_m, p, wide, WT.astype(dtype)),
+        WT=in_panels(rows_m, p, wide, WT),
         UT=zeros(K, row, dtype, parameters.U.T),
         V=in_panels(rows_K, p, wide, parameters.V),
-        VT=in_panels(rows_m, q, to_K, VT.astype(dtype)),
+        VT=in_panels(rows_m, q, to_K, VT),
         b=zeros(1, row, dtype, parameters.b[None]),
         c=zeros(1, q, dtype, parameters.c[None]),
     )

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.errors import CharloomError, CheckFailed
+from charloom.base.errors import CharloomError, CheckFailed, WrongInput
 from charloom.results.commits import from_commits
 from charloom.results.git import objects
-from charloom.results.identity import naming_params, setting_params
+from charloom.results.identity import arithmetic_of, naming_params, setting_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
 from charloom.settings.params import PARAMS
@@ -69,7 +69,7 @@ def side(commit: str, folder: Path) -> Side:
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return in a sentence or two whether it is better, and the blocks that say how sure that is."""
     runs = [side.run for side in (before, after) if side.run]
-    studies = [_studies(side.folder, runs) for side in (before, after)]
+    studies = [_studies(side.folder, (before, after)) for side in (before, after)]
     sentence, blocks = _compared(runs, studies[1])
     changed = list(_changed_answers((before.folder, after.folder), studies))
     if changed:
@@ -77,7 +77,7 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
-def _studies(folder: Path, runs: list[Run]) -> Studies:
+def _studies(folder: Path, sides: Sequence[Side]) -> Studies:
     """Return each study of the commit's by its file, or what is wrong with it.
 
     A table that says something else of a training than the commits' own files, or than another table, is wrong.
@@ -86,28 +86,40 @@ def _studies(folder: Path, runs: list[Run]) -> Studies:
     with chdir(folder):
         for file in sorted(Path().glob("studies/*.yaml")):
             try:
-                found[file] = read_study(file)
+                found[file] = study = read_study(file)
+                if any(arithmetic_of(kind) != digest for kind, digest in study.asked.arithmetic.items()):
+                    raise WrongInput(f"{study.folder}: its rows are of another arithmetic than signature.json")
             except CharloomError as error:
                 found[file] = error
     read = [study for study in found.values() if isinstance(study, Study)]
-    wrong = {study.path: _contradiction(study, runs, read) for study in read}
+    wrong = {study.path: _contradiction(study, sides, read) for study in read}
     return found | {file: CheckFailed(why) for file, why in wrong.items() if why}
 
 
-def _contradiction(study: Study, runs: list[Run], others: list[Study]) -> str:
+def _contradiction(study: Study, sides: Sequence[Side], others: list[Study]) -> str:
     """Return where the study's table and others say other things of one training; else nothing."""
-    for run in runs:
-        known = run.text_sha256 == study.asked.sha256 and run.params.recipe.kind in study.asked.arithmetic
-        row = study.runs.get(study.asked.key(run.params)) if known else None
+    for folder, run in sides:
+        if run is None or study.asked.arithmetic.get(run.params.recipe.kind) != _arithmetic(folder, run):
+            continue  # other bits are no contradiction
+        row = study.runs.get(study.asked.key(run.params)) if run.text_sha256 == study.asked.sha256 else None
         if row and (row.metrics != run.metrics or row.results != (run.results or row.results)):
-            own, said = (getattr(each.metrics, MEASURE, None) for each in (run, row))
-            which = (f"{said}", f"{own}") if own != said else (f"results {row.results[:12]}", f"{run.results[:12]}")
-            return f"{study.folder} says {which[0]} of seed {run.seed}, and the commit's own metrics {which[1]}."
+            both = [(each.metrics.model_dump() if each.metrics else {}, each.results) for each in (row, run)]
+            said, own = (metrics | {"results": results} for metrics, results in both)
+            name = next(name for name in (MEASURE, *own) if said.get(name) != own.get(name))
+            says = f"{study.folder} says {said.get(name)} of seed {run.seed} ({name})"
+            return f"{says}, and the commit's own files {own[name]}."
     for other in others:
         for key in study.runs.keys() & other.runs.keys():
             one, two = ((each.metrics, each.outcome, each.results) for each in (study.runs[key], other.runs[key]))
             if one != two:
                 return f"{study.folder} and {other.folder} say other things of one training, {key}."
+    return ""
+
+
+def _arithmetic(folder: Path, run: Run) -> str:
+    """Return the digest by which a study of this commit names such a trial; nothing where it has none."""
+    with chdir(folder), suppress(CharloomError):
+        return arithmetic_of(run.params.recipe.kind)
     return ""
 
 

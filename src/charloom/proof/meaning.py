@@ -1,7 +1,6 @@
 """What a difference means: what a commit says against itself, which edit explains it, and how near the results come."""
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.proof.differences import values
 from charloom.proof.outputs import Made, Output, hashes_of, not_made_again, outputs
+from charloom.results.git import git
 from charloom.results.records import MEASURE
 from charloom.settings.dvc_lock import LOCK, Stage, locked, md5
 from charloom.settings.params import PARAMS, Params, read_params
@@ -116,8 +116,8 @@ def _of_inputs(stage: str, entry: Stage, hashes: dict[str, str | None], params: 
         elif dep in hashes:
             if entry.deps[dep] != hashes[dep]:
                 yield f"{LOCK} is of two {dep}: one was made, another was used"
-        elif Path(dep).is_absolute() or os.path.normpath(dep).startswith(".."):
-            yield f"{dep} is not in this folder, so nobody else has it"
+        elif not Path(dep).resolve().is_relative_to(git("rev-parse", "--show-toplevel")):
+            yield f"{dep} is not in this repository, so nobody else has it"
         elif not Path(dep).exists():
             by_dvc = f"{dep} is in DVC, and neither the cache here nor a remote has it; `dvc pull` brings it"
             yield by_dvc if Path(f"{dep}.dvc").exists() else f"{dep} is not in Git, so nobody else has it"

@@ -62,7 +62,7 @@ def summary(arguments: argparse.Namespace) -> None:
         if not _of_what_is_committed(facts, path.get("metrics/train")):
             said = "not known: no <code>dvc.lock</code> says that the results are of what is committed."
         elif facts.uncommitted:
-            said = "not known while there are changes that are not committed: what is committed is not looked at then."
+            said = "not known before all is committed: DVC looks at the files here, not at HEAD's."
         again, rows = _again(reports, facts.head)
         blocks = [
             verdict(Changed=sections.changed(facts), Results=sections.parted(facts), Better=said, Made_again=again),

@@ -18,13 +18,8 @@ CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # A patch that `git apply` takes, whatever the user's settings are.
 DIFF = ("-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "diff", "--no-ext-diff")
 UNKNOWN = "unknown: "
-# Commits as everybody else gets them, and no settings of a bare repository that somebody committed as a folder.
-STRICT = {
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "safe.bareRepository",
-    "GIT_CONFIG_VALUE_0": "explicit",
-}
+# Commits as everybody gets them, no settings of a bare repository that somebody committed, files compared by content.
+STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree without a file, which every repository knows
 
 
@@ -35,9 +30,8 @@ def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int
 
 
 def _printed(arguments: tuple[str, ...], empty: int = 0, **options: Any) -> bytes:
-    options["env"] = options.get("env", os.environ) | STRICT
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False, **options)
+        done = subprocess.run(["git", *STRICT, *arguments], capture_output=True, check=False, **options)
     except OSError as error:  # there is no Git, or no room for another process
         raise Unavailable(f"git: {error.strerror}") from None
     if done.returncode not in {0, empty}:

@@ -101,9 +101,9 @@ def files_in(path: Path) -> list[Path]:
 def written(stage: str, imported: Mapping[Path, int] = WRITTEN) -> dict[str, int]:
     """Return when each file that the stage depends on was last written, in nanoseconds, params.yaml included.
 
-    Of a source that this process may have imported it is the time before its imports. The system's own time of the
-    change counts, which nobody can set back. An edit that was undone, or that
-    came between an import and the first look at the contents, leaves them equal; it does not leave these.
+    Of a source that this process may have imported it is the time before its imports. An edit that was undone, or that
+    came between an import and the first look at the contents, leaves the contents equal, but not these times: they are
+    the system's own, which nobody can set back.
     """
     found = [PARAMS, *_found(declared(stage), read_params())]
     return {str(path): imported.get(path.resolve(), path.stat().st_ctime_ns) for path in found}
@@ -122,7 +122,9 @@ def ensure_unchanged(stage: str, before: dict[str, Any], since: dict[str, int]) 
     except WrongInput as error:
         what = str(error)
     if not what:
-        names = [name for name in now if now[name] != since.get(name)]
+        names = [name for name in now if now[name] != since.get(name) and Path(name).stat().st_nlink == 1]
+        if not names:  # DVC has linked a file of its cache once more, in another experiment's folder: no edit
+            return
         what = f"written to, or edited and put back: {', '.join(names)}"
     raise CheckFailed(f"{stage}: edited while it ran: {what}: its results are not taken; start it again")
 
