@@ -143,7 +143,9 @@ def test_a_trial_that_ends_each_worker_is_named_and_what_is_trained_is_kept(here
                           "--local-directory", str(folder), PYTHONPATH=str(wrong))  # fmt: skip
         study = begun(project, cluster)
         assert study.wait(60) == 5
-    assert printed(project).endswith("eta=0.05, seed 2: 4 workers have ended at it; is there too little memory?\n")
+    assert printed(project).endswith(
+        "eta=0.05, seed 2: 4 workers have ended at it; is there too little memory, or was the connection lost?\n"
+    )
     assert rows(project)
     assert true(project, made)
 

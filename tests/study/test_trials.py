@@ -284,3 +284,9 @@ def test_a_curve_is_thinned_by_one_two_five_ten():
     assert list(thinned(curve, 150)) == list(range(0, 1001, 10))
     assert thinned(curve, 1) == {0: 0.0}
     assert thinned({}, 1) == {}
+
+
+def test_a_row_of_huge_weights_whose_text_costs_no_finite_number_can_be_read_again(project):
+    ask(project, "vary: {sigma: [0.01, 1.0e+306]}\nbaseline: {}\nseeds: 1\nmeasure: smooth_loss\n")
+    conducted(project)
+    assert conducted(project) == ""

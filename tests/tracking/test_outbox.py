@@ -16,7 +16,7 @@ from projects import copied
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.tracking import completion
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.outbox import ensure_whole, outbox, waiting
+from charloom.tracking.outbox import ensure_whole, outbox, remove, waiting
 
 SENT = SimpleNamespace(info=SimpleNamespace(run_name="a"))
 
@@ -159,3 +159,19 @@ def test_an_outbox_that_git_brought_is_not_sent(finished, tmp_path):
 def test_what_another_process_has_sent_meanwhile_is_not_said_to_be_missing(waits):
     with chdir(waits.parents[2]):
         completion.send(str(waits.with_name("gone")))
+
+
+def test_what_a_kill_leaves_of_a_folder_that_is_removed_is_no_run_that_waits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = outbox() / "a-b"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}")
+
+    def killed(path, **_):
+        if path.exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        remove(folder)
+    assert waiting() == []

@@ -296,7 +296,11 @@ def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(
         send_apart(contents)
         assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
         send_apart(contents)
-        assert capfd.readouterr() == ("", "")
+        said = "MLflow has got this study from here; `rm .charloom/studies/eta.sent` has it sent again\n"
+        assert capfd.readouterr() == (said, "")
+        Path(".charloom/studies/eta.sent").write_bytes(b"\xff")
+        send_apart(contents)
+        assert "shows it" in capfd.readouterr().out
         Path("mlflow.db").rename("old.db")  # another store under the same name
         send_apart(contents)
         assert "shows it" in capfd.readouterr().out

@@ -81,7 +81,7 @@ def ensure_version(study: Study) -> None:
         kind = next(kind for kind in now if then.get(kind) != now[kind])
         raise WrongInput(
             f"{study.path}: its rows are of other sources: a small trial ({kind}) came to "
-            f"{in_line(then.get(kind, 'nobody knows what'))[:80]}, by {study.folder / ASKED}, "
+            f"{f'{in_line(then[kind])[:80]}, by {study.folder / ASKED},' if kind in then else 'nobody knows what,'} "
             f"and comes to {now[kind]} here; `charloom study FILE --prove {len(study.runs)}` proves "
             f"all rows and takes them over, or {ANEW}"
         )
@@ -162,7 +162,7 @@ def _ensure_same(study: Study) -> None:
     asked = study.asked
     before = checked(StudyFile, asked.question, study.folder / ASKED)
     then = study_of(study.path, before, asked, study.runs)
-    now, first = study.question, (before.looks or [len(before.seeds)])[0]
+    now, first = study.question, before.all_looks[0]
     differs = {
         "settings": then.settings != study.settings,
         "baseline": then.baseline != study.baseline,

@@ -11,7 +11,7 @@ from typing import Any
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.terminal import in_line, warn_once
-from charloom.study.engine import QUOTED, SECONDS_BETWEEN_LOOKS
+from charloom.study.engine import SECONDS_BETWEEN_LOOKS, quoted
 from charloom.text.corpus import Text
 
 SCHEDULER_MAY_TAKE = 10  # seconds, to answer
@@ -99,7 +99,10 @@ class Cluster:
                 send = partial(self.client.scatter, {key: self.content}, **to)
                 self.future = self.client.sync(send, callback_timeout=TEXT_MAY_TAKE)[key]
             except (OSError, ValueError, LookupError, AttributeError) as error:  # Dask's, where one has just gone
-                warn_once("text", f"the text has not reached the workers, and is sent again: {_reason(error)}")
+                warn_once(
+                    "text",
+                    f"the text has not reached the workers, and is sent again: {quoted(str(error) or 'no answer')}",
+                )
                 self.future = None
         return self.future
 
@@ -129,9 +132,5 @@ def cluster(address: str, text: Text, sha256: str) -> Iterator[Cluster]:
         yield Cluster(address, client, (KilledWorker, CancelledError), text, sha256)
 
 
-def _reason(error: Exception) -> str:
-    return in_line((str(error).splitlines() or ["no answer"])[0][:QUOTED])
-
-
 def _unavailable(address: str, error: Exception) -> Unavailable:
-    return Unavailable(f"--dask {address}: no scheduler ({_reason(error)}); what is trained is kept")
+    return Unavailable(f"--dask {address}: no scheduler ({quoted(str(error) or 'no answer')}); what is trained is kept")

@@ -51,7 +51,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         study = study._replace(runs=_known(study, {trial.key for trial in wanted}, anew=anew))
         write_asked(study)
         workers: Workers | None = None
-        for look in study.question.looks or [len(study.question.seeds)]:
+        for look in study.question.all_looks:
             asked |= {setting: trials[setting][:look] for setting in _undecided(study, asked)}
             if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))

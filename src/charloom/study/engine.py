@@ -117,7 +117,7 @@ class Work:
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker has proved itself: nothing is trained")
 
-    def take_back(self, task: Task, why: str = "is there too little memory?") -> None:
+    def take_back(self, task: Task, why: str = "is there too little memory, or was the connection lost?") -> None:
         """Let the trial wait again, that its worker has not ended."""
         if task.trial:
             self.waiting.appendleft(task.trial)
@@ -139,7 +139,7 @@ class Work:
             self.take_back(task)
             return None
         except Exception as error:  # noqa: BLE001  whatever it is, it is the worker's: other sources, a full disk
-            why = _quoted(f"{type(error).__name__}: {error}")
+            why = quoted(f"{type(error).__name__}: {error}")
             if not trial or len(self.proven) > 1:
                 self.leave_out(worker, f"{_named(trial)}: {why}" if trial else why)
             else:  # there is no other one that could try
@@ -173,16 +173,16 @@ def _named(trial: Trial) -> str:
     return f"{trial.setting}, seed {trial.seed}"
 
 
-def _quoted(said: object) -> str:
-    """Return what a worker says, whatever that is, so that it fits into a line."""
-    return in_line(str(said)[:QUOTED])
+def quoted(said: object) -> str:
+    """Return what a worker or a library says, whatever that is, so that it fits into a line."""
+    return in_line(str(said).partition("\n")[0][:QUOTED]) or "no answer"
 
 
 def _difference(own: Mapping[str, str], found: Any) -> str:
     """Return in what a worker's identity is another one."""
     said = found if isinstance(found, dict) else {}
     wrong = [name for name in own if said.get(name) != own[name]]
-    return "; ".join(f"its {name} is {_quoted(said.get(name))}, not {own[name]}" for name in wrong)
+    return "; ".join(f"its {name} is {quoted(said.get(name))}, not {own[name]}" for name in wrong)
 
 
 def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> Iterator[tuple[Trial, Run] | None]:
@@ -194,7 +194,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
     while work.is_left():
         work.hand_out()
         if not work.tasks:
-            warn_once("workers", "no worker is there; trials wait for one")
+            warn_once("workers", "no worker is there that may be given something; trials wait for one")
             sleep(SECONDS_BETWEEN_LOOKS)
         for future in wait(work.tasks, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).done:
             if ended := work.ended(future):

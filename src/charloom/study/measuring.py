@@ -28,7 +28,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
     }
     return of_runs(
         study.settings, done, study.question.measure, study.baseline, better="lower",
-        looks=tuple(study.question.looks) or (len(study.question.seeds),),  # no verdict before all seeds are there
+        looks=tuple(study.question.all_looks),  # without any, no verdict before all seeds are there
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
 

@@ -68,6 +68,11 @@ class StudyFile(Section):
             raise ValueError(f"vary: so many settings and seeds are more than {MOST:,} trials")
         return self
 
+    @property
+    def all_looks(self) -> list[int]:
+        """Return the looks; where none is declared, the one at the end."""
+        return self.looks or [len(self.seeds)]
+
     def overrides(self) -> list[Overrides]:
         """Return the settings, each as what it has in place of params.yaml's."""
         if self.vary is not None:

@@ -5,6 +5,7 @@ Its bits are those of the pipeline's run of the same params and text, on any pro
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -99,7 +100,8 @@ def train_trial(params: Params, text: Text, text_sha256: str) -> Run:
             trace = extended(trace, rows, training.epoch, each.target_smooth_loss)
             if rows.state.update % each.checkpoint_every == 0:
                 bits = training.held_out_along(rows.state.theta, rows.state.h)
-                held_out |= {} if bits is None else {rows.state.update: bits}
+                if bits is not None and math.isfinite(bits):  # with huge weights a training may go on beyond
+                    held_out[rows.state.update] = bits
         trained = Trained(rows, trace, held_out)
         metrics, results = metrics_of(training, trained), hash_of(trained)
         outcome = outcome_of(metrics, len(text.vocabulary), params.seq_length)

@@ -5,7 +5,6 @@ come to them counts a reproduction. Other results are a second run that names th
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
@@ -22,7 +21,7 @@ from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
 from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
-from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held
+from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
 from charloom.tracking.store import DIFFERS, KEY, RESULTS, Store, connected
 
 RATE = "characters_per_second"
@@ -50,7 +49,7 @@ def send(*folders: str) -> None:
                         continue  # another process has sent it since it was listed
                     ensure_whole(folder)
                     run = complete(store, read_json(folder / CONTENTS, RunContents), folder)
-                    shutil.rmtree(folder)
+                    remove(folder)
             except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
                 reasons[first_line(error, store.about)] = None
             else:

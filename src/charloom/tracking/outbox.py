@@ -55,12 +55,21 @@ def replaced(folder: Path) -> Iterator[Path]:
             new.mkdir(parents=True)
             yield new
             write(new / SUMS, sums(new))
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
             new.rename(folder)
     except OSError as error:
         raise Unavailable(f"{error.filename or outbox()}: {error.strerror}") from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove the run's folder at once: what a kill leaves of it has another name."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        folder.rename(old)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -87,7 +96,8 @@ def ensure_whole(folder: Path) -> None:
     with suppress(OSError):
         if (folder / SUMS).read_bytes() == sums(folder).encode():
             return
-    raise Damaged(f"{folder}: not as it was put there: not sent; remove it: `make track` puts this folder's run there")
+    again = "remove it: `make track`, where its results are, puts it there anew"
+    raise Damaged(f"{folder}: not as it was put there: not sent; {again}")
 
 
 def sums(folder: Path) -> str:

@@ -54,7 +54,9 @@ def _send_study(store: Store, contents: StudyContents) -> None:
     differ = [each.name for each in wanted if _others(there, each)]
     if differ:
         print(f"MLflow study {in_line(contents.name)}: other results there, too, of {in_line(', '.join(differ))}")
-    if more := len({key for key, _ in there} - {each.key for each in contents.trials}):
+    # A trial of another arithmetic has another key and the same name: it is none that this table lacks.
+    ours = {each.key for each in contents.trials} | {in_line(each.name) for each in contents.trials}
+    if more := sum(not {key, run.info.run_name} & ours for (key, _), run in there.items()):
         print(f"MLflow study {in_line(contents.name)}: {more} trials there are not in this table: its page there stays")
         return
     with tempfile.TemporaryDirectory() as folder:

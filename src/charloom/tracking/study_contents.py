@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from charloom.base.errors import CharloomError
@@ -106,16 +107,19 @@ def send_apart(contents: StudyContents) -> None:
     """
     note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
     try:
-        if note.is_file() and note.read_text(encoding="ascii") == _sent(contents):
+        if note.is_file() and note.read_bytes() == _sent(contents).encode():
+            print(f"MLflow has got this study from here; `rm {note}` has it sent again", flush=True)
             return
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "study.json"
             write_json(file, contents.model_dump(mode="json"))
             apart("studies.send", str(file), seconds=STUDY_MAY_TAKE)
-        write(note, _sent(contents))
     except (CharloomError, OSError) as error:
         again = f"`charloom study {in_line(contents.name)}` sends it again"
         sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")
+        return
+    with suppress(CharloomError, OSError):  # without the note it is sent again
+        write(note, _sent(contents))
 
 
 def _sent(contents: StudyContents) -> str:
