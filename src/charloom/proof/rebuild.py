@@ -120,7 +120,7 @@ def _cloned(folder: Path) -> Path:
     """Return this project's folder in a clone of HEAD, with the text where DVC keeps it: from its cache or a remote."""
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
     as_committed = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # whatever line ends the user wants
-    git("clone", "--quiet", "--no-hardlinks", *as_committed, top, str(folder))
+    git(*as_committed, "clone", "--quiet", "--no-hardlinks", top, str(folder))
     project = folder / place
     _ensure_inside(folder)
     with chdir(project), suppress(WrongInput):  # `contradictions` says what is wrong with the params
