@@ -21,7 +21,7 @@ SECOND = {
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 TRAINS = '    """Train, in a worker, on a text that lies in its memory or in a file on its disk."""\n'
 PROVES = '    said = {"charloom": version("charloom")}\n'
-BITS = "held_out |= {} if bits is None else {rows.state.update: bits"
+BITS = "held_out[rows.state.update] = bits"
 
 
 @pytest.fixture(scope="module")
