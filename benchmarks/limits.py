@@ -56,8 +56,8 @@ def rate(run: Any, array: Array, work: float) -> float:
     return best
 
 
-def main(dtype: str, m: int, K: int, T: int = SEQ_LENGTH) -> None:
-    """Print the least time of an update in microseconds.
+def main(dtype: str, _: int, m: int, K: int, T: int = SEQ_LENGTH) -> None:
+    """Print the least time of an update in microseconds, however many there are.
 
     Pairs of a multiplication and an addition: 2 T m² of the two recurrences, T m² of W's gradient, 3 T m K of V's
     products. Bytes: W and its transpose, T times each.

@@ -27,7 +27,7 @@ WAYS = {
     "JAX, fused, with W transposed": (OTHERS, ["with_jax.py", "transposed"]),
     "charloom": (OURS, ["ours.py"]),
 }
-TEXTBOOK, VECTORISED, TORCH, _, FUSED, TRANSPOSED, CHARLOOM = WAYS
+_, VECTORISED, TORCH, _, FUSED, TRANSPOSED, CHARLOOM = WAYS
 LIMIT = "limit"
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 
@@ -37,14 +37,7 @@ def microseconds(way: str, dtype: str, updates: int, *sizes: int) -> float:
     python, (script, *arguments) = (WAYS | {LIMIT: (OURS, ["limits.py"])})[way]
     # Set for other programs on some machines, they would slow NumPy down.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")} | ONE_THREAD
-    command = [
-        str(python),
-        str(HERE / script),
-        *arguments,
-        dtype,
-        *([str(updates)] if way != LIMIT else []),
-        *map(str, sizes),
-    ]
+    command = [str(python), str(HERE / script), *arguments, dtype, str(updates), *map(str, sizes)]
     if sys.platform == "linux":  # JAX keeps a second thread busy whatever its flags say, and pays for it
         command = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0))), *command]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)

@@ -11,9 +11,10 @@ from projects import called, copied
 from study_projects import ask, conducted, tables
 
 import charloom.study.trial as trial_module
-from charloom.base.errors import CharloomError
+from charloom.base.errors import CharloomError, Diverged
 from charloom.commands import cli
 from charloom.network.adagrad import AdaGrad
+from charloom.network.recipe import Recipe
 from charloom.study import asking
 from charloom.study.trial import small_trial, train_trial
 from charloom.text import corpus
@@ -158,21 +159,14 @@ def test_rows_of_another_question_are_no_part_of_an_answer(study):
     assert "studies/a/trials.csv: 2 rows are no part of what studies/a.yaml asks; " in complaint
 
 
-def test_a_study_that_was_asked_is_not_asked_anew_by_losing_its_table(study):
+@pytest.mark.parametrize("name", ["trials.csv", "asked.json"])
+def test_a_study_that_was_asked_is_not_asked_anew_by_losing_a_file(study, name):
     project, folder = study
-    (folder / "trials.csv").unlink()
+    (folder / name).unlink()
     project.edit("studies/a.yaml", MEASURE, "smooth_loss")
     code, _, complaint = ended(project, "study", "studies/a.yaml", "--jobs", "1")
     assert code == 2
-    assert "not what was asked" in complaint
-
-
-def test_a_study_is_not_asked_anew_by_losing_asked_json(study):
-    project, folder = study
-    (folder / "asked.json").unlink()
-    project.edit("studies/a.yaml", MEASURE, "smooth_loss")
-    code, printed, _ = ended(project, "compare", "studies/a")
-    assert code == 2, printed
+    assert {"trials.csv": "not what was asked", "asked.json": "asked.json: No such file"}[name] in complaint
 
 
 TEXT = ("the quick brown fox jumps over the lazy dog, and naps. " * 40).encode()
@@ -214,8 +208,6 @@ def _split(patch):
 
 def _seed(patch):
     """Every other seed is that of another one."""
-    from charloom.network.recipe import Recipe  # noqa: PLC0415
-
     right = Recipe.initial
     patch.setattr(Recipe, "initial", lambda self, K, seed: right(self, K, seed + 5 if seed > 1 else seed))
 
@@ -227,8 +219,6 @@ def _worse(patch):
 
 def _diverged(patch):
     """A divergence is told one update too late."""
-    from charloom.base.errors import Diverged  # noqa: PLC0415
-
     right = trial_module.train
 
     def train(*given):

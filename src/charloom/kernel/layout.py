@@ -18,7 +18,7 @@ from charloom.network.rnn import Parameters
 
 ROWS = 5  # of results in registers at once
 WIDTHS = (4, 7, 13)  # vectors of a panel, which a recurrence has in registers; each compiles anew, so there are few
-APART = 8  # where a row of states has a multiple of so many vectors, it gets one more: see above
+APART = 8  # vectors: see Weights
 
 
 class Sizes(NamedTuple):
@@ -45,7 +45,8 @@ class Weights(NamedTuple):
 
     W, WT (m, p)   V (K, p)   VT (m, q), in panels   UT (K, p)   b (1, p)   c (1, q)
 
-    Rows and columns beyond the named ones are zero.
+    Rows and columns beyond the named ones are zero. Where W's p is a multiple of APART vectors, p is a vector more in
+    UT, b and the states: else their rows would lie as far apart as those of W did.
     """
 
     W: Any

@@ -94,7 +94,7 @@ def _contradicted(
                 yield stage, f"{path} is not committed, and {LOCK} has its hash"
             elif results and in_git and hashes[path] != md5(Path(path)):
                 yield stage, f"{LOCK} has the hash of another {path} than the committed one"
-    yield from not_made_again(Path())
+    yield from not_made_again(made)
     named = {(each.stage, each.path) for each in made}
     for stage, path in ((stage, path) for stage, entry in lock.items() for path in entry.outs):
         if (stage, path) not in named:

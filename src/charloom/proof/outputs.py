@@ -92,13 +92,9 @@ def outputs(folder: Path) -> Iterator[Output]:
         raise WrongInput(f"{PIPELINE}: not as DVC reads it") from None
 
 
-def not_made_again(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield stage and what is said of it, for all that makes DVC show a result which no stage of `outputs` makes.
-
-    Raises WrongInput as `outputs` does.
-    """
-    made = [each.path for each in outputs(folder)]
-    pipeline = parsed((folder / PIPELINE).read_text(encoding="utf-8"))
+def not_made_again(made: list[Output]) -> Iterator[tuple[str, str]]:
+    """Yield stage and what is said of it, for all that makes DVC show a result here which is none of these outputs."""
+    pipeline = parsed(PIPELINE.read_text(encoding="utf-8"))
     for stage, declared in pipeline["stages"].items():
         for key in declared.keys() - KEYS:
             yield stage, f"{PIPELINE}: {key}: what it comes to is not known here, and was not made again"
@@ -106,9 +102,9 @@ def not_made_again(folder: Path) -> Iterator[tuple[str, str]]:
     for key in pipeline.keys() - {"stages", "plots"}:
         yield last, f"{PIPELINE}: {key}: what it names was not made again"
     for path in _plotted(pipeline.get("plots", [])):
-        if not any(within(path, each) for each in made):
+        if not any(within(path, each.path) for each in made):
             yield last, f"{PIPELINE}: plots: {path} was not made again"
-    for path in git("ls-files", "--", f"*/{PIPELINE}", folder=folder).splitlines():
+    for path in git("ls-files", "--", f"*/{PIPELINE}").splitlines():
         yield last, f"{path}: its stages were not run"
 
 
@@ -116,12 +112,8 @@ def _plotted(plots: Any) -> Iterator[str]:
     """Yield the files that dvc.yaml's `plots` names: as a plot's own name, or beside its columns."""
     for entry in plots if isinstance(plots, list) else [plots]:
         for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
-            files = [each for axis in ("x", "y") for each in _files((options or {}).get(axis))]
-            yield from files or [name]
-
-
-def _files(axis: Any) -> list[str]:
-    return list(axis) if isinstance(axis, dict) else []
+            axes = ((options or {}).get(axis) for axis in ("x", "y"))
+            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
 
 
 def hashes_of(stages: Mapping[str, Stage]) -> dict[str, str | None]:

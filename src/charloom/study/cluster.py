@@ -101,7 +101,7 @@ class Cluster:
             except (OSError, ValueError, LookupError, AttributeError) as error:  # Dask's, where one has just gone
                 warn_once(
                     "text",
-                    f"the text has not reached the workers, and is sent again: {quoted(str(error) or 'no answer')}",
+                    f"the text has not reached the workers, and is sent again: {quoted(error)}",
                 )
                 self.future = None
         return self.future
@@ -133,4 +133,4 @@ def cluster(address: str, text: Text, sha256: str) -> Iterator[Cluster]:
 
 
 def _unavailable(address: str, error: Exception) -> Unavailable:
-    return Unavailable(f"--dask {address}: no scheduler ({quoted(str(error) or 'no answer')}); what is trained is kept")
+    return Unavailable(f"--dask {address}: no scheduler ({quoted(error)}); what is trained is kept")

@@ -24,7 +24,6 @@ import psutil
 
 from charloom.base.errors import Damaged, Unavailable, WrongInput
 from charloom.base.terminal import in_line
-from charloom.results.training_log import logs_folder
 from charloom.settings.entry import run_command
 from charloom.tracking.address import follow_folder
 
@@ -61,8 +60,8 @@ def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Cal
     def call(*arguments: str) -> str:
         follow_folder()  # here, so that its line is heard
         printed, said = process.communicate(json.dumps(arguments))
-        ours = f"warning: {logs_folder()}/"  # of a damaged log: who trains hears of it; MLflow's own lines nobody
-        sys.stderr.writelines(line for line in said.splitlines(keepends=True) if line.startswith(ours))
+        # What we warn of there, a damaged log say, is heard here; MLflow's own lines are not.
+        sys.stderr.writelines(line for line in said.splitlines(keepends=True) if line.startswith("warning: "))
         if process.returncode == -signal.SIGALRM:
             raise Unavailable(f"not done within {seconds} s")
         if process.returncode:
