@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from dvc_summary.facts import Refused, facts_of, locks_of, stages_of
+from dvc_summary.facts import facts_of, locks_of
+from dvc_summary.locks import Refused, stages_of
 from dvc_summary.markdown import in_line, limited, verdict
 from dvc_summary.pictures import curves
 from dvc_summary.sections import changed, changes, foot, parted, reproduced, results, warnings

@@ -123,6 +123,21 @@ def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
     assert "better: eta=0.05" not in printed
 
 
+def test_two_tables_that_say_other_things_of_one_training_are_not_believed(project):
+    project.run("git", "branch", "base")
+    for name in "ab":
+        folder = ask(project, QUESTION, name)
+        conducted(project, name)
+    head, own, row, *others = (folder / "trials.csv").read_text().splitlines()
+    cells = row.split(",")  # of a seed that the commit itself has not
+    cells[head.split(",").index(MEASURE)] = "1.25"
+    (folder / "trials.csv").write_text("\n".join([head, own, ",".join(cells), *others, ""]))
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "two studies")
+    printed, _ = said(project, "summary", "--base", "base")
+    assert printed.count("say other things of one training") == 2  # of each
+
+
 PLANTED = "import pathlib\npathlib.Path('executed').write_text(__name__)\n"
 
 

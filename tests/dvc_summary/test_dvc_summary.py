@@ -12,7 +12,8 @@ from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
 from dvc_summary.__main__ import main
-from dvc_summary.facts import Facts, Refused, Stage, dvc, facts_of, not_of_lock, stages_of
+from dvc_summary.facts import Facts, dvc, facts_of, not_of_lock
+from dvc_summary.locks import Refused, Stage, stages_of
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.one_file import one_file
 from dvc_summary.pictures import Curve, picture
@@ -114,6 +115,12 @@ def test_a_lock_of_billions_of_values_in_a_few_lines_is_refused_at_once():
     lines = [f"- &{n} [{', '.join([f'*{n - 1}'] * 9)}]" for n in range(1, 10)]
     with pytest.raises(Refused, match="more than 1,000,000 values"):
         stages_of({"dvc.lock": "\n".join(["- &0 x", *lines])})
+
+
+def test_a_lock_that_merges_keys_is_refused_before_they_are_merged():
+    lines = [f"k{n}: &{n} {{<<: [{', '.join([f'*{n - 1}'] * 9)}], a{n}: 1}}" for n in range(1, 10)]
+    with pytest.raises(Refused, match="not as DVC writes it"):
+        stages_of({"dvc.lock": "\n".join(["k0: &0 {a: 1}", *lines])})
 
 
 def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):

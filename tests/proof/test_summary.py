@@ -2,23 +2,25 @@
 
 import hashlib
 import json
+import re
 from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from projects import Project, said
+from projects import ROOT, Project, said
 from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted
 
-from charloom.proof.better import Side, better, side
+from charloom.proof.better import Side, _contradiction, better, side
 from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import git
 from charloom.results.records import SampleTable
 from charloom.settings.params import Params, overridden
 from charloom.study.asking import read_study
 from charloom.study.study_file import named
-from dvc_summary.facts import Facts, Stage
+from dvc_summary.facts import Facts
+from dvc_summary.locks import Stage
 
 QUESTION = """\
 vary: {eta: [0.1, 0.05, 0.2]}
@@ -86,6 +88,18 @@ def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, 
 
     assert list(map(setting, study.settings.values())) == [setting(before.run.params), setting(after.run.params)]
     assert study.baseline == setting(before.run.params)
+
+
+def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path, monkeypatch):
+    """A change of the bits trains its studies anew: that they say other things than the base is right."""
+    monkeypatch.chdir(ROOT)
+    study, run = read_study(Path("studies/initial_accumulator.yaml")), a_run(held_out_bits_per_character=0.5)
+    said = _contradiction(study, [Side(ROOT, run)], [])
+    assert said.startswith("studies/initial_accumulator says 2.8")
+    assert said.endswith(" of seed 1 (held_out_bits_per_character), and the commit's own files 0.5.")
+    signature = (ROOT / "signature.json").read_text()
+    (tmp_path / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
+    assert _contradiction(study, [Side(tmp_path, run)], []) == ""
 
 
 def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_path):

@@ -124,6 +124,15 @@ def test_an_edit_that_is_undone_while_a_stage_works_fails_it_too(project, monkey
     assert "prepare: edited while it ran: written to, or edited and put back: params.yaml: its results" in printed
 
 
+def test_another_link_to_a_file_that_dvc_keeps_is_no_edit(project, monkeypatch):
+    """DVC makes one where another experiment's folder gets the file, and so the file's own time changes."""
+    main, text = importlib.import_module("prepare"), project.folder / "data/fox.txt"
+    os.link(text, project.folder / "kept")
+    read = main.read_params
+    monkeypatch.setattr(main, "read_params", lambda: os.link(text, project.folder / "again") or read())
+    project.stage("prepare")
+
+
 FAREWELL = """
 import atexit, pathlib
 path = pathlib.Path("params.yaml")

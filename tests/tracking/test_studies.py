@@ -307,3 +307,14 @@ def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(
         Path("studies/eta/report.html").write_text("<!doctype html><p>\n")
         send_apart(contents)
         assert "shows it" in capfd.readouterr().out
+
+
+def test_the_page_follows_a_change_of_arithmetic_which_names_every_trial_anew(project):
+    contents = a_study(project)
+    sent(project, contents)
+    anew = [each.model_copy(update={"key": each.key[::-1], "results": each.results[::-1]}) for each in contents.trials]
+    with chdir(project.folder):
+        write_json(Path("study.json"), contents.model_copy(update={"trials": anew, "description": "anew"}).model_dump())
+        send("study.json")
+    (study,) = (run for run in in_studies(project) if "charloom.study" in run.data.tags)
+    assert "anew" in study.data.tags["mlflow.note.content"]

@@ -13,7 +13,7 @@ from charloom.base.yaml_text import parsed
 from charloom.results.git import git
 from charloom.settings.dvc_lock import Stage, md5
 from charloom.settings.pipeline import PIPELINE, files_in
-from dvc_summary.facts import within
+from dvc_summary.locks import within
 
 REPORTS = "reports"  # what lies there may be a processor's or a library's own
 # What DVC lets a stage say, and is known here.

@@ -23,7 +23,7 @@ from charloom.results.git import ensure_repository, git, uncommitted
 from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN
-from dvc_summary.facts import within
+from dvc_summary.locks import within
 
 ENDING_MAY_TAKE = 5.0  # seconds, of a process that was told to end
 SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"

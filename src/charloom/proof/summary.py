@@ -20,7 +20,8 @@ from charloom.proof.rebuild import SAME
 from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
-from dvc_summary.facts import Facts, Refused, Stages, facts_of, makers_of
+from dvc_summary.facts import Facts, facts_of
+from dvc_summary.locks import Refused, Stages, makers_of
 from dvc_summary.markdown import code, limited, listed, paragraph, plural, table, verdict
 from dvc_summary.pictures import curves
 
