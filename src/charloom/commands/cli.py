@@ -20,9 +20,7 @@ MORE = "`charloom COMMAND --help` says what a command takes, `make help` what ma
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, and what was perhaps meant."""
 
-    def parse_known_args(  # type: ignore[override]  # its types tell calls with a namespace apart; one is enough here
-        self, args: Sequence[str] | None = None, namespace: Any = None
-    ) -> Any:
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]  # argparse types each kind of call; this is all of them
         """Parse. Raises WrongInput at an option that is unknown."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown and unknown[0].startswith("--"):
