@@ -48,6 +48,8 @@ class Checkout:
             "NUMBA_CACHE_DIR": str(folder / "compiled"),
         }
         self.run("dvc repro --force")
+        # The committed record may be another processor's, whose measured errors are not in this cache.
+        self.run("git -c user.name=a -c user.email=a@example.invalid commit --all --allow-empty --quiet --message ours")
         self.updates = int(re.search(r"updates: (\d+)", self.params.read_text())[1])
 
     @property

@@ -50,7 +50,7 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """Return the variables of a command here. Without compiled files each would spend seconds on imports."""
-        foreign = ("DVC_", "MLFLOW_", "PYTHONDONTWRITEBYTECODE", "MAKE", "MFLAGS")
+        foreign = ("DVC_", "MLFLOW_", "PYTEST_", "PYTHONDONTWRITEBYTECODE", "MAKE", "MFLAGS")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
 

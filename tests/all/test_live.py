@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -135,3 +137,68 @@ def test_eight_that_start_on_a_database_that_does_not_exist_make_eight_whole_run
     assert sorted(runs) == list("12345678")
     for project in eight:
         holds_what_the_files_hold(project, client, runs[project.folder.name])
+
+
+@pytest.fixture
+def trained(long):
+    """A project that has just been trained, all but `track`; and the process that followed the training."""
+    long.edit("params.yaml", "updates: 10000000", "updates: 300000")
+    train = started(long, "dvc", "repro", "plot")
+    until(lambda: followers(long), every=0.05)
+    (process,) = followers(long)
+    assert train.wait() == 0
+    until(lambda: doors(long), every=0.1)
+    yield long, process
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+
+
+def followers(project: Project) -> list[psutil.Process]:
+    """Return the processes that follow a training of the project."""
+    found = []
+    for each in psutil.process_iter(["cmdline"]):
+        if "charloom.tracking.follower" in (each.info["cmdline"] or ()) and Path(each.cwd()) == project.folder:
+            found.append(each)
+    return found
+
+
+def doors(project: Project) -> list[Path]:
+    return list((project.folder / ".charloom").glob("*.socket"))
+
+
+def test_the_process_that_followed_a_training_sends_what_its_track_puts_there(trained):
+    project, process = trained
+    assert "MLflow run " in project.run("dvc", "repro")
+    until(lambda: not process.is_running(), seconds=20)  # it would wait for a minute
+    assert not doors(project)
+    holds_what_the_files_hold(project, project.client(), only(project))
+    assert only(project).data.tags["charloom.reproductions"] == "0"
+
+
+@pytest.mark.parametrize("change", ["its sources", "the store", "it was killed"])
+def test_track_goes_on_alone_where_that_process_is_not_what_it_needs(trained, change):
+    project, process = trained
+    store, variables = f"sqlite:///{project.folder}/mlflow.db", {}
+    if change == "its sources":
+        project.edit("src/charloom/tracking/store.py", "PAGE = 1000", "PAGE = 900")
+    elif change == "the store":
+        store = f"sqlite:///{project.folder}/other.db"
+        variables["MLFLOW_TRACKING_URI"] = store
+    else:
+        process.kill()
+    assert "MLflow run " in project.run("dvc", "repro", **variables)
+    assert process.is_running() == (change != "it was killed")
+    (run,) = project.runs(store)
+    holds_what_the_files_hold(project, project.client(store), run)
+
+
+def test_a_store_that_is_broken_by_the_time_of_track_is_a_warning_and_the_run_waits(trained):
+    project, process = trained
+    database = project.folder / "mlflow.db"
+    whole = database.read_bytes()
+    database.write_bytes(b"no database" * 1000)
+    assert "warning: MLflow not updated (" in project.run("dvc", "repro")
+    until(lambda: not process.is_running(), seconds=20)
+    database.write_bytes(whole)
+    assert "MLflow run " in project.run("charloom", "track")
+    holds_what_the_files_hold(project, project.client(), only(project))

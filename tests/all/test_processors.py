@@ -47,10 +47,43 @@ def runs_here(name):
     return "avx2" in PROCESSOR or name in {"generic", "x86-64-v2", "unoptimised"}
 
 
+SIZES = """
+import hashlib
+import numpy as np
+from oracle import initial, same_bits
+from recipes import recipe
+from charloom.kernel.advance import advance
+ids = np.random.default_rng(3).integers(0, 80, 101).astype(np.uint8)
+for dtype in ("float64", "float32"):
+    for m in (100, 129, 512, 1_000, 1_024):
+        chosen = recipe(m, 25, 0.01, 5.0, dtype)
+        state = initial(chosen, 80, 3)
+        same_bits(chosen, state, ids, 3)
+        print(dtype, m, hashlib.sha256(advance(state, ids, 3, chosen).after.theta.flat).hexdigest())
+"""
+
+
+def of_sizes(**variables):
+    """Return what a process that compiles anew prints of networks of all these sizes."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")} | variables
+    done = subprocess.run([sys.executable, "-c", SIZES], env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def of_sizes_here():
+    return of_sizes()
+
+
 @pytest.mark.parametrize("name", [name for name in COMPILED if runs_here(name)])
-def test_the_signature_of_code_compiled_for_another_processor(name, tmp_path):
+def test_the_signature_of_code_compiled_for_another_processor(name, tmp_path, of_sizes_here):
     features = {"NUMBA_CPU_FEATURES": ""} if "NUMBA_CPU_NAME" in COMPILED[name] else {}
-    assert signature(**{"NUMBA_CACHE_DIR": str(tmp_path)} | features | COMPILED[name]) == FULL
+    variables = {"NUMBA_CACHE_DIR": str(tmp_path)} | features | COMPILED[name]
+    assert signature(**variables) == FULL
+    if name != "unoptimised":  # it would take minutes
+        assert of_sizes(**variables) == of_sizes_here
+        assert of_sizes_here.count("\n") == 10
 
 
 def test_the_signature_without_numpys_vector_code():

@@ -1,6 +1,7 @@
 """How a stage or a command runs: its exit code, its one line about what is wrong, one stage at a time in a folder."""
 
 import errno
+import gc
 import os
 import sys
 import warnings
@@ -37,6 +38,8 @@ def run_stage(main: Callable[[], None], leave: Callable[[int], NoReturn] = os._e
         if script.parent != sources:  # PYTHONSAFEPATH is set, say, and another checkout is installed
             raise WrongInput(f"{script}: would run the sources in {sources}; unset PYTHONSAFEPATH and PYTHONPATH")
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
+            gc.freeze()  # what was imported stays
+            gc.enable()
             try:
                 since, before = written(script.stem), dependencies(script.stem, read_params())
                 main()

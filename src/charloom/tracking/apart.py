@@ -60,8 +60,7 @@ def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Cal
     def call(*arguments: str) -> str:
         follow_folder()  # here, so that its line is heard
         printed, said = process.communicate(json.dumps(arguments))
-        # What we warn of there, a damaged log say, is heard here; MLflow's own lines are not.
-        sys.stderr.writelines(line for line in said.splitlines(keepends=True) if line.startswith("warning: "))
+        repeat_warnings(said)
         if process.returncode == -signal.SIGALRM:
             raise Unavailable(f"not done within {seconds} s")
         if process.returncode:
@@ -81,6 +80,11 @@ def apart(function: str, *arguments: str, seconds: int, answers: bool = False) -
     """Call the function in a process of its own, as `begun` says."""
     with begun(function, seconds, answers=answers) as call:
         return call(*arguments)
+
+
+def repeat_warnings(said: str) -> None:
+    """Let be heard here what we warn of there, a damaged log say; MLflow's own lines are not."""
+    sys.stderr.writelines(line for line in said.splitlines(keepends=True) if line.startswith("warning: "))
 
 
 def first_line(reason: object, about: str = "") -> str:

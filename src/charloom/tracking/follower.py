@@ -7,6 +7,7 @@ without a word: `track` completes the run from the files. The run is closed with
 as KILLED where the training is gone and its log has no end.
 """
 
+import math
 import signal
 import sys
 import time
@@ -18,12 +19,13 @@ from filelock import FileLock, Timeout
 
 from charloom.base.lock import exclusive
 from charloom.results.machine import gone, process
-from charloom.results.training_log import Log, logs_folder
+from charloom.results.training_log import Head, Log, logs_folder
 from charloom.tracking.apart import limit_memory
 from charloom.tracking.contents import Series
+from charloom.tracking.handover import identity, wait_for_track
 
 LOCK = "follower.lock"  # beside the experiment's logs
-SECONDS_BETWEEN_BATCHES = 2.0
+SECONDS_BETWEEN_BATCHES, SECONDS_BETWEEN_LOOKS = 2.0, 0.1
 ENDING_MAY_TAKE = 5.0  # seconds, of a follower that was told to end
 ROUND_MAY_TAKE = 60  # seconds, each time
 
@@ -79,15 +81,30 @@ def follow(log: Log, seconds: int = 0) -> None:
             status = log.end.status if log.end and not strange else "KILLED"
             store.close(run, status, log.end.ended if log.end else None)
             break
-        time.sleep(SECONDS_BETWEEN_BATCHES)
+        _wait(head, SECONDS_BETWEEN_BATCHES)
+
+
+def _wait(head: Head, seconds: float = math.inf) -> None:
+    """Wait for so long, or until the training is gone."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not gone(head.process):
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def main() -> None:
-    """Follow the log, unless its experiment is followed already."""
+    """Follow the log, unless its experiment is followed already; then be there for the training's `track`."""
     path = Path(sys.argv[1])
-    with suppress(Exception), exclusive(path.with_name(LOCK), "following this experiment"):  # see above: any trouble
-        limit_memory()
-        follow(Log(path), ROUND_MAY_TAKE)
+    with suppress(Exception):  # see above: any trouble
+        mine = identity()
+        with exclusive(path.with_name(LOCK), "following this experiment"):
+            limit_memory()
+            log = Log(path)
+            follow(log, ROUND_MAY_TAKE)
+        signal.alarm(0)
+        _wait(log.head)
+        log.read()
+        if log.end and log.end.results:
+            wait_for_track(log.head.experiment, mine)
 
 
 if __name__ == "__main__":

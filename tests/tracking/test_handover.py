@@ -1,0 +1,108 @@
+"""Who followed a training sends what its `track` puts there; whoever is not the same, or ends before, does not."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from projects import ROOT, until
+
+from charloom.base.errors import Unavailable
+from charloom.tracking import handover
+from charloom.tracking.handover import sender
+
+EXPERIMENT = "e" * 64
+WAITS = "from charloom.tracking import handover as h; {}; h.wait_for_track('e' * 64, h.identity())"
+ANSWERS = "h._send = lambda asked: b'{}\\n'"
+
+
+@pytest.fixture
+def waits(tmp_path, monkeypatch):
+    """A function that starts a process which waits for `track` in an empty folder, and ends in the way it is told."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    monkeypatch.setattr(handover, "begun", lambda *_: "a new process")
+    (tmp_path / ".charloom").mkdir()
+    started = []
+
+    def start(way: str) -> subprocess.Popen:
+        started.append(
+            subprocess.Popen([sys.executable, "-P", "-c", WAITS.format(way)], cwd=tmp_path, env=dict(os.environ))
+        )
+        until(lambda: door(tmp_path).exists() or started[-1].poll() is not None, every=0.05)
+        return started[-1]
+
+    with chdir(tmp_path):
+        yield start
+    for each in started:
+        each.kill()
+        each.wait()
+
+
+def door(folder: Path) -> Path:
+    return folder / ".charloom" / f"{EXPERIMENT[:12]}.socket"
+
+
+def test_what_is_sent_there_is_heard_here(waits, tmp_path, capsys):
+    waits(ANSWERS.format('["a run\\\\n", "of MLflow\\\\nwarning: a log is damaged\\\\n"]'))
+    with sender(EXPERIMENT, 20) as send:
+        send("a folder")
+    assert capsys.readouterr() == ("a run\n", "warning: a log is damaged\n")
+    assert not door(tmp_path).exists()
+
+
+@pytest.mark.parametrize("left", [None, "a socket", "a file"])
+def test_where_nobody_waits_a_new_process_does_it(waits, tmp_path, left):
+    if left == "a socket":
+        with socket.socket(socket.AF_UNIX) as killed:
+            killed.bind(str(door(tmp_path)))
+    elif left:
+        door(tmp_path).touch()
+    assert sender(EXPERIMENT, 20) == "a new process"
+
+
+@pytest.mark.parametrize("what", ["variable", "source", "folder", "library", "store"])
+def test_a_process_that_is_not_the_same_is_not_asked_and_waits_on(waits, tmp_path, monkeypatch, what):
+    (tmp_path / "mlflow.db").touch()
+    process = waits("pass")
+    with monkeypatch.context() as changed:
+        if what == "variable":
+            changed.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        elif what == "source":
+            changed.setitem(handover.WRITTEN, ROOT / "src/charloom/tracking/store.py", 1)
+        elif what == "folder":
+            (tmp_path / "below").mkdir()
+            changed.setenv("DVC_ROOT", str(tmp_path))
+            changed.chdir("below")
+        elif what == "library":
+            changed.setattr(handover.sysconfig, "get_path", lambda _: str(tmp_path))
+        else:
+            (tmp_path / "mlflow.db").rename(tmp_path / "removed.db")
+            (tmp_path / "mlflow.db").touch()
+        assert sender(EXPERIMENT, 20) == "a new process"
+    if what == "store":
+        (tmp_path / "removed.db").rename(tmp_path / "mlflow.db")
+    with sender(EXPERIMENT, 20) as send:
+        assert callable(send)
+    assert process.poll() in {None, 0}
+
+
+@pytest.mark.parametrize("end", ["os._exit(1)", "1 / 0"])
+def test_a_process_that_fails_is_replaced_for_the_rest_of_the_time(waits, monkeypatch, end):
+    replaced = []
+    monkeypatch.setattr(handover, "apart", lambda *given, seconds: replaced.append((*given, seconds)) or "")
+    waits(f"import time, os; h._send = lambda _: time.sleep(1.5) or {end}")
+    with sender(EXPERIMENT, 20) as send:
+        send("a folder")
+    assert replaced == [("completion.send", "a folder", 19)]
+
+
+def test_the_deadline_holds_whoever_sends(waits):
+    waits("import time; h._send = lambda _: time.sleep(60)")
+    since = time.monotonic()
+    with sender(EXPERIMENT, 2) as send, pytest.raises(Unavailable, match="not done within 2 s"):
+        send("a folder")
+    assert time.monotonic() - since < 5
