@@ -102,7 +102,7 @@ def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch)
 
     monkeypatch.setattr(main, "files", and_edited)
     if stage == "track":  # seconds of MLflow's import, for what is not taken
-        monkeypatch.setattr(main, "begun", lambda *_: nullcontext(lambda _: ""))
+        monkeypatch.setattr(main, "sender", lambda *_: nullcontext(lambda _: ""))
     printed = project.stage(stage, code=1)
     assert printed.splitlines()[-1] == (
         f"{stage}: edited while it ran: changed since: {edited}: its results are not taken; start it again"
