@@ -25,9 +25,10 @@ def main(dtype: str) -> None:
     def in_plain_loops() -> bytes:
         state = start(*recipe.initial(K, seed=1))
         h = state.h
-        for at in range(0, UPDATES * SEQ_LENGTH, SEQ_LENGTH):
+        for update in range(UPDATES):
+            at = update * SEQ_LENGTH
             x, y = ids[at : at + SEQ_LENGTH], ids[at + 1 : at + SEQ_LENGTH + 1]
-            _, h = plain.update(state.theta, state.kept, x, y, h, recipe)
+            _, h = plain.update(state.theta, state.kept, x, y, h, recipe, update)
         return state.theta.flat.tobytes()
 
     def by_the_kernel() -> bytes:

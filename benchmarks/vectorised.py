@@ -21,7 +21,7 @@ def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH)
     for update in range(updates):
         e = update * seq_length
         loss, gradients, h = loss_and_gradients(theta, ids[e : e + seq_length], ids[e + 1 : e + seq_length + 1], h)
-        recipe.step(theta, kept, gradients)
+        recipe.step(theta, kept, gradients, update)
     report(started, updates, loss)
 
 

@@ -18,6 +18,9 @@ from charloom.text.ngrams import text_metrics
 def main() -> None:
     """Check, and unless the only argument is --check, write. With it, also clear the way for DVC: for `make run`."""
     params = read_params()
+    if params.idle:
+        idle = ", ".join(f"{name}: {value}" for name, value in params.idle.items())
+        print(f"without effect, since optimizer is {params.optimizer}: {idle}")
     path = Path(params.prepare.text)
     found = survey(path)
     K, once, lengths = len(found.vocabulary), found.once, split(found.characters, params.prepare.held_out)

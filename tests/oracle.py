@@ -31,7 +31,7 @@ def same_bits(recipe, state, ids, updates):
     for update in range(updates):
         position, x, y = sequence(ids, update, recipe.seq_length)
         h = np.zeros_like(h) if position == 0 else h
-        loss, h = plain.update(theta, kept, x, y, h, recipe)
+        loss, h = plain.update(theta, kept, x, y, h, recipe, update)
         assert rows.losses[update] == loss, update
     assert rows.after.theta.flat.tobytes() == theta.flat.tobytes()
     for after, each in zip(rows.after.kept, kept, strict=True):

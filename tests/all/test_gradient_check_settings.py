@@ -6,11 +6,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+from recipes import recipe
 
 from charloom.checking import check
 from charloom.checking.check import failures, gradient_errors
 from charloom.kernel.advance import learned_gradients
-from charloom.network.adagrad import AdaGrad
 from charloom.network.rnn import NAMES, init
 
 TOLERANCE = 1e-10  # params.yaml's
@@ -34,7 +34,7 @@ def drawn(number: int, smallest: int = 1, **largest: int):
 def test_no_right_gradient_is_refused(part):
     for number in range(part, SETTINGS, PARTS):
         theta, ids, rng = drawn(number)
-        lines = failures(gradient_errors(theta, ids, AdaGrad, ENTRIES, rng), TOLERANCE)
+        lines = failures(gradient_errors(theta, ids, recipe(), ENTRIES, rng), TOLERANCE)
         assert lines == [], f"setting {number}: m = {theta.m}, K = {theta.K}, seq_length = {len(ids) - 1}"
 
 
@@ -45,7 +45,7 @@ def test_nor_is_one_of_which_little_but_rounding_is_left(alphabet):
         theta, _, rng = drawn(number, m=8, K=1)
         theta = init(theta.m, alphabet, 10 ** rng.uniform(-6, 0), rng)
         ids = np.append(0, rng.permutation(np.arange(12) % alphabet))
-        assert failures(gradient_errors(theta, ids, AdaGrad, ENTRIES, rng), TOLERANCE) == [], number
+        assert failures(gradient_errors(theta, ids, recipe(), ENTRIES, rng), TOLERANCE) == [], number
 
 
 @pytest.mark.parametrize(("name", "state", "size"), list(product(NAMES, ["zero", "carried"], ["largest", "small"])))
@@ -65,7 +65,7 @@ def test_one_part_in_ten_thousand_of_one_entry_is_refused(monkeypatch, name, sta
         return gradients, states
 
     monkeypatch.setattr(check, "learned_gradients", wrong)
-    lines = failures(gradient_errors(theta, ids, AdaGrad, 10_000, rng), TOLERANCE)
+    lines = failures(gradient_errors(theta, ids, recipe(), 10_000, rng), TOLERANCE)
     assert [line.partition(":")[0].partition("[")[0] for line in lines] == [name], lines
     assert f"at the {state} state" in lines[0]
 

@@ -104,15 +104,17 @@ from charloom.signature import plain
 from charloom.kernel.advance import learned_gradients
 from charloom.model.scoring import bits_per_character
 from charloom.network.adagrad import AdaGrad
+from charloom.network.adam import Adam
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import filled
 from charloom.sampling.writing import Choice, characters
 theta, ids = filled(0.1, 3, 4), np.array([0, 1, 2, 3, 0, 1, 2])
-learned_gradients(theta, ids, np.zeros(3), AdaGrad)
+for optimizer in (AdaGrad(0.1), Adam(0.1)):
+    recipe = Recipe(3, 6, 0.1, 5.0, "float64", optimizer)
+    learned_gradients(theta, ids, np.zeros(3), recipe)
 bits_per_character(theta, ids, np.zeros(3))
 next(characters(theta, np.zeros(3), 0, Choice(0.5, 2, 0.5), np.random.default_rng(1)))
-recipe = Recipe(3, 6, 0.1, 5.0, "float64", AdaGrad(0.1))
-plain.update(theta, recipe.kept(4), ids[:-1], ids[1:], np.zeros(3), recipe)
+plain.update(theta, recipe.kept(4), ids[:-1], ids[1:], np.zeros(3), recipe, 0)
 fast = update.updates, update.read, drawing.write
 for function in (*fast, plain._forward, plain._softmax, plain._backward):
     print(*function.inspect_asm().values())

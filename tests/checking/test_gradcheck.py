@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recipes import recipe
 
 import gradcheck
 import prepare
@@ -13,7 +14,6 @@ from charloom.checking import check
 from charloom.checking.check import failures, gradient_errors, verdict
 from charloom.kernel.advance import learned_gradients
 from charloom.network import rnn
-from charloom.network.adagrad import AdaGrad
 from charloom.network.rnn import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ IDS = np.random.default_rng(2).integers(0, 6, 12).astype(np.uint8)
 
 def errors(entries=1000, theta=None):
     theta = theta or rnn.init(7, 6, 0.1, np.random.default_rng(1))
-    return gradient_errors(theta, IDS, AdaGrad, entries, np.random.default_rng(3))
+    return gradient_errors(theta, IDS, recipe(), entries, np.random.default_rng(3))
 
 
 def test_both_gradients_are_the_derivative_at_both_states():
@@ -76,9 +76,9 @@ def chaotic():
 
 def test_no_right_gradient_is_called_wrong_where_the_network_is_chaotic():
     theta, ids = chaotic()
-    states = learned_gradients(theta, ids, np.zeros(40), AdaGrad)[1]
+    states = learned_gradients(theta, ids, np.zeros(40), recipe())[1]
     assert abs(states - rnn.forward(theta, ids[:-1], np.zeros(40))[0]).max() > 0.1
-    assert failures(gradient_errors(theta, ids, AdaGrad, 50, np.random.default_rng(3)), 1e-10) == []
+    assert failures(gradient_errors(theta, ids, recipe(), 50, np.random.default_rng(3)), 1e-10) == []
 
 
 def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
@@ -91,12 +91,12 @@ def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
         return gradients, states
 
     monkeypatch.setattr(check, "learned_gradients", lambda *arguments: wrong(*right(*arguments)))
-    lines = failures(gradient_errors(theta, ids, AdaGrad, 1600, np.random.default_rng(3)), 1e-10)
+    lines = failures(gradient_errors(theta, ids, recipe(), 1600, np.random.default_rng(3)), 1e-10)
     assert [line.partition("[")[0] for line in lines] == ["W", "W"]
     monkeypatch.setattr(
         check, "learned_gradients", lambda *arguments: (right(*arguments)[0], right(*arguments)[1] * (1 - 1e-9))
     )
-    lines = failures(gradient_errors(theta, ids, AdaGrad, 5, np.random.default_rng(3)), 1e-10)
+    lines = failures(gradient_errors(theta, ids, recipe(), 5, np.random.default_rng(3)), 1e-10)
     assert lines[0].startswith("the kernel's hidden states: off by ")
 
 
@@ -104,7 +104,7 @@ def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
 def test_nor_where_the_parts_of_a_gradient_cancel(sigma):
     """With two letters, equally frequent, c's gradient is all but 0: what is left of it is rounding."""
     theta = rnn.init(8, 2, sigma, np.random.default_rng(1))
-    assert failures(gradient_errors(theta, np.arange(11) % 2, AdaGrad, 1000, np.random.default_rng(3)), 1e-10) == []
+    assert failures(gradient_errors(theta, np.arange(11) % 2, recipe(), 1000, np.random.default_rng(3)), 1e-10) == []
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy says it too

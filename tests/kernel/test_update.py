@@ -11,6 +11,8 @@ from charloom.base.errors import Diverged
 from charloom.kernel.advance import advance, learned_gradients
 from charloom.network import rnn
 from charloom.network.adagrad import AdaGrad
+from charloom.network.adam import Adam
+from charloom.network.recipe import Recipe
 
 # All have panels of one width, so each type is compiled once; from m = 33 on, and 128 in float32, there are several.
 SIZES = st.sampled_from([1, 5, 31, 32, 33, 48, 64, 128])
@@ -40,7 +42,7 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
         h = np.zeros_like(h) if position == 0 else h
         loss, gradients, h = rnn.loss_and_gradients(theta, x, y, h)
         assert rows.losses[update] == pytest.approx(loss, rel=rounding, abs=rounding)
-        tame.step(theta, kept, gradients)
+        tame.step(theta, kept, gradients, update)
     np.testing.assert_allclose(rows.after.theta.flat, theta.flat, rtol=0, atol=rounding)
     np.testing.assert_allclose(rows.after.kept[0].flat, kept[0].flat, rtol=rounding, atol=rounding)
 
@@ -50,20 +52,29 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
     m=SIZES,
     K=st.integers(1, 40),
     T=st.integers(1, 27),
-    clip=st.sampled_from([0.05, 5.0]),
+    clip=st.sampled_from([0.05, 5.0, np.inf]),
     dtype=st.sampled_from(["float64", "float32"]),
+    optimizer=st.sampled_from([AdaGrad(0.1), Adam(0.1), Adam(0.01, 0.0, 0.5, 1e-3)]),
+    loss=st.sampled_from(["sum", "mean"]),
     seed=st.integers(0, 2**32),
 )
-def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, seed):
+def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, optimizer, loss, seed):
     """From sigma = 0.01 and an accumulator of 0 training is chaotic: one wrong bit would not stay alone."""
     ids = np.random.default_rng(seed).integers(0, K, 9 * T + 1).astype(np.uint8)
-    chaotic = recipe(m, T, 0.01, clip, dtype)
+    chaotic = Recipe(m, T, 0.01, clip, dtype, optimizer, loss)
     same_bits(chaotic, initial(chaotic, K, seed), ids, 30)
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 20), st.integers(0, 2**32))
-def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed):
+@given(
+    st.integers(1, 40),
+    st.integers(1, 30),
+    st.integers(1, 20),
+    st.integers(0, 2**32),
+    st.sampled_from([AdaGrad(0.1), Adam(0.1)]),
+    st.sampled_from(["sum", "mean"]),
+)
+def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed, optimizer, loss):
     rng = np.random.default_rng(seed)
     theta = rnn.init(m, K, 0.3, rng)
     ids, h_0 = rng.integers(0, K, T + 1).astype(np.uint8), rng.normal(0, 0.5, m)
@@ -71,7 +82,7 @@ def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed):
     # T terms are summed up. Each comes from a p and an h of at most 1, or is as large as a gradient; over 20,000 such
     # networks the difference stayed below a fifteenth of this.
     rounding = 1e-13 * T * (1 + abs(gradients.flat).max())
-    learned, _ = learned_gradients(theta, ids, h_0, AdaGrad)
+    learned, _ = learned_gradients(theta, ids, h_0, Recipe(m, T, 0.1, 5.0, "float64", optimizer, loss))
     np.testing.assert_allclose(learned.flat, gradients.flat, rtol=0, atol=rounding)
 
 

@@ -37,7 +37,7 @@ def by_the_book(updates):
         loss, gradients, h = rnn.loss_and_gradients(theta, vocabulary.encode(read), vocabulary.encode(following), h)
         losses.append(loss)
         smooth.append(loss if not smooth else 0.999 * smooth[-1] + 0.001 * loss)
-        RECIPE.step(theta, kept, gradients)
+        RECIPE.step(theta, kept, gradients, update)
     return losses, smooth, weights, states
 
 

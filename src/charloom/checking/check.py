@@ -9,7 +9,7 @@ from charloom.base.progress import Report, progress
 from charloom.base.types import Array
 from charloom.checking.numerical import RealParts, central_differences, complex_step, real_parts, relative_error
 from charloom.kernel.advance import learned_gradients
-from charloom.network.recipe import OPTIMIZERS, Optimizer
+from charloom.network.recipe import Recipe
 from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.settings.params import Params
@@ -31,7 +31,7 @@ def initial_errors(params: Params, text: Text) -> GradcheckErrors:
     seed = params.gradcheck.seed
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(seed))
     ids, rng = text.training[: params.seq_length + 1], np.random.default_rng([seed, 4])
-    return gradient_errors(theta, ids, OPTIMIZERS[params.optimizer], params.gradcheck.entries, rng)
+    return gradient_errors(theta, ids, params.recipe, params.gradcheck.entries, rng)
 
 
 def ensure_digits(params: Params, text: Text) -> None:
@@ -46,11 +46,11 @@ def ensure_digits(params: Params, text: Text) -> None:
 
 
 def gradient_errors(
-    theta: Parameters, ids: Array, optimizer: type[Optimizer], most: int, rng: np.random.Generator
+    theta: Parameters, ids: Array, recipe: Recipe, most: int, rng: np.random.Generator
 ) -> GradcheckErrors:
     """Return how far the gradients of the loss of ids[1:] are from numerical ones, at a zero and at a carried state.
 
-    ids (T + 1,) whole numbers below K. The kernel's gradient is the one with which the optimiser trains. Of a matrix
+    ids (T + 1,) whole numbers below K. The kernel's gradient is the one with which this recipe trains. Of a matrix
     with more than `most` entries, only that many are compared, drawn at random.
 
     Raises CheckFailed where a gradient is not finite.
@@ -62,7 +62,7 @@ def gradient_errors(
 
     found = {}
     for state, h_0 in states.items():  # before the progress begins: compiling would spoil its estimate of the time
-        learned, h = learned_gradients(theta, ids, h_0, optimizer)
+        learned, h = learned_gradients(theta, ids, h_0, recipe)
         by_numpy, its_h = loss_and_gradients(theta, x, y, h_0)[1], forward(theta, x, h_0)[0]
         found[state] = (learned, real_parts(theta, x, y, h)), (by_numpy, real_parts(theta, x, y, its_h))
     measured = {}

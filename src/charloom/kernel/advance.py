@@ -5,7 +5,7 @@ its smooth loss 0.999 · smooth + 0.001 · loss, starting at the first loss.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from charloom.base.types import Array, Numbers
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.kernel.layout import Sizes, each_kept, kept_beside, parameters, room, scratch, weights
 from charloom.kernel.update import updates
-from charloom.network.recipe import Kept, Optimizer, Recipe
+from charloom.network.recipe import Kept, Recipe
 from charloom.network.rnn import SATURATED, Gradients, Parameters
 
 
@@ -114,15 +114,17 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows
     return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], statistics)))
 
 
-def learned_gradients(theta: Parameters, ids: Array, h_0: Array, optimizer: type[Optimizer]) -> tuple[Gradients, Array]:
+def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
     """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0 (m,), before clipping; and the states.
 
     ids (T + 1,) whole numbers below K; theta, the gradients and the states (T + 1, m) in float64.
 
-    The kernel never stores a gradient, so it is read off one update, of the code with which this optimiser trains.
+    The kernel never stores a gradient, so it is read off one update, of the code with which this recipe's optimiser
+    trains. That of a mean is multiplied back to that of the sum.
     """
     m, K = theta.m, theta.K
-    recipe = Recipe(m, len(ids) - 1, math.nan, math.inf, "float64", optimizer.revealing())
+    optimizer = recipe.optimizer.revealing()
+    recipe = replace(recipe, m=m, seq_length=len(ids) - 1, clip=math.inf, dtype="float64", optimizer=optimizer)
     w, s = weights(theta, -np.inf), kept_beside(recipe.kept(K))
     z = scratch(w, m, K, len(ids) - 1)
     z.h[0, :m] = h_0
@@ -131,11 +133,12 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, optimizer: type
     updates(w, s, *nothing, z, ids.astype(np.int64), 0, 1, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row)
     states = np.vstack((h_0, z.h[1 : len(ids), :m]))
     kept = [each.flat for each in each_kept(s, m, K)]
-    return Gradients(optimizer.revealed(theta.flat, parameters(w, m, K).flat, kept), m, K), states
+    revealed = optimizer.revealed(theta.flat, parameters(w, m, K).flat, kept) / recipe.scale
+    return Gradients(revealed, m, K), states
 
 
 def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
     """Return the recipe as the compiled update takes it: all that a step needs in the type of the weights."""
     number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
     rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
-    return Sizes(m, K, recipe.seq_length, number(recipe.clip), rates, SATURATED, all_rows)
+    return Sizes(m, K, recipe.seq_length, number(recipe.scale), number(recipe.clip), rates, SATURATED, all_rows)

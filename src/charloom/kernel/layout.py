@@ -24,8 +24,9 @@ APART = 8  # vectors: see Weights
 class Sizes(NamedTuple):
     """What a compiled update is told: m hidden units, K characters, T of them a sequence; and what a step needs.
 
-    rates      the optimiser's: its class says which step is compiled. All rates and clip are of the weights' dtype,
-               since float32 times float64 would be float64
+    scale      what the gradient of the loss is multiplied by
+    rates      the optimiser's: its class says which step is compiled. All rates, scale and clip are of the weights'
+               dtype, since float32 times float64 would be float64
     saturated  |h| beyond which an activation counts as saturated
     all_rows   whether the optimiser moves weights too whose gradient is zero, and always was
     """
@@ -33,6 +34,7 @@ class Sizes(NamedTuple):
     m: int
     K: int
     T: int
+    scale: Any
     clip: Any
     rates: Any
     saturated: float

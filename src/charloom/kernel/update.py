@@ -22,6 +22,7 @@ from charloom.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
 from charloom.kernel.layout import Scratch, Sizes, Weights
 from charloom.kernel.products import add_product, copy_row, learn, recurrence, take_step, transpose_all
+from charloom.kernel.steps import rates_at
 from charloom.kernel.vector import load, splat, store, where_less
 
 
@@ -94,7 +95,7 @@ def _softmax(z: Scratch, ids: Array, position: int, T: int) -> float:
 
 @njit(**INNER)
 def _backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -> bool:
-    """g[t] = p[t] − onehot(y_t), written over o;  d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
+    """g[t] = scale · (p[t] − onehot(y_t)), written over o;  d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
 
     Return whether every gradient is finite. It has to be asked here, since clipping would hide an infinite one. d
     alone is looked at: where the loss is finite, so is g, and h lies between −1 and 1.
@@ -105,6 +106,8 @@ def _backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -
     nothing = splat(d, 0.0)
     for t in range(T):
         o[t, ids[position + t + 1]] -= 1
+        for k in range(0, o.shape[1], lanes):
+            store(o, t, k, load(o, t, k) * sizes.scale)
         for k in range(0, p, lanes):
             store(a, t, k, nothing)
     add_product(a, o, T, V, K)
@@ -174,6 +177,13 @@ def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, posit
     transpose_all(w.V, K, m, w.VT)
 
 
+@njit(**INNER)
+def _at(sizes: Sizes, update: int) -> Sizes:
+    """Return the same with the rates of that update."""
+    rates, clip = rates_at(sizes.rates, update), sizes.clip
+    return Sizes(sizes.m, sizes.K, sizes.T, sizes.scale, clip, rates, sizes.saturated, sizes.all_rows)
+
+
 @compiled
 def updates(
     w: Weights,
@@ -230,7 +240,7 @@ def updates(
         if (update + row) % STATISTICS_EVERY == 0:
             gradient_statistics(z, ids, position, sizes, statistics[measured])
             measured += 1
-        _step(w, s, before, z, ids, position, sizes)
+        _step(w, s, before, z, ids, position, _at(sizes, update + row))
         if (update + row + 1) % sequences == 0:
             for k in range(0, h.shape[1], 64 // h.itemsize):
                 store(h, 0, k, splat(h, 0.0))

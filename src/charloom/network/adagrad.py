@@ -31,7 +31,7 @@ class AdaGrad(NamedTuple):
         """Return what the numbers kept for each weight start from: here one, s."""
         return (float(self.initial_accumulator_value),)
 
-    def step(self, theta: Array, kept: Sequence[Array], g: Array) -> None:
+    def step(self, theta: Array, kept: Sequence[Array], g: Array, _update: int) -> None:
         """Move theta and s = kept[0] in place by one step along g; all (n,). The gradient is used up.
 
         With s = 0 at the start the first step has length eta in every coordinate, however small its gradient:

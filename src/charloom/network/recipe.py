@@ -10,10 +10,11 @@ import numpy as np
 
 from charloom.base.types import Array
 from charloom.network.adagrad import AdaGrad
+from charloom.network.adam import Adam
 from charloom.network.rnn import Gradients, Parameters, filled, init
 
-Optimizer = AdaGrad
-OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad}  # by their names in params.yaml
+Optimizer = AdaGrad | Adam
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by their names in params.yaml
 
 Kept = tuple[Parameters, ...]  # what an optimiser keeps for each weight
 
@@ -24,18 +25,25 @@ class Recipe:
 
     m           hidden units
     seq_length  characters a sequence
-    sigma       standard deviation of the initial weights
-    clip        gradients are clipped to [−clip, clip], elementwise
+    sigma       standard deviation of the initial weights, or "fan_in": see rnn.py
+    clip        gradients are clipped to [−clip, clip], elementwise; ∞ where they are not
     dtype       "float64" or "float32"
     optimizer   its rates
+    loss        "sum" or "mean": of the sequence, whose gradient is followed
     """
 
     m: int
     seq_length: int
-    sigma: float
+    sigma: float | str
     clip: float
     dtype: str
     optimizer: Optimizer
+    loss: str = "sum"
+
+    @property
+    def scale(self) -> float:
+        """Return what the gradient of the sum is multiplied by. Losses are told as sums, whatever is followed."""
+        return 1 / self.seq_length if self.loss == "mean" else 1.0
 
     @property
     def kind(self) -> str:
@@ -51,10 +59,12 @@ class Recipe:
         """Return what the optimiser keeps before the first update."""
         return tuple(filled(start, self.m, K, np.dtype(self.dtype)) for start in self.optimizer.starts)
 
-    def step(self, theta: Parameters, kept: Kept, gradients: Gradients) -> None:
-        """Move theta and what is kept in place by one update. The gradients are used up.
+    def step(self, theta: Parameters, kept: Kept, gradients: Gradients, update: int) -> None:
+        """Move theta and what is kept in place by one update, after `update` others. The gradients are used up.
+
+        gradients  of the sum over the sequence, times `scale`
 
         g ← min(max(g, −clip), clip), and then the optimiser's step.
         """
         g: Array = np.clip(gradients.flat, -self.clip, self.clip, out=gradients.flat)
-        self.optimizer.step(theta.flat, [each.flat for each in kept], g)
+        self.optimizer.step(theta.flat, [each.flat for each in kept], g, update)

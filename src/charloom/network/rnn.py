@@ -32,7 +32,7 @@ SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a 
 class Parameters:
     """W, U, V, b and c as views of one flat vector, in that order.
 
-    Gradients and AdaGrad's accumulators are of this type too: an optimiser step is a line on `flat`.
+    Gradients and what an optimiser keeps are of this type too: its step is a few lines on `flat`.
     """
 
     flat: Array
@@ -73,10 +73,22 @@ def filled(value: float, m: int, K: int, dtype: Any = np.float64) -> Parameters:
     return Parameters(np.full(size(m, K), value, dtype), m, K)
 
 
-def init(m: int, K: int, sigma: float, rng: np.random.Generator) -> Parameters:
-    """Return the start: W, U and V drawn in this order, normal with standard deviation sigma; b = c = 0."""
+def deviations(m: int, K: int, sigma: float | str) -> dict[str, float]:
+    """Return the standard deviations of W, U and V at the start: sigma.
+
+    "fan_in" is 1/√(2m) of W, 1/√(2K) of U and 1/√m of V, as in the assignment of 2025.
+    """
+    if isinstance(sigma, str):
+        return {"W": 1 / math.sqrt(2 * m), "U": 1 / math.sqrt(2 * K), "V": 1 / math.sqrt(m)}
+    return dict.fromkeys("WUV", sigma)
+
+
+def init(m: int, K: int, sigma: float | str, rng: np.random.Generator) -> Parameters:
+    """Return the start: W, U and V drawn in this order, normal with their `deviations`; b = c = 0."""
     theta = filled(0.0, m, K)
-    theta.flat[: -m - K] = rng.normal(0.0, sigma, size(m, K) - m - K)
+    for name, deviation in deviations(m, K, sigma).items():
+        matrix: Array = getattr(theta, name)
+        matrix[:] = rng.normal(0.0, deviation, matrix.shape)
     return theta
 
 

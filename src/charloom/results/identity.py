@@ -18,11 +18,13 @@ from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.network.recipe import OPTIMIZERS
 from charloom.results.git import commit, git
-from charloom.settings.params import PARAMS, Params, flat, nested
+from charloom.settings.params import PARAMS, Params, as_yaml, flat, nested
 
 # What was done before the param existed, by dotted names. It serves to name, and to read what was written earlier. It
 # never fills params.yaml.
-SILENT: dict[str, Any] = {"optimizer": "adagrad"}
+SILENT: dict[str, Any] = {
+    "optimizer": "adagrad", "train.loss": "sum", "train.b1": 0.9, "train.b2": 0.999, "train.eps": 1e-8,
+}  # fmt: skip
 
 # How often a training saves and how the gradient is checked leave no trace in the results. The text's file name does
 # not either: its content counts.
@@ -146,7 +148,7 @@ def _settings(named: Mapping[str, Any], besides: Mapping[str, Any]) -> list[str]
     differ = [name for name in named if name != "seed" and named[name] != besides.get(name)]
     shown = {name: name.rpartition(".")[2] for name in sorted(differ, key=lambda name: name not in FIRST)}
     return [
-        f"{short if len(short) < LONG else short.partition('_')[0] + '…'}={str(named[name]).removesuffix('.0')}"
+        f"{short if len(short) < LONG else short.partition('_')[0] + '…'}={as_yaml(named[name]).removesuffix('.0')}"
         for name, short in shown.items()
     ]
 

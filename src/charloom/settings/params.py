@@ -1,5 +1,6 @@
 """params.yaml into frozen, typed sections: read once, at the door, and by DVC's rules (YAML 1.2)."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -20,6 +21,9 @@ SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
+Kept = Annotated[float, Field(ge=0, le=0.999999)]  # of what Adam keeps, in an update
+
+WORDS = {"sigma": "fan_in", "train.clip": "null"}  # what may stand in place of a number
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -55,8 +59,12 @@ class Train(Section):
     """The loop; params.yaml says what each number means."""
 
     updates: Annotated[int, Field(ge=0, le=2**53)]
+    loss: Literal["sum", "mean"]
     initial_accumulator_value: Annotated[float, Field(ge=0)]
-    clip: Positive
+    b1: Kept
+    b2: Kept
+    eps: Positive
+    clip: Positive | None
     dtype: Literal["float64", "float32"]
     checkpoint_every: Count
     save_every: Count
@@ -78,9 +86,9 @@ class Params(Section):
     m: Count
     eta: Positive
     seq_length: Count
-    sigma: Positive
+    sigma: Positive | Literal["fan_in"]
     seed: Seed
-    optimizer: Literal["adagrad"]
+    optimizer: Literal["adagrad", "adam"]
     prepare: Prepare
     gradcheck: Gradcheck
     train: Train
@@ -91,17 +99,29 @@ class Params(Section):
         """Return what they say of a training: all but text, seed, updates, and what is measured and kept."""
         optimizer, each = OPTIMIZERS[self.optimizer], self.train
         rates = {name: value for name, value in {"eta": self.eta, **dict(each)}.items() if name in optimizer._fields}
-        return Recipe(self.m, self.seq_length, self.sigma, each.clip, each.dtype, optimizer(**rates))
+        clip = math.inf if each.clip is None else each.clip
+        return Recipe(self.m, self.seq_length, self.sigma, clip, each.dtype, optimizer(**rates), each.loss)
+
+    @property
+    def idle(self) -> dict[str, Any]:
+        """Return what has no effect and is not at its usual value: rates that another optimiser has, by their names."""
+        own, found = OPTIMIZERS[self.optimizer]._fields, dict[str, Any]()
+        for other in OPTIMIZERS.values():
+            for name, usual in other._field_defaults.items():
+                value = getattr(self.train, name, usual)
+                if name not in own and value != usual:
+                    found[f"train.{name}"] = value
+        return found
 
     @model_validator(mode="after")
     def _fit_the_dtype(self) -> "Params":
         """Refuse what float32 would turn into 0 or infinity."""
         if self.train.dtype == "float32":
-            values = {"sigma": self.sigma, "train.clip": self.train.clip}
+            values: dict[str, Any] = {"sigma": self.sigma, "train.clip": self.train.clip}
             for name, value in self.recipe.optimizer._asdict().items():
                 values[name if name == "eta" else f"train.{name}"] = value
             for name, value in values.items():
-                if value and not SMALLEST <= value <= LARGEST:
+                if value and not isinstance(value, str) and not SMALLEST <= value <= LARGEST:
                     raise ValueError(
                         f"{name}: {value} does not fit train.dtype: float32 goes from {SMALLEST} to {LARGEST}"
                     )
@@ -144,7 +164,10 @@ def checked(model: type[Checked], values: Any, path: Path) -> Checked:
 def _line(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the first complaint as `key: value: what is allowed`. An unknown key comes before a missing one."""
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    key, value = ".".join(map(str, first["loc"]))[:QUOTED], first["input"]
+    # Of a number or a word the library names the kind of number, too.
+    names = first["loc"][:1] if first["loc"][:1] == ("sigma",) else first["loc"]
+    key, value = ".".join(map(str, names))[:QUOTED], first["input"]
+    word = f", or {WORDS[key]}" if key in WORDS else ""
     match first["type"]:
         case "extra_forbidden":
             known = _section(model, first["loc"][:-1]).model_fields
@@ -157,11 +180,11 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
             keys = _section(model, first["loc"]).model_fields
             return f"{key}: {_shown(value)} is not a section with the keys {', '.join(keys)}"
         case "float_type" | "int_type" if isinstance(value, str):
-            return f"{key}: {_shown(value)} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes"
+            return f"{key}: {_shown(value)} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes{word}"
         case _:
             what = "nothing" if value is None else _shown(value)
             allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
-            return f"{key}: {what} is not allowed, it has to be {allowed}"
+            return f"{key}: {what} is not allowed, it has to be {allowed}{word}"
 
 
 def _shown(value: Any) -> str:
@@ -178,6 +201,11 @@ def _section(model: Any, names: tuple[int | str, ...]) -> Any:
     for name in names:
         model = model.model_fields[name].annotation
     return model
+
+
+def as_yaml(value: Any) -> str:
+    """Return a param's value as it stands in params.yaml and after `-S`: DVC reads `None` as a text."""
+    return "null" if value is None else str(value)
 
 
 def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from charloom.kernel.elementary import exp, log, tanh
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.update import read
 from charloom.network.adagrad import AdaGrad
+from charloom.network.adam import Adam
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import Parameters
 from charloom.results.identity import arithmetic_digest
@@ -26,8 +27,10 @@ VOCABULARY = sorted(set(TEXT))
 UPDATES = (1, 10, 100, 500, 2000)
 # No multiple of anything; the text is read seven times over; the clip is narrow enough to be active.
 M, SEQ_LENGTH = 37, 11
+TYPES = ("float64", "float32")
 # By the names that their states have in signature.json.
-RECIPES = {dtype: Recipe(M, SEQ_LENGTH, 0.01, 0.5, dtype, AdaGrad(0.1)) for dtype in ("float64", "float32")}
+RECIPES = {dtype: Recipe(M, SEQ_LENGTH, 0.01, 0.5, dtype, AdaGrad(0.1)) for dtype in TYPES}
+RECIPES |= {f"adam {dtype}": Recipe(M, SEQ_LENGTH, "fan_in", 0.05, dtype, Adam(0.01), "mean") for dtype in TYPES}
 CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temperature, top_k, top_p
 
 
@@ -128,8 +131,8 @@ def everything() -> dict[str, Any]:
     """Return what signature.json holds."""
     return {
         **{name: signature(name) for name in RECIPES},
-        "costs": {dtype: costs(dtype) for dtype in ("float64", "float32")},
-        "texts": {dtype: texts(dtype) for dtype in ("float64", "float32")},
+        "costs": {dtype: costs(dtype) for dtype in TYPES},
+        "texts": {dtype: texts(dtype) for dtype in TYPES},
         "probes": probes(),
         "libraries": libraries(),
     }

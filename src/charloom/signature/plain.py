@@ -24,18 +24,21 @@ from charloom.network.recipe import Kept, Recipe
 from charloom.network.rnn import NAMES, Parameters, filled
 
 
-def update(theta: Parameters, kept: Kept, x: Array, y: Array, h_0: Array, recipe: Recipe) -> tuple[float, Array]:
+def update(
+    theta: Parameters, kept: Kept, x: Array, y: Array, h_0: Array, recipe: Recipe, number: int
+) -> tuple[float, Array]:
     """Return the loss in nats and the last state (m,) of a sequence; move theta and what is kept by one step, in place.
 
-    x, y (T,) are the characters read and those that follow them, h_0 (m,) is the state carried in. The step is that of
-    the equations: NumPy does it number by number, so there is no order to fix.
+    x, y (T,) are the characters read and those that follow them, h_0 (m,) is the state carried in. The step comes
+    after `number` others. It is that of the equations: NumPy does it number by number, so there is no order to fix.
     """
     gradients = filled(0.0, theta.m, theta.K, theta.flat.dtype)
     weights, sums = _matrices(theta), _matrices(gradients)
     h, o = _forward(weights, x, h_0)
     loss, g = _softmax(o, y)
+    g *= g.dtype.type(recipe.scale)
     _backward(weights, sums, x, h, g)
-    recipe.step(theta, kept, gradients)
+    recipe.step(theta, kept, gradients, number)
     return loss, h[-1]
 
 

@@ -74,7 +74,8 @@ def small_trial(kind: str) -> str:
             "seed": 1, "optimizer": kind.partition(" ")[0], "prepare": {"text": "-", "held_out": 0.5},
             "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
             "train": {
-                "updates": 400, "initial_accumulator_value": 0.0, "clip": recipe.clip, "dtype": recipe.dtype,
+                "updates": 400, "loss": recipe.loss, "initial_accumulator_value": 0.0, "b1": 0.9, "b2": 0.999,
+                "eps": 1e-8, "clip": recipe.clip, "dtype": recipe.dtype,
                 "checkpoint_every": 100, "save_every": 100, "target_smooth_loss": 30.0, "held_out_characters": 900,
             },
             "sample": {"length": 1, "best_length": 1, "temperature": 1.0},

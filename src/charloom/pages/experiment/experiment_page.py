@@ -21,7 +21,7 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     page = rendered(
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
         f"{params.m:,} hidden units, {train.updates:,} updates of {params.seq_length:,} characters "
-        f"({epochs:,.1f} epochs), eta {params.eta:g}, seed {params.seed}.",
+        f"({epochs:,.1f} epochs), {type(params.recipe.optimizer).__name__}, eta {params.eta:g}, seed {params.seed}.",
         sections,
         results=results,
     )

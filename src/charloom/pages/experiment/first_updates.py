@@ -1,9 +1,11 @@
 """The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from charloom.network.adagrad import AdaGrad
-from charloom.network.rnn import SATURATED
+from charloom.network.recipe import Recipe
+from charloom.network.rnn import SATURATED, deviations
 from charloom.pages.along_updates import Curve, draw, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.replay import First, replayed
@@ -19,26 +21,41 @@ def color_of(start: float) -> str:
     return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
-def section(results: Results) -> Section | None:
-    """Return the section; None where it was not AdaGrad that trained, whose first steps it is about."""
-    params, sigma = results.params, results.params.sigma
-    if not isinstance(params.recipe.optimizer, AdaGrad):
-        return None
-    own = params.train.initial_accumulator_value
-    other = CURE if own != CURE else 0.0
-    run, otherwise = (_from(value, results) for value in (own, other))
-    run = run._replace(losses=[results.curves["loss"].get(u, loss) for u, loss in enumerate(run.losses)])
-    both = {own: (f"this run: AdaGrad from {own:g}", run), other: (f"the same from {other:g}", otherwise)}
+def _own_color(recipe: Recipe) -> str:
+    optimizer = recipe.optimizer
+    return color_of(optimizer.initial_accumulator_value) if isinstance(optimizer, AdaGrad) else BLUE
+
+
+class Seen(NamedTuple):
+    """A training's first updates, and how they are drawn."""
+
+    first: First
+    line: str
+    color: str
+
+
+def section(results: Results) -> Section:
+    """Return the section: this run, and beside it where AdaGrad trains what another start of its sum does."""
+    recipe, other, seen = results.params.recipe, None, dict[str, Seen]()
+    if isinstance(recipe.optimizer, AdaGrad):
+        own = recipe.optimizer.initial_accumulator_value
+        other = CURE if own != CURE else 0.0
+        cured = replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other))
+        seen[f"this run: AdaGrad from {own:g}"] = Seen(_of(recipe, results), "o-", _own_color(recipe))
+        seen[f"the same from {other:g}"] = Seen(_of(cured, results), "s--", _own_color(cured))
+    else:
+        seen["this run"] = Seen(_of(recipe, results), "o-", _own_color(recipe))
+    run, *otherwise = (each.first for each in seen.values())
+    run.losses[:] = [results.curves["loss"].get(u, loss) for u, loss in enumerate(run.losses)]
     pictures = [
-        _first(both, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
+        _first(seen, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
         _first(
-            both, "typical", "step of the weights", ".4f",
-            f"How far an update moves the weights: the root mean square of all, and, dotted, the one that it moves "
-            f"most. They were drawn with a standard deviation of {sigma:g}; the first step is "
-            f"{run.typical[0] / sigma:.2g} times that.",
+            seen, "typical", "step of the weights", ".4f",
+            "How far an update moves the weights: the root mean square of all, and, dotted, the one that it moves "
+            f"most. {_drawn(recipe, results.text.K, run.typical[0])}",
         ),
         _first(
-            both, "saturated", SHARE, ".0%",
+            seen, "saturated", SHARE, ".0%",
             f"A unit with |h| > {SATURATED:g} is saturated. While it is, it passes on less than a fiftieth of a "
             "gradient.",
         ),
@@ -46,27 +63,34 @@ def section(results: Results) -> Section | None:
     ]  # fmt: skip
     if results.has_published_recipe and results.study:
         pictures.append(_study(results))
-    it = {"other": other, "run": run, "otherwise": otherwise}
+    smallest = min(deviations(recipe.m, results.text.K, recipe.sigma).values())
+    it = {"other": other, "run": run, "otherwise": otherwise[0] if otherwise else None, "smallest": smallest}
     return Section("first-updates", "The first updates", it, pictures)
 
 
-def _from(start: float, results: Results) -> First:
-    """Return the first updates of a training like this one, with AdaGrad's accumulator from another start."""
-    params = results.params
-    recipe = replace(params.recipe, optimizer=AdaGrad(params.eta, start))
-    return replayed(recipe, params.seed, params.train.updates, results.text.K, results.corpus.training)
+def _of(recipe: Recipe, results: Results) -> First:
+    """Return the first updates of a training like this one, by this recipe."""
+    return replayed(recipe, results.params.seed, results.train.updates, results.text.K, results.corpus.training)
 
 
-def _first(both: dict[float, tuple[str, First]], which: str, what: str, form: str, caption: str) -> Picture:
-    """Return one of the measures over the first updates, of both starts."""
-    curves: dict[str, Curve] = {label: dict(enumerate(getattr(each, which))) for label, each in both.values()}
+def _drawn(recipe: Recipe, K: int, first: float) -> str:
+    """Say how large the weights are before the first step, and how large that is beside them."""
+    drawn = sorted(deviations(recipe.m, K, recipe.sigma).values())
+    if drawn[0] == drawn[-1]:
+        times = f"{first / drawn[0]:.2g} times that"
+        return f"They were drawn with a standard deviation of {drawn[0]:g}; the first step is {times}."
+    return f"They were drawn with standard deviations from {drawn[0]:.2g} to {drawn[-1]:.2g}."
+
+
+def _first(seen: dict[str, Seen], which: str, what: str, form: str, caption: str) -> Picture:
+    """Return one of the measures over the first updates, of each training."""
+    curves: dict[str, Curve] = {label: dict(enumerate(getattr(each.first, which))) for label, each in seen.items()}
     with drawing(2.5) as (figure, (axes,)):
-        for (start, (label, each)), line in zip(both.items(), ("o-", "s--"), strict=True):
-            color = color_of(start)
-            axes.plot(getattr(each, which), line, color=color, ms=2.2, label=label, clip_on=False)
+        for label, (first, line, color) in seen.items():
+            axes.plot(getattr(first, which), line, color=color, ms=2.2, label=label, clip_on=False)
             if which == "typical":
-                axes.plot(each.largest, ":", color=color, linewidth=0.9, label="its weight that moves most")
-            over_updates(axes, len(each.losses) - 1)
+                axes.plot(first.largest, ":", color=color, linewidth=0.9, label="its weight that moves most")
+            over_updates(axes, len(first.losses) - 1)
         if which != "losses":
             top = 1.0 if which == "saturated" else 1.7 * axes.get_ylim()[1]
             axes.set_ylim(-0.03 * top, top)  # a line at 0 is seen above the axis
@@ -82,7 +106,7 @@ def _saturated(results: Results) -> Picture:
     curve = results.curves["saturated_fraction"]
     last = list(curve.values())[-1]
     with drawing(2.5) as (figure, (axes,)):
-        draw(axes, curve, color_of(results.params.train.initial_accumulator_value), linewidth=0.9)
+        draw(axes, curve, _own_color(results.params.recipe), linewidth=0.9)
         over_updates(axes, results.train.updates)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter("{x:.0%}")

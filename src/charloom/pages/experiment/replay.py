@@ -37,7 +37,8 @@ def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers) -> F
         states = forward(theta, x, h)[0][1:]
         with np.errstate(over="ignore", invalid="ignore"):
             loss, gradients, h = loss_and_gradients(theta, x, y, h)
-            recipe.step(theta, kept, gradients)
+            gradients.flat[:] *= recipe.scale
+            recipe.step(theta, kept, gradients, update)
         found.losses.append(loss + 0.0)  # a loss of −0.0 is none
         moved = theta.flat - before
         found.typical.append(float(np.sqrt(np.mean(moved**2))))

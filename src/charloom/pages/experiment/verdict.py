@@ -14,6 +14,7 @@ from charloom.pages.pictures import BLUE, FAINT, GREY, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.results.identity import experiment_key, naming_params
 from charloom.results.run import FIRST_LOSSES
+from charloom.settings.params import as_yaml
 
 OWN = "this run, held-out"
 NEAR = 0.05  # bits per character by which unseen text and the last that was read may differ and cost "about the same"
@@ -23,7 +24,7 @@ RISEN = 1.1  # times the first loss: a peak above it is a leap, not the unevenne
 def section(results: Results) -> Section:
     """Return the section."""
     params, text_sha256 = results.params, results.text.sha256
-    again = " ".join(f"-S {shlex.quote(f'{name}={value}')}" for name, value in naming_params(params).items())
+    again = " ".join(f"-S {shlex.quote(f'{name}={as_yaml(value)}')}" for name, value in naming_params(params).items())
     text_of = f"-S {shlex.quote(f'prepare.text={params.prepare.text}')}"
     it = {
         "study": {

@@ -1,0 +1,100 @@
+"""Adam by hand, and beside PyTorch's and Optax's."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import copied, sequence
+
+from charloom.kernel.advance import advance, start
+from charloom.network import rnn
+from charloom.network.adam import Adam, _power
+from charloom.network.recipe import Recipe
+from charloom.network.rnn import filled
+from charloom.signature import plain
+
+M, K, T = 7, 6, 5
+ELSEWHERE = json.loads(Path(__file__).with_name("adam_elsewhere.json").read_text(encoding="utf-8"))
+RECIPE = Recipe(M, T, 0.3, math.inf, "float64", Adam(0.01), "mean")
+
+
+def at_the_start():
+    """Return weights, what Adam keeps, and a text of nine sequences, as benchmarks/adam_elsewhere.py draws them."""
+    ids = np.random.default_rng(2).integers(0, K, 9 * T + 1)
+    return rnn.init(M, K, 0.3, np.random.default_rng(1)), RECIPE.kept(K), ids
+
+
+def by_equations(updates):
+    theta, kept, ids = at_the_start()
+    for update in range(updates):
+        position, x, y = sequence(ids, update, T)
+        h = np.zeros(M) if position == 0 else h  # noqa: F821  the first is at position 0
+        _, gradients, h = rnn.loss_and_gradients(theta, x, y, h)
+        gradients.flat[:] *= RECIPE.scale
+        RECIPE.step(theta, kept, gradients, update)
+    return theta.flat
+
+
+def by_plain_loops(updates):
+    theta, kept, ids = at_the_start()
+    for update in range(updates):
+        position, x, y = sequence(ids, update, T)
+        h = np.zeros(M) if position == 0 else h  # noqa: F821  as above
+        _, h = plain.update(theta, kept, x, y, h, RECIPE, update)
+    return theta.flat
+
+
+def by_the_kernel(updates):
+    theta, kept, ids = at_the_start()
+    return advance(start(copied(theta), kept), ids, updates, RECIPE).after.theta.flat
+
+
+@pytest.mark.parametrize("way", [by_equations, by_plain_loops, by_the_kernel])
+@pytest.mark.parametrize("library", ELSEWHERE)
+@pytest.mark.parametrize("updates", ["1", "10", "200"])
+def test_the_weights_are_those_of_other_libraries(way, library, updates):
+    np.testing.assert_allclose(way(int(updates)), ELSEWHERE[library][updates], rtol=0, atol=1e-12)
+
+
+def moved(gradients, eta=0.5, b1=0.5, b2=0.75, eps=0.25):
+    """Return the weight after steps along these gradients from 1, and what is kept."""
+    theta, m, v = filled(1.0, 1, 1), filled(0.0, 1, 1), filled(0.0, 1, 1)
+    for update, gradient in enumerate(gradients):
+        Adam(eta, b1, b2, eps).step(theta.flat, (m.flat, v.flat), filled(gradient, 1, 1).flat, update)
+    return theta.flat[0], m.flat[0], v.flat[0]
+
+
+def test_the_first_step_by_hand():
+    """m = 2, v = 4; corrected they are 4 and 16: the step is 0.5 · 4 / (4 + 0.25)."""
+    theta, m, v = moved([4.0])
+    assert (m, v) == (2.0, 4.0)
+    assert theta == pytest.approx(1 - 0.5 * 4 / 4.25, rel=1e-15)
+
+
+def test_the_second_step_by_hand():
+    """m = 5, v = 19; corrected they are 5 / (1 - 1/4) and 19 / (1 - 9/16)."""
+    theta, m, v = moved([4.0, 8.0])
+    assert (m, v) == (5.0, 19.0)
+    assert theta == pytest.approx(1 - 0.5 * 4 / 4.25 - 0.5 * (5 / 0.75) / (math.sqrt(19 / 0.4375) + 0.25), rel=1e-14)
+
+
+def test_a_weight_without_a_gradient_goes_on_moving():
+    first, second = moved([1.0])[0], moved([1.0, 0.0])[0]
+    assert second < first
+
+
+@given(st.floats(0, 0.999999), st.integers(1, 10**6))
+def test_a_power_by_products_is_the_power(base, exponent):
+    assert _power(base, exponent) == pytest.approx(base**exponent, rel=1e-9, abs=1e-300)
+
+
+def test_gradients_are_clipped_before_they_are_averaged():
+    clipped = replace(RECIPE, m=1, clip=0.5)
+    theta, (m, v) = filled(1.0, 1, 1), clipped.kept(1)
+    clipped.step(theta, (m, v), filled(9.0, 1, 1), 0)
+    assert m.flat[0] == pytest.approx(0.1 * 0.5, rel=1e-15)
