@@ -11,22 +11,39 @@ from charloom.settings.params import Params, flat, read_params
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = dict(flat(PARAMS.model_dump()))
 NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
-OTHER = {"prepare.text": "data/my.txt", "train.dtype": "float32"}
+OF_ADAM = {"train.b1", "train.b2", "train.eps"}
+OTHER = {
+    "prepare.text": "data/my.txt", "train.dtype": "float32", "train.loss": "mean", "optimizer": "adam",
+    "train.b1": 0.5, "train.b2": 0.5,
+}  # fmt: skip
 
 
-def changed(name: str) -> Params:
+def changed(name: str, params: Params = PARAMS) -> Params:
     """Return the params with another value under the dotted name."""
-    everything = PARAMS.model_dump()
+    everything = params.model_dump()
     *sections, key = name.split(".")
     section = everything[sections[0]] if sections else everything
     section[key] = OTHER[name] if name in OTHER else section[key] + (1 if isinstance(section[key], int) else 0.5)
     return Params.model_validate(everything)
 
 
-@pytest.mark.parametrize("name", [name for name in LEAVES if name != "optimizer"])
+@pytest.mark.parametrize("name", LEAVES)
 def test_a_param_names_the_experiment_unless_it_cannot_matter(name):
     other = experiment_key(changed(name), "0" * 64)
-    assert (other == experiment_key(PARAMS, "0" * 64)) == (name in NO_MATTER)
+    assert (other == experiment_key(PARAMS, "0" * 64)) == (name in NO_MATTER | OF_ADAM)
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_rates_of_another_optimiser_do_not_matter(name):
+    adam = changed("optimizer")
+    other = experiment_key(changed(name, adam) if name != "optimizer" else PARAMS, "0" * 64)
+    same = NO_MATTER | {"train.initial_accumulator_value"}
+    assert (other == experiment_key(adam, "0" * 64)) == (name in same)
+
+
+def test_a_number_that_is_none_and_a_word_for_one_are_named_as_params_yaml_has_them():
+    params = PARAMS.model_copy(update={"sigma": "fan_in", "train": PARAMS.train.model_copy(update={"clip": None})})
+    assert run_name(params, LEAVES) == "sigma=fan_in · clip=null · seed 1"
 
 
 def test_the_text_names_it_too():
@@ -41,10 +58,10 @@ def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed()
     assert run_name(PARAMS, committed) == "eta=0.1 · m=100 · dtype=float64 · seed 1"
 
 
-@pytest.mark.parametrize("name", [name for name in LEAVES if name != "optimizer"])
+@pytest.mark.parametrize("name", LEAVES)
 def test_a_setting_is_what_names_the_experiment_without_the_seed(name):
     other = setting(changed(name))
-    assert (other == setting(PARAMS)) == (name in NO_MATTER | {"seed"})
+    assert (other == setting(PARAMS)) == (name in NO_MATTER | OF_ADAM | {"seed"})
 
 
 # As charloom 0.1 named the committed run, and a row of its study; and as rows are named since.

@@ -121,7 +121,7 @@ def test_a_model_that_guesses_uniformly_but_for_rounding_has_not_exploded(folder
 
 def test_an_experiment_from_before_a_param_existed_is_read(folder):
     params = (folder / "params.yaml").read_text()
-    edit(folder, "params.yaml", "optimizer: adagrad  # the only one so far\n", "")
+    edit(folder, "params.yaml", "optimizer: adagrad  # or adam\n", "")
     experiments.commit(folder, {"early": experiments.of(folder, 2.7, eta=0.2)})
     (folder / "params.yaml").write_text(params)
     assert read(folder).settings["eta=0.2"] == {1: Measurement(2.7)}
