@@ -9,10 +9,10 @@ from typing import NamedTuple
 from charloom.base.errors import CharloomError, CheckFailed
 from charloom.results.commits import from_commits
 from charloom.results.git import objects
-from charloom.results.identity import arithmetic_of, naming_params, setting_params
+from charloom.results.identity import arithmetic_of, differing, setting_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
-from charloom.settings.params import PARAMS
+from charloom.settings.params import PARAMS, flat_of
 from charloom.settings.pipeline import PIPELINE
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
@@ -135,8 +135,8 @@ def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
 
 def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[str, list[str]]:
     """Return the same of two sides whose bits per character differ."""
-    old, new = (naming_params(run.params) for run in runs)
-    varied = [name for name in old if old[name] != new[name] and not name.startswith(NOT_VARIED)]
+    old, new = (flat_of(run.params) for run in runs)
+    varied = [name for name in differing([run.params for run in runs]) if not name.startswith(NOT_VARIED)]
     if wrong := [code(str(each), 400) for each in studies.values() if varied and isinstance(each, CheckFailed)]:
         return f"<b>not known</b>: {wrong[0]}", [paragraph(f"{wrong[0]} One of the two is wrong.")]
     for study in studies.values() if varied else ():

@@ -13,7 +13,7 @@ from charloom.proof.dvc_command import cache, dvc
 from charloom.results.git import git
 from charloom.results.run import DIVERGED, POINTS, Run, from_folder, thinned
 from charloom.settings.dvc_lock import stages_in
-from charloom.settings.params import Params, as_yaml, flat, read_params
+from charloom.settings.params import Params, as_yaml, flat_of, read_params
 from charloom.settings.pipeline import files
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
@@ -65,7 +65,7 @@ def _made_again(params: Params) -> Run:
     Its hash is taken anew, of its models and tables.
     """
     name = f"charloom-row-{uuid4().hex[:12]}"
-    here, wanted = dict(flat(read_params().model_dump())), dict(flat(params.model_dump()))
+    here, wanted = flat_of(read_params()), flat_of(params)
     settings = [f"--set-param={each}={as_yaml(value)}" for each, value in wanted.items() if value != here[each]]
     text = params.prepare.text
     own = Path(text).exists() and not git("ls-files", "--", text)  # DVC leaves behind what Git does not know

@@ -5,7 +5,7 @@ A param that cannot change what is said is in no key. Nor is one at its silent v
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.network.recipe import OPTIMIZERS
 from charloom.results.git import commit, git
-from charloom.settings.params import PARAMS, Params, as_yaml, flat, nested
+from charloom.settings.params import PARAMS, Params, as_yaml, flat, flat_of, nested
 
 # What was done before the param existed, by dotted names. It serves to name, and to read what was written earlier. It
 # never fills params.yaml.
@@ -52,7 +52,7 @@ EarlierParams = Annotated[Params, BeforeValidator(with_silent)]  # as a file has
 def naming_params(params: Params) -> dict[str, Any]:
     """Return the params that name an experiment, by their dotted names; a key leaves those out that are silent."""
     idle = tuple(f"train.{name}" for name in RATES.difference(OPTIMIZERS[params.optimizer]._fields))
-    return {name: value for name, value in flat(params.model_dump()) if not name.startswith((*NO_MATTER, *idle))}
+    return {name: value for name, value in flat_of(params).items() if not name.startswith((*NO_MATTER, *idle))}
 
 
 def trial_params(params: Params) -> dict[str, Any]:
@@ -63,6 +63,17 @@ def trial_params(params: Params) -> dict[str, Any]:
 def setting_params(params: Params) -> dict[str, Any]:
     """Return what a setting is: the params that name a trial, but for the seed."""
     return {name: value for name, value in trial_params(params).items() if name != "seed"}
+
+
+def can_matter(params: Params) -> list[str]:
+    """Return the names of the params that name a trial with one optimiser or another."""
+    return [name for name in flat_of(params) if not name.startswith((*NO_MATTER, OF_SAMPLES))]
+
+
+def differing(each: Collection[Params]) -> list[str]:
+    """Return the names of the params in which these differ, of those that have an effect in one of them at least."""
+    values, matter = [flat_of(params) for params in each], set[str]().union(*map(trial_params, each))
+    return [name for name in (values or [{}])[0] if name in matter and len({of[name] for of in values}) > 1]
 
 
 def experiment_key(params: Params, text_sha256: str) -> str:

@@ -23,10 +23,10 @@ from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
 from charloom.network.recipe import OPTIMIZERS
-from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1, trial_params
+from charloom.results.identity import EarlierParams, can_matter, trial_key, trial_key_0_1
 from charloom.results.records import Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
-from charloom.settings.params import Params, flat, overridden
+from charloom.settings.params import Params, as_yaml, flat_of, overridden
 
 METRICS = tuple(TrainMetrics.model_fields)
 CURVES = ("trial", "update", *POINTS)
@@ -142,7 +142,7 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
     the row contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
-    if others := varied.keys() - trial_params(asked.params).keys():  # its key would not say so
+    if others := varied.keys() - set(can_matter(asked.params)):  # its key would not say so
         raise ValueError(f"{min(others)}: no param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
     outcome, results, values = row["outcome"], row["results"], {name: row[name] or None for name in METRICS}
@@ -181,9 +181,9 @@ def write_runs(folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Ru
     rows: list[list[Any]] = [[*varied, "seed", "outcome", *METRICS, "results", "trial"]]
     points: list[list[Any]] = [list(CURVES)]
     for key, run in runs:
-        values = dict(flat(run.params.model_dump()))
+        values = flat_of(run.params)
         metrics = run.metrics.model_dump() if run.metrics else dict.fromkeys(METRICS)
-        setting = [values[name] for name in varied]
+        setting = [as_yaml(values[name]) for name in varied]
         rows.append([*setting, run.seed, run.outcome, *metrics.values(), run.results, key])
         for update in sorted({update for curve in run.curves.values() for update in curve}):
             points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from charloom.base.errors import CheckFailed, Damaged
 from charloom.base.sealed import sealed, unsealed
 from charloom.base.yaml_text import NO_YAML, parsed
-from charloom.settings.params import PARAMS, Params, flat, read_params
+from charloom.settings.params import PARAMS, Params, flat, flat_of, read_params
 from charloom.settings.pipeline import OWN, declared, difference, ensure_unchanged, files_in, params_of, paths_of, root
 
 LOCK = Path("dvc.lock")
@@ -82,7 +82,7 @@ def ensure_recorded(params: Params) -> None:
     And where this machine has noted of what the outputs were made, and it was never that. Raises Damaged as `locked`
     does.
     """
-    now = dict(flat(params.model_dump()))
+    now = flat_of(params)
     for name, stage in locked().items():
         used: dict[str, Any] = stage.params | stage.deps
         here = {each: now.get(each) for each in stage.params} | {path: md5(Path(path)) for path in stage.deps}

@@ -208,6 +208,17 @@ def as_yaml(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
+def in_order(value: Any) -> tuple[bool, float, str]:
+    """Return what puts values of a param in order: numbers by size, then words."""
+    word = value is None or isinstance(value, str)
+    return (word, 0.0, as_yaml(value)) if word else (word, value, "")
+
+
+def flat_of(params: BaseModel) -> dict[str, Any]:
+    """Return the values by their dotted names."""
+    return dict(flat(params.model_dump()))
+
+
 def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of nested dictionaries under dotted names."""
     for key, value in nested.items():
@@ -232,4 +243,4 @@ def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
 
 def overridden(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
     """Return the params with these values, by dotted names, in place of theirs. Raises WrongInput, naming that file."""
-    return checked(Params, nested(dict(flat(params.model_dump())) | dict(overrides)), path)
+    return checked(Params, nested(flat_of(params) | dict(overrides)), path)

@@ -15,7 +15,7 @@ from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, with_silent
 from charloom.results.study_table import Asked, Runs, keys_in, read_asked, read_runs
-from charloom.settings.params import PARAMS, Params, checked, flat, overridden, read_params
+from charloom.settings.params import PARAMS, Params, checked, flat_of, overridden, read_params
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_there
 
@@ -48,7 +48,7 @@ def write_asked(study: Study) -> None:
 
     Its rows have to be these sources' own: see `ensure_version`.
     """
-    baseline = dict(flat(study.settings[study.baseline].model_dump()))
+    baseline = flat_of(study.settings[study.baseline])
     question = study.question.model_dump(mode="json", exclude_none=True)
     question["baseline"] = {name: baseline[name] for name in study.varied}  # in full: `{}` was params.yaml of then
     now = {"question": question, "small_trials": _small_trials(study.asked)}

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.settings.params import as_yaml
 
 MANY = 12  # names in a message
 ODD = re.compile(r"[\s=,\"\\]")  # what could be taken for the end of a name or of a value
@@ -16,7 +15,7 @@ PAIR = re.compile(rf"{WORD}={WORD}(?:[\s,]+|$)")
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
     """Return `eta=0.1 train.initial_accumulator_value=10`. Two settings never have one name: what is odd is quoted."""
-    return " ".join(f"{_quoted(name)}={_quoted(as_yaml(value))}" for name, value in zip(names, values, strict=True))
+    return " ".join(f"{_quoted(name)}={_quoted(str(value))}" for name, value in zip(names, values, strict=True))
 
 
 def _quoted(text: str) -> str:

@@ -9,11 +9,11 @@ from charloom.base.errors import Damaged, WrongInput, allowed_are
 from charloom.base.terminal import in_line
 from charloom.results.commits import curves_of, from_commits
 from charloom.results.git import ensure_repository, git, objects
-from charloom.results.identity import setting_params
+from charloom.results.identity import differing, setting_params
 from charloom.results.records import MEASURE, Measure
 from charloom.results.run import Run
 from charloom.settings.dvc_lock import stages_in
-from charloom.settings.params import Params
+from charloom.settings.params import Params, flat_of, in_order
 from charloom.study.baseline import chosen
 from charloom.study.measuring import of_runs
 from charloom.study.study_file import named
@@ -98,10 +98,10 @@ def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
 
     And a warning where two of one setting and seed have other results.
     """
-    settings = [(setting_params(each.run.params), each) for each in kept]
-    varying = [name for name in (settings[0][0] if kept else {}) if len({params[name] for params, _ in settings}) > 1]
+    settings = [(flat_of(each.run.params), each) for each in kept]
+    varying = [name for name in differing([each.run.params for each in kept]) if name != "seed"]
     trials, contradictions = Trials(), list[str]()
-    for _, each in sorted(settings, key=lambda pair: [*(pair[0][name] for name in varying), pair[1].run.seed]):
+    for _, each in sorted(settings, key=lambda pair: [in_order(pair[0][name]) for name in [*varying, "seed"]]):
         name, seed = named(each.run.params, varying), each.run.seed
         before = trials.setdefault(name, {}).setdefault(seed, each)
         if before.run.metrics != each.run.metrics:

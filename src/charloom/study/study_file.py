@@ -19,10 +19,10 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.base.errors import WrongInput, allowed_are
-from charloom.results.identity import naming_params, question_key
+from charloom.results.identity import can_matter, differing, naming_params, question_key
 from charloom.results.records import Measure
 from charloom.results.study_table import Asked, Runs
-from charloom.settings.params import Params, Positive, Section, Seed, checked, overridden, read_mapping
+from charloom.settings.params import Params, Positive, Section, Seed, as_yaml, checked, overridden, read_mapping
 from charloom.study.baseline import setting_name
 
 # One for all: the text, and what of it is measured. What is drawn at the end, and when, changes no measure.
@@ -118,15 +118,14 @@ def read_question(path: Path) -> StudyFile:
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
     usual = asked.params
-    allowed = [name for name in naming_params(usual) if not name.startswith(NOT_VARIED)]
+    allowed = [name for name in can_matter(usual) if not name.startswith(NOT_VARIED)]
     for name in (name for each in [given.baseline, *given.overrides()] for name in each):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
     baseline = overridden(usual, given.baseline, path)
     settings = [overridden(usual, each, path) for each in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
-    each = [naming_params(params) for params in settings]
-    varied = [name for name in allowed if len({named[name] for named in each}) > 1]
+    varied = differing(settings)
     names = [named(params, varied) for params in settings]
     if "smooth_loss" in given.measure and "seq_length" in varied:
         raise WrongInput(
@@ -142,6 +141,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
 
 
 def named(params: Params, varied: list[str]) -> str:
-    """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`."""
+    """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`. What has no effect is left out."""
     each = naming_params(params)
-    return setting_name(varied, (str(each[name]).removesuffix(".0") for name in varied))
+    own = [name for name in varied if name in each]
+    return setting_name(own, (as_yaml(each[name]).removesuffix(".0") for name in own))

@@ -27,7 +27,7 @@ from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
 from charloom.results.machine import gone, process
 from charloom.results.records import TextMetrics
-from charloom.settings.params import Params, as_yaml, flat
+from charloom.settings.params import Params, as_yaml, flat, flat_of
 from charloom.tracking.address import address, artifacts, turn
 from charloom.tracking.apart import DENIED, first_line
 from charloom.tracking.contents import RunContents, Series, Times
@@ -266,7 +266,7 @@ def dataset_key(contents: RunContents) -> tuple[str, str]:
 
 def shown(params: Params) -> dict[str, str]:
     """Return the params by dotted name, as MLflow shows them."""
-    return {name: in_line(as_yaml(value)) for name, value in flat(params.model_dump())}
+    return {name: in_line(as_yaml(value)) for name, value in flat_of(params).items()}
 
 
 def milliseconds(seconds: float | None) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 from charloom.pages.sections import Section, Table
 from charloom.pages.study.compared import Compared
 from charloom.results.identity import naming_params
+from charloom.settings.params import as_yaml, in_order
 from charloom.study.study_file import Study
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, VERDICTS
@@ -81,15 +82,17 @@ def _values(study: Study, compared: Compared) -> dict[str, Any] | None:
     means = {name: each.mean for name, each in compared.summaries.items()}
     by_value: dict[tuple[int, Any], list[float | None]] = defaultdict(list)
     for setting, params in study.settings.items():
+        named = naming_params(params)
         for at, name in enumerate(study.varied):
-            by_value[at, naming_params(params)[name]].append(means[setting])
+            if name in named:  # else it has no effect there
+                by_value[at, named[name]].append(means[setting])
     known = [mean for mean in means.values() if mean is not None]
     places = words.decimals(known, [sd for each in compared.answer.summaries if (sd := each.sd)])
     rows = []
-    for (at, value), all_of_it in sorted(by_value.items()):
+    for (at, value), all_of_it in sorted(by_value.items(), key=lambda pair: (pair[0][0], in_order(pair[0][1]))):
         own = [mean for mean in all_of_it if mean is not None]
         mean, ends = (fmean(own), (min(own), max(own))) if own else (None, None)
-        name = f"{study.varied[at]}={str(value).removesuffix('.0')}"
+        name = f"{study.varied[at]}={as_yaml(value).removesuffix('.0')}"
         rows.append((name, str(len(own)), words.shown(mean, places), words.span(ends, places)))
     different = Counter(at for at, _ in by_value)
     return {

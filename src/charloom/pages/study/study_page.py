@@ -7,6 +7,7 @@ from charloom.pages.sections import Section, Table, rendered
 from charloom.pages.study import answer_section, bands, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared
 from charloom.results.identity import naming_params
+from charloom.settings.params import as_yaml
 from charloom.study.study_file import Study
 from paired import sentences as words
 
@@ -73,6 +74,6 @@ def _again(study: Study, trials: int) -> Section:
         "trials": trials,
         "name": params.prepare.text,
         "text": study.asked.sha256,
-        "same": Table(("param", "value"), [(name, str(value)) for name, value in same.items()]),
+        "same": Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()]),
     }
     return Section("again", "Make it again, and prove a row", it)
