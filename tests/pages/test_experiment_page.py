@@ -288,6 +288,18 @@ def test_each_start_of_adagrad_has_one_colour_in_every_picture(results, study):
         assert {"vermilion", "green", "blue"} <= set(re.findall(r"var\(--(\w+)\)", pictures["ladder"]))
 
 
+def test_a_page_of_adam_says_nothing_of_adagrad(results):
+    train = results.params.train.model_copy(update={"loss": "mean", "clip": None})
+    adam = {"optimizer": "adam", "eta": 0.001, "sigma": "fan_in", "train": train}
+    page = written(results._replace(params=results.params.model_copy(update=adam)))
+    assert "AdaGrad" not in page
+    said = " ".join(page.split())
+    assert "Adam, eta 0.001, seed" in said
+    assert "So its first step moves every weight whose gradient is not zero by about eta = 0.001" in said
+    assert "They were drawn with standard deviations from " in said
+    assert "-S train.clip=null" in said
+
+
 def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
     lowest = {"lowest_held_out_part_bits_per_character": 2.5, "lowest_held_out_part_update": 200}
     train, curve = results.train.model_copy(update=lowest), {0: 4.0, 200: 2.5, 400: 2.625}

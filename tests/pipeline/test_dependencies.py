@@ -13,7 +13,7 @@ from edits import EDITS, apply
 from projects import ROOT, copied
 from ruamel.yaml import YAML
 
-from charloom.settings.params import Params, flat, read_params
+from charloom.settings.params import Params, Train, flat, read_params
 from charloom.settings.pipeline import dependencies
 from charloom.training import resume
 
@@ -64,8 +64,17 @@ class Recorded(Params):
     """Params that note which of their names are read."""
 
     def __getattribute__(self, name: str):
-        if name in Params.model_fields:
+        if name in Params.model_fields and name != "train":
             READ.add(name)
+        return super().__getattribute__(name)
+
+
+class RecordedTrain(Train):
+    """A section of which one stage reads a single param."""
+
+    def __getattribute__(self, name: str):
+        if name in Train.model_fields:
+            READ.add(f"train.{name}")
         return super().__getattribute__(name)
 
 
@@ -75,12 +84,15 @@ READ: set[str] = set()
 @pytest.mark.parametrize("stage", [name for name in NAMES if name not in WHOLE])
 def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypatch):
     main = importlib.import_module(stage)
-    recorded = Recorded.model_validate(read_params(project.folder / "params.yaml").model_dump())
+    params = read_params(project.folder / "params.yaml").model_dump()
+    train = RecordedTrain.model_validate(params["train"])
+    recorded = Recorded.model_validate(params).model_copy(update={"train": train})
     monkeypatch.setattr(main, "read_params", lambda: recorded)
     READ.clear()
     with chdir(project.folder):
         main.main()
-    assert set(STAGES[stage].get("params", [])) == READ
+    declared = set(STAGES[stage].get("params", []))
+    assert {name if name in declared else name.partition(".")[0] for name in READ} == declared
 
 
 def test_prepare_depends_on_every_param_because_it_is_the_door_and_plot_and_track_because_they_show_them():

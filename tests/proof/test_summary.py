@@ -71,8 +71,11 @@ def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6),
     return before, after
 
 
-def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, monkeypatch):
-    before, after = sides(tmp_path, {"eta": 1e-5, "train.dtype": "float32", "seed": 2})
+@pytest.mark.parametrize(
+    "changed", [{"eta": 1e-5, "train.dtype": "float32"}, {"sigma": "fan_in", "optimizer": "adam", "train.clip": None}]
+)
+def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, monkeypatch, changed):
+    before, after = sides(tmp_path, changed | {"seed": 2})
     sentence, (_, why, asked) = better(before, after)
     assert sentence.startswith("<b>cannot tell</b> from one seed on each side: held-out text costs 2.600")
     assert "One seed on each side cannot tell" in why
@@ -80,7 +83,7 @@ def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, 
     file = tmp_path / "x.yaml"
     file.write_text(asked.removeprefix("```yaml\n").removesuffix("```"))
     study = read_study(file)
-    varied = ["eta", "train.dtype"]
+    varied = list(changed)
     assert study.varied == varied
 
     def setting(params: Params) -> str:

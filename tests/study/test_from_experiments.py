@@ -76,6 +76,16 @@ def test_names_hold_every_param_that_varies_and_values_as_in_params(folder):
     assert read(folder, baseline=f"{long}=10,m=100").baseline == f"m=100 {long}=10"
 
 
+def test_experiments_of_two_optimisers_are_compared_and_put_in_order(folder):
+    runs = [run(2.7, sigma="fan_in", optimizer="adam", clip="null"), run(2.6, initial_accumulator_value=10)]
+    experiments.commit(folder, {f"exp-{n}": each for n, each in enumerate(runs)})
+    assert list(read(folder).settings) == [
+        "sigma=0.01 optimizer=adagrad train.initial_accumulator_value=0 train.clip=5",
+        "sigma=0.01 optimizer=adagrad train.initial_accumulator_value=10 train.clip=5",
+        "sigma=fan_in optimizer=adam train.clip=null",
+    ]
+
+
 def test_what_cannot_matter_makes_no_setting_and_an_equal_run_counts_once(folder):
     own = run(OWN.value)
     saved = run(OWN.value, save_every=77)

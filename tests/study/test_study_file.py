@@ -1,6 +1,7 @@
 """What a study's file may say, and the one line that a wrong one gets."""
 
 import os
+import re
 
 import pytest
 from projects import SMALL, make, said
@@ -123,6 +124,27 @@ def test_a_grid_is_each_with_each_and_the_rest_is_as_in_params_yaml(project, mon
     assert study.baseline == "eta=0.1 train.initial_accumulator_value=0"
     assert study.settings[study.baseline] == read_params()
     assert (study.question.seeds, study.question.looks) == ([1, 2, 3, 4], [2, 4])
+
+
+def test_a_rate_stands_in_the_names_of_the_settings_whose_optimiser_has_it(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    settings = """settings:
+  - {train.initial_accumulator_value: 10.0}
+  - {optimizer: adam, train.b1: 0.8, sigma: fan_in, train.clip: null}
+"""
+    question = re.sub("vary: .*\n", settings, QUESTION)
+    study = read_study(ask(project, question).with_suffix(".yaml"))
+    assert list(study.settings) == [
+        "sigma=0.01 optimizer=adagrad train.initial_accumulator_value=0 train.clip=5",
+        "sigma=0.01 optimizer=adagrad train.initial_accumulator_value=10 train.clip=5",
+        "sigma=fan_in optimizer=adam train.b1=0.8 train.clip=null",
+    ]
+
+
+def test_a_rate_that_no_setting_has_is_no_difference(project):
+    ask(project, re.sub("vary: .*", "vary: {train.b1: [0.8, 0.7]}", QUESTION))
+    line = "studies/a.yaml: vary: nothing differs from the baseline\n"
+    assert said(project, "study", "studies/a.yaml", code=2)[1] == line
 
 
 def test_a_baseline_of_minus_zero_is_that_of_zero(project, monkeypatch):

@@ -9,7 +9,7 @@ from charloom.base.progress import Report, progress
 from charloom.base.types import Array
 from charloom.checking.numerical import RealParts, central_differences, complex_step, real_parts, relative_error
 from charloom.kernel.advance import learned_gradients
-from charloom.network.recipe import Recipe
+from charloom.network.recipe import OPTIMIZERS, Recipe
 from charloom.network.rnn import NAMES, Gradients, Parameters, forward, init, loss_and_gradients
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.settings.params import Params
@@ -31,7 +31,9 @@ def initial_errors(params: Params, text: Text) -> GradcheckErrors:
     seed = params.gradcheck.seed
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(seed))
     ids, rng = text.training[: params.seq_length + 1], np.random.default_rng([seed, 4])
-    return gradient_errors(theta, ids, params.recipe, params.gradcheck.entries, rng)
+    rates = OPTIMIZERS[params.optimizer].revealing()  # on eta, say, no gradient depends
+    recipe = Recipe(params.m, params.seq_length, params.sigma, math.inf, "float64", rates, params.train.loss)
+    return gradient_errors(theta, ids, recipe, params.gradcheck.entries, rng)
 
 
 def ensure_digits(params: Params, text: Text) -> None:

@@ -1,0 +1,48 @@
+"""What params.yaml may say is read, written and put in order as it stands there."""
+
+import math
+from pathlib import Path
+
+import pytest
+from projects import ROOT
+from ruamel.yaml import YAML
+
+from charloom.network.adagrad import AdaGrad
+from charloom.network.adam import Adam
+from charloom.settings.params import as_yaml, in_order, overridden, read_params
+
+PARAMS = read_params(ROOT / "params.yaml")
+
+
+def with_(**changed):
+    return overridden(PARAMS, {name.replace("__", "."): value for name, value in changed.items()}, Path("x"))
+
+
+def test_the_recipe_takes_the_rates_of_its_optimiser():
+    assert PARAMS.recipe.optimizer == AdaGrad(0.1, 0.0)
+    adam = with_(optimizer="adam", eta=0.01, sigma="fan_in", train__b1=0.8, train__clip=None, train__loss="mean").recipe
+    assert adam.optimizer == Adam(0.01, 0.8, 0.999, 1e-8)
+    assert (adam.sigma, adam.clip, adam.scale) == ("fan_in", math.inf, 1 / 25)
+
+
+def test_float32_takes_a_word_and_nothing_for_a_number():
+    assert with_(train__dtype="float32", sigma="fan_in", train__clip=None).sigma == "fan_in"
+
+
+@pytest.mark.parametrize("value", [None, "fan_in", 0.01, 1e-5, 100, "adam"])
+def test_a_value_after_set_param_is_read_as_what_it_was(value):
+    assert YAML(typ="safe").load(as_yaml(value)) == value
+
+
+def test_numbers_are_in_order_before_words():
+    assert sorted(["fan_in", 0.1, None, 0.01, 10], key=in_order) == [0.01, 0.1, 10, "fan_in", None]
+
+
+def test_prepare_names_what_has_no_effect(project):
+    project.edit("params.yaml", "b1: 0.9", "b1: 0.8")
+    assert project.ended("prepare")[1].startswith("without effect, since optimizer is adagrad: train.b1: 0.8\n")
+    project.edit("params.yaml", "optimizer: adagrad", "optimizer: adam")
+    assert "without effect" not in project.ended("prepare")[1]
+    project.edit("params.yaml", "initial_accumulator_value: 0.0", "initial_accumulator_value: 10.0")
+    line = "without effect, since optimizer is adam: train.initial_accumulator_value: 10.0\n"
+    assert project.ended("prepare")[1].startswith(line)
