@@ -134,7 +134,7 @@ def set_params(project: Path, text: str, dtype: str) -> None:
 def trained(project: Path, text: str, dtype: str, taken: Taken) -> Estimated:
     """Return the peak of the training that took this beside its estimate."""
     params, K = read_params(project / "params.yaml"), read_json(project / "metrics/prepare.json", TextMetrics).K
-    return Estimated(text, K, dtype, taken.own, training_memory(params.recipe, K))
+    return Estimated(text, K, dtype, taken.own, training_memory(params.recipe, K, 0))
 
 
 def all_stages(project: Path, size: int) -> tuple[dict[str, Taken], list[Estimated]]:

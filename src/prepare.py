@@ -6,6 +6,7 @@ from pathlib import Path
 from charloom.base.storage import write_json
 from charloom.base.terminal import in_line, named
 from charloom.results.git import ensure_repository
+from charloom.results.identity import without_effect
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_samples, check_training
 from charloom.settings.params import read_params
@@ -18,14 +19,13 @@ from charloom.text.ngrams import text_metrics
 def main() -> None:
     """Check, and unless the only argument is --check, write. With it, also clear the way for DVC: for `make run`."""
     params = read_params()
-    if params.idle:
-        idle = ", ".join(f"{name}: {value}" for name, value in params.idle.items())
-        print(f"without effect, since optimizer is {params.optimizer}: {idle}")
+    if idle := ", ".join(f"{name}: {value}" for name, value in without_effect(params).items()):
+        print(f"without effect, as optimizer is {params.optimizer} and train.order is {params.train.order}: {idle}")
     path = Path(params.prepare.text)
     found = survey(path)
     K, once, lengths = len(found.vocabulary), found.once, split(found.characters, params.prepare.held_out)
     check_lengths(path, lengths, params.seq_length)
-    check_training(params, K)
+    check_training(params, K, lengths[0])
     check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample, K)
     if sys.argv[1:] == ["--check"]:
         ensure_repository()

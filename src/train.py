@@ -24,7 +24,7 @@ def main() -> None:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length)
-    check_training(params, len(text.vocabulary))
+    check_training(params, len(text.vocabulary), len(text.training))
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):

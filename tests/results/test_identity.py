@@ -11,10 +11,10 @@ from charloom.settings.params import Params, flat, read_params
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = dict(flat(PARAMS.model_dump()))
 NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
-OF_ADAM = {"train.b1", "train.b2", "train.eps"}
+IDLE = {"train.b1", "train.b2", "train.eps", "train.chunk_length"}  # with AdaGrad, reading from front to back
 OTHER = {
     "prepare.text": "data/my.txt", "train.dtype": "float32", "train.loss": "mean", "optimizer": "adam",
-    "train.b1": 0.5, "train.b2": 0.5,
+    "train.b1": 0.5, "train.b2": 0.5, "train.order": "chunks",
 }  # fmt: skip
 
 
@@ -30,14 +30,14 @@ def changed(name: str, params: Params = PARAMS) -> Params:
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_param_names_the_experiment_unless_it_cannot_matter(name):
     other = experiment_key(changed(name), "0" * 64)
-    assert (other == experiment_key(PARAMS, "0" * 64)) == (name in NO_MATTER | OF_ADAM)
+    assert (other == experiment_key(PARAMS, "0" * 64)) == (name in NO_MATTER | IDLE)
 
 
 @pytest.mark.parametrize("name", LEAVES)
 def test_rates_of_another_optimiser_do_not_matter(name):
     adam = changed("optimizer")
     other = experiment_key(changed(name, adam) if name != "optimizer" else PARAMS, "0" * 64)
-    same = NO_MATTER | {"train.initial_accumulator_value"}
+    same = NO_MATTER | {"train.initial_accumulator_value", "train.chunk_length"}
     assert (other == experiment_key(adam, "0" * 64)) == (name in same)
 
 
@@ -61,7 +61,7 @@ def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed()
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_setting_is_what_names_the_experiment_without_the_seed(name):
     other = setting(changed(name))
-    assert (other == setting(PARAMS)) == (name in NO_MATTER | OF_ADAM | {"seed"})
+    assert (other == setting(PARAMS)) == (name in NO_MATTER | IDLE | {"seed"})
 
 
 # As charloom 0.1 named the committed run, and a row of its study; and as rows are named since.

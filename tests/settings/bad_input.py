@@ -95,6 +95,7 @@ KEYS = [
     ("clip: 5.0", "clip: [-5, 5]"),
     ("clip: 5.0", "clip: None"),
     ("loss: sum", "loss: average"),
+    ("order: reading", "order: random"),
     ("b1: 0.9", "b1: 1.0"),
     ("b2: 0.999", "b2: -0.1"),
     ("eps: 1e-8", "eps: 0"),
@@ -244,6 +245,8 @@ def inputs(params: str) -> Iterator[tuple[str, str | bytes, bytes | Callable[[Pa
     before = params[: params.index("sample:")]
     yield "no section sample", before, TEXT.encode()
     yield "sample: 3", f"{before}sample: 3\n", TEXT.encode()
+    chunks = params.replace("order: reading", "order: chunks").replace("chunk_length: 1000", "chunk_length: 9")
+    yield "order: chunks, chunk_length: 9", chunks, TEXT.encode()
     single = params.replace("dtype: float64", "dtype: float32")
     for old, new in [("eta: 0.1", "eta: 1e39"), ("sigma: 0.01", "sigma: 1e-45"), ("clip: 5.0", "clip: 1e200")]:
         yield f"dtype: float32, {new}", single.replace(old, new), TEXT.encode()

@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+from collections.abc import Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -42,13 +44,13 @@ class Outcome(NamedTuple):
 class Case:
     """A training of 40 updates on a small text, in a folder, with checkpoints every 15."""
 
-    def __init__(self, folder: Path, save_every: int, **changes: object):
+    def __init__(self, folder: Path, save_every: int, train: Mapping[str, object] = MappingProxyType({}), **changes):
         self.folder = folder
         values = read_params(ROOT / "params.yaml").model_dump() | {"m": 8, "seq_length": 10} | changes
-        values["train"] |= {"updates": UPDATES, "checkpoint_every": 15, "save_every": save_every}
+        values["train"] |= {"updates": UPDATES, "checkpoint_every": 15, "save_every": save_every} | train
         vocabulary = Vocabulary("".join(sorted(set(TEXT))))
         text = Text(vocabulary, *np.split(vocabulary.encode(TEXT), [split(len(TEXT), 0.05)[0]]))
-        settings = {**changes, "data/prepared/text.npz": "0" * 64}
+        settings = {**changes, **train, "data/prepared/text.npz": "0" * 64}
         save_to = folder / "train" / resume.key(settings)
         self.training = Training(Params.model_validate(values), text, save_to, settings)
 
@@ -107,18 +109,22 @@ def test_an_undisturbed_training_leaves_its_files_and_no_state(tmp_path, alone):
 
 
 def test_no_more_of_a_text_than_a_block_is_ever_in_memory(tmp_path, monkeypatch):
-    class Noted(np.ndarray):
+    class Noted:
+        def __len__(self):
+            return len(ids)
+
         def __getitem__(self, part):
-            longest.append(len(found := np.asarray(self)[part]))
+            longest.append(len(found := ids[part]))
             return found
 
     longest: list[int] = []
     case = Case(tmp_path, 7)
     text = case.training.text
+    ids = text.training[: 6 * 10 + 5]
     monkeypatch.setattr(protocol, "block", lambda *_: 4)
-    noted = Text(text.vocabulary, text.training[: 6 * 10 + 5].view(Noted), text.held_out)
+    noted = Text(text.vocabulary, Noted(), text.held_out)
     short = case.training._replace(text=noted, save_to=tmp_path / "short")
-    whole = case.training._replace(text=Text(text.vocabulary, np.asarray(noted.training), text.held_out))
+    whole = case.training._replace(text=Text(text.vocabulary, ids, text.held_out))
     got, expected = (run(each, tmp_path / "checkpoints", lambda _: None) for each in (short, whole))
     assert got.rows.state.theta.flat.tobytes() == expected.rows.state.theta.flat.tobytes()
     assert max(longest) == 4 * 10 + 1
@@ -132,6 +138,20 @@ def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_onc
     outcome = case.end()
     assert f"resumed at update {UPDATES}\n" in outcome.printed
     same(outcome, alone)
+
+
+@pytest.mark.parametrize("order", [{"order": "chunks", "chunk_length": 30}, {"order": "positions"}])
+def test_so_it_does_with_adam_and_in_each_order(tmp_path, order):
+    changes = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train": order | {"loss": "mean", "clip": None}}
+    case, other = (Case(tmp_path / name, every, **changes) for name, every in (("killed", 1), ("alone", 7)))
+    alone = other.end()
+    for _ in range(UPDATES):
+        case.killed(2)
+    outcome = case.end()
+    assert f"resumed at update {UPDATES}\n" in outcome.printed
+    same(outcome, alone)
+    last = read_model(case.folder / "outputs/models/last")
+    assert last.h.any() == (order["order"] == "chunks")  # a place that is drawn is read from a zero state
 
 
 @pytest.mark.parametrize("blocks", range(1, 10))

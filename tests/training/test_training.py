@@ -1,5 +1,7 @@
 """The loop: which characters each update sees, what is carried, and what the rows of the trace mean."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +11,10 @@ from recipes import recipe
 from charloom.base.errors import Diverged
 from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.network import rnn
+from charloom.network.order import CHUNKS, POSITIONS, Order
 from charloom.text.vocabulary import Vocabulary
 from charloom.training import trace
-from charloom.training.loop import position, train
+from charloom.training.loop import train
 
 TEXT = "abcdefghij"
 IDS = Vocabulary(TEXT).encode(TEXT)
@@ -50,6 +53,25 @@ def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_t
     for r, w, h in zip(rows, weights, states, strict=True):
         np.testing.assert_allclose(r.state.theta.flat, w, rtol=1e-11, atol=1e-13)
         np.testing.assert_allclose(r.state.h, h, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("order", [Order(CHUNKS, 7), Order(POSITIONS)])
+def test_the_loop_reads_in_the_order_of_the_recipe(order):
+    ids = np.random.default_rng(1).integers(0, 10, 40)
+    ordered = replace(RECIPE, order=order)
+    starts, zero = order.places(0, 41, len(ids), 3, 2)
+    theta, kept = RECIPE.initial(10, 2)
+    losses, h = [], np.zeros(4)
+    for update, start_at in enumerate(starts.tolist()):
+        h = np.zeros(4) if zero[update] else h
+        loss, gradients, h = rnn.loss_and_gradients(theta, ids[start_at:][:3], ids[start_at + 1 :][:3], h)
+        losses.append(loss)
+        ordered.step(theta, kept, gradients, update)
+    state = start(*RECIPE.initial(10, 2), 2)
+    rows = list(train(state, ids, 40, (9,), ordered))
+    assert np.concatenate([each.losses for each in rows]) == pytest.approx(losses, rel=1e-9)
+    for each in rows:
+        assert zero[each.state.update] == (not each.state.h.any())
 
 
 def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
@@ -106,11 +128,11 @@ class Noted:
         return self.ids[part]
 
 
-def test_only_what_a_block_reads_is_taken_into_memory_and_all_where_it_goes_round_the_end():
+def test_only_what_a_block_reads_is_taken_into_memory():
     noted, state, ids = Noted(IDS), fresh(), IDS.tolist()
     for count in (1, 2, 2, 3):
         state = advance(state, noted, count, RECIPE).after
-    assert noted.read == [ids[:4], ids[3:], ids[:7], ids]
+    assert noted.read == [ids[:4], ids[3:], ids[:7], ids[6:], ids[:7]]  # the last goes round the end
 
 
 def diverging(state, eta=0.1):
@@ -133,12 +155,6 @@ def test_training_stops_at_the_first_loss_gradient_or_weight_that_is_not_finite(
     assert message.startswith("training diverged at update 1: ")
     assert last.update == 1
     assert np.isfinite(last.theta.flat).all()
-
-
-def test_epochs_and_positions_of_the_shortest_and_of_an_uneven_text():
-    assert [position(u, 4, 3) for u in range(3)] == [0, 0, 0]
-    assert [position(u, 9, 3) for u in range(4)] == [0, 3, 0, 3]
-    assert [position(u, 10, 3) for u in range(4)] == [0, 3, 6, 0]
 
 
 def traced(losses, cuts, sequences=3, target=5.5):

@@ -39,6 +39,7 @@ class TrainState:
     h            (m,) the state carried into the next sequence
     smooth_loss  nats, of the rows before `update`; None before the first
     best         over the rows before `update`; None before the first
+    seed         of the order in which the text is read
     """
 
     update: int
@@ -47,6 +48,7 @@ class TrainState:
     h: Array
     smooth_loss: float | None = None
     best: Best | None = None
+    seed: int = 0
 
 
 class Rows(NamedTuple):
@@ -69,16 +71,16 @@ class Rows(NamedTuple):
         return cast(Best, self.after.best)  # after a row there is one: the first is the lowest so far
 
 
-def start(theta: Parameters, kept: Kept) -> TrainState:
+def start(theta: Parameters, kept: Kept, seed: int = 0) -> TrainState:
     """Return the state before the first update."""
-    return TrainState(0, theta, kept, np.zeros(theta.m, theta.flat.dtype))
+    return TrainState(0, theta, kept, np.zeros(theta.m, theta.flat.dtype), seed=seed)
 
 
 def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows:
     """Return the next `count` rows, and the state after them; the given state stays as it is.
 
     ids (characters,)  the text, as whole numbers below K: at least seq_length + 1 of them. Only what these rows read is
-                       taken into memory; where they go round its end, that is the whole text
+                       taken into memory
 
     Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
     """
@@ -92,12 +94,10 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows
     statistics = np.empty((len(losses[measured]), 3))
     smooth = math.nan if state.smooth_loss is None else state.smooth_loss
     lowest = math.inf if state.best is None else state.best.smooth_loss
-    sequences, sizes = (len(ids) - 1) // seq_length, _sizes(recipe, m, K)
-    first = state.update % sequences
-    first, end = (first, first + count) if first + count <= sequences else (0, sequences)
-    part = ids[first * seq_length : end * seq_length + 1].astype(np.int64), first, sequences
+    starts, zero = recipe.order.places(state.update, count + 1, len(ids), seq_length, state.seed)
+    read, sizes = _sequences(ids, starts[:-1], seq_length), _sizes(recipe, m, K)
     done, best_update, lowest = updates(
-        w, s, best_w, best_h, z, *part, state.update, sizes, smooth, lowest, losses, smooth_losses, statistics
+        w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest, losses, smooth_losses, statistics
     )
     if done < count:
         loss = losses[done]
@@ -106,12 +106,22 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows
     best = Best(best_update, lowest, parameters(best_w, m, K), best_h[0, :m]) if best_update >= 0 else state.best
     smooth_loss = float(smooth_losses[-1])
     after = TrainState(
-        state.update + count, parameters(w, m, K), each_kept(s, m, K), z.h[0, :m].copy(), smooth_loss, best
+        state.update + count, parameters(w, m, K), each_kept(s, m, K), z.h[0, :m].copy(), smooth_loss, best, state.seed
     )
     for what, each in (("weight", after.theta), *(("number that the optimiser keeps", each) for each in after.kept)):
         if not np.isfinite(each.flat).all():
             raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
     return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], statistics)))
+
+
+def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
+    """Return the T + 1 characters from each start on, in one row. What follows one another is read in one piece."""
+    window = np.arange(T + 1)
+    if isinstance(ids, np.ndarray):
+        return ids[starts[:, None] + window].ravel().astype(np.int64)
+    runs = np.split(starts, np.flatnonzero(np.diff(starts) != T) + 1)
+    parts = [ids[run[0] : run[-1] + T + 1][(run - run[0])[:, None] + window] for run in runs]
+    return np.concatenate(parts).ravel().astype(np.int64)
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
@@ -130,7 +140,8 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe)
     z.h[0, :m] = h_0
     nothing = room(w), np.empty_like(z.h[:1])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
-    updates(w, s, *nothing, z, ids.astype(np.int64), 0, 1, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row)
+    read = ids.astype(np.int64), np.zeros(2, np.bool_)
+    updates(w, s, *nothing, z, *read, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row)
     states = np.vstack((h_0, z.h[1 : len(ids), :m]))
     kept = [each.flat for each in each_kept(s, m, K)]
     revealed = optimizer.revealed(theta.flat, parameters(w, m, K).flat, kept) / recipe.scale

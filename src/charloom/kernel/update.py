@@ -192,8 +192,7 @@ def updates(
     best_h: Array,
     z: Scratch,
     ids: Array,
-    first: int,
-    sequences: int,
+    zero: Array,
     update: int,
     sizes: Sizes,
     smooth: float,
@@ -211,7 +210,8 @@ def updates(
     Smooth losses fall and fall: the best weights would be copied at most updates. W, V, b and c all move with the next
     step, which has the old ones in registers, and stores them; of U few rows move, so only these are copied.
 
-    ids (characters,)  of the text's `sequences` those from number `first` on that are read, and the character after
+    ids (n · (T + 1),) the characters of each sequence, and the one after it
+    zero (n + 1,)      whether each sequence, and the one after these, starts from a zero state
     z.h[0]             the state with which the next sequence starts, before and after
     smooth, lowest     the last and the lowest smooth loss before, NaN and ∞ where there is none
     losses, smooth_losses (n,)  in nats; statistics (·, 3)  a row for each update that is a multiple of STATISTICS_EVERY
@@ -219,7 +219,7 @@ def updates(
     h, T = z.h, sizes.T
     best_update, measured = -1, 0
     for row in range(len(losses)):
-        position = ((update + row) % sequences - first) * T
+        position = row * (T + 1)
         _forward(w, z, ids, position, T, sizes.m)
         loss = _softmax(z, ids, position, T)
         losses[row] = loss
@@ -241,7 +241,7 @@ def updates(
             gradient_statistics(z, ids, position, sizes, statistics[measured])
             measured += 1
         _step(w, s, before, z, ids, position, _at(sizes, update + row))
-        if (update + row + 1) % sequences == 0:
+        if zero[row + 1]:
             for k in range(0, h.shape[1], 64 // h.itemsize):
                 store(h, 0, k, splat(h, 0.0))
         else:

@@ -11,6 +11,7 @@ import numpy as np
 from charloom.base.types import Array
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
+from charloom.network.order import AS_IT_STANDS, Order
 from charloom.network.rnn import Gradients, Parameters, filled, init
 
 Optimizer = AdaGrad | Adam
@@ -30,6 +31,7 @@ class Recipe:
     dtype       "float64" or "float32"
     optimizer   its rates
     loss        "sum" or "mean": of the sequence, whose gradient is followed
+    order       in which the text is read
     """
 
     m: int
@@ -39,6 +41,7 @@ class Recipe:
     dtype: str
     optimizer: Optimizer
     loss: str = "sum"
+    order: Order = AS_IT_STANDS
 
     @property
     def scale(self) -> float:

@@ -16,7 +16,6 @@ from pydantic import BeforeValidator
 from charloom.base.errors import Damaged, Unavailable
 from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
-from charloom.network.recipe import OPTIMIZERS
 from charloom.results.git import commit, git
 from charloom.settings.params import PARAMS, Params, as_yaml, flat, flat_of, nested
 
@@ -24,12 +23,12 @@ from charloom.settings.params import PARAMS, Params, as_yaml, flat, flat_of, nes
 # never fills params.yaml.
 SILENT: dict[str, Any] = {
     "optimizer": "adagrad", "train.loss": "sum", "train.b1": 0.9, "train.b2": 0.999, "train.eps": 1e-8,
+    "train.order": "reading", "train.chunk_length": 1000,
 }  # fmt: skip
 
 # How often a training saves and how the gradient is checked leave no trace in the results. The text's file name does
 # not either: its content counts.
 NO_MATTER = ("train.save_every", "gradcheck.", "prepare.text")
-RATES = frozenset(name for each in OPTIMIZERS.values() for name in each._fields)  # of another optimiser they are idle
 OF_SAMPLES = "sample."  # a run in MLflow shows samples, a row of a study does not
 FIRST = ("eta", "train.initial_accumulator_value")  # what is varied most often
 LONG = 13  # characters of a name
@@ -51,8 +50,14 @@ EarlierParams = Annotated[Params, BeforeValidator(with_silent)]  # as a file has
 
 def naming_params(params: Params) -> dict[str, Any]:
     """Return the params that name an experiment, by their dotted names; a key leaves those out that are silent."""
-    idle = tuple(f"train.{name}" for name in RATES.difference(OPTIMIZERS[params.optimizer]._fields))
-    return {name: value for name, value in flat_of(params).items() if not name.startswith((*NO_MATTER, *idle))}
+    values = flat_of(params)
+    return {name: values[name] for name in values if not name.startswith(NO_MATTER) and name not in params.idle}
+
+
+def without_effect(params: Params) -> dict[str, Any]:
+    """Return what is idle and yet not at its usual value: somebody may have thought that it has an effect."""
+    usual = SILENT | {"train.initial_accumulator_value": 0.0}
+    return {name: value for name, value in flat_of(params).items() if name in params.idle and value != usual[name]}
 
 
 def trial_params(params: Params) -> dict[str, Any]:

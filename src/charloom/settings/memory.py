@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 
 from charloom.base.errors import Unavailable
+from charloom.network.order import READING
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import size
 from charloom.settings.params import Params, Sample
@@ -19,11 +20,11 @@ BYTES_PER_CHARACTER = 100  # of a sample, with the table of them and what is mar
 BYTES_PER_PAIR = 20  # of a sample's character and one of the vocabulary, while it is looked for in the text
 
 
-def training_memory(recipe: Recipe, K: int) -> int:
+def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     """Return the bytes of memory that training holds at its peak, beside the files mapped by the system: from above.
 
-    The whole process counts, and no length of text: of that a block is read. Compiling the kernel, which is kept,
-    takes 120 MB more, once.
+    The whole process counts, and of the text what is in memory: a block, or all of its `characters` where they are not
+    read from front to back. Compiling the kernel, which is kept, takes 120 MB more, once.
     """
     m, item, kept = recipe.m, np.dtype(recipe.dtype).itemsize, len(recipe.optimizer.starts)
     p, q = m + 256 // item, K + 256 // item  # rows are whole vectors in the kernel's layout, and whole panels
@@ -31,13 +32,14 @@ def training_memory(recipe: Recipe, K: int) -> int:
     kernel = (2 + kept) * (2 * m * p + 2 * K * p + m * q) + K * p
     sequence = (recipe.seq_length + 32) * (3 * p + 2 * q + m + K)
     arrays = item * (states + kernel)
-    return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequence
+    whole = 0 if recipe.order.name == READING else 4 * characters
+    return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequence + whole
 
 
-def check_training(params: Params, K: int) -> None:
-    """Raise Unavailable where training needs more memory than this process may have."""
+def check_training(params: Params, K: int, characters: int) -> None:
+    """Raise Unavailable where training on so many characters needs more memory than this process may have."""
     what = f"training with m = {params.m}, seq_length = {params.seq_length} and K = {K}"
-    check_memory(training_memory(params.recipe, K), what)
+    check_memory(training_memory(params.recipe, K, characters), what)
 
 
 def check_memory(needed: int, what: str) -> None:

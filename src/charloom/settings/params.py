@@ -10,6 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.yaml_text import NO_YAML, parsed
+from charloom.network.order import CHUNKS, Order
 from charloom.network.recipe import OPTIMIZERS, Recipe
 
 PARAMS = Path("params.yaml")
@@ -59,6 +60,8 @@ class Train(Section):
     """The loop; params.yaml says what each number means."""
 
     updates: Annotated[int, Field(ge=0, le=2**53)]
+    order: Literal["reading", "chunks", "positions"]
+    chunk_length: Count
     loss: Literal["sum", "mean"]
     initial_accumulator_value: Annotated[float, Field(ge=0)]
     b1: Kept
@@ -100,18 +103,23 @@ class Params(Section):
         optimizer, each = OPTIMIZERS[self.optimizer], self.train
         rates = {name: value for name, value in {"eta": self.eta, **dict(each)}.items() if name in optimizer._fields}
         clip = math.inf if each.clip is None else each.clip
-        return Recipe(self.m, self.seq_length, self.sigma, clip, each.dtype, optimizer(**rates), each.loss)
+        order = Order(each.order, each.chunk_length if each.order == CHUNKS else 0)
+        return Recipe(self.m, self.seq_length, self.sigma, clip, each.dtype, optimizer(**rates), each.loss, order)
 
     @property
-    def idle(self) -> dict[str, Any]:
-        """Return what has no effect and is not at its usual value: rates that another optimiser has, by their names."""
-        own, found = OPTIMIZERS[self.optimizer]._fields, dict[str, Any]()
-        for other in OPTIMIZERS.values():
-            for name, usual in other._field_defaults.items():
-                value = getattr(self.train, name, usual)
-                if name not in own and value != usual:
-                    found[f"train.{name}"] = value
-        return found
+    def idle(self) -> frozenset[str]:
+        """Return the names of what has no effect: rates of another optimiser, the length of no chunks."""
+        rates = {name for each in OPTIMIZERS.values() for name in each._fields} - {*OPTIMIZERS[self.optimizer]._fields}
+        chunks = set() if self.train.order == CHUNKS else {"chunk_length"}
+        return frozenset(f"train.{name}" for name in rates | chunks)
+
+    @model_validator(mode="after")
+    def _fit_a_chunk(self) -> "Params":
+        """Refuse chunks that are shorter than a sequence."""
+        each = self.train
+        if each.order == CHUNKS and each.chunk_length < self.seq_length:
+            raise ValueError(f"train.chunk_length: {each.chunk_length} is shorter than seq_length, {self.seq_length}")
+        return self
 
     @model_validator(mode="after")
     def _fit_the_dtype(self) -> "Params":

@@ -131,7 +131,7 @@ def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> N
     """Raise WrongInput where the text does not fit a setting, Unavailable where memory does not."""
     for params in study.settings.values():
         check_lengths(text.path, lengths, params.seq_length)
-        needed = jobs * training_memory(params.recipe, len(text.vocabulary))
+        needed = jobs * training_memory(params.recipe, len(text.vocabulary), lengths[0])
         check_memory(needed, f"--jobs {jobs}: training with m = {params.m} in each")
     if lengths[1] < 2 and "held_out" in study.question.measure:
         raise WrongInput(

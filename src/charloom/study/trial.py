@@ -75,7 +75,7 @@ def small_trial(kind: str) -> str:
             "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
             "train": {
                 "updates": 400, "loss": recipe.loss, "initial_accumulator_value": 0.0, "b1": 0.9, "b2": 0.999,
-                "eps": 1e-8, "clip": recipe.clip, "dtype": recipe.dtype,
+                "eps": 1e-8, "clip": recipe.clip, "dtype": recipe.dtype, "order": "reading", "chunk_length": 1,
                 "checkpoint_every": 100, "save_every": 100, "target_smooth_loss": 30.0, "held_out_characters": 900,
             },
             "sample": {"length": 1, "best_length": 1, "temperature": 1.0},

@@ -1,7 +1,6 @@
 """The training loop: a state goes in, rows come out, and nothing is written.
 
-The text is read in order, one sequence per update, and the hidden state is carried from one to the next. When fewer
-than seq_length + 1 characters remain, reading starts again with a zero state: an epoch.
+An update reads a sequence; network/order.py says which, and where the hidden state is carried from one to the next.
 """
 
 from collections.abc import Iterator
@@ -9,12 +8,8 @@ from collections.abc import Iterator
 from charloom.base.errors import Diverged
 from charloom.base.types import Numbers
 from charloom.kernel.advance import Rows, TrainState, advance
+from charloom.network.order import READING
 from charloom.network.recipe import Recipe
-
-
-def sequences(characters: int, seq_length: int) -> int:
-    """Return the number of sequences, hence of updates, in an epoch."""
-    return (characters - 1) // seq_length
 
 
 def block(recipe: Recipe, K: int) -> int:
@@ -23,11 +18,6 @@ def block(recipe: Recipe, K: int) -> int:
     Of the smallest networks they are fewer: what a block reads and writes is in memory.
     """
     return min(100_000, max(1, round(3e9 / (6 * recipe.seq_length * recipe.m * (recipe.m + 2 * K)))))
-
-
-def position(update: int, characters: int, seq_length: int) -> int:
-    """Return where in the text the sequence of this update starts, in characters."""
-    return update % sequences(characters, seq_length) * seq_length
 
 
 def train(
@@ -45,6 +35,8 @@ def train(
     Raises Diverged, with the last state that is finite. All rows before that state have been yielded then.
     """
     longest = updates
+    if recipe.order.name != READING:
+        ids = ids[0 : len(ids)]  # into memory: what is read next lies anywhere
     while True:
         count = min([updates - state.update, longest, *(each - state.update % each for each in every)]) or 1
         try:

@@ -16,13 +16,14 @@ from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.model.model_file import Model, model_bytes
 from charloom.model.scoring import bits_per_character
+from charloom.network.order import sequences
 from charloom.network.rnn import Parameters
 from charloom.results.identity import results_hash
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 from charloom.training import resume
-from charloom.training.loop import block, position, sequences, train
+from charloom.training.loop import block, train
 from charloom.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, points
 
 TRAINED_FOR_EACH_READ = 32  # characters between two checkpoints for each that is read at one: 1 % of the time
@@ -56,13 +57,12 @@ class Training(NamedTuple):
     @property
     def every(self) -> tuple[int, ...]:
         """Return of which updates a block of rows starts at each multiple."""
-        longest = block(self.params.recipe, len(self.text.vocabulary))
-        # Of a text that is longer than a block no block goes round the end: it would take all of it into memory.
-        return (longest, max(longest, self.epoch), self.params.train.checkpoint_every)
+        return (block(self.params.recipe, len(self.text.vocabulary)), self.params.train.checkpoint_every)
 
     def initial(self) -> TrainState:
         """Return the state before the first update."""
-        return start(*self.params.recipe.initial(len(self.text.vocabulary), self.params.seed))
+        seed = self.params.seed
+        return start(*self.params.recipe.initial(len(self.text.vocabulary), seed), seed)
 
     def held_out(self, theta: Parameters, h: Array) -> float | None:
         """Return what the held-out characters that the measure reads cost a model.
@@ -80,9 +80,9 @@ class Training(NamedTuple):
         return bits_per_character(theta, self.text.held_out, h, most)
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
-        """Return the model after so many updates."""
-        ids = self.text.training
-        place = position(update, len(ids), self.params.seq_length)
+        """Return the model after so many updates, with the state and the character with which training would go on."""
+        ids, params = self.text.training, self.params
+        (place,), _ = params.recipe.order.places(update, 1, len(ids), params.seq_length, params.seed)
         return Model(theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss)
 
 

@@ -182,6 +182,6 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
     flats = arrays["theta"], arrays["best_theta"], *arrays["kept"]
     theta, best_theta, *beside = (Parameters(flat, start.theta.m, start.theta.K) for flat in flats)
     best = Best(int(best_update), best_smooth_loss, best_theta, arrays["best_h"])
-    state = TrainState(update, theta, tuple(beside), arrays["h"], smooth_loss, best)
+    state = TrainState(update, theta, tuple(beside), arrays["h"], smooth_loss, best, start.seed)
     trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
     return state, trace, head.checkpoints

@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from charloom.network.order import CHUNKS, POSITIONS, READING
 from charloom.pages.experiment import first_updates, gradients, inside, loss, position, samples, verdict
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import by_itself
@@ -11,6 +12,7 @@ SECTIONS = (
     verdict.section, gradients.section, loss.section, first_updates.section, samples.section, samples.best_passage,
     inside.section, position.section,
 )  # fmt: skip
+ORDERS = {READING: "", CHUNKS: ", in chunks of random order", POSITIONS: ", from random places"}
 
 
 def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
@@ -21,7 +23,8 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     page = rendered(
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
         f"{params.m:,} hidden units, {train.updates:,} updates of {params.seq_length:,} characters "
-        f"({epochs:,.1f} epochs), {type(params.recipe.optimizer).__name__}, eta {params.eta:g}, seed {params.seed}.",
+        f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
+        f"eta {params.eta:g}, seed {params.seed}.",
         sections,
         results=results,
     )

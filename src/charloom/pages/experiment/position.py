@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from charloom.base.types import Array, Numbers
+from charloom.network.order import READING
 from charloom.pages.along_updates import Curve, draw, mark, update_label
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import BLUE, FAINT, GREY, PINK, drawing, pictured
@@ -19,8 +20,10 @@ LEFT_OUT = 5  # times 1 / (1 − KEPT): the updates after the start in which the
 EXCERPT = 240  # characters
 
 
-def section(results: Results) -> Section:
-    """Return the section."""
+def section(results: Results) -> Section | None:
+    """Return the section; None where the text was not read from front to back."""
+    if results.params.train.order != READING:
+        return None
     train, T = results.train, results.params.seq_length
     epochs = folded(results.curves["smooth_loss"], train.updates_per_epoch, T)
     drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}

@@ -27,9 +27,9 @@ def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers) -> F
     """Return the first of so many updates of a training by this recipe; `ids` are all that is trained on."""
     T, (theta, kept) = recipe.seq_length, recipe.initial(K, seed)
     h, found = np.zeros(recipe.m, theta.flat.dtype), First([], [], [], [])
-    for update in range(min(UPDATES, updates) + 1):
-        start = update % ((len(ids) - 1) // T) * T
-        if start == 0:
+    places = recipe.order.places(0, min(UPDATES, updates) + 1, len(ids), T, seed)
+    for update, (start, zero) in enumerate(zip(*places, strict=True)):
+        if zero:
             h = np.zeros_like(h)
         read = ids[start : start + T + 1].astype(np.intp)
         x, y = read[:-1], read[1:]

@@ -62,12 +62,14 @@ def section(results: Results) -> Section:
 def best_passage(results: Results) -> Section:
     """Return a passage of the model at the lowest smooth loss, with where in training and text it comes from."""
     train, (_, text, update, loss) = results.train, results.samples.data[-1]
+    params, characters = results.params, len(results.corpus.training)
+    (place,), _ = params.recipe.order.places(update, 1, characters, params.seq_length, params.seed)
     it = {
         "sample": Sample(
             update, loss, None, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text)
         ),
         "epoch": update // train.updates_per_epoch + 1,
-        "character": update % train.updates_per_epoch * results.params.seq_length,
+        "character": int(place),
         "longest": BEST,
     }
     return Section("best-passage", "What it writes at the lowest loss", it)
