@@ -9,7 +9,7 @@ from charloom.results.git import ensure_repository
 from charloom.results.identity import without_effect
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_samples, check_training
-from charloom.settings.params import read_params
+from charloom.settings.params import as_yaml, read_params
 from charloom.settings.pipeline import files
 from charloom.settings.rwlock import remove_cut
 from charloom.text.corpus import check_lengths, read_prepared, split, survey, write_text
@@ -19,7 +19,7 @@ from charloom.text.ngrams import text_metrics
 def main() -> None:
     """Check, and unless the only argument is --check, write. With it, also clear the way for DVC: for `make run`."""
     params = read_params()
-    if idle := ", ".join(f"{name}: {value}" for name, value in without_effect(params).items()):
+    if idle := ", ".join(f"{name}: {as_yaml(value)}" for name, value in without_effect(params).items()):
         print(f"without effect, as optimizer is {params.optimizer} and train.order is {params.train.order}: {idle}")
     path = Path(params.prepare.text)
     found = survey(path)

@@ -41,6 +41,15 @@ def test_rates_of_another_optimiser_do_not_matter(name):
     assert (other == experiment_key(adam, "0" * 64)) == (name in same)
 
 
+def test_a_value_that_is_not_among_the_others_is_named_even_if_it_is_none_or_silent():
+    """So are a study's trials named, which leaves out what it varies."""
+    varied = {name: value for name, value in LEAVES.items() if name not in {"train.clip", "optimizer"}}
+    assert run_name(PARAMS, varied) == "optimizer=adagrad · clip=5 · seed 1"
+    params = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"clip": None})})
+    assert run_name(params, varied) == "optimizer=adagrad · clip=null · seed 1"
+    assert "clip=null" in setting(params)
+
+
 def test_a_number_that_is_none_and_a_word_for_one_are_named_as_params_yaml_has_them():
     params = PARAMS.model_copy(update={"sigma": "fan_in", "train": PARAMS.train.model_copy(update={"clip": None})})
     assert run_name(params, LEAVES) == "sigma=fan_in · clip=null · seed 1"
@@ -102,5 +111,7 @@ def test_a_param_that_is_new_renames_nothing_at_its_silent_value(monkeypatch, va
     later = Later(order=value, **PARAMS.model_dump())
     for key in (experiment_key, lambda *named: trial_key(*named, ARITHMETIC)):
         assert (key(later, TEXT) == key(PARAMS, TEXT)) == (value == "silent")
-    assert run_name(later, LEAVES) == ("as committed · seed 1" if value == "silent" else "order=other · seed 1")
+    assert run_name(later, identity.SILENT | LEAVES) == (
+        "as committed · seed 1" if value == "silent" else "order=other · seed 1"
+    )
     assert TypeAdapter(Later).validate_python(identity.with_silent(PARAMS.model_dump())).order == "silent"

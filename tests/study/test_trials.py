@@ -149,6 +149,11 @@ def test_other_params_here_change_nothing_of_what_was_asked(study):
     with chdir(project.folder):
         asked = read_study(Path("studies/a.yaml"))
         assert differs_here(asked) == "params.yaml: sigma 0.02, not 0.01: studies/a.yaml goes on as it was asked"
+        project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
+        project.edit("params.yaml", "optimizer: adagrad", "optimizer: adam")
+        project.edit("params.yaml", "clip: 5.0", "clip: null")
+        differs = "params.yaml: optimizer adam, not adagrad; train.clip null, not 5.0: studies/a.yaml goes on"
+        assert differs_here(asked).startswith(differs)
 
 
 def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_back(study):

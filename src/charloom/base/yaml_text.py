@@ -38,9 +38,9 @@ def parsed_fast(text: str) -> Any:
         if match:
             name, value = plain(match["name"]), match["value"]
             inside = section if match["inside"] else found
-            if inside is None or name in inside or (match["inside"] and not value):
+            if inside is None or name in inside:
                 return parsed(text)
-            inside[name] = plain(value) if value else {}
+            inside[name] = plain(value) if value else None if match["inside"] else {}
             if inside is found:
                 section = None if value else found[name]
     return found if found and {} not in found.values() else parsed(text)

@@ -65,7 +65,7 @@ class Scratch(NamedTuple):
 
     h (T + 1, p)        h[0] is the state carried in, h[t + 1] the one after character t
     a (T, p)            U x + b in the forward pass, Vᵀ g in the backward pass
-    o (T, q)            the outputs, then p, then p − onehot(y)
+    o (T, q)            the outputs, then p, then scale · (p − onehot(y))
     d (T, p)            ∂loss/∂a, in the names of rnn.py
     dT (m, T), oT (K, T)   d and o transposed
     dU (K, p), seen (K,)   the gradients of the rows of UT that occur, and which rows do

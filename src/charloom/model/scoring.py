@@ -1,7 +1,7 @@
 """What a text costs a model: reading without learning.
 
 Whoever reads text outside training starts from the state that the model carries, its h. It knows the states that
-training came by. A zero state is none of them: from there it may lose itself for hundreds of characters
+training came by. A zero state is seldom one of them: from there it may lose itself for hundreds of characters
 (benchmarks/lost.md).
 """
 

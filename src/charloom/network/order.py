@@ -34,14 +34,13 @@ class Order(NamedTuple):
         if self.name == POSITIONS:
             starts = _drawn(updates[0], updates[-1], characters - T, seed)
             return starts, np.ones(count, np.bool_)
-        n = sequences(characters, T)
-        length = min(self.chunk_length // T, n) if self.name == CHUNKS else n
-        starts, zero = np.empty(count, np.int64), np.empty(count, np.bool_)
-        for epoch in range(updates[0] // n, updates[-1] // n + 1):
-            own = updates // n == epoch
-            chunk, at = _chunks(updates[own] % n, n, length, [seed, STREAM, epoch])
-            starts[own], zero[own] = (chunk * length + at) * T, at == 0
-        return starts, zero
+        epochs, at = np.divmod(updates, n := sequences(characters, T))
+        if self.name == READING:
+            return at * T, at == 0
+        length, turns = min(self.chunk_length // T, n), np.split(at, np.flatnonzero(np.diff(epochs)) + 1)
+        each = [_chunks(own, n, length, [seed, STREAM, epochs[0] + k]) for k, own in enumerate(turns)]
+        chunk, at = np.concatenate(each, axis=1)
+        return (chunk * length + at) * T, at == 0
 
 
 AS_IT_STANDS = Order(READING)
@@ -52,8 +51,8 @@ def sequences(characters: int, T: int) -> int:
     return (characters - 1) // T
 
 
-def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> tuple[Array, Array]:
-    """Return the chunk that is read at each turn of an epoch of n, and at which sequence of it: of `length`, or fewer.
+def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> Array:
+    """Return the chunk that is read at each turn of an epoch of n, and which sequence of its `length`; (2, turns).
 
     The last chunk of the text may be shorter. Turns after it count as if it were not.
     """
@@ -61,7 +60,7 @@ def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> tuple[Array
     order, short = np.random.default_rng(stream).permutation(chunks), n - (chunks - 1) * length
     ends = int(np.flatnonzero(order == chunks - 1)[0]) * length + short
     chunk, at = np.divmod(turns + (length - short) * (turns >= ends), length)
-    return order[chunk], at
+    return np.stack((order[chunk], at))
 
 
 def _drawn(first: int, last: int, below: int, seed: int) -> Array:

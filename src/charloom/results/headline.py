@@ -32,5 +32,6 @@ def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float
         *([f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []),
     ]
     if wrong:
-        help_ = f"a smaller eta, or {recipe.optimizer.advice()}, may help"
-        sys.stderr.write(f"warning: {' and '.join(wrong)}: {help_}\n")
+        advice = recipe.optimizer.advice()
+        may = f"a smaller eta, or {advice}, may" if advice != f"sigma: {recipe.sigma}" else "a smaller eta may"
+        sys.stderr.write(f"warning: {' and '.join(wrong)}: {may} help\n")

@@ -139,7 +139,7 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
 
     committed  by dotted names
     """
-    differ = _settings(naming_params(params), SILENT | dict(committed))
+    differ = _settings(naming_params(params), committed)
     return " · ".join([*(differ or ["as committed"]), f"seed {params.seed}"])
 
 
@@ -147,7 +147,7 @@ def name_of(params: Params) -> str:
     """Return the run's name, as `run_name` does. Where Git knows no params, nothing counts as different."""
     usual = naming_params(params)  # nothing differs
     with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or no mapping in it
-        usual = dict(flat(parsed(git("show", f"{commit()}:./{PARAMS}"))))
+        usual = SILENT | dict(flat(parsed(git("show", f"{commit()}:./{PARAMS}"))))
     return run_name(params, usual)
 
 
@@ -161,7 +161,7 @@ def _settings(named: Mapping[str, Any], besides: Mapping[str, Any]) -> list[str]
 
     They are read in lists and legends of some 20 characters: of a long name its first word stands, as in `initial…=10`.
     """
-    differ = [name for name in named if name != "seed" and named[name] != besides.get(name)]
+    differ = [name for name in named if name != "seed" and (name not in besides or named[name] != besides[name])]
     shown = {name: name.rpartition(".")[2] for name in sorted(differ, key=lambda name: name not in FIRST)}
     return [
         f"{short if len(short) < LONG else short.partition('_')[0] + '…'}={as_yaml(named[name]).removesuffix('.0')}"

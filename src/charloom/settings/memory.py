@@ -32,7 +32,7 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     kernel = (2 + kept) * (2 * m * p + 2 * K * p + m * q) + K * p
     sequence = (recipe.seq_length + 32) * (3 * p + 2 * q + m + K)
     arrays = item * (states + kernel)
-    whole = 0 if recipe.order.name == READING else 4 * characters
+    whole = 0 if recipe.order.name == READING else np.min_scalar_type(K).itemsize * characters
     return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequence + whole
 
 

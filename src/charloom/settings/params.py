@@ -107,6 +107,11 @@ class Params(Section):
         return Recipe(self.m, self.seq_length, self.sigma, clip, each.dtype, optimizer(**rates), each.loss, order)
 
     @property
+    def loss_of(self) -> tuple[int, Order]:
+        """Return what smooth losses that compare have in common: how long a sequence is, and where it starts."""
+        return self.seq_length, self.recipe.order
+
+    @property
     def idle(self) -> frozenset[str]:
         """Return the names of what has no effect: rates of another optimiser, the length of no chunks."""
         rates = {name for each in OPTIMIZERS.values() for name in each._fields} - {*OPTIMIZERS[self.optimizer]._fields}

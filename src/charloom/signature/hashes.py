@@ -18,6 +18,7 @@ from charloom.kernel.layout import scratch, weights
 from charloom.kernel.update import read
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
+from charloom.network.order import CHUNKS, POSITIONS, Order
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import Parameters
 from charloom.results.identity import arithmetic_digest
@@ -30,14 +31,17 @@ M, SEQ_LENGTH = 37, 11
 TYPES = ("float64", "float32")
 # By the names that their states have in signature.json.
 RECIPES = {dtype: Recipe(M, SEQ_LENGTH, 0.01, 0.5, dtype, AdaGrad(0.1)) for dtype in TYPES}
-RECIPES |= {f"adam {dtype}": Recipe(M, SEQ_LENGTH, "fan_in", 0.05, dtype, Adam(0.01), "mean") for dtype in TYPES}
+RECIPES |= {
+    f"adam {dtype}": Recipe(M, SEQ_LENGTH, "fan_in", 0.05, dtype, Adam(0.01), "mean", order)
+    for dtype, order in zip(TYPES, (Order(CHUNKS, 100), Order(POSITIONS)), strict=True)
+}
 CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temperature, top_k, top_p
 
 
 def signature(name: str) -> dict[str, str]:
     """Return the SHA-256 of the whole state of this training of RECIPES, losses included, after each of UPDATES."""
     recipe, ids = RECIPES[name], _ids()
-    state = start(*recipe.initial(len(VOCABULARY), seed=1))
+    state = start(*recipe.initial(len(VOCABULARY), seed=1), seed=1)
     digest, hashes = hashlib.sha256(), {}
     for update in UPDATES:
         count = update - state.update

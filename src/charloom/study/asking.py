@@ -13,9 +13,9 @@ from charloom.base.storage import sha256, write_json
 from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import git
-from charloom.results.identity import SIGNATURE, arithmetic_of, setting_params, with_silent
+from charloom.results.identity import SIGNATURE, arithmetic_of, differing, with_silent
 from charloom.results.study_table import Asked, Runs, keys_in, read_asked, read_runs
-from charloom.settings.params import PARAMS, Params, checked, flat_of, overridden, read_params
+from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_there
 
@@ -59,15 +59,16 @@ def write_asked(study: Study) -> None:
 
 def differs_here(study: Study) -> str:
     """Return in what params.yaml differs from what was asked, without effect by now; nothing where it does not."""
-    then = setting_params(study.asked.params) | {"prepare.text": study.asked.text}
+    asked = study.asked.params
     try:
         params = read_params()
     except WrongInput:
         return ""
-    now = setting_params(params) | {"prepare.text": params.prepare.text}
-    if "text" in study.asked.question:
-        del then["prepare.text"]
-    differ = [f"{name} {now[name]}, not {then[name]}" for name in then if now[name] != then[name]]
+    then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
+    names = [name for name in differing([asked, params]) if name != "seed"]
+    if "text" not in study.asked.question and now["prepare.text"] != then["prepare.text"]:
+        names.append("prepare.text")
+    differ = [f"{name} {as_yaml(now[name])}, not {as_yaml(then[name])}" for name in names]
     return f"{PARAMS}: {'; '.join(differ)}: {study.path} goes on as it was asked" if differ else ""
 
 

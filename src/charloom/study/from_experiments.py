@@ -61,9 +61,10 @@ def experiments_measured(
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([there, *warnings])}; {TWO_NEEDED}")
     if any(getattr(each.run.metrics, measure) is None for each in kept):
         raise WrongInput(f"--measure: no {measure}, as no text was held out; {allowed_are(MEASURES, measure)}")
-    if "smooth_loss" in measure and len({each.run.params.seq_length for each in kept}) > 1:
+    if "smooth_loss" in measure and len({each.run.params.loss_of for each in kept}) > 1:
         raise WrongInput(
-            f"--measure: {measure} is nats per sequence, and settings differ in seq_length; {MEASURE} serves"
+            f"--measure: {measure} is nats per sequence, and settings differ in seq_length or train.order; "
+            f"{MEASURE} serves"
         )
     base = chosen(trials, baseline or _own(head, trials), "DVC's experiments and HEAD")
     trials = {base: trials[base]} | trials  # it comes first

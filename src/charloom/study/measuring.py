@@ -43,7 +43,7 @@ def of_runs(
     measure   a name of TrainMetrics
     declared  `better`, `looks` and `smallest_difference` of Measured
     """
-    one_length = len({each.seq_length for each in params.values()}) == 1
+    one_length = len({each.loss_of for each in params.values()}) == 1
     amounts = {each.train.updates * each.seq_length for each in params.values()}
     budgets = {each.train.updates for each in params.values()}
     targets = {each.train.target_smooth_loss for each in params.values()}

@@ -127,15 +127,17 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     settings = settings if baseline in settings else [baseline, *settings]
     varied = differing(settings)
     names = [named(params, varied) for params in settings]
-    if "smooth_loss" in given.measure and "seq_length" in varied:
+    if "smooth_loss" in given.measure and len({params.loss_of for params in settings}) > 1:
         raise WrongInput(
-            f"{path}: measure: {given.measure}: it is nats per sequence, and settings differ in seq_length; "
-            "held_out_bits_per_character compares them"
+            f"{path}: measure: {given.measure}: it is nats per sequence, and settings differ in seq_length or "
+            "train.order; held_out_bits_per_character compares them"
         )
     if not varied:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice")
+        raise WrongInput(
+            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice; what has no effect makes no setting"
+        )
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charloom.base.errors import Diverged
-from charloom.results.identity import DIGITS
+from charloom.results.identity import DIGITS, with_silent
 from charloom.results.records import MEASURE_OF_PART
 from charloom.results.run import DIVERGED, POINTS, Run, outcome_of, thinned
 from charloom.settings.params import Params, overridden
@@ -68,28 +68,28 @@ def small_trial(kind: str) -> str:
     The signature covers the kernel alone. This changes with an edit of a measure, and with no edit of words.
     """
     recipe = next(recipe for recipe in RECIPES.values() if recipe.kind == kind)
-    params = Params.model_validate(
-        {
-            "m": recipe.m, "eta": recipe.optimizer.eta, "seq_length": recipe.seq_length, "sigma": recipe.sigma,
-            "seed": 1, "optimizer": kind.partition(" ")[0], "prepare": {"text": "-", "held_out": 0.5},
-            "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
-            "train": {
-                "updates": 400, "loss": recipe.loss, "initial_accumulator_value": 0.0, "b1": 0.9, "b2": 0.999,
-                "eps": 1e-8, "clip": recipe.clip, "dtype": recipe.dtype, "order": "reading", "chunk_length": 1,
-                "checkpoint_every": 100, "save_every": 100, "target_smooth_loss": 30.0, "held_out_characters": 900,
-            },
-            "sample": {"length": 1, "best_length": 1, "temperature": 1.0},
-        }
-    )  # fmt: skip
+    name, chunk_length = recipe.order
+    said = {
+        "m": recipe.m, "eta": recipe.optimizer.eta, "seq_length": recipe.seq_length, "sigma": recipe.sigma, "seed": 1,
+        "optimizer": kind.partition(" ")[0], "prepare": {"text": "-", "held_out": 0.5},
+        "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
+        "train": {
+            "updates": 400, "loss": recipe.loss, "initial_accumulator_value": 0.0, "clip": recipe.clip,
+            "dtype": recipe.dtype, "checkpoint_every": 100, "save_every": 100, "target_smooth_loss": 30.0,
+            "held_out_characters": 900, "order": name, "chunk_length": max(chunk_length, recipe.seq_length),
+        },
+        "sample": {"length": 1, "best_length": 1, "temperature": 1.0},
+    }  # fmt: skip
+    params = Params.model_validate(with_silent(said))
     vocabulary = Vocabulary("".join(sorted(set(TEXT))))
-    ids, said = vocabulary.encode(TEXT), list[Any]()
+    ids, came_to = vocabulary.encode(TEXT), list[Any]()
     for varied in SMALL:
         eta = varied.get("eta", recipe.optimizer.eta) or 0.9 * float(np.finfo(recipe.dtype).max)
         each = overridden(params, varied | {"eta": eta}, Path("a small trial"))
         end, _ = split(len(ids), each.prepare.held_out)
         run = train_trial(each, Text(vocabulary, ids[:end], ids[end:]), "")
-        said.append([run.outcome, run.metrics.model_dump() if run.metrics else None, run.curves, run.results])
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:DIGITS]
+        came_to.append([run.outcome, run.metrics.model_dump() if run.metrics else None, run.curves, run.results])
+    return hashlib.sha256(json.dumps(came_to).encode()).hexdigest()[:DIGITS]
 
 
 def train_trial(params: Params, text: Text, text_sha256: str) -> Run:

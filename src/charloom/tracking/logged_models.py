@@ -25,6 +25,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.terminal import in_line
 from charloom.model.model_file import read_model
+from charloom.network.order import READING
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
@@ -124,7 +125,8 @@ def measured(contents: RunContents, train: TrainMetrics) -> tuple[float, str, st
     """Return the best model's measure, the smaller the better; its name; what is equal where two can be compared."""
     bits, params = train.best_held_out_bits_per_character, contents.params
     what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
-    length = "" if bits is not None else f" seq_length={params.seq_length}"  # a smooth loss is one of a sequence
+    order = "" if params.train.order == READING else " ".join(["", *map(str, params.recipe.order)])
+    length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # a smooth loss is of a sequence
     read = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
     return measure, what, f"{what}{length} {read} {contents.text_sha256}"
 

@@ -10,6 +10,7 @@ from charloom.base.storage import read_json
 from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
 from charloom.network.adagrad import AdaGrad
+from charloom.network.order import AS_IT_STANDS
 from charloom.network.recipe import Recipe
 from charloom.pages.along_updates import Curve
 from charloom.results.identity import trial_params
@@ -80,8 +81,8 @@ class Results(NamedTuple):
 
         That is where a sequence is as long, and the text is known to be English prose, as the published one is.
         """
-        same_length = self.published.settings["seq_length"] == self.params.seq_length
-        return self.published.smooth_loss if same_length and self.text.sha256 in self.published.drawn_beside else {}
+        same = self.params.loss_of == (self.published.settings["seq_length"], AS_IT_STANDS)
+        return self.published.smooth_loss if same and self.text.sha256 in self.published.drawn_beside else {}
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:

@@ -35,7 +35,7 @@ class Passage(NamedTuple):
 def read(model: Model, corpus: Text) -> Passage:
     """Return the beginning of the held-out text, or where none is held out the end of the other, as the model reads it.
 
-    It starts from the state that the model carries: a zero state is foreign to it.
+    It starts from the state that the model carries: with most orders of reading a zero state is foreign to it.
     """
     most = max(SHORTEST, min(MOST, WORK // (model.theta.m * (model.theta.m + model.theta.K)))) + 1
     held_out = len(corpus.held_out) > SHORTEST

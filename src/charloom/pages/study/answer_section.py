@@ -97,6 +97,6 @@ def _values(study: Study, compared: Compared) -> dict[str, Any] | None:
     different = Counter(at for at, _ in by_value)
     return {
         "table": Table(("value", "settings", "mean", "lowest to highest"), rows),
-        "whole": prod(different.values()) == len(study.settings),
+        "whole": prod(different.values()) == len(means) == sum(map(len, by_value.values())) / len(study.varied),
         "missed": len(means) - len(known),
     }

@@ -6,8 +6,8 @@ from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
 from charloom.pages.study import answer_section, bands, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared
-from charloom.results.identity import naming_params
-from charloom.settings.params import as_yaml
+from charloom.results.identity import setting_params
+from charloom.settings.params import as_yaml, flat_of
 from charloom.study.study_file import Study
 from paired import sentences as words
 
@@ -69,7 +69,8 @@ def _numbers(compared: Compared) -> Section:
 def _again(study: Study, trials: int) -> Section:
     """Return the question again, and the commands that answer it, train it, and prove its rows."""
     params = study.settings[study.baseline]
-    same = {name: x for name, x in naming_params(params).items() if name not in {*study.varied, "seed"}}
+    named = set[str]().union(*map(setting_params, study.settings.values())).difference(study.varied)
+    same = {name: value for name, value in flat_of(params).items() if name in named}
     it = {
         "trials": trials,
         "name": params.prepare.text,
