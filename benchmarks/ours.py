@@ -8,16 +8,19 @@ from text import CLIP, ETA, SEQ_LENGTH, problem, report
 
 from charloom.kernel.advance import start
 from charloom.network.adagrad import AdaGrad
+from charloom.network.adam import Adam
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import Parameters
 from charloom.training.loop import train
 
 
-def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
+def main(optimizer: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
     """Compile, train and print microseconds of CPU time per update."""
     ids, W, U, V, b, c = problem(m, K, dtype, updates + 1, seq_length)
     theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
     recipe = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA))
+    if optimizer == "adam":
+        recipe = Recipe(m, seq_length, 0.01, np.inf, dtype, Adam(0.001), "mean")
     ids = ids.astype(np.min_scalar_type(K - 1))
     list(train(start(theta, recipe.kept(K)), ids, 1, (1000,), recipe))
     started = time.process_time()
@@ -27,4 +30,4 @@ def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

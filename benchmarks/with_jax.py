@@ -1,4 +1,7 @@
-"""One update with JAX: one jitted update a call, or all fused in one scan, by W h or by h Wᵀ with W transposed."""
+"""One update with JAX: one jitted update a call, or all fused in one scan, by W h or by h Wᵀ with W transposed.
+
+By AdaGrad; or by Adam on the mean loss, without clipping, in the ways whose names begin with adam.
+"""
 
 import os
 import sys
@@ -10,7 +13,9 @@ import jax
 import jax.numpy as jnp
 from text import CLIP, EPSILON, ETA, SEQ_LENGTH, problem, report
 
-TRANSPOSED = sys.argv[1:2] == ["transposed"]  # W is kept transposed, and h multiplied from the left
+TRANSPOSED = sys.argv[1].endswith("transposed")  # W is kept transposed, and h multiplied from the left
+ADAM = sys.argv[1].startswith("adam")
+RATE, B1, B2, EPS = 0.001, 0.9, 0.999, 1e-8
 
 
 def loss_of(parameters, h, x, y):
@@ -37,17 +42,33 @@ def update(carried, sequence):
     return (parameters, sums, h), loss
 
 
+def update_by_adam(carried, sequence):
+    """Return the state after one step of Adam on the mean loss, and the loss."""
+    parameters, (first, second, t), h = carried
+    (loss, h), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters, h, *sequence)
+    gradients = jax.tree.map(lambda g: g / len(sequence[0]), gradients)
+    first = jax.tree.map(lambda m, g: B1 * m + (1 - B1) * g, first, gradients)
+    second = jax.tree.map(lambda v, g: B2 * v + (1 - B2) * g * g, second, gradients)
+    root = jnp.sqrt(1 - B2**t)
+    rate, eps = RATE * root / (1 - B1**t), EPS * root
+    parameters = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + eps), parameters, first, second)
+    return (parameters, (first, second, t + 1), h), loss
+
+
 def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
     """Compile, train and print microseconds of CPU time per update."""
     jax.config.update("jax_enable_x64", dtype == "float64")
     ids, W, U, V, _, _ = problem(m, K, dtype, updates, seq_length)
     parameters = {"W": W.T if TRANSPOSED else W, "U": U.T, "V": V, "b": jnp.zeros(m, dtype), "c": jnp.zeros(K, dtype)}
     parameters = jax.tree.map(jnp.asarray, parameters)
-    first = parameters, jax.tree.map(jnp.zeros_like, parameters), jnp.zeros(m, dtype)
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    kept = (zeros, zeros, jnp.ones((), dtype)) if ADAM else zeros
+    first = parameters, kept, jnp.zeros(m, dtype)
     x = jnp.asarray(ids[:-1].reshape(updates, seq_length))
     y = jnp.asarray(ids[1:].reshape(updates, seq_length))
+    by = update_by_adam if ADAM else update
     if way != "call":
-        train = jax.jit(lambda state, x, y: jax.lax.scan(update, state, (x, y))).lower(first, x, y).compile()
+        train = jax.jit(lambda state, x, y: jax.lax.scan(by, state, (x, y))).lower(first, x, y).compile()
         started = time.process_time()
         _, losses = jax.block_until_ready(train(first, x, y))
         report(started, updates, losses[-1])
