@@ -181,7 +181,7 @@ def one_trial(folder, **changes):
     corpus.write_text(folder / "text.npz", found, lengths)
     text = corpus.read_prepared(folder / "text.npz")
     train = {
-        "updates": 60, "loss": "sum", "b1": 0.9, "b2": 0.999, "eps": 1e-8,
+        "updates": 60, "loss": "sum", "order": "reading", "chunk_length": 1000, "b1": 0.9, "b2": 0.999, "eps": 1e-8,
         "initial_accumulator_value": 0.0, "clip": 5.0, "dtype": "float64", "checkpoint_every": 10,
         "save_every": 10, "target_smooth_loss": 30.0, "held_out_characters": 900,
     } | {name: value for name, value in changes.items() if name not in {"m", "eta", "seed"}}  # fmt: skip
