@@ -300,6 +300,18 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
     assert "-S train.clip=null" in said
 
 
+@pytest.mark.parametrize(
+    ("order", "said"), [("chunks", "in chunks of random order"), ("positions", "from random places")]
+)
+def test_a_page_of_another_order_says_nothing_of_places_that_were_passed_by(results, order, said):
+    train = results.params.train.model_copy(update={"order": order})
+    page = written(results._replace(params=results.params.model_copy(update={"train": train})))
+    assert said in page
+    assert "#position" not in page
+    assert 'id="position"' not in page
+    assert ("what the last training text cost" in page) == (order == "chunks")
+
+
 def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
     lowest = {"lowest_held_out_part_bits_per_character": 2.5, "lowest_held_out_part_update": 200}
     train, curve = results.train.model_copy(update=lowest), {0: 4.0, 200: 2.5, 400: 2.625}
