@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 
 HERE = Path(__file__).resolve().parent
 OURS, OTHERS = sys.executable, HERE.parent / ".venv-bench/bin/python"
-TURNS = 3
+TURNS, TURNS_BY_SIZE = 3, 1
 WAYS = {
     "NumPy, a column at a time (textbook)": (OURS, ["textbook.py"]),
     "NumPy, vectorised (`rnn.py` + `adagrad.py`)": (OURS, ["vectorised.py"]),
@@ -87,7 +87,7 @@ def scaling(name: str, values: list[int], axis: int) -> list[str]:
             updates = max(20, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
             others = [VECTORISED, TORCH, FUSED, TRANSPOSED]
             ways = {way: WAYS[way] for way in [*others, CHARLOOM]} | {LIMIT: (OURS, ["limits.py"])}
-            figures = medians(ways, dtype, min(updates, 4000), *sizes)
+            figures = medians(ways, dtype, min(updates, 4000), *sizes, turns=TURNS_BY_SIZE)
             ours, limit, best = figures[CHARLOOM], figures[LIMIT], min(figures[each] for each in others)
             cells = [f"{value:,}", dtype, *(f"{figures[each]:,.0f}" for each in [*others, CHARLOOM])]
             lines.append(f"| {' | '.join(cells)} | {ours / best:.2f} | {limit:,.0f} | {ours / limit:.2f} |")
@@ -104,7 +104,8 @@ def main() -> None:
         "# One update, ours and others'",
         "",
         "Written by `make bench`. Microseconds of CPU time, one core, one process each, taking turns; medians of "
-        f"{TURNS}. The same text, initial weights and work. *charloom takes*: its time as a share of that row's. "
+        f"{TURNS} in the first two tables, of {TURNS_BY_SIZE} in those by size. The same text, initial weights and "
+        "work. *charloom takes*: its time as a share of that row's. "
         "*limit*: what the arithmetic and the reading of W take at least on this core (`limits.py`).",
         "",
         f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {platform.system()}, "
