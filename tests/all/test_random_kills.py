@@ -70,4 +70,4 @@ def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_by
     (run,) = project.runs()
     assert run.info.status == "FINISHED"
     assert history(project.client(), run, "smooth_loss") == smooth_losses(project)
-    assert resumed > 1
+    assert resumed > 2  # of 20 kills; it was more than 5 of 50

@@ -30,10 +30,10 @@ def at_the_start():
 
 
 def by_equations(updates):
-    theta, kept, ids = at_the_start()
+    (theta, kept, ids), h = at_the_start(), np.zeros(M)
     for update in range(updates):
         position, x, y = sequence(ids, update, T)
-        h = np.zeros(M) if position == 0 else h  # noqa: F821  the first is at position 0
+        h = np.zeros(M) if position == 0 else h
         _, gradients, h = rnn.loss_and_gradients(theta, x, y, h)
         gradients.flat[:] *= RECIPE.scale
         RECIPE.step(theta, kept, gradients, update)
@@ -41,10 +41,10 @@ def by_equations(updates):
 
 
 def by_plain_loops(updates):
-    theta, kept, ids = at_the_start()
+    (theta, kept, ids), h = at_the_start(), np.zeros(M)
     for update in range(updates):
         position, x, y = sequence(ids, update, T)
-        h = np.zeros(M) if position == 0 else h  # noqa: F821  as above
+        h = np.zeros(M) if position == 0 else h
         _, h = plain.update(theta, kept, x, y, h, RECIPE, update)
     return theta.flat
 

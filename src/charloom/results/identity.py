@@ -50,14 +50,14 @@ EarlierParams = Annotated[Params, BeforeValidator(with_silent)]  # as a file has
 
 def naming_params(params: Params) -> dict[str, Any]:
     """Return the params that name an experiment, by their dotted names; a key leaves those out that are silent."""
-    values = flat_of(params)
-    return {name: values[name] for name in values if not name.startswith(NO_MATTER) and name not in params.idle}
+    idle = params.idle
+    return {name: x for name, x in flat_of(params).items() if not name.startswith(NO_MATTER) and name not in idle}
 
 
 def without_effect(params: Params) -> dict[str, Any]:
     """Return what is idle and yet not at its usual value: somebody may have thought that it has an effect."""
-    usual = SILENT | {"train.initial_accumulator_value": 0.0}
-    return {name: value for name, value in flat_of(params).items() if name in params.idle and value != usual[name]}
+    idle, usual = params.idle, SILENT | {"train.initial_accumulator_value": 0.0}
+    return {name: value for name, value in flat_of(params).items() if name in idle and value != usual[name]}
 
 
 def trial_params(params: Params) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def block(recipe: Recipe, K: int) -> int:
 
     Of the smallest networks they are fewer: what a block reads and writes is in memory.
     """
-    most = max(1, 1_000_000 // recipe.seq_length)
+    most = min(100_000, max(1, 1_000_000 // recipe.seq_length))
     return min(most, max(1, round(3e9 / (6 * recipe.seq_length * recipe.m * (recipe.m + 2 * K)))))
 
 
