@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, problem, report
@@ -22,9 +23,10 @@ def main(optimizer: str, dtype: str, updates: int, m: int, K: int, seq_length: i
     if optimizer == "adam":
         recipe = Recipe(m, seq_length, 0.01, np.inf, dtype, Adam(0.001), "mean")
     ids = ids.astype(np.min_scalar_type(K - 1))
-    list(train(start(theta, recipe.kept(K)), ids, 1, (1000,), recipe))
+    state = replace(start(recipe, K, seed=1), theta=theta)
+    list(train(state, ids, 1, (1000,), recipe))
     started = time.process_time()
-    for rows in train(start(theta, recipe.kept(K)), ids, updates, (1000,), recipe):
+    for rows in train(state, ids, updates, (1000,), recipe):
         loss = rows.losses[-1]
     report(started, updates, loss)
 

@@ -23,16 +23,16 @@ def main(dtype: str) -> None:
     recipe = Recipe(M, SEQ_LENGTH, 0.01, CLIP, dtype, AdaGrad(ETA, 1.0))
 
     def in_plain_loops() -> bytes:
-        state = start(*recipe.initial(K, seed=1))
+        state = start(recipe, K, seed=1)
         h = state.h
         for update in range(UPDATES):
             at = update * SEQ_LENGTH
-            x, y = ids[at : at + SEQ_LENGTH], ids[at + 1 : at + SEQ_LENGTH + 1]
+            x, y = ids[at : at + SEQ_LENGTH, None], ids[at + 1 : at + SEQ_LENGTH + 1, None]
             _, h = plain.update(state.theta, state.kept, x, y, h, recipe, update)
         return state.theta.flat.tobytes()
 
     def by_the_kernel() -> bytes:
-        rows = advance(start(*recipe.initial(K, seed=1)), ids, UPDATES, recipe)
+        rows = advance(start(recipe, K, seed=1), ids, UPDATES, recipe)
         return rows.after.theta.flat.tobytes()
 
     ways = {"plain loops": in_plain_loops, "kernel": by_the_kernel}

@@ -20,7 +20,7 @@ def main() -> None:
     """Check W, U, V, b and c at the initial weights, from a zero state and from a carried one."""
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
-    text.check(path["prepared/text"], params.seq_length)
+    text.check(path["prepared/text"], params.seq_length, params.batch)
     compile_ahead(len(text.vocabulary))
     errors, tolerance = initial_errors(params, text), params.gradcheck.tolerance
     write_json(path["metrics/gradcheck"], verdict(errors, tolerance).model_dump())

@@ -24,7 +24,7 @@ def main() -> None:
     path = Path(params.prepare.text)
     found = survey(path)
     K, once, lengths = len(found.vocabulary), found.once, split(found.characters, params.prepare.held_out)
-    check_lengths(path, lengths, params.seq_length)
+    check_lengths(path, lengths, params.seq_length, params.batch)
     check_training(params, K, lengths[0])
     check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample, K)
     if sys.argv[1:] == ["--check"]:

@@ -23,7 +23,7 @@ def main() -> None:
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
     text = read_prepared(path["prepared/text"])
-    text.check(path["prepared/text"], params.seq_length)
+    text.check(path["prepared/text"], params.seq_length, params.batch)
     check_training(params, len(text.vocabulary), len(text.training))
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)

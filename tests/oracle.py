@@ -4,13 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from charloom.kernel.advance import advance, start
+from charloom.kernel.advance import advance
 from charloom.signature import plain
-
-
-def initial(recipe, K, seed):
-    """Return the state before the first update."""
-    return start(*recipe.initial(K, seed))
 
 
 def copied(theta):
@@ -24,17 +19,23 @@ def sequence(ids, update, T):
     return position, ids[position : position + T], ids[position + 1 : position + T + 1]
 
 
+def batch(ids, starts, T):
+    """Return the T characters that are read from each start on, and those that follow them; both (T, n)."""
+    read = np.stack([ids[start : start + T + 1] for start in starts], axis=1)
+    return read[:-1], read[1:]
+
+
 def same_bits(recipe, state, ids, updates):
-    """Assert that the kernel and the plain loops agree in every loss, weight, accumulator and in the last state."""
+    """Assert that the kernel and the plain loops agree in every loss, weight, accumulator and in the last states."""
     rows = advance(state, ids, updates, recipe)
-    theta, kept, h = copied(state.theta), tuple(map(copied, state.kept)), state.h
+    theta, kept, h = copied(state.theta), tuple(map(copied, state.kept)), state.h.copy()
+    starts, zero = recipe.places(0, updates + 1, len(ids), state.seed)
     for update in range(updates):
-        position, x, y = sequence(ids, update, recipe.seq_length)
-        h = np.zeros_like(h) if position == 0 else h
-        loss, h = plain.update(theta, kept, x, y, h, recipe, update)
+        h[zero[update]] = 0
+        loss, h = plain.update(theta, kept, *batch(ids, starts[update], recipe.seq_length), h, recipe, update)
         assert rows.losses[update] == loss, update
     assert rows.after.theta.flat.tobytes() == theta.flat.tobytes()
     for after, each in zip(rows.after.kept, kept, strict=True):
         assert after.flat.tobytes() == each.flat.tobytes()
-    at_the_end = sequence(ids, updates, recipe.seq_length)[0] == 0
-    assert rows.after.h.tobytes() == (np.zeros_like(h) if at_the_end else h).tobytes()
+    h[zero[updates]] = 0
+    assert rows.after.h.tobytes() == h.tobytes()

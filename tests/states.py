@@ -11,7 +11,7 @@ from charloom.training.trace import EMPTY, Trace, extended
 VOCABULARY = Vocabulary("ab—")
 IDS = np.array([0, 1, 2, 1, 0, 1, 2, 0, 0, 1], np.uint8)
 RECIPE = recipe(m=2, sigma=0.5)
-START = start(*RECIPE.initial(3, seed=1))
+START = start(RECIPE, 3, seed=1)
 SETTINGS = {"eta": 0.1, "src/train.py": "0" * 64}
 EPOCH = 3
 

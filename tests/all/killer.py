@@ -85,7 +85,7 @@ def hashes() -> dict[str, str]:
 def main() -> None:
     """Play the histories. The kernel is loaded first, so that no child has to."""
     small = recipe(m=8)
-    kernel.advance(kernel.start(*small.initial(5, seed=0)), np.arange(5, dtype=np.uint8), 1, small)
+    kernel.advance(kernel.start(small, 5, seed=0), np.arange(5, dtype=np.uint8), 1, small)
     histories = []
     for history in sys.argv[1:]:
         said = []

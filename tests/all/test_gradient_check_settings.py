@@ -27,7 +27,7 @@ def drawn(number: int, smallest: int = 1, **largest: int):
     rng = np.random.default_rng([13, number])
     m, K, T = (round(np.exp(rng.uniform(np.log(smallest), np.log(most)))) for most in (LARGEST | largest).values())
     ids = np.append(0, rng.permutation(np.arange(T) % K)) if number % 10 == 0 else rng.integers(0, K, T + 1)
-    return init(m, K, 10 ** rng.uniform(-6, 0), rng), ids, rng
+    return init(m, K, 10 ** rng.uniform(-6, 0), rng), ids[:, None], rng
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -44,7 +44,7 @@ def test_nor_is_one_of_which_little_but_rounding_is_left(alphabet):
     for number in range(0, 1000, 10):
         theta, _, rng = drawn(number, m=8, K=1)
         theta = init(theta.m, alphabet, 10 ** rng.uniform(-6, 0), rng)
-        ids = np.append(0, rng.permutation(np.arange(12) % alphabet))
+        ids = np.append(0, rng.permutation(np.arange(12) % alphabet))[:, None]
         assert failures(gradient_errors(theta, ids, recipe(), ENTRIES, rng), TOLERANCE) == [], number
 
 

@@ -50,14 +50,14 @@ def runs_here(name):
 SIZES = """
 import hashlib
 import numpy as np
-from oracle import initial, same_bits
+from oracle import same_bits
 from recipes import recipe
-from charloom.kernel.advance import advance
+from charloom.kernel.advance import advance, start
 ids = np.random.default_rng(3).integers(0, 80, 101).astype(np.uint8)
 for dtype in ("float64", "float32"):
     for m in (100, 129, 512, 1_000, 1_024):
         chosen = recipe(m, 25, 0.01, 5.0, dtype)
-        state = initial(chosen, 80, 3)
+        state = start(chosen, 80, 3)
         same_bits(chosen, state, ids, 3)
         print(dtype, m, hashlib.sha256(advance(state, ids, 3, chosen).after.theta.flat).hexdigest())
 """
@@ -108,13 +108,13 @@ from charloom.network.adam import Adam
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import filled
 from charloom.sampling.writing import Choice, characters
-theta, ids = filled(0.1, 3, 4), np.array([0, 1, 2, 3, 0, 1, 2])
+theta, ids = filled(0.1, 3, 4), np.array([[0, 1, 2, 3, 0, 1, 2]]).T
 for optimizer in (AdaGrad(0.1), Adam(0.1)):
     recipe = Recipe(3, 6, 0.1, 5.0, "float64", optimizer)
-    learned_gradients(theta, ids, np.zeros(3), recipe)
-bits_per_character(theta, ids, np.zeros(3))
+    learned_gradients(theta, ids, np.zeros((1, 3)), recipe)
+bits_per_character(theta, ids[:, 0], np.zeros(3))
 next(characters(theta, np.zeros(3), 0, Choice(0.5, 2, 0.5), np.random.default_rng(1)))
-plain.update(theta, recipe.kept(4), ids[:-1], ids[1:], np.zeros(3), recipe, 0)
+plain.update(theta, recipe.kept(4), ids[:-1], ids[1:], np.zeros((1, 3)), recipe, 0)
 fast = update.updates, update.read, drawing.write
 for function in (*fast, plain._forward, plain._softmax, plain._backward):
     print(*function.inspect_asm().values())

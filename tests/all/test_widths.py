@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from oracle import initial, same_bits
+from oracle import same_bits
 from recipes import recipe
 
+from charloom.kernel.advance import start
 from charloom.kernel.layout import scratch, weights
 
 
@@ -14,7 +15,7 @@ from charloom.kernel.layout import scratch, weights
 )
 def test_a_hundred_updates_of_every_width_are_those_of_the_plain_loops(dtype, m, width):
     chaotic = recipe(m, 25, 0.01, 5.0, dtype)
-    state = initial(chaotic, 83, 3)
+    state = start(chaotic, 83, 3)
     assert len(scratch(weights(state.theta), m, 83, 25).width) == width
     ids = np.random.default_rng(3).integers(0, 83, 40 * 25).astype(np.uint8)
     same_bits(chaotic, state, ids, 100)

@@ -17,7 +17,7 @@ from charloom.network import rnn
 from charloom.network.rnn import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
-IDS = np.random.default_rng(2).integers(0, 6, 12).astype(np.uint8)
+IDS = np.random.default_rng(2).integers(0, 6, (12, 1)).astype(np.uint8)
 
 
 def errors(entries=1000, theta=None):
@@ -31,7 +31,7 @@ def test_both_gradients_are_the_derivative_at_both_states():
     passed = verdict(found, 1e-10)
     assert passed.passed
     assert [getattr(passed.zero, name).entries for name in NAMES] == [49, 42, 42, 7, 6]
-    assert passed.zero.U.entries_zero == 7 * len(set(range(6)) - set(IDS[:-1]))
+    assert passed.zero.U.entries_zero == 7 * len(set(range(6)) - set(IDS[:-1, 0]))
 
 
 def test_so_many_entries_of_a_large_matrix_are_compared_as_are_wanted():
@@ -71,13 +71,15 @@ def test_one_wrong_entry_of_either_gradient_is_named(monkeypatch, name, gradient
 
 def chaotic():
     """Return a network in which the states of two right programs have nothing in common after 60 characters."""
-    return rnn.init(40, 6, 0.8, np.random.default_rng(1)), np.random.default_rng(2).integers(0, 6, 101).astype(np.uint8)
+    return rnn.init(40, 6, 0.8, np.random.default_rng(1)), np.random.default_rng(2).integers(0, 6, (101, 1)).astype(
+        np.uint8
+    )
 
 
 def test_no_right_gradient_is_called_wrong_where_the_network_is_chaotic():
     theta, ids = chaotic()
-    states = learned_gradients(theta, ids, np.zeros(40), recipe())[1]
-    assert abs(states - rnn.forward(theta, ids[:-1], np.zeros(40))[0]).max() > 0.1
+    states = learned_gradients(theta, ids, np.zeros((1, 40)), recipe())[1][:, 0]
+    assert abs(states - rnn.forward(theta, ids[:-1, 0], np.zeros(40))[0]).max() > 0.1
     assert failures(gradient_errors(theta, ids, recipe(), 50, np.random.default_rng(3)), 1e-10) == []
 
 
@@ -104,7 +106,10 @@ def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
 def test_nor_where_the_parts_of_a_gradient_cancel(sigma):
     """With two letters, equally frequent, c's gradient is all but 0: what is left of it is rounding."""
     theta = rnn.init(8, 2, sigma, np.random.default_rng(1))
-    assert failures(gradient_errors(theta, np.arange(11) % 2, recipe(), 1000, np.random.default_rng(3)), 1e-10) == []
+    assert (
+        failures(gradient_errors(theta, np.arange(11)[:, None] % 2, recipe(), 1000, np.random.default_rng(3)), 1e-10)
+        == []
+    )
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy says it too

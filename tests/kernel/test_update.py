@@ -1,17 +1,20 @@
 """The kernel is the mathematics to rounding, and its own order of additions to the last bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import copied, initial, same_bits, sequence
+from oracle import copied, same_bits, sequence
 from recipes import recipe
 
 from charloom.base.errors import Diverged
-from charloom.kernel.advance import advance, learned_gradients
+from charloom.kernel.advance import advance, learned_gradients, start
 from charloom.network import rnn
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
+from charloom.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
 from charloom.network.recipe import Recipe
 
 # All have panels of one width, so each type is compiled once; from m = 33 on, and 128 in float32, there are several.
@@ -33,9 +36,9 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
     """Repeated characters, the end of the text and active clipping are all within reach of these numbers."""
     ids = np.random.default_rng(seed).integers(0, K, max(length, T + 1)).astype(np.uint8)
     tame = recipe(m, T, 0.1, clip, dtype, accumulator=10.0)  # rounding stays rounding
-    state = initial(tame, K, seed)
+    state = start(tame, K, seed)
     rows = advance(state, ids, 6, tame)
-    theta, kept, h = copied(state.theta), tuple(map(copied, state.kept)), state.h
+    theta, kept, h = copied(state.theta), tuple(map(copied, state.kept)), state.carried
     rounding = 1e-11 if dtype == "float64" else 2e-3
     for update in range(6):
         position, x, y = sequence(ids, update, T)
@@ -56,13 +59,38 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
     dtype=st.sampled_from(["float64", "float32"]),
     optimizer=st.sampled_from([AdaGrad(0.1), Adam(0.1), Adam(0.01, 0.0, 0.5, 1e-3)]),
     loss=st.sampled_from(["sum", "mean"]),
+    order=st.sampled_from([AS_IT_STANDS, Order(CHUNKS, 60), Order(POSITIONS)]),
+    n=st.sampled_from([1, 1, *range(2, 10), 32]),
     seed=st.integers(0, 2**32),
 )
-def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, optimizer, loss, seed):
+def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, optimizer, loss, order, n, seed):
     """From sigma = 0.01 and an accumulator of 0 training is chaotic: one wrong bit would not stay alone."""
-    ids = np.random.default_rng(seed).integers(0, K, 9 * T + 1).astype(np.uint8)
-    chaotic = Recipe(m, T, 0.01, clip, dtype, optimizer, loss)
-    same_bits(chaotic, initial(chaotic, K, seed), ids, 30)
+    ids = np.random.default_rng(seed).integers(0, K, 9 * T * n + 1).astype(np.uint8)
+    chaotic = Recipe(m, T, 0.01, clip, dtype, optimizer, loss, order, n)
+    same_bits(chaotic, start(chaotic, K, seed), ids, 30 if n < 10 else 12)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    m=SIZES,
+    K=st.integers(1, 40),
+    T=st.integers(1, 27),
+    dtype=st.sampled_from(["float64", "float32"]),
+    n=st.integers(2, 12),
+    seed=st.integers(0, 2**32),
+)
+def test_a_sequence_of_a_batch_has_the_loss_and_the_states_that_it_has_alone(m, K, T, dtype, n, seed):
+    """To the bit, whatever is read beside it."""
+    ids = np.random.default_rng(seed).integers(0, K, 3 * T * n + 1).astype(np.uint8)
+    together = Recipe(m, T, 0.3, 5.0, dtype, AdaGrad(0.1), batch=n)
+    state = start(together, K, seed)
+    rows, (starts, _) = advance(state, ids, 1, together), together.places(0, 1, len(ids), seed)
+    alone = [
+        advance(start(replace(together, batch=1), K, seed), ids[place:], 1, replace(together, batch=1))
+        for place in starts[0]
+    ]
+    assert b"".join(each.after.h.tobytes() for each in alone) == rows.after.h.tobytes()
+    assert rows.losses[0] == pytest.approx(np.mean([each.losses[0] for each in alone]), rel=1e-12, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=40)
@@ -73,15 +101,17 @@ def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, o
     st.integers(0, 2**32),
     st.sampled_from([AdaGrad(0.1), Adam(0.1)]),
     st.sampled_from(["sum", "mean"]),
+    st.sampled_from([1, 2, 5, 7]),
 )
-def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed, optimizer, loss):
+def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed, optimizer, loss, n):
     rng = np.random.default_rng(seed)
-    theta = rnn.init(m, K, 0.3, rng)
-    ids, h_0 = rng.integers(0, K, T + 1).astype(np.uint8), rng.normal(0, 0.5, m)
-    _, gradients, _ = rnn.loss_and_gradients(theta, ids[:-1], ids[1:], h_0)
-    # T terms are summed up. Each comes from a p and an h of at most 1, or is as large as a gradient; over 20,000 such
-    # networks the difference stayed below a fifteenth of this.
-    rounding = 1e-13 * T * (1 + abs(gradients.flat).max())
+    theta, gradients = rnn.init(m, K, 0.3, rng), rnn.filled(0.0, m, K)
+    ids, h_0 = rng.integers(0, K, (T + 1, n)).astype(np.uint8), rng.normal(0, 0.5, (n, m))
+    for read, h in zip(ids.T, h_0, strict=True):
+        gradients.flat[:] += rnn.loss_and_gradients(theta, read[:-1], read[1:], h)[1].flat
+    # T · n terms are summed up. Each comes from a p and an h of at most 1, or is as large as a gradient; over 20,000
+    # such networks the difference stayed below a fifteenth of this.
+    rounding = 1e-13 * T * n * (1 + abs(gradients.flat).max())
     learned, _ = learned_gradients(theta, ids, h_0, Recipe(m, T, 0.1, 5.0, "float64", optimizer, loss))
     np.testing.assert_allclose(learned.flat, gradients.flat, rtol=0, atol=rounding)
 
@@ -90,7 +120,7 @@ def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed, optim
 def test_updates_in_two_calls_are_those_of_one(optimizer):
     ids = np.random.default_rng(1).integers(0, 7, 50)
     chosen = Recipe(5, 3, 0.1, 5.0, "float64", optimizer)
-    whole, first = (advance(initial(chosen, 7, 1), ids, count, chosen).after for count in (40, 13))
+    whole, first = (advance(start(chosen, 7, 1), ids, count, chosen).after for count in (40, 13))
     second = advance(first, ids, 27, chosen).after
     for one, other in zip([whole.theta, *whole.kept], [second.theta, *second.kept], strict=True):
         assert one.flat.tobytes() == other.flat.tobytes()
@@ -99,14 +129,14 @@ def test_updates_in_two_calls_are_those_of_one(optimizer):
 def test_a_step_to_weights_that_are_not_finite_is_an_error():
     ids = np.arange(7, dtype=np.uint8)
     far = recipe(m=5, eta=np.inf)
-    state = initial(far, 7, 1)
+    state = start(far, 7, 1)
     with pytest.raises(Diverged, match="at update 0: weight not finite"):
         advance(state, ids, 1, far)
 
 
 def test_an_infinite_gradient_is_an_error_though_clipping_would_hide_it():
     ids = np.arange(7, dtype=np.uint8)
-    state = initial(FIVE, 7, 1)
+    state = start(FIVE, 7, 1)
     state.theta.W[...] = 1e200 * np.eye(5)  # the states stay zero; the way back through time overflows
     state.theta.U[...] = 0
     with pytest.raises(Diverged, match="at update 0: a gradient is not finite"):
@@ -116,8 +146,8 @@ def test_an_infinite_gradient_is_an_error_though_clipping_would_hide_it():
 def test_outputs_of_any_size_have_a_finite_loss():
     """e^o would overflow: the largest output is taken off first."""
     ids = np.array([0, 1, 0, 1], np.uint8)
-    state = initial(FIVE, 2, 1)
+    state = start(FIVE, 2, 1)
     state.theta.c[...] = [1000.0, -1000.0]
     rows = advance(state, ids, 1, FIVE)
-    loss, _, _ = rnn.loss_and_gradients(state.theta, ids[:-1], ids[1:], state.h)
+    loss, _, _ = rnn.loss_and_gradients(state.theta, ids[:-1], ids[1:], state.carried)
     assert rows.losses[0] == pytest.approx(loss, rel=1e-14)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import copied, sequence
+from oracle import sequence
 
 from charloom.kernel.advance import advance, start
 from charloom.network import rnn
@@ -41,17 +41,18 @@ def by_equations(updates):
 
 
 def by_plain_loops(updates):
-    (theta, kept, ids), h = at_the_start(), np.zeros(M)
+    (theta, kept, ids), h = at_the_start(), np.zeros((1, M))
     for update in range(updates):
         position, x, y = sequence(ids, update, T)
-        h = np.zeros(M) if position == 0 else h
-        _, h = plain.update(theta, kept, x, y, h, RECIPE, update)
+        h = np.zeros((1, M)) if position == 0 else h
+        _, h = plain.update(theta, kept, x[:, None], y[:, None], h, RECIPE, update)
     return theta.flat
 
 
 def by_the_kernel(updates):
-    theta, kept, ids = at_the_start()
-    return advance(start(copied(theta), kept), ids, updates, RECIPE).after.theta.flat
+    theta, _, ids = at_the_start()
+    state = replace(start(RECIPE, K, seed=1), theta=theta)
+    return advance(state, ids, updates, RECIPE).after.theta.flat
 
 
 @pytest.mark.parametrize("way", [by_equations, by_plain_loops, by_the_kernel])

@@ -56,7 +56,7 @@ def test_the_first_updates_go_round_the_end_of_a_short_text_as_training_does(fin
     text = read_prepared(finished.folder / "data/prepared/text.npz")
     ids, K = text.training[:characters], len(text.vocabulary)
     first = replayed(params.recipe, params.seed, params.train.updates, K, ids)
-    rows = advance(start(*params.recipe.initial(K, params.seed)), ids, UPDATES + 1, params.recipe)
+    rows = advance(start(params.recipe, K, params.seed), ids, UPDATES + 1, params.recipe)
     assert first.losses == pytest.approx(rows.losses.tolist(), rel=1e-6)
 
 

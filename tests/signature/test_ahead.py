@@ -24,15 +24,15 @@ def test_nothing_that_scores_writes_or_compares_is_compiled_again_afterwards(dty
     vocabulary = Vocabulary("".join(sorted(set("a b"))))
     train = PARAMS.train.model_copy(update={"dtype": dtype})
     params = PARAMS.model_copy(update={"m": 8, "seq_length": 2, "train": train})
-    theta, kept = params.recipe.initial(len(vocabulary), seed=1)
+    state = start(params.recipe, len(vocabulary), seed=1)
     h, ids = np.zeros(8, dtype), vocabulary.encode("a b a")
     ahead.compile_all(params, len(vocabulary))
     of_update = [update.updates] if dtype == "float32" else []  # the gradient check compiles the other one
     before = [list(function.signatures) for function in (*FUNCTIONS, *of_update)]
     assert all(before)
     if of_update:
-        advance(start(theta, kept), ids, 2, params.recipe)
-    score(theta, ids, h)
-    next(characters(theta, h, 0, Choice(1.0), np.random.default_rng(1)))
+        advance(state, ids, 2, params.recipe)
+    score(state.theta, ids, h)
+    next(characters(state.theta, h, 0, Choice(1.0), np.random.default_rng(1)))
     qualities(["a b"], Text(vocabulary, ids, ids[:0]))
     assert [list(function.signatures) for function in (*FUNCTIONS, *of_update)] == before

@@ -27,7 +27,7 @@ STATE, TRACE = after(4)
 
 def model_file(folder) -> Path:
     path = folder / "model.npz"
-    path.write_bytes(model_bytes(Model(START.theta, START.h, 1, VOCABULARY, 12, 44.25)))
+    path.write_bytes(model_bytes(Model(START.theta, START.carried, 1, VOCABULARY, 12, 44.25)))
     return path
 
 

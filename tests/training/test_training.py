@@ -11,7 +11,7 @@ from recipes import recipe
 from charloom.base.errors import Diverged
 from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.network import rnn
-from charloom.network.order import CHUNKS, POSITIONS, Order
+from charloom.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
 from charloom.text.vocabulary import Vocabulary
 from charloom.training import trace
 from charloom.training.loop import train
@@ -22,7 +22,7 @@ RECIPE = recipe(accumulator=1.0)
 
 
 def fresh(recipe=RECIPE, seed=1):
-    return start(*recipe.initial(len(TEXT), seed))
+    return start(recipe, len(TEXT), seed)
 
 
 def by_the_book(updates):
@@ -52,26 +52,31 @@ def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_t
     assert [r.smooth_losses[0] for r in rows] == pytest.approx(smooth, rel=1e-12)
     for r, w, h in zip(rows, weights, states, strict=True):
         np.testing.assert_allclose(r.state.theta.flat, w, rtol=1e-11, atol=1e-13)
-        np.testing.assert_allclose(r.state.h, h, rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(r.state.h[0], h, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("order", [Order(CHUNKS, 7), Order(POSITIONS)])
-def test_the_loop_reads_in_the_order_of_the_recipe(order):
+@pytest.mark.parametrize("order", [AS_IT_STANDS, Order(CHUNKS, 7), Order(POSITIONS)])
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("loss_of", ["sum", "mean"])
+def test_the_loop_reads_in_the_order_of_the_recipe_and_follows_the_mean_of_a_batch(order, n, loss_of):
     ids = np.random.default_rng(1).integers(0, 10, 40)
-    ordered = replace(RECIPE, order=order)
-    starts, zero = order.places(0, 41, len(ids), 3, 2)
+    ordered = replace(RECIPE, order=order, batch=n, loss=loss_of)
+    starts, zero = ordered.places(0, 41, len(ids), 2)
     theta, kept = RECIPE.initial(10, 2)
-    losses, h = [], np.zeros(4)
-    for update, start_at in enumerate(starts.tolist()):
-        h = np.zeros(4) if zero[update] else h
-        loss, gradients, h = rnn.loss_and_gradients(theta, ids[start_at:][:3], ids[start_at + 1 :][:3], h)
-        losses.append(loss)
-        ordered.step(theta, kept, gradients, update)
-    state = start(*RECIPE.initial(10, 2), 2)
+    losses, h = [], np.zeros((n, 4))
+    for update in range(41):
+        h[zero[update]], each, mean = 0, [], rnn.filled(0.0, 4, 10)
+        for k, place in enumerate(starts[update]):
+            loss, gradients, h[k] = rnn.loss_and_gradients(theta, ids[place:][:3], ids[place + 1 :][:3], h[k])
+            each.append(loss)
+            mean.flat[:] += gradients.flat / n / (3 if loss_of == "mean" else 1)
+        losses.append(np.mean(each))
+        ordered.step(theta, kept, mean, update)
+    state = start(ordered, 10, 2)
     rows = list(train(state, ids, 40, (9,), ordered))
     assert np.concatenate([each.losses for each in rows]) == pytest.approx(losses, rel=1e-9)
     for each in rows:
-        assert zero[each.state.update] == (not each.state.h.any())
+        assert zero[each.state.update].tolist() == (~each.state.h.any(axis=1)).tolist()
 
 
 def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
@@ -190,7 +195,7 @@ def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
     h = np.array([0.9, -0.2, 0.4, -0.6], dtype)
     ids = Vocabulary(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
     narrow = recipe(clip=0.25, dtype=np.dtype(dtype).name, accumulator=1.0)
-    state = TrainState(3000, theta, narrow.kept(len(TEXT)), h)
+    state = TrainState(3000, theta, narrow.kept(len(TEXT)), h[None])
     (statistics,) = advance(state, ids, 1, narrow).statistics
     loss, gradients, _ = rnn.loss_and_gradients(rnn.Parameters(drawn.flat, 4, len(TEXT)), ids[:3], ids[1:4], h)
     hidden = [h.astype(float)]

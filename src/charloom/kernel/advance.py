@@ -21,7 +21,10 @@ from charloom.network.rnn import SATURATED, Gradients, Parameters
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The weights at the lowest smooth loss so far, and the hidden state carried into the next sequence."""
+    """The weights at the lowest smooth loss so far, and the hidden state (m,) that is carried on from there.
+
+    Of a batch it is the last sequence's: see TrainState.carried.
+    """
 
     update: int
     smooth_loss: float
@@ -36,7 +39,7 @@ class TrainState:
     update       updates done
     theta        the weights after them
     kept         what the optimiser keeps for each weight
-    h            (m,) the state carried into the next sequence
+    h            (batch, m) the states carried into the next sequences
     smooth_loss  nats, of the rows before `update`; None before the first
     best         over the rows before `update`; None before the first
     seed         of the order in which the text is read
@@ -50,12 +53,21 @@ class TrainState:
     best: Best | None = None
     seed: int = 0
 
+    @property
+    def carried(self) -> Array:
+        """Return the state (m,) that a model's file carries: the one before the last sequence of the next batch.
+
+        Read from front to back, that sequence is of the text's last part, after which the held-out text comes.
+        """
+        carried: Array = self.h[-1]
+        return carried
+
 
 class Rows(NamedTuple):
     """The n rows of the trace from state.update on.
 
     state, after  the states before their first update and after their last
-    losses, smooth_losses (n,)  in nats
+    losses, smooth_losses (n,)  in nats a sequence, the mean of a batch
     statistics (·, 4)  of each row that is a multiple of STATISTICS_EVERY: its loss and gradient_statistics.py's
     """
 
@@ -71,31 +83,31 @@ class Rows(NamedTuple):
         return cast(Best, self.after.best)  # after a row there is one: the first is the lowest so far
 
 
-def start(theta: Parameters, kept: Kept, seed: int = 0) -> TrainState:
+def start(recipe: Recipe, K: int, seed: int) -> TrainState:
     """Return the state before the first update."""
-    return TrainState(0, theta, kept, np.zeros(theta.m, theta.flat.dtype), seed=seed)
+    return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
 
 
 def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows:
     """Return the next `count` rows, and the state after them; the given state stays as it is.
 
-    ids (characters,)  the text, as whole numbers below K: at least seq_length + 1 of them. Only what these rows read is
-                       taken into memory
+    ids (characters,)  the text, as whole numbers below K: at least batch · seq_length + 1 of them. Only what these rows
+                       read is taken into memory
 
     Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
     """
     m, K = state.theta.m, state.theta.K
-    w, s, seq_length = weights(state.theta, -np.inf), kept_beside(state.kept), recipe.seq_length
-    best_w, z = room(w), scratch(w, m, K, seq_length)
-    z.h[0, :m] = state.h
+    w, s, T, n = weights(state.theta, -np.inf), kept_beside(state.kept), recipe.seq_length, recipe.batch
+    best_w, z = room(w), scratch(w, m, K, T, n)
+    z.h[:n, :m] = state.h
     best_h = np.zeros_like(z.h[:1])
     losses, smooth_losses = np.empty(count), np.empty(count)
     measured = slice(-state.update % STATISTICS_EVERY, None, STATISTICS_EVERY)
     statistics = np.empty((len(losses[measured]), 3))
     smooth = math.nan if state.smooth_loss is None else state.smooth_loss
     lowest = math.inf if state.best is None else state.best.smooth_loss
-    starts, zero = recipe.order.places(state.update, count + 1, len(ids), seq_length, state.seed)
-    read, sizes = _sequences(ids, starts[:-1], seq_length), _sizes(recipe, m, K)
+    starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
+    read, sizes = _sequences(ids, starts[:-1], T), _sizes(recipe, m, K)
     done, best_update, lowest = updates(
         w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest, losses, smooth_losses, statistics
     )
@@ -106,7 +118,7 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows
     best = Best(best_update, lowest, parameters(best_w, m, K), best_h[0, :m]) if best_update >= 0 else state.best
     smooth_loss = float(smooth_losses[-1])
     after = TrainState(
-        state.update + count, parameters(w, m, K), each_kept(s, m, K), z.h[0, :m].copy(), smooth_loss, best, state.seed
+        state.update + count, parameters(w, m, K), each_kept(s, m, K), z.h[:n, :m].copy(), smooth_loss, best, state.seed
     )
     for what, each in (("weight", after.theta), *(("number that the optimiser keeps", each) for each in after.kept)):
         if not np.isfinite(each.flat).all():
@@ -115,34 +127,41 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows
 
 
 def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
-    """Return the T + 1 characters from each start on, in one row. What follows one another is read in one piece."""
+    """Return the T + 1 characters from each of `starts` (updates, n) on, in one row, as the kernel wants them.
+
+    What follows one another in the text is read in one piece.
+    """
     window = np.arange(T + 1)
     if isinstance(ids, np.ndarray):
-        return ids[starts[:, None] + window].ravel().astype(np.int64)
-    runs = np.split(starts, np.flatnonzero(np.diff(starts) != T) + 1)
-    parts = [ids[run[0] : run[-1] + T + 1][(run - run[0])[:, None] + window] for run in runs]
-    return np.concatenate(parts).ravel().astype(np.int64)
+        return ids[starts[:, None] + window[:, None]].ravel().astype(np.int64)
+    columns = []
+    for each in starts.T:
+        runs = np.split(each, np.flatnonzero(np.diff(each) != T) + 1)
+        parts = [ids[run[0] : run[-1] + T + 1][(run - run[0])[:, None] + window] for run in runs]
+        columns.append(np.concatenate(parts))
+    return np.stack(columns, axis=-1).ravel().astype(np.int64)
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
-    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0 (m,), before clipping; and the states.
+    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0, before clipping; and the states.
 
-    ids (T + 1,) whole numbers below K; theta, the gradients and the states (T + 1, m) in float64.
+    ids (T + 1, n) whole numbers below K, a column for each sequence of a batch; h_0 (n, m); the gradients are those of
+    the sum over all. theta, the gradients and the states (T + 1, n, m) in float64.
 
     The kernel never stores a gradient, so it is read off one update, of the code with which this recipe's optimiser
     trains. That of a mean is multiplied back to that of the sum.
     """
-    m, K = theta.m, theta.K
+    m, K, (T, n) = theta.m, theta.K, (len(ids) - 1, ids.shape[1])
     optimizer = recipe.optimizer.revealing()
-    recipe = replace(recipe, m=m, seq_length=len(ids) - 1, clip=math.inf, dtype="float64", optimizer=optimizer)
+    recipe = replace(recipe, m=m, seq_length=T, batch=n, clip=math.inf, dtype="float64", optimizer=optimizer)
     w, s = weights(theta, -np.inf), kept_beside(recipe.kept(K))
-    z = scratch(w, m, K, len(ids) - 1)
-    z.h[0, :m] = h_0
+    z = scratch(w, m, K, T, n)
+    z.h[:n, :m] = h_0
     nothing = room(w), np.empty_like(z.h[:1])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
-    read = ids.astype(np.int64), np.zeros(2, np.bool_)
+    read = ids.ravel().astype(np.int64), np.zeros((2, n), np.bool_)
     updates(w, s, *nothing, z, *read, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row)
-    states = np.vstack((h_0, z.h[1 : len(ids), :m]))
+    states = np.concatenate((h_0, z.h[n : (T + 1) * n, :m])).reshape(T + 1, n, m)
     kept = [each.flat for each in each_kept(s, m, K)]
     revealed = optimizer.revealed(theta.flat, parameters(w, m, K).flat, kept) / recipe.scale
     return Gradients(revealed, m, K), states
@@ -152,4 +171,6 @@ def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
     """Return the recipe as the compiled update takes it: all that a step needs in the type of the weights."""
     number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
     rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
-    return Sizes(m, K, recipe.seq_length, number(recipe.scale), number(recipe.clip), rates, SATURATED, all_rows)
+    return Sizes(
+        m, K, recipe.seq_length, recipe.batch, number(recipe.scale), number(recipe.clip), rates, SATURATED, all_rows
+    )

@@ -67,10 +67,10 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
         for k in range(0, p, lanes):
             store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, w.WT, m, VECTORS)
+        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS)
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, w.c, 0, h, 0, w.VT, m, VECTORS)
+        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS)
         return
     add_product(a, h[first:], rows, w.WT, m)
     for s in range(rows):

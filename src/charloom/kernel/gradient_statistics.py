@@ -22,24 +22,24 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
     row[2]  the fraction of the hidden activations with |h| > sizes.saturated
     """
     h, o, d = z.h, z.o, z.d
-    m, K, T, clip = sizes.m, sizes.K, sizes.T, sizes.clip
+    m, K, rows, clip = sizes.m, sizes.K, sizes.T * sizes.n, sizes.clip
     squares, clipped, saturated = 0.0, 0, 0
     for i in range(m):
         squares, clipped = _with_row(squares, clipped, d, i, h, sizes, z.row)
-        for t in range(T):
-            saturated += abs(h[t + 1, i]) > sizes.saturated
+        for t in range(rows):
+            saturated += abs(h[t + sizes.n, i]) > sizes.saturated
             x, g = ids[position + t], 0.0
-            for other in range(T):
+            for other in range(rows):
                 if ids[position + other] == x:
                     if other < t:
                         break  # this character's gradient is counted already
                     g += float(d[other, i])
             squares, clipped = squares + g * g, clipped + (abs(g) > clip)
     for k in range(K):
-        squares, clipped = _with_row(squares, clipped, o, k, z.h[1:], sizes, z.row)
+        squares, clipped = _with_row(squares, clipped, o, k, h[sizes.n :], sizes, z.row)
     row[0] = min(math.sqrt(squares), LARGEST)
     row[1] = clipped / (m * m + 2 * m * K + m + K)
-    row[2] = saturated / (T * m)
+    row[2] = saturated / (rows * m)
 
 
 @njit(**INNER)
@@ -50,7 +50,7 @@ def _with_row(
     g = 0.0
     for j in range(sizes.m):
         row[j] = 0.0
-    for t in range(sizes.T):
+    for t in range(sizes.T * sizes.n):
         factor = float(left[t, i])
         g += factor
         for j in range(sizes.m):  # side by side: a sum of its own for each j

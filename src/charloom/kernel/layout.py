@@ -22,7 +22,8 @@ APART = 8  # vectors: see Weights
 
 
 class Sizes(NamedTuple):
-    """What a compiled update is told: m hidden units, K characters, T of them a sequence; and what a step needs.
+    """What a compiled update is told: m hidden units, K characters, T of them a sequence, n sequences; and what a step
+    needs.
 
     scale      what the gradient of the loss is multiplied by
     rates      the optimiser's: its class says which step is compiled. All rates, scale and clip are of the weights'
@@ -34,6 +35,7 @@ class Sizes(NamedTuple):
     m: int
     K: int
     T: int
+    n: int
     scale: Any
     clip: Any
     rates: Any
@@ -63,7 +65,10 @@ class Weights(NamedTuple):
 class Scratch(NamedTuple):
     """What an update writes on its way; T, m and K also stand for these rounded up, p and q as in Weights.
 
-    h (T + 1, p)        h[0] is the state carried in, h[t + 1] the one after character t
+    A batch of n sequences has n rows for each character, those of the first characters first: T stands for T · n, and
+    row t + n of h has the states after row t of the others.
+
+    h (T + n, p)        h[:n] are the states carried in, h[t + n] the one after character t
     a (T, p)            U x + b in the forward pass, Vᵀ g in the backward pass
     o (T, q)            the outputs, then p, then scale · (p − onehot(y))
     d (T, p)            ∂loss/∂a, in the names of rnn.py
@@ -185,13 +190,14 @@ def parameters(w: Weights, m: int, K: int) -> Parameters:
     return Parameters(np.concatenate([each.ravel() for each in arrays]), m, K)
 
 
-def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
-    """Return room for sequences of T characters."""
+def scratch(w: Weights, m: int, K: int, T: int, n: int = 1) -> Scratch:
+    """Return room for n sequences of T characters."""
     dtype, p, q = w.W.dtype, w.b.shape[1], w.c.shape[1]
     lanes = 64 // dtype.itemsize
-    rows, columns = _up(T, lanes) + ROWS, _up(T, lanes)
+    columns = _up(T * n, lanes)
+    rows = columns + ROWS
     return Scratch(
-        h=zeros(rows + 1, p, dtype),
+        h=zeros(rows + n, p, dtype),
         a=zeros(rows, p, dtype),
         o=zeros(rows, q, dtype),
         d=zeros(rows, p, dtype),
@@ -202,9 +208,9 @@ def scratch(w: Weights, m: int, K: int, T: int) -> Scratch:
         stale=np.ones(K, np.bool_),
         lane=zeros(1, lanes, dtype),
         tile=zeros(ROWS, lanes, dtype),
-        sums=zeros(1, _up(T, 8), np.float64),
-        logs=zeros(1, _up(T, 8), np.float64),
-        nats=zeros(1, T, np.float64),
+        sums=zeros(1, _up(T * n, 8), np.float64),
+        logs=zeros(1, _up(T * n, 8), np.float64),
+        nats=zeros(1, T * n, np.float64),
         row=np.empty(m),
         width=(0,) * (w.W.shape[1] // lanes),
     )

@@ -12,7 +12,22 @@ from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED
 from charloom.kernel.layout import ROWS, Sizes
 from charloom.kernel.steps import step
-from charloom.kernel.vector import add_products, at_least, at_most, load, load_block, splat, store, transpose
+from charloom.kernel.vector import (
+    add_outer,
+    at_least,
+    at_most,
+    load,
+    load_tile,
+    splat,
+    store,
+    store_tile,
+    transpose,
+)
+
+ONE, TILE = (
+    (0,),
+    (0,) * ROWS,
+)  # how many rows or vectors are in registers: the compiler sees a tuple's length in its type
 
 
 @njit(**INNER)
@@ -26,20 +41,10 @@ def add_product(out: Array, left: Array, rows: int, right: Array, n: int) -> Non
     for k in range(0, panels * wide, lanes):
         first, column = k // wide * (len(right) // panels), k % wide
         for t in range(0, rows, ROWS):  # a column of `right` is read once from afar, and then from the cache
-            x0, x1, x2 = load(out, t, k), load(out, t + 1, k), load(out, t + 2, k)
-            x3, x4 = load(out, t + 3, k), load(out, t + 4, k)
+            x = load_tile(out, t, k, TILE, ONE)
             for j in range(n):
-                row = load(right, first + j, column)
-                x0 = x0 + row * left[t, j]
-                x1 = x1 + row * left[t + 1, j]
-                x2 = x2 + row * left[t + 2, j]
-                x3 = x3 + row * left[t + 3, j]
-                x4 = x4 + row * left[t + 4, j]
-            store(out, t, k, x0)
-            store(out, t + 1, k, x1)
-            store(out, t + 2, k, x2)
-            store(out, t + 3, k, x3)
-            store(out, t + 4, k, x4)
+                x = add_outer(x, left, t, j, TILE, right, first + j, column)
+            store_tile(out, t, k, TILE, x)
 
 
 @njit(**PASTED)
@@ -56,13 +61,13 @@ def take_step(w: Array, kept: Any, before: Array, i: int, k: int, g: Any, sizes:
 
 @njit(**INNER)
 def learn(w: Array, kept: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array) -> None:
-    """A step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T − 1.
+    """A step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T · n − 1.
 
     w, and what is kept beside it, are in panels. g keeps the gradients of the tile of w before. Between fifths of the
     sum for one tile, a row of the tile before takes its step: a processor divides and takes roots beside its
     multiplications, where they are close together.
     """
-    T = sizes.T
+    T = sizes.T * sizes.n
     lanes, wide = 64 // w.itemsize, w.shape[1]
     panels = right.shape[1] // wide
     zero = splat(w, 0.0)
@@ -70,48 +75,60 @@ def learn(w: Array, kept: Any, before: Array, left: Array, rows: int, right: Arr
     for panel in range(panels):
         for i in range(0, rows, ROWS):
             for k in range(0, wide, lanes):
-                g0, g1, g2, g3, g4 = zero, zero, zero, zero, zero
+                x = zero, zero, zero, zero, zero
                 for fifth in range(ROWS):
                     if last_i >= 0:
                         take_step(w, kept, before, last_i + fifth, last_k, load(g, fifth, 0), sizes)
                     for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
-                        row = load(right, t, panel * wide + k)
-                        g0 = g0 + row * left[i, t]
-                        g1 = g1 + row * left[i + 1, t]
-                        g2 = g2 + row * left[i + 2, t]
-                        g3 = g3 + row * left[i + 3, t]
-                        g4 = g4 + row * left[i + 4, t]
-                store(g, 0, 0, g0)
-                store(g, 1, 0, g1)
-                store(g, 2, 0, g2)
-                store(g, 3, 0, g3)
-                store(g, 4, 0, g4)
+                        x = add_outer(x, left, i, t, TILE, right, t, panel * wide + k)
+                store_tile(g, 0, 0, TILE, x)
                 last_i, last_k = panel * (len(w) // panels) + i, k
     for row_of_tile in range(ROWS):
         take_step(w, kept, before, last_i + row_of_tile, last_k, load(g, row_of_tile, 0), sizes)
 
 
 @njit(**INNER)
-def recurrence(out: Array, to: int, start: Array, at: int, x: Array, step: int, w: Array, n: int, width: Any) -> None:
+def recurrence(
+    out: Array, to: int, start: Array, at: int, x: Array, step: int, batch: int, w: Array, n: int, width: Any
+) -> None:
     """out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, from n − 1 to 0 at odd ones.
 
-    w   in panels, of which odd steps begin with the last: what was read last is still near
+    A batch has so many rows for each of these. Each sum is that of a sequence alone, to the bit.
+
+    w       in panels, of which odd steps begin with the last: what was read last is still near
+    width   as many vectors of one row are summed up side by side; or, of a larger batch, a vector of ROWS rows
     """
-    block, wide = len(width) * 64 // out.itemsize, w.shape[1]
-    panels = out.shape[1] // wide
+    to, at, of = to * batch, at * batch, step * batch
+    lanes, wide = 64 // out.itemsize, w.shape[1]
+    panels, block = out.shape[1] // wide, len(width) * lanes if batch < ROWS else lanes
     odd = step % 2 == 1
     first, stride = (n - 1, -1) if odd else (0, 1)
     for turn in range(panels):
         panel = panels - 1 - turn if odd else turn
+        row = panel * (len(w) // panels) + first
         for column in range(0, wide, block):
             k = min(column, wide - block)  # the last overlaps its neighbour rather than leave a remainder
-            a = load_block(start, at, panel * wide + k, width)
-            j, row = first, panel * (len(w) // panels) + first
-            for _ in range(n):
-                a = add_products(a, w, row, k, x[step, j])
-                j += stride
-                row += stride
-            store(out, to, panel * wide + k, a)
+            if batch < ROWS:
+                for i in range(batch):
+                    _tile(out, to + i, start, at + i, panel * wide, x, of + i, first, w, row, k, stride, n, ONE, width)
+            else:
+                for tile in range(0, batch, ROWS):
+                    i = min(tile, batch - ROWS)
+                    _tile(out, to + i, start, at + i, panel * wide, x, of + i, first, w, row, k, stride, n, TILE, ONE)
+
+
+@njit(**INNER)
+def _tile(
+    out: Array, to: int, start: Array, at: int, beside: int, x: Array, of: int, j: int, w: Array, row: int, k: int,
+    stride: int, n: int, height: Any, width: Any,
+) -> None:  # fmt: skip
+    """A tile of it: w[row, k], and what is below or above it, is of column `beside` + k of the results."""
+    a = load_tile(start, at, beside + k, height, width)
+    for _ in range(n):
+        a = add_outer(a, x, of, j, height, w, row, k)
+        j += stride
+        row += stride
+    store_tile(out, to, beside + k, height, a)
 
 
 @njit(**PASTED)

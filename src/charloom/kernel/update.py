@@ -27,18 +27,23 @@ from charloom.kernel.vector import load, splat, store, where_less
 
 
 @njit(**INNER)
-def _forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, m: int) -> None:
-    """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c,  for T characters from ids[position] on."""
+def _forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m: int) -> None:
+    """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c,  for T characters of n sequences each.
+
+    The n first characters are ids[position:], after them come the n second ones: see Scratch.
+    """
     h, a, o = z.h, z.a, z.o
     p, lanes = h.shape[1], 64 // h.itemsize
     for t in range(T):
-        for k in range(0, p, lanes):
-            store(a, t, k, load(w.UT, ids[position + t], k) + load(w.b, 0, k))
-        recurrence(h, t + 1, a, t, h, t, w.WT, m, z.width)
-        for k in range(0, p, lanes):
-            store(h, t + 1, k, vector_tanh(load(h, t + 1, k)))
-        copy_row(w.c, 0, o, t)
-    add_product(o, h[1:], T, w.VT, m)
+        for row in range(t * n, t * n + n):
+            for k in range(0, p, lanes):
+                store(a, row, k, load(w.UT, ids[position + row], k) + load(w.b, 0, k))
+        recurrence(h, t + 1, a, t, h, t, n, w.WT, m, z.width)
+        for row in range(t * n, t * n + n):
+            for k in range(0, p, lanes):
+                store(h, row + n, k, vector_tanh(load(h, row + n, k)))
+            copy_row(w.c, 0, o, row)
+    add_product(o, h[n:], T * n, w.VT, m)
 
 
 @njit(**INNER)
@@ -69,16 +74,16 @@ def exponentials(o: Array, t: int, lane: Array) -> tuple[Any, Any]:
 
 
 @njit(**INNER)
-def _softmax(z: Scratch, ids: Array, position: int, T: int) -> float:
-    """p = softmax(o), written over o. Return loss = Σ_t −log p_t[y_t], summed in float64.
+def _softmax(z: Scratch, ids: Array, position: int, rows: int, n: int) -> float:
+    """p = softmax(o), written over o. Return Σ_t −log p_t[y_t] over so many rows, summed in float64.
 
     −log p[y] = (max o − o[y]) + log Σ_k e^(o[k] − max o): the first terms are left in `nats`, the second in `logs`.
     """
     o, sums, logs, nats = z.o, z.sums, z.logs, z.nats
     lanes = z.lane.shape[1]
     loss = 0.0
-    for t in range(T):
-        chosen = o[t, ids[position + t + 1]]
+    for t in range(rows):
+        chosen = o[t, ids[position + t + n]]
         top, summed = exponentials(o, t, z.lane)
         nats[0, t] = float(top - chosen)
         loss = loss + nats[0, t]
@@ -86,9 +91,9 @@ def _softmax(z: Scratch, ids: Array, position: int, T: int) -> float:
         scale = 1 / summed
         for k in range(0, o.shape[1], lanes):
             store(o, t, k, load(o, t, k) * scale)
-    for t in range(0, T, 8):
+    for t in range(0, rows, 8):
         store(logs, 0, t, vector_log(load(sums, 0, t)))
-    for t in range(T):
+    for t in range(rows):
         loss = loss + logs[0, t]
     return loss
 
@@ -101,23 +106,24 @@ def _backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -
     alone is looked at: where the loss is finite, so is g, and h lies between −1 and 1.
     """
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
-    m, K, T = sizes.m, sizes.K, sizes.T
+    m, K, T, n = sizes.m, sizes.K, sizes.T, sizes.n
     p, lanes = h.shape[1], 64 // h.itemsize
     nothing = splat(d, 0.0)
-    for t in range(T):
-        o[t, ids[position + t + 1]] -= 1
+    for t in range(T * n):
+        o[t, ids[position + t + n]] -= 1
         for k in range(0, o.shape[1], lanes):
             store(o, t, k, load(o, t, k) * sizes.scale)
         for k in range(0, p, lanes):
             store(a, t, k, nothing)
-    add_product(a, o, T, V, K)
+    add_product(a, o, T * n, V, K)
     for t in range(T - 1, -1, -1):
-        recurrence(d, t, a, t, d, t + 1, W, m if t < T - 1 else 0, z.width)
-        for k in range(0, p, lanes):
-            state = load(h, t + 1, k)
-            gradient = load(d, t, k) * (1.0 - state * state)
-            store(d, t, k, gradient)
-            nothing = nothing + gradient * 0.0  # 0, or NaN from the first that is not finite
+        recurrence(d, t, a, t, d, t + 1, n, W, m if t < T - 1 else 0, z.width)
+        for row in range(t * n, t * n + n):
+            for k in range(0, p, lanes):
+                state = load(h, row + n, k)
+                gradient = load(d, row, k) * (1.0 - state * state)
+                store(d, row, k, gradient)
+                nothing = nothing + gradient * 0.0  # 0, or NaN from the first that is not finite
     store(z.lane, 0, 0, nothing)
     finite = True
     for i in range(lanes):
@@ -130,7 +136,7 @@ def _step_bias(w: Array, kept: Any, before: Array, d: Array, sizes: Sizes) -> No
     """Move the row w, which is b or c, by one clipped step along Σ d[t]."""
     for k in range(0, w.shape[1], 64 // w.itemsize):
         total = splat(d, 0.0)
-        for t in range(sizes.T):
+        for t in range(sizes.T * sizes.n):
             total = total + load(d, t, k)
         take_step(w, kept, before, 0, k, total, sizes)
 
@@ -140,7 +146,7 @@ def _step_u(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, pos
     """Move UT by one clipped step along Σ d[t] x_tᵀ: the rows that occur, or all where the optimiser moves all."""
     d, dU, seen = z.d, z.dU, z.seen
     p, lanes = d.shape[1], 64 // d.itemsize
-    for t in range(sizes.T):
+    for t in range(sizes.T * sizes.n):
         x = ids[position + t]
         if seen[x]:
             for k in range(0, p, lanes):
@@ -163,16 +169,16 @@ def _step_u(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, pos
 def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes) -> None:
     """Move w and s by one clipped step along the gradients, with g in o; `before` takes what moves in w.
 
-    b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + 1]ᵀ, t from 0 to T − 1.
+    b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + n]ᵀ, t from 0 to T · n − 1.
     """
-    m, K, T = sizes.m, sizes.K, sizes.T
+    m, K, rows = sizes.m, sizes.K, sizes.T * sizes.n
     _step_bias(w.b, s.b, before.b, z.d, sizes)
     _step_bias(w.c, s.c, before.c, z.o, sizes)
     _step_u(w, s, before, z, ids, position, sizes)
-    transpose_all(z.d, T, m, z.dT)
-    transpose_all(z.o, T, K, z.oT)
+    transpose_all(z.d, rows, m, z.dT)
+    transpose_all(z.o, rows, K, z.oT)
     learn(w.W, s.W, before.W, z.dT, m, z.h, sizes, z.tile)
-    learn(w.V, s.V, before.V, z.oT, K, z.h[1:], sizes, z.tile)
+    learn(w.V, s.V, before.V, z.oT, K, z.h[sizes.n :], sizes, z.tile)
     transpose_all(w.W, m, m, w.WT)
     transpose_all(w.V, K, m, w.VT)
 
@@ -181,7 +187,7 @@ def _step(w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, posit
 def _at(sizes: Sizes, update: int) -> Sizes:
     """Return the same with the rates of that update."""
     rates, clip = rates_at(sizes.rates, update), sizes.clip
-    return Sizes(sizes.m, sizes.K, sizes.T, sizes.scale, clip, rates, sizes.saturated, sizes.all_rows)
+    return Sizes(sizes.m, sizes.K, sizes.T, sizes.n, sizes.scale, clip, rates, sizes.saturated, sizes.all_rows)
 
 
 @compiled
@@ -210,18 +216,19 @@ def updates(
     Smooth losses fall and fall: the best weights would be copied at most updates. W, V, b and c all move with the next
     step, which has the old ones in registers, and stores them; of U few rows move, so only these are copied.
 
-    ids (n · (T + 1),) the characters of each sequence, and the one after it
-    zero (n + 1,)      whether each sequence, and the one after these, starts from a zero state
-    z.h[0]             the state with which the next sequence starts, before and after
+    ids (updates · (T + 1) · n,)  of each update the n first characters of its sequences, the second ones and so on
+    zero (updates + 1, n)  whether each sequence, and those after these, starts from a zero state
+    z.h[:n]            the states with which the next sequences start, before and after; the last one's is best_h's
     smooth, lowest     the last and the lowest smooth loss before, NaN and ∞ where there is none
-    losses, smooth_losses (n,)  in nats; statistics (·, 3)  a row for each update that is a multiple of STATISTICS_EVERY
+    losses (updates,)  nats a sequence, the mean of a batch; smooth_losses as many; statistics (·, 3)  a row for each
+                       update that is a multiple of STATISTICS_EVERY
     """
-    h, T = z.h, sizes.T
+    h, T, n = z.h, sizes.T, sizes.n
     best_update, measured = -1, 0
     for row in range(len(losses)):
-        position = row * (T + 1)
-        _forward(w, z, ids, position, T, sizes.m)
-        loss = _softmax(z, ids, position, T)
+        position = row * (T + 1) * n
+        _forward(w, z, ids, position, T, n, sizes.m)
+        loss = _softmax(z, ids, position, T * n, n) / n
         losses[row] = loss
         if not np.isfinite(loss):
             return row, best_update, lowest
@@ -234,18 +241,19 @@ def updates(
                 if z.stale[x]:
                     copy_row(w.UT, x, best.UT, x)
                     z.stale[x] = False
-            copy_row(h, 0, best_h, 0)
+            copy_row(h, n - 1, best_h, 0)
         if not _backward(w, z, ids, position, sizes):
             return row, best_update, lowest
         if (update + row) % STATISTICS_EVERY == 0:
             gradient_statistics(z, ids, position, sizes, statistics[measured])
             measured += 1
         _step(w, s, before, z, ids, position, _at(sizes, update + row))
-        if zero[row + 1]:
-            for k in range(0, h.shape[1], 64 // h.itemsize):
-                store(h, 0, k, splat(h, 0.0))
-        else:
-            copy_row(h, T, h, 0)
+        for each in range(n):
+            if zero[row + 1, each]:
+                for k in range(0, h.shape[1], 64 // h.itemsize):
+                    store(h, each, k, splat(h, 0.0))
+            else:
+                copy_row(h, T * n + each, h, each)
     return len(losses), best_update, lowest
 
 
@@ -257,8 +265,8 @@ def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, nats: Array, total:
     """
     for position in range(0, len(ids) - 1, T):
         steps = min(T, len(ids) - 1 - position)
-        _forward(w, z, ids, position, steps, m)
-        total += _softmax(z, ids, position, steps)
+        _forward(w, z, ids, position, steps, 1, m)
+        total += _softmax(z, ids, position, steps, 1)
         for t in range(steps):
             nats[position + t] = z.nats[0, t] + z.logs[0, t]
         copy_row(z.h, steps, z.h, 0)

@@ -58,6 +58,12 @@ def _places(context: Any, builder: Any, array: Any, place: Any, count: int) -> l
     return [builder.gep(first, [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
 
 
+def _below(builder: Any, place: Any, count: int) -> list[Any]:
+    """Return the place, an array with row and column, and those of the rows below it, `count` in all."""
+    array, row, column = place
+    return [(array, builder.add(row, ir.Constant(row.type, i)), column) for i in range(count)]
+
+
 def _read(context: Any, builder: Any, array: Any, place: Any, count: int = 1) -> list[Any]:
     """Return `count` vectors from this place on."""
     size = array.dtype.bitwidth // 8
@@ -81,27 +87,67 @@ def load(_: Any, array: Any, row: Any, column: Any) -> Any:
 
 
 @intrinsic
-def load_block(_: Any, array: Any, row: Any, column: Any, width: Any) -> Any:
-    """Return len(width) vectors from array[row, column] on, as a tuple that stays in registers."""
-    block = types.UniTuple(Vector(array.dtype), len(width))
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return context.make_tuple(builder, block, _read(context, builder, array, arguments[:3], block.count))
-
-    return block(array, types.intp, types.intp, width), generate
-
-
-@intrinsic
-def store(_: Any, array: Any, row: Any, column: Any, vectors: Any) -> Any:
-    """Write the vector, or the block's vectors, from array[row, column] on."""
+def store(_: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
+    """Write the vector to array[row, column] and the places right of it."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         *place, value = arguments
-        values = [value] if isinstance(vectors, Vector) else cgutils.unpack_tuple(builder, value)
-        _write(context, builder, array, place, values)
+        _write(context, builder, array, place, [value])
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, types.intp, vectors), generate
+    return types.void(array, types.intp, types.intp, vector), generate
+
+
+@intrinsic
+def load_tile(_: Any, array: Any, row: Any, column: Any, height: Any, width: Any) -> Any:
+    """Return the vectors of len(height) rows from array[row, column] on, len(width) of each: a tuple in registers."""
+    tile = types.UniTuple(Vector(array.dtype), len(height) * len(width))
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        rows = _below(builder, arguments[:3], len(height))
+        vectors = [each for place in rows for each in _read(context, builder, array, place, len(width))]
+        return context.make_tuple(builder, tile, vectors)
+
+    return tile(array, types.intp, types.intp, height, width), generate
+
+
+@intrinsic
+def store_tile(_: Any, array: Any, row: Any, column: Any, height: Any, tile: Any) -> Any:
+    """Write the tile's vectors into so many rows from array[row, column] on."""
+    width = tile.count // len(height)
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        vectors = cgutils.unpack_tuple(builder, arguments[4])
+        for n, place in enumerate(_below(builder, arguments[:3], len(height))):
+            _write(context, builder, array, place, vectors[n * width : (n + 1) * width])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, height, tile), generate
+
+
+@intrinsic
+def add_outer(
+    _: Any, tile: Any, left: Any, row: Any, column: Any, height: Any, right: Any, to_row: Any, to_column: Any
+) -> Any:
+    """Return the tile plus the products of so many numbers of left, from [row, column] down, with the vectors of right.
+
+    These stand from [to_row, to_column] on, side by side. Each sum is rounded twice: never fused.
+    """
+    width = tile.count // len(height)
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        sums = cgutils.unpack_tuple(builder, arguments[0])
+        vectors = _read(context, builder, right, arguments[5:], width)
+        value, added = context.make_array(left)(context, builder, arguments[1]), []
+        for n, (_, *place) in enumerate(_below(builder, arguments[1:4], len(height))):
+            factor = builder.load(cgutils.get_item_pointer(context, builder, left, value, place, wraparound=False))
+            times = _splat(context, builder, factor, left.dtype, tile.dtype)
+            for x, vector in zip(sums[n * width : (n + 1) * width], vectors, strict=True):
+                added.append(builder.fadd(x, builder.fmul(vector, times)))
+        return context.make_tuple(builder, tile, added)
+
+    places = types.intp, types.intp
+    return tile(tile, left, *places, height, right, *places), generate
 
 
 @intrinsic
@@ -113,20 +159,6 @@ def splat(_: Any, array: Any, value: Any) -> Any:
         return _splat(context, builder, arguments[1], value, vector)
 
     return vector(array, value), generate
-
-
-@intrinsic
-def add_products(_: Any, block: Any, array: Any, row: Any, column: Any, factor: Any) -> Any:
-    """Return the block plus factor times the vectors from array[row, column] on: rounded twice, never fused."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        sums = cgutils.unpack_tuple(builder, arguments[0])
-        vectors = _read(context, builder, array, arguments[1:4], block.count)
-        times = _splat(context, builder, arguments[4], factor, block.dtype)
-        added = [builder.fadd(x, builder.fmul(v, times)) for x, v in zip(sums, vectors, strict=True)]
-        return context.make_tuple(builder, block, added)
-
-    return block(block, array, types.intp, types.intp, factor), generate
 
 
 def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from charloom.base.types import Array
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
-from charloom.network.order import AS_IT_STANDS, Order
+from charloom.network.order import AS_IT_STANDS, Order, sequences
 from charloom.network.rnn import Gradients, Parameters, filled, init
 
 Optimizer = AdaGrad | Adam
@@ -32,6 +32,7 @@ class Recipe:
     optimizer   its rates
     loss        "sum" or "mean": of the sequence, whose gradient is followed
     order       in which the text is read
+    batch       sequences an update, whose mean loss is followed
     """
 
     m: int
@@ -42,16 +43,29 @@ class Recipe:
     optimizer: Optimizer
     loss: str = "sum"
     order: Order = AS_IT_STANDS
+    batch: int = 1
 
     @property
     def scale(self) -> float:
-        """Return what the gradient of the sum is multiplied by. Losses are told as sums, whatever is followed."""
-        return 1 / self.seq_length if self.loss == "mean" else 1.0
+        """Return what the gradient of the sum over a batch is multiplied by.
+
+        A loss is told as the sum over a sequence, the mean of a batch, whatever is followed.
+        """
+        return 1 / (self.batch * (self.seq_length if self.loss == "mean" else 1))
 
     @property
     def kind(self) -> str:
-        """Return which compiled code trains it: the optimiser and the type, `adagrad float64`."""
-        return f"{next(n for n, each in OPTIMIZERS.items() if type(self.optimizer) is each)} {self.dtype}"
+        """Return which compiled code trains it, by optimiser and type: `adagrad float64`, `batch adam float32`."""
+        name = next(name for name, each in OPTIMIZERS.items() if type(self.optimizer) is each)
+        return f"{'batch ' if self.batch > 1 else ''}{name} {self.dtype}"
+
+    def places(self, update: int, count: int, characters: int, seed: int) -> tuple[Array, Array]:
+        """Return where in a text of so many characters the sequences of these updates start: see Order.places."""
+        return self.order.places(update, count, characters, self.seq_length, self.batch, seed)
+
+    def epoch(self, characters: int) -> int:
+        """Return the updates in an epoch of a text of so many characters."""
+        return sequences(characters, self.seq_length) // self.batch
 
     def initial(self, K: int, seed: int) -> tuple[Parameters, Kept]:
         """Return the weights before the first update, and what the optimiser keeps beside them."""
@@ -65,7 +79,7 @@ class Recipe:
     def step(self, theta: Parameters, kept: Kept, gradients: Gradients, update: int) -> None:
         """Move theta and what is kept in place by one update, after `update` others. The gradients are used up.
 
-        gradients  of the sum over the sequence, times `scale`
+        gradients  of the sum over the batch, times `scale`
 
         g ← min(max(g, −clip), clip), and then the optimiser's step.
         """

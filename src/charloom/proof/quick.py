@@ -43,7 +43,7 @@ def _trace(params: Params, prepared: Path) -> Trace:
     found = survey(Path(params.prepare.text))
     write_text(prepared, found, split(found.characters, params.prepare.held_out))
     training, trace = Training(params, read_prepared(prepared), Path(), {}), EMPTY
-    training.text.check(found.path, params.seq_length)
+    training.text.check(found.path, params.seq_length, params.batch)
     updates = min(UPDATES, params.train.updates)
     with suppress(Diverged):
         for rows in train(training.initial(), training.text.training, updates, training.every, training.params.recipe):

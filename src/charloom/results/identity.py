@@ -22,7 +22,7 @@ from charloom.settings.params import PARAMS, Params, as_yaml, flat, flat_of, nes
 # What was done before the param existed, by dotted names. It serves to name, and to read what was written earlier. It
 # never fills params.yaml.
 SILENT: dict[str, Any] = {
-    "optimizer": "adagrad", "train.loss": "sum", "train.b1": 0.9, "train.b2": 0.999, "train.eps": 1e-8,
+    "optimizer": "adagrad", "batch": 1, "train.loss": "sum", "train.b1": 0.9, "train.b2": 0.999, "train.eps": 1e-8,
     "train.order": "reading", "train.chunk_length": 1000,
 }  # fmt: skip
 
@@ -116,7 +116,7 @@ def arithmetic_of(kind: str) -> str:
 
     Raises Damaged where it says nothing.
     """
-    name, dtype = kind.removeprefix(f"{SILENT['optimizer']} "), kind.rpartition(" ")[2]
+    name, dtype = kind.replace(f"{SILENT['optimizer']} ", ""), kind.rpartition(" ")[2]
     try:
         said = json.loads(SIGNATURE.read_text(encoding="utf-8"))
         return arithmetic_digest(said[name], said["costs"][dtype])

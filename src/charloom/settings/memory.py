@@ -30,15 +30,16 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     p, q = m + 256 // item, K + 256 // item  # rows are whole vectors in the kernel's layout, and whole panels
     states = (6 + 2 * kept) * size(m, K)  # weights and what is kept before and after a block, the best, parts of them
     kernel = (2 + kept) * (2 * m * p + 2 * K * p + m * q) + K * p
-    sequence = (recipe.seq_length + 32) * (3 * p + 2 * q + m + K)
+    sequences = (recipe.batch * (recipe.seq_length + 1) + 32) * (3 * p + 2 * q + m + K)
     arrays = item * (states + kernel)
     whole = 0 if recipe.order.name == READING else np.min_scalar_type(K).itemsize * characters
-    return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequence + whole
+    return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequences + whole
 
 
 def check_training(params: Params, K: int, characters: int) -> None:
     """Raise Unavailable where training on so many characters needs more memory than this process may have."""
-    what = f"training with m = {params.m}, seq_length = {params.seq_length} and K = {K}"
+    beside = f", batch = {params.batch}" if params.batch > 1 else ""
+    what = f"training with m = {params.m}, seq_length = {params.seq_length}{beside} and K = {K}"
     check_memory(training_memory(params.recipe, K, characters), what)
 
 

@@ -89,6 +89,7 @@ class Params(Section):
     m: Count
     eta: Positive
     seq_length: Count
+    batch: Count
     sigma: Positive | Literal["fan_in"]
     seed: Seed
     optimizer: Literal["adagrad", "adam"]
@@ -104,7 +105,13 @@ class Params(Section):
         rates = {name: value for name, value in {"eta": self.eta, **dict(each)}.items() if name in optimizer._fields}
         clip = math.inf if each.clip is None else each.clip
         order = Order(each.order, each.chunk_length if each.order == CHUNKS else 0)
-        return Recipe(self.m, self.seq_length, self.sigma, clip, each.dtype, optimizer(**rates), each.loss, order)
+        rest = optimizer(**rates), each.loss, order, self.batch
+        return Recipe(self.m, self.seq_length, self.sigma, clip, each.dtype, *rest)
+
+    @property
+    def characters(self) -> int:
+        """Return how many characters an update reads."""
+        return self.batch * self.seq_length
 
     @property
     def loss_of(self) -> tuple[int, Order]:

@@ -22,11 +22,11 @@ def compile_all(params: Params, K: int) -> None:
 
     So too the update, but in float64: that one is compiled by the gradient check.
     """
-    number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1)
-    nothing, kept = recipe.initial(K, params.seed)
+    number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1, batch=1)
+    first = start(recipe, K, params.seed)
     if recipe.dtype != "float64":
-        advance(start(nothing, kept), np.zeros(2, np.int64), 1, recipe)
-    w = weights(nothing, -np.inf)
+        advance(first, np.zeros(2, np.int64), 1, recipe)
+    w = weights(first.theta, -np.inf)
     read(w, scratch(w, recipe.m, K, 1), np.zeros(2, np.int64), 1, recipe.m, np.empty(1), 0.0)
     one = np.zeros((1, 1))
     z = streams(w, np.zeros((1, recipe.m), number), np.zeros(1, np.int64), K)

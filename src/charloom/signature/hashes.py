@@ -35,13 +35,14 @@ RECIPES |= {
     f"adam {dtype}": Recipe(M, SEQ_LENGTH, "fan_in", 0.05, dtype, Adam(0.01), "mean", order)
     for dtype, order in zip(TYPES, (Order(CHUNKS, 100), Order(POSITIONS)), strict=True)
 }
+RECIPES |= {f"batch {name}": replace(recipe, batch=7) for name, recipe in RECIPES.items()}
 CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temperature, top_k, top_p
 
 
 def signature(name: str) -> dict[str, str]:
     """Return the SHA-256 of the whole state of this training of RECIPES, losses included, after each of UPDATES."""
     recipe, ids = RECIPES[name], _ids()
-    state = start(*recipe.initial(len(VOCABULARY), seed=1), seed=1)
+    state = start(recipe, len(VOCABULARY), seed=1)
     digest, hashes = hashlib.sha256(), {}
     for update in UPDATES:
         count = update - state.update

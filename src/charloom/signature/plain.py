@@ -1,7 +1,8 @@
 """The update once more, in ordinary loops over the arrays of rnn.py: the same bits as update.py, and easier to read.
 
-It stands between the equations (network/) and the fast kernel. What it adds to the equations
-is the order of each sum, since another order rounds differently:
+It stands between the equations (network/) and the fast kernel. A batch of n sequences has n rows for each character,
+those of the first characters first. What it adds to the equations is the order of each sum, since another order rounds
+differently:
 
     W h and Wᵀ d     by j upwards at even steps, downwards at odd ones
     softmax          a sum for each lane of a 64-byte vector (every eighth float64, every sixteenth float32), then these
@@ -27,19 +28,19 @@ from charloom.network.rnn import NAMES, Parameters, filled
 def update(
     theta: Parameters, kept: Kept, x: Array, y: Array, h_0: Array, recipe: Recipe, number: int
 ) -> tuple[float, Array]:
-    """Return the loss in nats and the last state (m,) of a sequence; move theta and what is kept by one step, in place.
+    """Return the mean loss of n sequences in nats, and their last states (n, m); move theta and what is kept by a step.
 
-    x, y (T,) are the characters read and those that follow them, h_0 (m,) is the state carried in. The step comes
+    x, y (T, n) are the characters read and those that follow them, h_0 (n, m) are the states carried in. The step comes
     after `number` others. It is that of the equations: NumPy does it number by number, so there is no order to fix.
     """
     gradients = filled(0.0, theta.m, theta.K, theta.flat.dtype)
     weights, sums = _matrices(theta), _matrices(gradients)
-    h, o = _forward(weights, x, h_0)
-    loss, g = _softmax(o, y)
+    h, o = _forward(weights, x.ravel(), h_0)
+    loss, g = _softmax(o, y.ravel())
     g *= g.dtype.type(recipe.scale)
-    _backward(weights, sums, x, h, g)
+    _backward(weights, sums, x.ravel(), h, g, len(h_0))
     recipe.step(theta, kept, gradients, number)
-    return loss, h[-1]
+    return loss / len(h_0), h[-len(h_0) :]
 
 
 def _matrices(theta: Parameters) -> tuple[Array, ...]:
@@ -55,21 +56,21 @@ def _order(step: int, n: int) -> range:
 
 @compiled
 def _forward(weights: Any, x: Array, h_0: Array) -> tuple[Array, Array]:
-    """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c."""
+    """h[t + n] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + n] + c."""
     W, U, V, b, c = weights
-    (K, m), T = V.shape, len(x)
+    (K, m), rows, n = V.shape, len(x), len(h_0)
     WT, VT = W.T.copy(), V.T.copy()  # so that an inner loop runs along a row
-    h, o = np.empty((T + 1, m), b.dtype), np.empty((T, K), b.dtype)
-    h[0] = h_0
-    for t in range(T):
+    h, o = np.empty((rows + n, m), b.dtype), np.empty((rows, K), b.dtype)
+    h[:n] = h_0
+    for t in range(rows):
         a, output = U[:, x[t]] + b, c.copy()
-        for j in _order(t, m):
+        for j in _order(t // n, m):
             for i in range(m):
                 a[i] += WT[j, i] * h[t, j]
-        h[t + 1] = tanh(a)
+        h[t + n] = tanh(a)
         for j in range(m):
             for k in range(K):
-                output[k] += VT[j, k] * h[t + 1, j]
+                output[k] += VT[j, k] * h[t + n, j]
         o[t] = output
     return h, o
 
@@ -96,30 +97,30 @@ def _softmax(o: Array, y: Array) -> tuple[float, Array]:
 
 
 @compiled
-def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array) -> None:
-    """d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²), and into `gradients`, zeros before:
+def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array, n: int) -> None:
+    """d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and into `gradients`, zeros before:
 
-    W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + 1]ᵀ   b: Σ d[t]   c: Σ g[t]
+    W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + n]ᵀ   b: Σ d[t]   c: Σ g[t]
     """
     (W, _U, V, b, _c), (gW, gU, gV, gb, gc) = weights, gradients
-    (K, m), T, one = V.shape, len(x), b.dtype.type(1)
+    (K, m), rows, one = V.shape, len(x), b.dtype.type(1)
     d = np.zeros_like(h)
-    for t in range(T - 1, -1, -1):
+    for t in range(rows - 1, -1, -1):
         a = np.zeros_like(b)
         for k in range(K):
             for i in range(m):
                 a[i] += V[k, i] * g[t, k]
-        for j in _order(t + 1, m):
+        for j in _order(t // n + 1, m):
             for i in range(m):
-                a[i] += W[j, i] * d[t + 1, j]
-        d[t] = a * (one - h[t + 1] * h[t + 1])
-    for t in range(T):
+                a[i] += W[j, i] * d[t + n, j]
+        d[t] = a * (one - h[t + n] * h[t + n])
+    for t in range(rows):
         for i in range(m):
             for j in range(m):
                 gW[i, j] += d[t, i] * h[t, j]
         for k in range(K):
             for j in range(m):
-                gV[k, j] += g[t, k] * h[t + 1, j]
+                gV[k, j] += g[t, k] * h[t + n, j]
         gU[:, x[t]] += d[t]
         gb += d[t]
         gc += g[t]

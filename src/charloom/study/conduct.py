@@ -101,7 +101,7 @@ def _in_order(asked: dict[str, list[Trial]]) -> Iterator[Trial]:
 
 
 def _cost(params: Params) -> int:
-    return params.train.updates * params.seq_length * params.m * (params.m + 100)
+    return params.train.updates * params.characters * params.m * (params.m + 100)
 
 
 def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers) -> None:
@@ -130,7 +130,7 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
 def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> None:
     """Raise WrongInput where the text does not fit a setting, Unavailable where memory does not."""
     for params in study.settings.values():
-        check_lengths(text.path, lengths, params.seq_length)
+        check_lengths(text.path, lengths, params.seq_length, params.batch)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary), lengths[0])
         check_memory(needed, f"--jobs {jobs}: training with m = {params.m} in each")
     if lengths[1] < 2 and "held_out" in study.question.measure:

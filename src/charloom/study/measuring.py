@@ -11,8 +11,8 @@ from charloom.study.trial import Trial, trials_of
 from paired.data_types import Measured, Measurement
 
 MORE_TEXT = (  # a warning
-    "settings read different amounts of text (updates times seq_length): what looks like a gain may come from "
-    "more text alone"
+    "settings read different amounts of text (updates times batch times seq_length): what looks like a gain may come "
+    "from more text alone"
 )
 EXPLODED = (  # of a training
     "diverged, failed, or ended worse than a uniform guess, which takes all characters for equally likely. Diverged: "
@@ -44,7 +44,7 @@ def of_runs(
     declared  `better`, `looks` and `smallest_difference` of Measured
     """
     one_length = len({each.loss_of for each in params.values()}) == 1
-    amounts = {each.train.updates * each.seq_length for each in params.values()}
+    amounts = {each.train.updates * each.characters for each in params.values()}
     budgets = {each.train.updates for each in params.values()}
     targets = {each.train.target_smooth_loss for each in params.values()}
     ended = [run for each in runs.values() for run in each.values() if run.metrics]

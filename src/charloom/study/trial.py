@@ -71,7 +71,7 @@ def small_trial(kind: str) -> str:
     name, chunk_length = recipe.order
     said = {
         "m": recipe.m, "eta": recipe.optimizer.eta, "seq_length": recipe.seq_length, "sigma": recipe.sigma, "seed": 1,
-        "optimizer": kind.partition(" ")[0], "prepare": {"text": "-", "held_out": 0.5},
+        "batch": recipe.batch, "optimizer": kind.split()[-2], "prepare": {"text": "-", "held_out": 0.5},
         "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
         "train": {
             "updates": 400, "loss": recipe.loss, "initial_accumulator_value": 0.0, "clip": recipe.clip,
@@ -100,7 +100,7 @@ def train_trial(params: Params, text: Text, text_sha256: str) -> Run:
         for rows in train(training.initial(), text.training, each.updates, training.every, params.recipe):
             trace = extended(trace, rows, training.epoch, each.target_smooth_loss)
             if rows.state.update % each.checkpoint_every == 0:
-                bits = training.held_out_along(rows.state.theta, rows.state.h)
+                bits = training.held_out_along(rows.state)
                 if bits is not None and math.isfinite(bits):  # with huge weights a training may go on beyond
                     held_out[rows.state.update] = bits
         trained = Trained(rows, trace, held_out)

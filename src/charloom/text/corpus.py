@@ -36,9 +36,9 @@ class Text:
         """Return the number of characters, in both parts."""
         return len(self.training) + len(self.held_out)
 
-    def check(self, path: Path, seq_length: int) -> None:
-        """Raise WrongInput where the text in this file is too short for one sequence and its targets."""
-        check_lengths(path, (len(self.training), len(self.held_out)), seq_length)
+    def check(self, path: Path, seq_length: int, batch: int = 1) -> None:
+        """Raise WrongInput where the text in this file is too short for a batch of sequences and their targets."""
+        check_lengths(path, (len(self.training), len(self.held_out)), seq_length, batch)
 
 
 class Survey(NamedTuple):
@@ -56,13 +56,14 @@ class Survey(NamedTuple):
     state: tuple[int, int]
 
 
-def check_lengths(path: Path, lengths: tuple[int, int], seq_length: int) -> None:
-    """Raise WrongInput where a text of this file, of so many characters in each part, is too short for one sequence."""
+def check_lengths(path: Path, lengths: tuple[int, int], seq_length: int, batch: int) -> None:
+    """Raise WrongInput where a text of this file, of so many characters in each part, is too short for one batch."""
     training, held_out = lengths
-    if training < seq_length + 1:
+    if training < batch * seq_length + 1:
+        beside = f" with batch = {batch}" if batch > 1 else ""
         raise WrongInput(
             f"{path}: {training} characters for training beside {held_out} held out; "
-            f"seq_length = {seq_length} needs at least {seq_length + 1}"
+            f"seq_length = {seq_length}{beside} needs at least {batch * seq_length + 1}"
         )
 
 

@@ -18,6 +18,7 @@ from charloom.base.storage import read_json
 from charloom.base.terminal import in_line
 from charloom.results.machine import gone
 from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
+from charloom.settings.params import Params
 from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
@@ -73,7 +74,7 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
     filled = RESULTS in run.data.tags
     if not filled:
         way = [*mine[:1], *stopped]
-        rates = [points(log, contents.params.seq_length).get(RATE, {}) for log in way]
+        rates = [points(log, contents.params).get(RATE, {}) for log in way]
         series = contents.series | {RATE: {update: rate for each in rates for update, rate in each.items()}}
         store.send(run, series, times(way), there)
         if folder:
@@ -133,7 +134,7 @@ def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[lis
 def _contents(log: Log, results: str) -> RunContents:
     """Return what a log alone says of a run."""
     params = log.head.params
-    series = {name: each for name, each in points(log, params.seq_length).items() if name != RATE}
+    series = {name: each for name, each in points(log, params).items() if name != RATE}
     return RunContents(
         experiment=log.head.experiment, text_sha256=log.head.text_sha256, name=log.head.name,
         results=results, params=params, series=series, tags={"mlflow.source.git.commit": log.head.commit},
@@ -142,14 +143,14 @@ def _contents(log: Log, results: str) -> RunContents:
     )  # fmt: skip
 
 
-def points(log: Log, seq_length: int) -> Series:
+def points(log: Log, params: Params) -> Series:
     """Return the log's points by metric, and beside them the speed of training: the same from the same log."""
     series: Series = {}
     last, at = next(((update, when) for _, update, _, when in log.points), (0, 0.0))
     for name, update, value, when in log.points:
         series.setdefault(name, {})[update] = value
         if update > last and when - at >= SECONDS_BETWEEN_RATES:
-            series.setdefault(RATE, {})[update] = (update - last) * seq_length / (when - at)
+            series.setdefault(RATE, {})[update] = (update - last) * params.characters / (when - at)
             last, at = update, when
     return series
 

@@ -69,7 +69,7 @@ def follow(log: Log, seconds: int = 0) -> None:
         signal.alarm(seconds)
         over = gone(head.process)  # asked before the log is read: what is read then is all that will come
         log.read()
-        series = points(log, params.seq_length)
+        series = points(log, params)
         for name in series.keys() - there.keys():
             there[name] = store.points(run, name)
         # A stopped training went on with other code, say: `track` makes a run of its own for what comes of it.

@@ -1,6 +1,7 @@
 """The training loop: a state goes in, rows come out, and nothing is written.
 
-An update reads a sequence; network/order.py says which, and where the hidden state is carried from one to the next.
+An update reads a batch of sequences; network/order.py says which, and where a hidden state is carried from one to the
+next.
 """
 
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ def block(recipe: Recipe, K: int) -> int:
 
     Of the smallest networks they are fewer: what a block reads and writes is in memory.
     """
-    most = min(100_000, max(1, 1_000_000 // recipe.seq_length))
-    return min(most, max(1, round(3e9 / (6 * recipe.seq_length * recipe.m * (recipe.m + 2 * K)))))
+    characters = recipe.batch * recipe.seq_length
+    most = min(100_000, max(1, 1_000_000 // characters))
+    return min(most, max(1, round(3e9 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
 
 
 def train(

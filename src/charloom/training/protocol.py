@@ -16,7 +16,6 @@ from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.model.model_file import Model, model_bytes
 from charloom.model.scoring import bits_per_character
-from charloom.network.order import sequences
 from charloom.network.rnn import Parameters
 from charloom.results.identity import results_hash
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
@@ -52,7 +51,7 @@ class Training(NamedTuple):
     @property
     def epoch(self) -> int:
         """Return the updates in an epoch."""
-        return sequences(len(self.text.training), self.params.seq_length)
+        return self.params.recipe.epoch(len(self.text.training))
 
     @property
     def every(self) -> tuple[int, ...]:
@@ -61,8 +60,7 @@ class Training(NamedTuple):
 
     def initial(self) -> TrainState:
         """Return the state before the first update."""
-        seed = self.params.seed
-        return start(*self.params.recipe.initial(len(self.text.vocabulary), seed), seed)
+        return start(self.params.recipe, len(self.text.vocabulary), self.params.seed)
 
     def held_out(self, theta: Parameters, h: Array) -> float | None:
         """Return what the held-out characters that the measure reads cost a model.
@@ -71,18 +69,18 @@ class Training(NamedTuple):
         """
         return bits_per_character(theta, self.text.held_out, h, self.params.train.held_out_characters)
 
-    def held_out_along(self, theta: Parameters, h: Array) -> float | None:
+    def held_out_along(self, state: TrainState) -> float | None:
         """Return what the first of them cost a checkpoint: so few that all together cost less than a twentieth of the
         training.
         """
         each = self.params.train
-        most = min(each.checkpoint_every * self.params.seq_length // TRAINED_FOR_EACH_READ, each.held_out_characters)
-        return bits_per_character(theta, self.text.held_out, h, most)
+        most = min(each.checkpoint_every * self.params.characters // TRAINED_FOR_EACH_READ, each.held_out_characters)
+        return bits_per_character(state.theta, self.text.held_out, state.carried, most)
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model after so many updates, with the state and the character with which training would go on."""
         ids, params = self.text.training, self.params
-        (place,), _ = params.recipe.order.places(update, 1, len(ids), params.seq_length, params.seed)
+        place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]
         return Model(theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss)
 
 
@@ -104,17 +102,17 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
 
     with suppress(Diverged):  # compiles, while a signal still ends the stage at once
         advance(state, ids, 1, params.recipe)
-    training.held_out_along(state.theta, state.h)  # compiles, too
+    training.held_out_along(state)  # compiles, too
     try:
         with progress("train", each.updates) as report, deferred() as received:
             for rows in train(state, ids, each.updates, (*training.every, each.save_every), params.recipe):
                 state, smooth, along = rows.state, float(rows.smooth_losses[0]), list(points(rows))
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"
-                    content = model_bytes(training.model(state.update, smooth, state.theta, state.h))
+                    content = model_bytes(training.model(state.update, smooth, state.theta, state.carried))
                     write(folder / name, content)
                     write(checkpoints_to / name, content)
-                    bits = training.held_out_along(state.theta, state.h)
+                    bits = training.held_out_along(state)
                     checkpoints[name] = resume.Checkpoint(hashlib.sha256(content).hexdigest(), bits)
                     if bits is not None:
                         along.append((MEASURE_OF_PART, state.update, bits))
@@ -140,7 +138,7 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
     """Write the models, the tables, the metrics and the hash of the results; return the last two."""
     rows, trace, held_out = trained
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
-    write(path["models/last"], model_bytes(training.model(last.update, smooth, last.theta, last.h)))
+    write(path["models/last"], model_bytes(training.model(last.update, smooth, last.theta, last.carried)))
     write(path["models/best"], model_bytes(training.model(best.update, best.smooth_loss, best.theta, best.h)))
     write_trace(trace, path)
     means = epoch_means(trace, training.epoch)
@@ -177,7 +175,7 @@ def metrics_of(training: Training, trained: Trained) -> TrainMetrics:
     rows, trace, held_out = trained
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     lowest = min(held_out, key=held_out.__getitem__, default=None)
-    bits, best_bits = training.held_out(last.theta, last.h), training.held_out(best.theta, best.h)
+    bits, best_bits = training.held_out(last.theta, last.carried), training.held_out(best.theta, best.h)
     if not all(math.isfinite(each) for each in (bits, best_bits) if each is not None):
         what = "what held-out text costs is no finite number; a smaller eta may help"
         raise Diverged(f"training diverged at update {last.update}: {what}", last)

@@ -164,13 +164,13 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
         if not file.is_file() or sha256(file) != kept.sha256:
             raise ValueError(f"its checkpoint {file} is damaged or missing")
     update = int(path.stem) if path.stem.isdecimal() else -1
-    dtype, size, h = start.h.dtype, start.theta.flat.shape, start.h.shape
+    dtype, size, m = start.h.dtype, start.theta.flat.shape, start.theta.m
 
     def layout(_: Mapping[str, int]) -> Layout:
-        vectors = {"theta": size, "kept": (len(start.kept), *size), "h": h, "best_theta": size, "best_h": h}
+        own = {"theta": size, "kept": (len(start.kept), *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
         return (
             {"scalars": ((5,), np.float64)}
-            | {name: (shape, dtype) for name, shape in vectors.items()}
+            | {name: (shape, dtype) for name, shape in own.items()}
             | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
         )
 
@@ -180,7 +180,7 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
     if of_update != update:
         raise ValueError(f"its content is of update {of_update:,.0f}")
     flats = arrays["theta"], arrays["best_theta"], *arrays["kept"]
-    theta, best_theta, *beside = (Parameters(flat, start.theta.m, start.theta.K) for flat in flats)
+    theta, best_theta, *beside = (Parameters(flat, m, start.theta.K) for flat in flats)
     best = Best(int(best_update), best_smooth_loss, best_theta, arrays["best_h"])
     state = TrainState(update, theta, tuple(beside), arrays["h"], smooth_loss, best, start.seed)
     trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))

@@ -79,9 +79,9 @@ class Results(NamedTuple):
     def published_curve(self) -> Curve:
         """The published smooth loss where it may stand beside this run's, else nothing.
 
-        That is where a sequence is as long, and the text is known to be English prose, as the published one is.
+        That is where an update reads as much, and the text is known to be English prose, as the published one is.
         """
-        same = self.params.loss_of == (self.published.settings["seq_length"], AS_IT_STANDS)
+        same = self.params.loss_of == (self.published.settings["seq_length"], AS_IT_STANDS) and self.params.batch == 1
         return self.published.smooth_loss if same and self.text.sha256 in self.published.drawn_beside else {}
 
 

@@ -18,11 +18,12 @@ ORDERS = {READING: "", CHUNKS: ", in chunks of random order", POSITIONS: ", from
 def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     """Return the page in one HTML file, and each of its pictures by its name, as an SVG that stands alone."""
     params, train = results.params, results.train
+    batch = f"{params.batch:,} × " if params.batch > 1 else ""
     epochs = train.updates / train.updates_per_epoch
     sections = [made for section in SECTIONS if (made := section(results))]
     page = rendered(
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
-        f"{params.m:,} hidden units, {train.updates:,} updates of {params.seq_length:,} characters "
+        f"{params.m:,} hidden units, {train.updates:,} updates of {batch}{params.seq_length:,} characters "
         f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
         f"eta {params.eta:g}, seed {params.seed}.",
         sections,

@@ -21,8 +21,8 @@ EXCERPT = 240  # characters
 
 
 def section(results: Results) -> Section | None:
-    """Return the section; None where the text was not read from front to back."""
-    if results.params.train.order != READING:
+    """Return the section; None where the text was not read from front to back in one go."""
+    if results.params.train.order != READING or results.params.batch > 1:
         return None
     train, T = results.train, results.params.seq_length
     epochs = folded(results.curves["smooth_loss"], train.updates_per_epoch, T)

@@ -6,7 +6,7 @@ import numpy as np
 
 from charloom.base.types import Numbers
 from charloom.network.recipe import Recipe
-from charloom.network.rnn import SATURATED, forward, loss_and_gradients
+from charloom.network.rnn import SATURATED, filled, forward, loss_and_gradients
 
 UPDATES = 50
 
@@ -26,22 +26,25 @@ class First(NamedTuple):
 def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers) -> First:
     """Return the first of so many updates of a training by this recipe; `ids` are all that is trained on."""
     T, (theta, kept) = recipe.seq_length, recipe.initial(K, seed)
-    h, found = np.zeros(recipe.m, theta.flat.dtype), First([], [], [], [])
-    places = recipe.order.places(0, min(UPDATES, updates) + 1, len(ids), T, seed)
-    for update, (start, zero) in enumerate(zip(*places, strict=True)):
-        if zero:
-            h = np.zeros_like(h)
-        read = ids[start : start + T + 1].astype(np.intp)
-        x, y = read[:-1], read[1:]
-        before = theta.flat.copy()
-        states = forward(theta, x, h)[0][1:]
+    h, found = np.zeros((recipe.batch, recipe.m), theta.flat.dtype), First([], [], [], [])
+    places = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
+    for update, (starts, zero) in enumerate(zip(*places, strict=True)):
+        h[zero] = 0
+        before, summed = theta.flat.copy(), filled(0.0, recipe.m, K, theta.flat.dtype)
+        losses, saturated = [], []
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, gradients, h = loss_and_gradients(theta, x, y, h)
-            gradients.flat[:] *= recipe.scale
-            recipe.step(theta, kept, gradients, update)
-        found.losses.append(loss + 0.0)  # a loss of −0.0 is none
+            for n, start in enumerate(starts):
+                read = ids[start : start + T + 1].astype(np.intp)
+                x, y = read[:-1], read[1:]
+                saturated.append((np.abs(forward(theta, x, h[n])[0][1:]) > SATURATED).mean())
+                loss, gradients, h[n] = loss_and_gradients(theta, x, y, h[n])
+                summed.flat[:] += gradients.flat
+                losses.append(loss)
+            summed.flat[:] *= recipe.scale
+            recipe.step(theta, kept, summed, update)
+        found.losses.append(float(np.mean(losses)) + 0.0)  # a loss of −0.0 is none
         moved = theta.flat - before
         found.typical.append(float(np.sqrt(np.mean(moved**2))))
         found.largest.append(float(np.abs(moved).max()))
-        found.saturated.append(float((np.abs(states) > SATURATED).mean()))
+        found.saturated.append(float(np.mean(saturated)))
     return found

@@ -63,7 +63,7 @@ def best_passage(results: Results) -> Section:
     """Return a passage of the model at the lowest smooth loss, with where in training and text it comes from."""
     train, (_, text, update, loss) = results.train, results.samples.data[-1]
     params, characters = results.params, len(results.corpus.training)
-    (place,), _ = params.recipe.order.places(update, 1, characters, params.seq_length, params.seed)
+    place = params.recipe.places(update, 1, characters, params.seed)[0][0, -1]
     it = {
         "sample": Sample(
             update, loss, None, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text)
