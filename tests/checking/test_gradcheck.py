@@ -34,6 +34,23 @@ def test_both_gradients_are_the_derivative_at_both_states():
     assert passed.zero.U.entries_zero == 7 * len(set(range(6)) - set(IDS[:-1, 0]))
 
 
+def test_the_gradient_of_a_batch_is_that_of_all_its_sequences(monkeypatch):
+    ids, theta = np.random.default_rng(2).integers(0, 6, (12, 7)), rnn.init(7, 6, 0.1, np.random.default_rng(1))
+    arguments = theta, ids, recipe(), 1000, np.random.default_rng(3)
+    assert failures(gradient_errors(*arguments), 1e-10) == []
+    right = check.learned_gradients
+
+    def of_wrong_states(theta, ids, h_0, recipe):
+        """Return what a kernel comes to that carries the states of two sequences crosswise."""
+        gradients, _ = right(theta, ids, h_0[[1, 0, *range(2, 7)]], recipe)
+        return gradients, right(theta, ids, h_0, recipe)[1]
+
+    monkeypatch.setattr(check, "learned_gradients", of_wrong_states)
+    lines = failures(gradient_errors(*arguments), 1e-10)
+    assert lines
+    assert all("at the carried state" in line for line in lines)
+
+
 def test_so_many_entries_of_a_large_matrix_are_compared_as_are_wanted():
     assert [getattr(errors(entries=20).carried, name).entries for name in NAMES] == [20, 20, 20, 7, 6]
 

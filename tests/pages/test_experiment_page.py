@@ -312,6 +312,15 @@ def test_a_page_of_another_order_says_nothing_of_places_that_were_passed_by(resu
     assert ("what the last training text cost" in page) == (order == "chunks")
 
 
+def test_a_page_of_a_batch_says_how_much_an_update_reads_and_nothing_of_places_that_were_passed_by(results):
+    page = written(results._replace(params=results.params.model_copy(update={"batch": 3})))
+    T = results.params.seq_length
+    assert f"updates of 3 × {T} characters" in page
+    assert "where the last sequence of the batch begins" in page
+    assert "#position" not in page
+    assert 'id="position"' not in page
+
+
 def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
     lowest = {"lowest_held_out_part_bits_per_character": 2.5, "lowest_held_out_part_update": 200}
     train, curve = results.train.model_copy(update=lowest), {0: 4.0, 200: 2.5, 400: 2.625}
