@@ -32,7 +32,7 @@ from charloom.results.records import (
     TextMetrics,
     TrainMetrics,
 )
-from charloom.settings.params import read_params
+from charloom.settings.params import overridden, read_params
 from charloom.settings.pipeline import files
 
 VOID = {"meta", "link", "br", "path", "use", "line"}
@@ -380,6 +380,28 @@ def test_the_published_run_is_drawn_beside_english_prose_of_its_seq_length_alone
     assert beside.published_curve == results.published.smooth_loss
     assert prose.published_curve == {}  # its sequences are others
     assert beside._replace(text=results.text).published_curve == {}
+
+
+@pytest.mark.parametrize("year", [2021, 2025])
+def test_on_the_reports_own_novel_others_with_that_recipe_stand_beside(results, year):
+    edition = results.published.editions[year]
+    params = overridden(results.params, edition.params | {"train.updates": 200_000}, ROOT / "params.yaml")
+    text = results.text.model_copy(update=results.published.novel)
+    train = results.train.model_copy(update={"updates": 200_000})
+    on_it = results._replace(params=params, text=text, train=train)
+    beside = loss.elsewhere(on_it)
+    assert beside[loss.PUBLISHED] == []  # that curve is of another novel
+    assert dict(beside[loss.LECTURER]) == {u: x for u, x in edition.lecturer.items() if u <= 200_000}
+    assert [x for _, x in beside[loss.REPORTS]] == [each.smooth_loss for each in edition.reports]
+    assert f"{edition.reports[0].smooth_loss:.3f}" in written(on_it)
+    for other in (
+        on_it._replace(text=results.text),
+        on_it._replace(params=params.model_copy(update={"batch": 2})),
+        on_it._replace(params=params.model_copy(update={"eta": 0.02})),
+    ):
+        assert not any(loss.elsewhere(other).values())
+    said = (ROOT / "docs/course.md").read_text()
+    assert all(each.repository in said for each in edition.reports)
 
 
 @pytest.mark.parametrize("content", ["", "smooth_loss: 1", "a: [", json.dumps({"smooth_loss": {}})])

@@ -1,6 +1,6 @@
 """What our JSON files hold, said once: stages write them from these and check them against these."""
 
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -168,10 +168,28 @@ class Published(Record):
     smooth_loss: float
 
 
+class ReportFigures(Record):
+    """What a public report of the assignment came to."""
+
+    year: int
+    update: int
+    smooth_loss: float
+    repository: str
+
+
+class EditionFigures(Record):
+    """An edition of the assignment: its recipe by dotted names, and what the lecturer and others came to with it."""
+
+    params: dict[str, Any]
+    lecturer: dict[int, float]
+    reports: list[ReportFigures]
+
+
 class PublishedFigures(Record, extra="ignore"):
     """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows.
 
     drawn_beside  SHA-256 of the texts beside whose curve the published one may stand
+    novel         characters and K of the text that all of them have read
     """
 
     text: str
@@ -181,9 +199,11 @@ class PublishedFigures(Record, extra="ignore"):
     smooth_loss: dict[int, float]
     best: Published
     samples: dict[str, int]
+    novel: dict[str, int]
+    editions: dict[int, EditionFigures]
 
     @property
-    def novel(self) -> str:
+    def title(self) -> str:
         """Return the name of the text, without what is said of it."""
         return self.text.partition(" (")[0]
 

@@ -16,6 +16,7 @@ from charloom.pages.along_updates import Curve
 from charloom.results.identity import trial_params
 from charloom.results.records import (
     AllMarks,
+    EditionFigures,
     GradcheckErrors,
     PublishedFigures,
     SampleMetrics,
@@ -25,7 +26,7 @@ from charloom.results.records import (
 )
 from charloom.results.run import Run, from_folder
 from charloom.results.study_table import read_asked, read_runs
-from charloom.settings.params import Params
+from charloom.settings.params import PARAMS, Params, overridden
 from charloom.text.corpus import Text, read_prepared
 
 START = "train.initial_accumulator_value"
@@ -83,6 +84,14 @@ class Results(NamedTuple):
         """
         same = self.params.loss_of == (self.published.settings["seq_length"], AS_IT_STANDS) and self.params.batch == 1
         return self.published.smooth_loss if same and self.text.sha256 in self.published.drawn_beside else {}
+
+    @property
+    def edition(self) -> EditionFigures | None:
+        """Return what others came to with this recipe, where this run has read the novel that they have read."""
+        if self.published.novel != {"characters": self.text.characters, "K": self.text.K}:
+            return None
+        own, editions = self.params, self.published.editions.values()
+        return next((each for each in editions if overridden(own, each.params, PARAMS).recipe == own.recipe), None)
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:

@@ -1,33 +1,50 @@
 """Smooth loss along training, whole and enlarged, and what held-out text costs: its Figure 1."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from charloom.pages.along_updates import MANY_EPOCHS, Curve, draw, mark, over_updates, settled, table_of
+from charloom.pages.along_updates import MANY_EPOCHS, Curve, by_update, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 
 UNITS = "nats per sequence"
+Points = Mapping[str, list[tuple[int, float]]]  # by whose they are
+PUBLISHED, LECTURER, REPORTS = "published", "lecturer", "public reports"
+SIGNS = {
+    PUBLISHED: ("o", "Circles: the published run, on another novel."),
+    LECTURER: ("o", "Circles: the run of the lecturer, on this novel."),
+    REPORTS: ("s", "Squares: what public reports came to on it, one run each."),
+}
 BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # of a text that lines would cross
 
 
 def section(results: Results) -> Section:
     """Return the section."""
-    train = results.train
-    published = {update: loss for update, loss in results.published_curve.items() if update <= train.updates}
+    others = {name: points for name, points in elsewhere(results).items() if points}
     held_out = [_held_out(results)] if results.curves[MEASURE_OF_PART] else []
-    pictures = [*held_out, _whole(results, published), _enlarged(results, published)]
-    return Section("loss", "How the loss fell", {"published": bool(published)}, pictures)
+    pictures = [*held_out, _whole(results, others), _enlarged(results, others)]
+    return Section("loss", "How the loss fell", {"published": PUBLISHED in others}, pictures)
 
 
-def _whole(results: Results, published: Curve) -> Picture:
+def elsewhere(results: Results) -> Points:
+    """Return the smooth losses, by whose they are, that may stand beside this run's: update and loss of each."""
+    found = {PUBLISHED: list(results.published_curve.items())}
+    if edition := results.edition:
+        found[LECTURER] = list(edition.lecturer.items())
+        found[REPORTS] = [(each.update, each.smooth_loss) for each in edition.reports]
+    return {name: [point for point in each if point[0] <= results.train.updates] for name, each in found.items()}
+
+
+def _whole(results: Results, others: Points) -> Picture:
     """Return the curve from its first update on, with the levels of counting."""
     train, curve = results.train, results.curves["smooth_loss"]
     with drawing(2.7) as (figure, (axes,)):
-        _draw(results, axes, f"smooth loss ({UNITS})", curve, published)
+        _draw(results, axes, f"smooth loss ({UNITS})", curve, others)
         top = 1.1 * max([*curve.values(), results.text.nats_per_sequence.uniform]) or 1.0
         written = -top
         for name, level in reversed(results.text.nats_per_sequence.model_dump().items()):
@@ -43,28 +60,32 @@ def _whole(results: Results, published: Curve) -> Picture:
     caption = (
         f"From {first:.1f} at the start to {train.smooth_loss:.1f} at the end. Dashed: what counting alone gets to."
     )
-    beside = {"smooth loss": curve} | ({"published": published} if published else {})
+    columns = [("smooth loss", {update: f"{loss:.3f}" for update, loss in curve.items()})]
+    for name, points in others.items():
+        by: dict[int, list[str]] = {}
+        for update, loss in points:
+            by.setdefault(update, []).append(f"{loss:.3f}")
+        columns.append((name, {update: ", ".join(sorted(each)) for update, each in by.items()}))
     return pictured(
         figure, "loss-whole", f"smooth loss over all updates, {UNITS}",
-        caption + " Circles: the published run, on another novel." * bool(published),
-        table_of(beside, ".3f"),
+        " ".join([caption, *(SIGNS[name][1] for name in others)]), by_update(columns),
     )  # fmt: skip
 
 
-def _enlarged(results: Results, published: Curve) -> Picture:
+def _enlarged(results: Results, others: Points) -> Picture:
     """Return what comes after the start, with epochs, means, the lowest point and the first below the target."""
     train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
     start, means = next(iter(later)), results.curves["epoch_mean"]
-    circles = {update: loss for update, loss in published.items() if update >= start}
+    later_others = {name: [point for point in each if point[0] >= start] for name, each in others.items()}
     first, target = train.first_update_below_target, results.params.train.target_smooth_loss
     with drawing(2.7) as (figure, (axes,)):
-        _draw(results, axes, f"smooth loss ({UNITS})", later, circles)
+        _draw(results, axes, f"smooth loss ({UNITS})", later, later_others)
         begun = 0
         for end, mean in means.items() if len(means) <= MANY_EPOCHS else ():
             if end >= start:
                 axes.plot([max(begun, start), end], [mean, mean], color=GREY, linewidth=2, alpha=0.5)
             begun = end
-        seen = [*later.values(), *circles.values(), train.best_smooth_loss]
+        seen = [*later.values(), train.best_smooth_loss, *(loss for each in later_others.values() for _, loss in each)]
         room = 0.14 * (max(seen) - min(seen)) or 1.0
         axes.set_ylim(min(seen) - room, max(seen) + room)
         mark(axes, (train.best_update, train.best_smooth_loss), "^", 0, -7)
@@ -109,10 +130,11 @@ def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
     return f" The lowest point is {bits:.3f}, after {update:,} updates{after}."
 
 
-def _draw(results: Results, axes: Axes, title: str, curve: Curve, published: Curve | None = None) -> None:
-    """Draw this run's curve over the updates, and circles for the published one's points."""
+def _draw(results: Results, axes: Axes, title: str, curve: Curve, others: Points = MappingProxyType({})) -> None:
+    """Draw this run's curve over the updates, and a sign for each point of others."""
     over_updates(axes, results.train.updates, results.train.updates_per_epoch)
     draw(axes, curve, BLUE)
-    if published:
-        axes.plot(list(published), list(published.values()), "o", color=VERMILION, mfc="none", ms=4.5, clip_on=False)
+    for name, points in others.items():
+        for point in points:
+            axes.plot(*zip(point), SIGNS[name][0], color=VERMILION, mfc="none", ms=4.5, clip_on=False)
     axes.set_title(title)
