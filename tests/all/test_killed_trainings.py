@@ -43,6 +43,21 @@ def test_killed_after_every_update_it_ends_with_the_same_bytes(short):
     assert list((short.folder / ".charloom/train").iterdir()) == []
 
 
+@pytest.mark.parametrize("short", [1], indirect=True)
+@pytest.mark.parametrize(("order", "batch"), [("reading", 3), ("chunks", 1), ("positions", 1), ("chunks", 3)])
+def test_so_it_does_with_adam_in_each_order_and_with_a_batch(short, order, batch):
+    for old, new in (
+        ("optimizer: adagrad", "optimizer: adam"),
+        ("batch: 1 ", f"batch: {batch} "),
+        ("order: reading", f"order: {order}"),
+        ("chunk_length: 1000", "chunk_length: 40"),
+    ):
+        short.edit("params.yaml", old, new)
+    alone, chained = killed(short, "0", ",".join(["1"] * UPDATES) + ",0")
+    assert f"resumed at update {UPDATES}\n" in chained["printed"][-1]
+    assert chained["outputs"] == alone["outputs"]
+
+
 @pytest.mark.parametrize("short", [7], indirect=True)
 def test_killed_once_after_any_number_of_updates_it_ends_with_the_same_bytes(short):
     alone, *others = killed(short, "0", *(f"{update},0" for update in range(1, UPDATES + 1)))
