@@ -12,6 +12,7 @@ import numpy as np
 
 from charloom.base.errors import Diverged
 from charloom.base.types import Array, Numbers
+from charloom.kernel.crew import ALONE, members, together
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.kernel.layout import Sizes, each_kept, kept_beside, parameters, room, scratch, weights
 from charloom.kernel.update import updates
@@ -88,17 +89,19 @@ def start(recipe: Recipe, K: int, seed: int) -> TrainState:
     return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
 
 
-def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows:
+def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
     """Return the next `count` rows, and the state after them; the given state stays as it is.
 
     ids (characters,)  the text, as whole numbers below K: at least batch · seq_length + 1 of them. Only what these rows
                        read is taken into memory
+    threads            at most; None for as many as there are processors. No bit depends on it
 
     Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
     """
     m, K = state.theta.m, state.theta.K
     w, s, T, n = weights(state.theta, -np.inf), kept_beside(state.kept), recipe.seq_length, recipe.batch
-    best_w, z = room(w), scratch(w, m, K, T, n)
+    size = members(n * m * m, m) if threads is None else threads
+    best_w, z = room(w), scratch(w, m, K, T, n, size)
     z.h[:n, :m] = state.h
     best_h = np.zeros_like(z.h[:1])
     losses, smooth_losses = np.empty(count), np.empty(count)
@@ -108,9 +111,8 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe) -> Rows
     lowest = math.inf if state.best is None else state.best.smooth_loss
     starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
     read, sizes = _sequences(ids, starts[:-1], T), _sizes(recipe, m, K)
-    done, best_update, lowest = updates(
-        w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest, losses, smooth_losses, statistics
-    )
+    before = w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest
+    done, best_update, lowest = together(size, lambda crew: updates(*before, losses, smooth_losses, statistics, crew))
     if done < count:
         loss = losses[done]
         what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
@@ -160,7 +162,7 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe)
     nothing = room(w), np.empty_like(z.h[:1])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
     read = ids.ravel().astype(np.int64), np.zeros((2, n), np.bool_)
-    updates(w, s, *nothing, z, *read, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row)
+    updates(w, s, *nothing, z, *read, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row, ALONE)
     states = np.concatenate((h_0, z.h[n : (T + 1) * n, :m])).reshape(T + 1, n, m)
     kept = [each.flat for each in each_kept(s, m, K)]
     revealed = optimizer.revealed(theta.flat, parameters(w, m, K).flat, kept) / recipe.scale

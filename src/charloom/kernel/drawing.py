@@ -62,22 +62,22 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
 def _step(w: Weights, z: Streams, first: int, m: int) -> None:
     """h ← tanh(W h + U x + b);  o = V h + c,  for the five streams from `first` on."""
     h, x, a, o = z.h, z.x, z.a, z.o
-    p, lanes, rows = h.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
+    p, q, lanes, rows = h.shape[1], o.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
     for s in range(rows):
         for k in range(0, p, lanes):
             store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS)
+        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS, 0, p // w.WT.shape[1] * w.WT.shape[1])
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS)
+        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS, 0, q)
         return
-    add_product(a, h[first:], rows, w.WT, m)
+    add_product(a, h[first:], rows, w.WT, m, 0, p // w.WT.shape[1] * w.WT.shape[1])
     for s in range(rows):
         for k in range(0, p, lanes):
             store(h, first + s, k, vector_tanh(load(a, s, k)))
-        copy_row(w.c, 0, o, s)
-    add_product(o, h[first:], rows, w.VT, m)
+        copy_row(w.c, 0, o, s, 0, q)
+    add_product(o, h[first:], rows, w.VT, m, 0, q)
 
 
 @njit(**INNER)
@@ -111,8 +111,8 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
     """
     o, outputs, warm, sums, order = z.o, z.outputs, z.warm, z.sums, z.order
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
-    copy_row(o, s, outputs, 0)
-    top, total = exponentials(o, s, z.lane)
+    copy_row(o, s, outputs, 0, 0, q)
+    top, total = exponentials(o, s, z.lane, 0)
     if temperature == 0:
         likeliest = 0
         while likeliest < K - 1 and outputs[0, likeliest] != top:
@@ -123,7 +123,7 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
         # The largest is taken off first: at any temperature it becomes 0, and nothing overflows.
         for k in range(0, q, lanes):
             store(warm, s, k, (load(outputs, 0, k) - top) / temperature)
-        exponentials(warm, s, z.lane)
+        exponentials(warm, s, z.lane, 0)
         e = warm
     row, count, summed, drawn = 0, min(top_k, K) if top_k > 0 else K, 0.0, 0
     for k in range(K):

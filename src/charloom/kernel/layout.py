@@ -73,10 +73,11 @@ class Scratch(NamedTuple):
     o (T, q)            the outputs, then p, then scale · (p − onehot(y))
     d (T, p)            ∂loss/∂a, in the names of rnn.py
     dT (m, T), oT (K, T)   d and o transposed
-    dU (K, p), seen (K,)   the gradients of the rows of UT that occur, and which rows do
-    stale (K,)             the rows of the best copy's UT that are not those of the best weights so far
-    lane (1, lanes)     a vector whose lanes are looked at one by one
-    tile (ROWS, lanes)  gradients of the tile of W or V whose step is still to come
+    dU (K, p), seen (size, K)  the gradients of the rows of UT that occur, and which rows do, for each of a crew
+    stale (size, K)     the rows of the best copy's UT that are not those of the best weights so far
+    lane (size, lanes)  a vector whose lanes are looked at one by one
+    finite (size,)      whether what each has computed is finite
+    tile (size · ROWS, lanes)  gradients of the tile of W or V whose step is still to come
     sums, logs (1, T)   Σ_k e^(o_k − max o) of each character, and its logarithm
     nats (1, T)         max o − o_y of each character
     row (m,)            a row of gradients in float64
@@ -93,6 +94,7 @@ class Scratch(NamedTuple):
     seen: Array
     stale: Array
     lane: Array
+    finite: Array
     tile: Array
     sums: Array
     logs: Array
@@ -190,8 +192,8 @@ def parameters(w: Weights, m: int, K: int) -> Parameters:
     return Parameters(np.concatenate([each.ravel() for each in arrays]), m, K)
 
 
-def scratch(w: Weights, m: int, K: int, T: int, n: int = 1) -> Scratch:
-    """Return room for n sequences of T characters."""
+def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Scratch:
+    """Return room for n sequences of T characters, read by a crew of that size."""
     dtype, p, q = w.W.dtype, w.b.shape[1], w.c.shape[1]
     lanes = 64 // dtype.itemsize
     columns = _up(T * n, lanes)
@@ -204,10 +206,11 @@ def scratch(w: Weights, m: int, K: int, T: int, n: int = 1) -> Scratch:
         dT=zeros(_up(m, lanes) + ROWS, columns, dtype),
         oT=zeros(_up(K, lanes) + ROWS, columns, dtype),
         dU=zeros(K, p, dtype),
-        seen=np.zeros(K, np.bool_),
-        stale=np.ones(K, np.bool_),
-        lane=zeros(1, lanes, dtype),
-        tile=zeros(ROWS, lanes, dtype),
+        seen=np.zeros((size, K), np.bool_),
+        stale=np.ones((size, K), np.bool_),
+        lane=zeros(size, lanes, dtype),
+        finite=np.ones(size, np.bool_),
+        tile=zeros(size * ROWS, lanes, dtype),
         sums=zeros(1, _up(T * n, 8), np.float64),
         logs=zeros(1, _up(T * n, 8), np.float64),
         nats=zeros(1, T * n, np.float64),

@@ -10,6 +10,7 @@ from numba import njit
 
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED
+from charloom.kernel.crew import Crew, share
 from charloom.kernel.layout import ROWS, Sizes
 from charloom.kernel.steps import step
 from charloom.kernel.vector import (
@@ -28,17 +29,19 @@ ONE, TILE = (
     (0,),
     (0,) * ROWS,
 )  # how many rows or vectors are in registers: the compiler sees a tuple's length in its type
+NEAR = 64  # rows of which as many vectors as a panel is wide stay in the first-level cache
 
 
 @njit(**INNER)
-def add_product(out: Array, left: Array, rows: int, right: Array, n: int) -> None:
+def add_product(out: Array, left: Array, rows: int, right: Array, n: int, begin: int, end: int) -> None:
     """out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for t below `rows`, five rows at a time.
 
-    right   in panels
+    right       in panels
+    begin, end  the columns of `out`, whole vectors
     """
     lanes, wide = 64 // out.itemsize, right.shape[1]
     panels = out.shape[1] // wide
-    for k in range(0, panels * wide, lanes):
+    for k in range(begin, end, lanes):
         first, column = k // wide * (len(right) // panels), k % wide
         for t in range(0, rows, ROWS):  # a column of `right` is read once from afar, and then from the cache
             x = load_tile(out, t, k, TILE, ONE)
@@ -60,8 +63,10 @@ def take_step(w: Array, kept: Any, before: Array, i: int, k: int, g: Any, sizes:
 
 
 @njit(**INNER)
-def learn(w: Array, kept: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array) -> None:
-    """A step of w[i], i below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T · n − 1.
+def learn(
+    w: Array, kept: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array, crew: Crew
+) -> None:
+    """A step of w[i], i of this member's below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T·n − 1.
 
     w, and what is kept beside it, are in panels. g keeps the gradients of the tile of w before. Between fifths of the
     sum for one tile, a row of the tile before takes its step: a processor divides and takes roots beside its
@@ -69,52 +74,75 @@ def learn(w: Array, kept: Any, before: Array, left: Array, rows: int, right: Arr
     """
     T = sizes.T * sizes.n
     lanes, wide = 64 // w.itemsize, w.shape[1]
-    panels = right.shape[1] // wide
+    panels, mine = right.shape[1] // wide, crew.me * ROWS
+    begin, end = share(rows, ROWS, crew)
+    # A column of `right` that is read once for each i has to stay near: of many rows it is one at a time.
+    together = wide if T <= NEAR else lanes
     zero = splat(w, 0.0)
     last_i, last_k = -1, 0
-    for panel in range(panels):
-        for i in range(0, rows, ROWS):
-            for k in range(0, wide, lanes):
+    for first in range(0, panels * wide, together):
+        panel = first // wide
+        for i in range(begin, end, ROWS):
+            for column in range(first, first + together, lanes):
                 x = zero, zero, zero, zero, zero
                 for fifth in range(ROWS):
                     if last_i >= 0:
-                        take_step(w, kept, before, last_i + fifth, last_k, load(g, fifth, 0), sizes)
+                        take_step(w, kept, before, last_i + fifth, last_k, load(g, mine + fifth, 0), sizes)
                     for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
-                        x = add_outer(x, left, i, t, TILE, right, t, panel * wide + k)
-                store_tile(g, 0, 0, TILE, x)
-                last_i, last_k = panel * (len(w) // panels) + i, k
-    for row_of_tile in range(ROWS):
-        take_step(w, kept, before, last_i + row_of_tile, last_k, load(g, row_of_tile, 0), sizes)
+                        x = add_outer(x, left, i, t, TILE, right, t, column)
+                store_tile(g, mine, 0, TILE, x)
+                last_i, last_k = panel * (len(w) // panels) + i, column - panel * wide
+    if last_i >= 0:
+        for fifth in range(ROWS):
+            take_step(w, kept, before, last_i + fifth, last_k, load(g, mine + fifth, 0), sizes)
 
 
 @njit(**INNER)
 def recurrence(
-    out: Array, to: int, start: Array, at: int, x: Array, step: int, batch: int, w: Array, n: int, width: Any
-) -> None:
+    out: Array, to: int, start: Array, at: int, x: Array, step: int, batch: int, w: Array, n: int, width: Any,
+    begin: int, end: int,
+) -> None:  # fmt: skip
     """out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, from n − 1 to 0 at odd ones.
 
     A batch has so many rows for each of these. Each sum is that of a sequence alone, to the bit.
 
-    w       in panels, of which odd steps begin with the last: what was read last is still near
-    width   as many vectors of one row are summed up side by side; or, of a larger batch, a vector of ROWS rows
+    w           in panels, of which odd steps begin with the last: what was read last is still near
+    width       as many vectors of a sequence alone are summed up side by side; of a batch a tile of rows
+    begin, end  the columns of `out`, by `unit`
     """
     to, at, of = to * batch, at * batch, step * batch
     lanes, wide = 64 // out.itemsize, w.shape[1]
-    panels, block = out.shape[1] // wide, len(width) * lanes if batch < ROWS else lanes
+    apart, each = len(w) // (out.shape[1] // wide), unit(wide, lanes, batch)
     odd = step % 2 == 1
-    first, stride = (n - 1, -1) if odd else (0, 1)
-    for turn in range(panels):
-        panel = panels - 1 - turn if odd else turn
-        row = panel * (len(w) // panels) + first
-        for column in range(0, wide, block):
-            k = min(column, wide - block)  # the last overlaps its neighbour rather than leave a remainder
-            if batch < ROWS:
-                for i in range(batch):
-                    _tile(out, to + i, start, at + i, panel * wide, x, of + i, first, w, row, k, stride, n, ONE, width)
-            else:
-                for tile in range(0, batch, ROWS):
-                    i = min(tile, batch - ROWS)
-                    _tile(out, to + i, start, at + i, panel * wide, x, of + i, first, w, row, k, stride, n, TILE, ONE)
+    j, stride = (n - 1, -1) if odd else (0, 1)
+    for turn in range(0, end - begin, each):
+        column = end - each - turn if odd else begin + turn
+        panel, k = column // wide, column % wide
+        row, beside = panel * apart + j, panel * wide
+        if batch == 1:
+            block = len(width) * lanes
+            for first in range(0, wide, block):
+                k = min(first, wide - block)  # the last overlaps its neighbour rather than leave a remainder
+                _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, ONE, width)
+        elif batch < ROWS:
+            for first in range(0, wide, 2 * lanes):
+                k = min(first, wide - 2 * lanes)
+                if batch == 2:
+                    _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, (0, 0), (0, 0))
+                elif batch == 3:
+                    _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, (0, 0, 0), (0, 0))
+                else:
+                    _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, (0, 0, 0, 0), (0, 0))
+        else:
+            for tile in range(0, batch, ROWS):
+                i = min(tile, batch - ROWS)
+                _tile(out, to + i, start, at + i, beside, x, of + i, j, w, row, k, stride, n, TILE, ONE)
+
+
+@njit(**PASTED)
+def unit(wide: int, lanes: int, batch: int) -> int:
+    """Return in what a recurrence's columns are shared out: panels of such a width, or vectors of a larger batch."""
+    return wide if batch < ROWS else lanes
 
 
 @njit(**INNER)
@@ -132,19 +160,20 @@ def _tile(
 
 
 @njit(**PASTED)
-def copy_row(source: Array, i: int, target: Array, to: int) -> None:
-    """target[to] = source[i]. NumPy's way to write it costs seconds to compile: its errors are put together there."""
-    for k in range(0, source.shape[1], 64 // source.itemsize):
+def copy_row(source: Array, i: int, target: Array, to: int, begin: int, end: int) -> None:
+    """target[to] = source[i], from column to column. NumPy's way to write it costs seconds to compile: its errors."""
+    for k in range(begin, end, 64 // source.itemsize):
         store(target, to, k, load(source, i, k))
 
 
 @njit(**INNER)
-def transpose_all(source: Array, rows: int, columns: int, target: Array) -> None:
-    """target[k, i] = source[i, k], square by square of vectors. Both may be in panels."""
+def transpose_all(source: Array, rows: int, columns: int, target: Array, crew: Crew) -> None:
+    """target[k, i] = source[i, k], square by square of vectors, for k of this member's. Both may be in panels."""
     lanes, wide, to_wide = 64 // source.itemsize, source.shape[1], target.shape[1]
     apart = len(source) // -(-columns // wide)
     to_apart = len(target) // -(-rows // to_wide)
+    begin, end = share(columns, lanes, crew)
     for i in range(0, rows, lanes):
-        for k in range(0, columns, lanes):
+        for k in range(begin, end, lanes):
             place = k // wide * apart + i, k % wide
             transpose(source, *place, target, i // to_wide * to_apart + k, i % to_wide)

@@ -13,6 +13,7 @@ import numpy as np
 
 from charloom.base.pieces import taken_from
 from charloom.base.types import Array, Numbers
+from charloom.kernel.crew import ALONE
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.update import read
 from charloom.network.rnn import Parameters
@@ -46,7 +47,7 @@ def scores(theta: Parameters, parts: Iterable[Array], h_0: Array) -> Iterator[Sc
     last = take(1)
     while len(more := take(PIECE)):
         ids, nats = np.concatenate((last, more)).astype(np.int64), np.empty(len(more))
-        total = read(w, z, ids, CHUNK, theta.m, nats, total)
+        total = read(w, z, ids, CHUNK, theta.m, nats, total, ALONE)
         yield Score(nats, total, z.h[0, : theta.m].copy())
         last = more[-1:]
 

@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 
 from charloom.base.errors import Unavailable
+from charloom.base.processors import of_groups
 from charloom.network.order import READING
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import size
@@ -64,17 +65,12 @@ def memory() -> int:
     return min([int(psutil.virtual_memory().total), *group_limits(), *own])
 
 
-def group_limits(groups: Path = Path("/proc/self/cgroup"), top: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
-    """Yield the limits of the control groups that this process is in: a container's, or a batch system's."""
-    lines = groups.read_text(encoding="utf-8").splitlines() if groups.exists() else []  # Linux alone has it
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers in {"", "memory"}:  # version 2, version 1
-            name = "memory.limit_in_bytes" if controllers else "memory.max"
-            group = top / controllers / path.lstrip("/")
-            for folder in (group, *group.parents):
-                with suppress(OSError, ValueError):  # no such file in this folder, or `max`
-                    yield int((folder / name).read_text(encoding="ascii"))
+def group_limits(**where: Path) -> Iterator[int]:
+    """Yield the limits of the control groups that this process is in; `where` they are: see of_groups."""
+    # Of version 2, and of version 1.
+    for said in (*of_groups("memory.max", **where), *of_groups("memory.limit_in_bytes", "memory", **where)):
+        with suppress(ValueError):  # `max`
+            yield int(said)
 
 
 def _gb(size: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from charloom.kernel.advance import advance, start
+from charloom.kernel.crew import ALONE
 from charloom.kernel.drawing import streams, write
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.update import read
@@ -27,7 +28,7 @@ def compile_all(params: Params, K: int) -> None:
     if recipe.dtype != "float64":
         advance(first, np.zeros(2, np.int64), 1, recipe)
     w = weights(first.theta, -np.inf)
-    read(w, scratch(w, recipe.m, K, 1), np.zeros(2, np.int64), 1, recipe.m, np.empty(1), 0.0)
+    read(w, scratch(w, recipe.m, K, 1), np.zeros(2, np.int64), 1, recipe.m, np.empty(1), 0.0, ALONE)
     one = np.zeros((1, 1))
     z = streams(w, np.zeros((1, recipe.m), number), np.zeros(1, np.int64), K)
     write(w, z, recipe.m, one, number(1), 0, 1.0, one.astype(np.int64), one.copy())

@@ -12,6 +12,7 @@ import numpy as np
 
 from charloom.base.types import Array
 from charloom.kernel.advance import TrainState, advance, start
+from charloom.kernel.crew import ALONE
 from charloom.kernel.drawing import streams, write
 from charloom.kernel.elementary import exp, log, tanh
 from charloom.kernel.layout import scratch, weights
@@ -74,7 +75,7 @@ def state_bytes(state: TrainState) -> bytes:
 def costs(dtype: str) -> str:
     """Return the SHA-256 of what the text costs a model of large weights, character by character."""
     w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
-    total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0)
+    total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0, ALONE)
     return _hash(np.append(nats, total))
 
 

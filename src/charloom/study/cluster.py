@@ -33,6 +33,7 @@ class Cluster:
     """The workers that the scheduler knows."""
 
     may_come = True
+    threads: int | None = 1  # others may be on the same machine
 
     def __init__(
         self, address: str, client: Any, losses: tuple[type[BaseException], ...], text: Text, sha256: str

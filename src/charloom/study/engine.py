@@ -36,10 +36,12 @@ class Workers(Protocol):
 
     losses    the exceptions by which a worker's end shows
     may_come  whether there may be other workers later
+    threads   of a trial; None for all processors
     """
 
     losses: tuple[type[BaseException], ...]
     may_come: bool
+    threads: int | None
 
     def there(self) -> Mapping[str, Executor]:
         """Return the workers that there are now, by name: all that may be given something, and no other."""
@@ -74,9 +76,9 @@ def identity(kinds: list[str], digest: Callable[[str], str] = arithmetic) -> dic
     return said
 
 
-def run_trial(params: Params, text: Text | Path, text_sha256: str) -> Run:
+def run_trial(params: Params, text: Text | Path, text_sha256: str, threads: int | None) -> Run:
     """Train, in a worker, on a text that lies in its memory or in a file on its disk."""
-    return train_trial(params, _opened(text) if isinstance(text, Path) else text, text_sha256)
+    return train_trial(params, _opened(text) if isinstance(text, Path) else text, text_sha256, threads)
 
 
 _opened = lru_cache(read_prepared)
@@ -112,7 +114,7 @@ class Work:
                 self.tasks[there[name].submit(told, identity, self.kinds)] = Task(name, None)
             elif self.waiting and (text := self.workers.text()):
                 trial = self.waiting.popleft()
-                future = there[name].submit(told, run_trial, trial.params, text, self.text_sha256)
+                future = there[name].submit(told, run_trial, trial.params, text, self.text_sha256, self.workers.threads)
                 self.tasks[future] = Task(name, trial)
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker has proved itself: nothing is trained")

@@ -21,6 +21,7 @@ class Processes:
     def __init__(self, jobs: int, text: Path) -> None:
         """Take how many, and the file of the text."""
         self.jobs, self.path, self.numbers = jobs, text, count(1)
+        self.threads = None if jobs == 1 else 1
         self.executors: dict[str, Executor] = {}
 
     def there(self) -> dict[str, Executor]:

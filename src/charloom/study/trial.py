@@ -92,12 +92,12 @@ def small_trial(kind: str) -> str:
     return hashlib.sha256(json.dumps(came_to).encode()).hexdigest()[:DIGITS]
 
 
-def train_trial(params: Params, text: Text, text_sha256: str) -> Run:
-    """Train, and return what it came to."""
+def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
+    """Train, with so many threads at most, and return what it came to."""
     each, training, outcome = params.train, Training(params, text, Path(), {}), ""
     trace, held_out, metrics, results = EMPTY, dict[int, float](), None, ""
     try:
-        for rows in train(training.initial(), text.training, each.updates, training.every, params.recipe):
+        for rows in train(training.initial(), text.training, each.updates, training.every, params.recipe, threads):
             trace = extended(trace, rows, training.epoch, each.target_smooth_loss)
             if rows.state.update % each.checkpoint_every == 0:
                 bits = training.held_out_along(rows.state)

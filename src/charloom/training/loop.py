@@ -29,6 +29,7 @@ def train(
     updates: int,
     every: tuple[int, ...],
     recipe: Recipe,
+    threads: int | None = None,
 ) -> Iterator[Rows]:
     """Yield the rows from state.update to `updates` inclusive, a block at a time.
 
@@ -43,7 +44,7 @@ def train(
     while True:
         count = min([updates - state.update, longest, *(each - state.update % each for each in every)]) or 1
         try:
-            rows = advance(state, ids, count, recipe)
+            rows = advance(state, ids, count, recipe, threads)
         except Diverged as diverged:
             if count == 1:
                 raise Diverged(str(diverged), state) from None
