@@ -67,5 +67,5 @@ def test_the_limits_of_a_container_count_from_its_own_group_up(tmp_path):
         ("0::/\n", []),
     ):
         groups.write_text(lines)
-        assert list(group_limits(groups=groups, top=tmp_path)) == limits
-    assert list(group_limits(groups=tmp_path / "nowhere", top=tmp_path)) == []
+        assert list(group_limits(groups, tmp_path)) == limits
+    assert list(group_limits(tmp_path / "nowhere", tmp_path)) == []

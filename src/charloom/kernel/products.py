@@ -66,7 +66,8 @@ def take_step(w: Array, kept: Any, before: Array, i: int, k: int, g: Any, sizes:
 def learn(
     w: Array, kept: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array, crew: Crew
 ) -> None:
-    """A step of w[i], i of this member's below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to T·n − 1.
+    """A step of w[i], i of this member's below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to
+    T · n − 1.
 
     w, and what is kept beside it, are in panels. g keeps the gradients of the tile of w before. Between fifths of the
     sum for one tile, a row of the tile before takes its step: a processor divides and takes roots beside its

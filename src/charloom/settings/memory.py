@@ -65,10 +65,10 @@ def memory() -> int:
     return min([int(psutil.virtual_memory().total), *group_limits(), *own])
 
 
-def group_limits(**where: Path) -> Iterator[int]:
+def group_limits(*where: Path) -> Iterator[int]:
     """Yield the limits of the control groups that this process is in; `where` they are: see of_groups."""
     # Of version 2, and of version 1.
-    for said in (*of_groups("memory.max", **where), *of_groups("memory.limit_in_bytes", "memory", **where)):
+    for said in (*of_groups("memory.max", "", *where), *of_groups("memory.limit_in_bytes", "memory", *where)):
         with suppress(ValueError):  # `max`
             yield int(said)
 

@@ -1,0 +1,115 @@
+"""Threads that share an update: the same bits whatever their number, and every part of a loop done by one of them."""
+
+from dataclasses import replace
+from itertools import cycle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from states import flat
+
+from charloom.base.errors import Diverged, WrongInput
+from charloom.base.processors import of_groups, processors
+from charloom.kernel import advance as kernel
+from charloom.kernel import crew
+from charloom.kernel.advance import advance, start
+from charloom.network.adagrad import AdaGrad
+from charloom.network.adam import Adam
+from charloom.network.order import CHUNKS, Order
+from charloom.network.recipe import Recipe
+
+IDS = np.random.default_rng(1).integers(0, 19, 4001).astype(np.uint8)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    m=st.sampled_from([1, 5, 31, 33, 48, 128]),
+    T=st.integers(1, 27),
+    n=st.sampled_from([1, 2, 3, 4, 5, 7, 32]),
+    dtype=st.sampled_from(["float64", "float32"]),
+    optimizer=st.sampled_from([AdaGrad(0.1), Adam(0.01)]),
+    threads=st.sampled_from([2, 3, 5, 8]),
+)
+def test_any_number_of_threads_comes_to_the_same_bits(m, T, n, dtype, optimizer, threads):
+    """In the state after them, the best weights, all losses and the statistics of update 1000."""
+    recipe = Recipe(m, T, 0.01, 5.0, dtype, optimizer, "sum", Order(CHUNKS, 3 * T), n)
+    state = replace(start(recipe, 19, 1), update=995)
+    alone, shared = (advance(state, IDS, 12, recipe, each) for each in (1, threads))
+    assert flat(shared) == flat(alone)
+
+
+@given(st.integers(0, 300), st.integers(1, 20), st.integers(1, 9))
+def test_each_part_of_a_loop_is_done_once_and_in_whole_units(total, unit, size):
+    parts = [crew.share.py_func(total, unit, crew.Crew(me, size, None)) for me in range(size)]
+    done = [k for begin, end in parts for k in range(begin, end)]
+    assert done == list(range(total))
+    assert all(begin % unit == 0 for begin, end in parts if begin < end)
+
+
+@pytest.mark.parametrize("may_start", [0, 1, 3])
+def test_where_the_system_gives_no_more_threads_they_are_fewer(monkeypatch, may_start):
+    right, started = crew.threading.Thread.start, []
+
+    def limited(thread):
+        if len(started) == may_start:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        right(thread)
+
+    recipe = Recipe(33, 5, 0.01, 5.0, "float64", AdaGrad(0.1))
+    alone = advance(start(recipe, 19, 1), IDS, 9, recipe, 1)
+    monkeypatch.setattr(crew.threading.Thread, "start", limited)
+    assert flat(advance(start(recipe, 19, 1), IDS, 9, recipe, 8)) == flat(alone)
+    assert len(started) == may_start
+    assert not any(thread.is_alive() for thread in started)
+
+
+def test_all_of_them_stop_at_the_first_number_that_is_not_finite():
+    recipe = Recipe(33, 5, 0.01, 5.0, "float64", AdaGrad(0.1))
+    state = start(recipe, 19, 1)
+    state.theta.W[...] = 1e200 * np.eye(33)  # the states stay zero; the way back through time overflows
+    state.theta.U[...] = 0
+    with pytest.raises(Diverged, match="at update 0: a gradient is not finite"):
+        advance(state, IDS, 9, recipe, 3)
+
+
+def test_a_small_network_stays_on_one_thread_and_a_large_one_has_work_for_each(monkeypatch):
+    monkeypatch.setenv("CHARLOOM_THREADS", "64")
+    assert [crew.members(n * m * m, m) for m, n in ((100, 1), (100, 4), (100, 8), (256, 1), (1024, 1))] == [
+        1, 1, 3, 8, 32,
+    ]  # fmt: skip
+
+
+def test_blocks_on_other_numbers_of_threads_are_those_of_one(monkeypatch):
+    recipe = Recipe(33, 5, 0.01, 5.0, "float64", Adam(0.01), batch=3)
+    whole = advance(start(recipe, 19, 1), IDS, 30, recipe).after
+    numbers = cycle((3, 1, 8, 2))
+    monkeypatch.setattr(kernel, "members", lambda *_: next(numbers))
+    state = start(recipe, 19, 1)
+    for _ in range(10):
+        state = advance(state, IDS, 3, recipe).after
+    assert flat(state) == flat(whole)
+
+
+def test_the_number_is_what_the_environment_says(monkeypatch):
+    monkeypatch.setenv("CHARLOOM_THREADS", "3")
+    assert processors() == 3
+    for wrong in ("0", "-1", "two", "1.5", "1025", "٣"):
+        monkeypatch.setenv("CHARLOOM_THREADS", wrong)
+        with pytest.raises(WrongInput, match=f"^CHARLOOM_THREADS: {wrong} is not allowed, it has to be a whole number"):
+            processors()
+    monkeypatch.setenv("CHARLOOM_THREADS", "")
+    assert processors() >= 1
+
+
+def test_a_containers_share_of_the_processors_counts(monkeypatch, tmp_path):
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job/cpu.max").write_text("150000 100000\n")
+    (tmp_path / "cgroup").write_text("0::/job\n")
+    assert list(of_groups("cpu.max", "", tmp_path / "cgroup", tmp_path)) == ["150000 100000"]
+    monkeypatch.delenv("CHARLOOM_THREADS", raising=False)
+    monkeypatch.setattr("charloom.base.processors.os.sched_getaffinity", lambda _: set(range(64)), raising=False)
+    for said, expected in ((["150000 100000", "max 100000"], 2), (["50000 100000"], 1), (["max 100000"], 64)):
+        monkeypatch.setattr("charloom.base.processors.of_groups", lambda _, said=said: said)
+        assert processors() == expected
