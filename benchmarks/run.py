@@ -34,7 +34,7 @@ BY_ADAM = {
 }
 _, VECTORISED, TORCH, _, FUSED, TRANSPOSED, CHARLOOM = WAYS
 LIMIT = "limit"
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")} | {"CHARLOOM_THREADS": "1"}
 
 
 def microseconds(way: tuple[str | Path, list[str]], dtype: str, updates: int, *sizes: int) -> float:

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput
 from charloom.base.lock import exclusive
+from charloom.base.processors import processors
 from charloom.base.signals import Stopped, end_at_once
 from charloom.base.terminal import visible
 from charloom.settings.dvc_lock import ensure_made
@@ -72,6 +73,7 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
     try:
         if (disabled := os.environ.get("NUMBA_DISABLE_JIT", "")) not in {"", "0"}:
             raise WrongInput(f"NUMBA_DISABLE_JIT: {disabled} is not allowed: the kernel has to be compiled; unset it")
+        processors()  # a wrong number is named now, not where a large network needs it
         command()
         sys.stdout.flush()
     except (CharloomError, Stopped) as error:
