@@ -1,11 +1,10 @@
 """One update with charloom's kernel, as the train stage calls it."""
 
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
-from text import CLIP, ETA, SEQ_LENGTH, problem, report
+from text import CLIP, ETA, SEQ_LENGTH, now, problem, report
 
 from charloom.kernel.advance import start
 from charloom.network.adagrad import AdaGrad
@@ -15,17 +14,20 @@ from charloom.network.rnn import Parameters
 from charloom.training.loop import train
 
 
-def main(optimizer: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
-    """Compile, train and print microseconds of CPU time per update."""
-    ids, W, U, V, b, c = problem(m, K, dtype, updates + 1, seq_length)
+def main(
+    optimizer: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 1
+) -> None:
+    """Compile, train and print what an update takes."""
+    batch = max(batch, 1)
+    ids, W, U, V, b, c = problem(m, K, dtype, (updates + 1) * batch, seq_length)
     theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
-    recipe = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA))
+    recipe = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA), batch=batch)
     if optimizer == "adam":
-        recipe = Recipe(m, seq_length, 0.01, np.inf, dtype, Adam(0.001), "mean")
+        recipe = Recipe(m, seq_length, 0.01, np.inf, dtype, Adam(0.001), "mean", batch=batch)
     ids = ids.astype(np.min_scalar_type(K - 1))
     state = replace(start(recipe, K, seed=1), theta=theta)
     list(train(state, ids, 1, (1000,), recipe))
-    started = time.process_time()
+    started = now()
     for rows in train(state, ids, updates, (1000,), recipe):
         loss = rows.losses[-1]
     report(started, updates, loss)

@@ -1,10 +1,9 @@
 """One update with charloom's own reference in NumPy: all that can be is done for the whole sequence at once."""
 
 import sys
-import time
 
 import numpy as np
-from text import CLIP, ETA, SEQ_LENGTH, problem, report
+from text import CLIP, ETA, SEQ_LENGTH, now, problem, report
 
 from charloom.network.adagrad import AdaGrad
 from charloom.network.recipe import Recipe
@@ -17,7 +16,7 @@ def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH)
     theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
     recipe, h = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA)), np.zeros(m, dtype)
     kept = recipe.kept(K)
-    started = time.process_time()
+    started = now()
     for update in range(updates):
         e = update * seq_length
         loss, gradients, h = loss_and_gradients(theta, ids[e : e + seq_length], ids[e + 1 : e + seq_length + 1], h)

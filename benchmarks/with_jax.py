@@ -5,13 +5,13 @@ By AdaGrad; or by Adam on the mean loss, without clipping, in the ways whose nam
 
 import os
 import sys
-import time
 
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+if "ALL_CORES" not in os.environ:
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 import jax
 import jax.numpy as jnp
-from text import CLIP, EPSILON, ETA, SEQ_LENGTH, problem, report
+from text import CLIP, EPSILON, ETA, SEQ_LENGTH, now, problem, report
 
 TRANSPOSED = sys.argv[1].endswith("transposed")  # W is kept transposed, and h multiplied from the left
 ADAM = sys.argv[1].startswith("adam")
@@ -19,17 +19,17 @@ RATE, B1, B2, EPS = 0.001, 0.9, 0.999, 1e-8
 
 
 def loss_of(parameters, h, x, y):
-    """Return the summed loss of a sequence and its last state."""
+    """Return the summed loss and the last states; of a batch h (n, m), x and y (T, n), else without the n."""
     W = parameters["W"]
     inputs = parameters["U"][x] + parameters["b"]
 
     def cell(h, a):
-        h = jnp.tanh((h @ W if TRANSPOSED else W @ h) + a)
+        h = jnp.tanh((h @ W if TRANSPOSED else (W @ h.T).T) + a)
         return h, h
 
     h, states = jax.lax.scan(cell, h, inputs)
     log_p = jax.nn.log_softmax(states @ parameters["V"].T + parameters["c"])
-    return -jnp.take_along_axis(log_p, y[:, None], 1).sum(), h
+    return -jnp.take_along_axis(log_p, y[..., None], -1).sum(), h
 
 
 def update(carried, sequence):
@@ -46,7 +46,7 @@ def update_by_adam(carried, sequence):
     """Return the state after one step of Adam on the mean loss, and the loss."""
     parameters, (first, second, t), h = carried
     (loss, h), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters, h, *sequence)
-    gradients = jax.tree.map(lambda g: g / len(sequence[0]), gradients)
+    gradients = jax.tree.map(lambda g: g / sequence[0].size, gradients)
     first = jax.tree.map(lambda m, g: B1 * m + (1 - B1) * g, first, gradients)
     second = jax.tree.map(lambda v, g: B2 * v + (1 - B2) * g * g, second, gradients)
     root = jnp.sqrt(1 - B2**t)
@@ -55,28 +55,28 @@ def update_by_adam(carried, sequence):
     return (parameters, (first, second, t + 1), h), loss
 
 
-def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
-    """Compile, train and print microseconds of CPU time per update."""
+def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 0) -> None:
+    """Compile, train and print what an update takes. A batch of 0 is none: vectors, no matrices."""
     jax.config.update("jax_enable_x64", dtype == "float64")
-    ids, W, U, V, _, _ = problem(m, K, dtype, updates, seq_length)
+    ids, W, U, V, _, _ = problem(m, K, dtype, updates * max(batch, 1), seq_length)
     parameters = {"W": W.T if TRANSPOSED else W, "U": U.T, "V": V, "b": jnp.zeros(m, dtype), "c": jnp.zeros(K, dtype)}
     parameters = jax.tree.map(jnp.asarray, parameters)
     zeros = jax.tree.map(jnp.zeros_like, parameters)
     kept = (zeros, zeros, jnp.ones((), dtype)) if ADAM else zeros
-    first = parameters, kept, jnp.zeros(m, dtype)
-    x = jnp.asarray(ids[:-1].reshape(updates, seq_length))
-    y = jnp.asarray(ids[1:].reshape(updates, seq_length))
+    first = parameters, kept, jnp.zeros((batch, m) if batch else m, dtype)
+    x, y = (jnp.asarray(each.reshape(updates, -1, seq_length)) for each in (ids[:-1], ids[1:]))
+    x, y = (jnp.swapaxes(each, 1, 2) if batch else each[:, 0] for each in (x, y))
     by = update_by_adam if ADAM else update
     if way != "call":
         train = jax.jit(lambda state, x, y: jax.lax.scan(by, state, (x, y))).lower(first, x, y).compile()
-        started = time.process_time()
+        started = now()
         _, losses = jax.block_until_ready(train(first, x, y))
         report(started, updates, losses[-1])
     else:
         step = jax.jit(update, donate_argnums=0)
         sequences = list(zip(x, y, strict=True))
         jax.block_until_ready(step(jax.tree.map(jnp.copy, first), sequences[0]))
-        started = time.process_time()
+        started = now()
         state = first
         for sequence in sequences:
             state, loss = step(state, sequence)

@@ -1,10 +1,9 @@
 """One update with PyTorch: nn.RNN, nn.Linear, cross entropy and its own Adagrad."""
 
 import sys
-import time
 
 import torch
-from text import CLIP, EPSILON, ETA, SEQ_LENGTH, problem, report
+from text import CLIP, EPSILON, ETA, SEQ_LENGTH, now, problem, report
 
 
 def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
@@ -26,7 +25,7 @@ def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH)
     parameters = [p for module in (rnn, output, embed) for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.Adagrad(parameters, lr=ETA, eps=EPSILON)
     h = torch.zeros(1, m)
-    started = time.process_time()
+    started = now()
     for update in range(updates):
         e = update * seq_length
         optimizer.zero_grad()
