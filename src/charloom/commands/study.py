@@ -7,16 +7,8 @@ import sys
 from pathlib import Path
 
 from charloom.base.errors import WrongInput
-from charloom.base.storage import write
-from charloom.pages.study.compared import Compared
-from charloom.pages.study.study_page import study_page
-from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
-from charloom.study.asking import differs_here, read_study
-from charloom.study.cluster import ensure_address
-from charloom.study.conduct import conduct
-from charloom.study.formats import as_markdown, as_text
-from charloom.tracking.study_contents import PAGE, send_apart, study_contents
+from charloom.study.kept_answer import KeptAnswer
 
 
 def run_study(arguments: argparse.Namespace) -> None:
@@ -25,19 +17,17 @@ def run_study(arguments: argparse.Namespace) -> None:
         for name in ("anew", "jobs", "dask"):
             if getattr(arguments, name):
                 raise WrongInput(f"--{name}: not beside --prove, which trains rows again by the pipeline")
-    study = read_study(Path(arguments.file), anew=arguments.anew)
-    if differs := differs_here(study):
-        sys.stderr.write(f"{differs}\n")
-    if arguments.prove is not None:
-        prove(study, allowed("prove", arguments.prove, "--prove"))
-        return
-    if arguments.dask is not None:
-        ensure_address(arguments.dask)
     jobs = allowed("jobs", (os.cpu_count() or 1) if arguments.jobs is None else arguments.jobs, "--jobs")
-    study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
-    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
-    sys.stdout.flush()
-    page, picture = study_page(study, Compared(measured, answer))
-    write(study.folder / PAGE, page)
-    print(f"\nmade {study.folder / PAGE}", flush=True)
-    send_apart(study_contents(study, as_markdown(answer), picture))
+    plain = not arguments.anew and arguments.prove is None and arguments.dask is None
+    columns = shutil.get_terminal_size().columns
+    kept = KeptAnswer(Path(arguments.file), columns, arguments.explain) if plain else None
+    if kept and (last := kept.again()):
+        said, warned = last
+        sys.stderr.write(warned)
+        sys.stdout.write(said)
+        return
+    from charloom.commands.study_anew import answer_study  # noqa: PLC0415  seconds that a kept answer need not wait
+
+    said, warned = answer_study(arguments, jobs, columns)
+    if kept:
+        kept.keep(said, warned)

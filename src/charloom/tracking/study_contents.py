@@ -100,16 +100,18 @@ def _single(train: TrainMetrics) -> Series:
     return {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
 
 
-def send_apart(contents: StudyContents) -> None:
+def send_apart(contents: StudyContents) -> str:
     """Have the study sent to MLflow; where that fails, say so in a line. Nothing is raised.
 
-    What this store has got from here is not sent again.
+    What this store has got from here is not sent again; the line that says so is returned, too.
     """
     note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
     try:
         if note.is_file() and note.read_bytes() == _sent(contents).encode():
-            print(f"MLflow has got this study from here; `rm {note}` has it sent again", flush=True)
-            return
+            has_it = f"MLflow has got this study from here; `rm {note}` has it sent again\n"
+            sys.stdout.write(has_it)
+            sys.stdout.flush()
+            return has_it
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "study.json"
             write_json(file, contents.model_dump(mode="json"))
@@ -117,9 +119,10 @@ def send_apart(contents: StudyContents) -> None:
     except (CharloomError, OSError) as error:
         again = f"`charloom study {in_line(contents.name)}` sends it again"
         sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")
-        return
+        return ""
     with suppress(CharloomError, OSError):  # without the note it is sent again
         write(note, _sent(contents))
+    return ""
 
 
 def _sent(contents: StudyContents) -> str:

@@ -1,0 +1,40 @@
+"""A study conducted, answered, drawn and sent: what `charloom study` does where something may have changed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from charloom.base.storage import write
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.study_page import study_page
+from charloom.proof.rows import prove
+from charloom.sampling.options import allowed
+from charloom.study.asking import differs_here, read_study
+from charloom.study.cluster import ensure_address
+from charloom.study.conduct import conduct
+from charloom.study.formats import as_markdown, as_text
+from charloom.tracking.study_contents import PAGE, send_apart, study_contents
+
+
+def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tuple[str, str]:
+    """Train what is missing, print the answer and send it; or prove rows. Return what an answer said, and warned of."""
+    study = read_study(Path(arguments.file), anew=arguments.anew)
+    if warned := differs_here(study):
+        warned = f"{warned}\n"
+        sys.stderr.write(warned)
+    if arguments.prove is not None:
+        prove(study, allowed("prove", arguments.prove, "--prove"))
+        return "", ""
+    if arguments.dask is not None:
+        ensure_address(arguments.dask)
+    study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
+    text = as_text(answer, columns, explain=arguments.explain)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    page, picture = study_page(study, Compared(measured, answer))
+    write(study.folder / PAGE, page)
+    made = f"\nmade {study.folder / PAGE}\n"
+    sys.stdout.write(made)
+    sys.stdout.flush()
+    sent = send_apart(study_contents(study, as_markdown(answer), picture))
+    return f"{text}{made}{sent}", warned
