@@ -88,11 +88,11 @@ def test_what_goes_not_beside_a_proof_is_refused(project, option):
     assert complaint == f"{option.split()[0]}: not beside --prove, which trains rows again by the pipeline\n"
 
 
-@pytest.mark.parametrize("varied", ["seq_length: [10, 20]", "train.order: [reading, positions]"])
+@pytest.mark.parametrize("varied", ["seq_length: [10, 20]", "train.order: [reading, positions]", "batch: [1, 2]"])
 def test_smooth_losses_of_other_sequences_are_not_compared(project, varied):
     question = QUESTION.replace("eta: [0.1, 0.05]", varied)
     ask(project, question.replace("held_out_bits_per_character", "smooth_loss"))
-    line = "studies/a.yaml: measure: smooth_loss: it is nats per sequence, and settings differ in seq_length or "
+    line = "studies/a.yaml: measure: smooth_loss: it is smoothed nats per sequence, and settings differ in "
     assert said(project, "study", "studies/a.yaml", code=2)[1].startswith(line)
 
 

@@ -244,6 +244,16 @@ def test_a_study_with_a_text_of_its_own_differs_in_nothing_from_params_yaml_by_t
         assert differs_here(read_study(Path("studies/a.yaml"))) == ""
 
 
+def test_batches_may_be_varied(project):
+    folder = ask(project, "vary: {batch: [1, 3]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n")
+    conducted(project)
+    asked = read_asked(folder / "asked.json")
+    assert set(asked.arithmetic) == {"adagrad float64", "batch adagrad float64"}
+    rows = read_runs(folder, asked).values()
+    assert sorted((run.params.batch, run.seed) for run in rows) == [(1, 1), (1, 2), (3, 1), (3, 2)]
+    assert conducted(project) == ""
+
+
 def test_a_study_may_name_its_own_text(project):
     (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
     folder = ask(project, f"text: data/mine.txt\n{TWO}")

@@ -9,16 +9,17 @@ from pathlib import Path
 from charloom.base.errors import WrongInput
 
 NAME = "CHARLOOM_THREADS"
+QUOTED = 100  # characters, at most, of what is not allowed
 
 
 def processors() -> int:
-    """Return CHARLOOM_THREADS, else the processors that this process may use.
+    """Return CHARLOOM_THREADS, else the processors that this process may use. Of control groups version 2 counts.
 
     Raises WrongInput where it is no such number.
     """
     if said := os.environ.get(NAME):
-        if not (said.isascii() and said.isdigit() and 1 <= int(said) <= 1024):
-            raise WrongInput(f"{NAME}: {said} is not allowed, it has to be a whole number from 1 to 1024")
+        if not (len(said) <= len("1024") and said.isascii() and said.isdigit() and 1 <= int(said) <= 1024):
+            raise WrongInput(f"{NAME}: {said[:QUOTED]} is not allowed, it has to be a whole number from 1 to 1024")
         return int(said)
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = []

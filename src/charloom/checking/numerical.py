@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charloom.base.processors import processors
 from charloom.base.types import Array
 from charloom.network.rnn import Parameters
 
@@ -90,7 +91,7 @@ def complex_step(
     T, m = len(real.x), theta.m
     batch = max(1, min(BATCH, NUMBERS // (m + T), PRODUCTS // (m * m * T)))
     done = len(entries) - len(moving)
-    with ThreadPoolExecutor(2) as executor:  # NumPy releases the interpreter while it computes
+    with ThreadPoolExecutor(min(2, processors())) as executor:  # NumPy releases the interpreter while it computes
         for more in executor.map(measure, np.split(moving, range(batch, len(moving), batch))):
             done += more
             report(done)

@@ -1,12 +1,12 @@
 """`charloom study`: what a study's file asks is trained and answered, and rows of its table are proved."""
 
 import argparse
-import os
 import shutil
 import sys
 from pathlib import Path
 
 from charloom.base.errors import WrongInput
+from charloom.base.processors import processors
 from charloom.sampling.options import allowed
 from charloom.study.kept_answer import KeptAnswer
 
@@ -17,7 +17,7 @@ def run_study(arguments: argparse.Namespace) -> None:
         for name in ("anew", "jobs", "dask"):
             if getattr(arguments, name):
                 raise WrongInput(f"--{name}: not beside --prove, which trains rows again by the pipeline")
-    jobs = allowed("jobs", (os.cpu_count() or 1) if arguments.jobs is None else arguments.jobs, "--jobs")
+    jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
     plain = not arguments.anew and arguments.prove is None and arguments.dask is None
     columns = shutil.get_terminal_size().columns
     kept = KeptAnswer(Path(arguments.file), columns, arguments.explain) if plain else None

@@ -1,7 +1,6 @@
 """`charloom sample`: text as it is drawn, one or many, on a terminal or into a pipe."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +10,7 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 
 from charloom.base.errors import WrongInput
+from charloom.base.processors import processors
 from charloom.base.terminal import named, visible
 from charloom.base.types import Array
 from charloom.commands.inputs import model_at, text_at
@@ -52,7 +52,7 @@ def sample(arguments: argparse.Namespace) -> None:
             sys.stderr.write(f"warning: not in the vocabulary of this model, skipped: {named(unknown)}\n")
         h, first = primed(model, prime)
     page = _Page(shades=arguments.show_probabilities)
-    group = AT_ONCE * (os.cpu_count() or 1) if count > 1 else 1
+    group = AT_ONCE * processors() if count > 1 else 1
     if count > 1:
         check_memory(min(count, group) * length * 20, f"--samples {count} of --length {length}")
     for start in range(0, count, group):

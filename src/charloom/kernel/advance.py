@@ -14,7 +14,7 @@ from charloom.base.errors import Diverged
 from charloom.base.types import Array, Numbers
 from charloom.kernel.crew import ALONE, members, together
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
-from charloom.kernel.layout import Sizes, each_kept, kept_beside, parameters, room, scratch, weights
+from charloom.kernel.layout import ROWS, Sizes, each_kept, kept_beside, parameters, room, scratch, weights
 from charloom.kernel.update import updates
 from charloom.network.recipe import Kept, Recipe
 from charloom.network.rnn import SATURATED, Gradients, Parameters
@@ -94,13 +94,15 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
 
     ids (characters,)  the text, as whole numbers below K: at least batch · seq_length + 1 of them. Only what these rows
                        read is taken into memory
-    threads            at most; None for as many as there are processors. No bit depends on it
+    threads            how many; None for as many as pay. No bit depends on it
 
     Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
     """
     m, K = state.theta.m, state.theta.K
     w, s, T, n = weights(state.theta, -np.inf), kept_beside(state.kept), recipe.seq_length, recipe.batch
-    size = members(n * m * m, m) if threads is None else threads
+    # What of a recurrence is shared out: see products.unit.
+    shares = w.b.shape[1] // w.W.shape[1] if n < ROWS else m
+    size = min(members(n * m * m, m), shares) if threads is None else threads
     best_w, z = room(w), scratch(w, m, K, T, n, size)
     z.h[:n, :m] = state.h
     best_h = np.zeros_like(z.h[:1])
@@ -112,6 +114,8 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
     starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
     read, sizes = _sequences(ids, starts[:-1], T), _sizes(recipe, m, K)
     before = w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest
+    if size > 1:  # compiles, if need be, where an error ends this thread alone and nobody waits for it
+        updates(*before, losses[:0], smooth_losses[:0], statistics, ALONE)
     done, best_update, lowest = together(size, lambda crew: updates(*before, losses, smooth_losses, statistics, crew))
     if done < count:
         loss = losses[done]
@@ -131,17 +135,15 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
 def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
     """Return the T + 1 characters from each of `starts` (updates, n) on, in one row, as the kernel wants them.
 
-    What follows one another in the text is read in one piece.
+    Of a text that is not in memory, sequences that follow each other are read in one piece; there is no batch then.
     """
     window = np.arange(T + 1)
     if isinstance(ids, np.ndarray):
         return ids[starts[:, None] + window[:, None]].ravel().astype(np.int64)
-    columns = []
-    for each in starts.T:
-        runs = np.split(each, np.flatnonzero(np.diff(each) != T) + 1)
-        parts = [ids[run[0] : run[-1] + T + 1][(run - run[0])[:, None] + window] for run in runs]
-        columns.append(np.concatenate(parts))
-    return np.stack(columns, axis=-1).ravel().astype(np.int64)
+    starts = starts[:, 0]  # a batch has the text in memory
+    runs = np.split(starts, np.flatnonzero(np.diff(starts) != T) + 1)
+    parts = [ids[run[0] : run[-1] + T + 1][(run - run[0])[:, None] + window] for run in runs]
+    return np.concatenate(parts).ravel().astype(np.int64)
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:

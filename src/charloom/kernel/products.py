@@ -108,7 +108,7 @@ def recurrence(
     A batch has so many rows for each of these. Each sum is that of a sequence alone, to the bit.
 
     w           in panels, of which odd steps begin with the last: what was read last is still near
-    width       as many vectors of a sequence alone are summed up side by side; of a batch a tile of rows
+    width       how many vectors are summed up side by side for one sequence; of a batch it is a tile of rows
     begin, end  the columns of `out`, by `unit`
     """
     to, at, of = to * batch, at * batch, step * batch
@@ -142,7 +142,7 @@ def recurrence(
 
 @njit(**PASTED)
 def unit(wide: int, lanes: int, batch: int) -> int:
-    """Return in what a recurrence's columns are shared out: panels of such a width, or vectors of a larger batch."""
+    """Return how many columns of a recurrence are given out together: a panel's; of a larger batch a vector's."""
     return wide if batch < ROWS else lanes
 
 

@@ -279,7 +279,7 @@ def updates(
     zero (updates + 1, n)  whether each sequence, and those after these, starts from a zero state
     z.h[:n]            the states with which the next sequences start, before and after; the last one's is best_h's
     smooth, lowest     the last and the lowest smooth loss before, NaN and ∞ where there is none
-    crew               the threads that call this with the same arguments but for which of them each is
+    crew               which thread this is, of how many; all of them call this, with equal arguments otherwise
     losses (updates,)  nats a sequence, the mean of a batch; smooth_losses as many; statistics (·, 3)  a row for each
                        update that is a multiple of STATISTICS_EVERY
     """

@@ -6,6 +6,7 @@
 
 A batch of n reads n sequences an update. What an epoch reads, in its order, is cut into n equal parts, which are read
 side by side, each with a state of its own, from zero at the start of an epoch; so an epoch has an n-th of the updates.
+What is left over, fewer than n sequences, is not read in that epoch. Of `positions` n are drawn for each update.
 
 What is drawn comes from a stream of its own, by epoch or by update: a training that was stopped draws the same again.
 """

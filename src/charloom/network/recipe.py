@@ -11,11 +11,14 @@ import numpy as np
 from charloom.base.types import Array
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
-from charloom.network.order import AS_IT_STANDS, Order, sequences
+from charloom.network.order import AS_IT_STANDS, READING, Order, sequences
 from charloom.network.rnn import Gradients, Parameters, filled, init
 
 Optimizer = AdaGrad | Adam
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by their names in params.yaml
+
+# Of compiled code: see Recipe.kind.
+KINDS = {f"{many}{name} {dtype}" for many in ("", "batch ") for name in OPTIMIZERS for dtype in ("float64", "float32")}
 
 Kept = tuple[Parameters, ...]  # what an optimiser keeps for each weight
 
@@ -49,9 +52,14 @@ class Recipe:
     def scale(self) -> float:
         """Return what the gradient of the sum over a batch is multiplied by.
 
-        A loss is told as the sum over a sequence, the mean of a batch, whatever is followed.
+        Whatever is followed, all losses that are told are sums over a sequence, and means over a batch.
         """
         return 1 / (self.batch * (self.seq_length if self.loss == "mean" else 1))
+
+    @property
+    def reads_anywhere(self) -> bool:
+        """Return whether what is read next may lie anywhere in the text, not behind what was read last."""
+        return self.order.name != READING or self.batch > 1
 
     @property
     def kind(self) -> str:

@@ -22,7 +22,7 @@ from charloom.base.errors import CharloomError, Damaged
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
-from charloom.network.recipe import OPTIMIZERS
+from charloom.network.recipe import KINDS
 from charloom.results.identity import EarlierParams, can_matter, trial_key, trial_key_0_1
 from charloom.results.records import Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
@@ -61,8 +61,7 @@ class Asked(Record):
     @model_validator(mode="after")
     def _kinds(self) -> "Asked":
         """Refuse a kind of recipe that is none, and the lack of the usual one: trials have no keys then."""
-        kinds = {f"{optimizer} {dtype}" for optimizer in OPTIMIZERS for dtype in ("float64", "float32")}
-        if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= kinds:
+        if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= KINDS:
             raise ValueError("arithmetic, small_trials: not of the kinds of recipe that are asked of")
         return self
 

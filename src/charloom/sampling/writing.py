@@ -1,12 +1,12 @@
 """Writing: what is drawn how, and one text or many, a block of characters at a time."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
+from charloom.base.processors import processors
 from charloom.base.types import Array
 from charloom.kernel.drawing import Streams, streams, write
 from charloom.kernel.layout import ROWS, weights
@@ -50,7 +50,7 @@ def blocks(
     w, dtype = weights(theta, -np.inf), theta.flat.dtype
     temperature = dtype.type(min(choice.temperature, float(np.finfo(dtype).max)))  # in float32 it may be 0 now
     S = len(random)
-    each = -(-S // (os.cpu_count() or 1) // ROWS) * ROWS
+    each = -(-S // processors() // ROWS) * ROWS
     parts = [slice(first, first + each) for first in range(0, S, each)]
     work = [streams(w, h[part], x[part], theta.K) for part in parts]
 

@@ -79,7 +79,7 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
     except (CharloomError, Stopped) as error:
         _end(str(error), error.exit_code)
     except MemoryError:
-        _end("out of memory: close other programs, or choose a smaller m, seq_length or text", 5)
+        _end("out of memory: close other programs, or choose a smaller m, seq_length, batch or text", 5)
     except BrokenPipeError:  # whoever read what we print has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)

@@ -10,7 +10,6 @@ import psutil
 
 from charloom.base.errors import Unavailable
 from charloom.base.processors import of_groups
-from charloom.network.order import READING
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import size
 from charloom.settings.params import Params, Sample
@@ -25,7 +24,7 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     """Return the bytes of memory that training holds at its peak, beside the files mapped by the system: from above.
 
     The whole process counts, and of the text what is in memory: a block, or all of its `characters` where they are not
-    read from front to back. Compiling the kernel, which is kept, takes 120 MB more, once.
+    read from front to back in one go. Compiling the kernel, which is kept, takes 120 MB more, once.
     """
     m, item, kept = recipe.m, np.dtype(recipe.dtype).itemsize, len(recipe.optimizer.starts)
     p, q = m + 256 // item, K + 256 // item  # rows are whole vectors in the kernel's layout, and whole panels
@@ -33,7 +32,7 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     kernel = (2 + kept) * (2 * m * p + 2 * K * p + m * q) + K * p
     sequences = (recipe.batch * (recipe.seq_length + 1) + 32) * (3 * p + 2 * q + m + K)
     arrays = item * (states + kernel)
-    whole = 0 if recipe.order.name == READING else np.min_scalar_type(K).itemsize * characters
+    whole = 0 if not recipe.reads_anywhere else np.min_scalar_type(K).itemsize * characters
     return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequences + whole
 
 
@@ -66,7 +65,7 @@ def memory() -> int:
 
 
 def group_limits(*where: Path) -> Iterator[int]:
-    """Yield the limits of the control groups that this process is in; `where` they are: see of_groups."""
+    """Yield the limits of the control groups that this process is in; `where`: other folders, for tests."""
     # Of version 2, and of version 1.
     for said in (*of_groups("memory.max", "", *where), *of_groups("memory.limit_in_bytes", "memory", *where)):
         with suppress(ValueError):  # `max`

@@ -114,9 +114,9 @@ class Params(Section):
         return self.batch * self.seq_length
 
     @property
-    def loss_of(self) -> tuple[int, Order]:
-        """Return what smooth losses that compare have in common: how long a sequence is, and where it starts."""
-        return self.seq_length, self.recipe.order
+    def loss_of(self) -> tuple[int, int, Order]:
+        """Return what smooth losses that compare have in common: a sequence's length, how many an update, and where."""
+        return self.seq_length, self.batch, self.recipe.order
 
     @property
     def idle(self) -> frozenset[str]:

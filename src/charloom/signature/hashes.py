@@ -27,7 +27,7 @@ from charloom.results.identity import arithmetic_digest
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
 VOCABULARY = sorted(set(TEXT))
 UPDATES = (1, 10, 100, 500, 2000)
-# No multiple of anything; the text is read seven times over; the clip is narrow enough to be active.
+# No multiple of anything; the text is read seven times over or more; the clip is narrow enough to be active.
 M, SEQ_LENGTH = 37, 11
 TYPES = ("float64", "float32")
 # By the names that their states have in signature.json.

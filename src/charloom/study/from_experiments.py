@@ -63,8 +63,8 @@ def experiments_measured(
         raise WrongInput(f"--measure: no {measure}, as no text was held out; {allowed_are(MEASURES, measure)}")
     if "smooth_loss" in measure and len({each.run.params.loss_of for each in kept}) > 1:
         raise WrongInput(
-            f"--measure: {measure} is nats per sequence, and settings differ in seq_length or train.order; "
-            f"{MEASURE} serves"
+            f"--measure: {measure} is smoothed nats per sequence, and settings differ in seq_length, batch or "
+            f"train.order; {MEASURE} serves"
         )
     base = chosen(trials, baseline or _own(head, trials), "DVC's experiments and HEAD")
     trials = {base: trials[base]} | trials  # it comes first

@@ -129,8 +129,8 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     names = [named(params, varied) for params in settings]
     if "smooth_loss" in given.measure and len({params.loss_of for params in settings}) > 1:
         raise WrongInput(
-            f"{path}: measure: {given.measure}: it is nats per sequence, and settings differ in seq_length or "
-            "train.order; held_out_bits_per_character compares them"
+            f"{path}: measure: {given.measure}: it is smoothed nats per sequence, and settings differ in seq_length, "
+            "batch or train.order; held_out_bits_per_character compares them"
         )
     if not varied:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")

@@ -93,7 +93,7 @@ def small_trial(kind: str) -> str:
 
 
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
-    """Train, with so many threads at most, and return what it came to."""
+    """Train, with so many threads (see `advance`), and return what it came to."""
     each, training, outcome = params.train, Training(params, text, Path(), {}), ""
     trace, held_out, metrics, results = EMPTY, dict[int, float](), None, ""
     try:

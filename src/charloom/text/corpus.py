@@ -36,7 +36,7 @@ class Text:
         """Return the number of characters, in both parts."""
         return len(self.training) + len(self.held_out)
 
-    def check(self, path: Path, seq_length: int, batch: int = 1) -> None:
+    def check(self, path: Path, seq_length: int, batch: int) -> None:
         """Raise WrongInput where the text in this file is too short for a batch of sequences and their targets."""
         check_lengths(path, (len(self.training), len(self.held_out)), seq_length, batch)
 

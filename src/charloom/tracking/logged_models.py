@@ -126,6 +126,7 @@ def measured(contents: RunContents, train: TrainMetrics) -> tuple[float, str, st
     bits, params = train.best_held_out_bits_per_character, contents.params
     what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
     order = "" if params.train.order == READING else " ".join(["", *map(str, params.recipe.order)])
+    order += f" batch={params.batch}" if params.batch > 1 else ""
     length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # a smooth loss is of a sequence
     read = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
     return measure, what, f"{what}{length} {read} {contents.text_sha256}"

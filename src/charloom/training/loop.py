@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from charloom.base.errors import Diverged
 from charloom.base.types import Numbers
 from charloom.kernel.advance import Rows, TrainState, advance
-from charloom.network.order import READING
 from charloom.network.recipe import Recipe
 
 
@@ -39,8 +38,8 @@ def train(
     Raises Diverged, with the last state that is finite. All rows before that state have been yielded then.
     """
     longest = updates
-    if recipe.order.name != READING:
-        ids = ids[0 : len(ids)]  # into memory: what is read next lies anywhere
+    if recipe.reads_anywhere:
+        ids = ids[0 : len(ids)]  # into memory
     while True:
         count = min([updates - state.update, longest, *(each - state.update % each for each in every)]) or 1
         try:

@@ -82,7 +82,7 @@ class Results(NamedTuple):
 
         That is where an update reads as much, and the text is known to be English prose, as the published one is.
         """
-        same = self.params.loss_of == (self.published.settings["seq_length"], AS_IT_STANDS) and self.params.batch == 1
+        same = self.params.loss_of == (self.published.settings["seq_length"], 1, AS_IT_STANDS)
         return self.published.smooth_loss if same and self.text.sha256 in self.published.drawn_beside else {}
 
     @property
