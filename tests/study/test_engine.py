@@ -39,6 +39,7 @@ class Workers:
 
     losses = (BrokenExecutor,)
     may_come = False
+    threads = 1
 
     def __init__(self, *workers: Worker):
         self.waiting, self.now = list(workers), {}
