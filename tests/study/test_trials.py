@@ -244,6 +244,16 @@ def test_a_study_with_a_text_of_its_own_differs_in_nothing_from_params_yaml_by_t
         assert differs_here(read_study(Path("studies/a.yaml"))) == ""
 
 
+def test_what_all_settings_have_in_place_of_params_yaml_is_in_each_row(project):
+    settings = "settings: [{m: 5, eta: 0.1}, {m: 5, eta: 0.05}]\nbaseline: {m: 5, eta: 0.1}\n"
+    folder = ask(project, f"{settings}seeds: 2\nmeasure: held_out_bits_per_character\n")
+    conducted(project)
+    made = tables(folder)
+    assert conducted(project) == ""
+    assert tables(folder) == made
+    assert {run.params.m for run in read_runs(folder, read_asked(folder / "asked.json")).values()} == {5}
+
+
 def test_batches_may_be_varied(project):
     folder = ask(project, "vary: {batch: [1, 3]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n")
     conducted(project)

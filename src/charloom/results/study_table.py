@@ -176,7 +176,7 @@ def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, boo
 
 
 def write_runs(folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]]) -> None:
-    """Write the tables of the runs, each with its key. `varied` are the params that vary, by their dotted names."""
+    """Write the tables of the runs, each with its key. `varied` are the params that a row says, by dotted names."""
     rows: list[list[Any]] = [[*varied, "seed", "outcome", *METRICS, "results", "trial"]]
     points: list[list[Any]] = [list(CURVES)]
     for key, run in runs:

@@ -50,7 +50,7 @@ def write_asked(study: Study) -> None:
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.model_dump(mode="json", exclude_none=True)
-    question["baseline"] = {name: baseline[name] for name in study.varied}  # in full: `{}` was params.yaml of then
+    question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: `{}` was params.yaml of then
     now = {"question": question, "small_trials": _small_trials(study.asked)}
     content = study.asked.model_copy(update=now).model_dump(mode="json")
     if not (study.folder / ASKED).exists() or read_asked(study.folder / ASKED).model_dump(mode="json") != content:

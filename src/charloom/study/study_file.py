@@ -97,6 +97,11 @@ class Study(NamedTuple):
     runs: Runs
 
     @property
+    def columns(self) -> list[str]:
+        """Return the params that a row has to say: those that vary, and those that params.yaml had otherwise."""
+        return differing([self.asked.params, *self.settings.values()])
+
+    @property
     def named(self) -> str:
         """Return what names it, whatever its file is called and whoever asks it."""
         declared = [self.question.measure, self.question.smallest_difference]
