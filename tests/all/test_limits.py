@@ -30,9 +30,11 @@ def test_a_library_that_warns_fails_no_stage_and_no_command(project):
 @pytest.mark.parametrize("most", [1, 4])
 def test_a_limit_of_processes_is_enough_or_a_line(project, most):
     before = project.contents()
-    # The limit binds no root: a user of its own, who may still read and write here.
-    user = ["setpriv", "--reuid", str(54321 + most), "--clear-groups", "--inh-caps", "+dac_override", "--ambient-caps"]
-    for command in [*SCRIPTS, *(COMMANDS if most > 1 else [])]:  # `charloom` begins in a shell, which starts others
+    for n, command in enumerate([*SCRIPTS, *(COMMANDS if most > 1 else [])]):  # `charloom` begins in a shell: it forks
+        # The limit binds no root: a user of its own, who may still read and write here. Each command has another one:
+        # who follows a training is still there when the next begins.
+        uid = str(54321 + 100 * most + n)
+        user = ["setpriv", "--reuid", uid, "--clear-groups", "--inh-caps", "+dac_override", "--ambient-caps"]
         done = subprocess.run(
             [*user, "+dac_override", "bash", "-c", f"ulimit -u {most}; exec {command}"], cwd=project.folder,
             env=project.environment(), text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
