@@ -24,11 +24,9 @@ def by_the_wall(way, dtype: str, m: int, batch: int, cores: int) -> float:
     python, (script, *arguments) = way
     updates = max(3, round(WORK / (25 * batch * m * (m + 160))))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
-    environment |= ONE_THREAD if cores == 1 else {"ALL_CORES": "1"}
-    environment.pop("CHARLOOM_THREADS", None) if cores > 1 else None
+    environment |= ONE_THREAD if cores == 1 else {"ALL_CORES": "1", "CHARLOOM_THREADS": str(cores)}
     use = sorted(os.sched_getaffinity(0))[-cores:]
-    # Of JAX a batch of one is a vector.
-    sizes = map(str, (updates, m, 80, 25, batch if batch > 1 else 0))
+    sizes = map(str, (updates, m, 80, 25, batch))
     command = [
         "taskset",
         "--cpu-list",

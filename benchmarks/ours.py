@@ -18,7 +18,6 @@ def main(
     optimizer: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 1
 ) -> None:
     """Compile, train and print what an update takes."""
-    batch = max(batch, 1)
     ids, W, U, V, b, c = problem(m, K, dtype, (updates + 1) * batch, seq_length)
     theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
     recipe = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA), batch=batch)

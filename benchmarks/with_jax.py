@@ -55,17 +55,17 @@ def update_by_adam(carried, sequence):
     return (parameters, (first, second, t + 1), h), loss
 
 
-def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 0) -> None:
-    """Compile, train and print what an update takes. A batch of 0 is none: vectors, no matrices."""
+def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 1) -> None:
+    """Compile, train and print what an update takes. A batch of one is vectors, no matrices."""
     jax.config.update("jax_enable_x64", dtype == "float64")
-    ids, W, U, V, _, _ = problem(m, K, dtype, updates * max(batch, 1), seq_length)
+    ids, W, U, V, _, _ = problem(m, K, dtype, updates * batch, seq_length)
     parameters = {"W": W.T if TRANSPOSED else W, "U": U.T, "V": V, "b": jnp.zeros(m, dtype), "c": jnp.zeros(K, dtype)}
     parameters = jax.tree.map(jnp.asarray, parameters)
     zeros = jax.tree.map(jnp.zeros_like, parameters)
     kept = (zeros, zeros, jnp.ones((), dtype)) if ADAM else zeros
-    first = parameters, kept, jnp.zeros((batch, m) if batch else m, dtype)
+    first = parameters, kept, jnp.zeros((batch, m) if batch > 1 else m, dtype)
     x, y = (jnp.asarray(each.reshape(updates, -1, seq_length)) for each in (ids[:-1], ids[1:]))
-    x, y = (jnp.swapaxes(each, 1, 2) if batch else each[:, 0] for each in (x, y))
+    x, y = (jnp.swapaxes(each, 1, 2) if batch > 1 else each[:, 0] for each in (x, y))
     by = update_by_adam if ADAM else update
     if way != "call":
         train = jax.jit(lambda state, x, y: jax.lax.scan(by, state, (x, y))).lower(first, x, y).compile()

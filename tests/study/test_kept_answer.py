@@ -7,6 +7,7 @@ import pytest
 from projects import copied
 from study_projects import ask
 
+from charloom.base.errors import Unavailable
 from charloom.commands import cli
 from charloom.study import kept_answer
 from charloom.study.kept_answer import KeptAnswer
@@ -78,6 +79,22 @@ def test_other_options_another_store_and_other_libraries_have_answers_of_their_o
             assert an_answer().again() is None
     monkeypatch.setattr(kept_answer.sysconfig, "get_path", lambda _: str(folder / "sources"))
     assert an_answer().again() is None
+
+
+def test_an_answer_that_the_store_has_not_got_is_not_kept(finished, tmp_path, monkeypatch, capsys):
+    project = copied(finished, tmp_path / "project")
+    ask(project, "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setattr("sys.argv", ["charloom", "study", "studies/a.yaml", "--jobs", "1"])
+    monkeypatch.setattr("charloom.tracking.study_contents.apart", refused)
+    for _ in range(3):
+        with chdir(project.folder), pytest.raises(SystemExit):
+            cli.main()
+        assert "MLflow has not got the study" in capsys.readouterr().err
+
+
+def refused(*_, **__):
+    raise Unavailable("refused")
 
 
 def test_the_command_says_it_again_without_what_takes_time(finished, tmp_path, monkeypatch, capsys):

@@ -29,5 +29,5 @@ def run_study(arguments: argparse.Namespace) -> None:
     from charloom.commands.study_anew import answer_study  # noqa: PLC0415  seconds that a kept answer need not wait
 
     said, warned = answer_study(arguments, jobs, columns)
-    if kept:
+    if kept and said:
         kept.keep(said, warned)

@@ -17,7 +17,10 @@ from charloom.tracking.study_contents import PAGE, send_apart, study_contents
 
 
 def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tuple[str, str]:
-    """Train what is missing, print the answer and send it; or prove rows. Return what an answer said, and warned of."""
+    """Train what is missing, print the answer and send it; or prove rows.
+
+    Return what was said and warned of where MLflow has the answer already; else nothing, for it is to be sent again.
+    """
     study = read_study(Path(arguments.file), anew=arguments.anew)
     if warned := differs_here(study):
         warned = f"{warned}\n"
@@ -36,5 +39,5 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
     made = f"\nmade {study.folder / PAGE}\n"
     sys.stdout.write(made)
     sys.stdout.flush()
-    sent = send_apart(study_contents(study, as_markdown(answer), picture))
-    return f"{text}{made}{sent}", warned
+    has_it = send_apart(study_contents(study, as_markdown(answer), picture))
+    return (f"{text}{made}{has_it}", warned) if has_it else ("", "")
