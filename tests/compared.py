@@ -1,5 +1,7 @@
 """Comparisons of numbers that a test writes down."""
 
+from itertools import product
+
 from paired import Measured, Measurement, answered
 
 
@@ -23,3 +25,24 @@ def beside(differences, looks=(), base=None, **others):
     base = base or [10.0 * i for i in range(len(differences))]
     ours = [None if x is None else b + x for b, x in zip(base, differences, strict=False)]
     return compared({"base": base, "ours": ours}, looks=looks, **others)["ours"]
+
+
+def designed(factors, value, seeds=5, baseline=None, **others):
+    """Return the answer of a design: each level of each factor with each other, by `value(seed, *levels)`."""
+    cells = list(product(*factors.values()))
+    names = {cell: " ".join(f"{name}={level}" for name, level in zip(factors, cell, strict=True)) for cell in cells}
+    return answered(
+        Measured(
+            "loss", others.pop("better", "lower"), names[baseline or cells[0]],
+            {names[cell]: trials([value(seed, *cell) for seed in range(seeds)]) for cell in cells},
+            levels={names[cell]: dict(zip(factors, map(str, cell), strict=True)) for cell in cells},
+            **others,
+        )
+    )  # fmt: skip
+
+
+def effect(answer, kind, factor, level, reference, *at):
+    """Return the one that is so."""
+    asked = kind, factor, str(level), str(reference), tuple(map(str, at))
+    (one,) = (x for x in answer.effects if (x.kind, x.factor, x.level, x.reference, x.at) == asked)
+    return one

@@ -1,7 +1,23 @@
 """The answer of a comparison: every setting beside the baseline, paired by seed."""
 
+from typing import NamedTuple
+
 from paired.cautions import cautions
-from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer, Band, Comparison, Curve, Measured, Seed, Summary
+from paired.data_types import (
+    ALPHA,
+    CANNOT_TELL,
+    LEVEL,
+    Answer,
+    Band,
+    Comparison,
+    Curve,
+    Effect,
+    Measured,
+    Seed,
+    Summary,
+)
+from paired.effects import deciding, found
+from paired.factors import Tested, design, inseparable, tested
 from paired.pairs import Pairs, Side, minus, pair, side
 from paired.rule import Decision, Looked, decide
 from paired.seeds_needed import more_seeds
@@ -14,9 +30,35 @@ from paired.statistics import (
     moments,
     sign_flip_p,
     student_interval,
-    student_p,
     welch_interval,
 )
+
+NOTHING = Tested([], None, {})  # of settings that are no design: they share the level equally
+
+
+class Decided(NamedTuple):
+    """The sides, and their pairs with the baseline; what was decided of these, all by setting; and the effects."""
+
+    sides: dict[str, Side]
+    pairs: dict[str, Pairs]
+    settings: dict[str, Decision]
+    effects: list[Effect]
+
+
+def decided(measured: Measured) -> Decided:
+    """Return all verdicts."""
+    budget = measured.budget if measured.target else None
+    sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
+    base = sides[measured.baseline]
+    pairs = {name: pair(each, base) for name, each in sides.items() if name != measured.baseline}
+    of = design(measured.levels, measured.baseline)
+    contrasts, family, same = tested(of, sides, measured.looks, measured.amounts) if of else NOTHING
+    looked = [Looked(each.pairs, each.barred) for each in contrasts]
+    looked += [Looked(each.at(measured.looks), each.barred) for each in pairs.values()]
+    looks = max(1, len(measured.looks))
+    decisions = decide(looked, looks, measured.better, measured.smallest_difference, family)
+    effects = found(contrasts, [decisions[same.get(at, at)] for at in range(len(contrasts))])
+    return Decided(sides, pairs, dict(zip(pairs, decisions[len(contrasts) :], strict=True)), effects)
 
 
 def answered(measured: Measured) -> Answer:
@@ -24,18 +66,19 @@ def answered(measured: Measured) -> Answer:
 
     Seeds come in the order of the baseline's, and seeds beyond the looks that are reached are shown and decide nothing.
     """
-    budget = measured.budget if measured.target else None
-    sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
-    base = sides[measured.baseline]
-    pairs = {name: pair(each, base) for name, each in sides.items() if name != measured.baseline}
-    looked = [Looked(each.at(measured.looks), each.barred) for each in pairs.values()]
-    decisions = decide(looked, max(1, len(measured.looks)), measured.better, measured.smallest_difference)
+    told = decided(measured)
     asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}
     return Answer(
         **asked,
-        summaries=[_summary(name, each) for name, each in sides.items()],
-        comparisons=[_comparison(measured, *each) for each in zip(pairs, pairs.values(), decisions, strict=True)],
-        bands={name: _bands(curves, measured.baseline, pairs) for name, curves in measured.curves.items()},
+        summaries=[_summary(name, each) for name, each in told.sides.items()],
+        comparisons=[_comparison(measured, name, each, told.settings[name]) for name, each in told.pairs.items()],
+        bands={name: _bands(curves, measured.baseline, told.pairs) for name, curves in measured.curves.items()},
+        effects=told.effects,
+        inseparable=tuple(
+            {name: tuple(dict.fromkeys(each[name] for each in measured.levels.values())) for name in group}
+            for group in inseparable(measured.levels)
+            if len(group) > 1
+        ),
     )
 
 
@@ -51,26 +94,18 @@ def _summary(name: str, own: Side) -> Summary:
 def _comparison(measured: Measured, name: str, pairs: Pairs, decision: Decision) -> Comparison:
     sides, differences = (pairs.ours, pairs.baseline), list(pairs.differences.values())
     ours, theirs = (moments(each.values.values()) for each in sides)
-    whole = moments(differences)
+    given = [measured.amounts.get(each, 1.0) for each in (name, measured.baseline)]
     return Comparison(
         setting=name,
-        n=whole.n,
-        differences=pairs.differences,
-        mean_difference=whole.mean,
-        sd=whole.sd,
-        interval=student_interval(whole, LEVEL),
-        tested_level=decision.level,
-        tested_interval=decision.interval,
         correlation=correlation(*([each.values[seed] for seed in pairs.differences] for each in sides)),
         welch_interval=welch_interval(ours, theirs, LEVEL),
-        p=student_p(whole),
-        adjusted_p=decision.adjusted_p,
         sign_flip_p=sign_flip_p(differences),
-        verdict=decision.verdict,
-        more_seeds=_more_seeds(whole, decision, measured.smallest_difference),
+        more_seeds=_more_seeds(moments(differences), decision, measured.smallest_difference),
         time_interval=student_interval(moments(minus(*(each.times for each in sides)).values()), LEVEL),
         exploded_p=exploded_p(*(count for each in sides for count in (each.exploded, len(each.trials)))),
         warnings=tuple(cautions(measured.looks, pairs, decision)),
+        amount=given[0] / given[1],
+        **deciding(pairs.differences, pairs.at(measured.looks), decision),
     )
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from paired.data_types import Seed
+from paired.data_types import CANNOT_TELL, Seed
 from paired.pairs import Pairs
 from paired.rule import Decision
 from paired.statistics import moments, student_p
@@ -24,11 +24,15 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterat
         yield f"{counts}; their pairs are missing{barred}"
     if any(each.trials[seed].exploded for each in sides for seed in each.values):
         yield "trials that exploded rule mean and spread: compare how many did"
-    yield from _about_pairs(pairs.differences, 1.0 - decision.level)
-    if looks and decision.look is None:
+    seeds = list(pairs.baseline.trials)
+    at = None if not looks or decision.look is None else looks[decision.look]
+    told = seeds if at is None or decision.verdict == CANNOT_TELL else seeds[:at]
+    counting = {seed: difference for seed, difference in pairs.differences.items() if seed in told}
+    yield from _about_pairs(counting, 1.0 - decision.level)
+    if looks and at is None:
         yield f"the first look is at {looks[0]} seeds"
-    elif looks and decision.look is not None and shared > (at := looks[decision.look]):
-        yield f"tested on the first {count(at, 'seed')}; the {shared - at} after them are shown alone"
+    elif at is not None and decision.verdict == CANNOT_TELL and shared > at:
+        yield f"tested on the first {count(at, 'seed')}; the {shared - at} after them decide nothing here"
 
 
 def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:

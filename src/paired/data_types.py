@@ -8,6 +8,8 @@ Curve = dict[int, float]  # a value by update
 
 BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL = "better", "worse", "no difference that matters", "cannot tell yet"
 VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
+AVERAGE, AT_LEVEL, INTERACTION = "average", "at a level", "interaction"  # what an effect is
+DEPENDS = "depends"  # the verdict of an interaction that is there
 ALPHA = 0.05  # of all comparisons and looks together
 LEVEL = 0.95  # of the intervals that everybody knows
 
@@ -39,6 +41,9 @@ class Measured(NamedTuple):
     budget      updates of each trial, for times to the target; None: not known, or not one for all
     warnings    what a reader has to know of where they come from: each a sentence
     exploded    what `exploded` is about, in words
+    levels      of each setting, by the name of a factor, its level: what varies and has an effect there
+    amounts     of each setting, how much its trials were given: text, time; empty: not known
+    amount      what that is, in words
     """
 
     measure: str
@@ -52,6 +57,9 @@ class Measured(NamedTuple):
     budget: int | None = None
     warnings: tuple[str, ...] = ()
     exploded: str = "failed, and has no value"
+    levels: dict[str, dict[str, str]] = {}  # noqa: RUF012  nobody writes to it
+    amounts: dict[str, float] = {}  # noqa: RUF012  nobody writes to it
+    amount: str = ""
 
 
 class Summary(NamedTuple):
@@ -77,17 +85,25 @@ class Summary(NamedTuple):
     mean_time: float | None
 
 
+class Later(NamedTuple):
+    """All pairs, where a verdict fell before the last of them: their number, mean, and Student's interval at LEVEL."""
+
+    n: int
+    mean_difference: float
+    interval: Interval | None
+
+
 class Comparison(NamedTuple):
     """A setting beside the baseline. A difference is the setting's value minus the baseline's, of the same seed.
 
-    n                 pairs: seeds with a value on both sides
-    differences       of each pair, by seed
-    mean_difference, sd, interval   of them; the interval is Student's at LEVEL
+    differences       of each pair, by seed: the seeds with a value on both sides
+    n                 pairs that count: those of the look at which the verdict fell, or else all
+    mean_difference, sd, interval   of these; the interval is Student's at LEVEL
     tested_level, tested_interval   the level at which it was decided, after looks and Holm; Student's interval there
     correlation       of the pairs; None where it is not defined
     welch_interval    at LEVEL, for the two settings unpaired
-    p                 Student's two-sided p of the pairs at hand
-    adjusted_p        what decides: times the number of looks the smallest so far, and Holm over the settings
+    p                 Student's two-sided p of the pairs that count
+    adjusted_p        what decides: times the number of looks the smallest so far, over its share of the level
     sign_flip_p       exact; None below six pairs, which cannot reach 0.05
     verdict           one of the four
     more_seeds        (at least, at most) so many more would tell; `at most` is None where there is no bound. None where
@@ -95,6 +111,8 @@ class Comparison(NamedTuple):
     time_interval     Student's, at LEVEL, of the paired difference of restricted times; None where there are none
     exploded_p        Boschloo's exact p for the numbers of explosions; None where none exploded
     warnings          sentences about this comparison
+    later             None where all pairs count
+    amount            how many times as much the setting's trials were given; 1 where that is not known
     """
 
     setting: str
@@ -115,6 +133,42 @@ class Comparison(NamedTuple):
     time_interval: Interval | None
     exploded_p: float | None
     warnings: tuple[str, ...]
+    later: Later | None = None
+    amount: float = 1.0
+
+
+class Effect(NamedTuple):
+    """What a factor does: one of its levels beside another, over all other factors. A difference is within a seed.
+
+    kind      AVERAGE: the mean over all levels of the others; AT_LEVEL: at one level of another factor; INTERACTION:
+              the difference at the second of two levels of another factor, minus that at the first
+    factor, level, reference   the level beside the one that it is compared with
+    other, at  the other factor, and its level or two; empty for an average
+    verdict    as of a comparison; of an interaction DEPENDS or CANNOT_TELL
+    turned_by  of an average that is none: the factors that turn its sign
+    others     as in Comparison
+    """
+
+    kind: str
+    factor: str
+    level: str
+    reference: str
+    other: str
+    at: tuple[str, ...]
+    n: int
+    differences: dict[Seed, float]
+    mean_difference: float | None
+    sd: float | None
+    interval: Interval | None
+    tested_level: float
+    tested_interval: Interval | None
+    p: float | None
+    adjusted_p: float | None
+    verdict: str
+    turned_by: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    later: Later | None = None
+    amount: float = 1.0
 
 
 class Band(NamedTuple):
@@ -132,6 +186,9 @@ class Answer(NamedTuple):
     summaries   of each setting, in the order of the settings, the baseline among them
     comparisons of each setting but the baseline, in that order
     bands       by name of the curve and setting
+    effects     of the factors, where the settings are all of their levels with each other: averages, interactions, and
+                effects at the levels of factors that interact
+    inseparable  factors that always change together, by name, each with its levels
     """
 
     measure: str
@@ -145,3 +202,6 @@ class Answer(NamedTuple):
     bands: dict[str, dict[str, Band]]
     warnings: tuple[str, ...]
     exploded: str = ""
+    amount: str = ""
+    effects: list[Effect] = []  # noqa: RUF012  nobody writes to it
+    inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()

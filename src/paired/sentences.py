@@ -1,16 +1,15 @@
 """An answer in words and figures: the lines that every output shares."""
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from paired import effect_sentences as effects
 from paired.cautions import count
-from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Comparison, Interval, Summary
+from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Comparison, Summary
+from paired.numbers import decimals, p_shown, shown, span
 from paired.seeds_needed import POWER
 from paired.statistics import FLIPPED
 
 STATISTIC = "Student's t, two-sided, paired by seed"
-DIGITS = 2  # of the smallest spread that is shown
-MOST = 7  # of the largest number
 FLIPS = FLIPPED[0]  # pairs, below which no sign flips reach ALPHA
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
@@ -37,11 +36,17 @@ def title(answer: Answer) -> str:
 
 
 def told(answer: Answer) -> str:
-    """Return which settings are better, which are worse, and of how many that cannot be said: the answer in a line."""
-    by_verdict = {said: [each.setting for each in answer.comparisons if each.verdict == said] for said in VERDICTS}
+    """Return what is better, what is worse, and of how many that cannot be said: the answer in a line."""
+    settings = {said: [each.setting for each in answer.comparisons if each.verdict == said] for said in VERDICTS}
+    if not answer.effects:
+        return _by_verdict(settings)
+    return f"{_by_verdict(effects.told(answer), most=len(answer.effects))}. Single settings: {_by_verdict(settings)}"
+
+
+def _by_verdict(named: dict[str, list[str]], most: int = NAMED) -> str:
     return "; ".join(
-        f"{said}: {', '.join(names) if len(names) <= NAMED else f'{len(names)} settings'}"
-        for said, names in by_verdict.items()
+        f"{said}: {', '.join(names) if len(names) <= most else f'{len(names)} settings'}"
+        for said, names in named.items()
         if names
     )
 
@@ -55,6 +60,8 @@ def method(answer: Answer) -> str:
 
 def _together(answer: Answer) -> str:
     """Return what the level is for, where there is more than one thing."""
+    if answer.effects:
+        return ", all effects, settings and looks together"
     return ", all settings and looks together" if len(answer.looks) > 1 or len(answer.comparisons) > 1 else ""
 
 
@@ -78,7 +85,7 @@ def table(answer: Answer) -> Iterator[tuple[str, ...]]:
     places = decimals(sizes, ((x[1] - x[0]) / 2 for each in answer.comparisons if (x := each.interval)))
     beside = {
         each.setting: (
-            shown(each.mean_difference, places), span(each.interval, places), _p(each.adjusted_p), verdict(each),
+            shown(each.mean_difference, places), span(each.interval, places), p_shown(each.adjusted_p), verdict(each),
         )
         for each in answer.comparisons
     }  # fmt: skip
@@ -98,36 +105,44 @@ def verdict(comparison: Comparison) -> str:
 def comparisons(answer: Answer, *, explain: bool = False) -> Iterator[Words]:
     """Yield of each setting but the baseline its name and verdict, and what was found; if asked, what decides nothing.
 
-    The first lines are those that decide: the difference, the interval that was tested, p.
+    The first lines are those that decide: the difference, the interval that was tested, p. Where factors were tested
+    too, those of the settings that have no verdict by themselves come only if asked.
     """
     by_name = {each.setting: each for each in answer.summaries}
     for each in answer.comparisons:
+        if answer.effects and each.verdict == CANNOT_TELL and not explain:
+            continue
         sides = by_name[each.setting], by_name[answer.baseline]
-        lines = [*_difference(each), *(_undeciding(each) if explain else ()), *_time(each, answer.target, *sides)]
+        lines = [*_difference(each, answer.amount), *(_undeciding(each) if explain else ())]
+        lines += [*_time(each, answer.target, *sides), *explosions(each, *sides)]
         warnings = [f"warning: {warning}" for warning in each.warnings]
-        yield f"{each.setting}: {verdict(each)}", [*lines, *explosions(each, *sides), *warnings]
+        yield f"{each.setting}: {verdict(each)}", [*lines, *warnings]
 
 
-def _difference(each: Comparison) -> Iterator[str]:
+def _difference(each: Comparison, amount: str) -> Iterator[str]:
     if each.mean_difference is None:
         yield "no seed has a value on both sides"
         return
     places = places_of(each)
     side = " (lower)" if each.mean_difference < 0 else " (higher)" if each.mean_difference > 0 else ""
     interval = f", {PERCENT} interval {span(each.interval, places)}" if each.interval else ""
-    yield f"difference {shown(each.mean_difference, places)}{side}{interval}, {count(each.n, 'seed')}"
+    more = effects.amount(each.amount, amount)
+    yield f"difference {shown(each.mean_difference, places)}{side}{more}{interval}, {count(each.n, 'seed')}"
     if each.tested_interval is not None and round(each.tested_level, 6) != LEVEL:
         yield f"tested at {100 * each.tested_level:.4g} %: interval {span(each.tested_interval, places)}"
     if each.p is not None:
         adjusted = each.adjusted_p not in {None, each.p}
-        yield f"p {_p(each.p)}" + f"; all settings and looks counted, {_p(each.adjusted_p)}" * adjusted
+        yield f"p {p_shown(each.p)}" + f"; all that is tested counted, {p_shown(each.adjusted_p)}" * adjusted
+    if each.later:
+        later = f"{shown(each.later.mean_difference, places)}, {PERCENT} interval {span(each.later.interval, places)}"
+        yield f"of all {each.later.n} seeds, after the verdict: difference {later}; it decides nothing"
 
 
 def _undeciding(each: Comparison) -> Iterator[str]:
     if each.p is not None and each.n < FLIPS:
         yield f"sign flips: cannot reach {ALPHA} below {FLIPS} seeds"
     elif each.p is not None and each.sign_flip_p is not None:
-        yield f"sign flips: p {_p(each.sign_flip_p)}"
+        yield f"sign flips: p {p_shown(each.sign_flip_p)}"
     welch, r = each.welch_interval, each.correlation
     unpaired = f"unpaired (Welch): {PERCENT} interval {span(welch, places_of(each))}" if welch else ""
     related = "" if r is None else f"correlation of the pairs: {r:.2f}"
@@ -147,7 +162,7 @@ def _time(each: Comparison, target: str, setting: Summary, baseline: Summary) ->
 def explosions(each: Comparison, setting: Summary, baseline: Summary) -> Iterator[str]:
     """Yield how many of both sides exploded, if any has."""
     if setting.exploded or baseline.exploded:
-        p = "" if each.exploded_p is None else f"; Boschloo's p {_p(each.exploded_p)}"
+        p = "" if each.exploded_p is None else f"; Boschloo's p {p_shown(each.exploded_p)}"
         counts = f"{setting.exploded} of {setting.trials}, baseline {baseline.exploded} of {baseline.trials}"
         yield f"exploded: {counts}{p}"
 
@@ -165,7 +180,9 @@ def notes(answer: Answer) -> list[str]:
         "Who looks again after more seeds, until a verdict falls, finds differences where there are none; looks that "
         "are declared do not.",
     ]
-    if many > 1:
+    if answer.effects:
+        lines.append(effects.SHARED)
+    elif many > 1:
         lines.append(
             f"{many} settings have {many} chances of a false alarm: of their p, the smallest counts {many} times, the "
             f"next {many - 1} times, and so on (Holm). That is the adjusted p; it decides."
@@ -196,30 +213,3 @@ def places_of(each: Comparison) -> int:
     """Return how many decimals a difference and all its intervals have."""
     width = each.interval[1] - each.interval[0] if each.interval else 0.0
     return decimals([each.mean_difference or 0.0], [width / 2])
-
-
-def decimals(values: Iterable[float], spreads: Iterable[float]) -> int:
-    """Return how many decimals show each of the spreads with DIGITS digits, and no value with more than MOST."""
-    sizes = [math.floor(math.log10(abs(value))) for value in values if value]
-    fine = [math.floor(math.log10(spread)) for spread in spreads if spread > 0]
-    most = MOST - 1 - max(sizes, default=0)
-    return max(0, min(DIGITS - 1 - min(fine), most) if fine else min(most, 4))
-
-
-def shown(value: float | None, places: int) -> str:
-    """Return the number with so many decimals, with a power of ten where these are too many; - where there is none."""
-    if value is None:
-        return "-"
-    if places > 8 or abs(value) >= 1e15:
-        return f"{value:.{MOST - 3}g}"
-    text = f"{value:,.{places}f}"
-    return text.removeprefix("-") if not text.strip("-0.") else text
-
-
-def span(interval: Interval | None, places: int) -> str:
-    """Return `-0.21 to 0.03`; - where there is none."""
-    return "-" if interval is None else f"{shown(interval[0], places)} to {shown(interval[1], places)}"
-
-
-def _p(p: float | None) -> str:
-    return "-" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.2g}"

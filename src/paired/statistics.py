@@ -153,21 +153,3 @@ def exploded_p(a: int, of_a: int, b: int, of_b: int) -> float | None:
 
     test = boschloo_exact if max(of_a, of_b) <= BOSCHLOO else fisher_exact
     return min(1.0, float(test([[a, b], [of_a - a, of_b - b]]).pvalue))
-
-
-def holm(p: Sequence[float], alpha: float) -> list[tuple[float, int]]:
-    """Return of each p its adjusted p and the number by which its step divides alpha.
-
-    The smallest of m is tested at alpha / m, the next at alpha / (m − 1), until one is above: those after it are tested
-    where that one was. Equal ones share the step of the first of them, so that the order of the settings is all one. An
-    adjusted p is at most alpha exactly where the p passes its step.
-    """
-    steps: dict[float, tuple[float, int]] = {}
-    adjusted, stopped = 0.0, 0
-    for each in sorted(set(p)):
-        left = sum(other >= each for other in p)
-        adjusted = max(adjusted, min(1.0, left * each))
-        if adjusted > alpha:
-            stopped = stopped or left
-        steps[each] = adjusted, stopped or left
-    return [steps[each] for each in p]

@@ -24,7 +24,7 @@ def test_a_difference_stands_beside_its_intervals_with_equal_digits_and_what_dec
     decided = [
         "difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds",
         "tested at 99 %: interval -0.158 to -0.050",
-        "p 0.0002; all settings and looks counted, 0.0018",
+        "p 0.0002; all that is tested counted, 0.0018",
     ]
     assert said(one) == decided
     assert said(one, explain=True) == [

@@ -1,7 +1,7 @@
 """The statistics: by hand, by enumeration, and as SciPy has them where we do not call it."""
 
 import math
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from paired.statistics import (
     correlation,
     difference,
     exploded_p,
-    holm,
     moments,
     sign_flip_p,
     student_interval,
@@ -104,23 +103,6 @@ def test_explosions_that_say_nothing():
 def test_many_explosions_are_counted_in_no_time_by_fisher():
     """Of hypergeometric counts: P(all 300 on one side) is twice 1 / C(600, 300)."""
     assert exploded_p(300, 300, 0, 300) == pytest.approx(2 / math.comb(600, 300))
-
-
-def test_holm_by_hand():
-    """The second largest fails at 0.05 / 2; the largest is below 0.05, and is not reached."""
-    adjusted, left = zip(*holm([0.01, 0.04, 0.03, 0.005], 0.05), strict=True)
-    assert adjusted == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert left == (3, 2, 2, 4)
-
-
-@given(st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.2, 1.0]), min_size=1, max_size=6), st.randoms())
-def test_holm_asks_no_order_and_divides_alpha_as_it_decides(p, random):
-    steps = dict(zip(p, holm(p, 0.05), strict=True))
-    shuffled = random.sample(p, len(p))
-    assert holm(shuffled, 0.05) == [steps[each] for each in shuffled]
-    for each, (adjusted, left) in steps.items():
-        assert (adjusted <= 0.05) == (each <= 0.05 / left)
-    assert all(steps[x][0] <= steps[y][0] for x, y in pairwise(sorted(set(p))))
 
 
 @pytest.mark.parametrize("power", [-1000, -300, 0, 300, 900])

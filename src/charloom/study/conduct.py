@@ -88,9 +88,14 @@ def _write(study: Study, trials: Iterable[Trial]) -> None:
 
 
 def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
-    """Return the settings that need more seeds, and the baseline if there is one."""
-    comparisons = answered(measured(study, asked)).comparisons
-    open_ = [each.setting for each in comparisons if each.verdict == CANNOT_TELL]
+    """Return the settings that need more seeds, and the baseline if there is one.
+
+    Where factors are tested these are all settings, as long as anything is open: an average rests on each of them.
+    """
+    answer = answered(measured(study, asked))
+    open_ = [each.setting for each in answer.comparisons if each.verdict == CANNOT_TELL]
+    if answer.effects:
+        return list(study.settings) if open_ or any(each.verdict == CANNOT_TELL for each in answer.effects) else []
     return [study.baseline, *open_] if open_ else []
 
 

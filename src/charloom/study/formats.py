@@ -3,6 +3,7 @@
 import io
 import json
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -11,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from charloom.base.terminal import in_line
+from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import ALPHA, LEVEL, Answer
 
 READABLE = 100  # columns of a sentence
 NAMES = 2  # columns of a table that hold words, the setting and its verdict: they may take more than a line
+READ = 27  # letters of a line of a name: of fewer nobody reads it
 GAP = 2  # between two columns
 
 
@@ -29,26 +32,40 @@ def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
     parts = [
         _wrapped(words.title(answer), width),
         _wrapped(words.told(answer), width, "  "),
+        _effects(answer, width),
         _table(answer, width),
         *("\n".join([_wrapped(title, width), *(_wrapped(each, width, "  ") for each in said)]) for title, said in told),
         "\n".join(_wrapped(each, width) for each in decided),
-        "\n".join(_wrapped(f"warning: {each}", width) for each in answer.warnings),
+        "\n".join(_wrapped(f"warning: {each}", width) for each in (*answer.warnings, *effects.remarks(answer))),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _table(answer: Answer, width: int) -> str:
-    """Return the settings, their verdicts and their numbers.
+def _effects(answer: Answer, width: int) -> str:
+    """Return what each factor does, its verdict before its numbers: these are left out where there is no room."""
+    rows = [(name, said, *numbers) for name, *numbers, said in effects.rows(answer)]
+    return _columns((effects.HEAD[0], effects.HEAD[-1], *effects.HEAD[1:-1]), rows, width, keep=4) if rows else ""
 
-    Where these leave no room for the names the last column is left out, or else names take more than a line.
-    """
+
+def _table(answer: Answer, width: int) -> str:
+    """Return the settings, their verdicts and their numbers."""
     verdicts = {each.setting: each.verdict for each in answer.comparisons}
     head = (words.HEAD[0], "verdict", *words.HEAD[1:])
     rows = [(in_line(name), verdicts.get(name, words.BASELINE), *numbers) for name, *numbers in words.rows(answer)]
+    return _columns(head, rows, width, keep=len(head) - 1)
+
+
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, keep: int) -> str:
+    """Return the table.
+
+    Where its numbers leave no room for the words before them columns after those to keep are left out, or else words
+    take more lines.
+    """
     columns = list(zip(head, *rows, strict=True))
     whole = [max(map(cell_len, column)) for column in columns]
     words_of = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns[:NAMES]]
-    ways = [(whole, n) for n in (len(head), len(head) - 1)]
+    words_of[0] = max(words_of[0], min(whole[0], READ))
+    ways = [(whole, n) for n in range(len(head), keep - 1, -1)]
     ways += [(words_of + whole[NAMES:], n) for n in range(len(head), NAMES, -1)]
     there = next((n for widths, n in ways if sum(widths[:n]) + GAP * (n - 1) <= width), NAMES)
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
@@ -77,20 +94,25 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
 def as_markdown(answer: Answer, *, explain: bool = False) -> str:
     """Return it as a table with the verdicts, a list of what was found of each, and how it was decided."""
     decided = words.notes(answer) if explain else [words.method(answer)]
-    rows = [words.COMPARED, *((_code(name), *cells) for name, *cells in words.table(answer))]
-    table = [f"| {' | '.join(cells)} |" for cells in rows]
+    rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
+    found = [(_plain(name), *cells) for name, *cells in effects.rows(answer)]
     parts = [
         f"**{_plain(answer.measure)}**: {answer.better} is better. Baseline: {_code(answer.baseline)}",
         f"**{_plain(words.told(answer))}**",
-        "\n".join([table[0], "|---" * len(words.COMPARED) + "|", *table[1:]]),
+        _markdown_table(effects.HEAD, found) if found else "",
+        _markdown_table(words.COMPARED, rows),
         "\n".join(
             f"- **{_plain(title)}.** {_plain('; '.join(lines))}."
             for title, lines in words.comparisons(answer, explain=explain)
         ),
         "\n".join(f"- {_plain(each)}" for each in decided),
-        "\n".join(f"- **Warning:** {_plain(each)}" for each in answer.warnings),
+        "\n".join(f"- **Warning:** {_plain(each)}" for each in (*answer.warnings, *effects.remarks(answer))),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
 def _code(text: str) -> str:
@@ -106,7 +128,7 @@ def _plain(text: str) -> str:
 def as_json(answer: Answer) -> str:
     """Return all of it, floats in full; the list `comparisons` holds an object for each setting but the baseline."""
     content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
-    for each in content["comparisons"]:
+    for each in (*content["comparisons"], *content["effects"]):
         each["differences"] = [{"seed": seed, "difference": x} for seed, x in each["differences"].items()]
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -39,6 +39,7 @@ def table_measured(
     used = [*setting, seed, measure]
     rows = _rows(file, used)
     settings = defaultdict[str, dict[Seed, Measurement]](dict)
+    levels = dict[str, dict[str, str]]()
     lines, spelled, failed = dict[tuple[str, Seed], int](), dict[Decimal | str, tuple[str, int]](), list[str]()
     for line, row in rows.items():
         where = f"{file}: line {line}: "
@@ -58,6 +59,7 @@ def table_measured(
         settings[name][key] = _measurement(row[measure], where + in_line(measure))
         if settings[name][key].exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
+        levels[name] = {column: row[column] for column in setting}
     warnings = []
     if failed:
         many = "1 trial has" if len(failed) == 1 else f"{len(failed)} trials have"
@@ -66,6 +68,7 @@ def table_measured(
         measure=measure,
         baseline=chosen(settings, baseline, str(file)),
         settings=dict(settings),
+        levels=levels,
         warnings=tuple(warnings),
         **declared,
     )

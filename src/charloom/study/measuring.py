@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from charloom.results.identity import differing, naming_params
 from charloom.results.records import MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
-from charloom.settings.params import Params
+from charloom.settings.params import Params, as_yaml
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from paired.data_types import Measured, Measurement
@@ -44,7 +45,9 @@ def of_runs(
     declared  `better`, `looks` and `smallest_difference` of Measured
     """
     one_length = len({each.loss_of for each in params.values()}) == 1
-    amounts = {each.train.updates * each.characters for each in params.values()}
+    amounts = {name: float(each.train.updates * each.characters) for name, each in params.items()}
+    varied = differing(list(params.values()))
+    effective = {name: naming_params(each) for name, each in params.items()}
     budgets = {each.train.updates for each in params.values()}
     targets = {each.train.target_smooth_loss for each in params.values()}
     ended = [run for each in runs.values() for run in each.values() if run.metrics]
@@ -60,8 +63,14 @@ def of_runs(
         },
         target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
         budget=min(budgets) if len(budgets) == 1 else None,
-        warnings=(*warnings, *([MORE_TEXT] if len(amounts) > 1 else [])),
+        warnings=(*warnings, *([MORE_TEXT] if len({*amounts.values()}) > 1 else [])),
         exploded=EXPLODED,
+        levels={
+            setting: {name: as_yaml(each[name]).removesuffix(".0") for name in varied if name in each}
+            for setting, each in effective.items()
+        },
+        amounts=amounts,
+        amount="text read",
         **declared,
     )
 

@@ -13,6 +13,7 @@ from charloom.settings.params import as_yaml, in_order
 from charloom.study.study_file import Study
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, VERDICTS
+from paired.numbers import decimals, shown, span
 
 DECIDING = 3  # lines of a comparison: the difference, the interval that decides, p
 
@@ -47,7 +48,7 @@ def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
     places = words.places_of(each)
     rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
     means = [(name, mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span))) for name, n, mean, _, span in rows]
-    difference = words.shown(each.mean_difference, places), _interval(words.span(each.interval, places))
+    difference = shown(each.mean_difference, places), _interval(span(each.interval, places))
     return [*means, ("difference", *difference)]
 
 
@@ -87,13 +88,13 @@ def _values(study: Study, compared: Compared) -> dict[str, Any] | None:
             if name in named:  # else it has no effect there
                 by_value[at, named[name]].append(means[setting])
     known = [mean for mean in means.values() if mean is not None]
-    places = words.decimals(known, [sd for each in compared.answer.summaries if (sd := each.sd)])
+    places = decimals(known, [sd for each in compared.answer.summaries if (sd := each.sd)])
     rows = []
     for (at, value), all_of_it in sorted(by_value.items(), key=lambda pair: (pair[0][0], in_order(pair[0][1]))):
         own = [mean for mean in all_of_it if mean is not None]
         mean, ends = (fmean(own), (min(own), max(own))) if own else (None, None)
         name = f"{study.varied[at]}={as_yaml(value).removesuffix('.0')}"
-        rows.append((name, str(len(own)), words.shown(mean, places), words.span(ends, places)))
+        rows.append((name, str(len(own)), shown(mean, places), span(ends, places)))
     different = Counter(at for at, _ in by_value)
     return {
         "table": Table(("value", "settings", "mean", "lowest to highest"), rows),

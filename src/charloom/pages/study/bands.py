@@ -13,6 +13,7 @@ from charloom.pages.study.compared import ABOUT, COLORS, Compared
 from paired import sentences as words
 from paired.answering import band
 from paired.data_types import Band, Curve
+from paired.numbers import decimals, shown, span
 
 LINES = ("-", "--", "-.", ":")  # of COLORS: nothing is told by a colour alone
 HEIGHT, LINE, TITLE = 2.2, 0.165, 0.23  # inches: of a panel, of a line in the legend, of its title
@@ -85,17 +86,17 @@ def _picture(
 def _end(band: Band) -> str:
     """Return the last point in words."""
     interval = band.intervals[-1] if band.intervals else None
-    places = words.decimals(band.means[-1:], [(interval[1] - interval[0]) / 2] if interval else [])
-    said = f" ({words.PERCENT} interval {words.span(interval, places)})" if interval else ""
-    return words.shown(band.means[-1], places) + said
+    places = decimals(band.means[-1:], [(interval[1] - interval[0]) / 2] if interval else [])
+    said = f" ({words.PERCENT} interval {span(interval, places)})" if interval else ""
+    return shown(band.means[-1], places) + said
 
 
 def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
     """Return its means and their intervals by update, with as many decimals as its median interval leaves."""
     halves = [(high - low) / 2 for low, high in band.intervals]
-    places = words.decimals(band.means, [median(halves)] if halves else [])
-    means = [words.shown(mean, places) for mean in band.means]
-    spans = [words.span(interval, places) for interval in band.intervals] or ["-"] * len(means)
+    places = decimals(band.means, [median(halves)] if halves else [])
+    means = [shown(mean, places) for mean in band.means]
+    spans = [span(interval, places) for interval in band.intervals] or ["-"] * len(means)
     return [
         (head, dict(zip(band.updates, said, strict=True)))
         for head, said in ((setting, means), (f"{words.PERCENT} interval", spans))

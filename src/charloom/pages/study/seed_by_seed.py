@@ -11,6 +11,7 @@ from charloom.pages.study.compared import Compared
 from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_rows, in_rows
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, LEVEL, Seed
+from paired.numbers import decimals, shown, span
 from paired.pairs import counted
 
 
@@ -19,7 +20,7 @@ def section(compared: Compared) -> Section:
     arrow = "← better" if compared.answer.better == "lower" else "better →"
     summaries = compared.answer.summaries
     means = [each.mean for each in summaries if each.mean is not None]
-    places = words.decimals(means, (each.sd for each in summaries if each.sd is not None))
+    places = decimals(means, (each.sd for each in summaries if each.sd is not None))
     pictures = [_settings(compared, arrow, places), _differences(compared, arrow, places)]
     return Section("settings", "Each setting, seed by seed", None, pictures)
 
@@ -58,9 +59,7 @@ def _settings(compared: Compared, arrow: str, places: int) -> Picture:
         caption += f" Shown are {len(rows)} of {len(answer.summaries)}: the baseline, the best, and those with curves."
     cells = {
         name: {
-            seed: "diverged"
-            if (x := counted(trial).value) is None
-            else words.shown(x, places) + " exploded" * trial.exploded
+            seed: "diverged" if (x := counted(trial).value) is None else shown(x, places) + " exploded" * trial.exploded
             for seed, trial in trials.items()
         }
         for name, trials in compared.measured.settings.items()
@@ -109,8 +108,7 @@ def _differences(compared: Compared, arrow: str, places: int) -> Picture:
     if not compared.few:
         caption += f" Where no verdict stands beside a name: {CANNOT_TELL}."
     cells = {
-        each.setting: {seed: words.shown(x, places) for seed, x in each.differences.items()}
-        for each in answer.comparisons
+        each.setting: {seed: shown(x, places) for seed, x in each.differences.items()} for each in answer.comparisons
     }
     bold = () if compared.few else compared.decided
     figure = in_rows(rows, names, f"setting minus baseline ({arrow})", draw, bold)
@@ -149,8 +147,8 @@ def to_target(compared: Compared) -> Section | None:
         ("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"),
         [
             (
-                each.setting, f"{each.reached}", f"{each.trials}", words.shown(each.mean_time, 0),
-                words.span(comparisons[each.setting].time_interval, 0) if each.setting in comparisons else "",
+                each.setting, f"{each.reached}", f"{each.trials}", shown(each.mean_time, 0),
+                span(comparisons[each.setting].time_interval, 0) if each.setting in comparisons else "",
             )
             for each in compared.answer.summaries
         ],

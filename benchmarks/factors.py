@@ -1,0 +1,157 @@
+"""What an answer of several factors is worth: simulated studies whose truth is known, decided by what `compare` runs.
+
+`python benchmarks/factors.py` writes benchmarks/factors.md; `python benchmarks/factors.py 200` simulates fewer. Effects
+are in sds of the paired difference of two settings.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from paired import Measured, Measurement
+from paired.answering import Decided, decided
+from paired.data_types import AVERAGE, CANNOT_TELL
+
+DESIGNS = ((2, 2), (3, 2, 2), (4, 3))
+PLANS = ((3,), (5,), (10,), (3, 5, 10))
+SPREADS = ("equal", "unequal")
+EFFECTS = (1.0, 1.5, 2.0)
+UNEQUAL = (0.14, 1.98)  # sds of the settings, drawn anew in each study between these, on a logarithmic scale
+
+Truth = Callable[..., float]  # of a setting, by the places of its levels
+
+
+class Study(NamedTuple):
+    """Its verdicts, by factors and cell by cell."""
+
+    factors: Decided
+    cells: Decided
+
+
+def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, truth: Truth) -> Study:
+    """Return a simulated study; of several looks each setting has all seeds."""
+    cells = list(product(*map(range, shape)))
+    names = [" ".join(f"{letter}={level}" for letter, level in zip("abc", cell, strict=False)) for cell in cells]
+    low, high = np.log(UNEQUAL)
+    sds = np.full(len(cells), 0.5**0.5) if spread == "equal" else np.exp(rng.uniform(low, high, len(cells)))
+    if spread != "equal":
+        sds /= np.sqrt(2 * np.mean(sds**2))  # so that the paired differences have an sd of 1 on average
+    values = (
+        rng.normal(size=(len(cells), looks[-1])) * sds[:, None] + np.array([truth(*cell) for cell in cells])[:, None]
+    )
+    values += rng.normal(size=looks[-1])  # what a seed does to all settings alike
+    asked = Measured(
+        "loss", "lower", names[0],
+        {name: dict(enumerate(map(Measurement, map(float, row)))) for name, row in zip(names, values, strict=True)},
+        looks=looks if len(looks) > 1 else (),
+    )  # fmt: skip
+    levels = {name: dict(pair.split("=") for pair in name.split()) for name in names}
+    return Study(decided(asked._replace(levels=levels)), decided(asked))
+
+
+def claims(answer: Decided) -> list[str]:
+    """Return all that it says is so: of factors and of settings."""
+    said = [*answer.effects, *answer.settings.values()]
+    return [each.verdict for each in said if each.verdict != CANNOT_TELL]
+
+
+def false_claims(
+    rng: np.random.Generator, count: int, shape: tuple[int, ...], looks: tuple[int, ...], spread: str
+) -> float:
+    """Return the share of studies without any effect that claim one."""
+    return float(
+        np.mean([bool(claims(study(rng, shape, looks, spread, lambda *_: 0.0).factors)) for _ in range(count)])
+    )
+
+
+class Power(NamedTuple):
+    """The share of studies that say of the first factor's two levels that they differ.
+
+    average     by the average over the other factors
+    cells       cell by cell: of the settings that differ from the baseline in that factor alone
+    """
+
+    average: float
+    cells: float
+
+
+def power(
+    rng: np.random.Generator, count: int, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, effect: float
+) -> Power:
+    """Return it where the first factor's second level adds `effect`, and no other does anything."""
+    told = []
+    alone = " ".join(["a=1", *(f"{letter}=0" for letter, _ in zip("bc", shape[1:], strict=False))])
+    for _ in range(count):
+        both = study(rng, shape, looks, spread, lambda a, *_: effect * (a == 1))
+        asked = (AVERAGE, "a", "1", "0")
+        (average,) = (x for x in both.factors.effects if (x.kind, x.factor, x.level, x.reference) == asked)
+        told.append([each.verdict != CANNOT_TELL for each in (average, both.cells.settings[alone])])
+    return Power(*(float(x) for x in np.mean(told, axis=0)))
+
+
+class Crossing(NamedTuple):
+    """Studies of two factors that turn each other, and have no average: the shares with each claim."""
+
+    interaction: float
+    average: float
+
+
+def crossing(rng: np.random.Generator, count: int, looks: tuple[int, ...], spread: str, effect: float) -> Crossing:
+    """Return it where each factor's second level adds `effect` at one level of the other, and takes it at the other."""
+    told = []
+    for _ in range(count):
+        answer = study(rng, (2, 2), looks, spread, lambda a, b: effect * (a == b)).factors
+        of_averages = [x for x in answer.effects if x.kind == AVERAGE and x.verdict != CANNOT_TELL]
+        told.append(["depends" in claims(answer), bool(of_averages)])
+    return Crossing(*(float(x) for x in np.mean(told, axis=0)))
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _table(*columns: str) -> Iterator[str]:
+    yield from ("", _row(*columns), "|---" * len(columns) + "|")
+
+
+def page(count: int) -> Iterator[str]:
+    """Give the lines of the page."""
+    rng = np.random.default_rng(30)
+    error = 1.96 * (0.05 * 0.95 / count) ** 0.5
+    yield "# What an answer of several factors is worth\n"
+    yield (
+        f"Written by `python benchmarks/factors.py{'' if count == 2000 else f' {count}'}`: {count:,} simulated studies a number "
+        "(of power a quarter of them), decided by the code that `charloom compare` runs. Effects are in sds of the paired difference of two "
+        f"settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. Sampling error of 0.05, at "
+        f"95 %: ±{error:.3f}."
+    )
+    yield "\n## Without any effect: studies that claim one, of a factor, an interaction or a setting"
+    yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))
+    for shape in DESIGNS:
+        for spread in SPREADS:
+            shares = [f"{false_claims(rng, count, shape, looks, spread):.3f}" for looks in PLANS]
+            yield _row(" × ".join(map(str, shape)), spread, *shares)
+    yield "\n## One level of one factor differs: told by the average, and cell by cell"
+    yield from _table("settings", "spread", "seeds", *(f"effect {x:g}: average / cells" for x in EFFECTS))
+    for shape in DESIGNS:
+        for spread in SPREADS:
+            for looks in PLANS[1:3]:
+                found = [power(rng, count // 4, shape, looks, spread, x) for x in EFFECTS]
+                cells = [f"{each.average:.2f} / {each.cells:.2f}" for each in found]
+                yield _row(" × ".join(map(str, shape)), spread, looks[0], *cells)
+    yield "\n## Two factors that turn each other, with no average: the interaction is told, and the false average is"
+    yield from _table("spread", "seeds", *(f"effect {x:g}: interaction / average" for x in EFFECTS))
+    for spread in SPREADS:
+        for looks in PLANS:
+            turned = [crossing(rng, count, looks, spread, x) for x in EFFECTS]
+            cells = [f"{each.interaction:.2f} / {each.average:.3f}" for each in turned]
+            yield _row(spread, ", ".join(map(str, looks)), *cells)
+
+
+if __name__ == "__main__":
+    lines = page(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    Path(__file__).with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,184 @@
+"""Settings as levels of factors: which design that is, and what each factor does within a seed.
+
+An effect is a mean over settings minus a mean over others, both of one seed, so that Student's t over the seeds serves
+as it does for two settings, whatever their spreads are.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, count, permutations
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Seed
+from paired.family import Family
+from paired.pairs import Side
+from paired.statistics import Moments, moments
+
+SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; the settings by themselves have the rest
+ROUNDING = 16 * np.finfo(float).eps  # beside the largest of the values: a difference below it is none
+
+FEW = 4  # levels of a factor that are compared each with each: of more there would be too many pairs
+
+Pair = tuple[int, int]  # places of two levels: the reference first
+Levels = Mapping[str, Mapping[str, str]]  # by setting and factor
+
+
+class Design(NamedTuple):
+    """A complete one: each level of each factor with each of all others, once.
+
+    levels   by factor, that of the baseline first
+    settings their names, by the places of their levels: an axis for each factor
+    """
+
+    levels: dict[str, list[str]]
+    settings: NDArray[Any]
+
+
+def inseparable(levels: Levels) -> list[list[str]]:
+    """Return the factors that all settings have, in groups whose levels always change together."""
+    names = [name for name in next(iter(levels.values()), {}) if all(name in each for each in levels.values())]
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for name in names:
+        own = [each[name] for each in levels.values()]
+        groups.setdefault(tuple(map(own.index, own)), []).append(name)
+    return list(groups.values())
+
+
+def design(levels: Levels, baseline: str) -> Design | None:
+    """Return it; None where the settings are not complete, or differ in one factor only."""
+    groups = inseparable(levels)
+    if {name for group in groups for name in group} != {name for each in levels.values() for name in each}:
+        return None  # some have no effect in some settings
+    joined = {
+        setting: {" and ".join(group): " and ".join(each[name] for name in group) for group in groups}
+        for setting, each in levels.items()
+    }
+    of_each = {
+        name: list(dict.fromkeys([joined[baseline][name], *(each[name] for each in joined.values())]))
+        for name in joined.get(baseline, {})
+    }
+    of_each = {name: each for name, each in of_each.items() if len(each) > 1}
+    shape = [len(each) for each in of_each.values()]
+    if len(shape) < 2 or prod(shape) != len(joined):
+        return None
+    settings = np.full(shape, "", dtype=object)
+    for setting, own in joined.items():
+        settings[tuple(each.index(own[name]) for name, each in of_each.items())] = setting
+    return None if (settings == "").any() else Design(of_each, settings)
+
+
+class Contrast(NamedTuple):
+    """An effect before anything is decided, and the looks that all settings have reached. Names are those of Effect.
+
+    differences  by seed
+    firsts       the seeds of each look
+    lost         trials without a value, among those that count for the level, and against it
+    """
+
+    kind: str
+    factor: str
+    level: str
+    reference: str
+    other: str
+    at: tuple[str, ...]
+    amount: float
+    differences: dict[Seed, float]
+    firsts: list[list[Seed]]
+    lost: tuple[int, int]
+
+    @property
+    def pairs(self) -> list[Moments]:
+        """The moments of the differences at each look."""
+        return [moments(self.differences[seed] for seed in each if seed in self.differences) for each in self.firsts]
+
+    @property
+    def barred(self) -> set[str]:
+        """The verdicts that may not be said: a side that has lost trials looks better without them than it is."""
+        ours, theirs = self.lost
+        if self.kind == INTERACTION:
+            return {NO_DIFFERENCE, *((BETTER, WORSE) if ours or theirs else ())}
+        return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
+
+
+class Tested(NamedTuple):
+    """All that a page tests of a design.
+
+    contrasts  averages, then interactions, then effects at a level
+    family     of these, and after them of all settings but the baseline
+    same       of an effect that is a setting beside the baseline: its place, and the setting's in the family
+    """
+
+    contrasts: list[Contrast]
+    family: Family | None
+    same: dict[int, int]
+
+
+def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts: Mapping[str, float]) -> Tested:
+    """Return it: the effects within each seed that has a trial in all settings."""
+    baseline = of.settings.flat[0]
+    every = list(sides[baseline].trials)
+    seeds = [seed for seed in every if all(seed in each.trials for each in sides.values())]
+    firsts = [every[:n] for n in looks if every[:n] == seeds[:n] and n <= len(seeds)] if looks else [seeds]
+    values = np.array([[sides[name].values.get(seed, np.nan) for name in of.settings.flat] for seed in seeds])
+    values = values.reshape(len(seeds), *of.settings.shape)
+    given = np.array([amounts.get(name, 1.0) for name in of.settings.flat]).reshape(of.settings.shape)
+    names, levels = list(of.levels), list(of.levels.values())
+
+    def contrast(kind: str, f: int, pair: Pair, g: int | None = None, at: Sequence[int] = ()) -> Contrast:
+        """Return what the second level of the pair does beside the first: the last of `at` minus the one before it."""
+        parts, lost, amount, sums = [], [0, 0], [1.0, 1.0], np.zeros(len(seeds))
+        for n, other in enumerate(reversed(at) if at else [None]):
+            for side, level in enumerate(reversed(pair)):
+                place = tuple(level if axis == f else other if axis == g else slice(None) for axis in range(len(names)))
+                cells = values[(slice(None), *place)].reshape(len(seeds), -1)
+                parts.append(cells.mean(axis=1))
+                sums += parts[-1] * (1 if side == n else -1)
+                lost[side ^ n] += int(np.isnan(cells).sum())
+                amount[side] = float(given[place].mean())
+        sums[np.abs(sums) <= ROUNDING * np.abs(parts).max(axis=0)] = 0.0
+        return Contrast(
+            kind, names[f], levels[f][pair[1]], levels[f][pair[0]], "" if g is None else names[g],
+            tuple(levels[g][each] for each in at) if g is not None else (), amount[0] / amount[1],
+            {seed: float(x) for seed, x in zip(seeds, sums, strict=True) if not np.isnan(x)}, firsts,
+            (lost[0], lost[1]),
+        )  # fmt: skip
+
+    pairs = [_pairs(len(each)) for each in levels]
+    averages = [contrast(AVERAGE, f, pair) for f, each in enumerate(pairs) for pair in each]
+    crossed = [(f, p, g, q) for f, g in combinations(range(len(names)), 2) for p in pairs[f] for q in pairs[g]]
+    interactions = [contrast(INTERACTION, f, p, g, q) for f, p, g, q in crossed]
+    at_levels = {
+        (f, p, g, level): contrast(AT_LEVEL, f, p, g, [level])
+        for f, g in permutations(range(len(names)), 2)
+        for p in pairs[f]
+        for level in range(len(levels[g]))
+    }
+    contrasts = [*averages, *interactions, *at_levels.values()]
+    place, same = dict(zip(at_levels, count(len(averages) + len(interactions)))), dict[int, int]()
+    if len(names) == 2:
+        order = [name for name in sides if name != baseline]
+        for f, p, g, level in at_levels:
+            if p[0] == level == 0:
+                own = of.settings[tuple(p[1] if axis == f else 0 for axis in range(2))]
+                same[place[f, p, g, level]] = place[f, p, g, level] = len(contrasts) + order.index(own)
+    splits = {
+        len(averages) + n: (
+            (place[f, p, g, q[0]], place[f, p, g, q[1]]), (place[g, q, f, p[0]], place[g, q, f, p[1]])
+        )
+        for n, (f, p, g, q) in enumerate(crossed)
+    }  # fmt: skip
+    shares = [
+        SHARES[kind] / n for kind, n in ((AVERAGE, len(averages)), (INTERACTION, len(interactions))) for _ in range(n)
+    ]
+    alone = len(sides) - 1
+    shares += [0.0] * len(at_levels) + [(1 - sum(SHARES.values())) / alone] * alone
+    return Tested(contrasts, Family(shares, splits), same)
+
+
+def _pairs(levels: int) -> list[Pair]:
+    """Return which levels are compared: each with each, and of many each with the baseline's."""
+    found = list(combinations(range(levels), 2))
+    return found if levels <= FEW else found[: levels - 1]

@@ -1,0 +1,195 @@
+"""What factors do: means and signs by hand, what turns an average, what bars it, and which designs there are."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from compared import designed, effect
+
+from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, NO_DIFFERENCE, WORSE
+from paired.effect_sentences import parted, rows, told
+from paired.factors import design, inseparable
+from paired.sentences import told as told_in_a_line
+
+NOISE = np.random.default_rng(5).normal(size=(10, 4, 4)) * 0.01
+TWO = {"a": [1, 2], "b": [1, 2]}
+
+
+def noise(seed, *levels):
+    return float(NOISE[seed, levels[0], levels[-1]])
+
+
+def crossing(seed, a, b):
+    """Return 0 on the diagonal, 1 beside it: each factor turns the other."""
+    return float(a != b) + noise(seed, a, b)
+
+
+def test_each_effect_is_the_mean_over_the_other_factors_within_a_seed():
+    values = {cell: np.random.default_rng(cell).normal(size=5) for cell in product([1, 2, 3], [1, 2], [5, 6])}
+    answer = designed({"a": [1, 2, 3], "b": [1, 2], "c": [5, 6]}, lambda seed, *cell: float(values[cell][seed]))
+    table = np.array([[[values[a, b, c] for c in (5, 6)] for b in (1, 2)] for a in (1, 2, 3)])  # (a, b, c, seed)
+
+    def differences(each):
+        return list(each.differences.values())
+
+    assert len(answer.effects) == 3 + 1 + 1 + 3 + 3 + 1
+    by_a, by_b_and_c = table.mean(axis=(1, 2)), table.mean(axis=0)
+    assert differences(effect(answer, AVERAGE, "a", 3, 2)) == pytest.approx(by_a[2] - by_a[1])
+    assert differences(effect(answer, AVERAGE, "c", 6, 5)) == pytest.approx(
+        table[:, :, 1].mean((0, 1)) - table[:, :, 0].mean((0, 1))
+    )
+    crossed = effect(answer, INTERACTION, "b", 2, 1, 5, 6)
+    at_6, at_5 = (by_b_and_c[1, c] - by_b_and_c[0, c] for c in (1, 0))
+    assert differences(crossed) == pytest.approx(at_6 - at_5)
+
+
+def test_an_average_that_nothing_turns_is_told():
+    answer = designed(TWO, lambda seed, a, b: a - 0.5 * b + noise(seed, a, b))
+    assert effect(answer, AVERAGE, "a", 2, 1).verdict == WORSE
+    assert effect(answer, AVERAGE, "b", 2, 1).verdict == BETTER
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
+    assert told_in_a_line(answer).startswith("better: b=2 than 1; worse: a=2 than 1. Single settings: ")
+
+
+def test_where_higher_is_better_the_verdicts_turn():
+    answer = designed(TWO, lambda seed, a, b: a + noise(seed, a, b), better="higher")
+    assert effect(answer, AVERAGE, "a", 2, 1).verdict == BETTER
+
+
+def test_a_factor_that_turns_anothers_sign_leaves_no_average_but_the_levels():
+    """On average a=2 is higher by a half, and that hides that at b=2 it is lower."""
+    answer = designed(TWO, lambda seed, a, b: 2.0 * (a == 2) * (b == 1) - 1.0 * (a == 2) * (b == 2) + noise(seed, a, b))
+    average = effect(answer, AVERAGE, "a", 2, 1)
+    assert average.adjusted_p < 0.05
+    assert (average.verdict, average.turned_by) == (CANNOT_TELL, ("b",))
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == DEPENDS
+    assert effect(answer, AT_LEVEL, "a", 2, 1, 1).verdict == WORSE
+    assert effect(answer, AT_LEVEL, "a", 2, 1, 2).verdict == BETTER
+    assert told(answer)[BETTER][:1] == ["a=2 than 1 at b=2"]
+    assert "a=2 than 1 at b=1" in told(answer)[WORSE]
+    assert [row[0] for row in rows(answer)][:3] == ["a=2 beside 1", "… at b=1", "… at b=2"]
+    assert next(rows(answer))[-1] == "depends on b"
+
+
+def test_a_factor_that_changes_the_size_alone_leaves_the_average():
+    answer = designed(TWO, lambda seed, a, b: (a == 2) * (1.0 + 2.0 * (b == 2)) + noise(seed, a, b))
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == DEPENDS
+    assert effect(answer, AVERAGE, "a", 2, 1).verdict == WORSE
+    assert effect(answer, AVERAGE, "a", 2, 1).turned_by == ()
+    assert {effect(answer, AT_LEVEL, "a", 2, 1, b).verdict for b in (1, 2)} == {WORSE}
+
+
+def test_levels_are_shown_only_where_an_interaction_is_there():
+    answer = designed(TWO, lambda seed, a, b: a + noise(seed, a, b))
+    assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
+
+
+def test_an_effect_beside_the_baseline_is_the_setting_by_itself():
+    """One difference is one hypothesis: it may not have two verdicts."""
+    answer = designed(TWO, crossing)
+    alone = {each.setting: each for each in answer.comparisons}["a=2 b=1"]
+    at = effect(answer, AT_LEVEL, "a", 2, 1, 1)
+    for name in ("verdict", "adjusted_p", "tested_level", "tested_interval", "mean_difference", "n"):
+        assert getattr(at, name) == getattr(alone, name)
+
+
+def test_levels_are_compared_with_the_baselines():
+    answer = designed({"a": [1, 2, 3], "b": [1, 2]}, noise, baseline=(2, 2))
+    of_a = [(each.level, each.reference) for each in answer.effects if each.kind == AVERAGE and each.factor == "a"]
+    assert of_a == [("1", "2"), ("3", "2"), ("3", "1")]
+
+
+def test_of_many_levels_each_is_compared_with_the_baselines_alone():
+    answer = designed({"a": [1, 2, 3, 4, 5], "b": [1, 2]}, lambda seed, a, b: noise(seed, a % 4, b))
+    assert sum(each.kind == AVERAGE for each in answer.effects) == 4 + 1
+
+
+def test_no_difference_that_matters_is_said_of_an_average():
+    answer = designed(TWO, noise, smallest_difference=1.0)
+    assert {each.verdict for each in answer.effects} == {NO_DIFFERENCE, CANNOT_TELL}
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
+
+
+def test_a_lost_trial_bars_what_rests_on_it():
+    def lossy(seed, a, b):
+        return None if (seed, a, b) == (1, 2, 2) else float(a == 1) + 3.0 * (a == b) + noise(seed, a, b)
+
+    answer = designed(TWO, lossy)
+    average = effect(answer, AVERAGE, "a", 2, 1)
+    assert average.n == 4
+    assert average.p < 0.001
+    assert (average.verdict, average.mean_difference < 0) == (CANNOT_TELL, True)
+    assert average.warnings == (
+        "1 trial without a value; its seed is missing here: neither better nor no difference that matters can be said",
+    )
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
+    assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
+    worse = designed(TWO, lambda seed, a, b: None if (seed, a, b) == (1, 2, 2) else a + noise(seed, a, b))
+    assert effect(worse, AVERAGE, "a", 2, 1).verdict == WORSE
+
+
+def test_a_look_counts_once_all_settings_have_its_seeds():
+    def late(seed, a, b):
+        return a + noise(seed, a, b)
+
+    whole = designed(TWO, late, seeds=5, looks=(5, 8))
+    assert effect(whole, AVERAGE, "a", 2, 1).verdict == WORSE
+    short = designed(TWO, late, seeds=4, looks=(5, 8))
+    assert {each.verdict for each in short.effects} == {CANNOT_TELL}
+    assert effect(short, AVERAGE, "a", 2, 1).n == 4
+
+
+def test_what_decided_is_shown_and_what_came_later_stands_apart():
+    def later(seed, a, b):
+        return (a == 2) * (1.0 if seed < 3 else -4.0) + noise(seed, a, b)
+
+    one = effect(designed(TWO, later, seeds=6, looks=(3, 6)), AVERAGE, "a", 2, 1)
+    assert (one.verdict, one.n) == (WORSE, 3)
+    assert one.mean_difference == pytest.approx(1.0, abs=0.1)
+    assert (one.later.n, one.later.mean_difference) == (6, pytest.approx(-1.5, abs=0.1))
+
+
+def test_rounding_alone_is_no_effect():
+    """0.1 + 0.2 and 0.3 are one number but for their last bit."""
+    answer = designed(TWO, lambda _, a, __: 0.1 + 0.2 if a == 1 else 0.3, seeds=4)
+    assert effect(answer, AVERAGE, "a", 2, 1).differences == dict.fromkeys(range(4), 0.0)
+
+
+def test_amounts_are_said_where_they_differ():
+    names = [f"a={a} b={b}" for a in (1, 2) for b in (1, 2)]
+    given = {name: 50.0 if name.startswith("a=2") else 25.0 for name in names}
+    answer = designed(TWO, lambda seed, a, b: -a + noise(seed, a, b), amounts=given, amount="text read")
+    assert effect(answer, AVERAGE, "a", 2, 1).amount == 2.0
+    assert told(answer)[BETTER] == ["a=2 than 1 (2 × text read)"]
+    assert "(2 × text read)" in next(rows(answer))[0]
+
+
+def of(*settings):
+    return {str(n): dict(zip("abc", map(str, each), strict=False)) for n, each in enumerate(settings)}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [(1, 1), (1, 2), (2, 1)],  # one is missing
+        [(1, 1), (2, 1), (3, 1)],  # one factor
+        [(1, 1), (2, 2)],  # two that are one
+        [(1, 1), (1, 2), (2, 1), (2,)],  # b has no effect in one
+    ],
+)
+def test_no_design(settings):
+    assert design(of(*settings), "0") is None
+
+
+def test_factors_that_always_change_together_are_one():
+    levels = of((1, 5, 1), (1, 5, 2), (2, 6, 1), (2, 6, 2))
+    assert inseparable(levels) == [["a", "b"], ["c"]]
+    assert design(levels, "2").levels == {"a and b": ["2 and 6", "1 and 5"], "c": ["1", "2"]}
+
+
+def test_the_settings_that_would_part_them_are_written_out():
+    answer = designed(TWO, noise)._replace(inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
+    assert list(parted(answer)) == [
+        "a and b always change together: no number of seeds says which of them did it. Settings of each level with "
+        "each would: `vary: {a: [1, 2], b: [5, 6]}`"
+    ]
