@@ -55,8 +55,8 @@ def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ..
 
 def claims(answer: Decided) -> list[str]:
     """Return all that it says is so: of factors and of settings."""
-    said = [*answer.effects, *answer.settings.values()]
-    return [each.verdict for each in said if each.verdict != CANNOT_TELL]
+    verdicts = [each.verdict for each in answer.effects] + [each.verdict for each in answer.settings.values()]
+    return [each for each in verdicts if each != CANNOT_TELL]
 
 
 def false_claims(
@@ -124,8 +124,8 @@ def page(count: int) -> Iterator[str]:
     error = 1.96 * (0.05 * 0.95 / count) ** 0.5
     yield "# What an answer of several factors is worth\n"
     yield (
-        f"Written by `python benchmarks/factors.py{'' if count == 2000 else f' {count}'}`: {count:,} simulated studies a number "
-        "(of power a quarter of them), decided by the code that `charloom compare` runs. Effects are in sds of the paired difference of two "
+        f"Written by `python benchmarks/factors.py{'' if count == 2000 else f' {count}'}`: {count:,} simulated studies "
+        "a number (of power a quarter of them), decided by the code that `charloom compare` runs. Effects are in sds of the paired difference of two "
         f"settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. Sampling error of 0.05, at "
         f"95 %: ±{error:.3f}."
     )
@@ -139,10 +139,10 @@ def page(count: int) -> Iterator[str]:
     yield from _table("settings", "spread", "seeds", *(f"effect {x:g}: average / cells" for x in EFFECTS))
     for shape in DESIGNS:
         for spread in SPREADS:
-            for looks in PLANS[1:3]:
-                found = [power(rng, count // 4, shape, looks, spread, x) for x in EFFECTS]
+            for n in (5, 10):
+                found = [power(rng, count // 4, shape, (n,), spread, x) for x in EFFECTS]
                 cells = [f"{each.average:.2f} / {each.cells:.2f}" for each in found]
-                yield _row(" × ".join(map(str, shape)), spread, looks[0], *cells)
+                yield _row(" × ".join(map(str, shape)), spread, n, *cells)
     yield "\n## Two factors that turn each other, with no average: the interaction is told, and the false average is"
     yield from _table("spread", "seeds", *(f"effect {x:g}: interaction / average" for x in EFFECTS))
     for spread in SPREADS:

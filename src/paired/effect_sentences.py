@@ -61,6 +61,12 @@ def told(answer: Answer) -> dict[str, list[str]]:
     return said
 
 
+def lines(answer: Answer) -> list[str]:
+    """Return them, a line for each verdict; nothing where no factor was tested."""
+    found = told(answer).items() if answer.effects else ()
+    return [f"{said.capitalize()}: {'; '.join(names)}." for said, names in found if names]
+
+
 def rows(answer: Answer) -> Iterator[tuple[str, ...]]:
     """Yield a row for each average, under HEAD, and below it one for each level of a factor that it depends on."""
     every = [each for each in answer.effects if each.kind != INTERACTION]
@@ -77,6 +83,30 @@ def _numbers(each: Effect, places: int) -> tuple[str, ...]:
     level = f"{100 * each.tested_level:.4g} %" if each.tested_interval else "-"
     interval = span(each.tested_interval, places)
     return shown(each.mean_difference, places), interval, p_shown(each.adjusted_p), level, verdict(each)
+
+
+def numbers(each: Effect, of: str) -> str:
+    """Return the difference and the interval that decided, in a line."""
+    interval = each.tested_interval
+    places = decimals([each.mean_difference or 0.0], [(interval[1] - interval[0]) / 2] if interval else [])
+    tested = f", interval at {100 * each.tested_level:.4g} % {span(interval, places)}" if interval else ""
+    return f"difference {shown(each.mean_difference, places)}{amount(each.amount, of)}{tested}, {count(each.n, 'seed')}"
+
+
+def of_change(answer: Answer, before: dict[str, str], after: dict[str, str]) -> Effect | None:
+    """Return what the one factor does that changed: over all others, or at the level of the one on which it depends.
+
+    None where several changed, where it depends on several, or where no factor was tested.
+    """
+    changed = [name for name in after if before.get(name) != after[name]]
+    own = [
+        each for each in answer.effects
+        if [each.factor, each.level, each.reference] == [*changed, *(side[changed[0]] for side in (after, before))]
+        and (each.kind == AVERAGE or (each.kind == AT_LEVEL and after.get(each.other) == each.at[0]))
+    ] if len(changed) == 1 and before.keys() == after.keys() else []  # fmt: skip
+    turned_by = own[0].turned_by if own else ()
+    found = [each for each in own if (each.other in turned_by if turned_by else each.kind == AVERAGE)]
+    return found[0] if len(found) == 1 else None
 
 
 def remarks(answer: Answer) -> Iterator[str]:

@@ -133,8 +133,8 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
         for n, other in enumerate(reversed(at) if at else [None]):
             for side, level in enumerate(reversed(pair)):
                 place = tuple(level if axis == f else other if axis == g else slice(None) for axis in range(len(names)))
-                cells = values[(slice(None), *place)].reshape(len(seeds), -1)
-                parts.append(cells.mean(axis=1))
+                cells = values[(slice(None), *place)]
+                parts.append(cells.mean(axis=tuple(range(1, cells.ndim))))
                 sums += parts[-1] * (1 if side == n else -1)
                 lost[side ^ n] += int(np.isnan(cells).sum())
                 amount[side] = float(given[place].mean())

@@ -102,15 +102,15 @@ def verdict(comparison: Comparison) -> str:
     return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"
 
 
-def comparisons(answer: Answer, *, explain: bool = False) -> Iterator[Words]:
+def comparisons(answer: Answer, *, explain: bool = False, open_too: bool = True) -> Iterator[Words]:
     """Yield of each setting but the baseline its name and verdict, and what was found; if asked, what decides nothing.
 
-    The first lines are those that decide: the difference, the interval that was tested, p. Where factors were tested
-    too, those of the settings that have no verdict by themselves come only if asked.
+    The first lines are those that decide: the difference, the interval that was tested, p. Settings without a verdict
+    are left out where they are not asked for, too.
     """
     by_name = {each.setting: each for each in answer.summaries}
     for each in answer.comparisons:
-        if answer.effects and each.verdict == CANNOT_TELL and not explain:
+        if each.verdict == CANNOT_TELL and not open_too:
             continue
         sides = by_name[each.setting], by_name[answer.baseline]
         lines = [*_difference(each, answer.amount), *(_undeciding(each) if explain else ())]

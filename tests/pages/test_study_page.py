@@ -1,9 +1,7 @@
 """A study's page says what the answer says, whatever came out, and no name in it can act."""
 
-import csv
 import math
 import re
-from collections import defaultdict
 from contextlib import chdir
 from functools import cache
 from html import unescape
@@ -26,6 +24,7 @@ from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study, StudyFile
 from paired import answered
+from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import Answer, Measured, Measurement
 
@@ -77,6 +76,11 @@ def reaching(mean, updates):
     return [Measurement(mean + 0.01 * n, reached=update) for n, update in enumerate(updates)]
 
 
+def by_levels(m, eta):
+    """Return what falls with a smaller eta for one m, and rises for the other."""
+    return [3.0 + (eta if m == 100 else -eta) * 2 + x for x in spread(0, 5, 0.01 * eta + m / 50_000)]
+
+
 HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
 MANY = {
     f"m={m} eta={eta} sigma={sigma}": [m / 99 + eta + sigma + eta * math.sin(m + 9 * s + 99 * sigma) for s in range(5)]
@@ -105,6 +109,10 @@ CASES = {
     ),
     "large and small": results({"a": [1e30, 2e30, 1e-30], "b": [-1e-30, 1e9, 0.0]}),
     "hostile names": results({HOSTILE: spread(1, 4), f"b {HOSTILE}": spread(2, 4)}, warnings=(HOSTILE,)),
+    "factors": results(
+        {f"eta={eta} m={m}": by_levels(m, eta) for m in (100, 50) for eta in (0.1, 0.05, 0.2)},
+        levels={f"eta={eta} m={m}": {"eta": f"{eta}", "m": f"{m}"} for m in (100, 50) for eta in (0.1, 0.05, 0.2)},
+    ),
     "long names": results({"a_long_name_without_end" * 20: spread(1, 4), "b": spread(2, 4)}),
 }  # fmt: skip
 
@@ -202,45 +210,23 @@ def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
     assert f"interval of the difference leaves out 0 for {len(beyond)} of them." in front
 
 
-def test_of_two_params_or_more_each_value_has_the_mean_of_its_settings():
-    content = (ROOT / "studies/recipe/report.html").read_text(encoding="utf-8")
-    with (ROOT / "studies/recipe/trials.csv").open(encoding="utf-8", newline="") as file:
-        trials = list(csv.DictReader(file))
-    by_setting = defaultdict(list)
-    for trial in trials:
-        by_setting[trial["m"], trial["eta"], trial["seq_length"], trial["sigma"]].append(
-            float(trial["held_out_bits_per_character"])
-        )
-    rows = cells(content, "each value, over all others")
-    assert [row[0] for row in rows] == [
-        "m=50", "m=100", "eta=0.05", "eta=0.1", "eta=0.2", "seq_length=25", "seq_length=50", "sigma=0.01", "sigma=0.1",
-    ]  # fmt: skip
-    for name, settings, mean, ends in rows:
-        param, _, value = name.partition("=")
-        place = ("m", "eta", "seq_length", "sigma").index(param)
-        own = [fmean(each) for setting, each in by_setting.items() if setting[place] == value]
-        assert int(settings) == len(own)
-        assert float(mean) == pytest.approx(fmean(own), abs=1e-4)
-        assert [float(end) for end in ends.split(" to ")] == pytest.approx([min(own), max(own)], abs=1e-4)
-    assert "Not every value is there" not in Read(content).text
-    assert "each value, over all others" not in page("24 settings")  # one param varies
-
-
-def test_where_not_every_value_is_there_with_the_others_and_where_some_came_to_nothing_it_is_said():
-    params = read_params(ROOT / "params.yaml")
-    changed = {"a": {}, "b": {"m": 50}, "c": {"m": 50, "eta": 0.2}, "d": {"eta": 0.3}}
-    made = results({"a": spread(1, 3), "b": spread(2, 3), "c": spread(4, 3), "d": [GONE] * 3}, curves=False)
-    study = made.study._replace(
-        settings={name: params.model_copy(update=each) for name, each in changed.items()}, varied=["m", "eta"]
+def test_a_page_of_factors_leads_with_what_they_do():
+    answer, content = CASES["factors"].answer, page("factors")
+    assert cells(content, "all effects") == [[*row] for row in effects.rows(answer)]
+    read = Read(content)
+    assert "What do eta and m do?" in read.text
+    assert "Better: eta=0.05 than 0.1 at m=100; " in read.text
+    assert "depends on m" in read.text
+    assert {"effects-picture", "crossed-0-1"} <= set(read.pictures)
+    assert [float(cell) for row in cells(content, "eta at each level of m") for cell in row[1:]] == pytest.approx(
+        [fmean(by_levels(m, eta)) for eta in (0.05, 0.1, 0.2) for m in (50, 100)], abs=2e-3
     )
-    content = made._replace(study=study).page
-    means = {each.setting: each.mean for each in made.answer.summaries}
-    rows = {row[0]: row[1:] for row in cells(content, "each value, over all others")}
-    assert rows["m=50"][0] == "2"
-    assert float(rows["m=50"][1]) == pytest.approx((means["b"] + means["c"]) / 2, abs=1e-3)
-    assert rows["eta=0.3"] == ["0", "-", "-"]
-    assert "Not every value is there with each of the others" in Read(content).text
-    assert "Of 1 setting no training came to a value" in Read(content).text
+
+
+def test_the_committed_study_of_four_params_answers_which_eta():
+    text = Read((ROOT / "studies/recipe/report.html").read_text(encoding="utf-8")).text
+    assert "Better: eta=0.05 than 0.1 at m=100; seq_length=50 than 25 (2 × text read)." in text
+    assert "What m and eta do depends on each other" in text
 
 
 def svg(content: str, place: str) -> str:

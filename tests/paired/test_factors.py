@@ -155,6 +155,13 @@ def test_rounding_alone_is_no_effect():
     assert effect(answer, AVERAGE, "a", 2, 1).differences == dict.fromkeys(range(4), 0.0)
 
 
+@pytest.mark.parametrize("seeds", [0, 1])
+def test_of_too_few_seeds_nothing_is_told(seeds):
+    answer = designed(TWO, noise, seeds=seeds)
+    assert {each.verdict for each in answer.effects} == {CANNOT_TELL}
+    assert [row[1] for row in rows(answer)] == ["-", "-"] if not seeds else True
+
+
 def test_amounts_are_said_where_they_differ():
     names = [f"a={a} b={b}" for a in (1, 2) for b in (1, 2)]
     given = {name: 50.0 if name.startswith("a=2") else 25.0 for name in names}

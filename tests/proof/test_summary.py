@@ -12,7 +12,7 @@ from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted
 
-from charloom.proof.better import Side, _contradiction, better, side
+from charloom.proof.better import Side, _by_studies, _contradiction, better, side
 from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import git
 from charloom.results.records import SampleTable
@@ -61,6 +61,24 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "Not compared, as they are a processor's or a library's own: <code>reports/" in printed
     assert printed.count("<td>best model, after ") == 2
     assert "```mermaid" in printed
+
+
+def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_itself_is_not():
+    """Of the committed study: at m = 100 a smaller eta is better, at m = 50 that is not known."""
+    study = read_study(ROOT / "studies/recipe.yaml")
+
+    def told(before, after):
+        runs = [a_run(study.settings[name], study.asked.sha256) for name in (before, after)]
+        (sentence, _) = _by_studies({study.path: study}, runs, [2.8, 2.7])
+        return sentence
+
+    rest = "seq_length=25 sigma=0.01"
+    assert told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}").startswith(
+        "<code>eta=0.05 beside 0.1 at m=100</code>: <b>better</b>."
+    )
+    assert "<b>cannot tell yet" in told(f"m=50 eta=0.1 {rest}", f"m=50 eta=0.05 {rest}")
+    assert told(f"m=50 eta=0.1 {rest}", "m=50 eta=0.1 seq_length=50 sigma=0.01").count("(2 × text read)") == 1
+    assert "<b>cannot tell yet" in told(f"m=100 eta=0.1 {rest}", "m=100 eta=0.05 seq_length=50 sigma=0.01")
 
 
 def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6), text: str = "t") -> tuple[Side, Side]:

@@ -90,13 +90,15 @@ def _add_questions(commands: Any) -> None:
 
     about = (
         "Say which settings are better than the baseline, by how much, and how sure that is. Differences are those of "
-        "equal seeds. It reads a study, or a table, or else DVC's experiments and HEAD's own run."
+        "equal seeds. It reads a study, a table, an MLflow experiment, or else DVC's experiments and HEAD's own run."
     )
     add = _added(commands, "compare", "commands.compare.compare", "say what is better, and how sure that is", about)
     add("source", metavar="STUDY", nargs="?", help="studies/NAME (default: DVC's experiments)")
     add("--table", metavar="FILE", help="any CSV table with a row for each trial")
-    add("--setting", metavar="COLUMNS", help="of the table, those that say the setting: a,b")
-    add("--seed", metavar="COLUMN", help="of the table, the one that says the seed")
+    add("--mlflow", metavar="EXPERIMENT", help="any runs in MLflow, where MLFLOW_TRACKING_URI says")
+    add("--setting", metavar="COLUMNS", help="of the table, those that say the setting: a,b (of MLflow: params)")
+    add("--seed", metavar="COLUMN", help="of the table, the one that says the seed (of MLflow: a param)")
+    add("--at", metavar="WHEN", help="of an MLflow metric: last, lowest, highest, or a step (default: last)")
     add(
         "--measure", metavar="NAME", help="what is compared, of a table a column (default: held_out_bits_per_character)"
     )

@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from charloom.base.errors import WrongInput
 from charloom.base.storage import write
@@ -16,7 +17,8 @@ from paired import answered
 from paired.data_types import Answer, Measured
 
 COLUMNS = ("setting", "seed", "measure")  # of a table
-ASKED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # a study's file says these itself
+SOURCES = ("source", "table", "mlflow")  # one of these, or none
+ASKED = (*COLUMNS, "at", "baseline", "better", "looks", "smallest_difference")  # a study's file says these itself
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -43,28 +45,52 @@ def _said(answer: Answer, form: str | None, *, explain: bool) -> str:
 
 
 def _measured(arguments: argparse.Namespace) -> Measured:
-    """Return what was measured, in a study, a table, or the experiments of this repository."""
+    """Return what was measured, in a study, a table, an MLflow experiment, or the experiments of this repository."""
     given = {name: value for name, value in vars(arguments).items() if value is not None}
+    sources = [name for name in SOURCES if name in given]
+    if len(sources) > 1:
+        raise WrongInput(f"{_option(sources[1])}: not beside {in_line(given[sources[0]])}: one of them is allowed")
     if "source" in given:
-        for name in ("table", *ASKED):
-            if name in given:
-                why = "one of them is allowed" if name == "table" else "the study's file says it"
-                raise WrongInput(f"{_option(name)}: not beside {in_line(arguments.source)}: {why}")
+        for name in (name for name in ASKED if name in given):
+            raise WrongInput(f"{_option(name)}: not beside {in_line(arguments.source)}: the study's file says it")
         return _of_study(arguments.source)
-    options = {"better": "lower"} | {name: given[name] for name in ("measure", "baseline", "better") if name in given}
-    for name in ("looks", "smallest_difference"):
-        if name in given:
-            options[name] = allowed(name, given[name], _option(name))
-    if "table" not in given:
-        for name in ("setting", "seed"):
-            if name in given:
-                raise WrongInput(f"--{name}: a column, so only with --table FILE")
-        return experiments_measured(curves="figure" in given or arguments.format == "json", **options)
-    for name in COLUMNS:
+    if "at" in given and "mlflow" not in given:
+        raise WrongInput("--at: of an MLflow metric, so only with --mlflow EXPERIMENT")
+    options: dict[str, Any] = {name: given[name] for name in ("measure", "baseline", "better") if name in given}
+    options |= {
+        name: allowed(name, given[name], _option(name)) for name in ("looks", "smallest_difference") if name in given
+    }
+    if "mlflow" in given:
+        return _of_mlflow(given, options)
+    options = {"better": "lower"} | options
+    if "table" in given:
+        return _of_table(given, options)
+    for name in (name for name in ("setting", "seed") if name in given):
+        raise WrongInput(f"--{name}: a column, so only with --table FILE")
+    return experiments_measured(curves="figure" in given or arguments.format == "json", **options)
+
+
+def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
+    for name in (name for name in COLUMNS if name not in given):
+        raise WrongInput(f"--table: needs --{name} COLUMN, too")
+    return table_measured(Path(given["table"]), setting=_names(given["setting"]), seed=given["seed"], **options)
+
+
+def _names(given: str) -> list[str]:
+    return [name.strip() for name in given.split(",")]
+
+
+def _of_mlflow(given: dict[str, Any], options: dict[str, Any]) -> Measured:
+    """Return what the runs of an MLflow experiment measured."""
+    from charloom.tracking.any_runs import runs_measured  # noqa: PLC0415  MLflow takes a second to import
+
+    for name, what in (("seed", "PARAM"), ("measure", "METRIC"), ("better", "lower or higher")):
         if name not in given:
-            raise WrongInput(f"--table: needs --{name} COLUMN, too")
-    setting = [name.strip() for name in given["setting"].split(",")]
-    return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], **options)
+            raise WrongInput(f"--mlflow: needs --{name} {what}, too")
+    setting = _names(given["setting"]) if "setting" in given else ()
+    at = given.get("at", "last")
+    when = at if at in {"last", "lowest", "highest"} else allowed("at", at, "--at")
+    return runs_measured(given["mlflow"], seed=given["seed"], at=when, setting=setting, **options)
 
 
 def _of_study(source: str) -> Measured:

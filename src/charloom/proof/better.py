@@ -21,8 +21,9 @@ from charloom.study.study_file import NOT_VARIED, Study
 from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
+from paired import effect_sentences as effects
 from paired import sentences as words
-from paired.data_types import Answer
+from paired.data_types import CANNOT_TELL, Answer, Effect
 
 KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
@@ -153,26 +154,36 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str] | None:
-    """Return a study's answer with the side before as its baseline, and the other's setting; None if it lacks one.
+def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Effect | None] | None:
+    """Return a study's answer with the side before as its baseline, the other's setting, and the factor's effect.
 
-    All settings of the study count: who picks the best of many out of it has had many chances.
+    All settings of the study count: who picks the best of many out of it has had many chances. None if it lacks one.
     """
     by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
     names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in runs]
     found = measured(study._replace(baseline=names[0]))
-    return (answered(found), names[1]) if all(found.settings.get(name) for name in names) else None
+    if not all(found.settings.get(name) for name in names):
+        return None
+    answer = answered(found)
+    return answer, names[1], effects.of_change(answer, *(found.levels[name] for name in names))
 
 
-def _told(answer: Answer, setting: str, file: Path) -> tuple[str, list[str]]:
-    """Return in a sentence what the answer says of the setting, and all of it in a block."""
+def _told(answer: Answer, setting: str, effect: Effect | None, file: Path) -> tuple[str, list[str]]:
+    """Return in a sentence what the answer says of the change, and all of it in a block.
+
+    Where a factor is all that changed, and is known over the others, that is said; else the setting by itself.
+    """
     (each,) = (each for each in answer.comparisons if each.setting == setting)
-    lines = next(lines for title, lines in words.comparisons(answer) if title.startswith(f"{setting}: "))
     where, many = code(f"studies/{file.stem}"), len(answer.comparisons)
-    counted = f", of whose {many} comparisons this is one" if many > 1 else ""
+    if effect and effect.verdict != CANNOT_TELL and each.verdict == CANNOT_TELL:
+        said, lines = f"{code(effects.name(effect))}: <b>{effect.verdict}</b>", effects.numbers(effect, answer.amount)
+        counted = f", over all levels of its other factors. The setting by itself: {each.verdict}"
+    else:
+        said = f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>"
+        lines = next(lines for title, lines in words.comparisons(answer) if title.startswith(f"{setting}: "))[0]
+        counted = f", of whose {many} comparisons this is one" if many > 1 else ""
     return (
-        f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>. {code(answer.measure)} "
-        f"({answer.better} is better): {lines[0]}, by the study {where}{counted}.",
+        f"{said}. {code(answer.measure)} ({answer.better} is better): {lines}, by the study {where}{counted}.",
         [folded(f"What {where} says", as_markdown(answer).strip())],
     )
 

@@ -18,7 +18,7 @@ from paired.data_types import ALPHA, LEVEL, Answer
 
 READABLE = 100  # columns of a sentence
 NAMES = 2  # columns of a table that hold words, the setting and its verdict: they may take more than a line
-READ = 27  # letters of a line of a name: of fewer nobody reads it
+READ = 27  # letters of a line that names an effect: of fewer nobody reads it
 GAP = 2  # between two columns
 
 
@@ -27,7 +27,7 @@ def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
 
     What decides nothing, and what the words mean, is said where somebody asks for it.
     """
-    told = words.comparisons(answer, explain=explain)
+    told = words.comparisons(answer, explain=explain, open_too=explain or not answer.effects)
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
         _wrapped(words.title(answer), width),
@@ -44,7 +44,11 @@ def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
 def _effects(answer: Answer, width: int) -> str:
     """Return what each factor does, its verdict before its numbers: these are left out where there is no room."""
     rows = [(name, said, *numbers) for name, *numbers, said in effects.rows(answer)]
-    return _columns((effects.HEAD[0], effects.HEAD[-1], *effects.HEAD[1:-1]), rows, width, keep=4) if rows else ""
+    return (
+        _columns((effects.HEAD[0], effects.HEAD[-1], *effects.HEAD[1:-1]), rows, width, keep=4, least=READ)
+        if rows
+        else ""
+    )
 
 
 def _table(answer: Answer, width: int) -> str:
@@ -55,16 +59,16 @@ def _table(answer: Answer, width: int) -> str:
     return _columns(head, rows, width, keep=len(head) - 1)
 
 
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, keep: int) -> str:
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, keep: int, least: int = 0) -> str:
     """Return the table.
 
     Where its numbers leave no room for the words before them columns after those to keep are left out, or else words
-    take more lines.
+    take more lines, of at least so many letters for the first of them.
     """
     columns = list(zip(head, *rows, strict=True))
     whole = [max(map(cell_len, column)) for column in columns]
     words_of = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns[:NAMES]]
-    words_of[0] = max(words_of[0], min(whole[0], READ))
+    words_of[0] = max(words_of[0], min(whole[0], least))
     ways = [(whole, n) for n in range(len(head), keep - 1, -1)]
     ways += [(words_of + whole[NAMES:], n) for n in range(len(head), NAMES, -1)]
     there = next((n for widths, n in ways if sum(widths[:n]) + GAP * (n - 1) <= width), NAMES)
@@ -103,7 +107,7 @@ def as_markdown(answer: Answer, *, explain: bool = False) -> str:
         _markdown_table(words.COMPARED, rows),
         "\n".join(
             f"- **{_plain(title)}.** {_plain('; '.join(lines))}."
-            for title, lines in words.comparisons(answer, explain=explain)
+            for title, lines in words.comparisons(answer, explain=explain, open_too=explain or not answer.effects)
         ),
         "\n".join(f"- {_plain(each)}" for each in decided),
         "\n".join(f"- **Warning:** {_plain(each)}" for each in (*answer.warnings, *effects.remarks(answer))),

@@ -1,24 +1,19 @@
 """The answer: the verdict in words, and what a reader has to know before the pictures."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from math import prod
-from statistics import fmean
-from typing import Any
 
 from charloom.pages.sections import Section, Table
 from charloom.pages.study.compared import Compared
-from charloom.results.identity import naming_params
-from charloom.settings.params import as_yaml, in_order
-from charloom.study.study_file import Study
+from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, VERDICTS
-from paired.numbers import decimals, shown, span
+from paired.numbers import shown, span
 
 DECIDING = 3  # lines of a comparison: the difference, the interval that decides, p
 
 
-def section(study: Study, compared: Compared) -> Section:
+def section(compared: Compared) -> Section:
     """Return the section."""
     answer = compared.answer
     said = list(words.comparisons(answer))
@@ -30,13 +25,17 @@ def section(study: Study, compared: Compared) -> Section:
     counted = Counter(each.verdict for each in answer.comparisons)
     open_ones = [each.interval for each in answer.comparisons if each.verdict == CANNOT_TELL and each.interval]
     it = {
-        "told": words.told(answer),
+        "told": effects.lines(answer) or [words.told(answer)],
+        "effects": Table(effects.HEAD, list(effects.rows(answer))),
+        "sure": [name for name, *_, said in effects.rows(answer) if said != CANNOT_TELL and said in VERDICTS],
+        "remarks": list(effects.remarks(answer)),
         "facts": _facts(compared) if len(said) == 1 else [(name, str(counted[name]), ()) for name in VERDICTS],
         "comparisons": told,
         "left": len(said) - len(told),
         "beyond_zero": sum(not low <= 0.0 <= high for low, high in open_ones),
-        "counted": f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)}",
-        "of_values": _values(study, compared),
+        "counted": "all that is tested is"
+        if answer.effects
+        else f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
         "nothing": " ".join(_nothing(compared)),
     }
     return Section("answer", "The answer", it)
@@ -68,36 +67,3 @@ def _nothing(compared: Compared) -> Iterator[str]:
     if answer.target and not any(each.reached for each in answer.summaries):
         within = f", within {budget:,} updates" if budget else ""
         yield f"{none} came to the target, {answer.target}{within}."
-
-
-def _values(study: Study, compared: Compared) -> dict[str, Any] | None:
-    """Return each value of each param, over all settings that have it: of many settings at a glance.
-
-    whole   each value is there with each of all others, so that two rows of a param differ in it alone
-    missed  settings without any value: they are in no mean
-
-    None where one param alone varies.
-    """
-    if len(study.varied) < 2:
-        return None
-    means = {name: each.mean for name, each in compared.summaries.items()}
-    by_value: dict[tuple[int, Any], list[float | None]] = defaultdict(list)
-    for setting, params in study.settings.items():
-        named = naming_params(params)
-        for at, name in enumerate(study.varied):
-            if name in named:  # else it has no effect there
-                by_value[at, named[name]].append(means[setting])
-    known = [mean for mean in means.values() if mean is not None]
-    places = decimals(known, [sd for each in compared.answer.summaries if (sd := each.sd)])
-    rows = []
-    for (at, value), all_of_it in sorted(by_value.items(), key=lambda pair: (pair[0][0], in_order(pair[0][1]))):
-        own = [mean for mean in all_of_it if mean is not None]
-        mean, ends = (fmean(own), (min(own), max(own))) if own else (None, None)
-        name = f"{study.varied[at]}={as_yaml(value).removesuffix('.0')}"
-        rows.append((name, str(len(own)), shown(mean, places), span(ends, places)))
-    different = Counter(at for at, _ in by_value)
-    return {
-        "table": Table(("value", "settings", "mean", "lowest to highest"), rows),
-        "whole": prod(different.values()) == len(means) == sum(map(len, by_value.values())) / len(study.varied),
-        "missed": len(means) - len(known),
-    }

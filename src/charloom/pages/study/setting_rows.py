@@ -7,18 +7,26 @@ for it.
 
 import textwrap
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawing, in_lines, known, with_room
-from charloom.pages.study.compared import Row
 from paired.data_types import Interval
 
 MANY = 12  # rows, above which the axis is at the top too
 LINE, ROW = 10.5, 19.0  # points: of a line of a name, of what is drawn below it
+
+
+class Named(Protocol):
+    """What a row is of."""
+
+    @property
+    def setting(self) -> str: ...  # noqa: D102  as in compared.Row
+    @property
+    def color(self) -> str: ...  # noqa: D102
 
 
 class Drawn(NamedTuple):
@@ -31,7 +39,7 @@ class Drawn(NamedTuple):
 
 
 def in_rows(
-    rows: Sequence[Row], names: Sequence[str], what: str, draw: Callable[[Axes], None], bold: Collection[str] = ()
+    rows: Sequence[Named], names: Sequence[str], what: str, draw: Callable[[Axes], None], bold: Collection[str] = ()
 ) -> Figure:
     """Return the figure.
 
@@ -63,7 +71,7 @@ def in_rows(
     return figure
 
 
-def draw_rows(axes: Axes, rows: Sequence[Row], drawn: Sequence[Drawn | None], always: Sequence[float] = ()) -> None:
+def draw_rows(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], always: Sequence[float] = ()) -> None:
     """Draw each row, on an axis that holds what is `always` to be seen, too."""
     found = [each for each in drawn if each]
     dots = [*always, *(dot for each in found for dot in each.dots)]

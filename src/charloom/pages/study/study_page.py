@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
-from charloom.pages.study import answer_section, bands, seed_by_seed
+from charloom.pages.study import answer_section, bands, effects_section, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared
 from charloom.results.identity import setting_params
 from charloom.settings.params import as_yaml, flat_of
@@ -27,12 +27,16 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
     shared = [seed_by_seed.section(compared), bands.section(compared)]
     sections = [
-        answer_section.section(study, compared), *shared, seed_by_seed.to_target(compared), _explosions(compared),
+        answer_section.section(compared), effects_section.section(compared), *shared,
+        seed_by_seed.to_target(compared), _explosions(compared),
         _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
         _again(study, sum(trials)),
     ]  # fmt: skip
+    asked = f"{asked} better than {answer.baseline}?"
+    if factors := list(dict.fromkeys(each.factor for each in answer.effects)):
+        asked = f"What do {', '.join(factors[:-1])} and {factors[-1]} do?"
     page = rendered(
-        f"{asked} better than {answer.baseline}?",
+        asked,
         f"Measure: {answer.measure}{about}; {answer.better} is better. {len(trials)} settings, {seeds} "
         f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}.",
         sections,

@@ -1,0 +1,131 @@
+"""What each factor does: all effects in rows; and where two factors turn each other, the one over the other."""
+
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from charloom.pages.pictures import BLUE, FAINT, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
+from charloom.pages.sections import Picture, Section, Table
+from charloom.pages.study.bands import LINES
+from charloom.pages.study.compared import ABOUT, Compared
+from charloom.pages.study.setting_rows import Drawn, draw_rows, in_rows
+from paired import effect_sentences as words
+from paired.data_types import CANNOT_TELL, DEPENDS
+from paired.factors import Design, design
+from paired.numbers import decimals, shown
+from paired.pairs import counted
+from paired.statistics import moments
+
+COLORS = (BLUE, VERMILION, GREEN, PINK)  # of the levels of a factor
+MOST = 4  # pictures of two factors, and levels of one that are drawn
+
+
+class Row(NamedTuple):
+    """An effect in a picture."""
+
+    setting: str
+    color: str
+
+
+def section(compared: Compared) -> Section | None:
+    """Return the section; None where no factor was tested."""
+    if not compared.answer.effects:
+        return None
+    turned = [each for each in compared.answer.effects if each.verdict == DEPENDS]
+    pairs = list(dict.fromkeys((each.factor, each.other) for each in turned))[:MOST]
+    of = design(compared.measured.levels, compared.answer.baseline)
+    crossed = [_crossed(compared, of, *pair) for pair in pairs] if of else []
+    said = (
+        f"What {' and '.join(f'{a} and {b}' for a, b in pairs)} do depends on each other: this is sure, and its size "
+        "is what the lines show where they are not parallel."
+        if pairs
+        else "No two factors are sure to depend on each other."
+    )
+    return Section("effects", "What each factor does", said, [_in_rows(compared), *crossed])
+
+
+def _in_rows(compared: Compared) -> Picture:
+    """Return each effect with its seeds and the interval that decides."""
+    answer, smallest = compared.answer, compared.answer.smallest_difference
+    effects = [each for average in words.averages(answer) for each in (average, *words.at_levels(answer, average))]
+    names = [f"{words.name(each)}{words.amount(each.amount, answer.amount)}: {words.verdict(each)}" for each in effects]
+    rows = [Row(name, GREY if each.verdict == CANNOT_TELL else INK) for name, each in zip(names, effects, strict=True)]
+    drawn = [
+        Drawn(list(each.differences.values()), each.mean_difference, each.tested_interval)
+        if each.mean_difference is not None else None
+        for each in effects
+    ]  # fmt: skip
+
+    def draw(axes: Axes) -> None:
+        draw_rows(axes, rows, drawn, [0.0] if smallest is None else [-smallest, 0.0, smallest])
+        axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+        if smallest is not None:
+            axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
+
+    bold = [row.setting for row in rows if row.color == INK]
+    arrow = "← better" if answer.better == "lower" else "better →"
+    caption = (
+        "A dot is a seed, a stroke the mean, a bar the interval that decides: better and worse need all of it on one "
+        "side of 0. Each is a mean over all levels of the other factors."
+    )
+    if smallest is not None:
+        caption += f" The band: less than {smallest:g} does not matter."
+    figure = in_rows(rows, names, f"first level minus second ({arrow})", draw, bold)
+    table = Table(words.HEAD, list(words.rows(answer)))
+    return pictured(figure, "effects-picture", "what each factor does", caption, table)
+
+
+def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture:
+    """Return the measure over the levels of the factor that has more, a line for each level of the other."""
+    across, lines = sorted((factor, other), key=lambda name: -len(of.levels[name]))
+    answer = compared.answer
+    levels, shown_lines = _sorted(of.levels[across]), _sorted(of.levels[lines])[: len(COLORS)]
+    means = {line: [_of_level(compared, of, {across: level, lines: line}) for level in levels] for line in shown_lines}
+    about = ABOUT.get(answer.measure, answer.measure)
+    with drawing(2.6, 0.65) as (figure, (axes,)):
+        figure.subplots_adjust(bottom=0.2)
+        for at, (line, each) in enumerate(means.items()):
+            color, place = COLORS[at], np.arange(len(levels)) + 0.04 * (at - (len(means) - 1) / 2)
+            axes.plot(place, [x.mean() for x in each], LINES[at], color=color, label=known(f"{lines}={line}"))
+            for x, values in zip(place, each, strict=True):
+                axes.plot([x] * len(values), values, "o", ms=3, color=color, mec="none", alpha=0.6)
+        axes.set_xticks(range(len(levels)), [known(level) for level in levels])
+        axes.set_xlabel(known(across))
+        axes.set_ylabel(known(about.rpartition(", in ")[2]))
+        axes.set_xlim(-0.4, len(levels) - 0.6)
+        axes.legend(loc="best")
+    every = [moments(x) for each in means.values() for x in each]
+    places = decimals([x.mean for x in every if x.mean is not None], [x.sd for x in every if x.sd])
+    caption = (
+        f"{about[0].upper()}{about[1:]}, over all levels of the other factors. A dot is a seed, a line joins the "
+        f"means. Lines that are not parallel: what {across} does depends on {lines}."
+    )
+    table = Table(
+        (across, *(f"{lines}={line}" for line in means)),
+        [
+            (level, *(shown(float(each[at].mean()), places) for each in means.values()))
+            for at, level in enumerate(levels)
+        ],
+    )
+    name = f"crossed-{list(of.levels).index(across)}-{list(of.levels).index(lines)}"
+    return pictured(figure, name, f"{across} at each level of {lines}", caption, table)
+
+
+def _of_level(compared: Compared, of: Design, level: dict[str, str]) -> NDArray[np.float64]:
+    """Return of each seed the mean over all settings that have these levels: of the seeds with a value in each."""
+    place = tuple(each.index(level[name]) if name in level else slice(None) for name, each in of.levels.items())
+    trials = [compared.measured.settings[name] for name in np.ravel(of.settings[place])]
+    values = [[counted(each[seed]).value for each in trials if seed in each] for seed in trials[0]]
+    there = [[value for value in row if value is not None] for row in values]
+    return np.array([fmean(row) for row in there if len(row) == len(trials)])
+
+
+def _sorted(levels: list[str]) -> list[str]:
+    """Return them in the order of their numbers, where they are numbers."""
+    try:
+        return sorted(levels, key=float)
+    except ValueError:
+        return levels

@@ -1,0 +1,155 @@
+"""What runs in any MLflow experiment measured, with nothing of charloom in them: a setting is what their params say."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Run
+from mlflow.exceptions import MlflowException
+from mlflow.utils import get_results_from_paginated_fn as all_pages
+
+from charloom.base.errors import Unavailable, WrongInput, allowed_are
+from charloom.base.terminal import in_line
+from charloom.study.baseline import chosen, setting_name
+from charloom.tracking.address import address, database
+from charloom.tracking.apart import first_line
+from paired.data_types import Measured, Measurement, Seed
+
+PAGE = 1000  # runs in a request
+NAMED = 3  # runs in a warning
+NOT_THERE = "-"  # level of a param that a run does not have
+LAST, LOWEST, HIGHEST = "last", "lowest", "highest"
+OF_HISTORY: dict[str, Callable[[list[float]], float]] = {LOWEST: min, HIGHEST: max}
+
+
+def runs_measured(
+    experiment: str, *, seed: str, measure: str, at: str | int = LAST, setting: Sequence[str] = (),
+    baseline: str | None = None, **declared: Any,
+) -> Measured:  # fmt: skip
+    """Return it. A failed run is one without a value; one that has ended without the measure is left out, and named.
+
+    seed      the param that says it; `params.` before it is left away, as is `metrics.` before the measure
+    at        of the metric's values the last, the lowest, the highest, or that of a step
+    setting   the params that say the setting; without any, all that differ, but for the seed
+    baseline  as `chosen` takes it
+    declared  `better`, `looks` and `smallest_difference` of Measured
+
+    Of runs of one setting and seed the newest counts. Raises WrongInput where there is nothing to compare, Unavailable
+    where the store cannot be reached.
+    """
+    seed, measure = seed.removeprefix("params."), measure.removeprefix("metrics.")
+    asked = [name.removeprefix("params.") for name in setting]
+    where = f"MLflow experiment {in_line(experiment)}"
+    file = database()
+    if file and not file.exists():
+        raise WrongInput(f"--mlflow: {file}: no such store; MLFLOW_TRACKING_URI says where runs are")
+    try:
+        client = MlflowClient(address())
+        runs = sorted(_runs(client, _found(client, experiment)), key=attrgetter("info.start_time"))
+        _ensure_known("--seed", seed, {name for run in runs for name in run.data.params}, where)
+        for name in asked:
+            _ensure_known("--setting", name, {name for run in runs for name in run.data.params}, where)
+        _ensure_known("--measure", measure, {name for run in runs for name in run.data.metrics}, where)
+        trials, warnings = _trials(client, runs, seed, measure, at)
+    except MlflowException as error:
+        raise Unavailable(f"{where}: {first_line(error)}") from None
+    names = asked or _differing([run for run, _ in trials], seed)
+    if not names:
+        raise WrongInput(f"{where}: its {len(trials)} runs differ in no param but {in_line(seed)}")
+    settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
+    twice = 0
+    for run, value in trials:  # the newest last
+        level = {name: run.data.params.get(name, NOT_THERE) for name in names}
+        own = setting_name(names, level.values())
+        text = run.data.params[seed]
+        key: Seed = int(text) if text.isdecimal() and str(int(text)) == text else text
+        twice += key in settings[own]
+        settings[own][key], levels[own] = value, level
+    if max(map(len, settings.values())) == 1 and len(settings) > 1:
+        _refuse_single(settings, [run for run, _ in trials], names, where)
+    if twice:
+        many = "1 run is" if twice == 1 else f"{twice} runs are"
+        warnings.append(f"{many} of a setting and seed that a newer one has too: the newest counts")
+    return Measured(
+        measure=measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})",
+        baseline=chosen(settings, baseline, where), settings=dict(settings), levels=levels, warnings=tuple(warnings),
+        exploded="failed, by its status in MLflow, or came to no number", **declared,
+    )  # fmt: skip
+
+
+def _found(client: MlflowClient, experiment: str) -> Experiment:
+    """Return the experiment of this name or id."""
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        there = all_pages(lambda most, token: client.search_experiments(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+        found = next((each for each in there if each.experiment_id == experiment), None)
+        if found is None:
+            raise WrongInput(
+                f"--mlflow: no experiment {in_line(experiment)}; {allowed_are([x.name for x in there], experiment)}"
+            )
+    return found
+
+
+def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
+    ids = [experiment.experiment_id]
+    return all_pages(lambda most, token: client.search_runs(ids, max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
+
+
+def _ensure_known(option: str, name: str, there: set[str], where: str) -> None:
+    if name not in there:
+        raise WrongInput(
+            f"{option}: {where}: no run has {in_line(name)}; {allowed_are(sorted(map(in_line, there)), name)}"
+        )
+
+
+def _trials(
+    client: MlflowClient, runs: list[Run], seed: str, measure: str, at: str | int
+) -> tuple[list[tuple[Run, Measurement]], list[str]]:
+    """Return what counts, and in sentences what does not."""
+    trials, left_out = list[tuple[Run, Measurement]](), defaultdict[str, list[str]](list)
+    for run in runs:
+        if seed not in run.data.params:
+            left_out[f"no param {in_line(seed)}"].append(run.info.run_name)
+        elif run.info.status == "FAILED":
+            trials.append((run, Measurement(None, exploded=True)))
+        elif run.info.status != "FINISHED":
+            left_out[f"{run.info.status.lower()}, not finished"].append(run.info.run_name)
+        elif (value := _value(client, run, measure, at)) is None:
+            left_out[f"finished without {in_line(measure)}"].append(run.info.run_name)
+        else:
+            trials.append((run, Measurement(None if math.isnan(value) else value, exploded=math.isnan(value))))
+    warnings = []
+    for why, names in left_out.items():
+        more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
+        warnings.append(f"{len(names)} left out, {why}: {', '.join(map(in_line, names[:NAMED]))}{more}")
+    if failed := sum(measurement.exploded for _, measurement in trials):
+        warnings.append(f"{failed} failed: counted as outcomes without a value, not left out")
+    return trials, warnings
+
+
+def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float | None:
+    """Return the run's value of the measure; None where it has none."""
+    if at == LAST or measure not in run.data.metrics:
+        return run.data.metrics.get(measure)
+    points = client.get_metric_history(run.info.run_id, measure)
+    if isinstance(at, str):
+        return OF_HISTORY[at]([each.value for each in points])
+    return next((each.value for each in reversed(points) if each.step == at), None)
+
+
+def _differing(runs: list[Run], seed: str) -> list[str]:
+    """Return the params in which the runs differ, but for the seed."""
+    names = sorted({name for run in runs for name in run.data.params} - {seed})
+    return [name for name in names if len({run.data.params.get(name) for run in runs}) > 1]
+
+
+def _refuse_single(settings: dict[str, Any], runs: list[Run], names: list[str], where: str) -> None:
+    """Raise WrongInput where each run is a setting of its own: some param says which run it is, and no setting."""
+    own = [name for name in names if len({run.data.params.get(name) for run in runs}) == len(runs)]
+    which = f": {', '.join(map(in_line, own))} differs in each" if own else ""
+    raise WrongInput(
+        f"{where}: {len(settings)} runs, and no two of one setting{which}; --setting names the params that count"
+    )

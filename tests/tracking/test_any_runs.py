@@ -1,0 +1,136 @@
+"""Runs of any MLflow store are compared as a table of them would be; what does not count is named."""
+
+import csv
+
+import pytest
+from mlflow import MlflowClient
+from projects import said
+
+from paired.data_types import AVERAGE
+
+COUNTED = ("--seed", "params.seed", "--measure", "metrics.val_loss", "--better", "lower")
+GRID = [(lr, depth, seed) for lr in ("0.1", "0.5") for depth in ("2", "4") for seed in range(4)]
+
+
+def cost(lr, depth, seed):
+    return (
+        float(lr)
+        + (0.3 if (lr, depth) == ("0.5", "4") else 0.0)
+        + 0.01 * (seed * 7 % 5)
+        + 0.002 * int(depth) * (seed % 3)
+    )
+
+
+@pytest.fixture
+def store(project):
+    """Give a client of the project's store, an experiment in it, and a function that logs a run there."""
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    experiment = client.create_experiment("theirs")
+
+    def log(params, values=(), status="FINISHED", name=None):
+        run = client.create_run(experiment, run_name=name).info.run_id
+        for key, value in params.items():
+            client.log_param(run, key, value)
+        for step, value in enumerate(values):
+            client.log_metric(run, "val_loss", value, step=step)
+        if status != "RUNNING":
+            client.set_terminated(run, status)
+        return run
+
+    return log
+
+
+def grid(store):
+    for lr, depth, seed in GRID:
+        store(
+            {"lr": lr, "depth": depth, "seed": seed, "model": "tree"},
+            [9.0, cost(lr, depth, seed) - 0.5, cost(lr, depth, seed)],
+        )
+
+
+def compared(project, *arguments, code=0):
+    printed, complaint = said(project, "compare", "--mlflow", "theirs", *COUNTED, *arguments, code=code)
+    return complaint if code else printed
+
+
+def test_runs_are_answered_as_the_table_of_them_is(project, store):
+    grid(store)
+    with (project.folder / "runs.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["depth", "lr", "seed", "val_loss"])
+        rows.writerows([depth, lr, seed, cost(lr, depth, seed)] for lr, depth, seed in GRID)
+    columns = ("--setting", "depth,lr", "--seed", "seed", "--measure", "val_loss")
+    table, _ = said(project, "compare", "--table", "runs.csv", *columns, "--format", "json")
+    printed = compared(project, "--format", "json")
+    assert printed.replace("failed, by its status in MLflow, or came to no number", "failed, and has no value") == table
+    assert f'"kind": "{AVERAGE}"' in table
+    assert "lr=0.5 than 0.1" in compared(project)
+
+
+@pytest.mark.parametrize(("at", "mean"), [("last", 0.0), ("lowest", -0.5), ("highest", 9.0), ("1", -0.5)])
+def test_the_value_is_that_of_the_last_step_or_the_one_that_is_asked_for(project, store, at, mean):
+    for seed in range(3):
+        for lr in (1, 2):
+            store({"lr": lr, "seed": seed}, [9.0, lr - 0.5, lr])
+    printed = compared(project, "--at", at, "--format", "json")
+    assert f'"mean": {mean if at == "highest" else 1 + mean}' in printed
+
+
+def test_a_failed_run_is_an_outcome_and_what_does_not_count_is_named(project, store):
+    grid(store)
+    own = {"lr": "0.1", "depth": "4", "seed": 4, "model": "tree"}
+    store(own | {"lr": "0.5"}, [0.1], status="FAILED")
+    store(own, [], name="silent-bird")
+    store(own, [0.3], status="RUNNING", name="busy-bee")
+    store(own, [0.3], status="KILLED", name="dead-parrot")
+    store({"lr": "0.1"}, [0.3], name="no-seed")
+    store(own | {"seed": 3}, [cost("0.1", "4", 3)])
+    printed = " ".join(compared(project).split())
+    for line in (
+        "warning: 1 failed: counted as outcomes without a value, not left out",
+        "1 left out, finished without val_loss: silent-bird", "1 left out, running, not finished: busy-bee",
+        "1 left out, killed, not finished: dead-parrot", "1 left out, no param seed: no-seed",
+        "1 run is of a setting and seed that a newer one has too: the newest counts",
+    ):  # fmt: skip
+        assert line in printed, line
+
+
+def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(project, store):
+    for seed in range(3):
+        store({"lr": 1 + seed % 2, "seed": seed, "folder": f"out/{seed}"}, [1.0])
+    assert "Baseline: lr=1" in compared(project, "--setting", "lr")
+    line = compared(project, code=2)
+    assert "no two of one setting: folder differs in each; --setting names the params that count" in line
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"--mlflow": "their"}, "--mlflow: no experiment their; allowed are theirs, Default; did you mean theirs?"),
+        (
+            {"--seed": "params.sed"},
+            "--seed: MLflow experiment theirs: no run has sed; allowed are depth, lr, model, seed; did you mean seed?",
+        ),
+        ({"--measure": "loss"}, "--measure: MLflow experiment theirs: no run has loss; allowed are val_loss"),
+        ({"--better": None}, "--mlflow: needs --better lower or higher, too"),
+        ({"--seed": None}, "--mlflow: needs --seed PARAM, too"),
+        ({"--at": "best"}, "--at: best is not allowed: last, lowest, highest, or a step"),
+        (
+            {"--setting": "lr,depht"},
+            "--setting: MLflow experiment theirs: no run has depht; allowed are depth, lr, model, seed; ",
+        ),
+        ({"--table": "x.csv"}, "--mlflow: not beside x.csv: one of them is allowed"),
+    ],
+)
+def test_a_wrong_request_is_a_line(project, store, changed, line):
+    grid(store)
+    asked = {"--mlflow": "theirs", **dict(zip(COUNTED[::2], COUNTED[1::2], strict=True))} | changed
+    _, complaint = said(project, "compare", *(x for pair in asked.items() if pair[1] for x in pair), code=2)
+    assert complaint.startswith(line)
+    assert complaint.count("\n") == 1
+
+
+def test_a_store_that_is_not_there_is_named_and_not_made(project):
+    (project.folder / "mlflow.db").unlink()
+    assert "mlflow.db: no such store; MLFLOW_TRACKING_URI says where runs are" in compared(project, code=2)
+    assert not (project.folder / "mlflow.db").exists()
