@@ -123,11 +123,12 @@ def page(count: int) -> Iterator[str]:
     rng = np.random.default_rng(30)
     error = 1.96 * (0.05 * 0.95 / count) ** 0.5
     yield "# What an answer of several factors is worth\n"
+    given = "" if count == 2000 else f" {count}"
     yield (
-        f"Written by `python benchmarks/factors.py{'' if count == 2000 else f' {count}'}`: {count:,} simulated studies "
-        "a number (of power a quarter of them), decided by the code that `charloom compare` runs. Effects are in sds of the paired difference of two "
-        f"settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. Sampling error of 0.05, at "
-        f"95 %: ±{error:.3f}."
+        f"Written by `python benchmarks/factors.py{given}`: {count:,} simulated studies a number (of power a quarter "
+        "of them), decided by the code that `charloom compare` runs. Effects are in sds of the paired difference of "
+        f"two settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. Sampling error of "
+        f"0.05, at 95 %: ±{error:.3f}."
     )
     yield "\n## Without any effect: studies that claim one, of a factor, an interaction or a setting"
     yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))

@@ -51,12 +51,18 @@ def decided(measured: Measured) -> Decided:
     sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
     base = sides[measured.baseline]
     pairs = {name: pair(each, base) for name, each in sides.items() if name != measured.baseline}
+    looks, looked = max(1, len(measured.looks)), [each.at(measured.looks) for each in pairs.values()]
     of = design(measured.levels, measured.baseline)
     contrasts, family, same = tested(of, sides, measured.looks, measured.amounts) if of else NOTHING
-    looked = [Looked(each.pairs, each.barred) for each in contrasts]
-    looked += [Looked(each.at(measured.looks), each.barred) for each in pairs.values()]
-    looks = max(1, len(measured.looks))
-    decisions = decide(looked, looks, measured.better, measured.smallest_difference, family)
+    if contrasts:  # a look counts once all settings have its seeds
+        looked = [each[: len(contrasts[0].firsts)] for each in looked]
+    for at, place in same.items():  # what is one and the same has the same seeds
+        own = list(pairs.values())[place - len(contrasts)].differences
+        firsts = contrasts[at].firsts if measured.looks else [list(own)]
+        contrasts[at] = contrasts[at]._replace(differences=own, firsts=firsts)
+    all_of_it = [Looked(each.pairs, each.barred) for each in contrasts]
+    all_of_it += [Looked(*each) for each in zip(looked, (each.barred for each in pairs.values()), strict=True)]
+    decisions = decide(all_of_it, looks, measured.better, measured.smallest_difference, family)
     effects = found(contrasts, [decisions[same.get(at, at)] for at in range(len(contrasts))])
     return Decided(sides, pairs, dict(zip(pairs, decisions[len(contrasts) :], strict=True)), effects)
 

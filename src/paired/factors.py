@@ -75,7 +75,7 @@ class Contrast(NamedTuple):
 
     differences  by seed
     firsts       the seeds of each look
-    lost         trials without a value, among those that count for the level, and against it
+    lost         trials without a value, of the level and of its reference
     """
 
     kind: str
@@ -136,7 +136,7 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
                 cells = values[(slice(None), *place)]
                 parts.append(cells.mean(axis=tuple(range(1, cells.ndim))))
                 sums += parts[-1] * (1 if side == n else -1)
-                lost[side ^ n] += int(np.isnan(cells).sum())
+                lost[side] += int(np.isnan(cells).sum())
                 amount[side] = float(given[place].mean())
         sums[np.abs(sums) <= ROUNDING * np.abs(parts).max(axis=0)] = 0.0
         return Contrast(

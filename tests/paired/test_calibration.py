@@ -1,10 +1,13 @@
 """What verdicts promise, on a few simulated plans, always the same; tests/all/test_verdicts.py has all of them."""
 
 import math
+from runpy import run_path
+from types import SimpleNamespace
 
 import numpy as np
 import promises
 import pytest
+from projects import ROOT
 from promises import COUNT, calibration, error, power, rng
 from scipy import stats
 
@@ -83,3 +86,23 @@ def test_a_range_has_two_ends_where_the_seeds_say_something():
     assert more_seeds(moments([1.0, -1.0, 0.2, -0.3, 0.4]), 0.05, None)[0] >= 5
     low, high = more_seeds(moments([1.0, -1.0, 0.2, -0.3, 0.4]), 0.05, 1.0)
     assert 1 <= low < 10 < high < 100
+
+
+factors = SimpleNamespace(**run_path(str(ROOT / "benchmarks/factors.py")))
+
+
+@pytest.mark.parametrize(("shape", "looks", "spread"), [((2, 2), (5,), "unequal"), ((3, 2, 2), (3, 5), "equal")])
+def test_of_factors_interactions_and_settings_one_page_in_twenty_tells_something(shape, looks, spread):
+    assert factors.false_claims(rng(), 300, shape, looks, spread) < 0.05 + error(0.05, 300)
+
+
+def test_an_average_over_other_factors_tells_more_often_than_a_setting_by_itself():
+    power = factors.power(rng(), 100, (3, 2, 2), (5,), "equal", 1.5)
+    assert power.average > 0.6
+    assert power.cells < 0.35
+
+
+def test_two_factors_that_turn_each_other_are_found_and_no_average_is():
+    found = factors.crossing(rng(), 100, (5,), "equal", 2.0)
+    assert found.interaction > 0.75
+    assert found.average < 0.05

@@ -4,11 +4,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from compared import designed, effect
+from compared import designed, effect, measured
 
+from paired import answered, factors
 from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, NO_DIFFERENCE, WORSE
 from paired.effect_sentences import parted, rows, told
 from paired.factors import design, inseparable
+from paired.pairs import side
 from paired.sentences import told as told_in_a_line
 
 NOISE = np.random.default_rng(5).normal(size=(10, 4, 4)) * 0.01
@@ -137,6 +139,50 @@ def test_a_look_counts_once_all_settings_have_its_seeds():
     short = designed(TWO, late, seeds=4, looks=(5, 8))
     assert {each.verdict for each in short.effects} == {CANNOT_TELL}
     assert effect(short, AVERAGE, "a", 2, 1).n == 4
+
+
+def missing(answer_of, seed):
+    """Return the answer where the last setting was never trained with that seed."""
+    cells = {f"a={a} b={b}": {n: a + noise(n, a, b) for n in range(5)} for a in (1, 2) for b in (1, 2)}
+    del cells["a=2 b=2"][seed]
+    levels = {name: dict(pair.split("=") for pair in name.split()) for name in cells}
+    return answered(measured(cells, "a=1 b=1", levels=levels, **answer_of))
+
+
+def test_a_seed_that_a_setting_has_not_is_left_out_of_all_and_bars_nothing():
+    one = effect(missing({}, seed=1), AVERAGE, "a", 2, 1)
+    assert (list(one.differences), one.verdict, one.warnings) == ([0, 2, 3, 4], WORSE, ())
+
+
+def test_a_look_is_at_the_first_seeds_and_not_at_as_many():
+    early, late = (effect(missing({"looks": (3, 5)}, seed), AVERAGE, "a", 2, 1) for seed in (1, 4))
+    assert (early.verdict, late.verdict) == (CANNOT_TELL, WORSE)
+    alone = {each.setting: each.verdict for each in missing({"looks": (3, 5)}, 1).comparisons}
+    assert set(alone.values()) == {CANNOT_TELL}  # all settings have the first seed alone
+
+
+def test_a_setting_that_is_an_effect_has_all_its_seeds_there_too():
+    """A seed that another setting lacks is none that these two lack."""
+    cells = {f"a={a} b={b}": [float(a != b) + noise(n, a, b) for n in range(5)] for a in (1, 2) for b in (1, 2)}
+    cells["a=2 b=2"][1:] = cells["a=2 b=2"][1:4]
+    levels = {name: dict(pair.split("=") for pair in name.split()) for name in cells}
+    answer = answered(measured(cells, "a=1 b=1", levels=levels))
+    alone = {each.setting: each for each in answer.comparisons}["a=2 b=1"]
+    at = effect(answer, AT_LEVEL, "a", 2, 1, 1)
+    assert (at.n, at.mean_difference, at.p, at.verdict) == (5, alone.mean_difference, alone.p, WORSE)
+    assert effect(answer, AT_LEVEL, "a", 2, 1, 2).n == 4
+
+
+def test_half_of_the_level_is_the_averages_and_what_is_at_a_level_has_none_of_its_own():
+    answer = measured({f"{a} {b}": [0.0] for a in range(3) for b in range(2)}, "0 0")
+    levels = {name: dict(zip("ab", name.split(), strict=True)) for name in answer.settings}
+    sides = {name: side(trials, None) for name, trials in answer.settings.items()}
+    found = factors.tested(design(levels, "0 0"), sides, (), {})
+    kinds = [each.kind for each in found.contrasts] + ["setting"] * 5
+    shares = {
+        kind: sum(x for each, x in zip(kinds, found.family.shares, strict=True) if each == kind) for kind in kinds
+    }
+    assert shares == pytest.approx({AVERAGE: 0.5, INTERACTION: 0.25, AT_LEVEL: 0.0, "setting": 0.25})
 
 
 def test_what_decided_is_shown_and_what_came_later_stands_apart():

@@ -4,6 +4,7 @@ import pytest
 from compared import beside, compared
 
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE
+from paired.rule import Looked, decide
 from paired.statistics import moments, student_p
 
 
@@ -151,3 +152,11 @@ def test_a_worse_that_has_fallen_is_not_made_small_by_what_follows():
     first, then = (compared(each, looks=(3, 5), smallest_difference=smallest) for each in (early, table))
     assert first["ours"].verdict == then["ours"].verdict == WORSE
     assert then["ours"].tested_interval == first["ours"].tested_interval
+
+
+def test_what_may_not_be_said_at_all_leaves_no_share_to_others():
+    clear, near = moments([1.0, 1.01, 0.99]), moments([1.0, 1.35, 0.65])
+    told = decide([Looked([clear]), Looked([near])], 1, "lower", None)
+    assert [each.verdict for each in told] == [WORSE, WORSE]
+    barred = decide([Looked([clear], {BETTER, WORSE}), Looked([near])], 1, "lower", None)
+    assert [each.verdict for each in barred] == [CANNOT_TELL, CANNOT_TELL]

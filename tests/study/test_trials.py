@@ -88,6 +88,13 @@ def test_a_setting_that_is_decided_at_a_look_stops_and_the_baseline_goes_on(proj
     assert rows == [("0.1", "0.01")] * 5 + [("0.001", "0.01")] * 3 + [("0.1", "0.011")] * 5
 
 
+def test_of_several_factors_all_settings_go_on_while_anything_is_open(project):
+    """An average rests on all of them: at the second look it would have no setting that stopped at the first."""
+    question = "vary: {eta: [0.1, 0.001], sigma: [0.01, 0.011]}\nbaseline: {}\nseeds: 4\nlooks: [3, 4]\n"
+    ask(project, f"{question}measure: held_out_bits_per_character\n")
+    assert conducted(project) == "studies/a.yaml: 12 of 16 trials to train\nstudies/a.yaml: 4 of 16 trials to train\n"
+
+
 def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(project):
     folder = ask(project, DIVERGING)
     conducted(project)

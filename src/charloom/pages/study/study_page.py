@@ -13,8 +13,12 @@ from paired import sentences as words
 
 
 def comparison_picture(compared: Compared) -> str:
-    """Return as one SVG what each setting came to, the differences, and the curves, where there are any."""
-    return _together([seed_by_seed.section(compared), bands.section(compared)])
+    """Return as one SVG what each factor does, what each setting came to, the differences, and the curves."""
+    return _together(_shared(compared))
+
+
+def _shared(compared: Compared) -> list[Section | None]:
+    return [effects_section.section(compared), seed_by_seed.section(compared), bands.section(compared)]
 
 
 def study_page(study: Study, compared: Compared) -> tuple[str, str]:
@@ -25,9 +29,9 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
     long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
-    shared = [seed_by_seed.section(compared), bands.section(compared)]
+    shared = _shared(compared)
     sections = [
-        answer_section.section(compared), effects_section.section(compared), *shared,
+        answer_section.section(compared), *shared,
         seed_by_seed.to_target(compared), _explosions(compared),
         _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
         _again(study, sum(trials)),
