@@ -14,7 +14,9 @@ import numpy as np
 
 from paired import Measured, Measurement
 from paired.answering import Decided, decided
-from paired.data_types import AVERAGE, CANNOT_TELL
+from paired.data_types import AVERAGE, CANNOT_TELL, Effect
+from paired.factors import Contrast, design, tested
+from paired.pairs import side
 
 DESIGNS = ((2, 2), (3, 2, 2), (4, 3))
 PLANS = ((3,), (5,), (10,), (3, 5, 10))
@@ -35,7 +37,7 @@ class Study(NamedTuple):
 def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, truth: Truth) -> Study:
     """Return a simulated study; of several looks each setting has all seeds."""
     cells = list(product(*map(range, shape)))
-    names = [" ".join(f"{letter}={level}" for letter, level in zip("abc", cell, strict=False)) for cell in cells]
+    names = [_name(cell) for cell in cells]
     low, high = np.log(UNEQUAL)
     sds = np.full(len(cells), 0.5**0.5) if spread == "equal" else np.exp(rng.uniform(low, high, len(cells)))
     if spread != "equal":
@@ -66,6 +68,47 @@ def false_claims(
     return float(
         np.mean([bool(claims(study(rng, shape, looks, spread, lambda *_: 0.0).factors)) for _ in range(count)])
     )
+
+
+def false_beside_true(
+    rng: np.random.Generator, count: int, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, effect: float
+) -> float:
+    """Return the share of studies that claim an effect which is none, where the last setting alone differs.
+
+    So there are averages, interactions and effects at levels that are true, beside others that are zero.
+    """
+
+    def last(*cell: int) -> float:
+        return effect * all(place == size - 1 for place, size in zip(cell, shape, strict=True))
+
+    exact = {_key(each): each.differences[0] for each in _all_contrasts(shape, last)}
+    found = []
+    for _ in range(count):
+        answer = study(rng, shape, looks, spread, last).factors
+        told = [_key(each) for each in answer.effects if each.verdict != CANNOT_TELL]
+        alone = [name for name, each in answer.settings.items() if each.verdict != CANNOT_TELL]
+        found.append(
+            any(abs(exact[key]) < 1e-9 for key in told) or any(name != [*answer.settings][-1] for name in alone)
+        )
+    return float(np.mean(found))
+
+
+def _key(each: Effect | Contrast) -> tuple[object, ...]:
+    return each.kind, each.factor, each.level, each.reference, each.other, each.at
+
+
+def _all_contrasts(shape: tuple[int, ...], truth: Truth) -> list[Contrast]:
+    """Return all effects of a study without noise."""
+    cells = list(product(*map(range, shape)))
+    names = [_name(cell) for cell in cells]
+    levels = {name: dict(pair.split("=") for pair in name.split()) for name in names}
+    sides = {name: side({0: Measurement(truth(*cell))}, None) for name, cell in zip(names, cells, strict=True)}
+    of = design(levels, names[0])
+    return tested(of, sides, (), {}).contrasts if of else []
+
+
+def _name(cell: tuple[int, ...]) -> str:
+    return " ".join(f"{letter}={level}" for letter, level in zip("abc", cell, strict=False))
 
 
 class Power(NamedTuple):
@@ -151,6 +194,12 @@ def page(count: int) -> Iterator[str]:
             turned = [crossing(rng, count, looks, spread, x) for x in EFFECTS]
             cells = [f"{each.interaction:.2f} / {each.average:.3f}" for each in turned]
             yield _row(spread, ", ".join(map(str, looks)), *cells)
+    yield "\n## The last setting alone differs, by 3: studies that claim something else, too"
+    yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))
+    for shape in ((2, 2), (3, 3), (2, 2, 2)):
+        for spread in SPREADS:
+            shares = [f"{false_beside_true(rng, count // 2, shape, looks, spread, 3.0):.3f}" for looks in PLANS]
+            yield _row(" × ".join(map(str, shape)), spread, *shares)
 
 
 if __name__ == "__main__":

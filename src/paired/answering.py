@@ -52,7 +52,8 @@ def decided(measured: Measured) -> Decided:
     base = sides[measured.baseline]
     pairs = {name: pair(each, base) for name, each in sides.items() if name != measured.baseline}
     looks, looked = max(1, len(measured.looks)), [each.at(measured.looks) for each in pairs.values()]
-    of = design(measured.levels, measured.baseline)
+    # A setting without any value has no level: it would take all averages with it.
+    of = design({name: each for name, each in measured.levels.items() if sides[name].values}, measured.baseline)
     contrasts, family, same = tested(of, sides, measured.looks, measured.amounts) if of else NOTHING
     if contrasts:  # a look counts once all settings have its seeds
         looked = [each[: len(contrasts[0].firsts)] for each in looked]

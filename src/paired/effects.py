@@ -23,40 +23,51 @@ from paired.rule import Decision
 from paired.statistics import Moments, moments, student_interval, student_p
 
 
-def deciding(differences: dict[Seed, float], looks: Sequence[Moments], decision: Decision) -> dict[str, Any]:
-    """Return the numbers of the look at which the verdict fell, and of all pairs what came later; by their names."""
-    whole = moments(differences.values())
-    fell = decision.verdict != CANNOT_TELL and decision.look is not None
-    at = looks[decision.look] if fell and decision.look is not None else whole
+def deciding(
+    differences: dict[Seed, float], looks: Sequence[Moments], decision: Decision, *, look_by_look: bool = False
+) -> dict[str, Any]:
+    """Return the numbers of the look at which the verdict fell, and of all pairs what came later; by their names.
+
+    Without a verdict they are those of all pairs; or, look by look, of the last look that was reached.
+    """
+    whole, at = moments(differences.values()), decision.look
+    counts = whole if at is None or (decision.verdict == CANNOT_TELL and not look_by_look) else looks[at]
     later = None
-    if at.n < whole.n and whole.mean is not None:
+    if counts.n < whole.n and whole.mean is not None:
         later = Later(whole.n, whole.mean, student_interval(whole, LEVEL))
     return {
-        "differences": differences, "n": at.n, "mean_difference": at.mean, "sd": at.sd,
-        "interval": student_interval(at, LEVEL), "tested_level": decision.level, "tested_interval": decision.interval,
-        "p": student_p(at), "adjusted_p": decision.adjusted_p, "verdict": decision.verdict, "later": later,
+        "differences": differences, "n": counts.n, "mean_difference": counts.mean, "sd": counts.sd,
+        "interval": student_interval(counts, LEVEL), "tested_level": decision.level,
+        "tested_interval": decision.interval, "p": student_p(counts), "adjusted_p": decision.adjusted_p,
+        "verdict": decision.verdict, "later": later,
     }  # fmt: skip
 
 
 def found(contrasts: Sequence[Contrast], decisions: Sequence[Decision]) -> list[Effect]:
-    """Return the averages, the interactions, and the effects at those levels that interactions which are there name."""
+    """Return the averages, the interactions, and the effects at the levels of factors that interact.
+
+    An average may lose its verdict at a later look, to those at levels: where an interaction is found that turns it.
+    """
     effects = [_effect(*each) for each in zip(contrasts, decisions, strict=True)]
     there = [each for each in effects if each.verdict == DEPENDS]
-    named = {(each.factor, each.level, each.reference, each.other, at) for each in there for at in each.at}
-    crossed = {
-        (each.other, each.at[1], each.at[0], each.factor, at) for each in there for at in (each.reference, each.level)
-    }
-    at_levels = [
-        each for each in effects
-        if each.kind == AT_LEVEL and (each.factor, each.level, each.reference, each.other, *each.at) in named | crossed
-    ]  # fmt: skip
+    named = {(*_of(each), each.other) for each in there}
+    named |= {(each.other, each.at[1], each.at[0], each.factor) for each in there}
+    at_levels = [each for each in effects if each.kind == AT_LEVEL and (*_of(each), each.other) in named]
     averages = [_turned(each, at_levels) for each in effects if each.kind == AVERAGE]
-    return [*averages, *(each for each in effects if each.kind == INTERACTION), *at_levels]
+    turned = {_of(each): each.turned_by for each in averages if each.turned_by}
+    # Where a factor turns the sign, an effect at a level of another one is a mean over it, and says as little.
+    said = [each for each in at_levels if turned.get(_of(each), (each.other,)) == (each.other,)]
+    return [*averages, *(each for each in effects if each.kind == INTERACTION), *said]
+
+
+def _of(each: Effect) -> tuple[str, str, str]:
+    return each.factor, each.level, each.reference
 
 
 def _effect(contrast: Contrast, decision: Decision) -> Effect:
     own = {name: value for name, value in contrast._asdict().items() if name in Effect._fields}
-    effect = Effect(**own | deciding(contrast.differences, contrast.pairs, decision), warnings=_warnings(contrast))
+    decided = deciding(contrast.differences, contrast.pairs, decision, look_by_look=True)
+    effect = Effect(**own | decided, warnings=_warnings(contrast))
     is_there = contrast.kind == INTERACTION and effect.verdict in {BETTER, WORSE}
     return effect._replace(verdict=DEPENDS) if is_there else effect
 
@@ -65,8 +76,7 @@ def _turned(average: Effect, at_levels: Sequence[Effect]) -> Effect:
     """Return the average; without a verdict where a factor that it interacts with turns its sign."""
     signs: dict[str, set[bool]] = {}
     for each in at_levels:
-        same = (each.factor, each.level, each.reference) == (average.factor, average.level, average.reference)
-        if same and each.mean_difference:
+        if _of(each) == _of(average) and each.mean_difference and each.tested_level < 1.0:
             signs.setdefault(each.other, set()).add(each.mean_difference > 0)
     turning = tuple(other for other, found in signs.items() if len(found) > 1)
     return average._replace(verdict=CANNOT_TELL, turned_by=turning) if turning else average

@@ -38,29 +38,29 @@ class Design(NamedTuple):
 
 
 def inseparable(levels: Levels) -> list[list[str]]:
-    """Return the factors that all settings have, in groups whose levels always change together."""
+    """Return the factors that all settings have and that vary, in groups whose levels always change together."""
     names = [name for name in next(iter(levels.values()), {}) if all(name in each for each in levels.values())]
     groups: dict[tuple[int, ...], list[str]] = {}
     for name in names:
         own = [each[name] for each in levels.values()]
-        groups.setdefault(tuple(map(own.index, own)), []).append(name)
+        if len({*own}) > 1:
+            groups.setdefault(tuple(map(own.index, own)), []).append(name)
     return list(groups.values())
 
 
 def design(levels: Levels, baseline: str) -> Design | None:
     """Return it; None where the settings are not complete, or differ in one factor only."""
     groups = inseparable(levels)
-    if {name for group in groups for name in group} != {name for each in levels.values() for name in each}:
+    if len({frozenset(each) for each in levels.values()}) > 1:
         return None  # some have no effect in some settings
-    joined = {
-        setting: {" and ".join(group): " and ".join(each[name] for name in group) for group in groups}
+    joined = {  # of `a` and `b` that are one the levels are `1 b=5` and `2 b=6`, of `a`
+        setting: {name: " ".join([each[name], *(f"{x}={each[x]}" for x in others)]) for name, *others in groups}
         for setting, each in levels.items()
     }
     of_each = {
         name: list(dict.fromkeys([joined[baseline][name], *(each[name] for each in joined.values())]))
         for name in joined.get(baseline, {})
     }
-    of_each = {name: each for name, each in of_each.items() if len(each) > 1}
     shape = [len(each) for each in of_each.values()]
     if len(shape) < 2 or prod(shape) != len(joined):
         return None
@@ -141,7 +141,8 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
         sums[np.abs(sums) <= ROUNDING * np.abs(parts).max(axis=0)] = 0.0
         return Contrast(
             kind, names[f], levels[f][pair[1]], levels[f][pair[0]], "" if g is None else names[g],
-            tuple(levels[g][each] for each in at) if g is not None else (), amount[0] / amount[1],
+            tuple(levels[g][each] for each in at) if g is not None else (),
+            1.0 if kind == INTERACTION else amount[0] / amount[1],
             {seed: float(x) for seed, x in zip(seeds, sums, strict=True) if not np.isnan(x)}, firsts,
             (lost[0], lost[1]),
         )  # fmt: skip

@@ -35,10 +35,11 @@ class Family(NamedTuple):
         alpha exactly where the p passes its step.
         """
         values, open_ = np.asarray(p, dtype=float), np.ones(len(p), dtype=bool)
+        splits = np.array(list(self.splits), dtype=int), np.array(list(self.splits.values()), dtype=int)
         adjusted, steps = np.ones(len(p)), np.full(len(p), math.inf)
         largest, stopped = 0.0, False
         while open_.any() and largest < 1.0:
-            divisors = self._divisors(open_)
+            divisors = self._divisors(open_, *splits)
             sizes = np.full(len(p), math.inf)
             there = open_ & np.isfinite(divisors)
             sizes[there] = np.minimum(1.0, values[there] * divisors[there])
@@ -49,13 +50,16 @@ class Family(NamedTuple):
             adjusted[next_], open_ = largest, open_ & ~next_
         return list(zip(adjusted.tolist(), steps.tolist(), strict=True))
 
-    def _divisors(self, open_: NDArray[Any]) -> NDArray[Any]:
-        """Return the sum of all shares that are in use, in units of each one's own."""
+    def _divisors(self, open_: NDArray[Any], parents: NDArray[Any], parts: NDArray[Any]) -> NDArray[Any]:
+        """Return the sum of all shares that are in use, in units of each one's own.
+
+        parents  the places of k interactions
+        parts    (k, 2, 2): of what each is made of
+        """
         shares = np.asarray(self.shares)
         own = np.where(open_, shares, 0.0)
         in_use = own.sum()
-        if self.splits:
-            parents, parts = np.array(list(self.splits)), np.array(list(self.splits.values()))  # (k,), (k, 2, 2)
+        if len(parents):
             alive = open_[parts]
             pairs = alive.any(axis=2).sum(axis=1)
             given = np.where(open_[parents] | (pairs == 0), 0.0, shares[parents])

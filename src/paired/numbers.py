@@ -32,6 +32,13 @@ def span(interval: Interval | None, places: int) -> str:
     return "-" if interval is None else f"{shown(interval[0], places)} to {shown(interval[1], places)}"
 
 
+def percent(level: float) -> str:
+    """Return `99.93 %`: of what is missing to 100 two digits, so that no level looks like all."""
+    missing = 100 * (1 - level)
+    text = f"{100 * level:.{max(0, 1 - math.floor(math.log10(missing)))}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
 def p_shown(p: float | None) -> str:
     """Return a p with two digits; - where there is none."""
     return "-" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.2g}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from paired import effect_sentences as effects
 from paired.cautions import count
 from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Comparison, Summary
-from paired.numbers import decimals, p_shown, shown, span
+from paired.numbers import decimals, p_shown, percent, shown, span
 from paired.seeds_needed import POWER
 from paired.statistics import FLIPPED
 
@@ -37,15 +37,17 @@ def title(answer: Answer) -> str:
 
 def told(answer: Answer) -> str:
     """Return what is better, what is worse, and of how many that cannot be said: the answer in a line."""
-    settings = {said: [each.setting for each in answer.comparisons if each.verdict == said] for said in VERDICTS}
+    settings: dict[str, list[str]] = {said: [] for said in VERDICTS}
+    for each in answer.comparisons:
+        settings[each.verdict].append(each.setting + effects.amount(each.amount, answer.amount))
     if not answer.effects:
         return _by_verdict(settings)
-    return f"{_by_verdict(effects.told(answer), most=len(answer.effects))}. Single settings: {_by_verdict(settings)}"
+    return f"{' '.join(effects.lines(answer))} Single settings against the baseline: {_by_verdict(settings)}"
 
 
-def _by_verdict(named: dict[str, list[str]], most: int = NAMED) -> str:
+def _by_verdict(named: dict[str, list[str]]) -> str:
     return "; ".join(
-        f"{said}: {', '.join(names) if len(names) <= most else f'{len(names)} settings'}"
+        f"{said}: {', '.join(names) if len(names) <= NAMED else f'{len(names)} settings'}"
         for said, names in named.items()
         if names
     )
@@ -129,7 +131,7 @@ def _difference(each: Comparison, amount: str) -> Iterator[str]:
     more = effects.amount(each.amount, amount)
     yield f"difference {shown(each.mean_difference, places)}{side}{more}{interval}, {count(each.n, 'seed')}"
     if each.tested_interval is not None and round(each.tested_level, 6) != LEVEL:
-        yield f"tested at {100 * each.tested_level:.4g} %: interval {span(each.tested_interval, places)}"
+        yield f"tested at {percent(each.tested_level)}: interval {span(each.tested_interval, places)}"
     if each.p is not None:
         adjusted = each.adjusted_p not in {None, each.p}
         yield f"p {p_shown(each.p)}" + f"; all that is tested counted, {p_shown(each.adjusted_p)}" * adjusted

@@ -113,6 +113,19 @@ CASES = {
         {f"eta={eta} m={m}": by_levels(m, eta) for m in (100, 50) for eta in (0.1, 0.05, 0.2)},
         levels={f"eta={eta} m={m}": {"eta": f"{eta}", "m": f"{m}"} for m in (100, 50) for eta in (0.1, 0.05, 0.2)},
     ),
+    "hostile factors": results(
+        {f"{a} {b}": [a - b + 0.01 * s * s for s in range(4)] for a in (1, 2) for b in (1, 2)},
+        levels={f"{a} {b}": {HOSTILE: f"{a}", f"_{HOSTILE}": f"{b} {HOSTILE}"} for a in (1, 2) for b in (1, 2)},
+    ),
+    "a level of a factor that came to nothing": results(
+        {f"a={a} b={b}": [GONE if a == 3 else Measurement((a == b) + 0.01 * math.sin(s + a)) for s in range(6)]
+         for a in (1, 2, 3) for b in (1, 2)},
+        levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in (1, 2, 3) for b in (1, 2)}, curves=False,
+    ),
+    "many levels": results(
+        {f"a={a} b={b}": spread(a * (b - 3), 4, 0.01) for a in range(9) for b in range(6)},
+        levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in range(9) for b in range(6)}, curves=False,
+    ),
     "long names": results({"a_long_name_without_end" * 20: spread(1, 4), "b": spread(2, 4)}),
 }  # fmt: skip
 
@@ -225,8 +238,8 @@ def test_a_page_of_factors_leads_with_what_they_do():
 
 def test_the_committed_study_of_four_params_answers_which_eta():
     text = Read((ROOT / "studies/recipe/report.html").read_text(encoding="utf-8")).text
-    assert "Better: eta=0.05 than 0.1 at m=100; seq_length=50 than 25 (2 × text read)." in text
-    assert "What m and eta do depends on each other" in text
+    assert "Better: eta=0.05 than 0.1 at m=100; seq_length=50 than 25 (with 2 times as much text read)." in text
+    assert "What one does depends on the other: m and eta. This is sure." in text
 
 
 def svg(content: str, place: str) -> str:

@@ -74,10 +74,13 @@ def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_
 
     rest = "seq_length=25 sigma=0.01"
     assert told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}").startswith(
-        "<code>eta=0.05 beside 0.1 at m=100</code>: <b>better</b>."
+        "<code>eta=0.05 against 0.1 at m=100</code>: <b>better</b>."
     )
     assert "<b>cannot tell yet" in told(f"m=50 eta=0.1 {rest}", f"m=50 eta=0.05 {rest}")
-    assert told(f"m=50 eta=0.1 {rest}", "m=50 eta=0.1 seq_length=50 sigma=0.01").count("(2 × text read)") == 1
+    assert (
+        told(f"m=50 eta=0.1 {rest}", "m=50 eta=0.1 seq_length=50 sigma=0.01").count("(with 2 times as much text read)")
+        == 1
+    )
     assert "<b>cannot tell yet" in told(f"m=100 eta=0.1 {rest}", "m=100 eta=0.05 seq_length=50 sigma=0.01")
 
 

@@ -5,6 +5,9 @@ import math
 
 import pytest
 from answers import BASE, OTHER, answer, comparison, summary
+from compared import designed
+from markdown_it import MarkdownIt
+from rendered import OURS, Tags
 
 from charloom.study.formats import as_json, as_markdown, as_text
 from paired import sentences
@@ -109,3 +112,12 @@ def test_json_holds_all_of_the_answer_in_full():
     assert set(Comparison._fields) == set(first)
     with pytest.raises(ValueError, match="JSON"):
         as_json(answer(comparison(p=math.nan)))
+
+
+def test_names_of_factors_do_nothing_in_markdown_and_on_a_terminal():
+    odd = "d|<img src=x onerror=alert(1)>\n\x1b[31m"
+    answer = designed({"a": [1, 2], odd: [1, odd]}, lambda s, a, b: float((a == 1) == (b == 1)) + 0.01 * s * s, seeds=4)
+    assert any(each.turned_by for each in answer.effects)
+    tags = Tags(MarkdownIt("commonmark").enable("table").render(as_markdown(answer, explain=True)))
+    assert tags.found <= OURS
+    assert "\x1b" not in as_text(answer, 80) + as_markdown(answer)

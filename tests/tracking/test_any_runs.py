@@ -130,6 +130,39 @@ def test_a_wrong_request_is_a_line(project, store, changed, line):
     assert complaint.count("\n") == 1
 
 
+def test_where_no_run_counts_it_says_why(project, store):
+    store({"lr": 1, "seed": 1}, [1.0], status="RUNNING", name="busy-bee")
+    for asked in ((), ("--setting", "lr")):
+        line = compared(project, *asked, code=2)
+        assert line == "MLflow experiment theirs: no run counts; 1 left out, running, not finished: busy-bee\n"
+    for seed in range(2):
+        store({"lr": 1, "seed": seed}, [1.0], name=f"run-{seed}")
+    assert "3 left out" not in (line := compared(project, "--at", "7", code=2))
+    assert "2 left out, finished without val_loss at step 7: run-0, run-1" in line
+
+
+def test_a_run_that_was_no_number_once_has_no_lowest_value(project, store):
+    for seed in range(3):
+        store({"lr": 1, "seed": seed}, [1.0, 0.5])
+        store({"lr": 2, "seed": seed}, [float("nan"), 0.1] if seed else [0.1, float("inf")])
+    printed = compared(project, "--at", "lowest")
+    assert "warning: 2 failed: counted as outcomes without a value" in printed
+
+
+def test_a_run_that_failed_before_it_logged_its_params_makes_no_setting(project, store):
+    grid(store)
+    store({"seed": 1}, [], status="FAILED", name="early-bird")
+    printed = compared(project)
+    assert "1 left out, failed before it had logged its params: early-bird" in " ".join(printed.split())
+    assert "model" not in printed.split("warning")[0]
+
+
+def test_a_file_that_is_no_store_is_a_line(project):
+    (project.folder / "mlflow.db").write_bytes(b"no database" * 1000)
+    line = compared(project, code=5)
+    assert line == "MLflow experiment theirs: (sqlite3.DatabaseError) file is not a database\n"
+
+
 def test_a_store_that_is_not_there_is_named_and_not_made(project):
     (project.folder / "mlflow.db").unlink()
     assert "mlflow.db: no such store; MLFLOW_TRACKING_URI says where runs are" in compared(project, code=2)

@@ -177,7 +177,7 @@ def _told(answer: Answer, setting: str, effect: Effect | None, file: Path) -> tu
     where, many = code(f"studies/{file.stem}"), len(answer.comparisons)
     if effect and effect.verdict != CANNOT_TELL and each.verdict == CANNOT_TELL:
         said, lines = f"{code(effects.name(effect))}: <b>{effect.verdict}</b>", effects.numbers(effect, answer.amount)
-        counted = f", over all levels of its other factors. The setting by itself: {each.verdict}"
+        counted = f", over all its other params. The setting by itself: {each.verdict}"
     else:
         said = f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>"
         lines = next(lines for title, lines in words.comparisons(answer) if title.startswith(f"{setting}: "))[0]

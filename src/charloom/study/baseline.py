@@ -9,16 +9,17 @@ from charloom.base.terminal import in_line
 
 MANY = 12  # names in a message
 ODD = re.compile(r"[\s=,\"\\]")  # what could be taken for the end of a name or of a value
-WORD = r'("(?:[^"\\]|\\.)*"|[^\s=,"\\]+)'  # as `_quoted` writes it
+WORD = r'("(?:[^"\\]|\\.)*"|[^\s=,"\\]+)'  # as `quoted` writes it
 PAIR = re.compile(rf"{WORD}={WORD}(?:[\s,]+|$)")
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
     """Return `eta=0.1 train.initial_accumulator_value=10`. Two settings never have one name: what is odd is quoted."""
-    return " ".join(f"{_quoted(name)}={_quoted(str(value))}" for name, value in zip(names, values, strict=True))
+    return " ".join(f"{quoted(name)}={quoted(str(value))}" for name, value in zip(names, values, strict=True))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return the text, in quotes where it could be taken for more than one name or value."""
     return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
 
 
@@ -34,9 +35,9 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
         return next(iter(settings))
     if baseline in settings:
         return baseline
-    alone, pairs = ([baseline], [_quoted(baseline)]), _pairs(baseline)
+    alone, pairs = ([baseline], [quoted(baseline)]), _pairs(baseline)
     named = {name: _pairs(name) for name in settings}
-    meant = [n for n, each in named.items() if each and (each == pairs or [*map(_quoted, each.values())] in alone)]
+    meant = [n for n, each in named.items() if each and (each == pairs or [*map(quoted, each.values())] in alone)]
     if len(meant) == 1:
         return meant[0]
     names = [in_line(name) for name in settings]

@@ -25,7 +25,7 @@ from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
 from paired import answered
-from paired.data_types import CANNOT_TELL, Answer, Measured
+from paired.data_types import CANNOT_TELL, INTERACTION, Answer, Measured
 
 WRITING = 20  # times as long as the last writing of the tables took, the next one waits
 
@@ -90,12 +90,14 @@ def _write(study: Study, trials: Iterable[Trial]) -> None:
 def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
     """Return the settings that need more seeds, and the baseline if there is one.
 
-    Where factors are tested these are all settings, as long as anything is open: an average rests on each of them.
+    Where factors are tested these are all settings, while a setting, an average or an effect at a level is open: an
+    average rests on each of them.
     """
     answer = answered(measured(study, asked))
     open_ = [each.setting for each in answer.comparisons if each.verdict == CANNOT_TELL]
     if answer.effects:
-        return list(study.settings) if open_ or any(each.verdict == CANNOT_TELL for each in answer.effects) else []
+        said = [each for each in answer.effects if each.kind != INTERACTION and not each.turned_by]
+        return list(study.settings) if open_ or any(each.verdict == CANNOT_TELL for each in said) else []
     return [study.baseline, *open_] if open_ else []
 
 

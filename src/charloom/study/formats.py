@@ -36,14 +36,15 @@ def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
         _table(answer, width),
         *("\n".join([_wrapped(title, width), *(_wrapped(each, width, "  ") for each in said)]) for title, said in told),
         "\n".join(_wrapped(each, width) for each in decided),
-        "\n".join(_wrapped(f"warning: {each}", width) for each in (*answer.warnings, *effects.remarks(answer))),
+        "\n".join(_wrapped(each, width) for each in effects.remarks(answer)),
+        "\n".join(_wrapped(f"warning: {each}", width) for each in answer.warnings),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _effects(answer: Answer, width: int) -> str:
     """Return what each factor does, its verdict before its numbers: these are left out where there is no room."""
-    rows = [(name, said, *numbers) for name, *numbers, said in effects.rows(answer)]
+    rows = [(in_line(name), in_line(said), *numbers) for name, *numbers, said in effects.rows(answer)]
     return (
         _columns((effects.HEAD[0], effects.HEAD[-1], *effects.HEAD[1:-1]), rows, width, keep=4, least=READ)
         if rows
@@ -99,7 +100,7 @@ def as_markdown(answer: Answer, *, explain: bool = False) -> str:
     """Return it as a table with the verdicts, a list of what was found of each, and how it was decided."""
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
-    found = [(_plain(name), *cells) for name, *cells in effects.rows(answer)]
+    found = [tuple(map(_plain, cells)) for cells in effects.rows(answer)]
     parts = [
         f"**{_plain(answer.measure)}**: {answer.better} is better. Baseline: {_code(answer.baseline)}",
         f"**{_plain(words.told(answer))}**",
@@ -110,7 +111,8 @@ def as_markdown(answer: Answer, *, explain: bool = False) -> str:
             for title, lines in words.comparisons(answer, explain=explain, open_too=explain or not answer.effects)
         ),
         "\n".join(f"- {_plain(each)}" for each in decided),
-        "\n".join(f"- **Warning:** {_plain(each)}" for each in (*answer.warnings, *effects.remarks(answer))),
+        "\n".join(f"- {_plain(each)}" for each in effects.remarks(answer)),
+        "\n".join(f"- **Warning:** {_plain(each)}" for each in answer.warnings),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.study.baseline import chosen, setting_name
+from charloom.study.baseline import chosen, quoted, setting_name
 from paired.data_types import Measured, Measurement, Seed
 
 # what programs write where a run came to no value
@@ -49,7 +49,7 @@ def table_measured(
         if text != row[seed]:
             both = f"{in_line(row[seed])[:40]}, and line {before} has {in_line(text)[:40]}"
             raise WrongInput(f"{where}{in_line(seed)}: {both}: a seed is spelled in two ways; allowed is one")
-        name, key = setting_name(setting, [row[column] for column in setting]), _seed(row[seed])
+        name, key = setting_name(setting, [row[column] for column in setting]), seed_of(row[seed])
         if first := lines.get((name, key)):
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
@@ -59,7 +59,7 @@ def table_measured(
         settings[name][key] = _measurement(row[measure], where + in_line(measure))
         if settings[name][key].exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
-        levels[name] = {column: row[column] for column in setting}
+        levels[name] = {quoted(column): quoted(row[column]) for column in setting}
     warnings = []
     if failed:
         many = "1 trial has" if len(failed) == 1 else f"{len(failed)} trials have"
@@ -112,7 +112,7 @@ def _read(file: Path) -> list[tuple[int, list[str]]]:
         raise WrongInput(f"{file}: line {reader.line_num}: not CSV: {error}") from None
 
 
-def _seed(text: str) -> Seed:
+def seed_of(text: str) -> Seed:
     """Return the number that the text writes, where it is the only way to write it, else the text."""
     return int(text) if re.fullmatch("0|[1-9][0-9]{0,99}", text) else text
 

@@ -1,6 +1,7 @@
 """What runs came to, as the statistics take it: a study's trials, or any others by setting and seed."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from charloom.results.identity import differing, naming_params
@@ -10,6 +11,8 @@ from charloom.settings.params import Params, as_yaml
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from paired.data_types import Measured, Measurement
+from paired.effect_sentences import listed
+from paired.factors import inseparable
 
 MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): what looks like a gain may come "
@@ -28,10 +31,21 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
         for setting, each in (trials or trials_of(study)).items()
     }
     return of_runs(
-        study.settings, done, study.question.measure, study.baseline, better="lower",
+        study.settings, done, study.question.measure, study.baseline, _parting(study), better="lower",
         looks=tuple(study.question.all_looks),  # without any, no verdict before all seeds are there
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
+
+
+def _parting(study: Study) -> Iterator[str]:
+    """Yield the line of a study that parts params which always change together in this one."""
+    named = {setting: naming_params(each) for setting, each in study.settings.items()}
+    levels = {
+        setting: {name: as_yaml(each[name]) for name in study.varied if name in each} for setting, each in named.items()
+    }
+    for group in (each for each in inseparable(levels) if len(each) > 1):
+        values = {name: list(dict.fromkeys(each[name] for each in named.values())) for name in group}
+        yield f"a study with `vary: {json.dumps(values)}` parts {listed(group)}"
 
 
 def of_runs(
@@ -46,7 +60,7 @@ def of_runs(
     """
     one_length = len({each.loss_of for each in params.values()}) == 1
     amounts = {name: float(each.train.updates * each.characters) for name, each in params.items()}
-    varied = differing(list(params.values()))
+    varied = [name for name in differing(list(params.values())) if name != "seed"]
     effective = {name: naming_params(each) for name, each in params.items()}
     budgets = {each.train.updates for each in params.values()}
     targets = {each.train.target_smooth_loss for each in params.values()}

@@ -8,17 +8,17 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
-from mlflow.exceptions import MlflowException
 from mlflow.utils import get_results_from_paginated_fn as all_pages
 
-from charloom.base.errors import Unavailable, WrongInput, allowed_are
+from charloom.base.errors import CharloomError, Unavailable, WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.study.baseline import chosen, setting_name
+from charloom.study.baseline import chosen, quoted, setting_name
+from charloom.study.from_table import seed_of
 from charloom.tracking.address import address, database
 from charloom.tracking.apart import first_line
+from charloom.tracking.store import PAGE
 from paired.data_types import Measured, Measurement, Seed
 
-PAGE = 1000  # runs in a request
 NAMED = 3  # runs in a warning
 NOT_THERE = "-"  # level of a param that a run does not have
 LAST, LOWEST, HIGHEST = "last", "lowest", "highest"
@@ -49,13 +49,19 @@ def runs_measured(
     try:
         client = MlflowClient(address())
         runs = sorted(_runs(client, _found(client, experiment)), key=attrgetter("info.start_time"))
+        if not runs:
+            raise WrongInput(f"{where}: no run in it")
         _ensure_known("--seed", seed, {name for run in runs for name in run.data.params}, where)
         for name in asked:
             _ensure_known("--setting", name, {name for run in runs for name in run.data.params}, where)
         _ensure_known("--measure", measure, {name for run in runs for name in run.data.metrics}, where)
         trials, warnings = _trials(client, runs, seed, measure, at)
-    except MlflowException as error:
+    except CharloomError:
+        raise
+    except Exception as error:  # noqa: BLE001  a driver that is missing, or a file that is no database, raises its own
         raise Unavailable(f"{where}: {first_line(error)}") from None
+    if not trials:
+        raise WrongInput(f"{where}: no run counts{''.join(f'; {each}' for each in warnings)}")
     names = asked or _differing([run for run, _ in trials], seed)
     if not names:
         raise WrongInput(f"{where}: its {len(trials)} runs differ in no param but {in_line(seed)}")
@@ -63,12 +69,11 @@ def runs_measured(
     twice = 0
     for run, value in trials:  # the newest last
         level = {name: run.data.params.get(name, NOT_THERE) for name in names}
-        own = setting_name(names, level.values())
-        text = run.data.params[seed]
-        key: Seed = int(text) if text.isdecimal() and str(int(text)) == text else text
+        own, key = setting_name(names, level.values()), seed_of(run.data.params[seed])
         twice += key in settings[own]
-        settings[own][key], levels[own] = value, level
-    if max(map(len, settings.values())) == 1 and len(settings) > 1:
+        settings[own][key] = value
+        levels[own] = {quoted(name): quoted(each) for name, each in level.items()}
+    if not asked and max(map(len, settings.values())) == 1:
         _refuse_single(settings, [run for run, _ in trials], names, where)
     if twice:
         many = "1 run is" if twice == 1 else f"{twice} runs are"
@@ -87,9 +92,8 @@ def _found(client: MlflowClient, experiment: str) -> Experiment:
         there = all_pages(lambda most, token: client.search_experiments(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
         found = next((each for each in there if each.experiment_id == experiment), None)
         if found is None:
-            raise WrongInput(
-                f"--mlflow: no experiment {in_line(experiment)}; {allowed_are([x.name for x in there], experiment)}"
-            )
+            names = [in_line(each.name) for each in there]
+            raise WrongInput(f"--mlflow: no experiment {in_line(experiment)}; {allowed_are(names, experiment)}")
     return found
 
 
@@ -110,33 +114,42 @@ def _trials(
 ) -> tuple[list[tuple[Run, Measurement]], list[str]]:
     """Return what counts, and in sentences what does not."""
     trials, left_out = list[tuple[Run, Measurement]](), defaultdict[str, list[str]](list)
+    finished = [set(run.data.params) for run in runs if run.info.status == "FINISHED"]
+    always = set.intersection(*finished) if finished else set()
+    at_step = f" at step {at}" if isinstance(at, int) else ""
     for run in runs:
+        why = ""
         if seed not in run.data.params:
-            left_out[f"no param {in_line(seed)}"].append(run.info.run_name)
-        elif run.info.status == "FAILED":
-            trials.append((run, Measurement(None, exploded=True)))
-        elif run.info.status != "FINISHED":
-            left_out[f"{run.info.status.lower()}, not finished"].append(run.info.run_name)
-        elif (value := _value(client, run, measure, at)) is None:
-            left_out[f"finished without {in_line(measure)}"].append(run.info.run_name)
+            why = f"no param {in_line(seed)}"
+        elif run.info.status == "FAILED" and not always <= set(run.data.params):
+            why = "failed before it had logged its params"
+        elif run.info.status not in {"FAILED", "FINISHED"}:
+            why = f"{run.info.status.lower()}, not finished"
+        value = None if why or run.info.status == "FAILED" else _value(client, run, measure, at)
+        if not why and run.info.status == "FINISHED" and value is None:
+            why = f"finished without {in_line(measure)}{at_step}"
+        if why:
+            left_out[why].append(run.info.run_name or run.info.run_id)
         else:
-            trials.append((run, Measurement(None if math.isnan(value) else value, exploded=math.isnan(value))))
+            failed = value is None or not math.isfinite(value)
+            trials.append((run, Measurement(None if failed else value, exploded=failed)))
     warnings = []
     for why, names in left_out.items():
         more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
         warnings.append(f"{len(names)} left out, {why}: {', '.join(map(in_line, names[:NAMED]))}{more}")
-    if failed := sum(measurement.exploded for _, measurement in trials):
-        warnings.append(f"{failed} failed: counted as outcomes without a value, not left out")
+    if lost := sum(measurement.exploded for _, measurement in trials):
+        warnings.append(f"{lost} failed: counted as outcomes without a value, not left out")
     return trials, warnings
 
 
 def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float | None:
-    """Return the run's value of the measure; None where it has none."""
+    """Return the run's value of the measure; None where it has none. A run that was no number once has no lowest."""
     if at == LAST or measure not in run.data.metrics:
         return run.data.metrics.get(measure)
     points = client.get_metric_history(run.info.run_id, measure)
     if isinstance(at, str):
-        return OF_HISTORY[at]([each.value for each in points])
+        values = [each.value for each in points]
+        return math.nan if any(map(math.isnan, values)) else OF_HISTORY[at](values)
     return next((each.value for each in reversed(points) if each.step == at), None)
 
 

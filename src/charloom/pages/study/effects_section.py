@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from charloom.pages.pictures import BLUE, FAINT, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
-from charloom.pages.study.compared import ABOUT, Compared
+from charloom.pages.study.compared import ABOUT, ROWS, Compared
 from charloom.pages.study.setting_rows import Drawn, draw_rows, in_rows
 from paired import effect_sentences as words
 from paired.data_types import CANNOT_TELL, DEPENDS
@@ -36,25 +36,25 @@ def section(compared: Compared) -> Section | None:
         return None
     turned = [each for each in compared.answer.effects if each.verdict == DEPENDS]
     pairs = list(dict.fromkeys((each.factor, each.other) for each in turned))[:MOST]
-    of = design(compared.measured.levels, compared.answer.baseline)
+    there = {each.setting for each in compared.answer.summaries if each.n}
+    of = design({name: x for name, x in compared.measured.levels.items() if name in there}, compared.answer.baseline)
     crossed = [_crossed(compared, of, *pair) for pair in pairs] if of else []
-    said = (
-        f"What {' and '.join(f'{a} and {b}' for a, b in pairs)} do depends on each other: this is sure, and its size "
-        "is what the lines show where they are not parallel."
-        if pairs
-        else "No two factors are sure to depend on each other."
-    )
+    said = "No two params are sure to depend on each other."
+    if pairs:
+        said = f"What one does depends on the other: {'; '.join(f'{a} and {b}' for a, b in pairs)}. This is sure."
     return Section("effects", "What each factor does", said, [_in_rows(compared), *crossed])
 
 
 def _in_rows(compared: Compared) -> Picture:
     """Return each effect with its seeds and the interval that decides."""
     answer, smallest = compared.answer, compared.answer.smallest_difference
-    effects = [each for average in words.averages(answer) for each in (average, *words.at_levels(answer, average))]
+    every = [each for average in words.averages(answer) for each in (average, *words.at_levels(answer, average))]
+    sure = [each for each in every if each.verdict != CANNOT_TELL]
+    effects = every if len(every) <= ROWS else sure[:ROWS] or every[:ROWS]
     names = [f"{words.name(each)}{words.amount(each.amount, answer.amount)}: {words.verdict(each)}" for each in effects]
     rows = [Row(name, GREY if each.verdict == CANNOT_TELL else INK) for name, each in zip(names, effects, strict=True)]
     drawn = [
-        Drawn(list(each.differences.values()), each.mean_difference, each.tested_interval)
+        Drawn(list(each.differences.values())[: each.n], each.mean_difference, each.tested_interval)
         if each.mean_difference is not None else None
         for each in effects
     ]  # fmt: skip
@@ -69,8 +69,10 @@ def _in_rows(compared: Compared) -> Picture:
     arrow = "← better" if answer.better == "lower" else "better →"
     caption = (
         "A dot is a seed, a stroke the mean, a bar the interval that decides: better and worse need all of it on one "
-        "side of 0. Each is a mean over all levels of the other factors."
+        "side of 0. Each is over all params that it does not name."
     )
+    if len(effects) < len(every):
+        caption += f" Shown are {len(effects)} of {len(every)}: those that are sure, if any."
     if smallest is not None:
         caption += f" The band: less than {smallest:g} does not matter."
     figure = in_rows(rows, names, f"first level minus second ({arrow})", draw, bold)
@@ -82,14 +84,19 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
     """Return the measure over the levels of the factor that has more, a line for each level of the other."""
     across, lines = sorted((factor, other), key=lambda name: -len(of.levels[name]))
     answer = compared.answer
-    levels, shown_lines = _sorted(of.levels[across]), _sorted(of.levels[lines])[: len(COLORS)]
+    levels, shown_lines = (
+        _sorted(of.levels[across]),
+        _sorted(of.levels[lines][: len(COLORS)]),
+    )  # the baseline's among them
     means = {line: [_of_level(compared, of, {across: level, lines: line}) for level in levels] for line in shown_lines}
     about = ABOUT.get(answer.measure, answer.measure)
     with drawing(2.6, 0.65) as (figure, (axes,)):
         figure.subplots_adjust(bottom=0.2)
         for at, (line, each) in enumerate(means.items()):
             color, place = COLORS[at], np.arange(len(levels)) + 0.04 * (at - (len(means) - 1) / 2)
-            axes.plot(place, [x.mean() for x in each], LINES[at], color=color, label=known(f"{lines}={line}"))
+            found = [(x, mean) for x, y in zip(place, each, strict=True) if (mean := moments(y).mean) is not None]
+            label = known(f" {lines}={line}")  # matplotlib leaves out what begins with a `_`
+            axes.plot([x for x, _ in found], [mean for _, mean in found], LINES[at], color=color, label=label)
             for x, values in zip(place, each, strict=True):
                 axes.plot([x] * len(values), values, "o", ms=3, color=color, mec="none", alpha=0.6)
         axes.set_xticks(range(len(levels)), [known(level) for level in levels])
@@ -100,13 +107,15 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
     every = [moments(x) for each in means.values() for x in each]
     places = decimals([x.mean for x in every if x.mean is not None], [x.sd for x in every if x.sd])
     caption = (
-        f"{about[0].upper()}{about[1:]}, over all levels of the other factors. A dot is a seed, a line joins the "
-        f"means. Lines that are not parallel: what {across} does depends on {lines}."
+        f"{about[0].upper()}{about[1:]}, over all other params. A dot is a seed, a line joins the means. Lines "
+        f"that are not parallel: what {across} does depends on {lines}."
     )
+    if len(means) < len(of.levels[lines]):
+        caption += f" Shown are {len(means)} of {len(of.levels[lines])} levels of {lines}."
     table = Table(
         (across, *(f"{lines}={line}" for line in means)),
         [
-            (level, *(shown(float(each[at].mean()), places) for each in means.values()))
+            (level, *(shown(moments(each[at]).mean, places) for each in means.values()))
             for at, level in enumerate(levels)
         ],
     )

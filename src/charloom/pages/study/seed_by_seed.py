@@ -74,7 +74,7 @@ def _differences(compared: Compared, arrow: str, places: int) -> Picture:
     rows, answer, smallest = compared.rows, compared.answer, compared.answer.smallest_difference
     base = compared.measured.settings[answer.baseline]
     drawn = [
-        Drawn([x for seed, x in c.differences.items() if not (row.trials[seed].exploded or base[seed].exploded)],
+        Drawn([x for seed, x in [*c.differences.items()][: c.n] if not row.trials[seed].exploded | base[seed].exploded],
               c.mean_difference, c.interval, c.tested_interval if c.tested_level != LEVEL else None)
         if (c := row.comparison) else None
         for row in rows
@@ -103,6 +103,8 @@ def _differences(compared: Compared, arrow: str, places: int) -> Picture:
         )
     elif any(each.interval for each in answer.comparisons):
         caption += " That interval decides: better and worse need all of it on one side of 0."
+    if any(each.later for each in answer.comparisons):
+        caption += " Of a verdict that fell at a look, the seeds of that look are drawn."
     if smallest is not None:
         caption += f" The band: less than {smallest:g} does not matter."
     if not compared.few:
