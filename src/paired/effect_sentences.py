@@ -138,6 +138,6 @@ def parted(answer: Answer) -> Iterator[str]:
     for group in answer.inseparable:
         levels = "; ".join(f"{each} {', '.join(levels)}" for each, levels in group.items())
         yield (
-            f"{listed(group)} always change together: no number of seeds says which of them did it. Settings with each level of "
-            f"one and each of the other would: {levels}."
+            f"{listed(group)} always change together: no number of seeds says which of them did it. Settings with each "
+            f"level of one and each of the other would: {levels}."
         )
