@@ -81,6 +81,31 @@ def test_training_again_counts_a_reproduction_and_doubles_nothing(project):
     assert not logs(project)
 
 
+def test_a_run_names_who_sent_it_and_a_reproduction_its_own(project, monkeypatch):
+    """The first list is one of a version that did not say who: it is written anew, not a second time."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    project.stage("train")
+    tracked(project)
+    (run,) = project.runs()
+    before = (
+        run.data.tags["mlflow.note.content"]
+        .replace(" sent by |\n|---|---|---|---|---|---|", "\n|---|---|---|---|---|")
+        .replace(" ann |", "")
+    )
+    listed = [{k: x for k, x in row.items() if k != "by"} for row in json.loads(run.data.tags["charloom.trainings"])]
+    project.client().set_tag(run.info.run_id, "charloom.trainings", json.dumps(listed))
+    project.client().set_tag(run.info.run_id, "mlflow.note.content", before)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ben|<b>[x](y)")
+    project.stage("train")
+    tracked(project)
+    (run,) = project.runs()
+    assert run.data.tags["mlflow.user"] == "ann"
+    assert [row.get("by") for row in json.loads(run.data.tags["charloom.trainings"])] == [None, "benbxy"]
+    note = run.data.tags["mlflow.note.content"]
+    assert note.count("| trained |") == 1
+    assert [line.split(" | ")[-1] for line in note.split("|---|\n")[1].splitlines()] == ["– |", "benbxy |"]
+
+
 def test_neither_the_texts_name_nor_what_leaves_no_trace_makes_another_run(project):
     tracked(project)
     (project.folder / "data/fox.txt").rename(project.folder / "data/hound.txt")

@@ -13,7 +13,7 @@ from shutil import copy, copytree
 from charloom import NEEDED
 from charloom.base.storage import read_json, write, write_json
 from charloom.base.terminal import in_line, visible
-from charloom.results.git import UNKNOWN, author, branch, changes, commit, known
+from charloom.results.git import UNKNOWN, branch, changes, commit, known
 from charloom.results.identity import experiment_key, name_of, setting
 from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
 from charloom.results.run import Run, from_folder
@@ -93,11 +93,10 @@ def _series(run: Run, train: TrainMetrics, samples: SampleMetrics) -> Series:
 
 
 def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, table: str) -> dict[str, str]:
-    """Return the tags: whose, which code, which setting, which text, which experiment of DVC's, which table."""
+    """Return the tags: which code, which setting, which text, which experiment of DVC's, which table."""
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
     changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
     tags = {
-        "mlflow.user": known(author),
         "mlflow.source.name": "dvc repro",
         "mlflow.source.git.commit": known(commit),
         "mlflow.source.git.branch": known(branch),

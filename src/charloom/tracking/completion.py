@@ -23,14 +23,15 @@ from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
-from charloom.tracking.store import DIFFERS, KEY, RESULTS, Store, connected
+from charloom.tracking.store import DIFFERS, KEY, RESULTS, Store, connected, who
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
 NOTE = "mlflow.note.content"
-HEADING = "\n\n| trained | from | on | with | these results |\n|---|---|---|---|---|\n"
+LIST = "\n\n| trained | from | on | with | these results |"  # so it began before it said who
+HEADING = f"{LIST} sent by |\n|---|---|---|---|---|---|\n"
 KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
 
 
@@ -168,14 +169,16 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
     tags = run.data.tags
     listed: list[dict[str, Any]] = json.loads(tags.get(TRAININGS, "[]"))
     made = int(RESULTS not in tags and not listed and same)
-    new = [row for log in logs if (row := _row(log) | {"same": same}) not in listed]
+    known = [{name: x for name, x in row.items() if name != "by"} for row in listed]
+    new = [row | {"by": who()} for log in logs if (row := _row(log) | {"same": same}) not in known]
     counted = int(tags.get(REPRODUCTIONS, "0")) + max(len(new) * same - made, 0)
     listed += new
     listed[1:] = listed[1:][1 - KEPT :]
-    above = tags.get(NOTE, "").partition(HEADING)[0] if description is None else description
+    above = tags.get(NOTE, "").partition(LIST)[0] if description is None else description
     rows = (
         f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
-        f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} |\n"
+        f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} | "
+        f"{row.get('by') or '–'} |\n"
         for row in listed
     )
     note = above + (HEADING + "".join(rows) if listed else "")

@@ -25,6 +25,7 @@ from mlflow.utils import get_results_from_paginated_fn as all_pages
 
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
+from charloom.results.git import author, known
 from charloom.results.machine import gone, process
 from charloom.results.records import TextMetrics
 from charloom.settings.params import Params, as_yaml, flat, flat_of
@@ -42,6 +43,7 @@ DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment or tria
 DOUBLE = "charloom.double"  # tag: of a run beside another of the same, where it may not be deleted; it is not looked at
 STUDIES = "charloom.studies"  # tag: of the experiment that holds studies, which are no runs of the pipeline
 ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment has it
+USER = "mlflow.user"  # tag: who sent it, as MLflow's pages show it
 PROCESS = "charloom.process"  # tag: who is at work on the run
 ENDED = {"FINISHED", "FAILED"}  # states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
@@ -147,7 +149,7 @@ class Store:
     def made_once(self, condition: str, name: str, tags: dict[str, str], started: float | None = None) -> Run:
         """Make the run that fulfils the condition, unless another machine was faster, and return what is there."""
         start = milliseconds(started)
-        run = self.client.create_run(self.experiment_id, start_time=start, tags=tags, run_name=name)
+        run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: who()}, run_name=name)
         self.made.add(run.info.run_id)
         return self.search(condition)[0] if self.gives_way(run, condition) else run
 
@@ -257,6 +259,12 @@ class Store:
             raise
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def who() -> str:
+    """Return who sends: as whom the store is asked, or else Git's author; without signs that a page could act on."""
+    name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
+    return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
 
 def dataset_key(contents: RunContents) -> tuple[str, str]:

@@ -55,7 +55,7 @@ def _view(columns: tuple[str, ...], charts: tuple[str, ...], **more: Any) -> str
     return json.dumps(shown | more)
 
 
-COLUMNS = tuple(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value"))
+COLUMNS = ("attributes.`User`", *(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value")))
 CHARTS = ("epoch_mean", "gradient_norm", "saturated_fraction")
 # Runs of one setting, which differ in their seed alone, as one row with the means.
 BY_SETTING = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
