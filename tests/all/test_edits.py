@@ -8,7 +8,7 @@ from edits import EDITS, apply
 
 WRONG = {
     # what is right, what is wrong, and what has to be said of it
-    "a target's sign": ("+ 1]] -= 1", "+ 1]] += 1", r"c\[\d+\] at the zero state"),
+    "a target's sign": ("+ n]] -= 1", "+ n]] += 1", r"c\[\d+\] at the zero state"),
     # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
     "the first step": ("    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
 }

@@ -79,11 +79,17 @@ def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
 
 
 SOURCES = {  # places in the kernel, what is wrong there, and the gradient in which it has to be found
-    "b": ("before.b, z.d, sizes)\n", "before.b, z.d, sizes)\n    for k in range(m):\n        w.b[0, k] *= 1.0001\n"),
+    "b": (
+        "before.b, z.d, sizes, crew)\n",
+        "before.b, z.d, sizes, crew)\n    for k in range(m):\n        w.b[0, k] *= 1.0001\n",
+    ),
     "U": ("load(dU, x, k) + load(d, t, k))", "load(dU, x, k) + load(d, t, k) * 1.0001)"),
     "W": ("    learn(w.W,", "    z.dT[2, 4] = z.dT[2, 4] * 1.0001\n    learn(w.W,"),
     "V": ("    learn(w.V,", "    z.oT[1, 3] = z.oT[1, 3] * 1.0001\n    learn(w.V,"),
-    "c": ("before.c, z.o, sizes)\n", "before.c, z.o, sizes)\n    for k in range(K):\n        w.c[0, k] *= 1.0001\n"),
+    "c": (
+        "before.c, z.o, sizes, crew)\n",
+        "before.c, z.o, sizes, crew)\n    for k in range(K):\n        w.c[0, k] *= 1.0001\n",
+    ),
 }
 
 

@@ -186,7 +186,7 @@ def one_trial(folder, **changes):
         "save_every": 10, "target_smooth_loss": 30.0, "held_out_characters": 900,
     } | {name: value for name, value in changes.items() if name not in {"m", "eta", "seed"}}  # fmt: skip
     params = trial_module.Params.model_validate(
-        {"m": 8, "eta": 0.1, "seq_length": 10, "sigma": 0.01, "seed": 1, "optimizer": "adagrad",
+        {"m": 8, "eta": 0.1, "seq_length": 10, "sigma": 0.01, "seed": 1, "batch": 1, "optimizer": "adagrad",
          "prepare": {"text": "-", "held_out": 0.05}, "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
          "train": train, "sample": {"length": 1, "best_length": 1, "temperature": 1.0}}
         | {name: value for name, value in changes.items() if name in {"m", "eta", "seed"}}
