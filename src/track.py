@@ -34,7 +34,7 @@ def main() -> None:
             # Asked again when all is collected: a patch with edits since would lie.
             send(str(put(run, partial(ensure_recorded, run.params))))
         except Unavailable as error:  # or the outbox cannot be written
-            sys.stderr.write(f"warning: MLflow not updated ({first_line(error)}); `make track` sends it later\n")
+            sys.stderr.write(f"warning: MLflow not updated ({first_line(error)}); mended, `make track` sends it\n")
 
 
 if __name__ == "__main__":

@@ -276,7 +276,7 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
     assert (train.code, train.complaint) == (0, ""), told
     assert track.code == 0, told
     assert {path: content for path, content in project.contents().items() if path in outputs} == outputs, told
-    line = r"^warning: MLflow not updated \(.{1,600}\); `make track` sends it later$"
+    line = r"^warning: MLflow not updated \(.{1,600}\); mended, `make track` sends it$"
     warned = re.findall(line, track.complaint, re.MULTILINE)
     assert (len(warned), track.complaint.count("\n")) == ((0, 0) if name in TAKEN else (1, 1)), told
     assert track.printed.count("MLflow run") == (name in TAKEN)

@@ -1,8 +1,17 @@
 """What a hostile server or a strange name could do, and may not."""
 
+import ssl
 from contextlib import chdir
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hostile import Mlflow, endless, hostile, slowly, without_end
 from mlflow.exceptions import MlflowException
 from projects import said
@@ -110,19 +119,59 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(Unavailable) as raised, connected():
         pass
-    assert str(raised.value) == f"API request to {address}/api/2.0/mlflow/experiments/search: Connection refused"
+    request = f"API request to {address}/api/2.0/mlflow/experiments/search"
+    assert str(raised.value) == f"{request}: Connection refused; nobody answers there; is the server started?"
 
 
-def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for():
+def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monkeypatch):
     asked = "API request to endpoint /api/2.0/mlflow/x/create failed with error code {} != 200. Response body: 'no'"
     of_files = "{} Client Error: no for url: http://h/api/2.0/mlflow-artifacts/artifacts/x"
     for words in (asked, of_files):
+        monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
         assert first_line(words.format(403), "model a") == (
-            "model a: not permitted: ask its owner for the permission EDIT"
+            "model a: not permitted without a name: ask its owner for the permission EDIT"
+        )
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ben")
+        assert first_line(words.format(403), "model a") == (
+            "model a: ben is not permitted: ask its owner for the permission EDIT"
+        )
+        assert first_line(words.format(413)) == (
+            "a request is too large for the server, or a proxy before it: its limit has to be raised"
         )
         assert first_line(words.format(401), "model a") == (
             "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"
         )
+
+
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def test_what_stands_in_the_way_of_a_connection_is_said_with_its_cure(monkeypatch, tmp_path):
+    """The certificate is one of its own, as a small group makes it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a group")])
+    begin, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(secret + builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    said = {}
+    with HTTPServer(("127.0.0.1", 0), Quiet) as plain, HTTPServer(("127.0.0.1", 0), Quiet) as secure:
+        secure.socket = context.wrap_socket(secure.socket, server_side=True)
+        for server in (plain, secure):
+            Thread(target=server.serve_forever, daemon=True).start()
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"https://127.0.0.1:{server.server_port}")
+            with pytest.raises(Unavailable) as raised, connected():
+                pass
+            said[server] = str(raised.value)
+            server.shutdown()
+    assert said[plain].endswith("; the server speaks http: MLFLOW_TRACKING_URI has to begin so")
+    assert said[secure].endswith("; MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the certificate that signed it")
+    asked = "API request to endpoint /x failed with error code 403 != 200. Response body: 'Invalid Host header - …'"
+    assert "--allowed-hosts" in first_line(asked, "experiment a")
 
 
 def test_a_reason_that_says_nothing_is_named():

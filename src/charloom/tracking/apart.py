@@ -35,7 +35,14 @@ RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 DENIED = "PERMISSION_DENIED"  # MLflow's own
 LONGEST = 500  # characters of a reason: a server can write as much as it likes
 TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
-REFUSED = re.compile(r"(?:error code |^)(40[13]) (?:!= |Client Error)")  # of MLflow, of the library that it asks with
+REFUSED = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # of MLflow, of the library that it asks with
+HOST = "Invalid Host header"  # MLflow's own
+CURES = {  # of what libraries say, at the end of a line
+    "CERTIFICATE_VERIFY_FAILED": "MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the certificate that signed it",
+    "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI has to begin so",
+    "Connection refused": "nobody answers there; is the server started?",
+    "Name or service not known": "no machine has that name",
+}
 SETTINGS = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # in the query of any address
 
 Call = Callable[..., str]
@@ -99,16 +106,23 @@ def first_line(reason: object, about: str = "") -> str:
     if any(isinstance(each, MemoryError) for each in causes):
         return "its answer takes more memory than a store may have"
     code = found[1] if (found := REFUSED.search(told)) else ""
+    if HOST in told:
+        return "the server is not asked by this name: it has to be started with it in --allowed-hosts"
     if code == "401":
         return "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"
     if code == "403" or getattr(reason, "error_code", "") == DENIED:
-        return f"{about or 'the server'}: not permitted: ask its owner for the permission EDIT"
+        name = os.environ.get("MLFLOW_TRACKING_USERNAME")
+        whom = f"{in_line(name)[:80]} is not permitted" if name else "not permitted without a name"
+        return f"{about or 'the server'}: {whom}: ask its owner for the permission EDIT"
+    if code == "413":
+        return "a request is too large for the server, or a proxy before it: its limit has to be raised"
     request, failed, _ = told.partition(" failed with exception ")
     if failed and len(causes) > 1:
         told = f"{request}: {getattr(causes[-1], 'strerror', None) or causes[-1]}"
     first = next(iter(told.splitlines()), type(reason).__name__ if isinstance(reason, Exception) else "no reason given")
     for secret in sorted(_secrets(), key=len, reverse=True):
         first = first.replace(secret, "***")
+    first += next((f"; {cure}" for said, cure in CURES.items() if said in first), "")
     first = in_line(SETTINGS.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", first)))
     return first if len(first) <= LONGEST else f"{first[:LONGEST]}…"
 
