@@ -4,14 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from edits import EDITS, apply
-
-WRONG = {
-    # what is right, what is wrong, and what has to be said of it
-    "a target's sign": ("+ n]] -= 1", "+ n]] += 1", r"c\[\d+\] at the zero state"),
-    # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-    "the first step": ("    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
-}
+from edits import EDITS, KERNEL, WRONG_TARGETS, apply
 
 
 @pytest.mark.parametrize("what", EDITS)
@@ -26,10 +19,10 @@ def test_an_edit_reruns_what_it_can_change_and_changes_nothing(project, what):
     assert {name for name in before | after if before.get(name) != after.get(name)} == changed
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("what", WRONG_TARGETS)
 def test_a_wrong_gradient_stops_the_pipeline_before_training(project, what):
-    right, wrong, named = WRONG[what]
-    project.edit("src/charloom/kernel/update.py", right, wrong)
+    right, wrong, named = WRONG_TARGETS[what]
+    project.edit(KERNEL, right, wrong)
     printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)

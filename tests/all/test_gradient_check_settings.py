@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from edits import KERNEL, WRONG_SOURCES
 from recipes import recipe
 
 from charloom.checking import check
@@ -78,25 +79,10 @@ def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
 
 
-SOURCES = {  # places in the kernel, what is wrong there, and the gradient in which it has to be found
-    "b": (
-        "before.b, z.d, sizes, crew)\n",
-        "before.b, z.d, sizes, crew)\n    for k in range(m):\n        w.b[0, k] *= 1.0001\n",
-    ),
-    "U": ("load(dU, x, k) + load(d, t, k))", "load(dU, x, k) + load(d, t, k) * 1.0001)"),
-    "W": ("    learn(w.W,", "    z.dT[2, 4] = z.dT[2, 4] * 1.0001\n    learn(w.W,"),
-    "V": ("    learn(w.V,", "    z.oT[1, 3] = z.oT[1, 3] * 1.0001\n    learn(w.V,"),
-    "c": (
-        "before.c, z.o, sizes, crew)\n",
-        "before.c, z.o, sizes, crew)\n    for k in range(K):\n        w.c[0, k] *= 1.0001\n",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", WRONG_SOURCES)
 def test_such_an_error_in_the_kernels_source_is_refused_and_named(project, name):
-    right, wrong = SOURCES[name]
-    project.edit("src/charloom/kernel/update.py", right, wrong)
+    right, wrong = WRONG_SOURCES[name]
+    project.edit(KERNEL, right, wrong)
     printed = project.run("python", "src/gradcheck.py", expect=1)
     assert re.findall(r"(\w)\[[\d, ]+\] at the (\w+) state", printed) == [(name, "zero"), (name, "carried")]
     assert "a mistake in src/charloom/kernel" in printed

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from edits import KERNEL, WRONG_SOURCES, WRONG_TARGETS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import copied, same_bits, sequence
+from projects import ROOT
 from recipes import recipe
 
 from charloom.base.errors import Diverged
@@ -151,3 +153,9 @@ def test_outputs_of_any_size_have_a_finite_loss():
     rows = advance(state, ids, 1, FIVE)
     loss, _, _ = rnn.loss_and_gradients(state.theta, ids[:-1], ids[1:], state.carried)
     assert rows.losses[0] == pytest.approx(loss, rel=1e-14)
+
+
+@pytest.mark.parametrize("right", [right for right, *_ in [*WRONG_TARGETS.values(), *WRONG_SOURCES.values()]])
+def test_what_longer_tests_make_wrong_in_the_kernel_is_there(right):
+    """They take hours: an edit that finds nothing to replace would be noticed late."""
+    assert (ROOT / KERNEL).read_text(encoding="utf-8").count(right) == 1

@@ -20,7 +20,7 @@ from paired.pairs import counted
 from paired.statistics import moments
 
 COLORS = (BLUE, VERMILION, GREEN, PINK)  # of the levels of a factor
-MOST = 4  # pictures of two factors, and levels of one that are drawn
+MOST = 4  # pictures of two factors
 
 
 class Row(NamedTuple):
