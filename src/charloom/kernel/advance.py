@@ -135,12 +135,15 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
 def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
     """Return the T + 1 characters from each of `starts` (updates, n) on, in one row, as the kernel wants them.
 
-    Of a text that is not in memory, sequences that follow each other are read in one piece; there is no batch then.
+    Of a text that is not in memory, sequences that follow each other are read in one piece. For a batch, which reads in
+    several places at once, all of it is taken into memory.
     """
     window = np.arange(T + 1)
+    if starts.shape[1] > 1 and not isinstance(ids, np.ndarray):
+        ids = ids[0 : len(ids)]
     if isinstance(ids, np.ndarray):
         return ids[starts[:, None] + window[:, None]].ravel().astype(np.int64)
-    starts = starts[:, 0]  # a batch has the text in memory
+    starts = starts[:, 0]
     runs = np.split(starts, np.flatnonzero(np.diff(starts) != T) + 1)
     parts = [ids[run[0] : run[-1] + T + 1][(run - run[0])[:, None] + window] for run in runs]
     return np.concatenate(parts).ravel().astype(np.int64)
