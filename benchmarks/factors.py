@@ -168,8 +168,8 @@ def page(count: int) -> Iterator[str]:
     yield "# What an answer of several factors is worth\n"
     given = "" if count == 2000 else f" {count}"
     yield (
-        f"Written by `python benchmarks/factors.py{given}`: {count:,} simulated studies a number (of power a quarter "
-        "of them), decided by the code that `charloom compare` runs. Effects are in sds of the paired difference of "
+        f"Written by `python benchmarks/factors.py{given}`: {count:,} simulated studies a number (a quarter of them of "
+        "power, half in the last table), decided by the code that `charloom compare` runs. Effects are in sds of the paired difference of "
         f"two settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. Sampling error of "
         f"0.05, at 95 %: ±{error:.3f}."
     )
