@@ -170,8 +170,8 @@ def page(count: int) -> Iterator[str]:
     yield (
         f"Written by `python benchmarks/factors.py{given}`: {count:,} simulated studies a number (a quarter of them of "
         "power, half in the last table), decided by the code that `charloom compare` runs. Effects are in sds of the "
-        f"paired difference of two settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. Sampling "
-        f"error of 0.05, at 95 %: ±{error:.3f}."
+        f"paired difference of two settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. "
+        f"Sampling error of 0.05, at 95 %: ±{error:.3f}."
     )
     yield "\n## Without any effect: studies that claim one, of a factor, an interaction or a setting"
     yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))
