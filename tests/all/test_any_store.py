@@ -36,7 +36,7 @@ def test_autologging_is_answered_factor_by_factor_and_as_the_table_of_it_is(proj
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'theirs.db'}")
     before = (folder / "theirs.db").read_bytes()
     printed, _ = said(project, "compare", *ASKED)
-    assert "better: max_depth=8 than 4, n_estimators=20 than 5." in " ".join(printed.split())
+    assert "Better: max_depth=8 than 4; n_estimators=20 than 5." in " ".join(printed.split())
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     runs = client.search_runs(
         [client.get_experiment_by_name("forests").experiment_id], order_by=["attributes.start_time"]
