@@ -27,7 +27,7 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and answer them; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY)  ## the tests, in two minutes
+test: $(READY)  ## the tests, in five minutes
 	@python -m pytest --ignore=tests/all
 
 test-all: $(READY)  ## the tests, and what takes long: kills, full disks, damaged files, processors, outages; more than an hour

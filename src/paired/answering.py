@@ -17,7 +17,7 @@ from paired.data_types import (
     Summary,
 )
 from paired.effects import deciding, found
-from paired.factors import Tested, design, inseparable, tested
+from paired.factors import Tested, design_of, inseparable, tested
 from paired.pairs import Pairs, Side, minus, pair, side
 from paired.rule import Decision, Looked, decide
 from paired.seeds_needed import more_seeds
@@ -52,8 +52,7 @@ def decided(measured: Measured) -> Decided:
     base = sides[measured.baseline]
     pairs = {name: pair(each, base) for name, each in sides.items() if name != measured.baseline}
     looks, looked = max(1, len(measured.looks)), [each.at(measured.looks) for each in pairs.values()]
-    # A setting without any value has no level: it would take all averages with it.
-    of = design({name: each for name, each in measured.levels.items() if sides[name].values}, measured.baseline)
+    of = design_of(measured)
     contrasts, family, same = tested(of, sides, measured.looks, measured.amounts) if of else NOTHING
     if contrasts:  # a look counts once all settings have its seeds
         looked = [each[: len(contrasts[0].firsts)] for each in looked]

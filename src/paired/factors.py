@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Seed
+from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Measured, Seed
 from paired.family import Family
-from paired.pairs import Side
+from paired.pairs import Side, barred, counted
 from paired.statistics import Moments, moments
 
 SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; the settings by themselves have the rest
@@ -70,6 +70,15 @@ def design(levels: Levels, baseline: str) -> Design | None:
     return None if (settings == "").any() else Design(of_each, settings)
 
 
+def design_of(measured: Measured) -> Design | None:
+    """Return that of the settings with a value: one without any would take all averages with it."""
+    there = {
+        name for name, trials in measured.settings.items()
+        if any(counted(trial).value is not None for trial in trials.values())
+    }  # fmt: skip
+    return design({name: each for name, each in measured.levels.items() if name in there}, measured.baseline)
+
+
 class Contrast(NamedTuple):
     """An effect before anything is decided, and the looks that all settings have reached. Names are those of Effect.
 
@@ -96,11 +105,10 @@ class Contrast(NamedTuple):
 
     @property
     def barred(self) -> set[str]:
-        """The verdicts that may not be said: a side that has lost trials looks better without them than it is."""
-        ours, theirs = self.lost
+        """The verdicts that may not be said."""
         if self.kind == INTERACTION:
-            return {NO_DIFFERENCE, *((BETTER, WORSE) if ours or theirs else ())}
-        return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
+            return {NO_DIFFERENCE, *((BETTER, WORSE) if any(self.lost) else ())}
+        return barred(*self.lost)
 
 
 class Tested(NamedTuple):

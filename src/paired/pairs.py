@@ -77,9 +77,13 @@ class Pairs(NamedTuple):
 
     @property
     def barred(self) -> set[str]:
-        """The verdicts that may not be said: a side that has lost trials looks better without them than it is."""
-        ours, theirs = self.without_value
-        return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
+        """The verdicts that may not be said."""
+        return barred(*self.without_value)
+
+
+def barred(ours: int, theirs: int) -> set[str]:
+    """Return them where so many trials are lost: a side looks better without those that it has lost than it is."""
+    return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
 
 
 def pair(ours: Side, baseline: Side) -> Pairs:

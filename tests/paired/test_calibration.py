@@ -106,3 +106,9 @@ def test_two_factors_that_turn_each_other_are_found_and_no_average_is():
     found = factors.crossing(rng(), 100, (5,), "equal", 2.0)
     assert found.interaction > 0.75
     assert found.average < 0.05
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3)])
+def test_what_a_true_interaction_leaves_to_its_levels_makes_no_more_false_claims(shape):
+    """The last setting alone differs: averages, interactions and some levels are true, and others beside them zero."""
+    assert factors.false_beside_true(rng(), 200, shape, (5,), "equal", 3.0) < 0.05 + error(0.05, 200)

@@ -2,10 +2,13 @@
 
 import csv
 import json
+import math
 from contextlib import chdir
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from compared import designed
 from projects import copied, said
 from recorded import column
 from study_projects import ask, conducted, tables
@@ -19,11 +22,13 @@ from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
+from charloom.study import conduct
 from charloom.study.asking import differs_here, read_study, write_asked
 from charloom.study.measuring import measured
 from charloom.study.trial import small_trial, train_trial
 from charloom.text.corpus import read_prepared
 from charloom.training import protocol
+from paired.data_types import CANNOT_TELL
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 # AdaGrad's first steps are of about eta: at 1.7e308 a product of two weights is no number any more.
@@ -93,6 +98,21 @@ def test_of_several_factors_all_settings_go_on_while_anything_is_open(project):
     question = "vary: {eta: [0.1, 0.001], sigma: [0.01, 0.011]}\nbaseline: {}\nseeds: 4\nlooks: [3, 4]\n"
     ask(project, f"{question}measure: held_out_bits_per_character\n")
     assert conducted(project) == "studies/a.yaml: 12 of 16 trials to train\nstudies/a.yaml: 4 of 16 trials to train\n"
+
+
+@pytest.mark.parametrize("crossing", [0.0, 1.0])
+def test_of_several_factors_all_settings_stop_where_averages_and_settings_are_told(monkeypatch, crossing):
+    """That no interaction is there can never be told, nor an average that one turns: they keep nothing going."""
+
+    def value(seed, a, b):
+        return a * (8.0 * (b - 1.6) if crossing else 1.0) + 20.0 * b + 0.01 * math.sin(9 * seed + 5 * a + b)
+
+    answer = designed({"a": [1, 2], "b": [1, 2]}, value, seeds=6)
+    assert all(each.verdict != CANNOT_TELL for each in answer.comparisons)
+    assert any(each.verdict == CANNOT_TELL for each in answer.effects)
+    monkeypatch.setattr(conduct, "measured", lambda *_: None)
+    monkeypatch.setattr(conduct, "answered", lambda _: answer)
+    assert conduct._undecided(SimpleNamespace(settings={"a": None}, baseline="a"), {}) == []
 
 
 def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(project):

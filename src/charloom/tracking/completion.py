@@ -23,7 +23,7 @@ from charloom.tracking.apart import first_line
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
-from charloom.tracking.store import DIFFERS, KEY, RESULTS, Store, connected, who
+from charloom.tracking.store import DIFFERS, KEY, RESULTS, Store, connected
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
@@ -170,7 +170,7 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
     listed: list[dict[str, Any]] = json.loads(tags.get(TRAININGS, "[]"))
     made = int(RESULTS not in tags and not listed and same)
     known = [{name: x for name, x in row.items() if name != "by"} for row in listed]
-    new = [row | {"by": who()} for log in logs if (row := _row(log) | {"same": same}) not in known]
+    new = [row | {"by": store.user} for log in logs if (row := _row(log) | {"same": same}) not in known]
     counted = int(tags.get(REPRODUCTIONS, "0")) + max(len(new) * same - made, 0)
     listed += new
     listed[1:] = listed[1:][1 - KEPT :]

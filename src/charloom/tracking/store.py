@@ -13,6 +13,7 @@ import resource
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,6 +63,12 @@ class Store:
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
         self.about = ""  # what a refusal is about
         self.made = set[str]()  # the runs that we have made, by their ids
+
+    @cached_property
+    def user(self) -> str:
+        """Who sends: as whom the store is asked, or else Git's author; without signs that a page could act on."""
+        name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
+        return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
     def connect(self) -> None:
         """Find the experiments. The first question is asked once: of who is away one hears within seconds."""
@@ -149,7 +156,7 @@ class Store:
     def made_once(self, condition: str, name: str, tags: dict[str, str], started: float | None = None) -> Run:
         """Make the run that fulfils the condition, unless another machine was faster, and return what is there."""
         start = milliseconds(started)
-        run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: who()}, run_name=name)
+        run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
         self.made.add(run.info.run_id)
         return self.search(condition)[0] if self.gives_way(run, condition) else run
 
@@ -259,12 +266,6 @@ class Store:
             raise
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def who() -> str:
-    """Return who sends: as whom the store is asked, or else Git's author; without signs that a page could act on."""
-    name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
-    return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
 
 def dataset_key(contents: RunContents) -> tuple[str, str]:

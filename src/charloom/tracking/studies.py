@@ -12,7 +12,7 @@ from mlflow.entities import Run
 
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
-from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, USER, Store, connected, who
+from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, USER, Store, connected
 from charloom.tracking.study_contents import PAGE, StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
@@ -126,16 +126,9 @@ def _send_trial(store: Store, study: Run, trial: StudyTrial, there: Trials, same
         about = f"The pipeline has run it, too, with the same results: [{name}]({_place(same)})."
         link = {PIPELINE_RUN: same.info.run_id, ABOUT: about}
     if not run:
-        tags = {
-            PARENT: study.info.run_id,
-            TRIAL: trial.key,
-            OUTCOME: trial.outcome,
-            RESULTS: trial.results,
-            USER: who(),
-            **link,
-        }
+        tags = {PARENT: study.info.run_id, TRIAL: trial.key, OUTCOME: trial.outcome, RESULTS: trial.results, **link}
         others = _others(there, trial)
-        tags |= {DIFFERS: others[0].info.run_id} if others else {}
+        tags |= {USER: store.user} | ({DIFFERS: others[0].info.run_id} if others else {})
         run = store.client.create_run(store.experiment_id, tags=tags, run_name=in_line(trial.name))
     elif same and run.data.tags.get(PIPELINE_RUN) != same.info.run_id:
         store.tag(run, link)

@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from charloom.pages.pictures import BLUE, FAINT, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
+from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
 from charloom.pages.study.compared import ABOUT, ROWS, Compared
-from charloom.pages.study.setting_rows import Drawn, draw_rows, in_rows
+from charloom.pages.study.setting_rows import Drawn, draw_differences, in_rows
 from paired import effect_sentences as words
 from paired.data_types import CANNOT_TELL, DEPENDS
-from paired.factors import Design, design
+from paired.factors import Design, design_of
 from paired.numbers import decimals, shown
 from paired.pairs import counted
 from paired.statistics import moments
@@ -36,8 +36,7 @@ def section(compared: Compared) -> Section | None:
         return None
     turned = [each for each in compared.answer.effects if each.verdict == DEPENDS]
     pairs = list(dict.fromkeys((each.factor, each.other) for each in turned))[:MOST]
-    there = {each.setting for each in compared.answer.summaries if each.n}
-    of = design({name: x for name, x in compared.measured.levels.items() if name in there}, compared.answer.baseline)
+    of = design_of(compared.measured)
     crossed = [_crossed(compared, of, *pair) for pair in pairs] if of else []
     said = "No two params are sure to depend on each other."
     if pairs:
@@ -60,10 +59,7 @@ def _in_rows(compared: Compared) -> Picture:
     ]  # fmt: skip
 
     def draw(axes: Axes) -> None:
-        draw_rows(axes, rows, drawn, [0.0] if smallest is None else [-smallest, 0.0, smallest])
-        axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
-        if smallest is not None:
-            axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
+        draw_differences(axes, rows, drawn, smallest)
 
     bold = [row.setting for row in rows if row.color == INK]
     arrow = "← better" if answer.better == "lower" else "better →"

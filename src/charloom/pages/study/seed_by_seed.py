@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from charloom.pages.along_updates import over_updates
-from charloom.pages.pictures import FAINT, GREY, pictured
+from charloom.pages.pictures import pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_rows, in_rows
+from charloom.pages.study.setting_rows import Drawn, draw_differences, draw_dots, draw_rows, in_rows
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, LEVEL, Seed
 from paired.numbers import decimals, shown, span
@@ -81,10 +81,7 @@ def _differences(compared: Compared, arrow: str, places: int) -> Picture:
     ]  # fmt: skip
 
     def draw(axes: Axes) -> None:
-        draw_rows(axes, rows, drawn, [0.0] if smallest is None else [-smallest, 0.0, smallest])
-        axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
-        if smallest is not None:
-            axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
+        draw_differences(axes, rows, drawn, smallest)
 
     names = [
         f"{row.setting}: {words.verdict(row.comparison)}"

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawing, in_lines, known, with_room
+from charloom.pages.pictures import BOTTOM, FAINT, GREY, PAPER, TOP, WIDE, drawing, in_lines, known, with_room
 from paired.data_types import Interval
 
 MANY = 12  # rows, above which the axis is at the top too
@@ -79,6 +79,14 @@ def draw_rows(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], 
     for place, (row, each) in enumerate(zip(rows, drawn, strict=True)):
         if each:
             _draw_row(axes, place, row.color, each)
+
+
+def draw_differences(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], smallest: float | None) -> None:
+    """Draw each row beside a line at 0, with a band where a difference does not matter."""
+    draw_rows(axes, rows, drawn, [0.0] if smallest is None else [-smallest, 0.0, smallest])
+    axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+    if smallest is not None:
+        axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
 
 
 def draw_dots(axes: Axes, place: int, color: str, dots: Sequence[float]) -> None:
