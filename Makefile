@@ -6,17 +6,20 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Set in a hook or an alias of Git's, they would point every command here at another repository.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX
 READY := .venv/.ready
+# Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
+SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
+GIVEN = $(foreach each,DATA HOST PORT NAMES ARTIFACTS UPGRADE NAME,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
 # What stages and commands import, with what that imports: compiled at set-up, and not in every process where
 # PYTHONDONTWRITEBYTECODE is set, as in many containers.
 IMPORTED := dvc.commands.repro, dvc.commands.status, dvc.commands.experiments.run, prepare, gradcheck, train, sample, \
     plot, track, charloom.commands.cli, charloom.commands.study, charloom.commands.verify, charloom.tracking.studies, \
     charloom.tracking.completion, charloom.tracking.follower
 
-.PHONY: help setup run study test test-all check verify track ui bench lock clean
+.PHONY: help setup run study test test-all check verify track ui server server-user bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## .venv from requirements.lock, and nothing else; the others do it if need be
 
@@ -49,6 +52,18 @@ track: $(READY)  ## send to MLflow what it has missed
 ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127.0.0.1:5000; PORT=5001 is another port
 	@charloom ui $(if $(PORT),--port '$(PORT)')
 
+server: .venv-server/.ready  ## MLflow for a team, with passwords, until Ctrl-C; docs/sharing.md has its settings: HOST=, NAMES=, PORT=
+	@$(SERVER) start $(GIVEN)
+
+server-user: .venv-server/.ready  ## let one more person in, and print what they type: NAME=ann
+	@$(SERVER) user $(GIVEN)
+
+.venv-server/.ready: server/requirements.txt | $(READY)
+	@echo "making .venv-server from server/requirements.txt"
+	@uv venv --quiet --clear --python $(PYTHON) .venv-server
+	@uv pip install --python .venv-server --quiet --require-hashes -r server/requirements.txt
+	@touch $@
+
 bench: $(READY) .venv-bench/.ready  ## time an update, a character and a score beside others', and the stages; writes benchmarks/*.md
 	@python benchmarks/run.py
 	@python benchmarks/writing.py
@@ -59,12 +74,14 @@ bench: $(READY) .venv-bench/.ready  ## time an update, a character and a score b
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
-lock: $(READY)  ## requirements.lock from pyproject.toml
+lock: $(READY)  ## requirements.lock from pyproject.toml, server/requirements.txt from its .in
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --all-extras \
 	    --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+	@uv pip compile server/requirements.in -q --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command 'make lock' -o server/requirements.txt
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
-	@rm -rf .venv .venv.new .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .venv.new .venv-server .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what

@@ -37,9 +37,9 @@ def test_everything_works_in_a_folder_of_any_name_and_after_it_was_moved(project
     pages = started(project, "charloom", "ui", "--port", str(port))
     try:
         until(lambda: "Application startup complete" in (project.folder / "printed.txt").read_text(), every=0.2)
-        (run,) = (project.folder / "mlartifacts").glob("*/artifacts/params.yaml")
-        found = asked(port, f"get-artifact?run_id={run.parts[-3]}&path=params.yaml")
-        assert found == (project.folder / "params.yaml").read_text()
+        (run,) = (project.folder / "mlartifacts").glob("*/artifacts/sample_table.json")
+        found = asked(port, f"get-artifact?run_id={run.parts[-3]}&path=sample_table.json")
+        assert found == (project.folder / "reports/sample_table.json").read_text()
     finally:
         pages.terminate()
         pages.wait()

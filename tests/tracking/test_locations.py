@@ -66,7 +66,7 @@ def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(projec
     assert len(homes) > 4
     assert not [home for home in homes if project.folder.name in home]
     for run in copy.runs(uri):
-        assert (copy.folder / "mlartifacts" / run.info.run_id / "artifacts/params.yaml").is_file()
+        assert (copy.folder / "mlartifacts" / run.info.run_id / "artifacts/files.zip").is_file()
 
 
 def best(project) -> bytes:

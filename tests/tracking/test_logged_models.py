@@ -2,6 +2,7 @@
 
 import json
 from contextlib import chdir
+from zipfile import ZipFile
 
 import mlflow.pyfunc
 import pandas as pd
@@ -64,8 +65,9 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         folder = finished.folder / "mlartifacts/models" / model.model_id / "artifacts"
         files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
         assert {"MLmodel", "served.py", "requirements.txt", "input_example.json", "artifacts/model.npz"} <= files
-        assert {"code/charloom/kernel/drawing.py", "code/charloom/kernel/update.py"} <= files
-        rooms = {file.split("/")[2] for file in files if file.startswith("code/charloom/") and file.count("/") > 2}
+        packed = set(ZipFile(folder / "code/charloom.zip").namelist())
+        assert {"charloom/kernel/drawing.py", "charloom/kernel/update.py"} <= packed
+        rooms = {file.split("/")[1] for file in packed if file.count("/") > 1}
         assert not rooms & {"tracking", "commands", "training", "pages", "checking", "proof"}
         assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]
         about = (folder / "MLmodel").read_text()

@@ -1,8 +1,10 @@
 """A process of its own for whatever asks a store something: no store can hold us up, or fill memory or disk.
 
 A store may answer a byte a second, or without end, or with what fills the memory once it is unpacked. So this process
-has a deadline, which begins when MLflow is imported, before the wait for the store's lock; and a limit of the address
-space, beside what the imports map: 0.6 GB, of which 0.2 are in memory. macOS knows that limit and does not keep it.
+may do nothing for so many seconds, from when MLflow is imported, the wait for the store's lock included, and take ten
+times as many in all; what is sent piece by piece may take long where a server is slow. And it has a limit of the
+address space, beside what the imports map: 0.6 GB, of which 0.2 are in memory. macOS knows that limit and does not
+keep it.
 
 python -m charloom.tracking.apart SECONDS MODULE.FUNCTION    (its arguments come by standard input, as JSON)
 """
@@ -14,10 +16,12 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote, unquote
 
 import psutil
@@ -45,6 +49,8 @@ CURES = {  # of what libraries say, at the end of a line
 }
 SETTINGS = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # in the query of any address
 
+WHOLE = 10  # times the seconds of silence
+LIMIT = SimpleNamespace(seconds=0, end=0.0)  # of this process: of silence, and when all has to be over
 Call = Callable[..., str]
 
 
@@ -69,7 +75,7 @@ def begun(function: str, seconds: int, *, answers: bool = False) -> Iterator[Cal
         printed, said = process.communicate(json.dumps(arguments))
         repeat_warnings(said)
         if process.returncode == -signal.SIGALRM:
-            raise Unavailable(f"not done within {seconds} s")
+            raise Unavailable(overdue(seconds))
         if process.returncode:
             last = (said.strip().splitlines() or [f"exit {process.returncode}"])[-1]
             raise RAISED.get(process.returncode, Unavailable)(first_line(last))
@@ -138,6 +144,23 @@ def _secrets() -> Iterator[str]:
             yield from (secret, unquote(secret), quote(secret, safe=""))
 
 
+def overdue(seconds: int) -> str:
+    """Return why the system has ended what may do nothing for these seconds."""
+    return f"nothing went on for {seconds} s, or it was not done within {WHOLE * seconds} s"
+
+
+def limit_time(seconds: int) -> None:
+    """Let the system end this process where nothing goes on for so many seconds; see the module."""
+    LIMIT.seconds, LIMIT.end = seconds, time.monotonic() + WHOLE * seconds
+    signal.alarm(seconds)
+
+
+def went_on() -> None:
+    """Say that one of the pieces is sent, of which we know the number."""
+    if LIMIT.seconds:
+        signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
+
+
 def limit_memory() -> None:
     """Let this process map so much more than MLflow needs, and no more: then a MemoryError is raised."""
     import_module("charloom.tracking.completion")
@@ -152,7 +175,7 @@ def _here(seconds: str, function: str) -> None:
     limit_memory()
     if not (given := sys.stdin.read()):
         return  # whoever began this is gone
-    signal.alarm(int(seconds))
+    limit_time(int(seconds))
     module, _, name = function.partition(".")
     getattr(import_module(f"charloom.tracking.{module}"), name)(*json.loads(given))
 

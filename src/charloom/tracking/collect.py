@@ -8,7 +8,8 @@ from functools import partial
 from importlib.metadata import version
 from modulefinder import ModuleFinder
 from pathlib import Path
-from shutil import copy, copytree
+from shutil import copy
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from charloom import NEEDED
 from charloom.base.storage import read_json, write, write_json
@@ -19,7 +20,7 @@ from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable, Tex
 from charloom.results.run import Run, from_folder
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, Params, read_params
-from charloom.settings.pipeline import PIPELINE, files
+from charloom.settings.pipeline import PIPELINE, files, files_in
 from charloom.tracking.contents import RunContents, Series, with_ends
 from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
 from charloom.tracking.view import SETTING
@@ -27,14 +28,15 @@ from charloom.tracking.view import SETTING
 SOURCES = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
-FOLDERS = {"metrics", "plots", "models"}  # the same in the run; the rest is what one opens first
+SHOWN = ("reports/report", "reports/sample_table")  # what one opens, and what MLflow's page shows as a table
+MODELS = ("models/best", "models/last")
 EXCERPT = 1000  # characters of a sample in a description
 PRIME = 16  # characters of a model's input example
 
 
 def made(path: dict[str, Path]) -> list[Path]:
     """Return what the run has made, of all files that dvc.yaml names for `track`."""
-    return [file for file in path.values() if file.parts[0] in {"reports", *FOLDERS}]
+    return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
 def this_run() -> RunContents:
@@ -67,17 +69,19 @@ def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
 
     What `check` raises when all is collected leaves nothing there.
     """
+    path = files("track")
     with replaced(folder_of(run)) as folder:
-        for file in (PARAMS, PIPELINE, LOCK, *made(files("track"))):
-            below = folder / ARTIFACTS / (file.parts[0] if file.parts[0] in FOLDERS else "")
-            below.mkdir(parents=True, exist_ok=True)
-            if file.is_dir():
-                copytree(file, below / file.name)
-            else:
-                copy(file, below)
+        for below, names in ((ARTIFACTS, SHOWN), ("models", MODELS)):
+            (folder / below).mkdir()
+            for name in names:
+                copy(path[name], folder / below)
+        rest = [file for file in made(path) if file.parts[0] != "models" and file not in [path[name] for name in SHOWN]]
+        _pack(folder / ARTIFACTS / "files.zip", Path(), [PARAMS, PIPELINE, LOCK, *rest])
         if run.patch and not run.patch.startswith(UNKNOWN):
             write(folder / ARTIFACTS / "uncommitted.diff", run.patch)
-        _copy_code(folder / CODE)
+        (folder / CODE).mkdir()
+        copy(SERVED, folder / CODE)
+        _pack(folder / CODE / "charloom.zip", SOURCES, _imported_by(SERVED))
         write_json(folder / CONTENTS, run.model_dump(mode="json"))
         check()
     return folder_of(run)
@@ -125,14 +129,16 @@ def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> s
     )
 
 
-def _copy_code(folder: Path) -> None:
-    """Copy served.py, and of this project what it imports."""
+def _imported_by(script: Path) -> list[Path]:
+    """Return what the script imports of this project."""
     finder = ModuleFinder(path=[str(SOURCES)])
-    finder.run_script(str(SERVED))
-    for module in finder.modules.values():
-        file = Path(vars(module)["__file__"] or "")  # the script itself is the nameless one
-        if file.is_relative_to(SOURCES) and file != SERVED:
-            target = folder / file.relative_to(SOURCES)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy(file, target)
-    copy(SERVED, folder)
+    finder.run_script(str(script))
+    found = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script is nameless
+    return [file for file in found if file.is_relative_to(SOURCES) and file != script]
+
+
+def _pack(archive: Path, folder: Path, paths: list[Path]) -> None:
+    """Put the files, and those in folders among the paths, into one: a server asks for a second or so for each file."""
+    with ZipFile(archive, "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
+        for file in (file for path in paths for file in files_in(path)):
+            packed.write(file, file.relative_to(folder))

@@ -19,7 +19,7 @@ from charloom.base.terminal import in_line
 from charloom.results.machine import gone
 from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
 from charloom.settings.params import Params
-from charloom.tracking.apart import first_line
+from charloom.tracking.apart import first_line, went_on
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
@@ -85,14 +85,16 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
         if folder and contents.text and contents.train:
             store.name_dataset(run, contents, contents.text)
             send_models(store, run, contents, contents.train, folder)
-        store.tag(run, contents.tags | ({DIFFERS: others[0].info.run_id} if others else {}))
-    _list_trainings(store, run, mine, None if filled else contents.description, same=True)
+    tags = _list_trainings(store, run, mine, None if filled else contents.description, same=True)
     if others and mine:
-        _list_trainings(store, others[0], mine, None, same=False)
+        store.tag(others[0], _list_trainings(store, others[0], mine, None, same=False))
     if run.info.status != "FINISHED":  # else it has ended before, at another moment
         store.close(run, "FINISHED", mine[0].end.ended if mine and mine[0].end else None)
-    if folder and not filled:
-        store.tag(run, {RESULTS: contents.results})  # last: it says that all is there
+    if not filled:
+        tags |= contents.tags | ({DIFFERS: others[0].info.run_id} if others else {})
+        tags |= {RESULTS: contents.results} if folder else {}
+    store.tag(run, tags)  # last: the one of the results says that all is there
+    went_on()
     for log in [*mine, *(log for log in stopped if gone(log.head.process))]:
         log.path.unlink(missing_ok=True)
     return run
@@ -161,8 +163,8 @@ def times(logs: Iterable[Log]) -> Times:
     return {update: round(when * 1000) for log in reversed(list(logs)) for _, update, _, when in log.points}
 
 
-def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | None, *, same: bool) -> None:
-    """Add the trainings to the run's list and to its description, those apart that it has; count reproductions.
+def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | None, *, same: bool) -> dict[str, str]:
+    """Return the run's list and its description with these trainings, those apart that it has; count reproductions.
 
     Of a run that is not complete yet, the first training made it, and is none.
     """
@@ -182,7 +184,7 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
         for row in listed
     )
     note = above + (HEADING + "".join(rows) if listed else "")
-    store.tag(run, {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note})
+    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note}
 
 
 def _row(log: Log) -> dict[str, Any]:

@@ -59,11 +59,12 @@ def follow(log: Log, seconds: int = 0) -> None:
         if any(RESULTS in run.data.tags for run in runs):
             return  # a complete run receives no points
         run = runs[0] if runs else store.new_run(head.experiment, [], head.name, params, head.started)
-        at_work = run.data.tags.get(PROCESS, "")
-        if run.info.status == "RUNNING" and at_work != process() and not gone(at_work):
+        at_work, runs_now = run.data.tags.get(PROCESS, ""), run.info.status == "RUNNING"
+        if runs_now and at_work != process() and not gone(at_work):
             return  # another clone is at it
         store.tag(run, {PROCESS: f"{head.process}, {process()}"})
-        store.client.update_run(run.info.run_id, "RUNNING")
+        if not runs_now:
+            store.client.update_run(run.info.run_id, "RUNNING")
     there: Series = {}
     while RESULTS not in store.client.get_run(run.info.run_id).data.tags:
         signal.alarm(seconds)

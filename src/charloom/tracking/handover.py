@@ -16,13 +16,12 @@ from contextlib import AbstractContextManager, contextmanager, redirect_stderr, 
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from signal import alarm
 
 from charloom import WRITTEN
 from charloom.base.errors import Unavailable
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.address import database, follow_folder
-from charloom.tracking.apart import Call, apart, begun, repeat_warnings
+from charloom.tracking.apart import WHOLE, Call, apart, begun, limit_time, overdue, repeat_warnings
 
 FUNCTION = "completion.send"
 TRACK_MAY_TAKE = 60  # seconds, to come after the training has ended
@@ -56,6 +55,7 @@ def wait_for_track(experiment: str, mine: str) -> None:
                 asker.settimeout(TRACK_MAY_TAKE)
                 with asker, asker.makefile("rwb") as lines:
                     if lines.readline().decode().strip() == mine:
+                        door.unlink(missing_ok=True)  # now: who takes too long is killed
                         lines.write(READY)
                         lines.flush()
                         lines.write(_send(lines.readline()))
@@ -65,11 +65,11 @@ def wait_for_track(experiment: str, mine: str) -> None:
 
 
 def _send(asked: bytes) -> bytes:
-    """Send these folders within these seconds, or else be ended; return in a line what was printed and said."""
+    """Send these folders, and be ended where nothing goes on; return in a line what was printed and said."""
     from charloom.tracking.completion import send  # noqa: PLC0415  `track` does not import MLflow
 
     seconds, *folders = json.loads(asked)
-    alarm(seconds)
+    limit_time(seconds)
     with redirect_stdout(StringIO()) as printed, redirect_stderr(StringIO()) as said:
         send(*folders)
     return json.dumps([printed.getvalue(), said.getvalue()]).encode() + b"\n"
@@ -90,7 +90,7 @@ def sender(experiment: str, seconds: int) -> AbstractContextManager[Call]:
 
 @contextmanager
 def _asked(follower: socket.socket, seconds: int) -> Iterator[Call]:
-    """Give what calls the function at the other end, and where that fails in a new process, for the rest of the time.
+    """Give what calls the function at the other end, and where that fails soon, in a new process.
 
     A connection of the other end's may have broken since, which a new one does not know.
     """
@@ -98,16 +98,15 @@ def _asked(follower: socket.socket, seconds: int) -> Iterator[Call]:
     def call(*arguments: str) -> str:
         follow_folder()
         began = time.monotonic()
-        follower.settimeout(seconds)
+        follower.settimeout(WHOLE * seconds)
         try:
             lines.write(json.dumps([seconds, *arguments]).encode() + b"\n")
             lines.flush()
             printed, said = json.loads(lines.readline())
         except (OSError, ValueError):
-            left = seconds - int(time.monotonic() - began)
-            if left <= 1:
-                raise Unavailable(f"not done within {seconds} s") from None
-            return apart(FUNCTION, *arguments, seconds=left)
+            if time.monotonic() - began >= seconds:
+                raise Unavailable(overdue(seconds)) from None
+            return apart(FUNCTION, *arguments, seconds=seconds)
         sys.stdout.write(printed)
         repeat_warnings(said)
         return ""

@@ -31,7 +31,7 @@ from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
 from charloom.tracking.apart import DENIED, first_line
-from charloom.tracking.contents import RunContents, ends
+from charloom.tracking.contents import RunContents, Series, ends
 from charloom.tracking.outbox import ARTIFACTS, CODE
 from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
 
@@ -49,16 +49,14 @@ ABOUT = "The best model of each run on `{}`. `@best` is the best of those measur
 ALIAS = "best"
 MODELS = "models:/"  # before a LoggedModel's id
 MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
+DERIVED = ("conda.yaml", "serving_input_example.json")  # from python_env.yaml and input_example.json: not sent
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 MALFORMED = "Not a proper models:/ URI"  # MLflow has no code for it
 
 
 def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetrics, waits: Path) -> None:
     """Log the run's best and last model, and register the best. `waits` is the run's folder in the outbox."""
-    models = {}
-    for name, update in (("best", train.best_update), ("last", train.updates)):
-        metrics = {metric: points[update] for metric, points in ends(train).items() if update in points}
-        models[name] = _log_model(store, run, contents, name, update, metrics, waits)
+    models = _log_models(store, run, contents, {"best": train.best_update, "last": train.updates}, ends(train), waits)
     name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(contents.params.prepare.text)).stem}")
     try:
         _register(store, name, run, models["best"], contents, train)
@@ -68,35 +66,38 @@ def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetri
         print(f"warning: the best model is not registered: {first_line(error, f'model {name}')}", flush=True)
 
 
-def _log_model(
-    store: Store, run: Run, contents: RunContents, name: str, update: int, metrics: dict[str, float], waits: Path
-) -> LoggedModel:
-    """Return the LoggedModel, made and linked to the run, its metrics to the dataset."""
+def _log_models(
+    store: Store, run: Run, contents: RunContents, updates: dict[str, int], measures: Series, waits: Path
+) -> dict[str, LoggedModel]:
+    """Return the LoggedModels of these updates by name, made and linked to the run, with what was measured of each."""
     client, run_id = store.client, run.info.run_id
-    which = f"source_run_id = '{run_id}' AND name = '{name}'"
-    found: list[LoggedModel] = client.search_logged_models([store.experiment_id], which)
-    create = client.create_logged_model
-    logged = found[0] if found else create(store.experiment_id, name, run_id, params=shown(contents.params))
-    if logged.status == "READY":
-        return logged
-    with tempfile.TemporaryDirectory() as folder:
-        about = Model(run_id=run_id, model_id=logged.model_id)
-        store.upload(_saved(Path(folder), contents.models[name], contents, waits, about), logged.artifact_location)
-    points = [
-        Metric(key, value, _time(store, run, key, update), update, logged.model_id, *dataset_key(contents), run_id)
-        for key, value in metrics.items()
-    ]
+    there = (
+        []
+        if run_id in store.made
+        else client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
+    )
+    found = {each.name: each for each in there}
+    create, params = client.create_logged_model, shown(contents.params)
+    models = {name: found.get(name) or create(store.experiment_id, name, run_id, params=params) for name in updates}
+    if not (begun := {name: model for name, model in models.items() if model.status != "READY"}):
+        return models
+    for name, model in begun.items():
+        with tempfile.TemporaryDirectory() as folder:
+            saved = Model(run_id=run_id, model_id=model.model_id)
+            store.upload(_saved(Path(folder), contents.models[name], contents, waits, saved), model.artifact_location)
+    points = []
+    for name, model in begun.items():
+        values = {key: curve[updates[name]] for key, curve in measures.items() if updates[name] in curve}
+        for key, value in values.items():  # at the time of the run's own point: at another it would stand beside it
+            about = updates[name], model.model_id, *dataset_key(contents), run_id
+            points.append(Metric(key, value, store.time_of(run, key, updates[name]), *about))
     client.log_batch(run_id, metrics=points)
-    outputs = client.get_run(run_id).outputs
-    if logged.model_id not in {each.model_id for each in (outputs.model_outputs if outputs else [])}:
-        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, update)])
-    return client.finalize_logged_model(logged.model_id, "READY")
-
-
-def _time(store: Store, run: Run, metric: str, step: int) -> int:
-    """Return the time of the run's own point: the model's, sent at another, would stand beside it."""
-    points = store.client.get_metric_history(run.info.run_id, metric)
-    return next((point.timestamp for point in points if point.step == step), run.info.start_time)
+    outputs = client.get_run(run_id).outputs if found else None  # a model that is new is not linked
+    linked = {each.model_id for each in outputs.model_outputs} if outputs else set()
+    links = [LoggedModelOutput(each.model_id, updates[name]) for name, each in begun.items()]
+    if links := [each for each in links if each.model_id not in linked]:
+        client.log_outputs(run_id, links)
+    return models | {name: client.finalize_logged_model(model.model_id, "READY") for name, model in begun.items()}
 
 
 def _saved(folder: Path, model: str, contents: RunContents, waits: Path, about: Model) -> Path:
@@ -105,19 +106,25 @@ def _saved(folder: Path, model: str, contents: RunContents, waits: Path, about: 
     MLflow executes the model's code to save it. So it is given ours; the run's own, which may be another experiment's,
     takes its place afterwards.
     """
-    copy(waits / ARTIFACTS / model, folder / FILE)
+    before = (waits / ARTIFACTS / model).exists()  # charloom 0.1 has put it there
+    copy(waits / (ARTIFACTS if before else ".") / model, folder / FILE)
     own = copy(str(served.__file__), folder)  # MLflow notes from where it has it
     save_model(
         folder / "model",
         python_model=own,
         artifacts={"model": str(folder / FILE)},
-        code_paths=[str(waits / CODE / "charloom")],
+        code_paths=[str(each) for each in (waits / CODE).iterdir() if each.name != Path(own).name],
         signature=SIGNATURE,
         input_example=(pd.DataFrame({"prime": [contents.prime]}), DEFAULTS),
         pip_requirements=contents.requirements,
         mlflow_model=about,
     )
     copy(waits / CODE / Path(own).name, folder / "model")
+    for each in DERIVED:
+        (folder / "model" / each).unlink()
+    about.flavors["python_function"]["env"].pop("conda")
+    (about.saved_input_example_info or {}).pop("serving_input_path")
+    about.save(str(folder / "model" / "MLmodel"))
     return folder / "model"
 
 
@@ -141,12 +148,13 @@ def _register(
     """
     client, source = store.client, in_line(contents.params.prepare.text)
     measure, what, comparable = measured(contents, train)
-    try:
-        client.create_registered_model(name, description=ABOUT.format(source))
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
     versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+    if not versions:
+        try:
+            client.create_registered_model(name, description=ABOUT.format(source))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
     if not any(each.run_id == run.info.run_id for each in versions):
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         made = client.create_model_version(
@@ -160,7 +168,7 @@ def _register(
     client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURED]), int(each.version)))
-    if client.get_registered_model(name).aliases.get(ALIAS) != best.version:
+    if ALIAS not in best.aliases:
         client.set_registered_model_alias(name, ALIAS, best.version)
 
 

@@ -3,7 +3,8 @@
     .charloom/outbox/<experiment key>-<first digits of the results' hash>/
         run.json     a RunContents: all that is said of the run
         artifacts/   the files of the run, as the run's page shows them
-        code/        served.py and what it imports: the code of the run's models
+        models/      the best and the last one
+        code/        served.py, and in charloom.zip what it imports: the code of the run's models
         SHA256SUMS   of all of these, as `sha256sum -c` reads it: a changed byte would be another result
 
 A folder is whole or not there. It goes when MLflow has the run.

@@ -1,9 +1,12 @@
-"""A model as MLflow serves it: this file is its code; the library's sources and the model's file lie beside it.
+"""A model as MLflow serves it: this file is its code; the library's sources, packed, and the model lie beside it.
 
 In go primes and the numbers of a request, out come the primes with what the model writes after each.
 """
 
+import sys
 from pathlib import Path
+from shutil import unpack_archive
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -11,9 +14,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from charloom.base.errors import WrongInput
-from charloom.model.model_file import read_model
-from charloom.sampling.options import DEFAULTS
+PACKED = Path(__file__).with_name("code") / "charloom.zip"
+if PACKED.exists():  # else MLflow is saving it, in a process that has the sources
+    SOURCES = TemporaryDirectory()  # as long as this process lives: Numba's cache reads files, not archives
+    unpack_archive(PACKED, SOURCES.name)
+    sys.path.insert(0, SOURCES.name)
+
+from charloom.base.errors import WrongInput  # noqa: E402  see above
+from charloom.model.model_file import read_model  # noqa: E402  likewise
+from charloom.sampling.options import DEFAULTS  # noqa: E402  likewise
 
 
 class Writer(PythonModel):

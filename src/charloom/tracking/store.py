@@ -11,10 +11,12 @@ import os
 import re
 import resource
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
@@ -31,7 +33,7 @@ from charloom.results.machine import gone, process
 from charloom.results.records import TextMetrics
 from charloom.settings.params import Params, as_yaml, flat, flat_of
 from charloom.tracking.address import address, artifacts, turn
-from charloom.tracking.apart import DENIED, first_line
+from charloom.tracking.apart import DENIED, first_line, went_on
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 
@@ -55,7 +57,12 @@ NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 
 class Store:
-    """charloom's experiments in the store at `address`. Everything raises MlflowException where that fails."""
+    """charloom's experiments in the store at `address`. Everything raises MlflowException where that fails.
+
+    histories  by run and metric what this process has sent, or asked for once; of a run that it made it knows all
+    """
+
+    histories: ClassVar[dict[str, dict[str, dict[int, Metric]]]] = {}
 
     def __init__(self) -> None:
         """Take the address; nothing is asked of the store yet."""
@@ -88,12 +95,12 @@ class Store:
         """
         if text_sha256 not in self.experiments:
             name = f"charloom {in_line(Path(source).stem)[:200]}"
-            self.experiments[text_sha256] = self._made(TEXT, text_sha256, name, f"{name} {text_sha256[:8]}")
+            self.experiments[text_sha256] = self._made(TEXT, text_sha256, TAGS, name, f"{name} {text_sha256[:8]}")
         self._go_on_with(self.experiments[text_sha256], TAGS)
 
     def choose_studies(self) -> None:
         """Go on with the experiment that holds studies, made if need be. It is none of a text: see `connect`."""
-        self._go_on_with(self.studies() or self._made(STUDIES, "true", ALL_STUDIES), STUDIES_TAGS)
+        self._go_on_with(self.studies() or self._made(STUDIES, "true", STUDIES_TAGS, ALL_STUDIES), STUDIES_TAGS)
 
     def studies(self) -> Experiment | None:
         """Return the experiment that holds studies, if there is one."""
@@ -106,13 +113,13 @@ class Store:
             if chosen.tags.get(tag) != value:
                 self.client.set_experiment_tag(self.experiment_id, tag, value)
 
-    def _made(self, tag: str, value: str, *names: str) -> Experiment:
-        """Make the experiment with this tag, under the first of the names that is free, and return it."""
+    def _made(self, tag: str, value: str, tags: dict[str, str], *names: str) -> Experiment:
+        """Make the experiment with this tag and more, under the first of the names that is free, and return it."""
         where = None if self.remote else artifacts()
         for name in names:
             self.about = f"experiment {name!r}"
             try:
-                self.client.create_experiment(name, where, {tag: value})
+                self.client.create_experiment(name, where, {tag: value} | tags)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -158,6 +165,7 @@ class Store:
         start = milliseconds(started)
         run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
         self.made.add(run.info.run_id)
+        self.histories[run.info.run_id] = defaultdict(dict)
         return self.search(condition)[0] if self.gives_way(run, condition) else run
 
     def gives_way(self, run: Run, condition: str) -> bool:
@@ -195,9 +203,22 @@ class Store:
             if gone(run.data.tags.get(PROCESS, "")):
                 self.close(run, "KILLED", None)
 
+    def history(self, run: Run, name: str) -> dict[int, Metric]:
+        """Return the metric's points in the store, by update."""
+        known = self.histories.setdefault(run.info.run_id, {})
+        with suppress(KeyError):
+            return known[name]
+        known[name] = {each.step: each for each in self.client.get_metric_history(run.info.run_id, name)}
+        return known[name]
+
+    def time_of(self, run: Run, name: str, step: int) -> int:
+        """Return when the metric's point was made, in milliseconds since 1970; else when the run began."""
+        point = self.history(run, name).get(step)
+        return int(point.timestamp if point else run.info.start_time)
+
     def points(self, run: Run, name: str) -> dict[int, float]:
         """Return the metric's values in the store, by update."""
-        return {each.step: each.value for each in self.client.get_metric_history(run.info.run_id, name)}
+        return {step: each.value for step, each in self.history(run, name).items()}
 
     def send(self, run: Run, series: Series, times: Times, there: Mapping[str, Mapping[int, float]]) -> None:
         """Send the points of each metric that are not there, each at its time, or else at the run's start."""
@@ -214,7 +235,14 @@ class Store:
             if step not in there.get(name, {})
         ]
         for first in range(0, len(metrics), PAGE):
-            self.client.log_batch(run.info.run_id, metrics=metrics[first : first + PAGE])
+            part = metrics[first : first + PAGE]
+            there_now = self.histories.pop(run.info.run_id, {})  # it is known no more where this fails
+            self.client.log_batch(run.info.run_id, metrics=part)
+            for each in part:
+                with suppress(KeyError):  # not asked for: not known
+                    there_now[each.key][each.step] = each
+            self.histories[run.info.run_id] = there_now
+            went_on()
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags."""
@@ -250,7 +278,11 @@ class Store:
         """Copy all that is in the folder to the artifacts' address."""
         self.check(uri)
         # Not through the client: it would ask the server once more where to.
-        get_artifact_repository(uri, tracking_uri=self.uri).log_artifacts(str(folder))  # type: ignore[no-untyped-call]  # MLflow's own
+        repository = get_artifact_repository(uri, tracking_uri=self.uri)
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            below = file.parent.relative_to(folder)
+            repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
+            went_on()
 
     def download(self, uri: str, name: str, file: Path) -> None:
         """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
