@@ -56,7 +56,7 @@ def settings(database: str) -> configparser.RawConfigParser:
             "auth_cache_ttl_seconds": "60",  # else each request costs a second, to check its password
         }
     found["mlflow"]["database_uri"] = database.replace("%", "%%")  # where the folder lies may have changed
-    with open(SETTINGS, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:  # noqa: PTH123  Path.open takes no mode
+    with open(SETTINGS, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         found.write(file)
     return found
 

@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -88,6 +90,48 @@ def answering(code: int, headers: dict[str, str] | None = None, body: bytes = b"
     finally:
         server.shutdown()
         server.server_close() if not seconds else server.socket.close()
+
+
+@contextmanager
+def before(server: str, seconds: float = 0, fails: Callable[[int], bool] = lambda _: False):
+    """Stand before a server: pass each request on after so many seconds, or answer 503 to those of these numbers.
+
+    Yield the address and the requests, as `PUT /path`.
+    """
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            asked.append(f"{self.command} {self.path.partition('?')[0]}")
+            failed, body = fails(len(asked)), self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            time.sleep(seconds)
+            there = HTTPConnection(server.partition("//")[2], timeout=60)
+            if not failed:
+                there.request(self.command, self.path, body, dict(self.headers))
+            answer = None if failed else there.getresponse()
+            content = answer.read() if answer else b""
+            self.send_response(answer.status if answer else 503)
+            for name, value in answer.getheaders() if answer else ():
+                if name.lower() not in {"transfer-encoding", "content-length", "connection", "date", "server"}:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            there.close()
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = pass_on
+
+        def log_message(self, *_):
+            pass
+
+    front = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    front.daemon_threads = True
+    threading.Thread(target=front.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{front.server_address[1]}", asked
+    finally:
+        front.shutdown()
+        front.server_close()
 
 
 @contextmanager

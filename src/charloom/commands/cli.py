@@ -135,6 +135,9 @@ def _add_record(commands: Any) -> None:
     """Add the commands about MLflow."""
     about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."
     _added(commands, "track", "tracking.catch_up.catch_up", "send to MLflow what it has missed", about)
+    about = "Say what stands in the way of a run here: settings, environment, MLflow, DVC's remote, Dask; a line each."
+    add = _added(commands, "doctor", "commands.doctor.doctor", "say what stands in the way of a run", about)
+    add("--dask", metavar="ADDRESS", help="look at this Dask scheduler, too")
     about = "Serve MLflow's pages with every run, on this machine alone, and open them where there is a display."
     port = partial(allowed, "port", shown="--port")
     add = _added(commands, "ui", "tracking.ui.serve", "show every run, in MLflow's pages", about)

@@ -15,7 +15,7 @@ for _name, _value in {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # a pickle could run anything; our models have none
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",  # a redirect could carry our password to another server
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; with the next two, a server that is gone costs seconds, not minutes
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # at once, and after two seconds: a database may have been restarted
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server could send us to any address, for any size
     "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",  # likewise

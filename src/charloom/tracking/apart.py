@@ -117,9 +117,7 @@ def first_line(reason: object, about: str = "") -> str:
     if code == "401":
         return "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"
     if code == "403" or getattr(reason, "error_code", "") == DENIED:
-        name = os.environ.get("MLFLOW_TRACKING_USERNAME")
-        whom = f"{in_line(name)[:80]} is not permitted" if name else "not permitted without a name"
-        return f"{about or 'the server'}: {whom}: ask its owner for the permission EDIT"
+        return not_permitted(about or "the server")
     if code == "413":
         return "a request is too large for the server, or a proxy before it: its limit has to be raised"
     request, failed, _ = told.partition(" failed with exception ")
@@ -128,9 +126,16 @@ def first_line(reason: object, about: str = "") -> str:
     first = next(iter(told.splitlines()), type(reason).__name__ if isinstance(reason, Exception) else "no reason given")
     for secret in sorted(_secrets(), key=len, reverse=True):
         first = first.replace(secret, "***")
-    first += next((f"; {cure}" for said, cure in CURES.items() if said in first), "")
+    first += next((f"; {cure}" for said, cure in CURES.items() if said in first and cure not in first), "")
     first = in_line(SETTINGS.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", first)))
     return first if len(first) <= LONGEST else f"{first[:LONGEST]}…"
+
+
+def not_permitted(what: str) -> str:
+    """Return who may not do that, and what to ask for."""
+    name = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    whom = f"{in_line(name)[:80]} is not permitted" if name else "not permitted without a name"
+    return f"{what}: {whom}: ask its owner for the permission EDIT"
 
 
 def _secrets() -> Iterator[str]:

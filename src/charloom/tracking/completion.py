@@ -77,7 +77,7 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
         way = [*mine[:1], *stopped]
         rates = [points(log, contents.params).get(RATE, {}) for log in way]
         series = contents.series | {RATE: {update: rate for each in rates for update, rate in each.items()}}
-        store.send(run, series, times(way), there)
+        store.send(run, series, times(way), there, None if run.data.params else contents.params)
         if folder:
             store.upload(folder / ARTIFACTS, run.info.artifact_uri)
         if store.gives_way(run, f"tags.`{KEY}` = '{run.data.tags.get(KEY)}'"):
@@ -130,7 +130,7 @@ def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[lis
             return others, run, there
         others.append(run)
     started = made.head.started if made else None
-    run = store.new_run(contents.experiment, runs, contents.name, contents.params, started)
+    run = store.new_run(contents.experiment, runs, contents.name, started)
     return (others, run, {}) if run.info.run_id in store.made else _run_for(store, contents, made)
 
 

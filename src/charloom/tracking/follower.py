@@ -58,10 +58,11 @@ def follow(log: Log, seconds: int = 0) -> None:
         runs = store.runs_of(head.experiment)
         if any(RESULTS in run.data.tags for run in runs):
             return  # a complete run receives no points
-        run = runs[0] if runs else store.new_run(head.experiment, [], head.name, params, head.started)
+        run = runs[0] if runs else store.new_run(head.experiment, [], head.name, head.started)
         at_work, runs_now = run.data.tags.get(PROCESS, ""), run.info.status == "RUNNING"
         if runs_now and at_work != process() and not gone(at_work):
             return  # another clone is at it
+        store.send(run, {}, {}, {}, None if run.data.params else params)
         store.tag(run, {PROCESS: f"{head.process}, {process()}"})
         if not runs_now:
             store.client.update_run(run.info.run_id, "RUNNING")

@@ -54,10 +54,15 @@ NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 MALFORMED = "Not a proper models:/ URI"  # MLflow has no code for it
 
 
+def model_name(source: str) -> str:
+    """Return under which name the best models of a text, given by its file, are registered."""
+    return re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(source)).stem}")
+
+
 def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetrics, waits: Path) -> None:
     """Log the run's best and last model, and register the best. `waits` is the run's folder in the outbox."""
     models = _log_models(store, run, contents, {"best": train.best_update, "last": train.updates}, ends(train), waits)
-    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(contents.params.prepare.text)).stem}")
+    name = model_name(contents.params.prepare.text)
     try:
         _register(store, name, run, models["best"], contents, train)
     except MlflowException as error:  # somebody else's model has the name: that is no reason to lose the run

@@ -10,9 +10,10 @@ import json
 import os
 import re
 import resource
+import time
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +55,8 @@ PAGE = 1000  # things, or points, in a request
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
 LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 NAME = re.compile(r"[A-Za-z0-9_.]+")
+FAILED = re.compile(r"error code 5\d\d|too many 5\d\d")  # of a server that answers, whose database is away
+OUTAGE = 1.5  # seconds, after which a database that is started again may be there
 
 
 class Store:
@@ -78,11 +81,17 @@ class Store:
         return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
     def connect(self) -> None:
-        """Find the experiments. The first question is asked once: of who is away one hears within seconds."""
+        """Find the experiments. The first question is asked twice at most: of who is away one hears within seconds."""
         self.client = MlflowClient(self.uri)
         retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
         try:
-            found = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+            try:
+                found = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+            except MlflowException as error:
+                if not FAILED.search(str(error)):
+                    raise
+                time.sleep(OUTAGE)
+                found = self._experiments(f"tags.`{TEXT}` LIKE '%'")
         finally:
             os.environ[RETRIES] = retries
         self.experiments = {each.tags.get(TEXT, ""): each for each in found}
@@ -149,7 +158,7 @@ class Store:
         found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
         return sorted(found, key=_number)
 
-    def new_run(self, experiment: str, others: list[Run], name: str, params: Params, started: float | None) -> Run:
+    def new_run(self, experiment: str, others: list[Run], name: str, started: float | None) -> Run:
         """Make a run of the experiment beside the others, unless another machine was faster.
 
         started  in seconds since 1970
@@ -157,7 +166,6 @@ class Store:
         key = f"{experiment}:{_number(others[-1]) + 1}" if others else experiment
         run = self.made_once(f"tags.`{KEY}` = '{key}'", name, {KEY: key, PROCESS: process()}, started)
         self.check(run.info.artifact_uri)
-        self.log_params(run, params)
         return run
 
     def made_once(self, condition: str, name: str, tags: dict[str, str], started: float | None = None) -> Run:
@@ -220,8 +228,11 @@ class Store:
         """Return the metric's values in the store, by update."""
         return {step: each.value for step, each in self.history(run, name).items()}
 
-    def send(self, run: Run, series: Series, times: Times, there: Mapping[str, Mapping[int, float]]) -> None:
-        """Send the points of each metric that are not there, each at its time, or else at the run's start."""
+    def send(self, run: Run, series: Series, times: Times, there: Series, params: Params | None = None) -> None:
+        """Send the points of each metric that are not there, each at its time, or else at the run's start.
+
+        params  of a run that has none yet: they go with the first points
+        """
         known = sorted(times)
 
         def when(step: int) -> int:
@@ -234,10 +245,15 @@ class Store:
             for step, value in each.items()
             if step not in there.get(name, {})
         ]
-        for first in range(0, len(metrics), PAGE):
-            part = metrics[first : first + PAGE]
+        said = [Param(*each) for each in shown(params).items()] if params else []
+        size = PAGE - len(said)
+        for first in range(0, max(len(metrics), 1), size):
+            part = metrics[first : first + size]
+            if not part and not said:
+                return
             there_now = self.histories.pop(run.info.run_id, {})  # it is known no more where this fails
-            self.client.log_batch(run.info.run_id, metrics=part)
+            self.client.log_batch(run.info.run_id, metrics=part, params=said)
+            said = []
             for each in part:
                 with suppress(KeyError):  # not asked for: not known
                     there_now[each.key][each.step] = each
@@ -248,10 +264,6 @@ class Store:
         """Set the tags."""
         said = [RunTag(_checked(key), visible(value)) for key, value in tags.items()]
         self.client.log_batch(run.info.run_id, tags=said)
-
-    def log_params(self, run: Run, params: Params) -> None:
-        """Set the params."""
-        self.client.log_batch(run.info.run_id, params=[Param(*each) for each in shown(params).items()])
 
     def name_dataset(self, run: Run, contents: RunContents, text: TextMetrics) -> None:
         """Name the text that the run was trained on."""

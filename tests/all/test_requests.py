@@ -1,0 +1,67 @@
+"""What a run asks of a server: few requests, so that a slow one has it in time, and a short outage fails nothing."""
+
+import time
+
+import pytest
+from projects import copied
+from recorded import holds_what_the_files_hold
+from stores import Server, before
+
+SECOND = 0.7  # seconds a request, as a server takes that checks each password anew
+
+
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server")
+    yield server
+    server.kill()
+
+
+def track(project, address: str) -> str:
+    return project.run("charloom", "track", MLFLOW_TRACKING_URI=address)
+
+
+def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, server):
+    first, second = copied(finished, tmp_path / "first"), copied(finished, tmp_path / "second")
+    second.edit("params.yaml", "seed: 1 ", "seed: 2 ")
+    second.run("dvc", "repro", MLFLOW_TRACKING_URI="sqlite:///elsewhere.db")
+    with before(server.uri) as (address, asked):
+        track(first, address)
+        assert len(asked) <= 44  # the first of a text makes an experiment, and a name for its models
+        asked.clear()
+        track(second, address)
+        assert len(asked) <= 40
+        assert len({path for path in asked if path.startswith("PUT")}) == sum(path.startswith("PUT") for path in asked)
+        asked.clear()
+        track(second, address)
+        assert len(asked) <= 10
+    client = second.client(server.uri)
+    runs = second.runs(server.uri)
+    assert len(runs) == 2
+    for project, run in zip((second, first), runs, strict=True):
+        holds_what_the_files_hold(project, client, run)
+
+
+def test_a_whole_run_reaches_a_slow_server_without_a_warning(finished, tmp_path, server):
+    project = copied(finished, tmp_path / "slow")
+    with before(server.uri, SECOND) as (address, _):
+        said = project.run("dvc", "repro", "--force", MLFLOW_TRACKING_URI=address)
+    assert "warning" not in said
+    (run,) = project.runs(server.uri)
+    holds_what_the_files_hold(project, project.client(server.uri), run)
+
+
+@pytest.mark.parametrize("moment", [1, 5, 9, 20, 30])
+def test_a_second_without_the_database_fails_nothing(finished, tmp_path, server, moment):
+    project, since = copied(finished, tmp_path / "outage"), []
+
+    def fails(number: int) -> bool:
+        if number == moment:
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() - since[0] < 1
+
+    with before(server.uri, fails=fails) as (address, _):
+        track(project, address)
+    (run,) = project.runs(server.uri)
+    holds_what_the_files_hold(project, project.client(server.uri), run)

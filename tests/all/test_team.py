@@ -1,0 +1,106 @@
+"""Two people, one server: PostgreSQL and MLflow with passwords, as `make server` starts them."""
+
+import socket
+import stat
+import subprocess
+
+import pytest
+from mlflow import MlflowClient
+from projects import copied
+from team import PYTHON, SCRIPT, Team
+
+DENIED = "experiment 'charloom fox': bob is not permitted: ask its owner for the permission EDIT"
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    team = Team(tmp_path_factory.mktemp("team") / "server")
+    for name in ("ann", "bob"):
+        team.let_in(name)
+    yield team
+    team.end()
+
+
+@pytest.fixture
+def two(finished, tmp_path, team):
+    """The projects of two people, with the same results."""
+    return copied(finished, tmp_path / "ann's"), copied(finished, tmp_path / "bob's")
+
+
+def runs(team, monkeypatch) -> list:
+    for name, value in team.people["ann"].items():
+        monkeypatch.setenv(name, value)
+    client = MlflowClient(team.people["ann"]["MLFLOW_TRACKING_URI"])
+    return client.search_runs([each.experiment_id for each in client.search_experiments()])
+
+
+def test_two_people_share_a_text_through_an_outage_and_permissions(team, two, monkeypatch):
+    anns, bobs = two
+    assert "warning" not in team.said("ann", anns, "dvc", "repro", "--force")
+    assert "may write         experiment 'charloom fox'" in team.said("bob", bobs, "charloom", "doctor")
+    assert "warning" not in team.said("bob", bobs, "dvc", "repro", "--force")
+    bobs.edit("params.yaml", "seed: 1 ", "seed: 2 ")
+    assert "warning" not in team.said("bob", bobs, "dvc", "repro")
+    second, first = runs(team, monkeypatch)
+    assert first.data.tags["charloom.reproductions"] == "1"
+    assert [run.info.user_id for run in (first, second)] == ["ann", "bob"]
+    assert "| bob |" in first.data.tags["mlflow.note.content"]
+
+    # With MLflow's own default the second person may only read: it is said to whom, and what to ask for.
+    team.default_permission("READ")
+    bobs.edit("params.yaml", "seed: 2 ", "seed: 3 ")
+    assert f"warning: MLflow not updated ({DENIED})" in team.said("bob", bobs, "dvc", "repro")
+    said = team.said("bob", bobs, "charloom", "doctor", expect=1)
+    assert f"NO  may write         {DENIED}" in said
+    assert "may write         experiment 'charloom fox'\n" in team.said("ann", anns, "charloom", "doctor")
+
+    # Who may not even see it is told the same of a name: no second experiment of the text is made.
+    team.default_permission("NO_PERMISSIONS")
+    assert "bob is not permitted" in team.said("bob", bobs, "charloom", "track", expect=5)
+
+    team.default_permission("EDIT")
+    team.said("bob", bobs, "charloom", "track")
+    assert [run.info.user_id for run in runs(team, monkeypatch)] == ["bob", "bob", "ann"]
+    assert "ended; `make server` goes on" in team.end()
+    team.start()
+    assert len(runs(team, monkeypatch)) == 3
+
+
+def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(team, two):
+    assert stat.S_IMODE((team.data / "auth.ini").stat().st_mode) == 0o600
+    before = team.people["bob"]["MLFLOW_TRACKING_PASSWORD"]
+    assert "was in already, and has a new password" in team.let_in("bob")
+    assert team.people["bob"]["MLFLOW_TRACKING_PASSWORD"] != before
+    assert before not in (team.data / "auth.ini").read_text()
+    team.people["eve"] = team.people["bob"] | {"MLFLOW_TRACKING_PASSWORD": before}
+    said = team.said("eve", two[1], "charloom", "doctor", expect=1)
+    assert "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it" in said
+
+
+@pytest.mark.parametrize(
+    ("what", "settings", "said"),
+    [
+        ("user", ["NAME=b b"], "NAME=b b: `make server-user NAME=ann`; letters, digits, _, . and -, not admin\n"),
+        ("user", ["NAME=admin"], "NAME=admin: "),
+        ("user", ["NAME=ann"], "auth.ini: not there; start the server first: `make server`\n"),
+        ("start", ["HOST=0.0.0.0"], "HOST=0.0.0.0: NAMES has to say how others reach it"),
+        ("start", ["PORT=many"], "HOST=127.0.0.1 PORT=many: "),
+        ("start", ["DATA=/a b"], "DATA=/a b: PostgreSQL starts in no folder with a space in its name\n"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(team, tmp_path, what, settings, said):
+    del team  # it has made the environment
+    command = [PYTHON, SCRIPT, what, f"DATA={tmp_path / 'data'}", *settings]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_port_in_use_is_one_line(team, tmp_path):
+    del team
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = [PYTHON, SCRIPT, "start", f"DATA={tmp_path / 'data'}", f"PORT={taken.getsockname()[1]}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "`make server PORT=5001` takes another port" in done.stderr) == (2, True)

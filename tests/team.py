@@ -1,0 +1,70 @@
+"""A team's server as `make server` starts it, and people who use it. It listens on 127.0.0.1 and ends with its test."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from projects import ROOT, Project
+from stores import free_port
+
+PYTHON = ROOT / ".venv-server/bin/python"
+SCRIPT = ROOT / "server/server.py"
+MAY_TAKE = 120  # seconds, on a busy machine; 7 on a quiet one
+
+
+class Team:
+    """A server, its data in a folder."""
+
+    def __init__(self, folder: Path, *settings: str):
+        self.port, self.printed = free_port(), folder / "printed.txt"
+        self.settings = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
+        self.data, self.people = folder / "data", {}
+        folder.mkdir(exist_ok=True)
+        subprocess.run(["make", "-s", ".venv-server/.ready"], cwd=ROOT, check=True, env=self._clean())
+        self.start()
+
+    @staticmethod
+    def _clean() -> dict[str, str]:
+        foreign = ("MAKE", "MFLAGS", "MLFLOW_", "PYTHONWARNINGS")
+        return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+    def start(self) -> None:
+        with self.printed.open("w") as printed:
+            self.process = subprocess.Popen(
+                [PYTHON, "-W", "ignore", SCRIPT, "start", *self.settings], stdout=printed, stderr=printed,
+                stdin=subprocess.DEVNULL, env=self._clean(), start_new_session=True,
+            )  # fmt: skip
+        end = time.monotonic() + MAY_TAKE
+        while "Ctrl-C ends it" not in self.printed.read_text():
+            assert self.process.poll() is None, self.printed.read_text()
+            assert time.monotonic() < end, self.printed.read_text()
+            time.sleep(0.2)
+
+    def end(self) -> str:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+        return self.printed.read_text()
+
+    def let_in(self, name: str) -> str:
+        """Make a user, or give them a new password, and return what is printed."""
+        done = subprocess.run(
+            [PYTHON, "-W", "ignore", SCRIPT, "user", *self.settings, f"NAME={name}"],
+            capture_output=True, text=True, check=True, env=self._clean(),
+        )  # fmt: skip
+        self.people[name] = dict(re.findall(r"export (\w+)=(\S+)", done.stdout))
+        return done.stdout
+
+    def default_permission(self, permission: str) -> None:
+        """End the server and start it again with another permission for who owns nothing."""
+        self.end()
+        settings = self.data / "auth.ini"
+        before = settings.read_text()
+        settings.write_text(re.sub(r"default_permission = \w+", f"default_permission = {permission}", before))
+        self.start()
+
+    def said(self, name: str, project: Project, *command: str, expect: int | None = 0) -> str:
+        """Return what a command prints to the person of this name."""
+        return project.run(*command, expect=expect, **self.people[name])
