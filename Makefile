@@ -6,6 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Set in a hook or an alias of Git's, they would point every command here at another repository.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX
 READY := .venv/.ready
+LOCKS := $(strip requirements.lock $(if $(findstring command,$(origin TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
 GIVEN = $(foreach each,DATA HOST PORT NAMES ARTIFACTS UPGRADE NAME,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
@@ -21,7 +22,7 @@ IMPORTED := dvc.commands.repro, dvc.commands.status, dvc.commands.experiments.ru
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## .venv from requirements.lock, and nothing else; the others do it if need be
+setup: $(READY)  ## .venv from requirements.lock, and nothing else; the others do it if need be; TEAM=1: S3, ssh, WebDAV too
 
 run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repro: only what has changed)
 	@python src/prepare.py --check
@@ -75,8 +76,11 @@ bench: $(READY) .venv-bench/.ready  ## time an update, a character and a score b
 	@touch $@
 
 lock: $(READY)  ## requirements.lock from pyproject.toml, server/requirements.txt from its .in
-	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --all-extras \
-	    --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
+	    --extra cluster --extra dev --extra setup --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
+	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c requirements.lock \
+	    --no-emit-index-url --no-header --no-annotate | \
+	    awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' requirements.lock - > requirements-team.lock
 	@uv pip compile server/requirements.in -q --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --custom-compile-command 'make lock' -o server/requirements.txt
 
@@ -85,23 +89,23 @@ clean:  ## remove .venv and caches; results and the MLflow record stay
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what
-# .ready holds is the lock that it was built from. pip installs uv alone, by its hashes in the lock; uv does the rest
+# .ready holds is the lock that it was built from: both, once TEAM=1 was said. pip installs uv alone, by its hashes in the lock; uv does the rest
 # in seconds. It makes an environment that may be moved and copied with its folder, whose sources it then runs. Only an
 # `activate` that every shell understands names the folder: it is made where it does not name this one.
 $(READY): FORCE
-	@cmp -s requirements.lock $@ || { \
+	@cat $(LOCKS) | cmp -s - $@ || { \
 	    $(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "charloom needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make setup PYTHON=python3.13")'; \
-	    echo "making .venv from requirements.lock"; \
+	    echo "making .venv from $(LOCKS)"; \
 	    rm -rf .venv.new; \
 	    $(PYTHON) -m venv .venv.new/uv; \
 	    awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > .venv.new/uv.txt; \
 	    .venv.new/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv.new/uv.txt; \
 	    .venv.new/uv/bin/uv venv --quiet --relocatable --python $(PYTHON) .venv.new/venv; \
-	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --require-hashes -r requirements.lock; \
+	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --require-hashes $(LOCKS:%=-r %); \
 	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --no-deps --no-build-isolation --editable .; \
 	    rm -rf .venv; mv .venv.new/venv .venv; \
 	    env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -c 'import $(IMPORTED)' || true; \
-	    cp requirements.lock $@; rm -rf .venv.new; }
+	    cat $(LOCKS) > $@; rm -rf .venv.new; }
 	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
 	    echo ../../../../src > .venv/lib/python3*/site-packages/_editable_impl_charloom.pth; \
 	    .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv; }

@@ -11,7 +11,7 @@ from projects import ROOT
 @pytest.fixture
 def folder(tmp_path):
     """A folder whose environment stands for one that works."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "requirements-team.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/activate").write_text(f"VIRTUAL_ENV='{tmp_path}/.venv'")
@@ -20,10 +20,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def setup(folder) -> int:
+def setup(folder, *settings: str) -> int:
     """Return the exit code of `make setup` without a network."""
     options = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "PIP_CONFIG_FILE": "/dev/null", "PATH": "/usr/bin:/bin"}
-    command = ["make", "setup", f"PYTHON={sys.executable}"]
+    command = ["make", "setup", f"PYTHON={sys.executable}", *settings]
     return subprocess.run(command, cwd=folder, env=options, check=False, capture_output=True).returncode
 
 
@@ -39,3 +39,14 @@ def test_a_lock_with_another_time_and_the_same_contents_is_no_reason_to_build(fo
     assert setup(folder) == 0
     assert (folder / ".venv/works").exists()
     assert not (folder / ".venv.new").exists()
+
+
+def test_a_team_s_packages_are_asked_for_once_and_stay(folder):
+    assert setup(folder, "TEAM=1") != 0  # they would have to come from somewhere
+    ready, team = folder / ".venv/.ready", (folder / "requirements-team.lock").read_text()
+    ready.write_text(ready.read_text() + team)
+    assert setup(folder, "TEAM=1") == 0
+    assert setup(folder) == 0
+    (folder / "requirements-team.lock").write_text(team + "# another\n")
+    assert setup(folder) != 0
+    assert (folder / ".venv/works").exists()
