@@ -1,5 +1,6 @@
 """MLflow stores that work, and the many ways in which one does not. Servers listen on 127.0.0.1."""
 
+import math
 import os
 import shutil
 import socket
@@ -93,24 +94,37 @@ def answering(code: int, headers: dict[str, str] | None = None, body: bytes = b"
 
 
 @contextmanager
-def before(server: str, seconds: float = 0, fails: Callable[[int], bool] = lambda _: False):
+def before(
+    server: str,
+    seconds: float = 0,
+    fails: Callable[[int], bool] = lambda _: False,
+    largest: float = math.inf,
+    ahead: float = 0,
+):
     """Stand before a server: pass each request on after so many seconds, or answer 503 to those of these numbers.
 
     Yield the address and the requests, as `PUT /path`.
+
+    largest  bytes of a request; a larger one is answered with 413
+    ahead    seconds that its clock is ahead
     """
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string((timestamp or time.time()) + ahead)
+
         def pass_on(self) -> None:
             asked.append(f"{self.command} {self.path.partition('?')[0]}")
-            failed, body = fails(len(asked)), self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            failed = 413 if len(body) > largest else 503 if fails(len(asked)) else 0
             time.sleep(seconds)
             there = HTTPConnection(server.partition("//")[2], timeout=60)
             if not failed:
                 there.request(self.command, self.path, body, dict(self.headers))
             answer = None if failed else there.getresponse()
             content = answer.read() if answer else b""
-            self.send_response(answer.status if answer else 503)
+            self.send_response(answer.status if answer else failed)
             for name, value in answer.getheaders() if answer else ():
                 if name.lower() not in {"transfer-encoding", "content-length", "connection", "date", "server"}:
                     self.send_header(name, value)
