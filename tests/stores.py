@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,9 +13,17 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 
 def free_port() -> int:
@@ -93,6 +102,20 @@ def answering(code: int, headers: dict[str, str] | None = None, body: bytes = b"
         server.server_close() if not seconds else server.socket.close()
 
 
+def certified(file: Path) -> ssl.SSLContext:
+    """Make a certificate of its own for 127.0.0.1, as a small group makes it, and return what a server needs."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a group")])
+    begin, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end).add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(secret + builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
 @contextmanager
 def before(
     server: str,
@@ -100,6 +123,7 @@ def before(
     fails: Callable[[int], bool] = lambda _: False,
     largest: float = math.inf,
     ahead: float = 0,
+    secure: ssl.SSLContext | None = None,
 ):
     """Stand before a server: pass each request on after so many seconds, or answer 503 to those of these numbers.
 
@@ -107,6 +131,7 @@ def before(
 
     largest  bytes of a request; a larger one is answered with 413
     ahead    seconds that its clock is ahead
+    secure   of a server that speaks https
     """
     asked: list[str] = []
 
@@ -140,9 +165,11 @@ def before(
 
     front = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     front.daemon_threads = True
+    if secure:
+        front.socket = secure.wrap_socket(front.socket, server_side=True)
     threading.Thread(target=front.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{front.server_address[1]}", asked
+        yield f"http{'s' if secure else ''}://127.0.0.1:{front.server_address[1]}", asked
     finally:
         front.shutdown()
         front.server_close()

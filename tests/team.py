@@ -5,8 +5,10 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 from projects import ROOT, Project
 from stores import free_port
 
@@ -47,6 +49,13 @@ class Team:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
         return self.printed.read_text()
+
+    def kill(self) -> bool:
+        """Kill MLflow, and wait until PostgreSQL has ended, too."""
+        for each in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        return bool(self.process.wait(60))
 
     def let_in(self, name: str) -> str:
         """Make a user, or give them a new password, and return what is printed."""

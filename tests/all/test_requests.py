@@ -5,7 +5,7 @@ import time
 import pytest
 from projects import copied
 from recorded import holds_what_the_files_hold
-from stores import Server, before
+from stores import Server, before, certified
 
 SECOND = 0.7  # seconds a request, as a server takes that checks each password anew
 
@@ -63,5 +63,25 @@ def test_a_second_without_the_database_fails_nothing(finished, tmp_path, server,
 
     with before(server.uri, fails=fails) as (address, _):
         track(project, address)
+    (run,) = project.runs(server.uri)
+    holds_what_the_files_hold(project, project.client(server.uri), run)
+
+
+def test_what_a_proxy_finds_too_large_is_said_and_waits(finished, tmp_path, server):
+    project = copied(finished, tmp_path / "large")
+    with before(server.uri, largest=20_000) as (address, _):
+        said = project.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
+    assert "too large for the server, or a proxy before it: its limit has to be raised" in said
+    track(project, server.uri)
+    (run,) = project.runs(server.uri)
+    holds_what_the_files_hold(project, project.client(server.uri), run)
+
+
+def test_a_group_with_a_certificate_of_its_own(finished, tmp_path, server):
+    project, file = copied(finished, tmp_path / "secure"), tmp_path / "certificate.pem"
+    with before(server.uri, secure=certified(file)) as (address, _):
+        said = project.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
+        assert "MLFLOW_TRACKING_SERVER_CERT_PATH names the file" in said
+        project.run("charloom", "track", MLFLOW_TRACKING_URI=address, MLFLOW_TRACKING_SERVER_CERT_PATH=str(file))
     (run,) = project.runs(server.uri)
     holds_what_the_files_hold(project, project.client(server.uri), run)

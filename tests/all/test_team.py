@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from mlflow import MlflowClient
 from projects import copied
+from recorded import holds_what_the_files_hold
+from stores import before
 from team import PYTHON, SCRIPT, Team
 
 DENIED = "experiment 'charloom fox': bob is not permitted: ask its owner for the permission EDIT"
@@ -64,6 +66,24 @@ def test_two_people_share_a_text_through_an_outage_and_permissions(team, two, mo
     assert "ended; `make server` goes on" in team.end()
     team.start()
     assert len(runs(team, monkeypatch)) == 3
+
+
+@pytest.mark.parametrize("moment", [3, 8, 15, 24, 33])
+def test_a_run_whose_server_is_killed_meanwhile_is_complete_after_another_track(
+    team, finished, tmp_path, monkeypatch, moment
+):
+    """PostgreSQL ends with it, and both start again on the same data."""
+    project = copied(finished, tmp_path / "bob's")
+    project.edit("params.yaml", "seed: 1 ", f"seed: {100 + moment} ")
+    project.run("dvc", "repro", MLFLOW_TRACKING_URI="sqlite:///elsewhere.db")
+    server = team.people["bob"]["MLFLOW_TRACKING_URI"]
+    with before(server, fails=lambda number: number == moment and team.kill()) as (address, asked):
+        project.run("charloom", "track", expect=5, **team.people["bob"] | {"MLFLOW_TRACKING_URI": address})
+    assert len(asked) >= moment
+    team.start()
+    team.said("bob", project, "charloom", "track")
+    (run,) = [each for each in runs(team, monkeypatch) if each.data.params["seed"] == str(100 + moment)]
+    holds_what_the_files_hold(project, MlflowClient(server), run)
 
 
 def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(team, two):

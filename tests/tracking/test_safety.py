@@ -1,22 +1,15 @@
 """What a hostile server or a strange name could do, and may not."""
 
-import ssl
 from contextlib import chdir
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from hostile import Mlflow, endless, hostile, slowly, without_end
 from mlflow.exceptions import MlflowException
 from projects import said
 from recorded import tracked
-from stores import answering, free_port
+from stores import answering, certified, free_port
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
@@ -150,15 +143,7 @@ class Quiet(BaseHTTPRequestHandler):
 
 def test_what_stands_in_the_way_of_a_connection_is_said_with_its_cure(monkeypatch, tmp_path):
     """The certificate is one of its own, as a small group makes it."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a group")])
-    begin, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end)
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file = tmp_path / "certificate.pem"
-    file.write_bytes(secret + builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    said = {}
+    context, said = certified(tmp_path / "certificate.pem"), {}
     with HTTPServer(("127.0.0.1", 0), Quiet) as plain, HTTPServer(("127.0.0.1", 0), Quiet) as secure:
         secure.socket = context.wrap_socket(secure.socket, server_side=True)
         for server in (plain, secure):
