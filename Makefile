@@ -6,10 +6,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Set in a hook or an alias of Git's, they would point every command here at another repository.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX
 READY := .venv/.ready
-LOCKS := $(strip requirements.lock $(if $(findstring command,$(origin TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
+LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
-GIVEN = $(foreach each,DATA HOST PORT NAMES ARTIFACTS UPGRADE NAME,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
+GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE NAME,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
 # What stages and commands import, with what that imports: compiled at set-up, and not in every process where
 # PYTHONDONTWRITEBYTECODE is set, as in many containers.
 IMPORTED := dvc.commands.repro, dvc.commands.status, dvc.commands.experiments.run, prepare, gradcheck, train, sample, \

@@ -23,8 +23,7 @@ class Team:
     def __init__(self, folder: Path, *settings: str):
         self.port, self.printed = free_port(), folder / "printed.txt"
         self.settings = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
-        self.data, self.people = folder / "data", {}
-        folder.mkdir(exist_ok=True)
+        self.data, self.people, self.here = folder / "data", {}, f"http://127.0.0.1:{self.port}"
         subprocess.run(["make", "-s", ".venv-server/.ready"], cwd=ROOT, check=True, env=self._clean())
         self.start()
 
@@ -50,6 +49,11 @@ class Team:
         self.process.wait(60)
         return self.printed.read_text()
 
+    def databases(self) -> list[psutil.Process]:
+        """Return the processes of PostgreSQL that work on its data."""
+        of = [each for each in psutil.process_iter(["name"]) if each.info["name"] == "postgres"]
+        return [each for each in of if str(self.data) in " ".join(each.cmdline())]
+
     def kill(self) -> bool:
         """Kill MLflow, and wait until PostgreSQL has ended, too."""
         for each in psutil.Process(self.process.pid).children(recursive=True):
@@ -60,7 +64,7 @@ class Team:
     def let_in(self, name: str) -> str:
         """Make a user, or give them a new password, and return what is printed."""
         done = subprocess.run(
-            [PYTHON, "-W", "ignore", SCRIPT, "user", *self.settings, f"NAME={name}"],
+            [PYTHON, "-W", "ignore", SCRIPT, "user", self.settings[0], f"NAME={name}"],
             capture_output=True, text=True, check=True, env=self._clean(),
         )  # fmt: skip
         self.people[name] = dict(re.findall(r"export (\w+)=(\S+)", done.stdout))
@@ -76,4 +80,4 @@ class Team:
 
     def said(self, name: str, project: Project, *command: str, expect: int | None = 0) -> str:
         """Return what a command prints to the person of this name."""
-        return project.run(*command, expect=expect, **self.people[name])
+        return project.run(*command, expect=expect, **self.people[name] | {"MLFLOW_TRACKING_URI": self.here})

@@ -94,12 +94,14 @@ def wrong(files, read, capsys, number=DAMAGES) -> dict[str, str]:
 class Told:
     """In place of an MLflow store that has the run of these results: what it is told."""
 
+    user = "a test"
+
     def __init__(self, experiment: str, results: str):
         self.all, self.experiments, self.complete, self.results = [], {}, experiment, results
 
     def run(self, **tags):
         info = SimpleNamespace(run_id="r", run_name="a", status="RUNNING", artifact_uri="file:/x", start_time=1)
-        return SimpleNamespace(info=info, data=SimpleNamespace(tags=tags))
+        return SimpleNamespace(info=info, data=SimpleNamespace(tags=tags, params={}))
 
     def runs_of(self, experiment):
         return [self.run(**{RESULTS: self.results})] if experiment == self.complete else []

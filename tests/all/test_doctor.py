@@ -53,7 +53,12 @@ def test_where_all_is_well_no_line_says_no_and_nothing_is_written(here, server):
     [
         ("params.yaml", "seed: 1 ", "sede: 1 ", ["NO  params.yaml", "sede", "seed"]),
         ("params.yaml", "data/fox.txt", "data/wolf.txt", ["NO  params.yaml", "data/wolf.txt"]),
-        ("requirements.lock", "\nnumpy==", "\nnumpy==0.", ["NO  environment", "numpy 2", "`make setup` mends it"]),
+        (
+            "requirements.lock",
+            "\nnumpy==",
+            "\nnumpy==0.",
+            ["NO  environment", "numpy 2", "`rm .venv/.ready; make setup` mends it"],
+        ),
     ],
 )
 def test_a_file_of_the_project_s(here, file, old, new, says):
@@ -115,6 +120,7 @@ def test_a_slow_server_stands_in_nobody_s_way_and_is_said(here, server):
         ("['remote \"ours\"']\nurl = s3://bucket/x\n[core]\nremote = ours\n", "`make setup TEAM=1` brings it"),
         ("['remote \"ours\"']\npassword = x\n[core]\nremote = ours\n", "keys without the url beside them"),
         ("['remote \"ours\"']\nurl = ../dvc.yaml/x\n[core]\nremote = ours\n", "NO  DVC remote"),
+        ("['remote \"ours\"']\nurl = ../../absent\n[core]\nremote = ours\n", "not there: is it mounted?"),
         ("['remote \"ours\"']\nurl = ../../shared\n[core]\nremote = ours\n", "`umask 002` before"),
     ],
 )

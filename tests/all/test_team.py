@@ -3,7 +3,10 @@
 import socket
 import stat
 import subprocess
+from base64 import b64encode
+from http.client import HTTPConnection
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 from projects import copied
@@ -16,7 +19,7 @@ DENIED = "experiment 'charloom fox': bob is not permitted: ask its owner for the
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
-    team = Team(tmp_path_factory.mktemp("team") / "server")
+    team = Team(tmp_path_factory.mktemp("t"), "NAMES=mlflow.example.org")
     for name in ("ann", "bob"):
         team.let_in(name)
     yield team
@@ -30,9 +33,9 @@ def two(finished, tmp_path, team):
 
 
 def runs(team, monkeypatch) -> list:
-    for name, value in team.people["ann"].items():
+    for name, value in (team.people["ann"] | {"MLFLOW_TRACKING_URI": team.here}).items():
         monkeypatch.setenv(name, value)
-    client = MlflowClient(team.people["ann"]["MLFLOW_TRACKING_URI"])
+    client = MlflowClient(team.here)
     return client.search_runs([each.experiment_id for each in client.search_experiments()])
 
 
@@ -76,7 +79,7 @@ def test_a_run_whose_server_is_killed_meanwhile_is_complete_after_another_track(
     project = copied(finished, tmp_path / "bob's")
     project.edit("params.yaml", "seed: 1 ", f"seed: {100 + moment} ")
     project.run("dvc", "repro", MLFLOW_TRACKING_URI="sqlite:///elsewhere.db")
-    server = team.people["bob"]["MLFLOW_TRACKING_URI"]
+    server = team.here
     with before(server, fails=lambda number: number == moment and team.kill()) as (address, asked):
         project.run("charloom", "track", expect=5, **team.people["bob"] | {"MLFLOW_TRACKING_URI": address})
     assert len(asked) >= moment
@@ -84,6 +87,37 @@ def test_a_run_whose_server_is_killed_meanwhile_is_complete_after_another_track(
     team.said("bob", project, "charloom", "track")
     (run,) = [each for each in runs(team, monkeypatch) if each.data.params["seed"] == str(100 + moment)]
     holds_what_the_files_hold(project, MlflowClient(server), run)
+
+
+def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
+    """A browser says where a page came from; MLflow alone refuses what does not come from localhost."""
+    body, path = b'{"max_results": 1}', "/ajax-api/2.0/mlflow/experiments/search"
+    ann = team.people["ann"]
+    secret = f"ann:{ann['MLFLOW_TRACKING_PASSWORD']}"
+    for name, code in ((f"http://mlflow.example.org:{team.port}", 200), ("http://evil.example.org", 403)):
+        headers = {
+            "Origin": name, "Host": "mlflow.example.org", "Content-Type": "application/json",
+            "Authorization": f"Basic {b64encode(secret.encode()).decode()}",
+        }  # fmt: skip
+        there = HTTPConnection("127.0.0.1", team.port, timeout=60)
+        there.request("POST", path, body, headers)
+        assert there.getresponse().status == code
+        there.close()
+    assert ann["MLFLOW_TRACKING_URI"] == f"http://mlflow.example.org:{team.port}"
+
+
+def test_whoever_kills_it_finds_the_data_as_they_were_and_the_next_end_ends_all(team):
+    left = psutil.Process(team.process.pid).children(recursive=True)
+    team.process.kill()
+    team.process.wait()
+    for each in left:
+        each.kill()
+    assert team.databases()
+    team.start()
+    assert "was in already" in team.let_in("bob")
+    team.end()
+    assert not team.databases()
+    team.start()
 
 
 def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(team, two):
@@ -105,7 +139,7 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
         ("user", ["NAME=ann"], "auth.ini: not there; start the server first: `make server`\n"),
         ("start", ["HOST=0.0.0.0"], "HOST=0.0.0.0: NAMES has to say how others reach it"),
         ("start", ["PORT=many"], "HOST=127.0.0.1 PORT=many: "),
-        ("start", ["DATA=/a b"], "DATA=/a b: PostgreSQL starts in no folder with a space in its name\n"),
+        ("start", ["DATA=/a&b"], "DATA=/a&b: PostgreSQL takes letters, digits, _, -, . and /, at most 75 of them\n"),
     ],
 )
 def test_a_wrong_setting_is_one_line(team, tmp_path, what, settings, said):

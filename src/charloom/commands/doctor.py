@@ -18,7 +18,7 @@ from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.tracking.apart import apart
 
-LOCK = Path("requirements.lock")
+LOCKS = Path("requirements.lock"), Path("requirements-team.lock")
 ASKING_MAY_TAKE = 30  # seconds
 LARGEST = ("models/best", "reports/report")  # what is sent at once
 Row = tuple[str, str, bool]
@@ -55,22 +55,23 @@ def _rows(dask: str | None) -> Iterator[Row]:
 
 def _environment() -> Row:
     """Say whether what is installed is what the lock says. What is missing may be another system's, or an extra."""
-    others, pinned = [], LOCK.read_text(encoding="utf-8") if LOCK.exists() else ""
+    others, pinned = [], "".join(lock.read_text(encoding="utf-8") for lock in LOCKS if lock.exists())
     for name in dict.fromkeys(re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE)):
         with suppress(PackageNotFoundError):
             if not re.search(rf"^{re.escape(name)}=={re.escape(found := version(name))}[ ;\\\n]", pinned, re.MULTILINE):
                 others.append(f"{name} {found}")
     said = f"Python {platform.python_version()} in {sys.prefix}"
     if others:
-        return "environment", f"{said}: not as {LOCK} says: {', '.join(others[:3])}: `make setup` mends it", True
-    return "environment", f"{said}, as {LOCK} says", False
+        mends = "`rm .venv/.ready; make setup` mends it"
+        return "environment", f"{said}: not as {LOCKS[0]} says: {', '.join(others[:3])}: {mends}", True
+    return "environment", f"{said}, {f'as {LOCKS[0]} says' if pinned else f'without a {LOCKS[0]}'}", False
 
 
 def _asked(what: str, function: str, *arguments: str) -> list[Row]:
     """Return the rows that a process of its own finds: whatever it asks may not answer."""
     try:
         return [(a, b, c) for a, b, c in json.loads(apart(function, *arguments, seconds=ASKING_MAY_TAKE, answers=True))]
-    except CharloomError as error:
+    except (CharloomError, ValueError) as error:
         return [(what, str(error), True)]
 
 

@@ -1,4 +1,4 @@
-"""Whether the places that a team shares will take what is sent there: asked without leaving a trace.
+"""Whether the places that a team shares will take what is sent there: nothing of it stays there.
 
 A server that permits something refuses an invalid request for it as invalid (400), another one as not permitted (403).
 Each thing is a row: what it is, what is said of it, and whether it stands in the way.
@@ -23,6 +23,8 @@ from mlflow.tracking._tracking_service.utils import get_default_host_creds  # ty
 from mlflow.utils.rest_utils import http_request
 from requests import Response
 
+from charloom.base.terminal import in_line
+from charloom.tracking.address import database
 from charloom.tracking.apart import first_line, not_permitted
 from charloom.tracking.logged_models import model_name
 from charloom.tracking.store import Store, connected
@@ -39,6 +41,10 @@ def ask_store(text_sha256: str, source: str, largest: str) -> None:
 
     Raises Unavailable where it does not answer, or not to us.
     """
+    base = database()
+    if base and not base.exists():
+        print(json.dumps([("MLflow", f"{base}: not there yet; the first run makes it", False)]))
+        return
     with connected() as store:
         where = re.sub(r"//[^/\s]*@", "//***@", store.uri.partition("?")[0])
         rows: list[Row] = [] if store.remote else [("MLflow", f"{where}: answers", False)]
@@ -59,21 +65,20 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
 
     began = time.monotonic()
     version, answer = ask("/version"), ask("/api/2.0/mlflow/experiments/search", max_results=1)
-    seconds = (time.monotonic() - began) / 2
+    seconds, number = (time.monotonic() - began) / 2, in_line(version.text[:20])
     who = os.environ.get("MLFLOW_TRACKING_USERNAME") or "nobody"
-    said = f"{where} as {who}: MLflow {version.text[:20]}, {seconds:.2f} s a request"
+    said = f"{where} as {who}: MLflow {number}, {seconds:.2f} s a request"
     slow = ", which is slow; auth_cache_ttl_seconds in its auth.ini may help" if seconds > SLOW else ""
     rows = [("MLflow", said + slow, False)]
     if (major := version.text.partition(".")[0]).isdigit() and int(major) < OLDEST:
-        rows.append(
-            ("MLflow’s version", f"{version.text[:20]}: a run needs {OLDEST} or newer: update the server", True)
-        )
+        rows.append(("MLflow’s version", f"{number}: a run needs {OLDEST} or newer: update the server", True))
     if date := answer.headers.get("Date"):
         ahead = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
         off = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's: set the clock here, or there"
         rows.append(("clock", off if abs(ahead) > CLOCKS_DIFFER else "as the server's", abs(ahead) > CLOCKS_DIFFER))
     api, model = "/api/2.0/mlflow", model_name(source)
-    known = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0).ok
+    there = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0).status_code
+    known = there != 404
     wanted = [(f"model {model}", "model-versions" if known else "registered-models", {"name": model if known else ""})]
     if experiment:
         wanted += [(f"experiment {experiment.name!r}", "runs", {"experiment_id": experiment.experiment_id, **WRONG})]
@@ -103,7 +108,8 @@ def _remote(repo: Repo, name: str) -> Row:
     """Write a file to the remote of that name, read it, and remove it."""
     remote = repo.cloud.get_remote(name)
     file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
-    remote.fs.makedirs(remote.path, exist_ok=True)
+    if remote.fs.protocol != "s3" and not remote.fs.exists(remote.path):
+        return "DVC remote", f"{name}: {remote.path}: not there: is it mounted? `mkdir` makes it, once", True
     remote.fs.pipe_file(file, b"a test")
     try:
         same = remote.fs.cat_file(file) == b"a test"

@@ -70,9 +70,13 @@ def _send(asked: bytes) -> bytes:
 
     seconds, *folders = json.loads(asked)
     limit_time(seconds)
+    reason = ""
     with redirect_stdout(StringIO()) as printed, redirect_stderr(StringIO()) as said:
-        send(*folders)
-    return json.dumps([printed.getvalue(), said.getvalue()]).encode() + b"\n"
+        try:
+            send(*folders)
+        except Unavailable as error:
+            reason = str(error)
+    return json.dumps([printed.getvalue(), said.getvalue(), reason]).encode() + b"\n"
 
 
 def sender(experiment: str, seconds: int) -> AbstractContextManager[Call]:
@@ -102,13 +106,17 @@ def _asked(follower: socket.socket, seconds: int) -> Iterator[Call]:
         try:
             lines.write(json.dumps([seconds, *arguments]).encode() + b"\n")
             lines.flush()
-            printed, said = json.loads(lines.readline())
+            printed, said, reason = json.loads(lines.readline())
         except (OSError, ValueError):
             if time.monotonic() - began >= seconds:
                 raise Unavailable(overdue(seconds)) from None
             return apart(FUNCTION, *arguments, seconds=seconds)
         sys.stdout.write(printed)
         repeat_warnings(said)
+        if reason and time.monotonic() - began < seconds / 2:  # a connection of the follower's, say, may have broken
+            return apart(FUNCTION, *arguments, seconds=seconds)
+        if reason:
+            raise Unavailable(reason)
         return ""
 
     with follower, follower.makefile("rwb") as lines:

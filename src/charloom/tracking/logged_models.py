@@ -76,12 +76,8 @@ def _log_models(
 ) -> dict[str, LoggedModel]:
     """Return the LoggedModels of these updates by name, made and linked to the run, with what was measured of each."""
     client, run_id = store.client, run.info.run_id
-    there = (
-        []
-        if run_id in store.made
-        else client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
-    )
-    found = {each.name: each for each in there}
+    which = f"source_run_id = '{run_id}'"
+    found = {each.name: each for each in client.search_logged_models([store.experiment_id], which)}
     create, params = client.create_logged_model, shown(contents.params)
     models = {name: found.get(name) or create(store.experiment_id, name, run_id, params=params) for name in updates}
     if not (begun := {name: model for name, model in models.items() if model.status != "READY"}):

@@ -214,6 +214,12 @@ class Store:
     def history(self, run: Run, name: str) -> dict[int, Metric]:
         """Return the metric's points in the store, by update."""
         known = self.histories.setdefault(run.info.run_id, {})
+        latest = {each.key: (each.step, each.timestamp) for each in run.data._metric_objs}
+        if any(
+            known.get(key) and max((p.step, p.timestamp) for p in known[key].values()) < at
+            for key, at in latest.items()
+        ):
+            self.histories[run.info.run_id] = known = {}  # somebody else has sent points since
         with suppress(KeyError):
             return known[name]
         known[name] = {each.step: each for each in self.client.get_metric_history(run.info.run_id, name)}
