@@ -47,11 +47,23 @@ def door(folder: Path) -> Path:
 
 
 def test_what_is_sent_there_is_heard_here(waits, tmp_path, capsys):
-    waits(ANSWERS.format('["a run\\\\n", "of MLflow\\\\nwarning: a log is damaged\\\\n"]'))
+    waits(ANSWERS.format('["a run\\\\n", "of MLflow\\\\nwarning: a log is damaged\\\\n", ""]'))
     with sender(EXPERIMENT, 20) as send:
         send("a folder")
     assert capsys.readouterr() == ("a run\n", "warning: a log is damaged\n")
     assert not door(tmp_path).exists()
+
+
+def test_a_reason_is_told_here_and_one_that_comes_soon_is_looked_at_again(waits, monkeypatch):
+    monkeypatch.setattr(handover, "apart", lambda *_, seconds: f"again, for {seconds} s")
+    for took, seconds in ((0, 20), (1.2, 2)):
+        waits(f'import time; h._send = lambda _: time.sleep({took}) or b\'["", "", "not permitted"]\\n\'')
+        with sender(EXPERIMENT, seconds) as send:
+            if took:
+                with pytest.raises(Unavailable, match="not permitted"):
+                    send("a folder")
+            else:
+                assert send("a folder") == "again, for 20 s"
 
 
 @pytest.mark.parametrize("left", [None, "a socket", "a file"])
