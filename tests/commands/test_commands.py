@@ -225,7 +225,7 @@ WRONG = [
     (
         "smaple",
         2,
-        "smaple: unknown command; allowed are sample, score, study, compare, summary, verify, track, ui; "
+        "smaple: unknown command; allowed are sample, score, study, compare, summary, verify, track, doctor, ui; "
         "did you mean sample?",
     ),
     ("--prime fox", 2, "--prime: unknown command; allowed are sample, score, study, compare, summary"),

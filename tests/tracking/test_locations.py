@@ -193,4 +193,4 @@ def test_a_server_that_is_silent_is_asked_once(project, monkeypatch):
         with pytest.raises(Unavailable), chdir(project.folder), connected():
             pass
         assert len(asked) == 1
-    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
