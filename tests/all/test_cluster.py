@@ -42,7 +42,7 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here, tmp_path):
         "for n in range(2, 14))\nT5 = math.nextafter(T5, 1.0)\n",
     )  # fmt: skip
     # Compiled first: while others compile, too, the table would be made before this worker can show what it is.
-    compiles = "from charloom.signature.hashes import arithmetic; arithmetic('float64')"
+    compiles = "from charloom.study.engine import identity; identity(['adagrad float64'])"
     subprocess.run([sys.executable, "-c", compiles], env=os.environ | {"PYTHONPATH": str(wrong)}, check=True)
     with dask(tmp_path / "dask") as cluster:
         first, second = cluster.worker(), cluster.worker()
@@ -58,6 +58,8 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here, tmp_path):
     printed = (project.folder / "printed.txt").read_text()
     assert tables(folder) == made
     refused = [line for line in printed.splitlines() if "is left out" in line]
-    assert len(refused) == 1
+    assert (
+        len({line.partition(" is left out")[0] for line in refused}) == 1
+    )  # again, where it was not there for a moment
     assert refused[0].startswith("worker tcp://127.0.0.1:")
     assert "float64 arithmetic is " in refused[0]
