@@ -89,9 +89,10 @@ clean:  ## remove .venv and caches; results and the MLflow record stay
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what
-# .ready holds is the lock that it was built from: both, once TEAM=1 was said. pip installs uv alone, by its hashes in the lock; uv does the rest
-# in seconds. It makes an environment that may be moved and copied with its folder, whose sources it then runs. Only an
-# `activate` that every shell understands names the folder: it is made where it does not name this one.
+# .ready holds is the lock that it was built from: both, once TEAM=1 was said. pip installs uv alone, by its hashes in
+# the lock; uv does the rest in seconds. It makes an environment that may be moved and copied with its folder, whose
+# sources it then runs. Only an `activate` that every shell understands names the folder: it is made where it does not
+# name this one.
 $(READY): FORCE
 	@cat $(LOCKS) | cmp -s - $@ || { \
 	    $(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "charloom needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make setup PYTHON=python3.13")'; \

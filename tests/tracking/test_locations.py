@@ -188,9 +188,10 @@ def test_a_store_that_cannot_be_opened_says_so_at_once(project, ours, content, t
 
 def test_a_server_that_is_silent_is_asked_once(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    tries = os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]
     with answering(200, seconds=3600) as (uri, asked):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         with pytest.raises(Unavailable), chdir(project.folder), connected():
             pass
         assert len(asked) == 1
-    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == tries != "0"

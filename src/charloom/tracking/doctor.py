@@ -77,9 +77,9 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
         off = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's: set the clock here, or there"
         rows.append(("clock", off if abs(ahead) > CLOCKS_DIFFER else "as the server's", abs(ahead) > CLOCKS_DIFFER))
     api, model = "/api/2.0/mlflow", model_name(source)
-    there = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0).status_code
-    known = there != 404
-    wanted = [(f"model {model}", "model-versions" if known else "registered-models", {"name": model if known else ""})]
+    found = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0)
+    new = found.status_code == 404  # 403 is of one that we may not see
+    wanted = [(f"model {model}", "registered-models" if new else "model-versions", {"name": "" if new else model})]
     if experiment:
         wanted += [(f"experiment {experiment.name!r}", "runs", {"experiment_id": experiment.experiment_id, **WRONG})]
     else:

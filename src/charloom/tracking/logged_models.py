@@ -90,8 +90,8 @@ def _log_models(
     for name, model in begun.items():
         values = {key: curve[updates[name]] for key, curve in measures.items() if updates[name] in curve}
         for key, value in values.items():  # at the time of the run's own point: at another it would stand beside it
-            about = updates[name], model.model_id, *dataset_key(contents), run_id
-            points.append(Metric(key, value, store.time_of(run, key, updates[name]), *about))
+            of_what = updates[name], model.model_id, *dataset_key(contents), run_id
+            points.append(Metric(key, value, store.time_of(run, key, updates[name]), *of_what))
     client.log_batch(run_id, metrics=points)
     outputs = client.get_run(run_id).outputs if found else None  # a model that is new is not linked
     linked = {each.model_id for each in outputs.model_outputs} if outputs else set()

@@ -212,7 +212,7 @@ class Store:
                 self.close(run, "KILLED", None)
 
     def history(self, run: Run, name: str) -> dict[int, Metric]:
-        """Return the metric's points in the store, by update."""
+        """Return the metric's points in the store, by update; asked anew where the run has later ones than known."""
         known = self.histories.setdefault(run.info.run_id, {})
         latest = {each.key: (each.step, each.timestamp) for each in run.data._metric_objs}
         if any(

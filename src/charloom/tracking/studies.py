@@ -135,8 +135,7 @@ def _send_trial(store: Store, study: Run, trial: StudyTrial, there: Trials, same
     run_id: str = run.info.run_id
     if run.info.status in ENDED:
         return run_id
-    store.send(
-        run, trial.series, {}, {}, trial.params
-    )  # at the run's start: MLflow drops a point that comes again with its time
+    # At the run's start: MLflow drops a point that comes again with its time.
+    store.send(run, trial.series, {}, {}, trial.params)
     store.close(run, "FINISHED" if trial.results else "FAILED", None)
     return run_id
