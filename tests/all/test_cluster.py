@@ -59,5 +59,5 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here, tmp_path):
     assert tables(folder) == made
     refused = [line for line in printed.splitlines() if "is left out" in line]
     assert len(refused) == 1
-    assert refused[0].startswith("worker tcp://127.0.0.1:")
+    assert refused[0].startswith("warning: worker tcp://127.0.0.1:")
     assert "float64 arithmetic is " in refused[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
+from charloom.base import terminal
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.identity import arithmetic_of
 from charloom.results.run import TRAINED, Run
@@ -54,6 +55,11 @@ class Workers:
 
     def lost(self, name):
         del self.now[name]
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet(monkeypatch):
+    monkeypatch.setattr(terminal, "_warned", set())
 
 
 @pytest.fixture(autouse=True)
@@ -144,5 +150,6 @@ def test_what_is_no_run_of_the_trial_is_not_taken(other, capsys):
     with pytest.raises(CheckFailed):
         list(outcomes([Trial("eta=0.1", 1, read_params(), "a key")], workers, "a text"))
     assert (
-        capsys.readouterr().err == "worker worker 1 is left out: eta=0.1, seed 1: its answer is no run of this trial\n"
+        capsys.readouterr().err
+        == "warning: worker worker 1 is left out: eta=0.1, seed 1: its answer is no run of this trial\n"
     )

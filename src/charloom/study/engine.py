@@ -94,7 +94,7 @@ class Work:
         self.own = identity(self.kinds, arithmetic_of)
         self.tasks: dict[Future[Any], Task] = {}
         self.proven: dict[str, str] = {}  # by the worker's name the process that has proved itself
-        self.refused, self.said, self.losses, self.one_has_proved = set[str](), set[str](), Counter[str](), False
+        self.refused, self.losses, self.one_has_proved = set[str](), Counter[str](), False
 
     def is_left(self) -> bool:
         """Return whether there is a trial that has not ended."""
@@ -168,10 +168,7 @@ class Work:
         """Give the worker nothing more, as long as it is there, and say why."""
         self.proven.pop(worker, None)
         self.refused.add(worker)
-        line = f"worker {in_line(worker)} is left out: {why}\n"
-        if line not in self.said:  # it may go and come back
-            self.said.add(line)
-            sys.stderr.write(line)
+        warn_once(f"{worker} {why}", f"worker {in_line(worker)} is left out: {why}")  # not again at the next look
 
 
 def _named(trial: Trial) -> str:
