@@ -37,12 +37,17 @@ def title(answer: Answer) -> str:
 
 def told(answer: Answer) -> str:
     """Return what is better, what is worse, and of how many that cannot be said: the answer in a line."""
+    return " ".join(told_by_line(answer))
+
+
+def told_by_line(answer: Answer) -> list[str]:
+    """Return the answer, what has one verdict in a line of its own where factors were tested."""
     settings: dict[str, list[str]] = {said: [] for said in VERDICTS}
     for each in answer.comparisons:
         settings[each.verdict].append(each.setting + effects.amount(each.amount, answer.amount))
     if not answer.effects:
-        return _by_verdict(settings)
-    return f"{' '.join(effects.lines(answer))} Single settings against the baseline: {_by_verdict(settings)}"
+        return [_by_verdict(settings)]
+    return [*effects.lines(answer), f"Single settings against the baseline: {_by_verdict(settings)}"]
 
 
 def _by_verdict(named: dict[str, list[str]]) -> str:

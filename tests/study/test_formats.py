@@ -11,7 +11,7 @@ from rendered import OURS, Tags
 
 from charloom.study.formats import as_json, as_markdown, as_text
 from paired import sentences
-from paired.data_types import BETTER, NO_DIFFERENCE, Answer, Band, Comparison
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Comparison
 
 
 def plain(said: str) -> str:
@@ -47,26 +47,37 @@ def test_it_fits_the_terminal_with_every_name_whole(name, width):
     assert name.replace(" ", "") in "".join("".join(lines).split())
 
 
-@pytest.mark.parametrize("width", [28, 40, 72, 80, 120])
+@pytest.mark.parametrize("width", [28, 40, 60, 72, 80, 120])
 @pytest.mark.parametrize("verdict", [BETTER, NO_DIFFERENCE])
-def test_every_verdict_stands_beside_its_name_at_any_width_and_what_found_no_room_is_named(verdict, width):
+def test_a_table_has_each_verdict_and_number_at_any_width(verdict, width):
     name = "m=100 eta=0.1 seq_length=25"
     table = as_text(answer(comparison(name, verdict=verdict)), width).split("\n\n")[2]
-    head, *rows = table.partition("(a wider terminal")[0].splitlines()
-    at = head.index("verdict")
-    beside = "".join(row[at:] for row in rows)
-    assert all(word in beside for word in ("baseline", *verdict.split()))
-    for column in ("n", "mean", "sd", "95 % interval"):
-        assert (f" {column}" in head) or (column in plain(table.partition("(a wider terminal")[2]))
+    for cell in ("verdict", "baseline", "n", "mean", "sd", "95 % interval", name, verdict, "2.842", "2.820 to 2.865"):
+        assert cell in plain(table)
 
 
-@pytest.mark.parametrize(("width", "last", "lines"), [(90, True, 1), (80, False, 1), (60, True, 3)])
-def test_the_last_column_goes_where_that_keeps_names_in_a_line_and_else_names_take_more(width, last, lines):
+@pytest.mark.parametrize(("width", "form"), [(96, "a row"), (80, "a name and a row"), (40, "a cell a line")])
+def test_a_table_that_is_too_wide_is_folded(width, form):
     name = "m=100 eta=0.05 seq_length=25 sigma=0.01"
     given = answer(comparison(name), summaries=[summary("m=50"), summary(name)], baseline="m=50")
-    table = as_text(given, width).split("\n\n")[2]
-    assert ("2.820 to 2.865" in table, "(a wider terminal shows 95 % interval, too)" in table) == (last, not last)
-    assert len(table.splitlines()) == 2 + lines + (not last)
+    lines = as_text(given, width).split("\n\n")[2].splitlines()
+    interval = next(line for line in lines if "2.820 to 2.865" in line)
+    wanted = {
+        "a row": interval.startswith("m=50 "),
+        "a name and a row": interval.startswith("  ") and name in lines and "2.842" in interval,
+        "a cell a line": interval == "  95 % interval: 2.820 to 2.865",
+    }
+    assert [each for each, there in wanted.items() if there] == [form]
+
+
+def test_where_factors_are_tested_a_setting_without_a_verdict_is_shown_where_somebody_asks():
+    given = designed({"a": [1, 2], "b": [1, 2]}, lambda s, a, b: a + 0.1 * b + 0.5 * ((7 * s + 3 * a + b) % 5), seeds=4)
+    open_ = [each.setting for each in given.comparisons if each.verdict == CANNOT_TELL]
+    assert open_
+    assert f"\n{len(open_)} more settings" in as_text(given, 120)
+    for setting in open_:
+        assert f"\n{setting}  " not in as_text(given, 120)
+        assert f"\n{setting}  " in as_text(given, 120, explain=True)
 
 
 def test_numbers_are_never_cut():

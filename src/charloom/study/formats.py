@@ -1,39 +1,35 @@
 """An answer as text: for a terminal, as Markdown or as JSON."""
 
-import io
 import json
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from charloom.base.terminal import in_line
 from paired import effect_sentences as effects
 from paired import sentences as words
-from paired.data_types import ALPHA, LEVEL, Answer
+from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
 
 READABLE = 100  # columns of a sentence
-NAMES = 2  # columns of a table that hold words, the setting and its verdict: they may take more than a line
-READ = 27  # letters of a line that names an effect: of fewer nobody reads it
 GAP = 2  # between two columns
 
 
 def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
-    """Return it for a terminal of so many columns: a table of the settings, a paragraph for each, how it was decided.
+    """Return it for a terminal of so many columns: the verdict, tables, a paragraph for each setting that has one.
 
-    What decides nothing, and what the words mean, is said where somebody asks for it.
+    What decides nothing, what the words mean, and settings of which a factor's effect says all, are said where somebody
+    asks for it.
     """
-    told = words.comparisons(answer, explain=explain, open_too=explain or not answer.effects)
+    whole = explain or not answer.effects
+    told = words.comparisons(answer, explain=explain, open_too=whole)
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
         _wrapped(words.title(answer), width),
-        _wrapped(words.told(answer), width, "  "),
+        "\n".join(_wrapped(each, width, "  ") for each in words.told_by_line(answer)),
         _effects(answer, width),
-        _table(answer, width),
+        _settings(answer, width, whole=whole),
         *("\n".join([_wrapped(title, width), *(_wrapped(each, width, "  ") for each in said)]) for title, said in told),
         "\n".join(_wrapped(each, width) for each in decided),
         "\n".join(_wrapped(each, width) for each in effects.remarks(answer)),
@@ -43,47 +39,46 @@ def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
 
 
 def _effects(answer: Answer, width: int) -> str:
-    """Return what each factor does, its verdict before its numbers: these are left out where there is no room."""
-    rows = [(in_line(name), in_line(said), *numbers) for name, *numbers, said in effects.rows(answer)]
-    return (
-        _columns((effects.HEAD[0], effects.HEAD[-1], *effects.HEAD[1:-1]), rows, width, keep=4, least=READ)
-        if rows
-        else ""
-    )
+    """Return what each factor does, its verdict before its numbers."""
+    rows = [(name, said, *numbers) for name, *numbers, said in effects.rows(answer)]
+    return _table((effects.HEAD[0], effects.HEAD[-1], *effects.HEAD[1:-1]), rows, width) if rows else ""
 
 
-def _table(answer: Answer, width: int) -> str:
-    """Return the settings, their verdicts and their numbers."""
+def _settings(answer: Answer, width: int, *, whole: bool) -> str:
+    """Return the settings, their verdicts and their numbers; if not all of them, those that have a verdict."""
     verdicts = {each.setting: each.verdict for each in answer.comparisons}
     head = (words.HEAD[0], "verdict", *words.HEAD[1:])
-    rows = [(in_line(name), verdicts.get(name, words.BASELINE), *numbers) for name, *numbers in words.rows(answer)]
-    return _columns(head, rows, width, keep=len(head) - 1)
+    every = [(name, verdicts.get(name, words.BASELINE), *numbers) for name, *numbers in words.rows(answer)]
+    rows = [row for row in every if whole or row[1] != CANNOT_TELL]
+    if left := len(every) - len(rows):
+        more = f"{left} more settings: {CANNOT_TELL} of each by itself; --explain shows them"
+        return f"{_table(head, rows, width)}\n{_wrapped(more, width)}"
+    return _table(head, rows, width)
 
 
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, keep: int, least: int = 0) -> str:
-    """Return the table.
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
+    """Return the table, nothing left out: where it is too wide, a name has a line, or each cell has one."""
+    cells = [tuple(map(in_line, row)) for row in (head, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    if sum(widths) + GAP * (len(widths) - 1) <= width:
+        return "\n".join(_row(row, widths, 2) for row in cells)
+    if sum(widths[1:]) + GAP * (len(widths) - 1) <= width:
+        return "\n".join(f"{_wrapped(row[0], width)}\n{' ' * GAP}{_row(row[1:], widths[1:], 1)}" for row in cells)
+    folded = (
+        [
+            _wrapped(name, width),
+            *(_wrapped(f"{what}: {cell}", width, " " * GAP) for what, cell in zip(head[1:], row, strict=True)),
+        ]
+        for name, *row in cells[1:]
+    )
+    return "\n".join(line for lines in folded for line in lines)
 
-    Where its numbers leave no room for the words before them columns after those to keep are left out, or else words
-    take more lines, of at least so many letters for the first of them.
-    """
-    columns = list(zip(head, *rows, strict=True))
-    whole = [max(map(cell_len, column)) for column in columns]
-    words_of = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns[:NAMES]]
-    words_of[0] = max(words_of[0], min(whole[0], least))
-    ways = [(whole, n) for n in range(len(head), keep - 1, -1)]
-    ways += [(words_of + whole[NAMES:], n) for n in range(len(head), NAMES, -1)]
-    there = next((n for widths, n in ways if sum(widths[:n]) + GAP * (n - 1) <= width), NAMES)
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
-    for at, name in enumerate(head[:there]):
-        table.add_column(name, justify="left" if at < NAMES else "right", overflow="fold", no_wrap=at >= NAMES)
-    for row in rows:
-        table.add_row(*map(Text, row[:there]))
-    drawn = io.StringIO()
-    Console(file=drawn, width=width, color_system=None).print(table)
-    lines = [line.rstrip() for line in drawn.getvalue().splitlines()]
-    if there < len(head):
-        lines.append(_wrapped(f"(a wider terminal shows {', '.join(head[there:])}, too)", width))
-    return "\n".join(lines)
+
+def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
+    """Return the cells side by side: so many of the first to the left, as words are, numbers to the right."""
+    room = (" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+    each = (cell + rest if n < names else rest + cell for n, (cell, rest) in enumerate(zip(row, room, strict=True)))
+    return (" " * GAP).join(each).rstrip()
 
 
 def _wrapped(line: str, width: int, indent: str = "") -> str:
