@@ -43,7 +43,7 @@ def main() -> None:
         ]
         for settings, seeds in ROWS:
             write_table(folder / "results.csv", settings, seeds)
-            columns = ["--table", str(folder / "results.csv"), "--setting", "lr", "--seed", "seed", "--measure", "loss"]
+            columns = f"--table {folder}/results.csv --setting lr --seed seed --measure loss --better lower".split()
             what = f"`charloom compare --table`, {settings:,} settings, {seeds:,} seeds"
             lines += [line(what, [*compare, *columns], project, TURNS)]
         lines += [

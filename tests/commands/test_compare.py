@@ -10,7 +10,7 @@ from study_projects import conducted
 TABLE = "lr,seed,loss\n" + "".join(
     f"{lr},{seed},{2 + lr + 0.01 * (seed * 7 % 5)}\n" for lr in (0.5, 0.1) for seed in range(6)
 )
-COLUMNS = ("--setting", "lr", "--seed", "seed", "--measure", "loss")
+COLUMNS = ("--setting", "lr", "--seed", "seed", "--measure", "loss", "--better", "lower")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,10 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
     [
         (["--setting", "lr"], "--setting: a column, so only with --table FILE"),
         (["--table", "results.csv", "--seed", "seed"], "--table: needs --setting COLUMN, too"),
+        (
+            ["--table", "results.csv", *COLUMNS[:-2]],
+            "--table: needs --better lower or higher, too: nobody else knows it of loss",
+        ),
         (["results.csv"], "results.csv: no study; --table FILE --setting COLUMN --seed COLUMN --measure COLUMN"),
         (["studies/none"], "studies/none.yaml: No such file or directory"),
     ],

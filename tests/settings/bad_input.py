@@ -164,7 +164,7 @@ TEXTS: list[tuple[str, bytes | Callable[[Path], object]]] = [
 ]
 
 TABLE = "lr,opt,seed,loss\n0.1,sgd,1,2.5\n0.1,sgd,2,2.6\n0.1,adam,1,2.4\n0.1,adam,2,2.3\n"
-COLUMNS = ("--setting", "lr,opt", "--seed", "seed", "--measure", "loss")
+COLUMNS = ("--setting", "lr,opt", "--seed", "seed", "--measure", "loss", "--better", "lower")
 TABLES: list[tuple[str, bytes | Callable[[Path], object]]] = [
     ("no file", str),
     ("a folder", Path.mkdir),

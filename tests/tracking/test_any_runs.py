@@ -59,7 +59,7 @@ def test_runs_are_answered_as_the_table_of_them_is(project, store):
         rows = csv.writer(file)
         rows.writerow(["depth", "lr", "seed", "val_loss"])
         rows.writerows([depth, lr, seed, cost(lr, depth, seed)] for lr, depth, seed in GRID)
-    columns = ("--setting", "depth,lr", "--seed", "seed", "--measure", "val_loss")
+    columns = ("--setting", "depth,lr", "--seed", "seed", "--measure", "val_loss", "--better", "lower")
     table, _ = said(project, "compare", "--table", "runs.csv", *columns, "--format", "json")
     printed = compared(project, "--format", "json")
     assert printed.replace("failed, by its status in MLflow, or came to no number", "failed, and has no value") == table

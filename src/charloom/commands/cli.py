@@ -103,7 +103,7 @@ def _add_questions(commands: Any) -> None:
         "--measure", metavar="NAME", help="what is compared, of a table a column (default: held_out_bits_per_character)"
     )
     add("--baseline", metavar="SETTING", help="a=1,b=2 (default: HEAD's own, of a table the first)")
-    add("--better", choices=("lower", "higher"), help="which values are better (default: lower)")
+    add("--better", choices=("lower", "higher"), help="which values are better (charloom's own measures: lower)")
     add("--looks", metavar="N,N", help="at how many seeds it was declared to look, and perhaps to stop: 3,5,10")
     add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
     add("--format", choices=("json", "markdown"), help="in place of text for a terminal")

@@ -11,7 +11,7 @@ from charloom.base.storage import write
 from charloom.base.terminal import in_line
 from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
-from charloom.study.from_experiments import experiments_measured
+from charloom.study.from_experiments import MEASURES, experiments_measured
 from charloom.study.from_table import table_measured
 from paired import answered
 from paired.data_types import Answer, Measured
@@ -73,6 +73,10 @@ def _measured(arguments: argparse.Namespace) -> Measured:
 def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
     for name in (name for name in COLUMNS if name not in given):
         raise WrongInput(f"--table: needs --{name} COLUMN, too")
+    if "better" not in given and given["measure"] not in MEASURES:
+        raise WrongInput(
+            f"--table: needs --better lower or higher, too: nobody else knows it of {in_line(given['measure'])}"
+        )
     return table_measured(Path(given["table"]), setting=_names(given["setting"]), seed=given["seed"], **options)
 
 
