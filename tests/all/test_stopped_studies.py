@@ -60,7 +60,9 @@ def test_a_signal_ends_a_study_in_a_line_and_keeps_its_rows(whole, tmp_path, num
     until(lambda: rows(project) >= 1)
     os.killpg(study.pid, number)  # as a terminal does: its workers get it too
     assert study.wait(30) == code
-    assert (project.folder / "printed.txt").read_text().splitlines()[-1] == f"stopped by {number.name}"
+    kept = f"{rows(project)} of 16 trials are kept; the same command goes on"
+    last = (project.folder / "printed.txt").read_text().splitlines()[-1]
+    assert last == f"stopped by {number.name}; studies/a.yaml: {kept}"
     assert rows(project) >= 1
     said(project, "study", "studies/a.yaml", "--jobs", "2")
     assert tables(project.folder / "studies/a") == made

@@ -225,10 +225,10 @@ WRONG = [
     (
         "smaple",
         2,
-        "smaple: unknown command; allowed are sample, score, study, compare, summary, verify, track, doctor, ui; "
-        "did you mean sample?",
+        "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, track, "
+        "doctor, ui; did you mean sample?",
     ),
-    ("--prime fox", 2, "--prime: unknown command; allowed are sample, score, study, compare, summary"),
+    ("--prime fox", 2, "--prime: unknown command; allowed are sample, score, study, study new, compare, summary"),
     ("'sam\nple'", 2, "sam\\nple: unknown command"),
     ("sample 'a\nb'", 2, "unrecognized arguments: a\\nb; "),
     ("", 2, "charloom: the following arguments are required: COMMAND"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -13,37 +13,50 @@ SECONDS_BETWEEN_LINES = 10.0
 Report = Callable[[int, str], None]
 
 
+def duration(seconds: float) -> str:
+    """Return `45 s`, `12 min` or `3.5 h`."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
+
+
 @contextmanager
-def progress(name: str, total: int, *, stderr: bool = False) -> Iterator[Report]:
+def progress(name: str, total: int, *, expected: float | None = None, stderr: bool = False) -> Iterator[Report]:
     """Give a function to call with the work done so far, out of `total`, and a note to show beside it.
 
-    `stderr` is for commands whose stdout is a result.
+    expected  seconds that all of it takes, as far as that is known: it counts until some of the work is done
+    stderr    for commands whose stdout is a result
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()
     before: int | None = None
 
-    def line(done: int, note: str) -> None:
-        nonlocal last, before
+    def left(done: int) -> str:
+        nonlocal before
         before = done if before is None else before
-        now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES and 0 < done < total:
+        took = time.monotonic() - started
+        if done > before:
+            return f"about {duration(took * (total - done) / (done - before))} left"
+        return "" if expected is None else f"about {duration(max(expected - took, 1.0))} left"
+
+    def line(done: int, note: str) -> None:
+        nonlocal last
+        about, now = left(done), time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES and about and done < total:
             last = now
-            left = (now - started) * (total - done) / max(done - before, 1)
-            print(f"{name}: {done:,} of {total:,}  {note}  about {left:.0f} s left", file=console.file, flush=True)
+            print(f"{name}: {done:,} of {total:,}  {about}  {note}", file=console.file, flush=True)
 
     if not console.is_terminal:
         yield line
         return
     columns = (
         TextColumn(name),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f}  {task.fields[note]}"),
+        BarColumn(20),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}  {task.fields[note]}"),
     )
     with Progress(*columns, console=console) as bar:
         console.show_cursor(True)  # the library hides it, and a signal may end the process before it is back
-        task = bar.add_task(name, total=total, note="")
-        yield lambda done, note: bar.update(task, completed=done, note=note)
+        task = bar.add_task(name, total=total, note="", left="")
+        yield lambda done, note: bar.update(task, completed=done, note=note, left=left(done))

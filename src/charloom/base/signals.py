@@ -15,9 +15,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Stopped(KeyboardInterrupt):
     """A signal ended training, which has saved. A KeyboardInterrupt, so that nothing takes it for an error."""
 
-    def __init__(self, number: int):
-        """Take the signal's number."""
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+    def __init__(self, number: int, kept: str = ""):
+        """Take the signal's number, and perhaps what is kept, in words."""
+        super().__init__(f"stopped by {signal.Signals(number).name}{f'; {kept}' if kept else ''}")
         self.exit_code = 128 + number
 
 

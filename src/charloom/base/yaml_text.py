@@ -1,5 +1,6 @@
 """YAML by DVC's rules, 1.2."""
 
+import io
 import re
 from functools import cache, lru_cache
 from typing import Any
@@ -22,6 +23,15 @@ def parsed(text: str) -> Any:
     if text.startswith("%") or "\n%" in text:  # DVC's reader, which is in C, leaves it out
         raise ValueError("a line that begins with % is not allowed")
     return YAML(typ="safe", pure=True).load(text)
+
+
+def as_yaml_text(values: dict[str, Any]) -> str:
+    """Return the mapping as YAML, lists within a line."""
+    writer, said = YAML(typ="safe", pure=True), io.StringIO()
+    writer.default_flow_style, writer.width = None, 10_000
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the library types it as None
+    writer.dump(values, said)
+    return said.getvalue()
 
 
 def parsed_fast(text: str) -> Any:

@@ -88,6 +88,15 @@ def _add_questions(commands: Any) -> None:
     add("--explain", action="store_true", help="say, too, how it was decided, and what decides nothing")
     add("--anew", action="store_true", help="ask anew, with params.yaml of now; says how many rows go aside")
 
+    about = "Write a question as a file: settings to compare on a text. It says how long the answer takes here."
+    add = _added(commands, "study new", "commands.study_new.new_study", "ask a question of your own", about)
+    add("file", metavar="FILE", help="to be written: studies/mine.yaml, say")
+    varied = "a param and its values: eta=0.05,0.1; given again, each with each"
+    add("--vary", metavar="NAME=X,Y", action="append", required=True, help=varied)
+    add("--text", metavar="FILE", help="a text in UTF-8 (default: that of params.yaml)")
+    add("--seeds", metavar="N", help="trainings of each setting (default 5)")
+    add("--short", action="store_true", help="for a class: 3 seeds, 10,000 updates")
+
     about = (
         "Say which settings are better than the baseline, by how much, and how sure that is. Differences are those of "
         "equal seeds. It reads a study, a table, an MLflow experiment, or else DVC's experiments and HEAD's own run."
@@ -152,6 +161,8 @@ def main() -> None:
         add(commands)
 
     def command_line() -> None:
+        if sys.argv[1:3] == ["study", "new"]:
+            sys.argv[1:3] = ["study new"]
         for first in sys.argv[1:2]:
             if first not in (*commands.choices, "-h", "--help"):
                 raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")

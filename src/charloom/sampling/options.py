@@ -16,7 +16,9 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "top_k": (int, lambda k: 0 <= k < 10**15, "a whole number from 0; 0 leaves all characters"),
     "top_p": (float, lambda p: 0 < p <= 1, "a number above 0 and at most 1; 1 leaves all characters"),
     "seed": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
-    **dict.fromkeys(("samples", "top", "prove"), (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999")),
+    **dict.fromkeys(
+        ("samples", "top", "prove", "seeds"), (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999")
+    ),
     "jobs": (int, lambda n: 0 < n < 1024, "a whole number from 1 to 1,023"),
     "port": (int, lambda n: 1024 <= n < 2**16, "a whole number from 1024 to 65535"),
     "at": (int, lambda n: 0 <= n < 10**15, "last, lowest, highest, or a step"),

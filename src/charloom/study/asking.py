@@ -31,7 +31,7 @@ def read_study(path: Path, *, anew: bool = False) -> Study:
     """
     given, folder = read_question(path), path.with_suffix("")
     if anew or not any((folder / name).exists() for name in (ASKED, "trials.csv")):
-        return study_of(path, given, _asked_now(path, given, read_params()), Runs())
+        return asked_now(path, given)
     if (folder / ASKED).exists():
         asked = read_asked(folder / ASKED)
         study = study_of(path, given, asked, read_runs(folder, asked))
@@ -41,6 +41,11 @@ def read_study(path: Path, *, anew: bool = False) -> Study:
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no part of what {path} asks; {ANEW}")
     return study
+
+
+def asked_now(path: Path, given: StudyFile) -> Study:
+    """Return the study of what the file holds, or would hold, asked with params.yaml of now. Raises WrongInput."""
+    return study_of(path, given, _asked_now(path, given, read_params()), Runs())
 
 
 def write_asked(study: Study) -> None:

@@ -9,7 +9,7 @@ from shutil import copytree
 
 from charloom.base.errors import WrongInput
 from charloom.base.lock import exclusive
-from charloom.base.progress import progress
+from charloom.base.progress import duration, progress
 from charloom.base.signals import Stopped, deferred
 from charloom.base.storage import sha256
 from charloom.results.study_table import Runs, keys_in, read_asked, read_runs, write_runs
@@ -18,9 +18,10 @@ from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED, by_these_sources, ensure_text, ensure_version, write_asked
 from charloom.study.cluster import cluster
+from charloom.study.duration import seconds
 from charloom.study.engine import Workers, outcomes
 from charloom.study.local import processes
-from charloom.study.measuring import measured
+from charloom.study.measuring import before_it_starts, measured
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
@@ -40,9 +41,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     then is kept.
     """
     ensure_text(study)
-    text = survey(Path(study.asked.text))
-    lengths = split(text.characters, study.asked.params.prepare.held_out)
-    _check(study, text, lengths, 1 if address else jobs)
+    text, lengths = surveyed(study, 1 if address else jobs)
     trials = trials_of(study)
     asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # of each setting, so far
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
@@ -51,11 +50,16 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         study = study._replace(runs=_known(study, {trial.key for trial in wanted}, anew=anew))
         write_asked(study)
         workers: Workers | None = None
+        for line in [] if study.runs else before_it_starts(study):
+            print(line, flush=True)
         for look in study.question.all_looks:
             asked |= {setting: trials[setting][:look] for setting in _undecided(study, asked)}
             if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
+                expected = None  # of other machines nobody knows
+                if not address:
+                    expected = seconds([each.params for each in missing], len(text.vocabulary), lengths, jobs)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
-                _train(study, missing, wanted, workers)
+                _train(study, missing, wanted, workers, expected)
         _write(study, chain.from_iterable(asked.values()))
     found = measured(study, asked)
     return study, found, answered(found)
@@ -111,20 +115,27 @@ def _cost(params: Params) -> int:
     return params.train.updates * params.characters * params.m * (params.m + 100)
 
 
-def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers) -> None:
-    """Train the trials that are missing; their runs join the study's, and those of all `wanted` ones are written."""
-    took, wrote, count = 0.0, time.monotonic(), 0
-    print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train", flush=True)
-    with progress(study.path.stem, len(missing)) as report, deferred() as received:
+def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None) -> None:
+    """Train the trials that are missing; their runs join the study's, and those of all `wanted` ones are written.
+
+    expected  seconds that they take, where that is known
+    """
+    took, wrote, count, note = 0.0, time.monotonic(), 0, ""
+    about = "" if expected is None else f", about {duration(expected)}"
+    print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train{about}", flush=True)
+    with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
         try:
             for ended in outcomes(missing, workers, study.asked.sha256):
                 if received:
-                    raise Stopped(received[0])
+                    kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
+                    raise Stopped(received[0], f"{study.path}: {kept}; the same command goes on")
+                report(count, note)
                 if not ended:
                     continue
                 (trial, run), count = ended, count + 1
                 study.runs[trial.key] = run
-                report(count, f"trials  {trial.setting} seed {trial.seed}: {run.outcome}")
+                note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
+                report(count, note)
                 if time.monotonic() - wrote > WRITING * took:
                     began = time.monotonic()
                     _write(study, wanted)
@@ -134,8 +145,13 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
             _write(study, wanted)
 
 
-def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> None:
-    """Raise WrongInput where the text does not fit a setting, Unavailable where memory does not."""
+def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
+    """Return what is known of the text, and how many of its characters are for training, and held out.
+
+    Raises WrongInput where it does not fit a setting, Unavailable where memory does not, with so many trials at a time.
+    """
+    text = survey(Path(study.asked.text))
+    lengths = split(text.characters, study.asked.params.prepare.held_out)
     for params in study.settings.values():
         check_lengths(text.path, lengths, params.seq_length, params.batch)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary), lengths[0])
@@ -145,6 +161,7 @@ def _check(study: Study, text: Survey, lengths: tuple[int, int], jobs: int) -> N
             f"{study.path}: measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out; "
             "a larger prepare.held_out, or the measure smooth_loss, is allowed"
         )
+    return text, lengths
 
 
 @contextmanager

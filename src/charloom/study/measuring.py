@@ -10,8 +10,9 @@ from charloom.results.run import TRAINED, Run
 from charloom.settings.params import Params, as_yaml
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
+from paired import answered
+from paired import effect_sentences as effects
 from paired.data_types import Measured, Measurement
-from paired.effect_sentences import listed
 from paired.factors import inseparable
 
 MORE_TEXT = (  # a warning
@@ -31,10 +32,17 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
         for setting, each in (trials or trials_of(study)).items()
     }
     return of_runs(
-        study.settings, done, study.question.measure, study.baseline, _parting(study), better="lower",
+        study.settings, done, study.question.measure, study.baseline, [*_parting(study), *_short(study)],
+        better="lower",
         looks=tuple(study.question.all_looks),  # without any, no verdict before all seeds are there
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
+
+
+def before_it_starts(study: Study) -> list[str]:
+    """Return what to know of a question before anything is trained: what its settings cannot tell apart."""
+    answer = answered(measured(study))
+    return [*effects.parted(answer), *answer.warnings]
 
 
 def _parting(study: Study) -> Iterator[str]:
@@ -45,7 +53,16 @@ def _parting(study: Study) -> Iterator[str]:
     }
     for group in (each for each in inseparable(levels) if len(each) > 1):
         values = {name: list(dict.fromkeys(each[name] for each in named.values())) for name in group}
-        yield f"a study with `vary: {json.dumps(values)}` parts {listed(group)}"
+        yield f"a study with `vary: {json.dumps(values)}` parts {effects.listed(group)}"
+
+
+def _short(study: Study) -> Iterator[str]:
+    """Yield a line where all trials read less text than a run by the params that the study began with."""
+    read = [each.train.updates * each.characters for each in (*study.settings.values(), study.asked.params)]
+    if max(read[:-1]) < read[-1]:
+        most = max(each.train.updates for each in study.settings.values())
+        whole = study.asked.params.train.updates
+        yield f"a short study: {most:,} updates, where a whole training has {whole:,}; that may end otherwise"
 
 
 def of_runs(

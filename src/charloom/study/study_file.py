@@ -113,11 +113,14 @@ class Study(NamedTuple):
         return self.path.with_suffix("")
 
 
-def read_question(path: Path) -> StudyFile:
-    """Return what the file holds. Raises WrongInput with one line that names the file, the key and what is allowed."""
+def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
+    """Return what the file holds, or would hold with these values.
+
+    Raises WrongInput with one line that names the file, the key and what is allowed.
+    """
     if path.suffix not in {".yaml", ".yml"}:
         raise WrongInput(f"{path}: a study is a file that ends in .yaml, say studies/eta.yaml")
-    return checked(StudyFile, read_mapping(path, StudyFile), path)
+    return checked(StudyFile, read_mapping(path, StudyFile) if values is None else values, path)
 
 
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:

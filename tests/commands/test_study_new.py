@@ -1,0 +1,107 @@
+"""A question of one's own: a line writes it, says what it takes, and refuses what is none; the next line answers it."""
+
+import pytest
+from projects import copied, said
+
+from charloom.base.progress import duration
+from charloom.base.yaml_text import parsed
+from charloom.settings.params import overridden, read_params
+from charloom.study import duration as durations
+
+LENGTHS = (1000, 90)
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    (project.folder / "data/my.txt").write_text("Call me a text of mine, with a word or two. " * 60)
+    return project
+
+
+def test_a_question_is_written_answered_and_named_beside_its_text(project):
+    line = ("studies/mine.yaml", "--text", "data/my.txt", "--vary", "eta=0.05,0.1", "--vary", "sigma=0.1,fan_in")
+    printed, _ = said(project, "study", "new", *line, "--seeds", "2")
+    assert printed.startswith("made studies/mine.yaml: 4 settings, 2 seeds: 8 trainings\nabout ")
+    assert printed.endswith("next: charloom study studies/mine.yaml\n")
+    assert parsed((project.folder / "studies/mine.yaml").read_text()) == {
+        "text": "data/my.txt",
+        "vary": {"eta": [0.05, 0.1], "sigma": [0.1, "fan_in"]},
+        "baseline": {"eta": 0.1, "sigma": 0.1},  # eta as in params.yaml; of sigma's values none is
+        "seeds": 2,
+        "measure": "held_out_bits_per_character",
+        "smallest_difference": 0.01,
+    }
+    answer, _ = said(project, "study", "studies/mine.yaml")
+    assert "studies/mine.yaml: 8 of 8 trials to train, about " in answer
+    assert "made studies/mine/report.html" in answer
+
+
+def test_a_short_one_says_so_wherever_it_is_answered(project):
+    project.edit("params.yaml", "updates: 400", "updates: 20000")
+    printed, _ = said(project, "study", "new", "studies/a.yaml", "--vary", "m=2,3", "--short")
+    short = "a short study: 10,000 updates, where a whole training has 20,000; that may end otherwise"
+    assert "2 settings, 3 seeds: 6 trainings\nabout " in printed
+    assert f"\n{short}\n" in printed
+    answer, _ = said(project, "study", "studies/a.yaml")
+    assert short in " ".join(answer.split())
+    assert short in (project.folder / "studies/a/report.html").read_text(encoding="utf-8")
+
+
+def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(project):
+    (project.folder / "studies").mkdir(exist_ok=True)
+    settings = "settings: [{m: 2, eta: 0.1}, {m: 3, eta: 0.05}, {m: 2, eta: 0.1, seq_length: 5}]"
+    (project.folder / "studies/b.yaml").write_text(
+        f"{settings}\nbaseline: {{m: 2, eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n"
+    )
+    begun = said(project, "study", "studies/b.yaml")[0].partition("trials to train")[0]
+    assert "m 2, 3; eta" in begun
+    assert "settings read different amounts of text" in begun
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["a.yaml", "--vary", "eta"], "--vary: eta is not allowed: NAME=VALUE,VALUE, each name once: eta=0.05,0.1"),
+        (["a.yaml", "--vary", "eta=[1"], "--vary: eta=[1 is not allowed: NAME=VALUE,VALUE, each name once: "),
+        (["a.yaml", "--vary", "m=2,3", "--vary", "m=4"], "--vary: m=4 is not allowed: NAME=VALUE,VALUE, each name "),
+        (["a.yaml", "--vary", "m=2,x"], "a.yaml: m: 'x' is a text, not a number"),
+        (["a.yaml", "--vary", "n=2,3"], "a.yaml: n: no param that a study can vary; allowed are m, eta, "),
+        (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: nothing differs from the baseline"),
+        (["a", "--vary", "m=2,3"], "a: a study is a file that ends in .yaml, say studies/eta.yaml"),
+        (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "no.txt: No such file or directory; allowed is a text in"),
+        (["a.yaml", "--vary", "seq_length=25,9999"], "data/fox.txt: "),
+        (["params.yaml", "--vary", "m=2,3"], "params.yaml: is there already, or its answer; another name is allowed"),
+    ],
+)
+def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
+    before = sorted(project.folder.rglob("*"))
+    printed, complaint = said(project, "study", "new", *arguments, code=2)
+    assert printed == ""
+    assert complaint.startswith(line)
+    assert complaint.count("\n") == 1
+    assert sorted(project.folder.rglob("*")) == before
+
+
+def test_what_trials_take_is_their_characters_at_the_rate_of_each_setting(project, monkeypatch):
+    usual = read_params(project.folder / "params.yaml")
+    other = overridden(usual, {"m": 200, "train.updates": 800}, project.folder)
+    rates = {usual.m: 2.0, 200: 3.0}
+    monkeypatch.setattr(durations, "_rate", lambda params, *_: rates[params.m])
+    trials = [each.model_copy(update={"seed": seed}) for each in (usual, other) for seed in (1, 2)]
+    one = 400 * usual.seq_length + 2 * 90 / 3
+    two = 800 * usual.seq_length + 2 * 90 / 3
+    for jobs, parts in ((1, 1), (3, 3), (9, 4)):
+        assert durations.seconds(trials, 9, LENGTHS, jobs) == pytest.approx(2 * (2.0 * one + 3.0 * two) / parts)
+
+
+@pytest.mark.parametrize("overrides", [{}, {"batch": 3}, {"eta": 1e300}, {"train.order": "positions"}])
+def test_a_rate_is_measured_for_any_recipe(project, overrides):
+    params = overridden(read_params(project.folder / "params.yaml"), overrides, project.folder)
+    assert 0 < durations.seconds([params], 9, LENGTHS, 1) < 1e6
+
+
+def test_a_duration_is_said_in_its_unit():
+    assert [duration(x) for x in (0.4, 45, 99, 100, 3600, 5900, 36_000)] == [
+        "0 s", "45 s", "99 s", "2 min", "60 min", "98 min", "10.0 h",
+    ]  # fmt: skip
