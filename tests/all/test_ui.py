@@ -10,6 +10,8 @@ import urllib.request
 from projects import alive, copied, until
 from stores import free_port
 
+from charloom.tracking.browser import listening
+
 
 def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
@@ -21,7 +23,7 @@ def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(fini
     ui = subprocess.Popen(
         ["charloom", "ui", "--port", str(port)],
         cwd=project.folder, env=project.environment() | {"DISPLAY": ":9", "BROWSER": f"{browser} %s"},
-        stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     os.close(terminal)
     try:
@@ -34,8 +36,10 @@ def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(fini
         with urllib.request.urlopen(asked, timeout=30) as answer:
             assert json.load(answer)["experiment"]["experiment_id"] == experiment
         os.killpg(ui.pid, signal.SIGINT)  # as the terminal does
-        ui.wait(30)
-        until(lambda: not alive(ui.pid))
+        printed = ui.communicate(timeout=30)[1]
+        assert ui.returncode == 0
+        assert printed == b""  # what MLflow says goes to a file
+        until(lambda: not listening(port))
     finally:
         os.close(ours)
         if alive(ui.pid):

@@ -27,6 +27,13 @@ def changed(name: str, params: Params = PARAMS) -> Params:
     return Params.model_validate(everything)
 
 
+def test_a_text_that_is_not_the_committed_one_stands_first_in_the_name():
+    committed = LEAVES | {"prepare.text": "data/other.txt"}
+    name = PARAMS.prepare.text.rpartition("/")[2]
+    assert run_name(PARAMS, committed) == f"{name} · as committed · seed 1"
+    assert run_name(PARAMS, committed | {"eta": 0.2}) == f"{name} · eta=0.1 · seed 1"
+
+
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_param_names_the_experiment_unless_it_cannot_matter(name):
     other = experiment_key(changed(name), "0" * 64)
@@ -61,7 +68,7 @@ def test_the_text_names_it_too():
 
 def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed():
     assert run_name(PARAMS, LEAVES) == "as committed · seed 1"
-    assert run_name(PARAMS, LEAVES | {"seed": 5, "prepare.text": "x", "train.save_every": 1}) == "as committed · seed 1"
+    assert run_name(PARAMS, LEAVES | {"seed": 5, "train.save_every": 1}) == "as committed · seed 1"
     assert run_name(PARAMS, LEAVES | {"train.initial_accumulator_value": 10.0}) == "initial…=0 · seed 1"
     committed = LEAVES | {"m": 9, "eta": 0.2, "train.dtype": "float32"}
     assert run_name(PARAMS, committed) == "eta=0.1 · m=100 · dtype=float64 · seed 1"

@@ -20,6 +20,7 @@ from charloom.tracking.logged_models import fetch, measured
 from charloom.tracking.outbox import SUMS, sums
 from charloom.tracking.store import RESULTS, connected
 
+FILES = {"lowest_smooth_loss": "best", "last": "last"}  # of the LoggedModels, by their names
 MEASURE = "held_out_bits_per_character"
 
 
@@ -36,11 +37,11 @@ def test_a_run_has_two_models_with_steps_and_metrics_of_the_dataset_and_the_best
     (run,) = finished.runs()
     train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
     models = {each.name: each for each in logged(finished)}
-    assert set(models) == {"best", "last"}
+    assert set(models) == {"lowest_smooth_loss", "last"}
     steps = {each.model_id: each.step for each in run.outputs.model_outputs}
     (read,) = run.inputs.dataset_inputs
     for name, step, bits, loss in (
-        ("best", train.best_update, train.best_held_out_bits_per_character, train.best_smooth_loss),
+        ("lowest_smooth_loss", train.best_update, train.best_held_out_bits_per_character, train.best_smooth_loss),
         ("last", train.updates, train.held_out_bits_per_character, train.smooth_loss),
     ):
         model = models[name]
@@ -76,7 +77,7 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         assert "pkl" not in about
         assert (folder / "served.py").read_bytes() == (finished.folder / "src/charloom/tracking/served.py").read_bytes()
         assert (folder / "artifacts/model.npz").read_bytes() == (
-            finished.folder / f"models/{model.name}.npz"
+            finished.folder / f"models/{FILES[model.name]}.npz"
         ).read_bytes()
         required = {line.partition("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()}
         assert required == {"mlflow", "pandas", *NEEDED}
@@ -86,8 +87,8 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
     store = f"sqlite:///{finished.folder}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     mlflow.set_tracking_uri(store)
-    for name in ("best", "last"):
-        (model,) = logged(finished, filter_string=f"name = '{name}'")
+    for shown, name in FILES.items():
+        (model,) = logged(finished, filter_string=f"name = '{shown}'")
         options = ("--prime", "fox", "--temperature", "0.7", "--top-k", "9", "--top-p", "0.9", "--seed", "4")
         address = f"models:/{model.model_id}"
         fetch(address, str(tmp_path / "model.npz"))
@@ -97,9 +98,22 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
         served = mlflow.pyfunc.load_model(address)
         first, _ = served.predict(pd.DataFrame({"prime": ["fox", "fox"]}), params=params)
         assert first + "\n" == from_file
+    train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
+    better = "last" if train.held_out_bits_per_character < train.best_held_out_bits_per_character else "best"
     for address in ("models:/charloom-fox@best", "models:/charloom-fox/1", "models:/charloom-fox/latest"):
         fetch(address, str(tmp_path / "model.npz"))
-        assert (tmp_path / "model.npz").read_bytes() == (finished.folder / "models/best.npz").read_bytes()
+        assert (tmp_path / "model.npz").read_bytes() == (finished.folder / f"models/{better}.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("of_lowest", "of_last", "better"),
+    [(2.0, 1.9, ("last", 1.9)), (1.9, 2.0, ("best", 1.9)), (2.0, 2.0, ("best", 2.0)), (None, None, ("best", 30.0))],
+)
+def test_of_a_runs_two_models_the_one_counts_that_is_better_on_held_out_text(finished, of_lowest, of_last, better):
+    with chdir(finished.folder):
+        run = this_run()
+    bits = {"best_held_out_bits_per_character": of_lowest, "held_out_bits_per_character": of_last}
+    assert measured(run, run.train.model_copy(update=bits | {"best_smooth_loss": 30.0}))[:2] == better
 
 
 @pytest.mark.parametrize(
@@ -153,6 +167,7 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
         for experiment, measure in measured.items():
             train = {
                 "best_held_out_bits_per_character": measure,
+                "held_out_bits_per_character": measure + 1,
                 "best_update": 0,
                 "held_out_characters_read": 5 if measure == 0.5 else 6,
             }
@@ -162,7 +177,7 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
             number = {"a": 1, "b": 2, "c": 2, "d": 4}[experiment[0]]  # of equals the first one is the best
             assert int(project.client().get_model_version_by_alias("charloom-fox", "best").version) == number
     order = [{"field_name": f"metrics.{MEASURE}", "ascending": True, "dataset_name": "fox"}]
-    ranked = logged(project, filter_string=f"metrics.{MEASURE} < 1.5 AND name = 'best'", order_by=order)
+    ranked = logged(project, filter_string=f"metrics.{MEASURE} < 1.5 AND name = 'lowest_smooth_loss'", order_by=order)
     assert [next(x.value for x in each.metrics if x.key == MEASURE) for each in ranked] == [0.5, 1.0, 1.0]
     assert len(versions(project)) == 4
 
@@ -176,8 +191,8 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
     (project.folder / "metrics/train.json").write_text(json.dumps(content))
     with chdir(project.folder):
         run = this_run()
-    measure, what, comparable = measured(run, run.train)
-    assert (measure, what) == (content["best_smooth_loss"], "best_smooth_loss")
+    which, measure, what, comparable = measured(run, run.train)
+    assert (which, measure, what) == ("best", content["best_smooth_loss"], "best_smooth_loss")
     assert comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
 
 
@@ -194,7 +209,7 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     for _ in range(2):
         tracked(project)
     models = [model for model in logged(project) if model.source_run_id == run.info.run_id]
-    assert sorted(model.name for model in models) == ["best", "last"]
+    assert sorted(model.name for model in models) == ["last", "lowest_smooth_loss"]
     assert {model.status for model in models} == {"READY"}
     last = next(model for model in models if model.name == "last")
     assert last.model_id == unfinished.model_id
@@ -217,6 +232,6 @@ def test_a_run_that_waited_since_an_earlier_charloom_is_sent_as_it_was_put_there
         folder = project.folder / "mlartifacts/models" / model.model_id / "artifacts"
         assert (folder / "code/charloom/kernel/update.py").is_file()
         assert (folder / "artifacts/model.npz").read_bytes() == (
-            project.folder / f"models/{model.name}.npz"
+            project.folder / f"models/{FILES[model.name]}.npz"
         ).read_bytes()
     assert not waits.exists()

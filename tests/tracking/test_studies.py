@@ -4,6 +4,7 @@ import shutil
 from contextlib import chdir
 from pathlib import Path
 
+from answers import answer
 from projects import Project
 from recorded import caught_up, history, tracked
 from stores import free_port
@@ -12,6 +13,7 @@ from charloom.base.storage import write_json
 from charloom.results.identity import experiment_key
 from charloom.results.study_table import read_runs, write_runs
 from charloom.study.asking import read_study, write_asked
+from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial, trials_of
 from charloom.text.corpus import read_prepared
 from charloom.tracking import studies
@@ -37,7 +39,7 @@ def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
         write_asked(study)
         write_runs(study.folder, study.varied, runs.items())
         (study.folder / "report.html").write_text("<!doctype html>\n")
-        return study_contents(study._replace(runs=runs), "**better**, so many\n", "<svg/>")
+        return study_contents(study._replace(runs=runs), answer(), "<svg/>")
 
 
 def sent(project: Project, contents):
@@ -102,7 +104,10 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     assert (study.info.run_name, study.info.status) == ("eta", "FINISHED")
     address = f"get-artifact?path=comparison.svg&run_uuid={study.info.run_id}"
     page = f"#/experiments/{study.info.experiment_id}/runs/{study.info.run_id}/artifacts/report.html"
-    said = f"[The study’s page]({page}?workflowType=machine_learning)\n\n**better**, so many\n\n\n"
+    verdict, _, rest = as_markdown(answer()).partition("\n\n")
+    assert verdict == "**better: train.initial\\_accumulator\\_value=10**"
+    assert study.data.tags["charloom.verdict"] == "better: train.initial_accumulator_value=10"
+    said = f"{verdict}\n\n[The study’s page]({page}?workflowType=machine_learning)\n\n{rest}\n\n"
     said += f"![The comparison]({address})"
     assert study.data.tags["mlflow.note.content"] == said
     client = project.client()
@@ -133,7 +138,7 @@ def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(pro
     assert {run.info.run_id: run.info.end_time for run in trials.values()} == ids  # what is there is left alone
     grown, trials = sent(project, a_study(project, seeds=2).model_copy(update={"description": "**worse**"}))
     assert first.info.run_id == again.info.run_id == grown.info.run_id
-    assert grown.data.tags["mlflow.note.content"].partition(")\n\n")[2].startswith("**worse**\n\n![")
+    assert grown.data.tags["mlflow.note.content"].startswith("**worse**\n\n[The study’s page](")
     assert {run.info.run_id for run in trials.values()} > ids.keys()
     holds_what_the_tables_hold(project, trials)
 

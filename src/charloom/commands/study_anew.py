@@ -12,7 +12,7 @@ from charloom.sampling.options import allowed
 from charloom.study.asking import differs_here, read_study
 from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
-from charloom.study.formats import as_markdown, as_text
+from charloom.study.formats import as_text
 from charloom.tracking.study_contents import PAGE, send_apart, study_contents
 
 
@@ -39,5 +39,5 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
     made = f"\nmade {study.folder / PAGE}\n"
     sys.stdout.write(made)
     sys.stdout.flush()
-    has_it = send_apart(study_contents(study, as_markdown(answer), picture))
+    has_it = send_apart(study_contents(study, answer, picture))
     return (f"{text}{made}{has_it}", warned) if has_it else ("", "")

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from charloom.base.errors import Damaged, Unavailable
+from charloom.base.terminal import in_line
 from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import commit, git
@@ -137,10 +138,14 @@ def arithmetic_digest(states: Any, costs: Any) -> str:
 def run_name(params: Params, committed: Mapping[str, Any]) -> str:
     """Return what is not as in the committed params, and then the seed: `eta=0.05 · seed 2`, `as committed · seed 2`.
 
+    Before that the text's file, where it is another one: `my.txt · eta=0.05 · seed 2`.
+
     committed  by dotted names
     """
+    text = params.prepare.text
+    other = [in_line(Path(text).name)] if committed.get("prepare.text", text) != text else []
     differ = _settings(naming_params(params), committed)
-    return " · ".join([*(differ or ["as committed"]), f"seed {params.seed}"])
+    return " · ".join([*other, *(differ or ["as committed"]), f"seed {params.seed}"])
 
 
 def name_of(params: Params) -> str:

@@ -97,8 +97,8 @@ def as_markdown(answer: Answer, *, explain: bool = False) -> str:
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
     found = [tuple(map(_plain, cells)) for cells in effects.rows(answer)]
     parts = [
-        f"**{_plain(answer.measure)}**: {answer.better} is better. Baseline: {_code(answer.baseline)}",
         f"**{_plain(words.told(answer))}**",
+        f"{_plain(answer.measure)}: {answer.better} is better. Baseline: {_code(answer.baseline)}",
         _markdown_table(effects.HEAD, found) if found else "",
         _markdown_table(words.COMPARED, rows),
         "\n".join(

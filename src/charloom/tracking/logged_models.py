@@ -1,4 +1,4 @@
-"""Models in MLflow: a run's best and last as LoggedModels, its best in the registry, and the way back to a file.
+"""Models in MLflow: two of a run as LoggedModels, the better of them in the registry, and the way back to a file.
 
 All of it can be repeated: what a killed process has begun, the next one completes.
 """
@@ -45,8 +45,12 @@ SIGNATURE = ModelSignature(
     outputs=Schema([ColSpec("string")]),
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
-ABOUT = "The best model of each run on `{}`. `@best` is the best of those measured as the newest was."
+ABOUT = (
+    "Of each run on `{}` the better of two models, on held-out text: that of the lowest smooth loss, and the last. "
+    "`@best` is the best of all that were measured as the newest was."
+)
 ALIAS = "best"
+SHOWN = {"best": "lowest_smooth_loss", "last": "last"}  # what the report, and charloom 0.1, call the best
 MODELS = "models:/"  # before a LoggedModel's id
 MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
 DERIVED = ("conda.yaml", "serving_input_example.json")  # from python_env.yaml and input_example.json: not sent
@@ -60,11 +64,11 @@ def model_name(source: str) -> str:
 
 
 def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetrics, waits: Path) -> None:
-    """Log the run's best and last model, and register the best. `waits` is the run's folder in the outbox."""
+    """Log the run's models, and register the better one. `waits` is the run's folder in the outbox."""
     models = _log_models(store, run, contents, {"best": train.best_update, "last": train.updates}, ends(train), waits)
     name = model_name(contents.params.prepare.text)
     try:
-        _register(store, name, run, models["best"], contents, train)
+        _register(store, name, run, models, contents, train)
     except MlflowException as error:  # somebody else's model has the name: that is no reason to lose the run
         if error.error_code != DENIED:
             raise
@@ -74,12 +78,18 @@ def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetri
 def _log_models(
     store: Store, run: Run, contents: RunContents, updates: dict[str, int], measures: Series, waits: Path
 ) -> dict[str, LoggedModel]:
-    """Return the LoggedModels of these updates by name, made and linked to the run, with what was measured of each."""
+    """Return the LoggedModels of these updates by name, made and linked to the run, with what was measured of each.
+
+    The name in MLflow says what a model is best at.
+    """
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}'"
-    found = {each.name: each for each in client.search_logged_models([store.experiment_id], which)}
+    there = {each.name: each for each in client.search_logged_models([store.experiment_id], which)}
+    found = {name: each for name in updates if (each := there.get(name) or there.get(SHOWN[name]))}
     create, params = client.create_logged_model, shown(contents.params)
-    models = {name: found.get(name) or create(store.experiment_id, name, run_id, params=params) for name in updates}
+    models = {
+        name: found.get(name) or create(store.experiment_id, SHOWN[name], run_id, params=params) for name in updates
+    }
     if not (begun := {name: model for name, model in models.items() if model.status != "READY"}):
         return models
     for name, model in begun.items():
@@ -129,26 +139,30 @@ def _saved(folder: Path, model: str, contents: RunContents, waits: Path, about: 
     return folder / "model"
 
 
-def measured(contents: RunContents, train: TrainMetrics) -> tuple[float, str, str]:
-    """Return the best model's measure, the smaller the better; its name; what is equal where two can be compared."""
-    bits, params = train.best_held_out_bits_per_character, contents.params
+def measured(contents: RunContents, train: TrainMetrics) -> tuple[str, float, str, str]:
+    """Return which model is better, its measure, the smaller the better; its name; what two have equal that compare."""
+    params, of_last = contents.params, train.held_out_bits_per_character
+    which, bits = "best", train.best_held_out_bits_per_character
+    if bits is not None and of_last is not None and of_last < bits:
+        which, bits = "last", of_last
     what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
     order = "" if params.train.order == READING else " ".join(["", *map(str, params.recipe.order)])
     order += f" batch={params.batch}" if params.batch > 1 else ""
     length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # a smooth loss is of a sequence
     read = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
-    return measure, what, f"{what}{length} {read} {contents.text_sha256}"
+    return which, measure, what, f"{what}{length} {read} {contents.text_sha256}"
 
 
 def _register(
-    store: Store, name: str, run: Run, logged: LoggedModel, contents: RunContents, train: TrainMetrics
+    store: Store, name: str, run: Run, models: dict[str, LoggedModel], contents: RunContents, train: TrainMetrics
 ) -> None:
-    """Make the model a version of the registered one of that name, and the best of all comparable versions its `best`.
+    """Make the better model a version of the registered one of that name, and the best of all that compare its `best`.
 
     Of equals it is the first version.
     """
     client, source = store.client, in_line(contents.params.prepare.text)
-    measure, what, comparable = measured(contents, train)
+    which, measure, what, comparable = measured(contents, train)
+    logged, update = models[which], train.updates if which == "last" else train.best_update
     versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
     if not versions:
         try:
@@ -160,7 +174,7 @@ def _register(
         set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
         made = client.create_model_version(
             name, MODELS + logged.model_id, run.info.run_id, {MEASURED: repr(measure), COMPARABLE: comparable},
-            description=f"{measure:.4f} {what} after {train.best_update:,} updates", await_creation_for=0,
+            description=f"{measure:.4f} {what} after {update:,} updates", await_creation_for=0,
             model_id=logged.model_id,  # a server takes no version without it
         )  # fmt: skip
         versions.append(made)

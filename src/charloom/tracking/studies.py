@@ -18,6 +18,7 @@ from charloom.tracking.study_contents import PAGE, StudyContents, StudyTrial
 STUDY = "charloom.study"  # tag of the study's run: its file
 QUESTION = "charloom.study_question"  # tag of the study's run: which question it asks
 TRIAL = "charloom.trial"  # tag of a trial: the key of its row
+VERDICT = "charloom.verdict"  # tag of the study's run: its answer in a line
 OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
 PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
 PARENT, ABOUT = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own
@@ -66,7 +67,9 @@ def _send_study(store: Store, contents: StudyContents) -> None:
         store.upload(Path(folder), run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({_place(run, '/artifacts/' + PAGE)})"
-    store.tag(run, {ABOUT: f"{page}\n\n{contents.description}\n\n{picture}"})
+    first, _, rest = contents.description.partition("\n\n")
+    about = "\n\n".join([first, page, rest, picture])
+    store.tag(run, {ABOUT: about, VERDICT: contents.verdict})
     store.close(run, "FINISHED", None)
 
 

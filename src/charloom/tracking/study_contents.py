@@ -15,13 +15,17 @@ from charloom.results.records import Record, TrainMetrics
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED
+from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
 from charloom.tracking.address import address, database
 from charloom.tracking.apart import apart
 from charloom.tracking.contents import Series, with_ends
+from paired.data_types import Answer
+from paired.sentences import told
 
 STUDY_MAY_TAKE = 120  # seconds
+VERDICT_ROOM = 5000  # characters of a tag: MLflow takes 8,000
 PAGE = "report.html"  # in the study's folder
 NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
 
@@ -55,7 +59,8 @@ class StudyContents(Record):
     name         its file
     question     which study it is: see `Study.named`
     text_sha256  of the text
-    description  Markdown: what it says
+    verdict      the answer in a line
+    description  Markdown: what it says, the verdict first
     picture      SVG, which the page shows as wide as it was drawn; of a PNG it would show each pixel
     files        the question, the tables and the study's page
     trials       all that have ended
@@ -64,13 +69,14 @@ class StudyContents(Record):
     name: str
     question: str
     text_sha256: str
+    verdict: str
     description: str
     picture: str
     files: list[str]
     trials: list[StudyTrial]
 
 
-def study_contents(study: Study, description: str, picture: str) -> StudyContents:
+def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
     """Return what the study's runs say."""
     trials = []
     for trial in (trial for each in trials_there(study, study.runs).values() for trial in each):
@@ -90,7 +96,7 @@ def study_contents(study: Study, description: str, picture: str) -> StudyContent
     files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", PAGE)))
     return StudyContents(
         name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
-        description=description, picture=picture,
+        verdict=in_line(told(answer))[:VERDICT_ROOM], description=as_markdown(answer), picture=picture,
         files=[str(file.absolute()) for file in files], trials=trials,
     )  # fmt: skip
 

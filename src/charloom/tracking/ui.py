@@ -2,18 +2,25 @@
 
 import argparse
 import os
+import signal
 import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from charloom.base.errors import Unavailable, WrongInput
+from charloom.base.signals import deferred
 from charloom.base.storage import sha256
 from charloom.base.terminal import in_line
 from charloom.settings.params import read_params
+from charloom.settings.pipeline import OWN
 from charloom.tracking.address import artifacts
 from charloom.tracking.apart import apart
-from charloom.tracking.browser import HOST, show
+from charloom.tracking.browser import HOST, listening, show
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store, connected
 from charloom.tracking.view import GROUPED_VIEW, VIEW
@@ -22,9 +29,9 @@ ASKING_MAY_TAKE = 45  # seconds, to say which experiment is ours
 
 
 def serve(arguments: argparse.Namespace) -> None:
-    """Print where the pages are, and serve them until the process ends; a server that is elsewhere serves its own.
+    """Serve the pages until Ctrl-C, and print where they are once they answer; a server elsewhere serves its own.
 
-    Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached.
+    Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached, or does not start.
     """
     store, port = Store(), arguments.port
     server = f"http://{HOST}:{port}"
@@ -44,18 +51,21 @@ def serve(arguments: argparse.Namespace) -> None:
         server = in_line(shown).rstrip("/")
     runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
     page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
-    print(f"open {page}")
+    lines = [f"open {page}"]
     if experiment:
         grouped = runs.format(experiment, GROUPED_VIEW)
-        print(f"or, with a row for each setting and the mean over its seeds, {grouped}")
+        lines += [f"or, with a row for each setting and the mean over its seeds, {grouped}"]
     if studies:
-        print(f"studies: {runs.format(studies, VIEW)}")
-    if store.remote:
+        lines += [f"studies: {runs.format(studies, VIEW)}"]
+
+    def tell() -> None:
+        print("\n".join(lines), flush=True)
         show(page)
+
+    if store.remote:
+        tell()
     else:
-        print("(in a few seconds; Ctrl-C ends it)", flush=True)
-        show(page, port)
-        _be_server(store.uri, port)
+        _serve(store.uri, port, tell)
 
 
 def print_experiments() -> None:
@@ -75,11 +85,35 @@ def _free(port: int) -> bool:
     return False
 
 
-def _be_server(store: str, port: int) -> None:
-    """Serve until the process ends. The store's address is no option: others can read a command line."""
-    from mlflow.cli import cli  # noqa: PLC0415  takes a second, in which the lines above are read
+def _serve(store: str, port: int, tell: Callable[[], None]) -> None:
+    """Be MLflow's server until a signal comes; `tell` is called once it answers.
 
-    os.environ |= {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    # The server is a Python that would look for its modules in this folder first, and so would Uvicorn in it.
-    os.environ |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull}
-    cli(["server", "--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()])
+    Raises Unavailable where the server ends by itself.
+    """
+    log = OWN / "ui.log"
+    # The store's address is no option: others can read a command line. The server is a Python that would look for its
+    # modules in this folder first, and so would Uvicorn in it.
+    given = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    given |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull, "MLFLOW_LOGGING_LEVEL": "INFO"}
+    where = ["--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()]
+    print(f"starting MLflow's server; {log} is what it says", flush=True)
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as said, deferred() as received:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *where], env=os.environ | given,
+            stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            while server.poll() is None and not received and not listening(port):
+                time.sleep(0.1)
+            if server.poll() is None and not received:
+                tell()
+                print("(Ctrl-C ends it)", flush=True)
+            while server.poll() is None and not received:
+                time.sleep(0.2)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+    if not received:
+        raise Unavailable(f"MLflow's server has ended; {log} says why")
