@@ -25,14 +25,13 @@ def main() -> None:
     errors, tolerance = initial_errors(params, text), params.gradcheck.tolerance
     write_json(path["metrics/gradcheck"], verdict(errors, tolerance).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
+    print("largest relative errors: kernel and rnn.py beside the complex step, the report's check")
+    print(f"{'':10}{'entries':>9}{'zero':>9}{'kernel':>11}{'rnn.py':>11}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:
             row = getattr(matrices, name)
-            print(
-                f"{name}  {state:7}  complex step over {row.entries:6,} entries ({row.entries_zero:,} zero): "
-                f"kernel {row.max_relative_error:.2e}, rnn.py {row.reference_relative_error:.2e}   "
-                f"the report's check {row.report_relative_error:.2e}"
-            )
+            off = (row.max_relative_error, row.reference_relative_error, row.report_relative_error)
+            print(f"{name}  {state:7}{row.entries:9,}{row.entries_zero:9,}{''.join(f'{each:11.2e}' for each in off)}")
     if lines := failures(errors, tolerance):
         ensure_digits(params, text)
         raise CheckFailed(f"the gradient is wrong: {'; '.join(lines)}. {HELP}")

@@ -132,7 +132,7 @@ def results(facts: Facts) -> Iterator[str]:
     yield "### What came of it"
     metrics = list(_by_file("metric", facts.metrics, _figures, "before", "after", "change"))
     yield from metrics or ["No metric has changed."]
-    yield folded("Stage by stage", _stages(facts.changes), opened=any(each.apart for each in facts.changes))
+    yield folded("Stage by stage", _stages(facts.changes))
 
 
 def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
+from paired.data_types import VERDICTS
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A test does not start all tests.
 INSTEAD = {
     "git clone URL charloom": f"git clone --quiet {ROOT} charloom",
     "make test ": "true ",
+    "charloom study new ": "head -c 90000 data/moby_dick.txt > data/my.txt; charloom study new ",
 }
+GIT = {f"GIT_{who}_{what}": "ann@example.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 MARK = "### block"
 
 
@@ -45,8 +49,9 @@ def printed(tmp_path) -> list[str]:
         name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "VIRTUAL_ENV"))
     }
     path = os.pathsep.join(p for p in kept["PATH"].split(os.pathsep) if not Path(p, "charloom").exists())
+    own = GIT | {"PATH": path, "COLUMNS": "80", "PYTHON": sys.executable}
     done = subprocess.run(
-        ["bash", "-e", "-c", script], cwd=folder, env=kept | {"PATH": path, "COLUMNS": "120", "PYTHON": sys.executable},
+        ["bash", "-e", "-c", script], cwd=folder, env=kept | own,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
@@ -57,11 +62,20 @@ def squeezed(line: str) -> str:
     return " ".join(line.split())
 
 
-def test_readme_typed_in_order_prints_what_it_shows(printed):
+def test_readme_typed_in_order_prints_what_it_shows(printed, tmp_path):
     for (commands, below), found in zip(blocks(), printed, strict=True):
         lines = {squeezed(line) for line in found.splitlines()}
         for line in filter(None, map(squeezed, below.splitlines())):
             assert line in lines, (commands, line)
+    (asked,) = (found for found in printed if "made studies/mine.yaml" in found)
+    assert "10 trainings\nabout " in asked
+    assert max(map(len, asked.splitlines())) <= 80
+    assert (tmp_path / "charloom/studies/mine/report.html").exists()
+    answer = asked.partition("Baseline: eta=0.1\n\n  ")[2].partition("\n")[0]
+    assert answer.partition(":")[0] in VERDICTS
+    assert f"<b>Better:</b> <code>mine.yaml</code> says: <code>{answer}</code>." in (
+        tmp_path / "charloom/summary.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_a_picture_or_page_that_readme_names_is_there():

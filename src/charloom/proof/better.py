@@ -75,6 +75,8 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     changed = list(_changed_answers((before.folder, after.folder), studies))
     if changed:
         blocks.append(table(("study whose table has changed", "before", "after"), changed))
+        if len(runs) < 2 or not differing([run.params for run in runs]):  # what was asked is all that there is to say
+            sentence = " ".join(f"{name} says: {now}." for name, _, now in changed)
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
@@ -184,7 +186,7 @@ def _told(answer: Answer, setting: str, effect: Effect | None, file: Path) -> tu
         counted = f", of whose {many} comparisons this is one" if many > 1 else ""
     return (
         f"{said}. {code(answer.measure)} ({answer.better} is better): {lines}, by the study {where}{counted}.",
-        [folded(f"What {where} says", as_markdown(answer).strip())],
+        [folded(f"What {where} says", as_markdown(answer).strip(), opened=True)],
     )
 
 

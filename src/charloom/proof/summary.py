@@ -66,7 +66,7 @@ def summary(arguments: argparse.Namespace) -> None:
             said = "not known before all is committed: DVC looks at the files here, not at HEAD's."
         again, rows = _again(reports, facts.head)
         blocks = [
-            verdict(Changed=sections.changed(facts), Results=sections.parted(facts), Better=said, Made_again=again),
+            verdict(Better=said, Changed=sections.changed(facts), Results=sections.parted(facts), Made_again=again),
             *sections.warnings(facts),
             *rows,
             *sections.changes(facts),
