@@ -48,10 +48,9 @@ def section(results: Results) -> Section:
     if isinstance(recipe.optimizer, AdaGrad):
         own = recipe.optimizer.initial_accumulator_value
         other = CURE if own != CURE else 0.0
-        cured = replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other))
-        otherwise = _of(cured, results)
+        otherwise = _of(replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other)), results)
         seen[f"this run: AdaGrad from {own:g}"] = Seen(run, "o-", _own_color(recipe))
-        seen[f"the same from {other:g}"] = Seen(otherwise, "s--", _own_color(cured))
+        seen[f"the same from {other:g}"] = Seen(otherwise, "s--", color_of(other))
     else:
         seen["this run"] = Seen(run, "o-", _own_color(recipe))
     if jumps(run):
@@ -60,8 +59,8 @@ def section(results: Results) -> Section:
     pictures = [
         _first(seen, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
         _first(
-            seen, "sums", "what a unit gets from the others", ".3g",
-            f"W h, the root mean square. A unit that gets more than {LIMIT:.2f} in all (dashed) is saturated. Dotted: "
+            seen, "sums", "W h: what a unit gets from the others", ".3g",
+            f"The root mean square. A unit that gets more than {LIMIT:.2f} in all (dashed) is saturated. Dotted: "
             "what it would be if the signs in W were drawn, which is due to the size of the weights alone.",
         ),
         _first(
