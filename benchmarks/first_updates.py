@@ -1,7 +1,7 @@
 """What makes the loss jump in the first updates; write benchmarks/first_updates.md and its picture.
 
 Six pairs of eta and sigma, then the published one with one thing changed, and other sizes of network, five seeds each,
-on the novel: 135 times 50 updates by the equations of network/, two minutes of a core.
+on the novel: 120 times 50 updates by the equations of network/, a minute of a core.
 """
 
 import math

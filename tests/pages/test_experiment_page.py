@@ -298,7 +298,7 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
     said = " ".join(page.split())
     assert "Adam, eta 0.001, sigma fan_in, seed" in said
     assert "So its first step moves every weight whose gradient is not zero by about eta = 0.001" in said
-    assert "What makes the jump" not in said  # there is none
+    assert "make the jump?" not in said  # there is none
     assert "-S train.clip=null" in said
 
 
@@ -316,19 +316,19 @@ def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
     peak = int(np.argmax(run.losses))
     assert "one such step changes it by up to eta · m = 10, whatever sigma is" in page
     assert f"the loss jumps from {run.losses[0]:.1f} to {max(run.losses):.1f}, after {peak} updates" in page
-    assert f"There W h is {run.sums[peak]:.2g} (root mean square; at the start {run.sums[0]:.2g})" in page
-    assert f"whose signs are drawn would give {run.drawn[peak]:.2g}." in page
+    assert f"There W h is {run.sums[peak]:.3g} (root mean square; at the start {run.sums[0]:.3g})" in page
+    assert f"whose signs are drawn would give {run.drawn[peak]:.3g}." in page
     assert f"Then the loss is {max(held.losses):.1f} at most, and no hidden unit saturates." in page
     assert max(held.saturated) == 0
     assert f"Within 50 updates up to {100 * max(run.saturated):.0f} % of the hidden units saturate." in page
-    assert "Without the steps of W there is no jump." in page
+    assert "Yes: without them there is no jump." in page
     assert page.count('<th scope="col">this run, but W never moves') == 3
     params, calm = said(eta=0.001)
-    assert "What makes the jump" not in calm
+    assert "make the jump?" not in calm
     assert "W never moves" not in calm
-    assert f"W h is {max(made(params).sums):.2g} at most" in calm
+    assert f"W h is {max(made(params).sums):.3g} at most" in calm
     _, wild = said(eta=2.0)
-    assert "So there is a jump without the steps of W, too." in wild
+    assert "Not alone: there is a jump without them, too." in wild
 
 
 def test_the_line_below_the_title_says_what_the_weights_started_from(results, page):
@@ -375,8 +375,8 @@ def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
     assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
     assert "with these settings" not in shown  # this run's settings are not the study's
-    assert "this page does not know: the committed study is of other settings." in shown
-    assert "this page does not know: the committed study is of another text or other settings." in page
+    assert "how far others end from it: the committed study is of other settings." in shown
+    assert "how far others end from it: the committed study is of another text or other settings." in page
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
 
 
@@ -388,7 +388,7 @@ def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results, study
         found = concluded(of_recipe._replace(train=with_bits(results, bits)))
         assert found["cheaper"] == (place, len(own))
         assert found["mended"] == 10
-    assert "this page does not know" not in part(of_recipe, verdict)
+    assert "how far others end" not in part(of_recipe, verdict)
     cured = params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": 10.0})})
     assert concluded(of_recipe._replace(params=cured))["mended"] is None
     assert concluded(results._replace(study=study))["cheaper"] is None  # another m
