@@ -15,12 +15,14 @@ from charloom.base.errors import Damaged
 from charloom.kernel.advance import advance, start
 from charloom.pages.along_updates import points_of, settled
 from charloom.pages.experiment.experiment_files import study_rows
+from charloom.pages.experiment.first_updates import jumps
 from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.samples import pieces
 from charloom.results.records import SampleMarks
 from charloom.settings.params import read_params
-from charloom.text.corpus import read_prepared
+from charloom.text.corpus import read_prepared, read_text
+from charloom.text.vocabulary import Vocabulary
 
 RECIPE = {"m": 100.0, "eta": 0.1, "seq_length": 25.0, "sigma": 0.01}
 STUDY = ROOT / "studies/initial_accumulator/asked.json"
@@ -28,6 +30,41 @@ STUDY = ROOT / "studies/initial_accumulator/asked.json"
 
 def again(params, text):
     return replayed(params.recipe, params.seed, params.train.updates, len(text.vocabulary), text.training)
+
+
+def plain(params, text, updates, held):
+    """Return loss, share of saturated units, W h and W h with drawn signs of the first updates, in loops.
+
+    Derivatives are complex steps, and the mean over all draws of a sign is taken over signs that are drawn.
+    """
+    T, m, K, rng = params.seq_length, params.m, len(text.vocabulary), np.random.default_rng(7)
+    flat, rows, h_0 = params.recipe.initial(K, params.seed)[0].flat.copy(), [], np.zeros(m)
+    squares = np.full(flat.size, params.train.initial_accumulator_value)
+
+    def read(flat, x, y):
+        W, U, V, b, c = np.split(flat, np.cumsum([m * m, m * K, K * m, m]))
+        loss, h = 0.0, [h_0]
+        for t in range(T):
+            h.append(np.tanh(W.reshape(m, m) @ h[-1] + U.reshape(m, K)[:, x[t]] + b))
+            o = V.reshape(K, m) @ h[-1] + c
+            loss += np.log(np.exp(o).sum()) - o[y[t]]
+        return loss, np.array(h)
+
+    for update in range(updates):
+        x, y = (text.training[update * T + ahead :][:T].astype(int) for ahead in (0, 1))
+        loss, h = read(flat, x, y)
+        W = flat[: m * m].reshape(m, m)
+        drawn = [np.square((W * rng.choice([-1, 1], W.shape)) @ h[:-1].T).mean() for _ in range(4000)]
+        sums = [sum(W[i, j] * h[t, j] for j in range(m)) ** 2 for t in range(T) for i in range(m)]
+        saturated = [abs(each) > 0.99 for each in h[1:].ravel()]
+        rows.append((loss, np.mean(saturated), np.sqrt(np.mean(sums)), np.sqrt(np.mean(drawn))))
+        g = np.array([read(flat + step, x, y)[0].imag / 1e-30 for step in 1e-30j * np.eye(flat.size)])
+        g = np.clip(g, -params.train.clip, params.train.clip)
+        squares += g**2
+        step = params.eta * g / np.sqrt(squares + 2.2e-16)
+        step[: m * m] *= not held
+        flat, h_0 = flat - step, h[-1]
+    return np.array(rows).T
 
 
 def with_start(params, value):
@@ -41,13 +78,45 @@ def test_the_first_updates_made_again_are_those_of_the_training(finished):
     assert len(first.losses) == UPDATES + 1
     recorded = column(finished, "loss", "plots/first_losses.csv")
     assert first.losses == pytest.approx([recorded[u] for u in range(UPDATES + 1)], rel=1e-9)
-    assert first.largest[0] == pytest.approx(params.eta, rel=1e-6)  # the first step of a sum that starts at 0
     tamed = again(with_start(params, 10.0), text)
     assert tamed.losses[0] == first.losses[0]
-    assert tamed.typical[0] < first.typical[0] / 10
+    assert tamed.sums[2] < first.sums[2] / 10
     assert first.saturated[0] == 0
     large = params.model_copy(update={"sigma": 1e4})
     assert again(large, text).saturated[0] == 1
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_the_first_updates_are_those_of_plain_loops_with_and_without_steps_of_w(finished, held):
+    params = read_params(finished.folder / "params.yaml").model_copy(update={"m": 5, "eta": 0.8, "seq_length": 6})
+    text = read_prepared(finished.folder / "data/prepared/text.npz")
+    losses, saturated, sums, drawn = plain(params, text, 5, held)
+    first = replayed(params.recipe, params.seed, 4, len(text.vocabulary), text.training, held)
+    assert first.losses == pytest.approx(losses, rel=1e-9)
+    assert first.saturated == pytest.approx(saturated)
+    assert max(saturated) > 0
+    assert first.sums == pytest.approx(sums, rel=1e-9)
+    assert first.drawn == pytest.approx(drawn, rel=0.03)
+
+
+def test_the_first_jump_goes_with_eta_and_m_and_with_the_steps_of_w_not_with_standard_deviations():
+    """README, the page and benchmarks/first_updates.md say so, of the novel."""
+    novel = "".join(read_text(ROOT / "data/moby_dick.txt"))
+    vocabulary = Vocabulary("".join(sorted(set(novel))))
+    ids = vocabulary.encode(novel[:2000])
+
+    def first(eta, sigma, m=100, held=False):
+        recipe = PARAMS.model_copy(update={"eta": eta, "sigma": sigma, "m": m}).recipe
+        return replayed(recipe, 1, 50, len(vocabulary), ids, held)
+
+    jumping = [first(0.1, 0.01), first(0.1, 0.1), first(0.05, 0.1), first(0.4, 0.01, 25)]
+    calm = [first(0.01, 0.01), first(0.01, 0.001), first(0.1, 0.01, 10), first(0.1, 0.01, held=True)]
+    assert [jumps(each) for each in jumping] == [True] * 4  # 10, 1, 0.5 and 40 standard deviations
+    assert [jumps(each) for each in calm] == [False] * 4  # 1, 10, 10, 10
+    assert min(max(each.saturated) for each in jumping) > 0.4
+    assert max(max(each.saturated) for each in calm) < 0.05
+    assert jumping[0].losses[1] < jumping[0].losses[0]  # after the step of ten standard deviations nothing has jumped
+    assert jumping[0].sums[3] > 3 * jumping[0].drawn[3]  # the signs agree
 
 
 @pytest.mark.parametrize("characters", [30, 31, 35])

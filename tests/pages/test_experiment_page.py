@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from runpy import run_path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from projects import ROOT
 from runs import a_run
@@ -20,6 +21,7 @@ from charloom.pages.experiment import first_updates, loss, verdict
 from charloom.pages.experiment.experiment_files import read_published, read_results, study_rows
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 from charloom.pages.experiment.loss import lowest_point
+from charloom.pages.experiment.replay import replayed
 from charloom.pages.experiment.verdict import concluded
 from charloom.pages.sections import rendered
 from charloom.results.records import (
@@ -294,10 +296,45 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
     page = written(results._replace(params=results.params.model_copy(update=adam)))
     assert "AdaGrad" not in page
     said = " ".join(page.split())
-    assert "Adam, eta 0.001, seed" in said
+    assert "Adam, eta 0.001, sigma fan_in, seed" in said
     assert "So its first step moves every weight whose gradient is not zero by about eta = 0.001" in said
-    assert "They were drawn with standard deviations from " in said
+    assert "make the jump?" not in said  # there is none
     assert "-S train.clip=null" in said
+
+
+def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
+    def said(**changes):
+        params = read_params(ROOT / "params.yaml").model_copy(update=changes)
+        own = results._replace(params=params, curves=results.curves | {"loss": {}})
+        return params, " ".join(part(own, first_updates).split())
+
+    def made(params, held=False):
+        return replayed(params.recipe, params.seed, 50, results.text.K, results.corpus.training, held)
+
+    params, page = said()
+    run, held = made(params), made(params, held=True)
+    peak = int(np.argmax(run.losses))
+    assert "one such step changes it by up to eta · m = 10, whatever sigma is" in page
+    assert f"the loss jumps from {run.losses[0]:.1f} to {max(run.losses):.1f}, after {peak} updates" in page
+    assert f"There W h is {run.sums[peak]:.3g} (root mean square; at the start {run.sums[0]:.3g})" in page
+    assert f"whose signs are drawn would give {run.drawn[peak]:.3g}." in page
+    assert f"Then the loss is {max(held.losses):.1f} at most, and no hidden unit saturates." in page
+    assert max(held.saturated) == 0
+    assert f"Within 50 updates up to {100 * max(run.saturated):.0f} % of the hidden units saturate." in page
+    assert "Yes: without them there is no jump." in page
+    assert page.count('<th scope="col">this run, but W never moves') == 3
+    params, calm = said(eta=0.001)
+    assert "make the jump?" not in calm
+    assert "W never moves" not in calm
+    assert f"W h is {max(made(params).sums):.3g} at most" in calm
+    _, wild = said(eta=2.0)
+    assert "Not alone: there is a jump without them, too." in wild
+
+
+def test_the_line_below_the_title_says_what_the_weights_started_from(results, page):
+    assert ", eta 0.1, sigma 0.01, seed 1." in page
+    other = results._replace(params=results.params.model_copy(update={"sigma": 0.25}))
+    assert ", eta 0.1, sigma 0.25, seed 1." in written(other)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +375,8 @@ def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
     assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
     assert "with these settings" not in shown  # this run's settings are not the study's
+    assert "how far others end from it: the committed study is of other settings." in shown
+    assert "how far others end from it: the committed study is of another text or other settings." in page
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
 
 
@@ -349,6 +388,7 @@ def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results, study
         found = concluded(of_recipe._replace(train=with_bits(results, bits)))
         assert found["cheaper"] == (place, len(own))
         assert found["mended"] == 10
+    assert "how far others end" not in part(of_recipe, verdict)
     cured = params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": 10.0})})
     assert concluded(of_recipe._replace(params=cured))["mended"] is None
     assert concluded(results._replace(study=study))["cheaper"] is None  # another m

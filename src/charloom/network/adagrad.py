@@ -34,8 +34,8 @@ class AdaGrad(NamedTuple):
     def step(self, theta: Array, kept: Sequence[Array], g: Array, _update: int) -> None:
         """Move theta and s = kept[0] in place by one step along g; all (n,). The gradient is used up.
 
-        With s = 0 at the start the first step has length eta in every coordinate, however small its gradient:
-        at sigma = eta / 10 that throws the weights ten standard deviations out. A larger start of s prevents it.
+        With s = 0 at the start the first step has length eta in every coordinate, however small its gradient, and
+        a hidden unit adds up m of them: benchmarks/first_updates.md. A larger start of s prevents it.
         """
         (s,) = kept
         s += g * g

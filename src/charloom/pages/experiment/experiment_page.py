@@ -25,7 +25,7 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
         f"{params.m:,} hidden units, {train.updates:,} updates of {batch}{params.seq_length:,} characters "
         f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
-        f"eta {params.eta:g}, seed {params.seed}.",
+        f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}.",
         sections,
         results=results,
     )

@@ -1,18 +1,21 @@
-"""The first updates, where the published recipe throws its weights about, and what another start of AdaGrad does."""
+"""The first updates, where the published recipe jumps: what makes it, and what another start of AdaGrad does."""
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
 from charloom.network.adagrad import AdaGrad
 from charloom.network.recipe import Recipe
-from charloom.network.rnn import SATURATED, deviations
+from charloom.network.rnn import SATURATED
 from charloom.pages.along_updates import Curve, draw, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.replay import First, replayed
-from charloom.pages.pictures import BLUE, GREEN, VERMILION, drawing, pictured
+from charloom.pages.pictures import BLUE, GREEN, GREY, PINK, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 
 CURE = 10.0  # the start of AdaGrad's accumulator that tames the first updates
+RISEN = 1.1  # times the first loss: a peak above it is a leap, not the unevenness of the text
+LIMIT = math.atanh(SATURATED)  # |a| beyond which a unit is saturated
 SHARE = "share of saturated hidden units"
 
 
@@ -35,24 +38,30 @@ class Seen(NamedTuple):
 
 
 def section(results: Results) -> Section:
-    """Return the section: this run, and beside it where AdaGrad trains what another start of its sum does."""
-    recipe, other, seen = results.params.recipe, None, dict[str, Seen]()
+    """Return the section: this run, and beside it what another start of AdaGrad's sum does, and W where it never moves.
+
+    The last is there where the loss jumps: whether W's steps make the jump is tried, not supposed.
+    """
+    recipe, seen = results.params.recipe, dict[str, Seen]()
+    run, other, otherwise, held = _of(recipe, results), None, None, None
+    run.losses[:] = [results.curves["loss"].get(u, loss) for u, loss in enumerate(run.losses)]
     if isinstance(recipe.optimizer, AdaGrad):
         own = recipe.optimizer.initial_accumulator_value
         other = CURE if own != CURE else 0.0
-        cured = replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other))
-        seen[f"this run: AdaGrad from {own:g}"] = Seen(_of(recipe, results), "o-", _own_color(recipe))
-        seen[f"the same from {other:g}"] = Seen(_of(cured, results), "s--", _own_color(cured))
+        otherwise = _of(replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other)), results)
+        seen[f"this run: AdaGrad from {own:g}"] = Seen(run, "o-", _own_color(recipe))
+        seen[f"the same from {other:g}"] = Seen(otherwise, "s--", color_of(other))
     else:
-        seen["this run"] = Seen(_of(recipe, results), "o-", _own_color(recipe))
-    run, *otherwise = (each.first for each in seen.values())
-    run.losses[:] = [results.curves["loss"].get(u, loss) for u, loss in enumerate(run.losses)]
+        seen["this run"] = Seen(run, "o-", _own_color(recipe))
+    if jumps(run):
+        held = _of(recipe, results, held=True)
+        seen["this run, but W never moves"] = Seen(held, "^:", PINK)
     pictures = [
         _first(seen, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
         _first(
-            seen, "typical", "step of the weights", ".4f",
-            "How far an update moves the weights: the root mean square of all, and, dotted, the one that it moves "
-            f"most. {_drawn(recipe, results.text.K, run.typical[0])}",
+            seen, "sums", "W h: what a unit gets from the others", ".3g",
+            f"The root mean square. A unit that gets more than {LIMIT:.2f} in all (dashed) is saturated. Dotted: "
+            "what it would be if the signs in W were drawn, which is due to the size of the weights alone.",
         ),
         _first(
             seen, "saturated", SHARE, ".0%",
@@ -63,23 +72,18 @@ def section(results: Results) -> Section:
     ]  # fmt: skip
     if results.has_published_recipe and results.study:
         pictures.append(_study(results))
-    smallest = min(deviations(recipe.m, results.text.K, recipe.sigma).values())
-    it = {"other": other, "run": run, "otherwise": otherwise[0] if otherwise else None, "smallest": smallest}
+    it = {"run": run, "other": other, "otherwise": otherwise, "held": held, "jumps": jumps}
     return Section("first-updates", "The first updates", it, pictures)
 
 
-def _of(recipe: Recipe, results: Results) -> First:
-    """Return the first updates of a training like this one, by this recipe."""
-    return replayed(recipe, results.params.seed, results.train.updates, results.text.K, results.corpus.training)
+def jumps(first: First) -> bool:
+    """Return whether the loss rises far above the first."""
+    return max(first.losses) > RISEN * first.losses[0]
 
 
-def _drawn(recipe: Recipe, K: int, first: float) -> str:
-    """Say how large the weights are before the first step, and how large that is beside them."""
-    drawn = sorted(deviations(recipe.m, K, recipe.sigma).values())
-    if drawn[0] == drawn[-1]:
-        times = f"{first / drawn[0]:.2g} times that"
-        return f"They were drawn with a standard deviation of {drawn[0]:g}; the first step is {times}."
-    return f"They were drawn with standard deviations from {drawn[0]:.2g} to {drawn[-1]:.2g}."
+def _of(recipe: Recipe, results: Results, held: bool = False) -> First:
+    """Return the first updates of a training like this one, by this recipe; `held`: in which W never moves."""
+    return replayed(recipe, results.params.seed, results.train.updates, results.text.K, results.corpus.training, held)
 
 
 def _first(seen: dict[str, Seen], which: str, what: str, form: str, caption: str) -> Picture:
@@ -88,11 +92,13 @@ def _first(seen: dict[str, Seen], which: str, what: str, form: str, caption: str
     with drawing(2.5) as (figure, (axes,)):
         for label, (first, line, color) in seen.items():
             axes.plot(getattr(first, which), line, color=color, ms=2.2, label=label, clip_on=False)
-            if which == "typical":
-                axes.plot(first.largest, ":", color=color, linewidth=0.9, label="its weight that moves most")
+            if which == "sums":
+                axes.plot(first.drawn, ":", color=color, linewidth=0.9)
             over_updates(axes, len(first.losses) - 1)
+        if which == "sums":
+            axes.axhline(LIMIT, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
         if which != "losses":
-            top = 1.0 if which == "saturated" else 1.7 * axes.get_ylim()[1]
+            top = 1.0 if which == "saturated" else 1.5 * axes.get_ylim()[1]
             axes.set_ylim(-0.03 * top, top)  # a line at 0 is seen above the axis
         if which == "saturated":
             axes.yaxis.set_major_formatter("{x:.0%}")

@@ -12,39 +12,43 @@ UPDATES = 50
 
 
 class First(NamedTuple):
-    """Of each update from 0 on: the loss before its step, in nats, and the share of saturated units.
+    """Of each update from 0 on, before its step: the loss, in nats, and the share of saturated units.
 
-    typical, largest  how far it moves the weights: the root mean square, and that of the weight that it moves most
+    sums   what a unit gets from the units before it, W h: the root mean square
+    drawn  the same as it would be if the signs in W were drawn, in the mean over all draws
     """
 
     losses: list[float]
     saturated: list[float]
-    typical: list[float]
-    largest: list[float]
+    sums: list[float]
+    drawn: list[float]
 
 
-def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers) -> First:
-    """Return the first of so many updates of a training by this recipe; `ids` are all that is trained on."""
+def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers, held: bool = False) -> First:
+    """Return the first of so many updates of a training by this recipe; `ids` are all that is trained on.
+
+    held  W stays as it was at the start; all else learns
+    """
     T, (theta, kept) = recipe.seq_length, recipe.initial(K, seed)
-    h, found = np.zeros((recipe.batch, recipe.m), theta.flat.dtype), First([], [], [], [])
+    h, found = np.zeros((recipe.batch, recipe.m), theta.flat.dtype), []
     places = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
     for update, (starts, zero) in enumerate(zip(*places, strict=True)):
         h[zero] = 0
-        before, summed = theta.flat.copy(), filled(0.0, recipe.m, K, theta.flat.dtype)
-        losses, saturated = [], []
+        summed, seen = filled(0.0, recipe.m, K, theta.flat.dtype), []
         with np.errstate(over="ignore", invalid="ignore"):
             for n, start in enumerate(starts):
                 read = ids[start : start + T + 1].astype(np.intp)
                 x, y = read[:-1], read[1:]
-                saturated.append((np.abs(forward(theta, x, h[n])[0][1:]) > SATURATED).mean())
+                states, _ = forward(theta, x, h[n])
+                squares = (states[:-1] @ theta.W.T) ** 2, states[:-1] ** 2 @ (theta.W**2).T
                 loss, gradients, h[n] = loss_and_gradients(theta, x, y, h[n])
                 summed.flat[:] += gradients.flat
-                losses.append(loss)
+                seen.append([loss, *(each.mean() for each in (np.abs(states[1:]) > SATURATED, *squares))])
             summed.flat[:] *= recipe.scale
+            if held:
+                summed.W[:] = 0
             recipe.step(theta, kept, summed, update)
-        found.losses.append(float(np.mean(losses)) + 0.0)  # a loss of −0.0 is none
-        moved = theta.flat - before
-        found.typical.append(float(np.sqrt(np.mean(moved**2))))
-        found.largest.append(float(np.abs(moved).max()))
-        found.saturated.append(float(np.mean(saturated)))
-    return found
+        values = np.mean(seen, axis=0) + 0.0  # a loss of −0.0 is none
+        values[2:] **= 0.5
+        found.append(values.tolist())
+    return First(*map(list, zip(*found, strict=True)))

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from charloom.network.rnn import SATURATED
 from charloom.pages.experiment.experiment_files import Results, bits_of
-from charloom.pages.experiment.first_updates import color_of
+from charloom.pages.experiment.first_updates import RISEN, color_of
 from charloom.pages.pictures import BLUE, FAINT, GREY, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.results.identity import experiment_key, naming_params
@@ -18,7 +18,6 @@ from charloom.settings.params import as_yaml
 
 OWN = "this run, held-out"
 NEAR = 0.05  # bits per character by which unseen text and the last that was read may differ and cost "about the same"
-RISEN = 1.1  # times the first loss: a peak above it is a leap, not the unevenness of the text
 
 
 def section(results: Results) -> Section:
