@@ -77,7 +77,8 @@ def _log_models(
     """Return the LoggedModels of these updates by name, made and linked to the run, with what was measured of each."""
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}'"
-    found = {each.name: each for each in client.search_logged_models([store.experiment_id], which)}
+    there = () if run_id in store.made else client.search_logged_models([store.experiment_id], which)
+    found = {each.name: each for each in there}
     create, params = client.create_logged_model, shown(contents.params)
     models = {name: found.get(name) or create(store.experiment_id, name, run_id, params=params) for name in updates}
     if not (begun := {name: model for name, model in models.items() if model.status != "READY"}):
@@ -164,9 +165,10 @@ def _register(
             model_id=logged.model_id,  # a server takes no version without it
         )  # fmt: skip
         versions.append(made)
-    mine = next(each.version for each in versions if each.run_id == run.info.run_id)
-    shown = json.dumps([{"name": name, "version": mine}])
-    client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
+    if not store.remote:  # a server does it: on the LoggedModel's page
+        mine = next(each.version for each in versions if each.run_id == run.info.run_id)
+        shown = json.dumps([{"name": name, "version": mine}])
+        client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURED]), int(each.version)))
     if ALIAS not in best.aliases:
