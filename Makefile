@@ -76,14 +76,14 @@ bench: $(READY) .venv-bench/.ready  ## time an update, a character and a score b
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
-lock: $(READY)  ## requirements.lock from pyproject.toml, server/requirements.txt from its .in
+lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt from its .in
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
 	    --extra cluster --extra dev --extra setup --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c requirements.lock \
 	    --no-emit-index-url --no-header --no-annotate | \
 	    awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' requirements.lock - > requirements-team.lock
-	@uv pip compile server/requirements.in -q --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --custom-compile-command 'make lock' -o server/requirements.txt
+	@for each in server tests/all; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o $$each/requirements.txt; done
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
 	@rm -rf .venv .venv.new .venv-server .import_linter_cache .mypy_cache .ruff_cache .pytest_cache

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -144,19 +144,19 @@ def before(
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             failed = 413 if len(body) > largest else 503 if fails(len(asked)) else 0
             time.sleep(seconds)
-            there = HTTPConnection(server.partition("//")[2], timeout=60)
-            if not failed:
-                there.request(self.command, self.path, body, dict(self.headers))
-            answer = None if failed else there.getresponse()
-            content = answer.read() if answer else b""
-            self.send_response(answer.status if answer else failed)
-            for name, value in answer.getheaders() if answer else ():
-                if name.lower() not in {"transfer-encoding", "content-length", "connection", "date", "server"}:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-            there.close()
+            with closing(HTTPConnection(server.partition("//")[2], timeout=60)) as there:
+                if not failed:
+                    there.request(self.command, self.path, body, dict(self.headers))
+                answer = None if failed else there.getresponse()
+                content = answer.read() if answer else b""
+            with suppress(BrokenPipeError, ConnectionResetError):  # who asked has not waited so long, and asks again
+                self.send_response(answer.status if answer else failed)
+                for name, value in answer.getheaders() if answer else ():
+                    if name.lower() not in {"transfer-encoding", "content-length", "connection", "date", "server"}:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = pass_on
 

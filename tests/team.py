@@ -1,5 +1,6 @@
 """A team's server as `make server` starts it, and people who use it. It listens on 127.0.0.1 and ends with its test."""
 
+import configparser
 import os
 import re
 import signal
@@ -14,13 +15,23 @@ from stores import free_port
 
 PYTHON = ROOT / ".venv-server/bin/python"
 SCRIPT = ROOT / "server/server.py"
+ROLE = """
+import sys
+from mlflow.server import get_app_client
+client = get_app_client("basic-auth", sys.argv[1])
+role = client.create_role("default", "a team")
+for kind in ("experiment", "registered_model"):
+    client.add_role_permission(role.id, kind, "*", "EDIT")
+client.assign_role(sys.argv[2], role.id)
+"""
 MAY_TAKE = 120  # seconds, on a busy machine; 7 on a quiet one
 
 
 class Team:
     """A server, its data in a folder."""
 
-    def __init__(self, folder: Path, *settings: str):
+    def __init__(self, folder: Path, *settings: str, **variables: str):
+        self.variables = variables
         self.port, self.printed = free_port(), folder / "printed.txt"
         self.settings = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
         self.data, self.people, self.here = folder / "data", {}, f"http://127.0.0.1:{self.port}"
@@ -36,7 +47,7 @@ class Team:
         with self.printed.open("w") as printed:
             self.process = subprocess.Popen(
                 [PYTHON, "-W", "ignore", SCRIPT, "start", *self.settings], stdout=printed, stderr=printed,
-                stdin=subprocess.DEVNULL, env=self._clean(), start_new_session=True,
+                stdin=subprocess.DEVNULL, env=self._clean() | self.variables, start_new_session=True,
             )  # fmt: skip
         end = time.monotonic() + MAY_TAKE
         while "Ctrl-C ends it" not in self.printed.read_text():
@@ -77,6 +88,17 @@ class Team:
         before = settings.read_text()
         settings.write_text(re.sub(r"default_permission = \w+", f"default_permission = {permission}", before))
         self.start()
+
+    def give_role(self, name: str) -> None:
+        """Let the person write to every experiment and model by a role, as an owner does it by MLflow's own client."""
+        settings = configparser.ConfigParser(interpolation=None)
+        settings.read(self.data / "auth.ini")
+        owner = {
+            f"MLFLOW_TRACKING_{each.upper()}": settings["mlflow"][f"admin_{each}"] for each in ("username", "password")
+        }
+        subprocess.run(
+            [PYTHON, "-W", "ignore", "-c", ROLE, self.here, name], check=True, env=self._clean() | owner, text=True,
+        )  # fmt: skip
 
     def said(self, name: str, project: Project, *command: str, expect: int | None = 0) -> str:
         """Return what a command prints to the person of this name."""

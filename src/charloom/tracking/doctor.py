@@ -31,7 +31,7 @@ from charloom.tracking.store import Store, connected
 
 WRONG = {"start_time": "none"}  # makes an invalid request
 Row = tuple[str, str, bool]  # what, what is said of it, whether it stands in the way
-SLOW = 0.5  # seconds a request, from which a run of some 45 requests takes long
+SLOW = 0.5  # seconds a request, from which a run of some 40 requests takes long
 CLOCKS_DIFFER = 60  # seconds
 OLDEST = 3  # the first MLflow that knows models apart from runs
 
@@ -108,14 +108,14 @@ def _remote(repo: Repo, name: str) -> Row:
     """Write a file to the remote of that name, read it, and remove it."""
     remote = repo.cloud.get_remote(name)
     file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
+    said = f"{name}: {remote.fs.unstrip_protocol(remote.path)}"
     if remote.fs.protocol != "s3" and not remote.fs.exists(remote.path):
-        return "DVC remote", f"{name}: {remote.path}: not there: is it mounted? `mkdir` makes it, once", True
+        return "DVC remote", f"{said}: not there: is it mounted? `mkdir` makes it, once", True
     remote.fs.pipe_file(file, b"a test")
     try:
         same = remote.fs.cat_file(file) == b"a test"
     finally:
         remote.fs.remove(file)
-    said = f"{name}: {remote.fs.unstrip_protocol(remote.path)}"
     mask = os.umask(0)
     os.umask(mask)
     if remote.fs.protocol == "local" and Path(remote.path).stat().st_mode & S_IWGRP and mask & S_IWGRP:

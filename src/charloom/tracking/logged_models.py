@@ -84,7 +84,8 @@ def _log_models(
     """
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}'"
-    there = {each.name: each for each in client.search_logged_models([store.experiment_id], which)}
+    logged = () if run_id in store.made else client.search_logged_models([store.experiment_id], which)
+    there = {each.name: each for each in logged}
     found = {name: each for name in updates if (each := there.get(name) or there.get(SHOWN[name]))}
     create, params = client.create_logged_model, shown(contents.params)
     models = {
@@ -178,9 +179,10 @@ def _register(
             model_id=logged.model_id,  # a server takes no version without it
         )  # fmt: skip
         versions.append(made)
-    mine = next(each.version for each in versions if each.run_id == run.info.run_id)
-    shown = json.dumps([{"name": name, "version": mine}])
-    client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})  # on the LoggedModel's page
+    if not store.remote:  # a server does it: on the LoggedModel's page
+        mine = next(each.version for each in versions if each.run_id == run.info.run_id)
+        shown = json.dumps([{"name": name, "version": mine}])
+        client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURED]), int(each.version)))
     if ALIAS not in best.aliases:

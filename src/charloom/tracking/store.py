@@ -15,13 +15,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, Experiment, ExperimentTag, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
@@ -73,6 +73,7 @@ class Store:
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
         self.about = ""  # what a refusal is about
         self.made = set[str]()  # the runs that we have made, by their ids
+        self.new: str | None = None  # the experiment that we have made and not asked for runs yet: it has none
 
     @cached_property
     def user(self) -> str:
@@ -124,17 +125,20 @@ class Store:
 
     def _made(self, tag: str, value: str, tags: dict[str, str], *names: str) -> Experiment:
         """Make the experiment with this tag and more, under the first of the names that is free, and return it."""
-        where = None if self.remote else artifacts()
+        where, all_tags = None if self.remote else artifacts(), {tag: value} | tags
         for name in names:
             self.about = f"experiment {name!r}"
             try:
-                self.client.create_experiment(name, where, {tag: value} | tags)
+                self.new = self.client.create_experiment(name, where, all_tags)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
                 self.client.get_experiment_by_name(name)  # raises where we may not see it: then it may well be ours
-            if made := self._experiments(f"tags.`{tag}` = '{value}'"):  # ours, or another machine's
-                return made[0]
+                if made := self._experiments(f"tags.`{tag}` = '{value}'"):  # another machine was faster
+                    return made[0]
+            else:
+                said = [ExperimentTag(*each) for each in all_tags.items()]
+                return Experiment(self.new, name, where or "", "active", said)
         raise MlflowException(
             f"the store has an experiment {name!r} that is none of charloom's: delete it or rename it"
         )
@@ -142,19 +146,22 @@ class Store:
     def _experiments(self, condition: str) -> list[Experiment]:
         """Return the active experiments that fulfil it, the newest first, as the keys of a dict keep the oldest."""
         order = ["creation_time DESC", "experiment_id DESC"]
-        search = self.client.search_experiments
-        return all_pages(lambda most, token: search(ViewType.ACTIVE_ONLY, most, condition, order, token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
+        search = partial(self.client.search_experiments, filter_string=condition, order_by=order)
+        return all_pages(lambda most, token: search(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
 
     def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
         """Return the active runs that fulfil it, those that have ended first, and among them the oldest."""
         order, where = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
-        search = self.client.search_runs
-        found = all_pages(lambda most, token: search(where, condition, ViewType.ACTIVE_ONLY, most, order, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+        search = partial(self.client.search_runs, where, condition, order_by=order)
+        found = all_pages(lambda most, token: search(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
         single = (run for run in found if DOUBLE not in run.data.tags)
         return sorted(single, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
+        if self.new == self.experiment_id:  # who makes a run asks once more: another machine may be faster
+            self.new = None
+            return []
         found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
         return sorted(found, key=_number)
 
