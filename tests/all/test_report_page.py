@@ -107,6 +107,20 @@ def test_the_numbers_of_each_picture_can_be_opened(shown, name):
         assert details.locator("td, dd").first.is_visible()
 
 
+@pytest.mark.parametrize("name", ["two settings", "24 settings", "hostile names"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_setting_and_verdict_are_seen_without_scrolling(shown, name, viewport):
+    page, _ = shown(name, viewport)
+    table = page.locator("#numbers .wide")
+    edge = table.bounding_box()["x"] + table.bounding_box()["width"]
+    for row in table.locator("tbody tr").all():
+        setting, verdict = (row.locator(cell).bounding_box() for cell in ("th", "td >> nth=0"))
+        assert setting["width"] > 100
+        assert setting["x"] + setting["width"] - 1 <= verdict["x"]
+        assert verdict["x"] + verdict["width"] <= edge
+    assert page.locator("#numbers thead th >> nth=1").inner_text() == "verdict"
+
+
 @pytest.mark.parametrize(("name", "scheme"), [("run", "light"), ("two settings", "dark"), ("hostile names", "light")])
 def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for(shown, pages, browser, name, scheme):
     page, asked = shown(name, color_scheme=scheme)

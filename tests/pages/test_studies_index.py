@@ -72,7 +72,8 @@ def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
 
 
 def test_it_is_written_again_where_it_is_gone_or_stale_and_has_the_same_bytes_from_every_study(project):
-    said(project, "study", "studies/c.yaml")
+    printed, _ = said(project, "study", "studies/c.yaml")
+    assert "made studies/c/report.html and studies/index.html" in printed
     after = (project.folder / INDEX).read_bytes()
     assert after.count(b"<a href") == 2
     said(project, "study", "studies/b.yaml")  # with an answer that is kept from here on

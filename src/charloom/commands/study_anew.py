@@ -37,9 +37,9 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
     sys.stdout.flush()
     page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)
-    if study.path.parent == INDEX.parent:
+    if listed := f" and {INDEX}" * (study.path.parent == INDEX.parent):
         write(INDEX, studies_index())
-    made = f"\nmade {study.folder / PAGE}\n"
+    made = f"\nmade {study.folder / PAGE}{listed}\n"
     sys.stdout.write(made)
     sys.stdout.flush()
     has_it = send_apart(study_contents(study, as_markdown(answer), picture))
