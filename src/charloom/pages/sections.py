@@ -60,12 +60,10 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
 
 
-def rendered(
-    title: str, intro: Sequence[str], sections: Sequence[Section | None], studies: str = "", **about: Any
-) -> str:
+def rendered(title: str, intro: str, sections: Sequence[Section | None], *, studies: str = "", **about: Any) -> str:
     """Return the page. Equal content gives equal bytes.
 
-    intro    what it is about, line by line
+    intro    what it is about, a paragraph a line
     studies  the way from here to the page of all studies
     about    what the templates may ask, by name
     """

@@ -23,11 +23,11 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     sections = [made for section in SECTIONS if (made := section(results))]
     page = rendered(
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
-        [f"{params.m:,} hidden units, {train.updates:,} updates of {batch}{params.seq_length:,} characters "
-         f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
-         f"eta {params.eta:g}, seed {params.seed}."],
+        f"{params.m:,} hidden units, {train.updates:,} updates of {batch}{params.seq_length:,} characters "
+        f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
+        f"eta {params.eta:g}, seed {params.seed}.",
         sections,
         studies="../studies/index.html",
         results=results,
-    )  # fmt: skip
+    )
     return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

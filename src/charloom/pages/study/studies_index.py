@@ -27,12 +27,12 @@ class Listed(NamedTuple):
 
 
 def studies_index() -> str:
-    """Return the page in one HTML file, from the files in `studies/` alone: whoever makes it gets the same bytes."""
+    """Return the page in one HTML file, of what lies in `studies/`: whoever has the same there gets the same bytes."""
     listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
-    said = [
+    said = (
         f"{len(listed)} question{'s' * (len(listed) != 1)}, {sum(bool(each.page) for each in listed)} answered. "
-        "Each answer holds for its text and its settings, and for no others.",
-    ]
+        "Each answer holds for its text and its settings, and for no others."
+    )
     return rendered("Studies of this project", said, [Section("studies", "Questions and answers", listed)])
 
 

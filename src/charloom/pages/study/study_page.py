@@ -42,13 +42,10 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     ]  # fmt: skip
     page = rendered(
         compared.asked,
-        [
-            f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
-            f"{sum(trials):,} trainings{long}.",
-            f"Measure: {answer.measure}{about}; {answer.better} is better.",
-        ],
+        f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
+        f"{sum(trials):,} trainings{long}.\nMeasure: {answer.measure}{about}; {answer.better} is better.",
         sections,
-        "../index.html" if study.path.parent == STUDIES else "",
+        studies="../index.html" if study.path.parent == STUDIES else "",
         study=study,
         compared=compared,
         percent=words.PERCENT,
