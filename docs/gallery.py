@@ -19,6 +19,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.25)
         page.goto((HERE.parent / "reports/report.html").as_uri())
+        page.add_style_tag(content=".save { display: none }")  # a photograph has no buttons
         for name, part in PARTS.items():
             box = page.locator(part).bounding_box()
             clip = {side: box[side] - MARGIN for side in ("x", "y")}

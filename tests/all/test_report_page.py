@@ -1,15 +1,21 @@
 """The pages of an experiment and of studies in a real browser: nothing is asked for, everybody gets to everything."""
 
+import csv
 import shutil
+from contextlib import chdir
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pages.test_experiment_page import hostile
 from pages.test_study_page import CASES
 from playwright.sync_api import sync_playwright
+from projects import ROOT
 
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
+from charloom.pages.study.studies_index import studies_index
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 
@@ -20,7 +26,9 @@ ARGUMENTS = [
 ]  # fmt: skip
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt install chromium")
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-SECTIONS = {"run": 8, "hostile": 8, "two settings": 6, "24 settings": 6, "a target": 7, "hostile names": 6}
+SECTIONS = {
+    "run": 8, "hostile": 8, "two settings": 6, "24 settings": 6, "a target": 7, "hostile names": 6, "index": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +48,8 @@ def pages(finished, tmp_path_factory):
         results = read_results(read_params(), files("plot"))
         (folder / "run.html").write_text(experiment_page(results)[0], encoding="utf-8")
         (folder / "hostile.html").write_text(experiment_page(hostile(results))[0], encoding="utf-8")
+    with chdir(ROOT):
+        (folder / "index.html").write_text(studies_index(), encoding="utf-8")
     for name in SECTIONS.keys() & CASES.keys():
         (folder / f"{name}.html").write_text(CASES[name].page, encoding="utf-8")
     return folder
@@ -97,6 +107,50 @@ def test_the_numbers_of_each_picture_can_be_opened(shown, name):
         assert details.locator("td, dd").first.is_visible()
 
 
+@pytest.mark.parametrize("name", ["two settings", "24 settings", "hostile names"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_setting_and_verdict_are_seen_without_scrolling(shown, name, viewport):
+    page, _ = shown(name, viewport)
+    table = page.locator("#numbers .wide")
+    edge = table.bounding_box()["x"] + table.bounding_box()["width"]
+    for row in table.locator("tbody tr").all():
+        setting, verdict = (row.locator(cell).bounding_box() for cell in ("th", "td >> nth=0"))
+        assert setting["width"] > 100
+        assert setting["x"] + setting["width"] - 1 <= verdict["x"]
+        assert verdict["x"] + verdict["width"] <= edge
+    assert page.locator("#numbers thead th >> nth=1").inner_text() == "verdict"
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("run", "light"), ("two settings", "dark"), ("hostile names", "light")])
+def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for(shown, pages, browser, name, scheme):
+    page, asked = shown(name, color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    tables, pictures = page.locator(".wide").all(), page.locator("figure > svg").all()
+    for kind, shown_ones in (("CSV", tables), ("SVG", pictures)):
+        buttons = page.get_by_role("button", name=f"{kind}: ").all()
+        assert len(buttons) == len(shown_ones) > 1
+        for button, one in zip(buttons, shown_ones, strict=True):
+            with page.expect_download() as download:
+                button.click()
+            assert download.value.suggested_filename.endswith(f".{kind.lower()}")
+            file = Path(download.value.path())
+            if kind == "CSV":
+                rows = [[*map(plain, row.locator("th, td").all_text_contents())] for row in one.locator("tr").all()]
+                with file.open(newline="", encoding="utf-8") as content:
+                    assert [*csv.reader(content)] == rows
+            else:
+                content = file.read_text(encoding="utf-8")
+                assert ElementTree.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  our own
+                assert "var(" not in content
+                assert 'fill="#fff"' in content.partition("/>")[0]  # paper, in the dark, too
+    assert {each.partition(":")[0] for each in asked} <= {"file", "data", "blob"}
+
+
+def plain(cell):
+    """Return a number without commas in it, and any other text as it is."""
+    return cell.replace(",", "") if cell.strip("-0123456789.,") == "" else cell
+
+
 @pytest.mark.parametrize("name", SECTIONS)
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_nothing_has_to_be_scrolled_sideways(shown, name, viewport):
@@ -121,7 +175,7 @@ def test_axe_finds_nothing(shown, name, scheme):
 def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown, name):
     page, _ = shown(name)
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    wanted = page.locator("a, summary, [tabindex='0']").count()
+    wanted = page.locator("a, button, summary, [tabindex='0']").count()
     reached = set()
     for _ in range(wanted + 5):
         page.keyboard.press("Tab")

@@ -3,8 +3,10 @@
 import json
 import math
 import re
+from base64 import b64encode
 from collections import Counter
 from contextlib import chdir
+from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from runpy import run_path
@@ -138,9 +140,10 @@ def test_a_picture_that_the_page_has_not_is_no_result(project):
 def test_every_section_is_there_with_a_heading_and_a_way_to_it(page):
     read = Page(page)
     ids = [each["id"] for each in read.all("section")]
-    links = [each["href"][1:] for each in read.all("a")]
-    assert ids == links[: len(ids)]
-    assert set(links) == set(ids)
+    studies, *links = [each["href"] for each in read.all("a")]
+    assert studies == "../studies/index.html"
+    assert [f"#{name}" for name in ids] == links[: len(ids)]
+    assert set(links) == {f"#{name}" for name in ids}
     assert len(ids) == len(SECTIONS) == 8
     assert len(read.all("h2")) == 8
     assert len(read.all("h1")) == 1
@@ -160,8 +163,16 @@ def test_the_page_names_no_address_and_shows_nothing_of_another_file(page):
     read = Page(page)
     assert not [tag for tag in ("img", "iframe", "object", "embed") if read.all(tag)]
     assert [each.get("href") for each in read.all("link")] == ["data:,"]
-    assert not read.all("script")
-    assert "default-src 'none'" in page
+    ensure_only_our_script(page)
+
+
+def ensure_only_our_script(page: str) -> None:
+    """A browser runs the one script that the page names by its hash, and asks for nothing."""
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert page.count("<script") == 1
+    assert script == (ROOT / "src/charloom/pages/templates/save.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:" in page
 
 
 def test_each_picture_says_what_it_is_and_has_its_numbers_as_a_table(page):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from charloom.base.storage import write
 from charloom.pages.study.compared import Compared
+from charloom.pages.study.studies_index import INDEX, studies_index
 from charloom.pages.study.study_page import study_page
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
@@ -36,7 +37,9 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
     sys.stdout.flush()
     page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)
-    made = f"\nmade {study.folder / PAGE}\n"
+    if listed := f" and {INDEX}" * (study.path.parent == INDEX.parent):
+        write(INDEX, studies_index())
+    made = f"\nmade {study.folder / PAGE}{listed}\n"
     sys.stdout.write(made)
     sys.stdout.flush()
     has_it = send_apart(study_contents(study, answer, picture))

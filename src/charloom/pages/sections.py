@@ -1,9 +1,12 @@
-"""A page in one file: it asks for nothing, has no script, and shows text as text.
+"""A page in one file: it asks for nothing, and shows text as text. One script may run, named by its hash: ours.
 
-base.html is the layout of every page, parts.html what sections are made of, page.css how they look.
+base.html is the layout of every page, parts.html what sections are made of, page.css how they look, save.js what saves
+a picture or a table.
 """
 
+import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +17,7 @@ from markupsafe import Markup, escape
 
 from charloom.base.terminal import visible
 
+TEMPLATES = Path(__file__).with_name("templates")
 LONG = re.compile(r"\S{20,}")  # shorter words fit any line
 AFTER = re.compile(r"((?<!\d)\.|[_/])(?=\w)")
 
@@ -56,13 +60,15 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
 
 
-def rendered(title: str, intro: str, sections: Sequence[Section | None], **about: Any) -> str:
+def rendered(title: str, intro: str, sections: Sequence[Section | None], *, studies: str = "", **about: Any) -> str:
     """Return the page. Equal content gives equal bytes.
 
-    about  what the templates may ask, by name
+    intro    what it is about, a paragraph a line
+    studies  the way from here to the page of all studies
+    about    what the templates may ask, by name
     """
-    page = _environment().get_template("base.html")
-    return page.render(title=title, intro=intro, sections=[section for section in sections if section], **about)
+    page, there = _environment().get_template("base.html"), [section for section in sections if section]
+    return page.render(title=title, intro=intro, sections=there, studies=studies, **about)
 
 
 def breakable(text: object) -> Markup:
@@ -73,7 +79,7 @@ def breakable(text: object) -> Markup:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         finalize=lambda value: visible(value) if type(value) is str else value,  # what is Markup is ours
         undefined=StrictUndefined,
@@ -81,4 +87,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = breakable
+    script = (TEMPLATES / "save.js").read_text(encoding="utf-8")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment.globals.update(script=Markup(script), script_hash=f"sha256-{digest}")  # noqa: S704  ours
     return environment

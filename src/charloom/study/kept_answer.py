@@ -32,7 +32,7 @@ class KeptAnswer:
         uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
         self.store = root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
         self.files = [path, *(folder / each for each in OF_A_STUDY), of_it / f"{path.stem}.sent", PARAMS]
-        self.files.append(Path("signature.json"))
+        self.files += [Path("signature.json"), path.with_name("index.html")]
         with suppress(OSError, ValueError, LookupError, TypeError):
             self.files.append(Path(json.loads((folder / "asked.json").read_text(encoding="utf-8"))["text"]))
         # As they are at the start: libraries set some of their own.

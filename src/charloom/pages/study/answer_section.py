@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from charloom.pages.sections import Section, Table
+from charloom.pages.sections import Section
 from charloom.pages.study.compared import Compared
+from charloom.pages.study.effects_section import effects_table
 from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, VERDICTS
@@ -23,13 +24,14 @@ def section(compared: Compared) -> Section:
         if compared.few or each.verdict != CANNOT_TELL
     ]
     counted = Counter(each.verdict for each in answer.comparisons)
+    beside = f"of {len(said)} settings"
     open_ones = [each.interval for each in answer.comparisons if each.verdict == CANNOT_TELL and each.interval]
     it = {
-        "told": effects.lines(answer) or [words.told(answer)],
-        "effects": Table(effects.HEAD, list(effects.rows(answer))),
+        "effects": effects_table(answer),
         "sure": [name for name, *_, said in effects.rows(answer) if said != CANNOT_TELL and said in VERDICTS],
+        "parted": list(effects.parted(answer)),
         "remarks": list(effects.remarks(answer)),
-        "facts": _facts(compared) if len(said) == 1 else [(name, str(counted[name]), ()) for name in VERDICTS],
+        "facts": _facts(compared) if len(said) == 1 else [(name, str(counted[name]), (beside,)) for name in VERDICTS],
         "comparisons": told,
         "left": len(said) - len(told),
         "beyond_zero": sum(not low <= 0.0 <= high for low, high in open_ones),
@@ -46,13 +48,16 @@ def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
     (each,) = compared.answer.comparisons
     places = words.places_of(each)
     rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
-    means = [(name, mean, (f"mean of {n} seed{'s' * (n != '1')}", *_interval(span))) for name, n, mean, _, span in rows]
-    difference = shown(each.mean_difference, places), _interval(span(each.interval, places))
+    means = [
+        (name, mean, (compared.unit, f"mean of {n} seed{'s' * (n != '1')}", _interval(span)))
+        for name, n, mean, _, span in rows
+    ]
+    difference = shown(each.mean_difference, places), (compared.unit, _interval(span(each.interval, places)))
     return [*means, ("difference", *difference)]
 
 
-def _interval(span: str) -> tuple[str, ...]:
-    return () if span == "-" else (f"{words.PERCENT} interval {span}",)
+def _interval(span: str) -> str:
+    return "" if span == "-" else f"{words.PERCENT} interval {span}"
 
 
 def _nothing(compared: Compared) -> Iterator[str]:

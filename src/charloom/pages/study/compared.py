@@ -1,10 +1,14 @@
 """A comparison as it is shown: which settings, in which order, in which colours."""
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION
+from charloom.pages.sections import Table
 from charloom.results.records import MEASURE_OF_PART
-from paired.data_types import CANNOT_TELL, Answer, Comparison, Measured, Measurement, Seed, Summary
+from paired import effect_sentences as effects
+from paired import sentences as words
+from paired.data_types import CANNOT_TELL, VERDICTS, Answer, Comparison, Measured, Measurement, Seed, Summary
 
 COLORS = (VERMILION, BLUE, GREEN, PINK)  # of the baseline and of others whose curves are drawn
 FEW = 3  # comparisons of which all is said at once
@@ -38,6 +42,27 @@ class Compared(NamedTuple):
     answer: Answer
 
     @property
+    def asked(self) -> str:
+        """The question in words."""
+        others = [each.setting for each in self.answer.comparisons]
+        if factors := dict.fromkeys(each.factor for each in self.answer.effects):
+            return f"What do {effects.listed(factors)} do?"
+        which = f"Is {others[0]}" if len(others) == 1 else f"Which of {len(others)} settings are"
+        return f"{which} better than {self.answer.baseline}?"
+
+    @property
+    def told(self) -> list[str]:
+        """The answer in words, a line for each verdict."""
+        found = [[each for each in self.answer.comparisons if each.verdict == verdict] for verdict in VERDICTS]
+        said = [words.told(self.answer._replace(comparisons=each)) for each in found if each]
+        return effects.lines(self.answer) or [line[0].upper() + line[1:] for line in said]
+
+    @property
+    def unit(self) -> str:
+        """Of the measure; empty where it is not known."""
+        return ABOUT.get(self.answer.measure, "").rpartition(", in ")[2]
+
+    @property
     def few(self) -> bool:
         """Whether all of it can be said at once."""
         return len(self.answer.comparisons) <= FEW
@@ -56,6 +81,13 @@ class Compared(NamedTuple):
 
         found = self.answer.summaries if self.few else sorted(self.answer.summaries, key=place)
         return [each.setting for each in found]
+
+    @property
+    def in_order(self) -> "Compared":
+        """The same with settings and comparisons in that order: so all tables have the pictures' order."""
+        by_name, comparisons = self.summaries, list(self.comparisons.values())
+        summaries = [by_name[name] for name in self.ordered]
+        return self._replace(answer=self.answer._replace(summaries=summaries, comparisons=comparisons))
 
     @property
     def comparisons(self) -> dict[str, Comparison]:
@@ -95,3 +127,9 @@ class Compared(NamedTuple):
             for name in self.ordered
             if name in kept
         ]
+
+
+def verdict_second(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table of what ends in a verdict, with that beside the name: on a phone the numbers are out of sight."""
+    first, *turned = [(name, verdict, *numbers) for name, *numbers, verdict in (head, *rows)]
+    return Table(first, turned)

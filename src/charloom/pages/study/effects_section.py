@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
-from charloom.pages.study.compared import ABOUT, ROWS, Compared
+from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
 from charloom.pages.study.setting_rows import Drawn, draw_differences, in_rows
 from paired import effect_sentences as words
-from paired.data_types import CANNOT_TELL, DEPENDS
+from paired.data_types import CANNOT_TELL, DEPENDS, Answer
 from paired.factors import Design, design_of
 from paired.numbers import decimals, shown
 from paired.pairs import counted
@@ -72,8 +72,12 @@ def _in_rows(compared: Compared) -> Picture:
     if smallest is not None:
         caption += f" The band: less than {smallest:g} does not matter."
     figure = in_rows(rows, names, f"first level minus second ({arrow})", draw, bold)
-    table = Table(words.HEAD, list(words.rows(answer)))
-    return pictured(figure, "effects-picture", "what each factor does", caption, table)
+    return pictured(figure, "effects-picture", "what each factor does", caption, effects_table(answer))
+
+
+def effects_table(answer: Answer) -> Table:
+    """Return a row for each effect: an average over other params, or what holds at a level of one."""
+    return verdict_second(("one value against another", *words.HEAD[1:]), words.rows(answer))
 
 
 def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture:
@@ -102,9 +106,10 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
         axes.legend(loc="best")
     every = [moments(x) for each in means.values() for x in each]
     places = decimals([x.mean for x in every if x.mean is not None], [x.sd for x in every if x.sd])
+    over = ", over all other params" if len(of.levels) > 2 else ""
     caption = (
-        f"{about[0].upper()}{about[1:]}, over all other params. A dot is a seed, a line joins the means. Lines "
-        f"that are not parallel: what {across} does depends on {lines}."
+        f"{about[0].upper()}{about[1:]}{over}. A dot is a seed, a line joins the means. Lines that are not parallel: "
+        f"what {across} does depends on {lines}."
     )
     if len(means) < len(of.levels[lines]):
         caption += f" Shown are {len(means)} of {len(of.levels[lines])} levels of {lines}."

@@ -62,7 +62,7 @@ def _settings(compared: Compared, arrow: str, places: int) -> Picture:
             seed: "diverged" if (x := counted(trial).value) is None else shown(x, places) + " exploded" * trial.exploded
             for seed, trial in trials.items()
         }
-        for name, trials in compared.measured.settings.items()
+        for name, trials in ((name, compared.measured.settings[name]) for name in compared.summaries)
     }
     bold = () if compared.few else compared.decided
     figure = in_rows(rows, names, f"{answer.measure} ({arrow})", draw, bold)

@@ -125,4 +125,4 @@ def _limit(axes: Axes, dots: list[float], intervals: Sequence[Interval]) -> None
     low, high = max(min([low, *ends]), far[0]), min(max([high, *ends]), far[1])
     axes.set_xlim(*with_room(low, high))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}".replace("-", "−"))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")

@@ -1,15 +1,21 @@
 """The study's page, section by section, and the pictures that it shares with `charloom compare`."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from charloom.base.terminal import in_line
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
 from charloom.pages.study import answer_section, bands, effects_section, seed_by_seed
-from charloom.pages.study.compared import ABOUT, Compared
+from charloom.pages.study.compared import ABOUT, Compared, verdict_second
 from charloom.results.identity import setting_params
+from charloom.results.study_table import Asked
 from charloom.settings.params import as_yaml, flat_of
 from charloom.study.study_file import Study
 from paired import sentences as words
+
+STUDIES = Path("studies")  # in a project
+OWN_TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"  # SHA-256 of data/moby_dick.txt
 
 
 def comparison_picture(compared: Compared) -> str:
@@ -23,32 +29,33 @@ def _shared(compared: Compared) -> list[Section | None]:
 
 def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     """Return the page in one HTML file, and `comparison_picture`, drawn once for both."""
-    answer, trials = compared.answer, [each.trials for each in compared.answer.summaries]
-    others = [each.setting for each in answer.comparisons]
-    asked = f"Is {others[0]}" if len(others) == 1 else f"Which of {len(others)} settings are"
+    compared = compared.in_order
+    answer, trials, shared = compared.answer, [each.trials for each in compared.answer.summaries], _shared(compared)
     seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
     long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
-    shared = _shared(compared)
     sections = [
         answer_section.section(compared), *shared,
         seed_by_seed.to_target(compared), _explosions(compared),
         _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
         _again(study, sum(trials)),
     ]  # fmt: skip
-    asked = f"{asked} better than {answer.baseline}?"
-    if factors := list(dict.fromkeys(each.factor for each in answer.effects)):
-        asked = f"What do {', '.join(factors[:-1])} and {factors[-1]} do?"
     page = rendered(
-        asked,
-        f"Measure: {answer.measure}{about}; {answer.better} is better. {len(trials)} settings, {seeds} "
-        f"seed{'s' * (max(trials) != 1)} each: {sum(trials):,} trainings{long}.",
+        compared.asked,
+        f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
+        f"{sum(trials):,} trainings{long}.\nMeasure: {answer.measure}{about}; {answer.better} is better.",
         sections,
+        studies="../index.html" if study.path.parent == STUDIES else "",
         study=study,
         compared=compared,
         percent=words.PERCENT,
     )
     return page, _together(shared)
+
+
+def text_of(asked: Asked) -> str:
+    """Return which text was read: a page may go to somebody who knows the project's own one alone."""
+    return f"{in_line(asked.text)}, {'the project’s own' if asked.sha256 == OWN_TEXT else 'not the project’s own'}"
 
 
 def _together(sections: Iterable[Section | None]) -> str:
@@ -70,7 +77,8 @@ def _numbers(compared: Compared) -> Section:
     """Return the table, and what there is to say of each comparison."""
     answer = compared.answer
     said = [] if compared.few else list(words.comparisons(answer))
-    it = {"title": words.title(answer), "table": Table(words.COMPARED, list(words.table(answer))), "comparisons": said}
+    table = verdict_second(words.COMPARED, words.table(answer))
+    it = {"title": words.title(answer), "table": table, "comparisons": said}
     return Section("numbers", "All numbers", it)
 
 

@@ -1,0 +1,41 @@
+// Below each picture and each table: buttons that save it as a file. The page holds all of it, so nothing is asked for.
+"use strict"
+{
+  const MARGIN = 14 // points around a picture, in which labels may lie
+  const folder = location.pathname.split("/").at(-2)
+  const light = document.styleSheets[0].cssRules[0].style // a file lies on white paper
+
+  const svgOf = picture => {
+    const [, , width, height] = picture.getAttribute("viewBox").split(" ").map(n => Number(n) + 2 * MARGIN)
+    const copy = picture.cloneNode(true)
+    const look = { viewBox: `-${MARGIN} -${MARGIN} ${width} ${height}`, width: `${width}pt`, height: `${height}pt` }
+    Object.entries({ ...look, fill: "var(--ink)" }).forEach(each => copy.setAttribute(...each))
+    return new XMLSerializer().serializeToString(copy)
+      .replace(">", `><rect x="-${MARGIN}" y="-${MARGIN}" width="100%" height="100%" fill="var(--page)"/>`)
+      .replace(/var\((--\w+)\)/g, (_, name) => light.getPropertyValue(name).trim())
+      .replaceAll("'DejaVu Sans'", "'DejaVu Sans', Verdana, Arial, sans-serif")
+  }
+
+  const cellOf = ({ textContent: text }) =>
+    /^-?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(",", "")
+      : /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  const csvOf = box => [...box.querySelectorAll("tr")].map(row => [...row.cells].map(cellOf).join(",") + "\n").join("")
+
+  const offer = (last, kind, name, made) => {
+    let line = last
+    if (!line.matches(".save")) {
+      line = Object.assign(document.createElement("p"), { className: "save", textContent: "Save as" })
+      last.after(line)
+    }
+    const button = Object.assign(document.createElement("button"), { textContent: kind, ariaLabel: `${kind}: ${name}` })
+    button.onclick = () => {
+      const download = `${folder} ${name}`.replace(/[^\w.]+/g, "-") + `.${kind.toLowerCase()}`
+      Object.assign(document.createElement("a"), { download, href: URL.createObjectURL(new Blob([made()])) }).click()
+    }
+    line.append(" ", button)
+  }
+  for (const picture of document.querySelectorAll("figure > svg"))
+    offer(picture.parentNode.lastElementChild, "SVG", picture.querySelector("title").textContent, () => svgOf(picture))
+  for (const box of document.querySelectorAll(".wide"))
+    offer(box.closest("figure:has(> svg)")?.lastElementChild ?? box, "CSV", box.ariaLabel, () => csvOf(box))
+}

@@ -1,0 +1,138 @@
+"""The page of all studies says what each one's tables say; one that is damaged is named, and breaks nothing."""
+
+import re
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from pages.test_experiment_page import ensure_only_our_script
+from pages.test_study_page import SHAPE, Read
+from projects import ROOT, copied, said
+from study_projects import ask, conducted
+
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.studies_index import INDEX, studies_index
+from charloom.study.asking import read_study
+from charloom.study.measuring import measured
+from paired import answered
+
+TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
+
+
+@pytest.fixture(scope="module")
+def studied(finished, tmp_path_factory):
+    """A project whose study `b` is answered, that of `c` trained without an answer, and `d` never begun.
+
+    MLflow is taken to have them all: sending takes seconds, and is tested elsewhere.
+    """
+    project = copied(finished, tmp_path_factory.mktemp("index") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charloom.commands.study_anew.send_apart", lambda _: "MLflow has got this study from here\n")
+        ask(project, TWO, "b")
+        said(project, "study", "studies/b.yaml", "--jobs", "1")
+        for name in "cd":
+            ask(project, TWO.replace("0.05", "0.2"), name)
+        conducted(project, "c")
+        yield project
+
+
+@pytest.fixture
+def project(studied, tmp_path):
+    return copied(studied, tmp_path / "project")
+
+
+def articles(project) -> dict[str, str]:
+    """Return what is said of each study, by its file."""
+    with chdir(project.folder):
+        content = studies_index()
+    texts = [Read(each).text for each in re.findall(r"<article>.*?</article>", content, re.DOTALL)]
+    return {text[text.rindex("studies/") :]: text for text in texts}
+
+
+def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings(studied):
+    of_b, of_c, of_d = articles(studied).values()
+    with chdir(studied.folder):
+        found = measured(read_study(Path("studies/b.yaml")))
+        (verdict,) = Compared(found, answered(found)).told
+    about = "data/fox.txt, not the project’s own; 4 trainings"
+    assert of_b == f"Is eta=0.05 better than eta=0.1? {verdict} {about}; studies/b.yaml"
+    again = "Not answered yet: charloom study studies/{}.yaml answers it."
+    assert of_c == f"Is eta=0.2 better than eta=0.1? {again.format('c')} {about}; studies/c.yaml"
+    assert of_d == f"studies/d.yaml {again.format('d')} studies/d.yaml"
+
+
+def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
+    content = (studied.folder / INDEX).read_text(encoding="utf-8")
+    ensure_only_our_script(content)
+    (link,) = re.findall(r'href="(?!data:)(.*?)"', content)
+    page = studied.folder / "studies" / link
+    assert page == studied.folder / "studies/b/report.html"
+    back = re.search(r'<a href="(\.\./.*?)">All studies', page.read_text(encoding="utf-8"))[1]
+    assert (page.parent / back).resolve() == (studied.folder / INDEX).resolve()
+
+
+def test_it_is_written_again_where_it_is_gone_or_stale_and_has_the_same_bytes_from_every_study(project):
+    printed, _ = said(project, "study", "studies/c.yaml")
+    assert "made studies/c/report.html and studies/index.html" in printed
+    after = (project.folder / INDEX).read_bytes()
+    assert after.count(b"<a href") == 2
+    said(project, "study", "studies/b.yaml")  # with an answer that is kept from here on
+    for content in (None, b"<<<<<<< HEAD\n"):
+        (project.folder / INDEX).unlink()
+        if content:
+            (project.folder / INDEX).write_bytes(content)
+        said(project, "study", "studies/b.yaml")
+        assert (project.folder / INDEX).read_bytes() == after
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("c.yaml", b"vary: [", "studies/c.yaml: line 1: not YAML"),
+        ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
+        ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: not what was asked"),
+        ("d.yaml", b"vary: {eta: [1]}\n", "studies/d.yaml: "),
+        ("c/asked.json", b"{", "studies/c/asked.json: Invalid JSON"),
+        ("c/trials.csv", b"seed\n1\n", "studies/c/trials.csv: "),
+        ("c/curves.csv", b"\x00", "studies/c/curves.csv: "),
+    ],
+)
+def test_a_damaged_study_is_named_and_the_others_are_there(project, name, content, complaint):
+    before = articles(project)
+    (project.folder / "studies" / name).write_bytes(content)
+    after = articles(project)
+    file = f"studies/{name[0]}.yaml"
+    assert after[file].startswith(f"{file} Not read: {complaint}"), after[file]
+    assert {**after, file: ""} == {**before, file: ""}
+
+
+def test_a_folder_in_a_files_place_a_link_to_nowhere_and_a_hostile_name_are_no_more_than_that(project):
+    folder = project.folder / "studies"
+    (folder / "e.yaml").mkdir()
+    (folder / "f.yaml").symlink_to("nowhere")
+    (folder / "<script>alert(1)<!-- `.yaml").write_text("{{ 7 * 7 }}")
+    with chdir(project.folder):
+        content = studies_index()
+    ensure_only_our_script(content)
+    texts = articles(project)
+    assert "studies/e.yaml: Is a directory" in texts["studies/e.yaml"]
+    assert "studies/f.yaml: No such file or directory" in texts["studies/f.yaml"]
+    assert len(texts) == 6
+
+
+def test_a_study_that_lies_elsewhere_writes_no_page_of_all(project):
+    (project.folder / INDEX).unlink()
+    (project.folder / "other").mkdir()
+    (project.folder / "other/b.yaml").write_text(TWO)
+    said(project, "study", "other/b.yaml", "--jobs", "1")
+    assert "All studies" not in (project.folder / "other/b/report.html").read_text(encoding="utf-8")
+    assert not [*project.folder.rglob("index.html")]
+
+
+def test_the_committed_page_says_what_the_committed_tables_say():
+    """`charloom study` of any study makes it again."""
+    with chdir(ROOT):
+        made = studies_index()
+        assert made.count("<article>") == len([*Path("studies").glob("*.yaml")])
+        assert "Not read" not in made
+        assert SHAPE.sub("", INDEX.read_text(encoding="utf-8")) == SHAPE.sub("", made)
