@@ -21,6 +21,7 @@ from charloom.tracking.address import follow_folder
 from charloom.tracking.studies import NESTED, send
 from charloom.tracking.study_contents import send_apart, study_contents
 from charloom.tracking.ui import print_experiments
+from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
 
 STUDY = Path("studies/eta.yaml")
 FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
@@ -266,6 +267,12 @@ def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
     runs, studies, _ = said()
     assert studies == study.info.experiment_id
     assert project.client().get_experiment(runs).name == "charloom fox"
+    views = {runs: TAGS, studies: STUDIES_TAGS}
+    for experiment in views:  # as an earlier version has left them
+        project.client().set_experiment_tag(experiment, f"mlflow.sharedViewState.{VIEW}", "an earlier view")
+    said()
+    for experiment, tags in views.items():
+        assert tags.items() <= project.client().get_experiment(experiment).tags.items()
 
 
 def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):

@@ -106,17 +106,18 @@ class Store:
         if text_sha256 not in self.experiments:
             name = f"charloom {in_line(Path(source).stem)[:200]}"
             self.experiments[text_sha256] = self._made(TEXT, text_sha256, TAGS, name, f"{name} {text_sha256[:8]}")
-        self._go_on_with(self.experiments[text_sha256], TAGS)
+        self.go_on_with(self.experiments[text_sha256], TAGS)
 
     def choose_studies(self) -> None:
         """Go on with the experiment that holds studies, made if need be. It is none of a text: see `connect`."""
-        self._go_on_with(self.studies() or self._made(STUDIES, "true", STUDIES_TAGS, ALL_STUDIES), STUDIES_TAGS)
+        self.go_on_with(self.studies() or self._made(STUDIES, "true", STUDIES_TAGS, ALL_STUDIES), STUDIES_TAGS)
 
     def studies(self) -> Experiment | None:
         """Return the experiment that holds studies, if there is one."""
         return next(iter(self._experiments(f"tags.`{STUDIES}` = 'true'")), None)
 
-    def _go_on_with(self, chosen: Experiment, tags: dict[str, str]) -> None:
+    def go_on_with(self, chosen: Experiment, tags: dict[str, str]) -> None:
+        """Go on with this experiment, which gets the tags that it has not got yet: its views, too."""
         self.about = f"experiment {in_line(chosen.name)!r}"
         self.experiment_id = chosen.experiment_id
         for tag, value in tags.items():

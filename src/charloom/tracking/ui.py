@@ -23,7 +23,7 @@ from charloom.tracking.apart import apart
 from charloom.tracking.browser import HOST, listening, show
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store, connected
-from charloom.tracking.view import GROUPED_VIEW, VIEW
+from charloom.tracking.view import GROUPED_VIEW, STUDIES_TAGS, TAGS, VIEW
 
 ASKING_MAY_TAKE = 45  # seconds, to say which experiment is ours
 
@@ -75,7 +75,10 @@ def print_experiments() -> None:
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
-        for found in (store.experiments.get(sha256(text) if text.is_file() else ""), store.studies()):
+        runs = store.experiments.get(sha256(text) if text.is_file() else "")
+        for found, tags in ((runs, TAGS), (store.studies(), STUDIES_TAGS)):
+            if found and not store.remote:  # the views of today, of what was sent before, too
+                store.go_on_with(found, tags)
             print(quote(str(found.experiment_id)[:100], safe="") if found else "")
 
 

@@ -64,7 +64,7 @@ TAGS = {  # of the experiment
     f"mlflow.sharedViewState.{VIEW}": _view(COLUMNS, CHARTS),
     f"mlflow.sharedViewState.{GROUPED_VIEW}": _view(COLUMNS, CHARTS, groupBy=BY_SETTING),
 }
-IN_STUDIES = ("tags.`charloom.verdict`", *COLUMNS, "params.`seed`", "tags.`charloom.outcome`")
+IN_STUDIES = ("attributes.`User`", "tags.`charloom.verdict`", "tags.`charloom.outcome`")  # a name says what varies
 STUDIES_TAGS = {  # of the experiment of studies; its newest run stands first
     f"mlflow.sharedViewState.{VIEW}": _view(IN_STUDIES, (), orderByKey="attributes.start_time", orderByAsc=False),
     "mlflow.note.content": _note("about_studies"),
