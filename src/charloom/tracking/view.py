@@ -64,8 +64,10 @@ TAGS = {  # of the experiment
     f"mlflow.sharedViewState.{VIEW}": _view(COLUMNS, CHARTS),
     f"mlflow.sharedViewState.{GROUPED_VIEW}": _view(COLUMNS, CHARTS, groupBy=BY_SETTING),
 }
-IN_STUDIES = ("attributes.`User`", "tags.`charloom.verdict`", "tags.`charloom.outcome`")  # a name says what varies
+# A study has no metric, and a trial's name says what varies; of a trial that diverged the status tells.
+IN_STUDIES = ["attributes.`User`", "tags.`charloom.verdict`"]
+NEWEST_FIRST = {"orderByKey": "attributes.start_time", "orderByAsc": False}
 STUDIES_TAGS = {  # of the experiment of studies; its newest run stands first
-    f"mlflow.sharedViewState.{VIEW}": _view(IN_STUDIES, (), orderByKey="attributes.start_time", orderByAsc=False),
+    f"mlflow.sharedViewState.{VIEW}": _view((), (), selectedColumns=IN_STUDIES, **NEWEST_FIRST),
     "mlflow.note.content": _note("about_studies"),
 }
