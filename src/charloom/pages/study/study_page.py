@@ -33,6 +33,8 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     answer, trials, shared = compared.answer, [each.trials for each in compared.answer.summaries], _shared(compared)
     seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
     long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""
+    if len(read := {*compared.measured.amounts.values()}) == 1:
+        long += f", each of which reads {read.pop():,.0f} characters"
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
     sections = [
         answer_section.section(compared), *shared,
