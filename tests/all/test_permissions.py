@@ -61,6 +61,7 @@ def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, rea
     # A run of the pipeline: an experiment of DVC's, and ann's own, made again.
     said = team.said("bob", bob, "dvc", "exp", "run", "-S", f"seed={seed}")
     assert (RUN_WAITS if not writes else RUN_SENT) in said, said
+    bob.run("git", "checkout", "-q", "params.yaml")  # where DVC has left the experiment's
     said = team.said("bob", bob, "dvc", "repro", "--force")
     assert (RUN_WAITS if not writes else RUN_SENT) in said, said
 
