@@ -86,7 +86,25 @@ def test_a_run_whose_server_is_killed_meanwhile_is_complete_after_another_track(
     team.start()
     team.said("bob", project, "charloom", "track")
     (run,) = [each for each in runs(team, monkeypatch) if each.data.params["seed"] == str(100 + moment)]
-    holds_what_the_files_hold(project, MlflowClient(server), run)
+    client, of_it = MlflowClient(server), f"run_id = '{run.info.run_id}'"
+    holds_what_the_files_hold(project, client, run)
+    models = client.search_logged_models([run.info.experiment_id], f"source_{of_it}")
+    assert sorted((each.name, str(each.status)) for each in models) == [("best", "READY"), ("last", "READY")]
+    assert len(client.search_model_versions(of_it)) == 1
+
+
+def test_an_upgrade_dumps_the_database_first_and_keeps_all(team, two, monkeypatch):
+    team.said("ann", two[0], "charloom", "track")
+    there = {run.info.run_id for run in runs(team, monkeypatch)}
+    assert there
+    team.end()
+    team.settings.append("UPGRADE=1")
+    team.start()
+    team.settings.remove("UPGRADE=1")
+    (dump,) = team.data.glob("before-*.sql")
+    assert all(run in dump.read_text() for run in there)
+    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+    assert {run.info.run_id for run in runs(team, monkeypatch)} == there
 
 
 def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
