@@ -66,6 +66,9 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "m=2,3", "--vary", "m=4"], "--vary: m=4 is not allowed: NAME=VALUE,VALUE, each name "),
         (["a.yaml", "--vary", "m=2,x"], "a.yaml: m: 'x' is a text, not a number"),
         (["a.yaml", "--vary", "n=2,3"], "a.yaml: n: no param that a study can vary; allowed are m, eta, "),
+        (["a.yaml", "--vary", "clip=null,5"], "a.yaml: clip: no param that a study can vary; allowed are m, eta, "),
+        (["a.yaml", "--vary", "etta="], "a.yaml: etta: no param that a study can vary; allowed are m, eta, "),
+        (["a.yaml", "--vary", "train.updates=4,5", "--short"], "--short: not beside --vary train.updates, which says"),
         (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: nothing differs from the baseline"),
         (["a", "--vary", "m=2,3"], "a: a study is a file that ends in .yaml, say studies/eta.yaml"),
         (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
@@ -98,6 +101,11 @@ def test_what_trials_take_is_their_characters_at_the_rate_of_each_setting(projec
 @pytest.mark.parametrize("overrides", [{}, {"batch": 3}, {"eta": 1e300}, {"train.order": "positions"}])
 def test_a_rate_is_measured_for_any_recipe(project, overrides):
     params = overridden(read_params(project.folder / "params.yaml"), overrides, project.folder)
+    assert 0 < durations.seconds([params], 9, LENGTHS, 1) < 1e6
+
+
+def test_a_chunk_of_a_whole_library_needs_no_more_memory_than_the_text(project):
+    params = overridden(read_params(project.folder / "params.yaml"), {"train.chunk_length": 2**53}, project.folder)
     assert 0 < durations.seconds([params], 9, LENGTHS, 1) < 1e6
 
 

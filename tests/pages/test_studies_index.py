@@ -10,6 +10,7 @@ from pages.test_study_page import SHAPE, Read
 from projects import ROOT, copied, said
 from study_projects import ask, conducted
 
+from charloom.base.storage import sha256
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.studies_index import INDEX, studies_index
 from charloom.study.asking import read_study
@@ -54,7 +55,7 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
     with chdir(studied.folder):
         found = measured(read_study(Path("studies/b.yaml")))
         (verdict,) = Compared(found, answered(found)).told
-    about = "data/fox.txt, not the project’s own; 4 trainings"
+    about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…); 4 trainings"
     assert of_b == f"Is eta=0.05 better than eta=0.1? {verdict} {about}; studies/b.yaml"
     again = "Not answered yet: charloom study studies/{}.yaml answers it."
     assert of_c == f"Is eta=0.2 better than eta=0.1? {again.format('c')} {about}; studies/c.yaml"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from contextlib import chdir
 from pathlib import Path
 
@@ -61,6 +62,20 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "Not compared, as they are a processor's or a library's own: <code>reports/" in printed
     assert printed.count("<td>best model, after ") == 2
     assert "```mermaid" in printed
+
+
+def test_of_a_branch_that_only_asks_the_study_says_what_is_better(project):
+    project.run("git", "branch", "base")
+    ask(project, QUESTION)
+    conducted(project)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a study")
+    printed, _ = said(project, "summary", "--base", "base")
+    assert printed.startswith("<ul>\n<li><b>Better:</b> <code>a.yaml</code> says: <code>")
+    project.run("git", "branch", "-f", "base")
+    shutil.rmtree(project.folder / "studies")
+    project.run("git", "commit", "-q", "-a", "-m", "no study")
+    assert "says" not in said(project, "summary", "--base", "base")[0].partition("</ul>")[0]
 
 
 def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_itself_is_not():

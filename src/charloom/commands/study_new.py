@@ -1,6 +1,7 @@
 """`charloom study new`: a question as a file, from a line; and how long its answer takes here."""
 
 import argparse
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,12 @@ def new_study(arguments: argparse.Namespace) -> None:
         raise WrongInput(f"{path}: is there already, or its answer; another name is allowed")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     # What is asked is whether to leave what params.yaml has, where that is one of the values.
-    baseline = {name: usual[name] if usual.get(name) in values else values[0] for name, values in vary.items()}
+    baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}
     if arguments.short:
-        vary, baseline = {UPDATES: [SHORT]} | vary, {UPDATES: SHORT} | baseline
+        if UPDATES in vary:
+            raise WrongInput(f"--short: not beside --vary {UPDATES}, which says how long a training is")
+        updates = min(SHORT, usual[UPDATES])
+        vary, baseline = vary | {UPDATES: [updates]}, baseline | {UPDATES: updates}
     seeds = allowed("seeds", arguments.seeds or (3 if arguments.short else 5), "--seeds")
     asked: dict[str, Any] = {"text": arguments.text} if arguments.text else {}
     asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
@@ -44,14 +48,13 @@ def new_study(arguments: argparse.Namespace) -> None:
     study = asked_now(path, read_question(path, asked))
     trials = [trial.params for each in trials_of(study).values() for trial in each]
     jobs = processors()
-    text, lengths = surveyed(study, jobs)
+    text, lengths = surveyed(study, 1)  # more at a time may need more memory: `charloom study --jobs` says how many
     took = seconds(trials, len(text.vocabulary), lengths, jobs)
+    known = before_it_starts(study)
     write(path, f"{HEAD}{as_yaml_text(asked)}")
-    print(f"made {path}: {len(study.settings)} settings, {seeds} seeds: {len(trials):,} trainings")
+    print(f"made {in_line(str(path))}: {len(study.settings)} settings, {seeds} seeds: {len(trials):,} trainings")
     print(f"about {duration(took)} on {count(jobs, 'processor')}, as the first updates here say")
-    for line in before_it_starts(study):
-        print(line)
-    print(f"next: charloom study {path}")
+    print("".join(f"{line}\n" for line in known) + f"next: charloom study {shlex.quote(in_line(str(path)))}")
 
 
 def _varied(given: list[str]) -> dict[str, list[Any]]:

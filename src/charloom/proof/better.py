@@ -34,6 +34,7 @@ seeds: 10
 measure: {measure}
 smallest_difference: 0.01
 ```"""
+NO_DIFFERENCE = "<b>no difference</b>"
 ALONE = "One seed on each side cannot tell whether the difference is more than luck."
 BOTH_CODES = (
     "<code>charloom study studies/…</code> on each of the two commits would, and <code>charloom compare --table</code> "
@@ -75,8 +76,11 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     changed = list(_changed_answers((before.folder, after.folder), studies))
     if changed:
         blocks.append(table(("study whose table has changed", "before", "after"), changed))
-        if len(runs) < 2 or not differing([run.params for run in runs]):  # what was asked is all that there is to say
-            sentence = " ".join(f"{name} says: {now}." for name, _, now in changed)
+        told = [f"{name} says: {now}." for name, _, now in changed if now.startswith("<code>")]
+        if told and (
+            not sentence or sentence.startswith(NO_DIFFERENCE)
+        ):  # what is asked is all that the branch is about
+            sentence = " ".join(told)
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
@@ -132,7 +136,7 @@ def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
     if runs[0].measured_on != runs[1].measured_on:
         return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
     if bits[0] == bits[1]:
-        return f"<b>no difference</b>: held-out text costs {bits[1]:.3f} bits per character, as before.", []
+        return f"{NO_DIFFERENCE}: held-out text costs {bits[1]:.3f} bits per character, as before.", []
     return _by_studies(studies, runs, bits)
 
 

@@ -1,5 +1,6 @@
 """How long trials take on this machine, as their first updates say."""
 
+import math
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -10,8 +11,9 @@ from charloom.base.errors import Diverged
 from charloom.kernel.advance import advance, start
 from charloom.settings.params import Params
 
-MEASURED = 1.0  # seconds, of all settings together
+MEASURED = 1.0  # seconds, of all kinds of settings together
 LEAST = 0.02  # of each of them
+LONG = 100_000  # characters of which chunks are made
 READ = 3  # characters are read, for a measure, in the time in which one is trained on
 
 
@@ -22,9 +24,15 @@ def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: 
     lengths  its characters for training and held out
     jobs     trials at a time; a single one has all processors
     """
-    settings = {each.model_copy(update={"seed": 1}).model_dump_json(): each for each in trials}.values()
-    rates = {each.recipe: _rate(each, K, None if jobs == 1 else 1, MEASURED / len(settings)) for each in settings}
-    return sum(rates[each.recipe] * _characters(each, lengths[1]) for each in trials) / min(jobs, len(trials))
+    kinds = {_kind(each): each for each in trials}
+    threads, budget = None if jobs == 1 else 1, MEASURED / len(kinds)
+    rates = {kind: _rate(each, K, threads, budget, lengths[0]) for kind, each in kinds.items()}
+    return sum(rates[_kind(each)] * _characters(each, lengths[1]) for each in trials) / min(jobs, len(trials))
+
+
+def _kind(params: Params) -> tuple[object, ...]:
+    """Return what the time of a character depends on."""
+    return params.m, params.seq_length, params.batch, params.recipe.kind, params.train.order
 
 
 def _characters(params: Params, held_out: int) -> float:
@@ -32,17 +40,21 @@ def _characters(params: Params, held_out: int) -> float:
     return params.train.updates * params.characters + 2 * min(held_out, params.train.held_out_characters) / READ
 
 
-def _rate(params: Params, K: int, threads: int | None, budget: float) -> float:
-    """Return the seconds that a character takes in training: updates are timed, ever more of them."""
-    recipe, count, took = params.recipe, 1, 0.0
-    # The time does not depend on what is read.
-    ids = np.arange(20 * max(params.characters, params.train.chunk_length) + 1) % K
+def _rate(params: Params, K: int, threads: int | None, budget: float, most: int) -> float:
+    """Return the seconds that a character takes in training: updates are timed, ever more of them.
+
+    They read `most` characters at most, and any: the time does not depend on which.
+    """
+    recipe, count, took = params.recipe, 1, math.inf
+    ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K
     state = start(recipe, K, 1)
     with suppress(Diverged):  # what it took until then says enough
         advance(state, ids, 1, recipe, threads)  # compiles
-        while took < max(budget, LEAST) / 2:
-            count *= 2
+        while True:
             began = time.perf_counter()
             advance(state, ids, count, recipe, threads)
-            took = time.perf_counter() - began
-    return took / (count * params.characters)
+            took = (time.perf_counter() - began) / count
+            if took * count > max(budget, LEAST) / 2:
+                break
+            count *= 2
+    return 0.0 if math.isinf(took) else took / params.characters

@@ -57,11 +57,11 @@ def _parting(study: Study) -> Iterator[str]:
 
 
 def _short(study: Study) -> Iterator[str]:
-    """Yield a line where all trials read less text than a run by the params that the study began with."""
-    read = [each.train.updates * each.characters for each in (*study.settings.values(), study.asked.params)]
-    if max(read[:-1]) < read[-1]:
-        most = max(each.train.updates for each in study.settings.values())
-        whole = study.asked.params.train.updates
+    """Yield a line where no setting has the updates of a whole training, nor reads its text."""
+    whole, settings = study.asked.params.train.updates, study.settings.values()
+    most = max(each.train.updates for each in settings)
+    read = max(each.train.updates * each.characters for each in settings)
+    if most < whole and read < whole * study.asked.params.characters:
         yield f"a short study: {most:,} updates, where a whole training has {whole:,}; that may end otherwise"
 
 

@@ -180,9 +180,9 @@ def _register(
         )  # fmt: skip
         versions.append(made)
     if not store.remote:  # a server does it: on the LoggedModel's page
-        mine = next(each.version for each in versions if each.run_id == run.info.run_id)
-        shown = json.dumps([{"name": name, "version": mine}])
-        client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})
+        mine = next(each for each in versions if each.run_id == run.info.run_id)
+        shown = json.dumps([{"name": name, "version": mine.version}])
+        client.set_logged_model_tags(mine.model_id or logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})
     rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
     best = min(rivals, key=lambda each: (float(each.tags[MEASURED]), int(each.version)))
     if ALIAS not in best.aliases:

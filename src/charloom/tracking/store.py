@@ -125,7 +125,10 @@ class Store:
                 self.client.set_experiment_tag(self.experiment_id, tag, value)
 
     def _made(self, tag: str, value: str, tags: dict[str, str], *names: str) -> Experiment:
-        """Make the experiment with this tag and more, under the first of the names that is free, and return it."""
+        """Make the experiment with this tag and more, under the first of the names that is free, and return it.
+
+        Two machines that send one text for the first time, in the same second and in files of two names, make two.
+        """
         where, all_tags = None if self.remote else artifacts(), {tag: value} | tags
         for name in names:
             self.about = f"experiment {name!r}"

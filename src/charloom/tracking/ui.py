@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from mlflow.exceptions import MlflowException
+
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.signals import deferred
 from charloom.base.storage import sha256
@@ -25,6 +27,7 @@ from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store, connected
 from charloom.tracking.view import GROUPED_VIEW, STUDIES_TAGS, TAGS, VIEW
 
+ENDING_MAY_TAKE = 3  # seconds
 ASKING_MAY_TAKE = 45  # seconds, to say which experiment is ours
 
 
@@ -71,14 +74,15 @@ def serve(arguments: argparse.Namespace) -> None:
 def print_experiments() -> None:
     """Print which experiment has the runs on this folder's text, and which the studies, as an address can hold it.
 
-    A line each; it is empty where none has them.
+    A line each; it is empty where none has them. Views that an earlier version has left are renewed.
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
         runs = store.experiments.get(sha256(text) if text.is_file() else "")
         for found, tags in ((runs, TAGS), (store.studies(), STUDIES_TAGS)):
             if found and not store.remote:  # the views of today, of what was sent before, too
-                store.go_on_with(found, tags)
+                with suppress(MlflowException):  # a store that may only be read shows its own
+                    store.go_on_with(found, {tag: view for tag, view in tags.items() if "View" in tag})
             print(quote(str(found.experiment_id)[:100], safe="") if found else "")
 
 
@@ -115,8 +119,9 @@ def _serve(store: str, port: int, tell: Callable[[], None]) -> None:
             while server.poll() is None and not received:
                 time.sleep(0.2)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
+            for number in (signal.SIGTERM, signal.SIGKILL):  # a page that is open may hold it up
+                with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(server.pid, number)
+                    server.wait(ENDING_MAY_TAKE)
     if not received:
         raise Unavailable(f"MLflow's server has ended; {log} says why")

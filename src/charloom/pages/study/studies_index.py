@@ -39,7 +39,7 @@ def studies_index() -> str:
 def _listed(file: Path) -> Listed:
     page, again = file.with_suffix("") / "report.html", [f"Not answered yet: `charloom study {file}` answers it."]
     try:
-        if not (page.parent / ASKED).exists():
+        if not any((page.parent / name).exists() for name in (ASKED, "trials.csv")):
             read_question(file)
             return Listed(file, again)
         study = read_study(file)

@@ -15,7 +15,6 @@ from charloom.study.study_file import Study
 from paired import sentences as words
 
 STUDIES = Path("studies")  # in a project
-OWN_TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"  # SHA-256 of data/moby_dick.txt
 
 
 def comparison_picture(compared: Compared) -> str:
@@ -56,8 +55,8 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
 
 
 def text_of(asked: Asked) -> str:
-    """Return which text was read: a page may go to somebody who knows the project's own one alone."""
-    return f"{in_line(asked.text)}, {'the project’s own' if asked.sha256 == OWN_TEXT else 'not the project’s own'}"
+    """Return which text was read: a page may go to somebody who has not got it."""
+    return f"{in_line(asked.text)} (SHA-256 {asked.sha256[:12]}…)"
 
 
 def _together(sections: Iterable[Section | None]) -> str:

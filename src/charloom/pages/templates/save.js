@@ -1,6 +1,6 @@
 // Below each picture and each table: buttons that save it as a file. The page holds all of it, so nothing is asked for.
 "use strict"
-{
+if (/^(file|https?):$/.test(location.protocol)) { // a frame of another program may forbid it
   const MARGIN = 14 // points around a picture, in which labels may lie
   const folder = location.pathname.split("/").at(-2)
   const light = document.styleSheets[0].cssRules[0].style // a file lies on white paper
