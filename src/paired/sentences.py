@@ -37,25 +37,27 @@ def title(answer: Answer) -> str:
 
 def told(answer: Answer) -> str:
     """Return what is better, what is worse, and of how many that cannot be said: the answer in a line."""
-    return " ".join(told_by_line(answer))
+    return " ".join(told_by_line(answer)) if answer.effects else "; ".join(_by_verdict(answer))
 
 
 def told_by_line(answer: Answer) -> list[str]:
-    """Return the answer, what has one verdict in a line of its own where factors were tested."""
-    settings: dict[str, list[str]] = {said: [] for said in VERDICTS}
+    """Return the same, what has one verdict in a line of its own."""
+    if answer.effects:
+        single = f"Single settings against the baseline: {'; '.join(_by_verdict(answer))}"
+        return [*effects.lines(answer), single]
+    return [f"{each[0].upper()}{each[1:]}" for each in _by_verdict(answer)]
+
+
+def _by_verdict(answer: Answer) -> list[str]:
+    """Return of each verdict the settings that have it; of many their number."""
+    named: dict[str, list[str]] = {said: [] for said in VERDICTS}
     for each in answer.comparisons:
-        settings[each.verdict].append(each.setting + effects.amount(each.amount, answer.amount))
-    if not answer.effects:
-        return [_by_verdict(settings)]
-    return [*effects.lines(answer), f"Single settings against the baseline: {_by_verdict(settings)}"]
-
-
-def _by_verdict(named: dict[str, list[str]]) -> str:
-    return "; ".join(
+        named[each.verdict].append(each.setting + effects.amount(each.amount, answer.amount))
+    return [
         f"{said}: {', '.join(names) if len(names) <= NAMED else f'{len(names)} settings'}"
         for said, names in named.items()
         if names
-    )
+    ]
 
 
 def method(answer: Answer) -> str:

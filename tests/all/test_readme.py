@@ -72,6 +72,7 @@ def test_readme_typed_in_order_prints_what_it_shows(printed, tmp_path):
     assert max(map(len, asked.splitlines())) <= 80
     assert (tmp_path / "charloom/studies/mine/report.html").exists()
     answer = asked.partition("Baseline: eta=0.1\n\n  ")[2].partition("\n")[0]
+    answer = answer[0].lower() + answer[1:]
     assert answer.partition(":")[0] in VERDICTS
     assert f"<b>Better:</b> <code>mine.yaml</code> says: <code>{answer}</code>." in (
         tmp_path / "charloom/summary.md"

@@ -37,7 +37,7 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
     sys.stdout.flush()
     page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)
-    if listed := f" and {INDEX}" * (study.path.parent == INDEX.parent):
+    if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
         write(INDEX, studies_index())
     made = f"\nmade {study.folder / PAGE}{listed}\n"
     sys.stdout.write(made)

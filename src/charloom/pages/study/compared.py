@@ -8,7 +8,7 @@ from charloom.pages.sections import Table
 from charloom.results.records import MEASURE_OF_PART
 from paired import effect_sentences as effects
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL, VERDICTS, Answer, Comparison, Measured, Measurement, Seed, Summary
+from paired.data_types import CANNOT_TELL, Answer, Comparison, Measured, Measurement, Seed, Summary
 
 COLORS = (VERMILION, BLUE, GREEN, PINK)  # of the baseline and of others whose curves are drawn
 FEW = 3  # comparisons of which all is said at once
@@ -53,9 +53,7 @@ class Compared(NamedTuple):
     @property
     def told(self) -> list[str]:
         """The answer in words, a line for each verdict."""
-        found = [[each for each in self.answer.comparisons if each.verdict == verdict] for verdict in VERDICTS]
-        said = [words.told(self.answer._replace(comparisons=each)) for each in found if each]
-        return effects.lines(self.answer) or [line[0].upper() + line[1:] for line in said]
+        return effects.lines(self.answer) or words.told_by_line(self.answer)
 
     @property
     def unit(self) -> str:

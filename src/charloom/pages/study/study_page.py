@@ -46,7 +46,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
         f"{sum(trials):,} trainings{long}.\nMeasure: {answer.measure}{about}; {answer.better} is better.",
         sections,
-        studies="../index.html" if study.path.parent == STUDIES else "",
+        studies="../index.html" if study.path.parent.resolve() == STUDIES.resolve() else "",
         study=study,
         compared=compared,
         percent=words.PERCENT,
