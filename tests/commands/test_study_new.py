@@ -95,7 +95,9 @@ def test_what_trials_take_is_their_characters_at_the_rate_of_each_setting(projec
     one = 400 * usual.seq_length + 2 * 90 / 3
     two = 800 * usual.seq_length + 2 * 90 / 3
     for jobs, parts in ((1, 1), (3, 3), (9, 4)):
-        assert durations.seconds(trials, 9, LENGTHS, jobs) == pytest.approx(2 * (2.0 * one + 3.0 * two) / parts)
+        assert durations.seconds(trials, 9, LENGTHS, jobs) == pytest.approx(
+            durations.STARTING + 2 * (2.0 * one + 3.0 * two) / parts
+        )
 
 
 @pytest.mark.parametrize("overrides", [{}, {"batch": 3}, {"eta": 1e300}, {"train.order": "positions"}])

@@ -24,7 +24,10 @@ from paired.cautions import count
 
 UPDATES, SHORT = "train.updates", 10_000  # for a class: seconds, and not the answer for the whole training
 LEAST = 0.01  # bits per character: what is below it is smaller than what a seed does
-HEAD = "# What it does not name is as in params.yaml at its first start. docs/studies.md: what may stand here.\n"
+HEAD = """\
+# What it does not name is as in params.yaml at its first start. docs/studies.md says what may stand here.
+# smallest_difference: whatever is smaller matters to nobody. It is yours to say.
+"""
 VARY = "NAME=VALUE,VALUE"
 
 

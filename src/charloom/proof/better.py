@@ -209,5 +209,7 @@ def _answer(study: Study | CharloomError | None) -> str:
         return "–"
     if isinstance(study, CharloomError):
         return code(str(study), 400)
-    found = measured(study)
-    return code(words.told(answered(found)), 400) if any(found.settings.values()) else "no trials yet"
+    answer = answered(found := measured(study))
+    if not any(found.settings.values()):
+        return "no trials yet"
+    return code("; ".join([words.told(answer), *(f"warning: {each}" for each in answer.warnings)]), 400)

@@ -11,6 +11,7 @@ from charloom.base.errors import Diverged
 from charloom.kernel.advance import advance, start
 from charloom.settings.params import Params
 
+STARTING = 5.0  # seconds, about, until a worker has started and proved itself
 MEASURED = 1.0  # seconds, of all kinds of settings together
 LEAST = 0.02  # of each of them
 LONG = 100_000  # characters of which chunks are made
@@ -27,7 +28,8 @@ def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: 
     kinds = {_kind(each): each for each in trials}
     threads, budget = None if jobs == 1 else 1, MEASURED / len(kinds)
     rates = {kind: _rate(each, K, threads, budget, lengths[0]) for kind, each in kinds.items()}
-    return sum(rates[_kind(each)] * _characters(each, lengths[1]) for each in trials) / min(jobs, len(trials))
+    took = sum(rates[_kind(each)] * _characters(each, lengths[1]) for each in trials)
+    return STARTING + took / min(jobs, len(trials))
 
 
 def _kind(params: Params) -> tuple[object, ...]:

@@ -48,7 +48,7 @@ def _listed(file: Path) -> Listed:
     except CharloomError as error:
         return Listed(file, [f"Not read: {error}"])
     trainings = sum(each.trials for each in compared.answer.summaries)
-    about = f"{text_of(study.asked)}; {trainings:,} trainings"
+    about = "; ".join([text_of(study.asked), f"{trainings:,} trainings", *compared.answer.warnings])
     if not (trainings and page.exists()):
         return Listed(file, again, compared.asked, about)
     return Listed(file, compared.told, compared.asked, about, page.relative_to(STUDIES).as_posix())
