@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,10 +33,13 @@ def ask(project: Project, question: str = QUESTION, name: str = "a") -> Path:
 
 
 def conducted(project: Project, name: str = "a", *, anew: bool = False) -> str:
-    """Train what the study still needs, by one process, and return what is printed; MLflow is not told."""
+    """Train what the study still needs, by one process, and return what is printed, estimates apart.
+
+    MLflow is not told.
+    """
     with chdir(project.folder), redirect_stdout(io.StringIO()) as printed:
         conduct(read_study(Path(f"studies/{name}.yaml"), anew=anew), 1, None, anew=anew)
-    return printed.getvalue()
+    return re.sub(r", about \d.*", "", printed.getvalue())
 
 
 def tables(folder: Path) -> dict[str, bytes]:

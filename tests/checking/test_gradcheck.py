@@ -155,8 +155,10 @@ def stage(monkeypatch, tmp_path):
 
 def test_the_stage_says_how_far_off_each_gradient_is(stage, capsys):
     gradcheck.main()
-    lines = capsys.readouterr().out.splitlines()
-    assert sum("kernel" in line and "rnn.py" in line for line in lines) == 2 * len(NAMES)
+    _, head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["entries", "zero", "kernel", "rnn.py", "report"]
+    assert [row.split()[:2] for row in rows] == [[name, state] for state in ("zero", "carried") for name in NAMES]
+    assert all(len(row.split()) == 2 + len(head.split()) and len(row) <= 80 for row in rows)
     assert '"passed": true' in (stage / "metrics/gradcheck.json").read_text()
 
 

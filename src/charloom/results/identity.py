@@ -142,7 +142,7 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
 
     committed  by dotted names
     """
-    text = params.prepare.text
+    text = flat_of(params)["prepare.text"]
     other = [in_line(Path(text).name)] if committed.get("prepare.text", text) != text else []
     differ = _settings(naming_params(params), committed)
     return " · ".join([*other, *(differ or ["as committed"]), f"seed {params.seed}"])
