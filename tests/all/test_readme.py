@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A test does not start all tests.
 INSTEAD = {
-    "git clone URL charloom": f"git clone --quiet {ROOT} charloom && git -C charloom checkout -q -B main",  # whatever is checked out there
+    "git clone URL charloom": f"git clone --quiet {ROOT} charloom && git -C charloom checkout -qB main",
     "make test ": "true ",
     "charloom study new ": "head -c 90000 data/moby_dick.txt > data/my.txt; charloom study new ",
 }
