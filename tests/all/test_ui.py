@@ -43,4 +43,5 @@ def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(fini
     finally:
         os.close(ours)
         if alive(ui.pid):
-            os.killpg(ui.pid, signal.SIGKILL)
+            os.killpg(ui.pid, signal.SIGTERM)  # so that it ends its server, which is in a group of its own
+            ui.wait(30)

@@ -33,8 +33,8 @@ class KeptAnswer:
         self.store = root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
         self.files = [path, *(folder / each for each in OF_A_STUDY), of_it / f"{path.stem}.sent", PARAMS]
         self.files += [Path("signature.json"), path.with_name("index.html")]
-        self.files += sorted(each for each in path.parent.glob("*/*.[cjh]*"))  # of all studies, which the index lists
-        self.files += sorted(path.parent.glob("*.y*ml"))
+        for listed in ("*.y*ml", "*/asked.json", "*/trials.csv", "*/report.html"):  # of all studies, by the index
+            self.files += sorted(path.parent.glob(listed))
         with suppress(OSError, ValueError, LookupError, TypeError):
             self.files.append(Path(json.loads((folder / "asked.json").read_text(encoding="utf-8"))["text"]))
         # As they are at the start: libraries set some of their own.
