@@ -16,43 +16,52 @@ from text import SEQ_LENGTH
 from charloom.base.types import Array
 from charloom.kernel.cache import COMPILED
 from charloom.kernel.layout import zeros
-from charloom.kernel.vector import add_products, load_block, store
+from charloom.kernel.vector import add_outer, load_tile, store_tile
 
-BLOCK = (0,) * 12  # vectors in registers: enough to hide how long one addition takes
-SECONDS, TURNS = 0.1, 5  # a measurement, at least; how many of them
+BLOCKS = tuple((0,) * vectors for vectors in (3, 4, 12))  # in registers: a processor with few wants 3 or 4, others 12
+ONE = (0,)
+SECONDS, TURNS = 0.1, 3  # a measurement, at least; how many of them
 
 
 @njit(**COMPILED)
-def _multiply(out: Array, w: Array, factor: Any, times: int) -> None:
+def _multiply(out: Array, w: Array, factor: Array, times: int, block: Any) -> None:
     """Multiply what is near and add it up, `times` times a block of vectors."""
-    a = load_block(out, 0, 0, BLOCK)
+    a = load_tile(out, 0, 0, ONE, block)
     for _ in range(times):
-        a = add_products(a, w, 0, 0, factor)
-    store(out, 0, 0, a)
+        a = add_outer(a, factor, 0, 0, ONE, w, 0, 0)
+    store_tile(out, 0, 0, ONE, a)
 
 
 @njit(**COMPILED)
-def _read(out: Array, w: Array, factor: Any, times: int) -> None:
+def _read(out: Array, w: Array, factor: Array, times: int, block: Any) -> None:
     """Read all of w from front to back, `times` times."""
     for _ in range(times):
-        a = load_block(out, 0, 0, BLOCK)
+        a = load_tile(out, 0, 0, ONE, block)
         for row in range(len(w)):
-            a = add_products(a, w, row, 0, factor)
-        store(out, 0, 0, a)
+            a = add_outer(a, factor, 0, 0, ONE, w, row, 0)
+        store_tile(out, 0, 0, ONE, a)
 
 
-def rate(run: Any, array: Array, work: float) -> float:
-    """Return the units of work a second of CPU time, at best; `work` is what one time comes to."""
-    out, times, best, turns = zeros(1, array.shape[1], array.dtype), 1, 0.0, TURNS
-    run(out, array, array.dtype.type(0), 1)
+def rate(run: Any, size: int, dtype: str) -> float:
+    """Return how many bytes a second it goes through in an array of about that size, by the block that does best."""
+    lanes = 64 // np.dtype(dtype).itemsize
+    arrays = [zeros(max(1, size // (64 * len(block))), lanes * len(block), dtype) for block in BLOCKS]
+    return max(_rate(run, array, block) for array, block in zip(arrays, BLOCKS, strict=True))
+
+
+def _rate(run: Any, array: Array, block: Any) -> float:
+    """Return the bytes a second with this block, at best."""
+    out, factor = zeros(1, array.shape[1], array.dtype), zeros(1, 1, array.dtype)
+    times, best, turns = 1, 0.0, TURNS
+    run(out, array, factor, 1, block)
     while turns:
         started = time.process_time()
-        run(out, array, array.dtype.type(0), times)
+        run(out, array, factor, times, block)
         took = time.process_time() - started
         if took < SECONDS:
             times *= 2
         else:
-            best, turns = max(best, work * times / took), turns - 1
+            best, turns = max(best, array.nbytes * times / took), turns - 1
     return best
 
 
@@ -62,12 +71,10 @@ def main(dtype: str, _: int, m: int, K: int, T: int = SEQ_LENGTH) -> None:
     Pairs of a multiplication and an addition: 2 T m² of the two recurrences, T m² of W's gradient, 3 T m K of V's
     products. Bytes: W and its transpose, T times each.
     """
-    lanes = 64 // np.dtype(dtype).itemsize
-    columns = lanes * len(BLOCK)
-    pairs = rate(_multiply, zeros(1, columns, dtype), columns)
-    W = m * m * np.dtype(dtype).itemsize
-    both = zeros(max(1, 2 * W // (columns * np.dtype(dtype).itemsize)), columns, dtype)
-    read = rate(_read, both, both.nbytes)
+    size = np.dtype(dtype).itemsize
+    pairs = rate(_multiply, 64, dtype) / size
+    W = m * m * size
+    read = rate(_read, 2 * W, dtype)
     recurrences = max(2 * T * m * m / pairs, 2 * T * W / read)
     rest = T * m * (m + 3 * K) / pairs
     print(json.dumps({"microseconds": 1e6 * (recurrences + rest), "pairs": pairs, "bytes": read}))

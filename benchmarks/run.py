@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 
 HERE = Path(__file__).resolve().parent
 OURS, OTHERS = sys.executable, HERE.parent / ".venv-bench/bin/python"
-TURNS, TURNS_BY_SIZE = 3, 1
+TURNS = 3
 WAYS = {
     "NumPy, a column at a time (textbook)": (OURS, ["textbook.py"]),
     "NumPy, vectorised (`rnn.py` + `adagrad.py`)": (OURS, ["vectorised.py"]),
@@ -49,10 +49,10 @@ def microseconds(way: tuple[str | Path, list[str]], dtype: str, updates: int, *s
     return json.loads(done.stdout)["microseconds"]
 
 
-def medians(ways: dict, dtype: str, updates: int, *sizes: int, turns: int = TURNS) -> dict[str, float]:
+def medians(ways: dict, dtype: str, updates: int, *sizes: int) -> dict[str, float]:
     """Return the median of each way by its name, turn by turn."""
     times: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(turns):
+    for _ in range(TURNS):
         for way, how in ways.items():
             # The slow ones get fewer updates: a turn should not wait for them.
             fewer = updates // 10 if "textbook" in way or "PyTorch" in way or "call" in way else updates
@@ -87,7 +87,7 @@ def scaling(name: str, values: list[int], axis: int) -> list[str]:
             updates = max(20, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
             others = [VECTORISED, TORCH, FUSED, TRANSPOSED]
             ways = {way: WAYS[way] for way in [*others, CHARLOOM]} | {LIMIT: (OURS, ["limits.py"])}
-            figures = medians(ways, dtype, min(updates, 4000), *sizes, turns=TURNS_BY_SIZE)
+            figures = medians(ways, dtype, min(updates, 4000), *sizes)
             ours, limit, best = figures[CHARLOOM], figures[LIMIT], min(figures[each] for each in others)
             cells = [f"{value:,}", dtype, *(f"{figures[each]:,.0f}" for each in [*others, CHARLOOM])]
             lines.append(f"| {' | '.join(cells)} | {ours / best:.2f} | {limit:,.0f} | {ours / limit:.2f} |")
@@ -104,8 +104,7 @@ def main() -> None:
         "# One update, ours and others'",
         "",
         "Written by `make bench`. Microseconds of CPU time, one core, one process each, taking turns; medians of "
-        f"{TURNS} in the first two tables, of {TURNS_BY_SIZE} in those by size. The same text, initial weights and "
-        "work. *charloom takes*: its time as a share of that row's. "
+        f"{TURNS} turns. The same text, initial weights and work. *charloom takes*: its time as a share of that row's. "
         "*limit*: what the arithmetic and the reading of W take at least on this core (`limits.py`). Where a row takes "
         "less than that, something else had the memory while the limit was measured.",
         "",

@@ -17,7 +17,9 @@ from charloom.base.types import Array
 from charloom.network.rnn import Parameters
 
 ROWS = 5  # of results in registers at once
-WIDTHS = (4, 7, 13)  # vectors of a panel, which a recurrence has in registers; each compiles anew, so there are few
+WIDTHS = (4, 7)  # vectors of a panel of W, which a recurrence has in registers; each compiles anew, so there are few
+WHOLE = 13  # vectors of a W that is one panel: so near that it does not matter that most processors lack the registers
+WIDTHS_K = (4, 5, 6, 7)  # of a panel of VT: a text being written has four in registers
 APART = 8  # vectors: see Weights
 
 
@@ -77,7 +79,7 @@ class Scratch(NamedTuple):
     stale (size, K)     the rows of the best copy's UT that are not those of the best weights so far
     lane (size, lanes)  a vector whose lanes are looked at one by one
     finite (size,)      whether what each has computed is finite
-    tile (size · ROWS, lanes)  gradients of the tile of W or V whose step is still to come
+    tile (size · ROWS, a panel)  gradients of five rows of a panel of W or V
     sums, logs (1, T)   Σ_k e^(o_k − max o) of each character, and its logarithm
     nats (1, T)         max o − o_y of each character
     row (m,)            a row of gradients in float64
@@ -158,8 +160,8 @@ def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
     """Return the parameters in the kernel's layout."""
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize
-    wide, p = _panels(m, lanes)
-    to_K, q = _panels(K, lanes)
+    wide, p = _panels(m, lanes, (WHOLE,) if -(-m // lanes) == WHOLE else WIDTHS)
+    to_K, q = _panels(K, lanes, WIDTHS_K)
     rows_m, rows_K = _up(m, lanes) + ROWS, _up(K, lanes) + ROWS
     row = p + lanes * (p // lanes % APART == 0)
     return Weights(
@@ -173,10 +175,10 @@ def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
     )
 
 
-def _panels(n: int, lanes: int) -> tuple[int, int]:
+def _panels(n: int, lanes: int, widths: tuple[int, ...]) -> tuple[int, int]:
     """Return how many columns wide the panels of a matrix of n columns are, and all of them: the fewest that do."""
-    vectors = max(-(-n // lanes), WIDTHS[0])
-    wide = min((each for each in WIDTHS if each <= vectors), key=lambda each: (_up(vectors, each), -each))
+    vectors = max(-(-n // lanes), widths[0])
+    wide = min((each for each in widths if each <= vectors), key=lambda each: (_up(vectors, each), -each))
     return wide * lanes, _up(vectors, wide) * lanes
 
 
@@ -210,7 +212,7 @@ def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Sc
         stale=np.ones((size, K), np.bool_),
         lane=zeros(size, lanes, dtype),
         finite=np.ones(size, np.bool_),
-        tile=zeros(size * ROWS, lanes, dtype),
+        tile=zeros(size * ROWS, w.W.shape[1], dtype),
         sums=zeros(1, _up(T * n, 8), np.float64),
         logs=zeros(1, _up(T * n, 8), np.float64),
         nats=zeros(1, T * n, np.float64),

@@ -14,6 +14,7 @@ from charloom.kernel.crew import Crew, share
 from charloom.kernel.layout import ROWS, Sizes
 from charloom.kernel.steps import step
 from charloom.kernel.vector import (
+    SQUARE,
     add_outer,
     at_least,
     at_most,
@@ -25,11 +26,11 @@ from charloom.kernel.vector import (
     transpose,
 )
 
+NEAR = 64  # rows of which as many vectors as a panel is wide stay in the first-level cache
 ONE, TILE = (
     (0,),
     (0,) * ROWS,
 )  # how many rows or vectors are in registers: the compiler sees a tuple's length in its type
-NEAR = 64  # rows of which as many vectors as a panel is wide stay in the first-level cache
 
 
 @njit(**INNER)
@@ -69,33 +70,26 @@ def learn(
     """A step of w[i], i of this member's below `rows`, with the gradient Σ_t left[i, t] · right[t], t from 0 to
     T · n − 1.
 
-    w, and what is kept beside it, are in panels. g keeps the gradients of the tile of w before. Between fifths of the
-    sum for one tile, a row of the tile before takes its step: a processor divides and takes roots beside its
-    multiplications, where they are close together.
+    w, and what is kept beside it, are in panels. g takes the gradients of five rows of a panel. Their steps follow at
+    once, from front to back in memory: a processor divides and takes roots beside its next multiplications.
     """
-    T = sizes.T * sizes.n
-    lanes, wide = 64 // w.itemsize, w.shape[1]
+    T, lanes, wide = sizes.T * sizes.n, 64 // w.itemsize, w.shape[1]
     panels, mine = right.shape[1] // wide, crew.me * ROWS
     begin, end = share(rows, ROWS, crew)
-    # A column of `right` that is read once for each i has to stay near: of many rows it is one at a time.
+    # A part of `right` that is read once for each i has to stay near: of many rows it is a column.
     together = wide if T <= NEAR else lanes
     zero = splat(w, 0.0)
-    last_i, last_k = -1, 0
     for first in range(0, panels * wide, together):
-        panel = first // wide
+        start = first // wide * (len(w) // panels)
         for i in range(begin, end, ROWS):
-            for column in range(first, first + together, lanes):
+            for k in range(first, first + together, lanes):
                 x = zero, zero, zero, zero, zero
-                for fifth in range(ROWS):
-                    if last_i >= 0:
-                        take_step(w, kept, before, last_i + fifth, last_k, load(g, mine + fifth, 0), sizes)
-                    for t in range(fifth * T // ROWS, (fifth + 1) * T // ROWS):
-                        x = add_outer(x, left, i, t, TILE, right, t, column)
-                store_tile(g, mine, 0, TILE, x)
-                last_i, last_k = panel * (len(w) // panels) + i, column - panel * wide
-    if last_i >= 0:
-        for fifth in range(ROWS):
-            take_step(w, kept, before, last_i + fifth, last_k, load(g, mine + fifth, 0), sizes)
+                for t in range(T):
+                    x = add_outer(x, left, i, t, TILE, right, t, k)
+                store_tile(g, mine, k % wide, TILE, x)
+            for row in range(ROWS):
+                for k in range(first % wide, first % wide + together, lanes):
+                    take_step(w, kept, before, start + i + row, k, load(g, mine + row, k), sizes)
 
 
 @njit(**INNER)
@@ -169,12 +163,12 @@ def copy_row(source: Array, i: int, target: Array, to: int, begin: int, end: int
 
 @njit(**INNER)
 def transpose_all(source: Array, rows: int, columns: int, target: Array, crew: Crew) -> None:
-    """target[k, i] = source[i, k], square by square of vectors, for k of this member's. Both may be in panels."""
+    """target[k, i] = source[i, k], square by square, for k of this member's. Both may be in panels."""
     lanes, wide, to_wide = 64 // source.itemsize, source.shape[1], target.shape[1]
     apart = len(source) // -(-columns // wide)
     to_apart = len(target) // -(-rows // to_wide)
     begin, end = share(columns, lanes, crew)
-    for i in range(0, rows, lanes):
-        for k in range(begin, end, lanes):
+    for k in range(begin, end, SQUARE):
+        for i in range(0, rows, SQUARE):
             place = k // wide * apart + i, k % wide
             transpose(source, *place, target, i // to_wide * to_apart + k, i % to_wide)

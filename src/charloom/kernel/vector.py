@@ -21,6 +21,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from charloom.kernel.cache import PASTED
 
 VECTOR_BITS = 512
+SQUARE = 8  # lanes: a square of 16 needs more registers than most processors have
 
 
 class Vector(types.Type):
@@ -50,11 +51,11 @@ def _splat(context: Any, builder: Any, value: Any, given: Any, vector: Vector) -
     return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None))
 
 
-def _places(context: Any, builder: Any, array: Any, place: Any, count: int) -> list[Any]:
-    """Return pointers to `count` vectors that stand in the array side by side; `place` is the array, row and column."""
+def _places(context: Any, builder: Any, array: Any, place: Any, register: Any, count: int) -> list[Any]:
+    """Return pointers to `count` registers side by side in the array; `place` is the array, row and column."""
     value = context.make_array(array)(context, builder, place[0])
     element = cgutils.get_item_pointer(context, builder, array, value, place[1:], wraparound=False)
-    first = builder.bitcast(element, context.get_value_type(Vector(array.dtype)).as_pointer())
+    first = builder.bitcast(element, register.as_pointer())
     return [builder.gep(first, [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
 
 
@@ -64,15 +65,17 @@ def _below(builder: Any, place: Any, count: int) -> list[Any]:
     return [(array, builder.add(row, ir.Constant(row.type, i)), column) for i in range(count)]
 
 
-def _read(context: Any, builder: Any, array: Any, place: Any, count: int = 1) -> list[Any]:
-    """Return `count` vectors from this place on."""
+def _read(context: Any, builder: Any, array: Any, place: Any, count: int = 1, lanes: int = 0) -> list[Any]:
+    """Return `count` vectors from this place on, of so many lanes, or else of 64 bytes."""
     size = array.dtype.bitwidth // 8
-    return [builder.load(each, align=size) for each in _places(context, builder, array, place, count)]
+    register = ir.VectorType(context.get_value_type(array.dtype), lanes or Vector(array.dtype).lanes)
+    return [builder.load(each, align=size) for each in _places(context, builder, array, place, register, count)]
 
 
 def _write(context: Any, builder: Any, array: Any, place: Any, vectors: list[Any]) -> None:
     """Write the vectors from this place on."""
-    for vector, each in zip(vectors, _places(context, builder, array, place, len(vectors)), strict=True):
+    places = _places(context, builder, array, place, vectors[0].type, len(vectors))
+    for vector, each in zip(vectors, places, strict=True):
         builder.store(vector, each, align=array.dtype.bitwidth // 8)
 
 
@@ -228,8 +231,7 @@ def square_root(_: Any, x: Any) -> Any:
 
 @intrinsic
 def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: Any, to_column: Any) -> Any:
-    """Write the square of lanes × lanes at source[row, column] to target[to_row, to_column], transposed."""
-    lanes = Vector(source.dtype).lanes
+    """Write the square of SQUARE × SQUARE at source[row, column] to target[to_row, to_column], transposed."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         source_, row_, column_, target_, to_row_, to_column_ = arguments
@@ -237,14 +239,18 @@ def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: A
         def after(start: Any, i: int) -> Any:
             return builder.add(start, ir.Constant(start.type, i))
 
-        rows = [_read(context, builder, source, (source_, after(row_, i), column_))[0] for i in range(lanes)]
-        # Each round interleaves row i with row i + lanes/2; after log2(lanes) rounds, rows are columns.
+        rows = [
+            _read(context, builder, source, (source_, after(row_, i), column_), 1, SQUARE)[0] for i in range(SQUARE)
+        ]
+        # Each round interleaves row i with row i + SQUARE/2; after log2(SQUARE) rounds, rows are columns.
         low, high = (
-            ir.Constant(ir.VectorType(ir.IntType(32), lanes), [(i // 2 + half) + lanes * (i % 2) for i in range(lanes)])
-            for half in (0, lanes // 2)
+            ir.Constant(
+                ir.VectorType(ir.IntType(32), SQUARE), [(i // 2 + half) + SQUARE * (i % 2) for i in range(SQUARE)]
+            )
+            for half in (0, SQUARE // 2)
         )
-        for _round in range(lanes.bit_length() - 1):
-            pairs = [(rows[i], rows[i + lanes // 2]) for i in range(lanes // 2)]
+        for _round in range(SQUARE.bit_length() - 1):
+            pairs = [(rows[i], rows[i + SQUARE // 2]) for i in range(SQUARE // 2)]
             rows = [builder.shuffle_vector(*pair, mask) for pair in pairs for mask in (low, high)]
         for i, register in enumerate(rows):
             _write(context, builder, target, (target_, after(to_row_, i), to_column_), [register])
