@@ -68,6 +68,7 @@ def draw(found: dict[int, list[list[Point]]]) -> None:
         for axes in (left, right):
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("")
     (ROOT / "benchmarks/batch_along.png").write_bytes(png(figure))
 
 
@@ -79,7 +80,7 @@ def main() -> None:
         for n, thousands in enumerate(MEASURED):
             each = [points[n] for points in found[params.batch]]
             seconds, bits = median(point.seconds for point in each), median(point.bits for point in each)
-            print(f"batch {params.batch}, {thousands * 1000:,} characters: {seconds:.1f} s, {bits:.3f} bits", flush=True)
+            print(f"batch {params.batch}, {thousands},000 characters: {seconds:.1f} s, {bits:.3f} bits", flush=True)
     draw(found)
 
 
