@@ -27,10 +27,7 @@ from charloom.kernel.vector import (
 )
 
 NEAR = 64  # rows of which as many vectors as a panel is wide stay in the first-level cache
-ONE, TILE = (
-    (0,),
-    (0,) * ROWS,
-)  # how many rows or vectors are in registers: the compiler sees a tuple's length in its type
+ONE, TILE = (0,), (0,) * ROWS  # rows or vectors in registers: the compiler sees a tuple's length in its type
 
 
 @njit(**INNER)
