@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charloom.base.types import Array
-from charloom.network.rnn import Parameters
+from charloom.network.rnn import Parameters, filled
 
 ROWS = 5  # of results in registers at once
 WIDTHS = (4, 7)  # vectors of a panel of W, which a recurrence has in registers; each compiles anew, so there are few
@@ -130,12 +130,13 @@ def in_panels(rows: int, columns: int, wide: int, content: Array) -> Array:
     return array
 
 
-def from_panels(array: Array, rows: int, columns: int) -> Array:
-    """Return so many rows and columns of what is in panels."""
-    wide = array.shape[1]
+def from_panels(array: Array, target: Array) -> None:
+    """Write the first corner of what is in panels into the target (rows, columns)."""
+    (rows, columns), wide = target.shape, array.shape[1]
     apart = len(array) // -(-columns // wide)
-    parts = [array[start : start + rows] for start in range(0, len(array), apart)]
-    return np.concatenate(parts, axis=1)[:, :columns]
+    for panel, k in enumerate(range(0, columns, wide)):
+        part = target[:, k : k + wide]
+        part[:] = array[panel * apart :][:rows, : part.shape[1]]
 
 
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
@@ -189,9 +190,11 @@ def room(w: Weights) -> Weights:
 
 def parameters(w: Weights, m: int, K: int) -> Parameters:
     """Return the weights as Parameters."""
-    W, V = from_panels(w.W, m, m), from_panels(w.V, K, m)
-    arrays = W, w.UT[:K, :m].T, V, w.b[0, :m], w.c[0, :K]
-    return Parameters(np.concatenate([each.ravel() for each in arrays]), m, K)
+    theta = filled(0.0, m, K, w.b.dtype)
+    from_panels(w.W, theta.W)
+    from_panels(w.V, theta.V)
+    theta.U[:], theta.b[:], theta.c[:] = w.UT[:K, :m].T, w.b[0, :m], w.c[0, :K]
+    return theta
 
 
 def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Scratch:

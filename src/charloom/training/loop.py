@@ -13,13 +13,14 @@ from charloom.network.recipe import Recipe
 
 
 def block(recipe: Recipe, K: int) -> int:
-    """Return how many updates take about a tenth of a second. Between two blocks a signal may end training.
+    """Return how many updates take a fifth of a second or so. Between two blocks a signal may end training.
 
+    Before and after each block the weights change their layout: of a large network that takes as long as an update.
     Of the smallest networks they are fewer: what a block reads and writes is in memory.
     """
     characters = recipe.batch * recipe.seq_length
     most = min(100_000, max(1, 1_000_000 // characters))
-    return min(most, max(1, round(3e9 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
+    return min(most, max(1, round(6e9 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
 
 
 def train(
