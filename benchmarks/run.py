@@ -84,7 +84,7 @@ def scaling(name: str, values: list[int], axis: int) -> list[str]:
         for dtype in ("float64", "float32"):
             sizes = [100, 80, 25]
             sizes[axis] = value
-            updates = max(20, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
+            updates = max(100, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
             others = [VECTORISED, TORCH, FUSED, TRANSPOSED]
             ways = {way: WAYS[way] for way in [*others, CHARLOOM]} | {LIMIT: (OURS, ["limits.py"])}
             figures = medians(ways, dtype, min(updates, 4000), *sizes)
