@@ -85,24 +85,22 @@ def machines(project, tmp_path, monkeypatch):
     return made
 
 
-def at_once(project, monkeypatch, machines, where, question: str, condition=lambda *_, **__: True, after=None):
+def at_once(project, monkeypatch, machines, where, question: str, condition=lambda *_, **__: True, dies=False):
     """Let the first machine send; the second begins as the first asks this question, and the condition is true.
 
-    after  is called once the question is answered
+    dies  whether the first is killed once the question is answered
     """
     first, second = machines
     asked = getattr(where, question)
 
     def stops(*given, **named):
         mine = threading.current_thread() is first and not second.ident and condition(*given, **named)
-        if mine and not after:
+        if mine:
             second.start()
             assert second.rests.wait(LONG)
         answer = asked(*given, **named)
-        if mine and after:
-            second.start()
-            assert second.rests.wait(LONG)
-            after()
+        if mine and dies:
+            raise Died
         return answer
 
     monkeypatch.setattr(where, question, stops)
@@ -126,15 +124,15 @@ def one_run_of(project, trainings: int):
     """Return the only run that the store has, complete, with so many trainings and one version of a model."""
     (run,) = project.runs()
     client = project.client()
+    assert len(client.search_model_versions("")) == 1
+    models = client.search_logged_models([run.info.experiment_id])
+    assert sorted(each.name for each in models) == ["last", "lowest_smooth_loss"]
     holds_what_the_files_hold(project, client, run)
     assert RESULTS in run.data.tags
     assert run.data.tags["charloom.reproductions"] == str(trainings - 1)
     listed = [each["when"] for each in json.loads(run.data.tags["charloom.trainings"])]
     assert len(listed) == len(set(listed)) == trainings
     assert run.data.tags["mlflow.note.content"].count("| yes |") == trainings
-    assert len(client.search_model_versions("")) == 1
-    models = client.search_logged_models([run.info.experiment_id])
-    assert sorted(each.name for each in models) == ["last", "lowest_smooth_loss"]
     assert not any(tag.startswith(SENDING) for tag in client.get_experiment(run.info.experiment_id).tags)
     return run
 
@@ -174,17 +172,9 @@ def test_a_follower_that_is_killed_as_it_has_made_its_run_leaves_no_empty_one(pr
     first, _ = machines
     with chdir(project.folder):
         (log,) = logs_of(first.logs, first.contents.experiment)
-
-    def died():
-        raise Died
-
     first.run_ = lambda: follower.follow(Log(log.path))
-    at_once(project, monkeypatch, machines, MlflowClient, "create_run", after=died)
+    at_once(project, monkeypatch, machines, MlflowClient, "create_run", dies=True)
     one_run_of(project, 1)
-    with chdir(project.folder):
-        first.run_ = first.complete
-        first.run()
-    one_run_of(project, 2)
 
 
 def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
@@ -192,6 +182,7 @@ def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
     client = project.client()
     with chdir(project.folder):
         run, store = this_run(), Store()
+        a_training(project, run.results)
         store.connect()
         store.choose(run.text_sha256, run.params.prepare.text)
     tag = f"{SENDING}.{run.experiment}.0"
