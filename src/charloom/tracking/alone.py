@@ -5,8 +5,9 @@ MLflow cannot compare and set. But each sender can have a tag of its own, which 
 comes first keeps it and waits for the other, which takes its own away until nobody sends.
 
 A tag says which process set it, and until when that one may live: a killed one leaves it. It counts no more when that
-process is gone, on this host, or that time is over. Two would send at once only where two hosts' clocks differ by more
-than CLOCKS_MAY_DIFFER and the process of a sender that is over its time lives on.
+process is gone, on this host, or that time is over. What remains possible: two send at once where a machine slept in
+the middle of sending until its time was over, or where a clock is wrong by more than that time; and an earlier charloom
+knows no such tags.
 """
 
 import time
