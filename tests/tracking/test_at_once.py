@@ -177,6 +177,24 @@ def test_a_follower_that_is_killed_as_it_has_made_its_run_leaves_no_empty_one(pr
     one_run_of(project, 1)
 
 
+def test_a_follower_sends_no_points_while_somebody_completes_its_run(project, monkeypatch):
+    """Each would have another time, and stand there twice."""
+    a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
+    tagged = Store.tag
+
+    def meanwhile(self, run, tags):
+        tagged(self, run, tags)
+        tag = f"{SENDING}.{run.data.tags['charloom.experiment']}.0"
+        self.client.set_experiment_tag(self.experiment_id, tag, f"elsewhere 1 1.0 {time.time() + 600:.0f}")
+
+    monkeypatch.setattr(Store, "tag", meanwhile)
+    with chdir(project.folder):
+        (log,) = logs_of(logs_folder(), this_run().experiment)
+        follower.follow(Log(log.path))
+    (run,) = project.runs()
+    assert (run.data.metrics, run.info.status) == ({}, "RUNNING")
+
+
 def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
     """Leave the tag of a sender of this name, who may live until then, where nothing has been sent."""
     client = project.client()
