@@ -145,11 +145,13 @@ def start() -> None:
     DATA.mkdir(parents=True, exist_ok=True)
     for number in ENDS:
         signal.signal(number, lambda *_: sys.exit(0))
+    print(f"starting PostgreSQL, its files in {DATA / 'postgres'}", flush=True)
     postgres = database_server()
     try:
         database = postgres.get_uri(driver="psycopg")
         if GIVEN.get("UPGRADE") == "1":
             upgrade(database, postgres.bin_path, Path(database.partition("?host=")[2]))
+        print(f"starting MLflow, its log in {LOG}", flush=True)
         server = started(database)
         try:
             print(PAGE.format(seconds=time.monotonic() - began, address=ADDRESS, data=DATA), flush=True)
@@ -217,7 +219,8 @@ def user() -> None:
     local, password = owner["charloom_local"], secrets.token_urlsafe(12)
     os.environ |= {"MLFLOW_TRACKING_USERNAME": owner["admin_username"], **QUIET}
     os.environ["MLFLOW_TRACKING_PASSWORD"] = owner["admin_password"]
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415  it takes seconds
+    print(f"telling {local} of {name}", flush=True)  # MLflow's import takes seconds
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415  see above
     from mlflow.server import get_app_client  # noqa: PLC0415  likewise
 
     client, done = get_app_client("basic-auth", local), "may come in"

@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
-from projects import ROOT, copied
+from projects import ROOT
 from stores import free_port
 
 sys.path.insert(0, str(ROOT / "tests/tracking"))
@@ -23,10 +23,9 @@ from test_studies import a_study, in_studies, sent
 
 from charloom.tracking import studies
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import complete
 from charloom.tracking.completion import send as send_runs
 from charloom.tracking.outbox import SUMS, sums
-from charloom.tracking.store import RESULTS, Store, connected
+from charloom.tracking.store import Store, connected
 
 
 def planted(folder: Path) -> str:
@@ -153,59 +152,6 @@ def test_two_senders_at_once_leave_one_run_of_a_question_whatever_their_clocks_s
     runs = in_studies(project)
     assert len([run for run in runs if studies.STUDY in run.data.tags]) == 1
     assert len([run for run in runs if studies.TRIAL in run.data.tags]) == len(contents.trials)
-
-
-def test_two_senders_at_once_leave_one_run_of_an_experiment(finished, tmp_path, monkeypatch):
-    """A pipeline's run has the time at which its training began: the second to come may have begun first."""
-    project = copied(finished, tmp_path / "project")
-    made, other = MlflowClient.create_run, []
-
-    def late(self, experiment, start_time=None, tags=None, run_name=None):
-        if not other:
-            other.append(True)
-            store = Store()
-            store.connect()
-            complete(store, this_run(), None)
-            return made(self, experiment, round(time.time() * 1000) - 60_000, tags, run_name)
-        return made(self, experiment, start_time, tags, run_name)
-
-    with chdir(project.folder):
-        waits = str(put(this_run()))
-        monkeypatch.setattr(MlflowClient, "create_run", late)
-        send_runs(waits)
-        monkeypatch.undo()
-        send_runs(str(put(this_run())))
-    keys = [run.data.tags["charloom.experiment"] for run in project.runs()]
-    assert len(keys) == len(set(keys))
-
-
-@pytest.mark.parametrize("permitted", [True, False])
-def test_a_run_gives_way_to_one_that_another_sender_has_ended_meanwhile(project, monkeypatch, permitted):
-    uploaded, other = Store.upload, []
-
-    def meanwhile(self, folder, uri):
-        if not other:
-            (ours,) = self.search("tags.`charloom.experiment` LIKE '%'")
-            tags = {name: ours.data.tags[name] for name in ("charloom.experiment",)} | {RESULTS: this_run().results}
-            other.append(self.client.create_run(ours.info.experiment_id, tags=tags).info.run_id)
-            self.client.set_terminated(other[0], "FINISHED")
-        uploaded(self, folder, uri)
-
-    def refused(*_):
-        raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
-
-    monkeypatch.setattr(Store, "upload", meanwhile)
-    if not permitted:
-        monkeypatch.setattr(MlflowClient, "delete_run", refused)
-    with chdir(project.folder):
-        for _ in range(2):
-            send_runs(str(put(this_run())))
-    runs = {run.info.run_id: run for run in project.runs()}
-    ours = [run for run in runs.values() if run.info.run_id != other[0]]
-    assert [(run.data.tags["charloom.double"], run.info.status) for run in ours] == [("true", "KILLED")] * (
-        not permitted
-    )
-    assert other[0] in runs
 
 
 def test_a_sender_who_may_not_delete_is_not_stopped_where_another_was_first(project, monkeypatch):

@@ -50,6 +50,7 @@ CURES = {  # of what libraries say, at the end of a line
 SETTINGS = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # in the query of any address
 
 WHOLE = 10  # times the seconds of silence
+UNLIMITED = 600  # seconds: for others, the life of a process that has no such limit; a follower has an alarm
 LIMIT = SimpleNamespace(seconds=0, end=0.0)  # of this process: of silence, and when all has to be over
 Call = Callable[..., str]
 
@@ -164,6 +165,11 @@ def went_on() -> None:
     """Say that one of the pieces is sent, of which we know the number."""
     if LIMIT.seconds:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
+
+
+def seconds_left() -> float:
+    """Return how long this process may live at most; of one without a limit of ours, which others have a limit for."""
+    return LIMIT.end - time.monotonic() if LIMIT.seconds else UNLIMITED
 
 
 def limit_memory() -> None:

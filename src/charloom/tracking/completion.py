@@ -19,11 +19,12 @@ from charloom.base.terminal import in_line
 from charloom.results.machine import gone
 from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
 from charloom.settings.params import Params
+from charloom.tracking.alone import alone
 from charloom.tracking.apart import first_line, went_on
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
-from charloom.tracking.store import DIFFERS, KEY, RESULTS, Store, connected
+from charloom.tracking.store import DIFFERS, RESULTS, Store, connected
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
@@ -68,6 +69,12 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
     `folder` is the run's in the outbox. Without one only the points are known, and the run stays open to its files.
     """
     store.choose(contents.text_sha256, contents.params.prepare.text)
+    with alone(store, contents.experiment):
+        return _complete(store, contents, folder)
+
+
+def _complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
+    """Do it, alone in the experiment: what is read here is what is there until this ends."""
     logs = logs_of(logs_folder(), contents.experiment)
     mine = [log for log in logs if log.end and log.end.results == contents.results]
     stopped = [log for log in logs if not (log.end and log.end.results)]
@@ -80,8 +87,6 @@ def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
         store.send(run, series, times(way), there, None if run.data.params else contents.params)
         if folder:
             store.upload(folder / ARTIFACTS, run.info.artifact_uri)
-        if store.gives_way(run, f"tags.`{KEY}` = '{run.data.tags.get(KEY)}'"):
-            return complete(store, contents, folder)
         if folder and contents.text and contents.train:
             store.name_dataset(run, contents, contents.text)
             send_models(store, run, contents, contents.train, folder)
@@ -130,8 +135,7 @@ def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[lis
             return others, run, there
         others.append(run)
     started = made.head.started if made else None
-    run = store.new_run(contents.experiment, runs, contents.name, started)
-    return (others, run, {}) if run.info.run_id in store.made else _run_for(store, contents, made)
+    return others, store.new_run(contents.experiment, runs, contents.name, started), {}
 
 
 def _contents(log: Log, results: str) -> RunContents:

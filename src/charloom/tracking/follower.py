@@ -47,6 +47,7 @@ def follow(log: Log, seconds: int = 0) -> None:
     With `seconds` the system ends this process where the store takes longer, once.
     """
     # MLflow's import takes seconds: the lock is held before it, so that `track` finds this process.
+    from charloom.tracking.alone import alone, senders  # noqa: PLC0415  see above
     from charloom.tracking.completion import RATE, points, times  # noqa: PLC0415  see above
     from charloom.tracking.store import PROCESS, RESULTS, connected  # noqa: PLC0415  see above
 
@@ -55,19 +56,21 @@ def follow(log: Log, seconds: int = 0) -> None:
     with connected() as store:
         store.close_dead()
         store.choose(head.text_sha256, params.prepare.text)
-        runs = store.runs_of(head.experiment)
-        if any(RESULTS in run.data.tags for run in runs):
-            return  # a complete run receives no points
-        run = runs[0] if runs else store.new_run(head.experiment, [], head.name, head.started)
-        at_work, runs_now = run.data.tags.get(PROCESS, ""), run.info.status == "RUNNING"
-        if runs_now and at_work != process() and not gone(at_work):
-            return  # another clone is at it
-        store.send(run, {}, {}, {}, None if run.data.params else params)
-        store.tag(run, {PROCESS: f"{head.process}, {process()}"})
-        if not runs_now:
-            store.client.update_run(run.info.run_id, "RUNNING")
+        with alone(store, head.experiment):
+            runs = store.runs_of(head.experiment)
+            if any(RESULTS in run.data.tags for run in runs):
+                return  # a complete run receives no points
+            run = runs[0] if runs else store.new_run(head.experiment, [], head.name, head.started)
+            at_work, runs_now = run.data.tags.get(PROCESS, ""), run.info.status == "RUNNING"
+            if runs_now and at_work != process() and not gone(at_work):
+                return  # another clone is at it
+            store.send(run, {}, {}, {}, None if run.data.params else params)
+            store.tag(run, {PROCESS: f"{head.process}, {process()}"})
+            if not runs_now:
+                store.client.update_run(run.info.run_id, "RUNNING")
     there: Series = {}
-    while RESULTS not in store.client.get_run(run.info.run_id).data.tags:
+    # Nor does one receive points from here that somebody is completing at this moment.
+    while RESULTS not in store.client.get_run(run.info.run_id).data.tags and not senders(store, head.experiment):
         signal.alarm(seconds)
         over = gone(head.process)  # asked before the log is read: what is read then is all that will come
         log.read()

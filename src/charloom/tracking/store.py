@@ -73,7 +73,6 @@ class Store:
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
         self.about = ""  # what a refusal is about
         self.made = set[str]()  # the runs that we have made, by their ids
-        self.new: str | None = None  # the experiment that we have made and not asked for runs yet: it has none
 
     @cached_property
     def user(self) -> str:
@@ -133,16 +132,16 @@ class Store:
         for name in names:
             self.about = f"experiment {name!r}"
             try:
-                self.new = self.client.create_experiment(name, where, all_tags)
+                made = self.client.create_experiment(name, where, all_tags)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
                 self.client.get_experiment_by_name(name)  # raises where we may not see it: then it may well be ours
-                if made := self._experiments(f"tags.`{tag}` = '{value}'"):  # another machine was faster
-                    return made[0]
+                if there := self._experiments(f"tags.`{tag}` = '{value}'"):  # another machine was faster
+                    return there[0]
             else:
                 said = [ExperimentTag(*each) for each in all_tags.items()]
-                return Experiment(self.new, name, where or "", "active", said)
+                return Experiment(made, name, where or "", "active", said)
         raise MlflowException(
             f"the store has an experiment {name!r} that is none of charloom's: delete it or rename it"
         )
@@ -163,28 +162,30 @@ class Store:
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
-        if self.new == self.experiment_id:  # who makes a run asks once more: another machine may be faster
-            self.new = None
-            return []
         found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
         return sorted(found, key=_number)
 
     def new_run(self, experiment: str, others: list[Run], name: str, started: float | None) -> Run:
-        """Make a run of the experiment beside the others, unless another machine was faster.
+        """Make a run of the experiment beside the others, for who is alone in it.
 
         started  in seconds since 1970
         """
         key = f"{experiment}:{_number(others[-1]) + 1}" if others else experiment
-        run = self.made_once(f"tags.`{KEY}` = '{key}'", name, {KEY: key, PROCESS: process()}, started)
+        run = self._run(name, {KEY: key, PROCESS: process()}, started)
         self.check(run.info.artifact_uri)
         return run
 
-    def made_once(self, condition: str, name: str, tags: dict[str, str], started: float | None = None) -> Run:
-        """Make the run that fulfils the condition, unless another machine was faster, and return what is there."""
+    def _run(self, name: str, tags: dict[str, str], started: float | None) -> Run:
+        """Make a run."""
         start = milliseconds(started)
         run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
         self.made.add(run.info.run_id)
         self.histories[run.info.run_id] = defaultdict(dict)
+        return run
+
+    def made_once(self, condition: str, name: str, tags: dict[str, str]) -> Run:
+        """Make the run that fulfils the condition, unless another machine was faster, and return what is there."""
+        run = self._run(name, tags, None)
         return self.search(condition)[0] if self.gives_way(run, condition) else run
 
     def gives_way(self, run: Run, condition: str) -> bool:
