@@ -80,7 +80,9 @@ def main() -> None:
         for n, thousands in enumerate(MEASURED):
             each = [points[n] for points in found[params.batch]]
             seconds, bits = median(point.seconds for point in each), median(point.bits for point in each)
-            print(f"batch {params.batch}, {thousands},000 characters: {seconds:.1f} s, {bits:.3f} bits", flush=True)
+            print(
+                f"batch {params.batch}: {thousands * 1000:,} characters, {seconds:.1f} s, {bits:.3f} bits", flush=True
+            )
     draw(found)
 
 
