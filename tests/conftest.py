@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 from projects import SMALL, Project, copied, make
+from stores import Server
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what a test starts would inherit that
 
@@ -96,3 +97,12 @@ def long(project) -> Project:
     project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 5000000")
     project.edit("params.yaml", "save_every: 100", "save_every: 5000")
     return project
+
+
+@pytest.fixture
+def server(tmp_path):
+    """An MLflow server of its own, which ends with the test."""
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server")
+    yield server
+    server.kill()

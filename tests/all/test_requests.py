@@ -6,17 +6,9 @@ import time
 import pytest
 from projects import copied
 from recorded import holds_what_the_files_hold
-from stores import Server, before, certified
+from stores import before, certified
 
 SECOND = 0.7  # seconds a request, as a server takes that checks each password anew
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server")
-    yield server
-    server.kill()
 
 
 def track(project, address: str) -> str:

@@ -6,17 +6,9 @@ from contextlib import chdir
 import pytest
 from projects import copied, started
 from recorded import a_training, holds_what_the_files_hold
-from stores import Server, before
+from stores import before
 
 from charloom.tracking.collect import this_run
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server")
-    yield server
-    server.kill()
 
 
 def sent_at_once(people, address: str) -> None:

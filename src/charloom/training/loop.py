@@ -15,7 +15,7 @@ from charloom.network.recipe import Recipe
 def block(recipe: Recipe, K: int) -> int:
     """Return how many updates take a fifth of a second or so. Between two blocks a signal may end training.
 
-    Before and after each block the weights change their layout: of a large network that takes as long as an update.
+    Before and after each block the weights change their layout: of a large network that takes as long as some updates.
     Of the smallest networks they are fewer: what a block reads and writes is in memory.
     """
     characters = recipe.batch * recipe.seq_length
