@@ -1,5 +1,7 @@
 """`make setup` takes nothing away before it has something to put there."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,3 +52,19 @@ def test_a_team_s_packages_are_asked_for_once_and_stay(folder):
     (folder / "requirements-team.lock").write_text(team + "# another\n")
     assert setup(folder) != 0
     assert (folder / ".venv/works").exists()
+
+
+def test_what_commands_import_is_compiled_at_set_up(tmp_path):
+    """Else each process compiles it where PYTHONDONTWRITEBYTECODE is set."""
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "new"], check=True)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    there = {"cwd": tmp_path / "new", "env": bare | {"PYTHONDONTWRITEBYTECODE": "1"}, "check": True}
+    subprocess.run(["make", "-s", "setup", f"PYTHON={sys.executable}"], **there)
+    for command in (["src/gradcheck.py"], [".venv/bin/dvc", "repro", "--dry"], [".venv/bin/dvc", "exp", "show"]):
+        with (tmp_path / "said").open("wb") as said:
+            subprocess.run([".venv/bin/python", "-v", *command], stdout=said, stderr=said, **there | {"check": False})
+        read = re.findall(
+            r"^# code object from '?(\S+site-packages\S+?)'?$", (tmp_path / "said").read_text(), re.MULTILINE
+        )
+        assert len(read) > 300
+        assert sum(each.endswith(".py") for each in read) < 5, command

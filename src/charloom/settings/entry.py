@@ -40,6 +40,7 @@ def run_stage(main: Callable[[], None], leave: Callable[[int], NoReturn] = os._e
             raise WrongInput(f"{script}: would run the sources in {sources}; unset PYTHONSAFEPATH and PYTHONPATH")
         with exclusive(OWN / "stage.lock", "a stage in this folder"):
             gc.freeze()  # what was imported stays
+            gc.set_threshold(100_000)  # objects: Numba, Matplotlib and Jinja make many that stay, and few in circles
             gc.enable()
             try:
                 since, before = written(script.stem), dependencies(script.stem, read_params())
