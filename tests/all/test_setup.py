@@ -58,13 +58,13 @@ def test_what_commands_import_is_compiled_at_set_up(tmp_path):
     """Else each process compiles it where PYTHONDONTWRITEBYTECODE is set."""
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "new"], check=True)
     bare = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-    there = {"cwd": tmp_path / "new", "env": bare | {"PYTHONDONTWRITEBYTECODE": "1"}, "check": True}
-    subprocess.run(["make", "-s", "setup", f"PYTHON={sys.executable}"], **there)
-    for command in (["src/gradcheck.py"], [".venv/bin/dvc", "repro", "--dry"], [".venv/bin/dvc", "exp", "show"]):
-        with (tmp_path / "said").open("wb") as said:
-            subprocess.run([".venv/bin/python", "-v", *command], stdout=said, stderr=said, **there | {"check": False})
-        read = re.findall(
-            r"^# code object from '?(\S+site-packages\S+?)'?$", (tmp_path / "said").read_text(), re.MULTILINE
-        )
+    there = {"cwd": tmp_path / "new", "env": bare | {"PYTHONDONTWRITEBYTECODE": "1"}}
+    subprocess.run(["make", "-s", "setup", f"PYTHON={sys.executable}"], check=True, **there)
+    starts = "from charloom.kernel.elementary import exp; import numpy; exp(numpy.zeros(2))"
+    (tmp_path / "new/starts.py").write_text(starts)
+    for command in (["starts.py"], [".venv/bin/dvc", "repro", "--dry"], [".venv/bin/dvc", "exp", "show"]):
+        run = [".venv/bin/python", "-v", *command]  # nothing is prepared here, which ends the second
+        done = subprocess.run(run, check=False, capture_output=True, text=True, **there)
+        read = re.findall(r"^# code object from '?(\S+site-packages\S+?)'?$", done.stderr, re.MULTILINE)
         assert len(read) > 300
-        assert sum(each.endswith(".py") for each in read) < 5, command
+        assert sum(each.endswith(".py") for each in read) < 10, command
