@@ -13,8 +13,8 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +33,6 @@ INNER = COMPILED | {"no_cpython_wrapper": True}  # called from compiled code alo
 PASTED = INNER | {"inline": "always"}  # short: compiled as a part of what calls it, not once for each kind of arguments
 DIGEST = hashlib.sha256().digest_size
 UNUSED = 90 * 86_400  # seconds, after which compiled code is removed
-
-
-@contextmanager
-def missing(*names: str) -> Iterator[None]:
-    """Let an import find none of these packages, where it is not there already."""
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  None: Python's own way to say so
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -68,8 +56,12 @@ class Kept(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was kept for this signature, or None."""
-        with missing("cffi", "scipy"):  # Numba imports them for functions that nothing here calls: a quarter of a start
-            target_context.refresh()
+        modules: dict[str, Any] = sys.modules
+        hidden = {"cffi", "scipy"} - modules.keys()  # for what nothing here calls; a quarter of a start
+        modules |= dict.fromkeys(hidden)
+        target_context.refresh()
+        for name in hidden:
+            del modules[name]
         path = self._path(sig, target_context.codegen())
         with suppress(OSError):
             content = path.read_bytes()
