@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ ENDING_MAY_TAKE = 10  # seconds
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
 LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  it is asked for
 MLFLOW = [sys.executable, "-m", "mlflow"]
+SAME = shlex.join(["make", "server", *(each for each in sys.argv[2:] if not each.startswith("UPGRADE="))])
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nobody is told what runs here
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",  # a redirect could carry the owner's password elsewhere
@@ -140,11 +142,14 @@ def start() -> None:
         try:
             free.bind((HOST, int(PORT)))
         except (OSError, ValueError, OverflowError) as error:
-            refuse(f"HOST={HOST} PORT={PORT}: {error}; `make server PORT=5001` takes another port")
+            refuse(
+                f"HOST={HOST} PORT={PORT}: {error}; is it running already? `make server PORT=5001` takes another port"
+            )
     os.umask(0o077)  # passwords, runs and logs are nobody else's
     DATA.mkdir(parents=True, exist_ok=True)
     for number in ENDS:
-        signal.signal(number, lambda *_: sys.exit(0))
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup: a terminal may end
+            signal.signal(number, lambda *_: sys.exit(0))
     print(f"starting PostgreSQL, its files in {DATA / 'postgres'}", flush=True)
     postgres = database_server()
     try:
@@ -154,7 +159,9 @@ def start() -> None:
         print(f"starting MLflow, its log in {LOG}", flush=True)
         server = started(database)
         try:
-            print(PAGE.format(seconds=time.monotonic() - began, address=ADDRESS, data=DATA), flush=True)
+            data = f" DATA={GIVEN['DATA']}" if GIVEN.get("DATA") else ""
+            seconds = time.monotonic() - began
+            print(PAGE.format(seconds=seconds, address=ADDRESS, data=data, folder=DATA, pid=os.getpid()), flush=True)
             server.wait()
             raise RuntimeError(f"MLflow has ended; why: {LOG}")
         finally:
@@ -163,7 +170,7 @@ def start() -> None:
     finally:
         ignore_signals()
         postgres.stop()
-        print("ended; `make server` goes on with the same data", flush=True)
+        print(f"ended; `{SAME}` goes on with the same data", flush=True)
 
 
 def ignore_signals() -> None:
@@ -191,11 +198,11 @@ def database_server() -> Any:
 PAGE = """\
 ready after {seconds:.0f} s: {address}
 
-let a person in, in another terminal:   make server-user NAME=ann
-where everything is:                    {data}
-a copy of everything:                   Ctrl-C, then cp -a {data} elsewhere
+let a person in, in another terminal:   make server-user NAME=ann{data}
+where everything is:                    {folder}
+a copy of everything:                   Ctrl-C, then cp -a {folder} elsewhere
 
-Ctrl-C ends it.
+Ctrl-C ends it, or `kill {pid}`.
 """
 TYPES = """\
 {name} {done}. What {name} types, or has in a file that the shell reads:
@@ -212,10 +219,10 @@ def user() -> None:
     """Let one more person in, or give them a new password, and print what they type."""
     name = GIVEN.get("NAME", "")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) or name == "admin":
-        refuse(f"NAME={name}: `make server-user NAME=ann`; letters, digits, _, . and -, not admin")
+        refuse(f"NAME={name} is not allowed: letters, digits, _, . and -, not admin: `make server-user NAME=ann`")
     owner = known()
     if "charloom_local" not in owner:
-        refuse(f"{SETTINGS}: not there; start the server first: `make server`")
+        refuse(f"{SETTINGS}: not there; `make server` makes it, and a server with a DATA= needs the same one here")
     local, password = owner["charloom_local"], secrets.token_urlsafe(12)
     os.environ |= {"MLFLOW_TRACKING_USERNAME": owner["admin_username"], **QUIET}
     os.environ["MLFLOW_TRACKING_PASSWORD"] = owner["admin_password"]

@@ -30,7 +30,7 @@ def asked(project: Project, store: str = "", *arguments: str) -> tuple[list[str]
     lines = printed.splitlines()
     stand = [line for line in lines if line.startswith("NO  ")]
     assert "Traceback" not in printed
-    assert (f"{len(stand)} of these stand in the way" in printed) == bool(stand)
+    assert (f"{len(stand)} of these stand" in printed) == bool(stand)
     return stand, len(lines)
 
 
@@ -77,12 +77,13 @@ def test_no_repository(here):
 @pytest.mark.parametrize(
     ("way", "says"),
     [
-        ("gone", "nobody answers there; is the server started?"),
+        ("gone", "nobody answers there: is the address right, and the server started?"),
         ("https", "the server speaks http: MLFLOW_TRACKING_URI has to begin so"),
-        (401, "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"),
+        (401, "asks who you are: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        ("no scheme", "MLFLOW_TRACKING_URI: has to begin with http://, https:// or sqlite:///"),
         (403, f"not permitted without a name: {EDIT}"),
         ("host", "it has to be started with it in --allowed-hosts"),
-        ("size", "raise its limit (nginx: client_max_body_size)"),
+        ("upload", "raise its limit (nginx: client_max_body_size)"),
         ("clock", "behind the server's: set the clock here, or there"),
         ("database", "unable to open database file"),
     ],
@@ -95,17 +96,23 @@ def test_a_server(here, server, way, says):
             )
         elif way == "host":
             address, _ = stack.enter_context(answering(403, body=b"Invalid Host header - possible DNS rebinding"))
-        elif way in {"size", "clock"}:
-            odd = {"largest": 1000} if way == "size" else {"ahead": 600}
+        elif way in {"upload", "clock"}:
+            odd = {"largest": 1000} if way == "upload" else {"ahead": 600}
             address, _ = stack.enter_context(before(server.uri, **odd))
         else:
             address = {
                 "gone": f"http://127.0.0.1:{free_port()}",
                 "https": server.uri.replace("http:", "https:"),
+                "no scheme": server.uri.removeprefix("http://"),
                 "database": "sqlite:///src",
             }[way]
         (line,), _ = asked(here, address)
     assert says in line
+
+
+def test_a_name_without_an_address_is_told_that_runs_stay_here(here):
+    printed = here.run("charloom", "doctor", MLFLOW_TRACKING_USERNAME="ann")
+    assert "; runs stay here: MLFLOW_TRACKING_USERNAME is set, and MLFLOW_TRACKING_URI is not" in printed
 
 
 def test_a_slow_server_stands_in_nobody_s_way_and_is_said(here, server):

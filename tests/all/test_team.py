@@ -66,7 +66,7 @@ def test_two_people_share_a_text_through_an_outage_and_permissions(team, two, mo
     team.default_permission("EDIT")
     team.said("bob", bobs, "charloom", "track")
     assert [run.info.user_id for run in runs(team, monkeypatch)] == ["bob", "bob", "ann"]
-    assert "ended; `make server` goes on" in team.end()
+    assert f"ended; `make server {' '.join(team.settings)}` goes on" in team.end()
     team.start()
     assert len(runs(team, monkeypatch)) == 3
 
@@ -146,15 +146,26 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
     assert before not in (team.data / "auth.ini").read_text()
     team.people["eve"] = team.people["bob"] | {"MLFLOW_TRACKING_PASSWORD": before}
     said = team.said("eve", two[1], "charloom", "doctor", expect=1)
-    assert "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it" in said
+    assert (
+        "the server refuses the name or the password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: ask"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
     ("what", "settings", "said"),
     [
-        ("user", ["NAME=b b"], "NAME=b b: `make server-user NAME=ann`; letters, digits, _, . and -, not admin\n"),
-        ("user", ["NAME=admin"], "NAME=admin: "),
-        ("user", ["NAME=ann"], "auth.ini: not there; start the server first: `make server`\n"),
+        (
+            "user",
+            ["NAME=b b"],
+            "NAME=b b is not allowed: letters, digits, _, . and -, not admin: `make server-user NAME=ann`\n",
+        ),
+        ("user", ["NAME=admin"], "NAME=admin is not allowed: "),
+        (
+            "user",
+            ["NAME=ann"],
+            "auth.ini: not there; `make server` makes it, and a server with a DATA= needs the same one here\n",
+        ),
         ("start", ["HOST=0.0.0.0"], "HOST=0.0.0.0: NAMES has to say how others reach it"),
         ("start", ["PORT=many"], "HOST=127.0.0.1 PORT=many: "),
         ("start", ["DATA=/a&b"], "DATA=/a&b: PostgreSQL takes letters, digits, _, -, . and /, at most 75 of them\n"),

@@ -113,7 +113,10 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
     with pytest.raises(Unavailable) as raised, connected():
         pass
     request = f"API request to {address}/api/2.0/mlflow/experiments/search"
-    assert str(raised.value) == f"{request}: Connection refused; nobody answers there; is the server started?"
+    assert (
+        str(raised.value)
+        == f"{request}: Connection refused; nobody answers there: is the address right, and the server started?"
+    )
 
 
 def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monkeypatch):
@@ -131,8 +134,12 @@ def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monke
         assert first_line(words.format(413)) == (
             "a request is too large for the server, or a proxy before it: its limit has to be raised"
         )
+        monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+        assert first_line(words.format(401), "model a") == ("the server asks who you are: set MLFLOW_TRACKING_PASSWORD")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
         assert first_line(words.format(401), "model a") == (
-            "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"
+            "the server refuses the name or the password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: "
+            "ask its owner for a new password"
         )
 
 

@@ -31,7 +31,7 @@ def doctor(given: argparse.Namespace) -> None:
         bad += in_the_way
         print(visible(f"{'NO' if in_the_way else 'ok':4}{what:18}{said}"), flush=True)
     if bad:
-        raise CheckFailed(f"{bad} of these stand in the way")
+        raise CheckFailed("1 of these stands in the way" if bad == 1 else f"{bad} of these stand in the way")
 
 
 def _rows(dask: str | None) -> Iterator[Row]:

@@ -40,11 +40,14 @@ DENIED = "PERMISSION_DENIED"  # MLflow's own
 LONGEST = 500  # characters of a reason: a server can write as much as it likes
 TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
 REFUSED = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # of MLflow, of the library that it asks with
-HOST = "Invalid Host header"  # MLflow's own
+INSTEAD = {  # of what MLflow says
+    "Invalid Host header": "the server is not asked by this name: it has to be started with it in --allowed-hosts",
+    "The filesystem tracking backend": "MLFLOW_TRACKING_URI: has to begin with http://, https:// or sqlite:///",
+}
 CURES = {  # of what libraries say, at the end of a line
     "CERTIFICATE_VERIFY_FAILED": "MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the certificate that signed it",
     "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI has to begin so",
-    "Connection refused": "nobody answers there; is the server started?",
+    "Connection refused": "nobody answers there: is the address right, and the server started?",
     "Name or service not known": "no machine has that name",
 }
 SETTINGS = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # in the query of any address
@@ -113,10 +116,10 @@ def first_line(reason: object, about: str = "") -> str:
     if any(isinstance(each, MemoryError) for each in causes):
         return "its answer takes more memory than a store may have"
     code = found[1] if (found := REFUSED.search(told)) else ""
-    if HOST in told:
-        return "the server is not asked by this name: it has to be started with it in --allowed-hosts"
+    if instead := next((said for words, said in INSTEAD.items() if words in told), ""):
+        return instead
     if code == "401":
-        return "the server does not know who asks: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD say it"
+        return _unknown()
     if code == "403" or getattr(reason, "error_code", "") == DENIED:
         return not_permitted(about or "the server")
     if code == "413":
@@ -130,6 +133,14 @@ def first_line(reason: object, about: str = "") -> str:
     first += next((f"; {cure}" for said, cure in CURES.items() if said in first and cure not in first), "")
     first = in_line(SETTINGS.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", first)))
     return first if len(first) <= LONGEST else f"{first[:LONGEST]}…"
+
+
+def _unknown() -> str:
+    """Return what helps whom a server does not let in."""
+    names = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+    if missing := [name for name in names if not os.environ.get(name)]:
+        return f"the server asks who you are: set {' and '.join(missing)}"
+    return f"the server refuses the name or the password in {' and '.join(names)}: ask its owner for a new password"
 
 
 def not_permitted(what: str) -> str:

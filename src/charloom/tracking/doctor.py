@@ -43,14 +43,20 @@ def ask_store(text_sha256: str, source: str, largest: str) -> None:
     """
     base = database()
     if base and not base.exists():
-        print(json.dumps([("MLflow", f"{base}: not there yet; the first run makes it", False)]))
+        print(json.dumps([("MLflow", f"{base}: not there yet; the first run makes it{_alone()}", False)]))
         return
     with connected() as store:
         where = re.sub(r"//[^/\s]*@", "//***@", store.uri.partition("?")[0])
-        rows: list[Row] = [] if store.remote else [("MLflow", f"{where}: answers", False)]
+        rows: list[Row] = [] if store.remote else [("MLflow", f"{where}: answers{_alone()}", False)]
         if store.remote:
             rows += _server(store, where, store.experiments.get(text_sha256), source, int(largest))
     print(json.dumps(rows))
+
+
+def _alone() -> str:
+    """Return what to say where a store of one's own is used, and a server's seems to be meant."""
+    named = os.environ.get("MLFLOW_TRACKING_USERNAME") and not os.environ.get("MLFLOW_TRACKING_URI")
+    return "; runs stay here: MLFLOW_TRACKING_USERNAME is set, and MLFLOW_TRACKING_URI is not" if named else ""
 
 
 def _server(store: Store, where: str, experiment: Experiment | None, source: str, largest: int) -> list[Row]:
@@ -89,7 +95,7 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
         rows.append(("may write", not_permitted(what) if denied else what, denied))
     too_large = ask(f"{api}/runs/create", start_time="x" * largest).status_code == 413
     cure = "too large for the server, or a proxy before it: raise its limit (nginx: client_max_body_size)"
-    rows.append(("size", f"{largest:,} bytes at once: {cure if too_large else 'taken'}", too_large))
+    rows.append(("upload", f"{largest:,} bytes in one request: {cure if too_large else 'accepted'}", too_large))
     return rows
 
 
