@@ -141,10 +141,11 @@ def start() -> None:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             free.bind((HOST, int(PORT)))
-        except (OSError, ValueError, OverflowError) as error:
-            refuse(
-                f"HOST={HOST} PORT={PORT}: {error}; is it running already? `make server PORT=5001` takes another port"
-            )
+        except (ValueError, OverflowError):
+            refuse(f"PORT={PORT} is not allowed: a whole number up to 65535")
+        except OSError as error:
+            why = f"{error.strerror}; is it running already?"
+            refuse(f"HOST={HOST} PORT={PORT}: {why} `make server PORT=5001` takes another port")
     os.umask(0o077)  # passwords, runs and logs are nobody else's
     DATA.mkdir(parents=True, exist_ok=True)
     for number in ENDS:
