@@ -1,8 +1,10 @@
 """Two people, one server: PostgreSQL and MLflow with passwords, as `make server` starts them."""
 
+import signal
 import socket
 import stat
 import subprocess
+import time
 from base64 import b64encode
 from http.client import HTTPConnection
 
@@ -140,6 +142,17 @@ def test_whoever_kills_it_finds_the_data_as_they_were_and_the_next_end_ends_all(
     team.end()
     assert not team.databases()
     team.start()
+
+
+def test_under_nohup_the_end_of_a_terminal_does_not_end_it(team):
+    team.end()
+    own = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; a process has it from who starts it
+    team.start()
+    signal.signal(signal.SIGHUP, own)
+    team.process.send_signal(signal.SIGHUP)
+    time.sleep(2)
+    assert team.process.poll() is None
+    assert team.databases()
 
 
 def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(team, two):
