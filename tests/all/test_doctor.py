@@ -30,7 +30,8 @@ def asked(project: Project, store: str = "", *arguments: str) -> tuple[list[str]
     lines = printed.splitlines()
     stand = [line for line in lines if line.startswith("NO  ")]
     assert "Traceback" not in printed
-    assert (f"{len(stand)} of these stand" in printed) == bool(stand)
+    stands = "1 of these stands in the way" if len(stand) == 1 else f"{len(stand)} of these stand in the way"
+    assert (stands in printed) == bool(stand)
     return stand, len(lines)
 
 

@@ -147,8 +147,10 @@ def test_whoever_kills_it_finds_the_data_as_they_were_and_the_next_end_ends_all(
 def test_under_nohup_the_end_of_a_terminal_does_not_end_it(team):
     team.end()
     own = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; a process has it from who starts it
-    team.start()
-    signal.signal(signal.SIGHUP, own)
+    try:
+        team.start()
+    finally:
+        signal.signal(signal.SIGHUP, own)
     team.process.send_signal(signal.SIGHUP)
     time.sleep(2)
     assert team.process.poll() is None
