@@ -1,8 +1,4 @@
-"""Two machines send the same experiment to one store at the same moment: nothing is lost, and nothing is there twice.
-
-They are two threads without a lock of this machine between them. The first stops at a chosen question to MLflow; the
-second begins then, and goes on until it is done or waits for the first.
-"""
+"""Two machines send the same experiment to one store at once: nothing is lost, and nothing is there twice."""
 
 import json
 import math
@@ -11,10 +7,10 @@ import threading
 import time
 from contextlib import chdir
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
+from machines import LONG, Machine, at_once
 from mlflow import MlflowClient
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from recorded import a_training, holds_what_the_files_hold
@@ -30,20 +26,14 @@ from charloom.tracking.outbox import waiting
 from charloom.tracking.store import Store
 
 RESULTS, SENDING = "charloom.results", "charloom.sending"
-LONG = 60  # seconds, which only a test that fails takes
 
 
-class Died(BaseException):
-    """A process is killed."""
+class Trained(Machine):
+    """A machine with the log of a training of its own, which completes the run."""
 
-
-class Machine(threading.Thread):
-    """A machine with the log of a training of its own."""
-
-    def __init__(self, project, folder: Path, run=None):
-        super().__init__(daemon=True)
-        self.rests, self.failed = threading.Event(), None
-        self.logs, self.run_ = folder / "trainings", run or self.complete
+    def __init__(self, project, folder: Path, work=None):
+        super().__init__(work or self.complete)
+        self.logs = folder / "trainings"
         with chdir(project.folder):
             self.contents = this_run()
             self.folder = put(self.contents)
@@ -55,65 +45,19 @@ class Machine(threading.Thread):
         store.connect()
         complete(store, self.contents, self.folder)
 
-    def run(self) -> None:
-        try:
-            self.run_()
-        except Died:
-            pass
-        except Exception as error:  # noqa: BLE001  the test raises it
-            self.failed = error
-        finally:
-            self.rests.set()
-
 
 @pytest.fixture
 def machines(project, tmp_path, monkeypatch):
     """Two machines, the first of which can be stopped; each has the logs of its own trainings."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
-    made = [Machine(project, tmp_path / name) for name in ("first", "second")]
+    made = [Trained(project, tmp_path / name) for name in ("first", "second")]
 
     def logs() -> Path:
         at_work = threading.current_thread()
-        return at_work.logs if isinstance(at_work, Machine) else logs_folder()
-
-    def wait(seconds: float) -> None:
-        threading.current_thread().rests.set()
-        time.sleep(seconds / 100)
+        return at_work.logs if isinstance(at_work, Trained) else logs_folder()
 
     monkeypatch.setattr(completion, "logs_folder", logs)
-    monkeypatch.setattr(lock, "time", SimpleNamespace(sleep=wait, time=time.time, monotonic=time.monotonic))
     return made
-
-
-def at_once(project, monkeypatch, machines, where, question: str, condition=lambda *_, **__: True, dies=False):
-    """Let the first machine send; the second begins as the first asks this question, and the condition is true.
-
-    dies  whether the first is killed once the question is answered
-    """
-    first, second = machines
-    asked = getattr(where, question)
-
-    def stops(*given, **named):
-        mine = threading.current_thread() is first and not second.ident and condition(*given, **named)
-        if mine:
-            second.start()
-            assert second.rests.wait(LONG)
-        answer = asked(*given, **named)
-        if mine and dies:
-            raise Died
-        return answer
-
-    monkeypatch.setattr(where, question, stops)
-    with chdir(project.folder):
-        first.start()
-        first.join(LONG)
-        assert second.ident, f"nobody asked {question}"
-        second.join(LONG)
-    assert not first.is_alive()
-    assert not second.is_alive()
-    for each in machines:
-        if each.failed:
-            raise each.failed
 
 
 def tells_the_results(*_, tags=(), **__) -> bool:
@@ -160,7 +104,7 @@ def test_two_who_send_a_new_run_at_once_have_one_that_lists_both_trainings(
 
 def test_two_who_reproduce_a_run_at_once_are_both_counted(project, tmp_path, monkeypatch, machines):
     with chdir(project.folder):
-        maker = Machine(project, tmp_path / "maker")
+        maker = Trained(project, tmp_path / "maker")
         maker.start()
         maker.join(LONG)
     at_once(project, monkeypatch, machines, MlflowClient, "log_batch")
@@ -172,7 +116,7 @@ def test_a_follower_that_is_killed_as_it_has_made_its_run_leaves_no_empty_one(pr
     first, _ = machines
     with chdir(project.folder):
         (log,) = logs_of(first.logs, first.contents.experiment)
-    first.run_ = lambda: follower.follow(Log(log.path))
+    first.work = lambda: follower.follow(Log(log.path))
     at_once(project, monkeypatch, machines, MlflowClient, "create_run", dies=True)
     one_run_of(project, 1)
 
@@ -232,9 +176,7 @@ def test_a_run_that_another_host_sends_for_too_long_waits_in_the_outbox(project,
     monkeypatch.setattr(lock, "SECONDS_BETWEEN_LOOKS", 0.01)
     with chdir(project.folder):
         folder = put(this_run())
-        with pytest.raises(
-            Unavailable, match=r"^the same experiment is being sent by another process, on elsewhere\\x1b"
-        ):
+        with pytest.raises(Unavailable, match=r"^another process is sending the same, on elsewhere\\x1b"):
             completion.send(str(folder))
         assert waiting() == [folder]
         assert project.runs() == []

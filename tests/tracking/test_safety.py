@@ -13,7 +13,7 @@ from stores import answering, certified, free_port
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
-from charloom.tracking import store
+from charloom.tracking import artifacts
 from charloom.tracking.apart import LONGEST, apart, first_line
 from charloom.tracking.logged_models import fetch
 from charloom.tracking.store import Store, connected
@@ -59,17 +59,16 @@ def test_credentials_are_not_told(project, monkeypatch):
 def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else(
     address, refused, allowed, monkeypatch, tmp_path
 ):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    Store().check(allowed)
+    artifacts.ensure_allowed(allowed, address)
     for uri in refused:
         for use in (
-            lambda uri: Store().upload(tmp_path, uri),
-            lambda uri: Store().download(uri, "model.npz", tmp_path / "model.npz"),
+            lambda uri: artifacts.upload(tmp_path, uri, address),
+            lambda uri: artifacts.download(uri, "model.npz", tmp_path / "model.npz", address),
         ):
             with pytest.raises(MlflowException, match="allowed is"):
                 use(uri)
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
-    Store().check("s3://bucket/x")
+    artifacts.ensure_allowed("s3://bucket/x", address)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
@@ -197,7 +196,7 @@ def test_a_store_has_a_deadline(finished, monkeypatch):
 
 
 def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):
-    monkeypatch.setattr(store, "LARGEST", 100_000)
+    monkeypatch.setattr(artifacts, "LARGEST", 100_000)
     asked = []
 
     def behave(request):

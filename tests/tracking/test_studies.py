@@ -4,7 +4,10 @@ import shutil
 from contextlib import chdir
 from pathlib import Path
 
+import pytest
 from answers import answer
+from machines import Machine, at_once
+from mlflow import MlflowClient
 from projects import Project
 from recorded import caught_up, history, tracked
 from stores import free_port
@@ -16,9 +19,9 @@ from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial, trials_of
 from charloom.text.corpus import read_prepared
-from charloom.tracking import studies
 from charloom.tracking.address import follow_folder
-from charloom.tracking.studies import NESTED, send
+from charloom.tracking.store import Store
+from charloom.tracking.studies import NESTED, send, send_study
 from charloom.tracking.study_contents import send_apart, study_contents
 from charloom.tracking.ui import print_experiments
 from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
@@ -163,13 +166,22 @@ def test_the_same_question_under_another_name_is_the_same_study(project):
     assert {run.info.run_id for run in trials.values()} == {run.info.run_id for run in others.values()}
 
 
-def test_of_a_trial_that_two_sent_at_once_the_oldest_counts_and_only_ours_goes(project, monkeypatch):
+@pytest.mark.parametrize(
+    "question", ["create_experiment", "set_experiment_tag", "create_run", "log_batch", "set_terminated"]
+)
+def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
     contents = a_study(project)
-    _, trials = sent(project, contents)
-    at_once, looked = [{}], studies._trials  # as if nothing had been there yet when we looked
-    monkeypatch.setattr(studies, "_trials", lambda *given: at_once.pop() if at_once else looked(*given))
-    _, again = sent(project, contents)
-    assert {run.info.run_id for run in again.values()} == {run.info.run_id for run in trials.values()}
+
+    def work() -> None:
+        store = Store()
+        store.connect()
+        send_study(store, contents)
+
+    at_once(project, monkeypatch, [Machine(work), Machine(work)], MlflowClient, question)
+    study, trials = in_store(project)
+    assert study.info.status == "FINISHED"
+    holds_what_the_tables_hold(project, trials)
 
 
 def test_trials_that_charloom_0_1_has_sent_are_known_by_their_keys_of_then(project):

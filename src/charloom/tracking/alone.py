@@ -1,4 +1,4 @@
-"""One sender of an experiment at a time, on all machines: a lock that is made of tags of the MLflow experiment.
+"""One sender of an experiment, or a study, at a time, on all machines: a lock made of tags of the MLflow experiment.
 
 MLflow cannot compare and set. But each sender can have a tag of its own, which all can read, and that is enough
 (Lamport's one-bit algorithm): who sends sets its tag, and then reads all of them. Of two at once the one whose tag
@@ -23,7 +23,7 @@ from charloom.results.machine import gone, process
 from charloom.tracking.apart import seconds_left, went_on
 from charloom.tracking.store import Store
 
-SENDING = "charloom.sending"  # tag of the MLflow experiment: who sends runs of which experiment
+SENDING = "charloom.sending"  # tag of the MLflow experiment: who sends runs of which experiment, or which study
 OTHERS_MAY_TAKE = 45  # seconds, to send what we are about to send
 SECONDS_BETWEEN_LOOKS = 1.0
 CLOCKS_MAY_DIFFER = 60  # seconds
@@ -31,7 +31,7 @@ CLOCKS_MAY_DIFFER = 60  # seconds
 
 @contextmanager
 def alone(store: Store, experiment: str) -> Iterator[None]:
-    """Be the only one who makes or changes runs of the experiment, of those that the store has chosen.
+    """Be the only one who makes or changes runs of the experiment, or study, of those that the store has chosen.
 
     Raises Unavailable where somebody else is at it for too long.
     """
@@ -74,6 +74,6 @@ def _wait(others: dict[str, str], over: float) -> None:
     """Wait for a moment. Raises Unavailable where that has lasted too long."""
     if time.monotonic() > over:
         hosts = in_line(", ".join(sorted(set(others.values()))))
-        raise Unavailable(f"the same experiment is being sent by another process, on {hosts}: it is not sent twice")
+        raise Unavailable(f"another process is sending the same, on {hosts}: it is not sent twice")
     went_on()
     time.sleep(SECONDS_BETWEEN_LOOKS)

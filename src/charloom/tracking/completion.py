@@ -21,6 +21,7 @@ from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
 from charloom.settings.params import Params
 from charloom.tracking.alone import alone
 from charloom.tracking.apart import first_line, went_on
+from charloom.tracking.artifacts import upload
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
@@ -56,7 +57,7 @@ def send(*folders: str) -> None:
             except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
                 reasons[first_line(error, store.about)] = None
             else:
-                print(f"MLflow run {in_line(run.info.run_name)}: `make ui` shows it", flush=True)
+                print(f"MLflow run {in_line(run.info.run_name)}: {store.shows(run)}", flush=True)
         for run in count_trainings(store):
             print(f"MLflow run {in_line(run.info.run_name)}: it counts a training that was not told of", flush=True)
     if reasons:
@@ -86,7 +87,7 @@ def _complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
         series = contents.series | {RATE: {update: rate for each in rates for update, rate in each.items()}}
         store.send(run, series, times(way), there, None if run.data.params else contents.params)
         if folder:
-            store.upload(folder / ARTIFACTS, run.info.artifact_uri)
+            upload(folder / ARTIFACTS, run.info.artifact_uri, store.uri)
         if folder and contents.text and contents.train:
             store.name_dataset(run, contents, contents.text)
             send_models(store, run, contents, contents.train, folder)

@@ -31,6 +31,7 @@ from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
 from charloom.tracking.apart import DENIED, first_line
+from charloom.tracking.artifacts import download, upload
 from charloom.tracking.contents import RunContents, Series, ends
 from charloom.tracking.outbox import ARTIFACTS, CODE
 from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
@@ -96,7 +97,8 @@ def _log_models(
     for name, model in begun.items():
         with tempfile.TemporaryDirectory() as folder:
             saved = Model(run_id=run_id, model_id=model.model_id)
-            store.upload(_saved(Path(folder), contents.models[name], contents, waits, saved), model.artifact_location)
+            filled = _saved(Path(folder), contents.models[name], contents, waits, saved)
+            upload(filled, model.artifact_location, store.uri)
     points = []
     for name, model in begun.items():
         values = {key: curve[updates[name]] for key, curve in measures.items() if updates[name] in curve}
@@ -207,7 +209,7 @@ def fetch(address: str, file: str) -> None:
             if uri.startswith(MODELS):  # of a version, it is its LoggedModel
                 uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
             reason = f"it has no artifacts/{FILE}: charloom has not logged it"
-            store.download(uri, f"artifacts/{FILE}", Path(file))
+            download(uri, f"artifacts/{FILE}", Path(file), store.uri)
         except MlflowException as error:
             if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None

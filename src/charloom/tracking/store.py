@@ -5,11 +5,9 @@ so that training, tracking, a queue and a repetition all meet the same one. MLfl
 sends points asks first which are there.
 """
 
-import errno
 import json
 import os
 import re
-import resource
 import time
 from bisect import bisect_right
 from collections import defaultdict
@@ -23,7 +21,6 @@ from urllib.parse import urlsplit
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, ExperimentTag, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
 from mlflow.utils import get_results_from_paginated_fn as all_pages
 
@@ -34,7 +31,8 @@ from charloom.results.machine import gone, process
 from charloom.results.records import TextMetrics
 from charloom.settings.params import Params, as_yaml, flat, flat_of
 from charloom.tracking.address import address, artifacts, turn
-from charloom.tracking.apart import DENIED, first_line, went_on
+from charloom.tracking.apart import first_line, went_on
+from charloom.tracking.artifacts import ensure_allowed
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 
@@ -44,7 +42,6 @@ TEXT = "charloom.text_sha256"  # tag: of the experiment, and of its runs
 KEY = "charloom.experiment"  # tag: the experiment key; with :1, :2, … where results have differed
 RESULTS = "charloom.results"  # tag: the hash of the results; a run that has it is complete
 DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment or trial that came to other results before
-DOUBLE = "charloom.double"  # tag: of a run beside another of the same, where it may not be deleted; it is not looked at
 STUDIES = "charloom.studies"  # tag: of the experiment that holds studies, which are no runs of the pipeline
 ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment has it
 USER = "mlflow.user"  # tag: who sent it, as MLflow's pages show it
@@ -53,7 +50,6 @@ ENDED = {"FINISHED", "FAILED"}  # states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 PAGE = 1000  # things, or points, in a request
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
-LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 FAILED = re.compile(r"error code 5\d\d|too many 5\d\d")  # of a server that answers, whose database is away
 OUTAGE = 1.5  # seconds, after which a database that is started again may be there
@@ -79,6 +75,17 @@ class Store:
         """Who sends: as whom the store is asked, or else Git's author; without signs that a page could act on."""
         name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
         return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
+
+    @cached_property
+    def pages(self) -> str:
+        """Where a server shows its pages, without who asks it; nothing for a database, whose pages we serve."""
+        parts = urlsplit(self.uri)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+        return in_line(shown.geturl()).rstrip("/") if self.remote else ""
+
+    def shows(self, run: Run) -> str:
+        """Return what a person is told who wants to see the run."""
+        return f"{self.pages}/{place(run)}" if self.remote else "`make ui` shows it"
 
     def connect(self) -> None:
         """Find the experiments. The first question is asked twice at most: of who is away one hears within seconds."""
@@ -157,8 +164,7 @@ class Store:
         order, where = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
         search = partial(self.client.search_runs, where, condition, order_by=order)
         found = all_pages(lambda most, token: search(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
-        single = (run for run in found if DOUBLE not in run.data.tags)
-        return sorted(single, key=lambda run: run.info.status not in ENDED)
+        return sorted(found, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
@@ -171,46 +177,17 @@ class Store:
         started  in seconds since 1970
         """
         key = f"{experiment}:{_number(others[-1]) + 1}" if others else experiment
-        run = self._run(name, {KEY: key, PROCESS: process()}, started)
-        self.check(run.info.artifact_uri)
+        run = self.make(name, {KEY: key, PROCESS: process()}, started)
+        ensure_allowed(run.info.artifact_uri, self.uri)
         return run
 
-    def _run(self, name: str, tags: dict[str, str], started: float | None) -> Run:
-        """Make a run."""
+    def make(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
+        """Make a run, begun at this moment or then, in seconds since 1970."""
         start = milliseconds(started)
         run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
         self.made.add(run.info.run_id)
         self.histories[run.info.run_id] = defaultdict(dict)
         return run
-
-    def made_once(self, condition: str, name: str, tags: dict[str, str]) -> Run:
-        """Make the run that fulfils the condition, unless another machine was faster, and return what is there."""
-        run = self._run(name, tags, None)
-        return self.search(condition)[0] if self.gives_way(run, condition) else run
-
-    def gives_way(self, run: Run, condition: str) -> bool:
-        """Remove the run if we have made it and another one is the first that fulfils the condition; return whether.
-
-        Whoever makes a run asks at once and before it ends it: of two clocks one may be slow. One that has ended comes
-        first: who made that asks no more.
-        """
-        run_id = run.info.run_id
-        if run_id not in self.made or self.search(condition)[0].info.run_id == run_id:
-            return False
-        self.remove(run_id)
-        return True
-
-    def remove(self, run_id: str) -> None:
-        """Delete the run, which we have made; where that is not permitted, mark it and leave it."""
-        self.made.discard(run_id)
-        try:
-            self.client.delete_run(run_id)
-        except MlflowException as error:
-            if error.error_code != DENIED:
-                raise
-            with suppress(MlflowException):  # nothing may be written any more
-                self.client.set_tag(run_id, DOUBLE, "true")
-                self.client.set_terminated(run_id, "KILLED")
 
     def close(self, run: Run, status: str, ended: float | None) -> None:
         """Say that the run has ended, and when, in seconds since 1970."""
@@ -294,40 +271,10 @@ class Store:
         except MlflowException:  # another machine has named it at this moment: the second time it is there
             self.client.log_inputs(run.info.run_id, inputs)
 
-    def check(self, uri: str) -> None:
-        """Raise MlflowException where artifacts are not to be in the store itself: a server could name a local file."""
-        scheme, host, *_ = urlsplit(uri)
-        allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if self.remote else "file")
-        if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", urlsplit(self.uri).netloc}):
-            raise MlflowException(
-                f"the store wants artifacts in {uri!r}; allowed is {allowed}:/… of the store itself, "
-                "or what CHARLOOM_ARTIFACT_SCHEME says"
-            )
 
-    def upload(self, folder: Path, uri: str) -> None:
-        """Copy all that is in the folder to the artifacts' address."""
-        self.check(uri)
-        # Not through the client: it would ask the server once more where to.
-        repository = get_artifact_repository(uri, tracking_uri=self.uri)
-        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-            below = file.parent.relative_to(folder)
-            repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
-            went_on()
-
-    def download(self, uri: str, name: str, file: Path) -> None:
-        """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
-        self.check(uri)
-        repository = get_artifact_repository(uri, tracking_uri=self.uri)
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
-        try:  # not download_artifacts: it would first ask for the folders in it, of which there may be no end
-            repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
-        except OSError as error:
-            if error.errno == errno.EFBIG:
-                raise Unavailable(f"{name}: over {LARGEST:,} bytes, more than charloom fetches") from None
-            raise
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def place(run: Run, part: str = "") -> str:
+    """Return where MLflow's pages show the run, or a part of it; without the query they open another view."""
+    return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{part}?workflowType=machine_learning"
 
 
 def dataset_key(contents: RunContents) -> tuple[str, str]:

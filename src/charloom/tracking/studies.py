@@ -12,7 +12,9 @@ from mlflow.entities import Run
 
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
-from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, USER, Store, connected
+from charloom.tracking.alone import alone
+from charloom.tracking.artifacts import upload
+from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, Store, connected, place
 from charloom.tracking.study_contents import PAGE, StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
@@ -31,27 +33,27 @@ def send(file: str) -> None:
     """Send the study that the file holds. Raises Unavailable, with the reason, if that fails."""
     contents = read_json(Path(file), StudyContents)
     with connected() as store:
-        _send_study(store, contents)
-    print(f"MLflow study {in_line(contents.name)}: `make ui` shows it", flush=True)
+        run = send_study(store, contents)
+        print(f"MLflow study {in_line(contents.name)}: {store.shows(run)}", flush=True)
 
 
-def _send_study(store: Store, contents: StudyContents) -> None:
-    """Send the study. What others have sent of it stays."""
+def send_study(store: Store, contents: StudyContents) -> Run:
+    """Send the study, once nobody else does, and return its run. What others have sent of it stays."""
     known = _pipeline_runs(store, contents.text_sha256)
     store.choose_studies()
-    run = _run_of(store, contents)
+    with alone(store, contents.question):
+        run = _run_of(store, contents)
+        _complete(store, run, contents, known)
+    return run
+
+
+def _complete(store: Store, run: Run, contents: StudyContents, known: Trials) -> None:
+    """Send what is missing of the study, alone in it. `known` are the pipeline's runs."""
     there = _trials(store, run, {each.key_0_1: each.key for each in contents.trials})
     wanted = contents.trials if len(contents.trials) <= NESTED else []
-    made = set[str]()
     for trial in reversed(wanted):  # the page shows the newest first
-        made.add(_send_trial(store, run, trial, there, known.get((trial.experiment, trial.results))))
+        _send_trial(store, run, trial, there, known.get((trial.experiment, trial.results)))
     there = _trials(store, run, {})
-    doubled = store.gives_way(run, _same(contents))
-    for run_id in made if doubled else made - {each.info.run_id for each in there.values()}:
-        store.remove(run_id)  # somebody sent it at the same moment, and first: ours goes, theirs stays
-    if doubled:
-        _send_study(store, contents)
-        return
     differ = [each.name for each in wanted if _others(there, each)]
     if differ:
         print(f"MLflow study {in_line(contents.name)}: other results there, too, of {in_line(', '.join(differ))}")
@@ -64,16 +66,16 @@ def _send_study(store: Store, contents: StudyContents) -> None:
         for name in contents.files:
             copy(name, folder)
         write(Path(folder) / PICTURE, contents.picture)
-        store.upload(Path(folder), run.info.artifact_uri)
+        upload(Path(folder), run.info.artifact_uri, store.uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
-    page = f"[The study’s page]({_place(run, '/artifacts/' + PAGE)})"
+    page = f"[The study’s page]({place(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")
     about = "\n\n".join([first, page, rest, picture])
     store.tag(run, {ABOUT: about, VERDICT: contents.verdict})
     store.close(run, "FINISHED", None)
 
 
-def _pipeline_runs(store: Store, text_sha256: str) -> dict[tuple[str, str], Run]:
+def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
     """Return the pipeline's complete runs on the text, by experiment key and results."""
     if text_sha256 not in store.experiments:
         return {}
@@ -85,19 +87,15 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
     """Return the study's run, made if need be. One that charloom 0.1 sent is known by its file and its trials."""
     tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
     keys = {key for each in contents.trials for key in (each.key, each.key_0_1)}
-    for run in store.search(_same(contents))[:1]:
+    same = f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
+    for run in store.search(same)[:1]:
         return run
     for run in store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'"):
         earlier = QUESTION not in run.data.tags and run.data.tags[STUDY] == tags[STUDY]
         if earlier and keys & {key for key, _ in _trials(store, run, {})}:
             store.tag(run, {QUESTION: contents.question})
             return run
-    return store.made_once(_same(contents), Path(contents.name).stem, tags)
-
-
-def _same(contents: StudyContents) -> str:
-    """Return by which condition MLflow finds the study's run."""
-    return f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
+    return store.make(Path(contents.name).stem, tags)
 
 
 def _trials(store: Store, study: Run, renamed: dict[str, str]) -> Trials:
@@ -116,29 +114,22 @@ def _others(there: Trials, trial: StudyTrial) -> list[Run]:
     return [run for (key, results), run in there.items() if key == trial.key and results != trial.results]
 
 
-def _place(run: Run, part: str = "") -> str:
-    """Return where MLflow's pages show the run, or a part of it; without the query they open another view."""
-    return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{part}?workflowType=machine_learning"
-
-
-def _send_trial(store: Store, study: Run, trial: StudyTrial, there: Trials, same: Run | None) -> str:
-    """Send what is missing of the trial, and return its run's id. `same` is the pipeline's run of it."""
+def _send_trial(store: Store, study: Run, trial: StudyTrial, there: Trials, same: Run | None) -> None:
+    """Send what is missing of the trial. `same` is the pipeline's run of it."""
     link, run = {}, there.get((trial.key, trial.results))
     if same:
         name = visible(str(same.info.run_name))
-        about = f"The pipeline has run it, too, with the same results: [{name}]({_place(same)})."
+        about = f"The pipeline has run it, too, with the same results: [{name}]({place(same)})."
         link = {PIPELINE_RUN: same.info.run_id, ABOUT: about}
     if not run:
         tags = {PARENT: study.info.run_id, TRIAL: trial.key, OUTCOME: trial.outcome, RESULTS: trial.results, **link}
         others = _others(there, trial)
-        tags |= {USER: store.user} | ({DIFFERS: others[0].info.run_id} if others else {})
-        run = store.client.create_run(store.experiment_id, tags=tags, run_name=in_line(trial.name))
+        tags |= {DIFFERS: others[0].info.run_id} if others else {}
+        run = store.make(in_line(trial.name), tags)
     elif same and run.data.tags.get(PIPELINE_RUN) != same.info.run_id:
         store.tag(run, link)
-    run_id: str = run.info.run_id
     if run.info.status in ENDED:
-        return run_id
+        return
     # At the run's start: MLflow drops a point that comes again with its time.
     store.send(run, trial.series, {}, {}, trial.params)
     store.close(run, "FINISHED" if trial.results else "FAILED", None)
-    return run_id

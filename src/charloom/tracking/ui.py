@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from mlflow.exceptions import MlflowException
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.signals import deferred
 from charloom.base.storage import sha256
-from charloom.base.terminal import in_line
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import artifacts
@@ -37,7 +36,7 @@ def serve(arguments: argparse.Namespace) -> None:
     Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached, or does not start.
     """
     store, port = Store(), arguments.port
-    server = f"http://{HOST}:{port}"
+    server = store.pages or f"http://{HOST}:{port}"
     if not store.remote and not _free(port):
         other = next(filter(_free, range(5001, 2**16)))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
@@ -48,10 +47,6 @@ def serve(arguments: argparse.Namespace) -> None:
         except Unavailable as error:
             print(error)
     experiment, studies = apart("ui.print_experiments", seconds=ASKING_MAY_TAKE, answers=True).split("\n")[:2]
-    if store.remote:
-        parts = urlsplit(store.uri)
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-        server = in_line(shown).rstrip("/")
     runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
     page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
     lines = [f"open {page}"]

@@ -1,0 +1,73 @@
+"""Two machines that send to one store at the same moment: two threads, without a lock of this machine between them.
+
+The first stops at a chosen question to MLflow; the second begins then, and goes on until it is done or waits for the
+first.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from types import SimpleNamespace
+
+from charloom.tracking import alone as lock
+
+LONG = 60  # seconds, which only a test that fails takes
+
+
+class Died(BaseException):
+    """A process is killed."""
+
+
+class Machine(threading.Thread):
+    """A machine with this work to do."""
+
+    def __init__(self, work: Callable[[], None]):
+        super().__init__(daemon=True)
+        self.work, self.rests, self.failed = work, threading.Event(), None
+
+    def run(self) -> None:
+        try:
+            self.work()
+        except Died:
+            pass
+        except Exception as error:  # noqa: BLE001  the test raises it
+            self.failed = error
+        finally:
+            self.rests.set()
+
+
+def at_once(project, monkeypatch, machines, where, question: str, condition=lambda *_, **__: True, dies=False):
+    """Let the first machine work; the second begins as the first asks this question, and the condition is true.
+
+    dies  whether the first is killed once the question is answered
+    """
+    first, second = machines
+    asked = getattr(where, question)
+
+    def wait(seconds: float) -> None:
+        threading.current_thread().rests.set()
+        time.sleep(seconds / 100)
+
+    def stops(*given, **named):
+        mine = threading.current_thread() is first and not second.ident and condition(*given, **named)
+        if mine:
+            second.start()
+            assert second.rests.wait(LONG)
+        answer = asked(*given, **named)
+        if mine and dies:
+            raise Died
+        return answer
+
+    monkeypatch.setattr(lock, "time", SimpleNamespace(sleep=wait, time=time.time, monotonic=time.monotonic))
+    monkeypatch.setattr(where, question, stops)
+    with chdir(project.folder):
+        first.start()
+        first.join(LONG)
+        assert second.ident, f"nobody asked {question}"
+        second.join(LONG)
+    assert not first.is_alive()
+    assert not second.is_alive()
+    for each in machines:
+        if each.failed:
+            raise each.failed
