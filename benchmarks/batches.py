@@ -1,4 +1,4 @@
-"""Time a sequence of a batch, ours and JAX's, on one core and on all; write benchmarks/batches.md.
+"""Time a sequence of a batch, ours and JAX's, on one core and on all; write benchmarks/batches.md, in half an hour.
 
 Each figure is the time on the wall of a process of its own, so nothing else may run; the implementations take turns,
 and the median of the turns counts.
@@ -12,17 +12,18 @@ import sys
 from importlib.metadata import version
 
 import llvmlite.binding as llvm
-from run import BY_ADAM, CHARLOOM, HERE, ONE_THREAD
+from run import BY_ADAM, CHARLOOM, HERE, ONE_THREAD, OURS
 
 TURNS = 3
 SIZES = ((100, 1), (100, 8), (100, 32), (512, 1), (512, 8), (512, 32), (1024, 1), (1024, 32), (2048, 1), (2048, 32))
-WORK = 1e9  # products of an update times updates, about
+WORK, FEWEST = 1e9, 10  # products of an update times updates, about; and updates: what comes before the first counts
+LIMIT = OURS, ["limits.py"]
 
 
-def by_the_wall(way, dtype: str, m: int, batch: int, cores: int) -> float:
+def measured(way, dtype: str, m: int, batch: int, cores: int, what: str = "by_the_wall") -> float:
     """Return microseconds a sequence in a new process, on so many cores."""
     python, (script, *arguments) = way
-    updates = max(3, round(WORK / (25 * batch * m * (m + 160))))
+    updates = max(FEWEST, round(WORK / (25 * batch * m * (m + 160))))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
     environment |= ONE_THREAD if cores == 1 else {"ALL_CORES": "1", "CHARLOOM_THREADS": str(cores)}
     use = sorted(os.sched_getaffinity(0))[-cores:]
@@ -38,7 +39,7 @@ def by_the_wall(way, dtype: str, m: int, batch: int, cores: int) -> float:
         *sizes,
     ]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)["by_the_wall"] / batch
+    return json.loads(done.stdout)[what] / batch
 
 
 def main() -> None:
@@ -52,20 +53,22 @@ def main() -> None:
             times = {(name, cores): [] for cores in (1, all_cores) for name in BY_ADAM}
             for _ in range(TURNS):
                 for (name, cores), each in times.items():
-                    each.append(by_the_wall(BY_ADAM[name], dtype, m, batch, cores))
+                    each.append(measured(BY_ADAM[name], dtype, m, batch, cores))
             found = {key: statistics.median(each) for key, each in times.items()}
             best_on_one = min(found[name, 1] for name in others)
             best = min(found[name, cores] for name in others for cores in (1, all_cores))
-            cells = [f"{m:,}", str(batch), dtype, *(f"{each:,.0f}" for each in found.values())]
+            limit = measured(LIMIT, dtype, m, batch, 1, "microseconds")
+            cells = [f"{m:,}", str(batch), dtype, *(f"{each:,.0f}" for each in (*found.values(), limit))]
             cells += [f"{found[CHARLOOM, 1] / best_on_one:.2f}", f"{found[CHARLOOM, all_cores] / best:.2f}"]
             rows.append(f"| {' | '.join(cells)} |")
             print(rows[-1], flush=True)
-    heads += ["1 core: of the best other", f"{all_cores} cores: of the best other"]
+    heads += ["limit: 1 core", "1 core: of the best other", f"{all_cores} cores: of the best other"]
     text = [
         "# A sequence of a batch, on one core and on all",
         "",
         "Written by `python benchmarks/batches.py`. Microseconds by the wall for a sequence of 25 characters, K = 80, "
-        f"by Adam; medians of {TURNS} turns. The last column is beside JAX's best, on one core or on all.",
+        f"by Adam; medians of {TURNS} turns. *limit*: what the arithmetic, and the reading of W, take at least on one "
+        "core (`limits.py`). The last column is beside JAX's best, on one core or on all.",
         "",
         f"On {llvm.get_host_cpu_name()}, {all_cores} cores, Python {sys.version.split()[0]}, Numba {version('numba')}.",
         "",

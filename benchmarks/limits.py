@@ -65,18 +65,18 @@ def _rate(run: Any, array: Array, block: Any) -> float:
     return best
 
 
-def main(dtype: str, _: int, m: int, K: int, T: int = SEQ_LENGTH) -> None:
+def main(dtype: str, _: int, m: int, K: int, T: int = SEQ_LENGTH, batch: int = 1) -> None:
     """Print the least time of an update in microseconds, however many there are.
 
-    Pairs of a multiplication and an addition: 2 T m² of the two recurrences, T m² of W's gradient, 3 T m K of V's
-    products. Bytes: W and its transpose, T times each.
+    Pairs of a multiplication and an addition for each sequence: 2 T m² of the two recurrences, T m² of W's gradient,
+    3 T m K of V's products. Bytes: W and its transpose, T times each for all of the batch.
     """
     size = np.dtype(dtype).itemsize
     pairs = rate(_multiply, 64, dtype) / size
     W = m * m * size
     read = rate(_read, 2 * W, dtype)
-    recurrences = max(2 * T * m * m / pairs, 2 * T * W / read)
-    rest = T * m * (m + 3 * K) / pairs
+    recurrences = max(2 * T * m * m * batch / pairs, 2 * T * W / read)
+    rest = T * m * (m + 3 * K) * batch / pairs
     print(json.dumps({"microseconds": 1e6 * (recurrences + rest), "pairs": pairs, "bytes": read}))
 
 

@@ -44,14 +44,14 @@ EDITS = {
     "the README": Edit("README.md", "a test", "another test", (), ()),
 }
 
-KERNEL = "src/charloom/kernel/update.py"
+PASSES, UPDATE = "src/charloom/kernel/passes.py", "src/charloom/kernel/update.py"
 WRONG_TARGETS = {
-    # in the kernel: what is right, what is wrong, and what has to be said of it
-    "a target's sign": ("+ n]] -= 1", "+ n]] += 1", r"c\[\d+\] at the zero state"),
+    # in which file: what is right, what is wrong, and what has to be said of it
+    "a target's sign": (PASSES, "+ n]] -= 1", "+ n]] += 1", r"c\[\d+\] at the zero state"),
     # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-    "the first step": ("    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
+    "the first step": (UPDATE, "    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
 }
-WRONG_SOURCES = {  # places in the kernel, what is wrong there, and the gradient in which it has to be found
+WRONG_SOURCES = {  # places in update.py, what is wrong there, and the gradient in which it has to be found
     "b": (
         "before.b, z.d, sizes, crew)\n",
         "before.b, z.d, sizes, crew)\n    for k in range(m):\n        w.b[0, k] *= 1.0001\n",

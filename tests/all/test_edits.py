@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from edits import EDITS, KERNEL, WRONG_TARGETS, apply
+from edits import EDITS, WRONG_TARGETS, apply
 
 
 @pytest.mark.parametrize("what", EDITS)
@@ -21,8 +21,8 @@ def test_an_edit_reruns_what_it_can_change_and_changes_nothing(project, what):
 
 @pytest.mark.parametrize("what", WRONG_TARGETS)
 def test_a_wrong_gradient_stops_the_pipeline_before_training(project, what):
-    right, wrong, named = WRONG_TARGETS[what]
-    project.edit(KERNEL, right, wrong)
+    file, right, wrong, named = WRONG_TARGETS[what]
+    project.edit(file, right, wrong)
     printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from edits import KERNEL, WRONG_SOURCES
+from edits import PASSES, UPDATE, WRONG_SOURCES
 from recipes import recipe
 
 from charloom.checking import check
@@ -72,7 +72,7 @@ def test_one_part_in_ten_thousand_of_one_entry_is_refused(monkeypatch, name, sta
 
 
 def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
-    project.edit("src/charloom/kernel/update.py", "(1.0 - state * state)", "(1.0 + state * state)")
+    project.edit(PASSES, "(1.0 - state * state)", "(1.0 + state * state)")
     printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(r"[WUb]\[.*\] at the .*analytic .*, complex step .*, relative error", printed)
@@ -82,7 +82,7 @@ def test_a_wrong_gradient_stops_the_pipeline_before_training(project):
 @pytest.mark.parametrize("name", WRONG_SOURCES)
 def test_such_an_error_in_the_kernels_source_is_refused_and_named(project, name):
     right, wrong = WRONG_SOURCES[name]
-    project.edit(KERNEL, right, wrong)
+    project.edit(UPDATE, right, wrong)
     printed = project.run("python", "src/gradcheck.py", expect=1)
     assert re.findall(r"(\w)\[[\d, ]+\] at the (\w+) state", printed) == [(name, "zero"), (name, "carried")]
     assert "a mistake in src/charloom/kernel" in printed

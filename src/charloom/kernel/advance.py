@@ -14,7 +14,8 @@ from charloom.base.errors import Diverged
 from charloom.base.types import Array, Numbers
 from charloom.kernel.crew import ALONE, members, together
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
-from charloom.kernel.layout import ROWS, Sizes, each_kept, kept_beside, parameters, room, scratch, weights
+from charloom.kernel.layout import Sizes, each_kept, kept_beside, parameters, room, scratch, weights
+from charloom.kernel.products import FEW
 from charloom.kernel.update import updates
 from charloom.network.recipe import Kept, Recipe
 from charloom.network.rnn import SATURATED, Gradients, Parameters
@@ -101,7 +102,7 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
     m, K = state.theta.m, state.theta.K
     w, s, T, n = weights(state.theta, -np.inf), kept_beside(state.kept), recipe.seq_length, recipe.batch
     # What of a recurrence is shared out: see products.unit.
-    shares = w.b.shape[1] // w.W.shape[1] if n < ROWS else m
+    shares = w.b.shape[1] // w.W.shape[1] if n < FEW else m
     size = min(members(n * m * m, m), shares) if threads is None else threads
     best_w, z = room(w), scratch(w, m, K, T, n, size)
     z.h[:n, :m] = state.h

@@ -14,8 +14,8 @@ from charloom.base.types import Array
 from charloom.kernel.cache import INNER, compiled
 from charloom.kernel.elementary import vector_tanh
 from charloom.kernel.layout import ROWS, WIDTHS, Weights, zeros
+from charloom.kernel.passes import exponentials
 from charloom.kernel.products import add_product, copy_row, recurrence
-from charloom.kernel.update import exponentials
 from charloom.kernel.vector import load, store
 
 VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length

@@ -15,7 +15,7 @@ LARGEST = sys.float_info.max
 
 @njit(**INNER)
 def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row: Array) -> None:
-    """Write into `row` (3,) what the gradients of an update are like, from what _backward has left in h, o and d.
+    """Write into `row` (3,) what the gradients of an update are like, from what `backward` has left in h, o and d.
 
     row[0]  the Euclidean norm of all gradients before clipping; the largest float where it is beyond
     row[1]  the fraction of them that clipping changes

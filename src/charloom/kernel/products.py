@@ -27,6 +27,7 @@ from charloom.kernel.vector import (
 )
 
 NEAR = 64  # rows of which as many vectors as a panel is wide stay in the first-level cache
+FEW = 4  # sequences of a batch, below which a recurrence takes a panel at a time
 ONE, TILE = (0,), (0,) * ROWS  # rows or vectors in registers: the compiler sees a tuple's length in its type
 
 
@@ -116,25 +117,32 @@ def recurrence(
             for first in range(0, wide, block):
                 k = min(first, wide - block)  # the last overlaps its neighbour rather than leave a remainder
                 _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, ONE, width)
-        elif batch < ROWS:
+        elif batch < FEW:
             for first in range(0, wide, 2 * lanes):
                 k = min(first, wide - 2 * lanes)
                 if batch == 2:
                     _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, (0, 0), (0, 0))
-                elif batch == 3:
-                    _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, (0, 0, 0), (0, 0))
                 else:
-                    _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, (0, 0, 0, 0), (0, 0))
+                    _tile(out, to, start, at, beside, x, of, j, w, row, k, stride, n, (0, 0, 0), (0, 0))
         else:
-            for tile in range(0, batch, ROWS):
-                i = min(tile, batch - ROWS)
-                _tile(out, to + i, start, at + i, beside, x, of + i, j, w, row, k, stride, n, TILE, ONE)
+            i = 0
+            while i < batch:  # five rows at a time, the last ones so that no tile has fewer than three
+                left = batch - i
+                if left == ROWS or left > 7:
+                    _tile(out, to + i, start, at + i, beside, x, of + i, j, w, row, k, stride, n, TILE, ONE)
+                    i += ROWS
+                elif left in (4, 7):
+                    _tile(out, to + i, start, at + i, beside, x, of + i, j, w, row, k, stride, n, (0, 0, 0, 0), ONE)
+                    i += 4
+                else:
+                    _tile(out, to + i, start, at + i, beside, x, of + i, j, w, row, k, stride, n, (0, 0, 0), ONE)
+                    i += 3
 
 
 @njit(**PASTED)
 def unit(wide: int, lanes: int, batch: int) -> int:
     """Return how many columns of a recurrence are given out together: a panel's; of a larger batch a vector's."""
-    return wide if batch < ROWS else lanes
+    return wide if batch < FEW else lanes
 
 
 @njit(**INNER)

@@ -15,7 +15,7 @@ from charloom.base.pieces import taken_from
 from charloom.base.types import Array, Numbers
 from charloom.kernel.crew import ALONE
 from charloom.kernel.layout import scratch, weights
-from charloom.kernel.update import read
+from charloom.kernel.passes import read
 from charloom.network.rnn import Parameters
 
 CHUNK = 100  # characters read at a time

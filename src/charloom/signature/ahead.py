@@ -13,7 +13,7 @@ from charloom.kernel.advance import advance, start
 from charloom.kernel.crew import ALONE
 from charloom.kernel.drawing import streams, write
 from charloom.kernel.layout import scratch, weights
-from charloom.kernel.update import read
+from charloom.kernel.passes import read
 from charloom.sampling.passages import Passages
 from charloom.settings.params import Params, read_params
 

@@ -16,7 +16,7 @@ from charloom.kernel.crew import ALONE
 from charloom.kernel.drawing import streams, write
 from charloom.kernel.elementary import exp, log, tanh
 from charloom.kernel.layout import scratch, weights
-from charloom.kernel.update import read
+from charloom.kernel.passes import read
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
 from charloom.network.order import CHUNKS, POSITIONS, Order

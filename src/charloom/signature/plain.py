@@ -1,4 +1,4 @@
-"""The update once more, in ordinary loops over the arrays of rnn.py: the same bits as update.py, and easier to read.
+"""The update once more, in ordinary loops over the arrays of rnn.py: the same bits as the kernel's, and easier to read.
 
 It stands between the equations (network/) and the fast kernel. A batch of n sequences has n rows for each character,
 those of the first characters first. What it adds to the equations is the order of each sum, since another order rounds
@@ -10,7 +10,7 @@ differently:
 
 An update takes two and a half times as long as by the fast kernel in float64, three and a half times in float32
 (m = 100, K = 83, T = 25), as `python benchmarks/plain.py` measures. That is why vector.py and products.py exist. No
-stage imports this file; the tests hold update.py to it, bit for bit.
+stage imports this file; the tests hold the kernel to it, bit for bit.
 """
 
 from typing import Any
