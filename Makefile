@@ -34,10 +34,10 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and answer them; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY)  ## the tests, in five minutes
-	@python -m pytest --ignore=tests/all
+test: $(READY)  ## the tests, in two minutes
+	@python -m pytest --ignore=tests/all -m "not slow"
 
-test-all: $(READY)  ## the tests, and what takes long: kills, full disks, damaged files, processors, outages; more than an hour
+test-all: $(READY)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
 	@python -m pytest --hypothesis-profile=random
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit

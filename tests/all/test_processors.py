@@ -100,7 +100,7 @@ def test_the_signature_without_numpys_vector_code():
 FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fmsub")
 COMPILE = """
 import numpy as np
-from charloom.kernel import drawing, update
+from charloom.kernel import drawing, passes, update
 from charloom.signature import plain
 from charloom.kernel.advance import learned_gradients
 from charloom.model.scoring import bits_per_character
@@ -116,7 +116,7 @@ for optimizer in (AdaGrad(0.1), Adam(0.1)):
 bits_per_character(theta, ids[:, 0], np.zeros(3))
 next(characters(theta, np.zeros(3), 0, Choice(0.5, 2, 0.5), np.random.default_rng(1)))
 plain.update(theta, recipe.kept(4), ids[:-1], ids[1:], np.zeros((1, 3)), recipe, 0)
-fast = update.updates, update.read, drawing.write
+fast = update.updates, passes.read, drawing.write
 for function in (*fast, plain._forward, plain._softmax, plain._backward):
     print(*function.inspect_asm().values())
 """

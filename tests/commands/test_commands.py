@@ -118,6 +118,7 @@ def on_terminal(project: Project, *arguments: str, **variables: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_probabilities_are_shades_on_a_terminal_alone(finished):
     options = ("sample", "--prime", "fox ", "--show-probabilities")
     plain, _ = said(finished, *options)
@@ -172,6 +173,7 @@ def test_a_score_does_not_depend_on_the_pieces_in_which_the_text_is_read(finishe
     assert said(finished, "score", given=text)[0] == expected[0].split("\n\n")[0] + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("closing", "said", "code"),
     [(">&-", "warning: ", 0), ("2>&-", "fox", 0), (">&- 2>&- <&-", "", 0), ("2> /dev/full", "", 5)],
@@ -182,6 +184,7 @@ def test_nobody_has_to_listen_but_a_disk_that_is_full_ends_it(finished, closing,
     assert printed.endswith(f"exit {code}\n")
 
 
+@pytest.mark.slow
 def test_who_has_read_enough_may_go(finished):
     command = "charloom sample --length 999999999999999 | head -c 2000 | wc -c; echo ${PIPESTATUS[0]}"
     assert finished.run("bash", "-c", command).split() == ["2000", "0"]

@@ -85,6 +85,7 @@ measure: held_out_bits_per_character
 """
 
 
+@pytest.mark.slow
 def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     project = copied(project, tmp_path / "project")
     (project.folder / "studies").mkdir(exist_ok=True)

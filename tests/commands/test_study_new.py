@@ -18,6 +18,7 @@ def project(finished, tmp_path):
     return project
 
 
+@pytest.mark.slow
 def test_a_question_is_written_answered_and_named_beside_its_text(project):
     line = ("studies/mine.yaml", "--text", "data/my.txt", "--vary", "eta=0.05,0.1", "--vary", "sigma=0.1,fan_in")
     printed, _ = said(project, "study", "new", *line, "--seeds", "2")
@@ -36,6 +37,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     assert "made studies/mine/report.html" in answer
 
 
+@pytest.mark.slow
 def test_a_short_one_says_so_wherever_it_is_answered(project):
     project.edit("params.yaml", "updates: 400", "updates: 20000")
     printed, _ = said(project, "study", "new", "studies/a.yaml", "--vary", "m=2,3", "--short")
@@ -47,6 +49,7 @@ def test_a_short_one_says_so_wherever_it_is_answered(project):
     assert short in (project.folder / "studies/a/report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(project):
     (project.folder / "studies").mkdir(exist_ok=True)
     settings = "settings: [{m: 2, eta: 0.1}, {m: 3, eta: 0.05}, {m: 2, eta: 0.1, seq_length: 5}]"
@@ -100,12 +103,14 @@ def test_what_trials_take_is_their_characters_at_the_rate_of_each_setting(projec
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [{}, {"batch": 3}, {"eta": 1e300}, {"train.order": "positions"}])
 def test_a_rate_is_measured_for_any_recipe(project, overrides):
     params = overridden(read_params(project.folder / "params.yaml"), overrides, project.folder)
     assert 0 < durations.seconds([params], 9, LENGTHS, 1) < 1e6
 
 
+@pytest.mark.slow
 def test_a_chunk_of_a_whole_library_needs_no_more_memory_than_the_text(project):
     params = overridden(read_params(project.folder / "params.yaml"), {"train.chunk_length": 2**53}, project.folder)
     assert 0 < durations.seconds([params], 9, LENGTHS, 1) < 1e6

@@ -93,6 +93,7 @@ def summarised(project: Project, *options: str) -> str:
     return printed
 
 
+@pytest.mark.slow
 def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(branch):
     name = HOSTILE.replace("/", "-")
     written(branch, params__yaml=f"rate: 2.0\nnote: {json.dumps('other ' + HOSTILE)}\n")
@@ -135,6 +136,7 @@ def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
         facts_of("main")
 
 
+@pytest.mark.slow
 def test_one_file_says_the_same_and_warns_of_edited_code_that_was_not_run_and_of_an_edited_result(branch, tmp_path):
     written(branch, curve__py=CURVE + "# no more\n")
     branch.edit("metrics.json", "10.0", "9.0")

@@ -16,6 +16,7 @@ def points(dtype):
     return np.concatenate([positive, -positive]).astype(dtype)
 
 
+@pytest.mark.slow
 @longer
 @pytest.mark.parametrize(
     ("name", "dtype"),

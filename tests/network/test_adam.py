@@ -55,6 +55,7 @@ def by_the_kernel(updates):
     return advance(state, ids, updates, RECIPE).after.theta.flat
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [by_equations, by_plain_loops, by_the_kernel])
 @pytest.mark.parametrize("library", ELSEWHERE)
 @pytest.mark.parametrize("updates", ["1", "10", "200"])

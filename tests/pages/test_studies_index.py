@@ -72,6 +72,7 @@ def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
     assert (page.parent / back).resolve() == (studied.folder / INDEX).resolve()
 
 
+@pytest.mark.slow
 def test_it_is_written_again_where_it_is_gone_or_stale_and_has_the_same_bytes_from_every_study(project):
     printed, _ = said(project, "study", "studies/c.yaml")
     assert "made studies/c/report.html and studies/index.html" in printed
@@ -121,6 +122,7 @@ def test_a_folder_in_a_files_place_a_link_to_nowhere_and_a_hostile_name_are_no_m
     assert len(texts) == 6
 
 
+@pytest.mark.slow
 def test_a_study_that_lies_elsewhere_writes_no_page_of_all(project):
     (project.folder / INDEX).unlink()
     (project.folder / "other").mkdir()

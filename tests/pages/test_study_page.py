@@ -163,6 +163,7 @@ class Read(Page):
         return named | {link[1:] for link in links if link.startswith("#")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_page_is_whole_asks_for_nothing_says_the_verdicts_and_of_each_picture_what_it_is(name):
     """A warning would be an error here: of a letter that the font has not, say."""

@@ -21,6 +21,7 @@ def test_one_look_is_right_as_often_as_students_distribution_says(n, spread):
     promises.one_look_is_right_as_often_as_students_distribution_says(n, spread)
 
 
+@pytest.mark.slow
 def test_three_looks_cost_no_false_alarm_and_save_seeds():
     promises.three_looks_cost_no_false_alarm_and_save_seeds("1.98 and 0.14")
 
@@ -91,6 +92,7 @@ def test_a_range_has_two_ends_where_the_seeds_say_something():
 factors = SimpleNamespace(**run_path(str(ROOT / "benchmarks/factors.py")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "looks", "spread"), [((2, 2), (5,), "unequal"), ((3, 2, 2), (3, 5), "equal")])
 def test_of_factors_interactions_and_settings_one_page_in_twenty_tells_something(shape, looks, spread):
     assert factors.false_claims(rng(), 300, shape, looks, spread) < 0.05 + error(0.05, 300)
@@ -108,6 +110,7 @@ def test_two_factors_that_turn_each_other_are_found_and_no_average_is():
     assert found.average < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2, 2), (3, 3)])
 def test_what_a_true_interaction_leaves_to_its_levels_makes_no_more_false_claims(shape):
     """The last setting alone differs: averages, interactions and some levels are true, and others beside them zero."""

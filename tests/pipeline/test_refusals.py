@@ -37,6 +37,7 @@ def test_a_wrong_text_is_named_and_nothing_lost(project, why):
     assert project.contents() == before
 
 
+@pytest.mark.slow
 def test_plain_dvc_repro_meets_the_door_too_and_loses_nothing(project):
     before = project.contents()
     project.edit("params.yaml", "temperature: 1.0", "temprature: 1.0")

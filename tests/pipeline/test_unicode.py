@@ -9,6 +9,7 @@ UNICODE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNICODE)
 def test_any_unicode_text_goes_through_the_stages(project, name):
     goes_through_the_stages(project, UNICODE[name])

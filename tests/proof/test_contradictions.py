@@ -112,6 +112,7 @@ def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_
         told(clone)
 
 
+@pytest.mark.slow
 def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(project):
     lock, signature = project.folder / "dvc.lock", project.folder / "signature.json"
     project.edit("signature.json", '"exp": "', '"exp": "0')  # a probe explains a difference, and is none

@@ -41,6 +41,7 @@ def verified(project: Project, folder: Path, name: str = "here", **values: objec
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_settings(project, tmp_path):
     ask(project, QUESTION)
     conducted(project)
@@ -64,6 +65,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "```mermaid" in printed
 
 
+@pytest.mark.slow
 def test_of_a_branch_that_only_asks_the_study_says_what_is_better(project):
     project.run("git", "branch", "base")
     ask(project, QUESTION)
@@ -216,6 +218,7 @@ def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(finished, tm
     assert line.endswith("here.json: of --quick, which makes no result again; `charloom verify --json` does\n")
 
 
+@pytest.mark.slow
 def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(project, tmp_path):
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     project.edit("dvc.yaml", "\n  sample:\n", "\n  another name:\n")

@@ -44,6 +44,7 @@ def test_dvc_lock_is_read_by_name():
     }
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_not_there_is_not_what_dvc_wrote(tmp_path):
     with chdir(tmp_path), pytest.raises(Damaged, match=r"^dvc.lock: not what DVC wrote; "):
         locked()

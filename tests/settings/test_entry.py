@@ -69,6 +69,7 @@ EDITED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITED)
 def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(project, name):
     old, new, line = EDITED[name]
@@ -150,6 +151,7 @@ sys.meta_path.insert(0, Edit())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("when", "code"), [(FAREWELL, 0), (IMPORTED, 1)], ids=["at its end", "while it imports"])
 def test_no_edit_falls_between_what_a_stage_has_read_and_its_looks(project, tmp_path, when, code):
     """What Python does before our first line and after our last is acted by a module that it imports first."""

@@ -35,6 +35,7 @@ print("peak", 1024 * (int(kilobytes["VmHWM"]) - int(kilobytes["RssFile"]) - int(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what the process took")
 def test_a_training_takes_no_more_than_the_estimate_and_two_thirds_of_it_at_least(project):
     project.run("python", "src/train.py")  # compiles, if need be

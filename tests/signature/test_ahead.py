@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from projects import ROOT
 
-from charloom.kernel import drawing, update
+from charloom.kernel import drawing, passes, update
 from charloom.kernel.advance import advance, start
 from charloom.model.scoring import score
 from charloom.sampling import passages
@@ -15,7 +15,7 @@ from charloom.signature import ahead
 from charloom.text.corpus import Text
 from charloom.text.vocabulary import Vocabulary
 
-FUNCTIONS = (update.read, drawing.write, passages._read)
+FUNCTIONS = (passes.read, drawing.write, passages._read)
 PARAMS = read_params(ROOT / "params.yaml")
 
 

@@ -83,6 +83,7 @@ def test_other_options_another_store_and_other_libraries_have_answers_of_their_o
     assert an_answer().again() is None
 
 
+@pytest.mark.slow
 def test_an_answer_that_the_store_has_not_got_is_not_kept(finished, tmp_path, monkeypatch, capsys):
     project = copied(finished, tmp_path / "project")
     ask(project, "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n")
@@ -99,6 +100,7 @@ def refused(*_, **__):
     raise Unavailable("refused")
 
 
+@pytest.mark.slow
 def test_the_command_says_it_again_without_what_takes_time(finished, tmp_path, monkeypatch, capsys):
     project = copied(finished, tmp_path / "project")
     ask(project, "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n")

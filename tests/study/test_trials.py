@@ -83,6 +83,7 @@ def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(studied):
     assert tables(folder) == made
 
 
+@pytest.mark.slow
 def test_a_setting_that_is_decided_at_a_look_stops_and_the_baseline_goes_on(project):
     question = "settings: [{eta: 0.001}, {sigma: 0.011}]\nbaseline: {}\nseeds: 5\nlooks: [3, 5]\n"
     folder = ask(project, f"{question}measure: held_out_bits_per_character\n")
@@ -93,6 +94,7 @@ def test_a_setting_that_is_decided_at_a_look_stops_and_the_baseline_goes_on(proj
     assert rows == [("0.1", "0.01")] * 5 + [("0.001", "0.01")] * 3 + [("0.1", "0.011")] * 5
 
 
+@pytest.mark.slow
 def test_of_several_factors_all_settings_go_on_while_anything_is_open(project):
     """An average rests on all of them: at the second look it would have no setting that stopped at the first."""
     question = "vary: {eta: [0.1, 0.001], sigma: [0.01, 0.011]}\nbaseline: {}\nseeds: 4\nlooks: [3, 4]\n"
@@ -115,6 +117,7 @@ def test_of_several_factors_all_settings_stop_where_averages_and_settings_are_to
     assert conduct._undecided(SimpleNamespace(settings={"a": None}, baseline="a"), {}) == []
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(project):
     folder = ask(project, DIVERGING)
     conducted(project)
@@ -183,6 +186,7 @@ def test_other_params_here_change_nothing_of_what_was_asked(study):
         assert differs_here(asked).startswith(differs)
 
 
+@pytest.mark.slow
 def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_back(study):
     project, folder = study
     made = tables(folder)
@@ -223,6 +227,7 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
     assert tables(folder) == made
 
 
+@pytest.mark.slow
 def test_more_seeds_are_the_same_question(study):
     project, _ = study
     question = (project.folder / "studies/a.yaml").read_text()
@@ -263,6 +268,7 @@ def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study, monk
     assert tables(folder) == made
 
 
+@pytest.mark.slow
 def test_a_study_with_a_text_of_its_own_differs_in_nothing_from_params_yaml_by_that(project):
     (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
     ask(project, f"text: data/mine.txt\n{TWO}")
@@ -271,6 +277,7 @@ def test_a_study_with_a_text_of_its_own_differs_in_nothing_from_params_yaml_by_t
         assert differs_here(read_study(Path("studies/a.yaml"))) == ""
 
 
+@pytest.mark.slow
 def test_what_all_settings_have_in_place_of_params_yaml_is_in_each_row(project):
     settings = "settings: [{m: 5, eta: 0.1}, {m: 5, eta: 0.05}]\nbaseline: {m: 5, eta: 0.1}\n"
     folder = ask(project, f"{settings}seeds: 2\nmeasure: held_out_bits_per_character\n")
@@ -281,6 +288,7 @@ def test_what_all_settings_have_in_place_of_params_yaml_is_in_each_row(project):
     assert {run.params.m for run in read_runs(folder, read_asked(folder / "asked.json")).values()} == {5}
 
 
+@pytest.mark.slow
 def test_batches_may_be_varied(project):
     folder = ask(project, "vary: {batch: [1, 3]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n")
     conducted(project)
@@ -291,6 +299,7 @@ def test_batches_may_be_varied(project):
     assert conducted(project) == ""
 
 
+@pytest.mark.slow
 def test_a_study_may_name_its_own_text(project):
     (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
     folder = ask(project, f"text: data/mine.txt\n{TWO}")
@@ -338,6 +347,7 @@ def test_a_curve_is_thinned_by_one_two_five_ten():
     assert thinned({}, 1) == {}
 
 
+@pytest.mark.slow
 def test_a_row_of_huge_weights_whose_text_costs_no_finite_number_can_be_read_again(project):
     ask(project, "vary: {sigma: [0.01, 1.0e+306]}\nbaseline: {}\nseeds: 1\nmeasure: smooth_loss\n")
     conducted(project)

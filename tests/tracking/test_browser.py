@@ -64,6 +64,7 @@ def test_nothing_is_opened_without_a_display_or_a_terminal(tmp_path, terminal, d
     assert not opened.exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_is_a_line_and_one_is_not_listening(tmp_path, finished, monkeypatch):
     assert not listening(free_port())
     project = copied(finished, tmp_path / "project")

@@ -61,6 +61,7 @@ def test_what_is_sent_there_is_heard_here(waits, tmp_path, capsys):
     assert not door(tmp_path).exists()
 
 
+@pytest.mark.slow
 def test_a_reason_is_told_here_and_one_that_comes_soon_is_looked_at_again(waits, monkeypatch):
     monkeypatch.setattr(handover, "apart", lambda *_, seconds: f"again, for {seconds} s")
     for took, seconds in ((0, 20), (1.2, 2)):
@@ -109,6 +110,7 @@ def test_a_process_that_is_not_the_same_is_not_asked_and_waits_on(waits, tmp_pat
     assert process.poll() in {None, 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["os._exit(1)", "1 / 0"])
 def test_a_process_that_fails_soon_is_replaced(waits, monkeypatch, end):
     replaced = []
@@ -119,6 +121,7 @@ def test_a_process_that_fails_soon_is_replaced(waits, monkeypatch, end):
     assert replaced == [("completion.send", "a folder", 20)]
 
 
+@pytest.mark.slow
 def test_the_deadline_holds_whoever_sends(waits, tmp_path):
     sleeps = "types.SimpleNamespace(send=lambda *_: time.sleep(60))"  # MLflow, imported, would set variables
     waits(f"import sys, time, types; sys.modules['charloom.tracking.completion'] = {sleeps}")

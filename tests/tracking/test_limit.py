@@ -17,6 +17,7 @@ for _ in range({pieces}):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pieces", "seconds", "code"),
     [(5, 0.4, 0), (1, 5, -signal.SIGALRM), (100, 0.4, -signal.SIGALRM)],

@@ -77,6 +77,7 @@ def best(project) -> bytes:
     return (project.folder / "fetched.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_checkout_that_was_moved_reads_its_own_models(project, tmp_path, capsys):
     tracked(project)
     first = project.folder
@@ -95,6 +96,7 @@ def test_a_checkout_that_was_moved_reads_its_own_models(project, tmp_path, capsy
     assert list(tmp_path.iterdir()) == [first]
 
 
+@pytest.mark.slow
 def test_a_folder_of_any_name_has_its_store_in_itself(project, tmp_path):
     (project.folder / "mlflow.db").unlink()
     project = went(project, tmp_path / ODD)
@@ -164,6 +166,7 @@ def test_all_addresses_follow_or_none(project, tmp_path, capsys):
     assert capsys.readouterr().err.count("was made in") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours", [True, False])
 @pytest.mark.parametrize("content", [None, b"no database, but long enough to be one" * 30])
 def test_a_store_that_cannot_be_opened_says_so_at_once(project, ours, content, tmp_path, monkeypatch):

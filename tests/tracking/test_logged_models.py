@@ -68,7 +68,7 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
         assert {"MLmodel", "served.py", "requirements.txt", "input_example.json", "artifacts/model.npz"} <= files
         packed = set(ZipFile(folder / "code/charloom.zip").namelist())
-        assert {"charloom/kernel/drawing.py", "charloom/kernel/update.py"} <= packed
+        assert {"charloom/kernel/drawing.py", "charloom/kernel/passes.py"} <= packed
         rooms = {file.split("/")[1] for file in packed if file.count("/") > 1}
         assert not rooms & {"tracking", "commands", "training", "pages", "checking", "proof"}
         assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]
@@ -136,6 +136,7 @@ def test_a_model_that_is_not_there_is_a_line(finished, address, words, tmp_path)
     assert words in error
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project, monkeypatch, tmp_path):
     def refused(error):
         with chdir(project.folder), pytest.raises(error) as raised:
@@ -159,6 +160,7 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     assert not (project.folder / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_measured_alike(project):
     with chdir(project.folder):
         run = this_run()
@@ -196,6 +198,7 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
     assert comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
 
 
+@pytest.mark.slow
 def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path):
     tracked(project)
     (run,) = project.runs()
@@ -230,7 +233,7 @@ def test_a_run_that_waited_since_an_earlier_charloom_is_sent_as_it_was_put_there
         send(str(waits))
     for model in logged(project):
         folder = project.folder / "mlartifacts/models" / model.model_id / "artifacts"
-        assert (folder / "code/charloom/kernel/update.py").is_file()
+        assert (folder / "code/charloom/kernel/passes.py").is_file()
         assert (folder / "artifacts/model.npz").read_bytes() == (
             project.folder / f"models/{FILES[model.name]}.npz"
         ).read_bytes()

@@ -32,7 +32,7 @@ def waits(finished, tmp_path_factory):
 def sent(waits, monkeypatch):
     """Send what waits, and return which folders a store would get."""
     taken = []
-    store = SimpleNamespace(close_dead=lambda: None, about="")
+    store = SimpleNamespace(close_dead=lambda: None, about="", shows=lambda _: "")
     monkeypatch.setattr(completion, "connected", lambda: nullcontext(store))
     monkeypatch.setattr(completion, "count_trainings", lambda _: ())
     monkeypatch.setattr(completion, "complete", lambda *given: taken.append(given[2].name) or SENT)
@@ -111,6 +111,7 @@ def test_a_folder_without_the_list_of_its_files_as_older_ones_are_is_not_sent(wa
     (waits / "SHA256SUMS").write_bytes(sums)
 
 
+@pytest.mark.slow
 def test_a_run_whose_sending_has_failed_half_way_is_whole(finished, tmp_path, monkeypatch):
     project = copied(finished, tmp_path / "project")
 

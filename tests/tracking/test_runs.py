@@ -65,6 +65,7 @@ def test_a_training_tells_the_hash_of_what_the_files_hold_and_when_it_was(projec
     assert run.info.end_time == round(log.end.ended * 1000)
 
 
+@pytest.mark.slow
 def test_training_again_counts_a_reproduction_and_doubles_nothing(project):
     for _ in range(2):
         project.stage("train")
@@ -119,6 +120,7 @@ def test_neither_the_texts_name_nor_what_leaves_no_trace_makes_another_run(proje
     assert len(project.runs()) == 2
 
 
+@pytest.mark.slow
 def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the_first(project):
     tracked(project)
     rows, before = column(project, "smooth_loss"), smooth_losses(project)
@@ -219,6 +221,7 @@ def test_the_patch_is_that_of_which_the_tag_speaks(project):
     assert '"patch"' not in (folder / "run.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(project, monkeypatch, capfd):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     project.stage("train")
@@ -305,6 +308,7 @@ def test_a_source_of_that_moment_is_not_recorded_either(project):
     assert not list((project.folder / ".charloom/outbox").glob("*"))
 
 
+@pytest.mark.slow
 def test_a_damaged_log_of_a_training_is_named_where_track_is_called(project):
     log = project.folder / ".charloom/trainings/another/1.jsonl"
     log.parent.mkdir(parents=True)
@@ -319,6 +323,7 @@ def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
     assert not list((project.folder / ".charloom/outbox").glob("*"))
 
 
+@pytest.mark.slow
 def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     tracked(project)
     (project.folder / "data/other").mkdir()

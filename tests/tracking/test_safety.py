@@ -177,6 +177,7 @@ def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():
     assert "memory" in first_line(MemoryError())
 
 
+@pytest.mark.slow
 def test_the_printed_address_of_a_server_has_no_credentials_and_no_escapes(finished, monkeypatch):
     with hostile(
         lambda _: None, Mlflow(experiment="7\x1b[31m", text=sha256(finished.folder / "data/fox.txt"))
@@ -187,6 +188,7 @@ def test_the_printed_address_of_a_server_has_no_credentials_and_no_escapes(finis
     assert (printed.count("\n"), printed.count("/7%1B%5B31m/"), complaint) == (3, 3, "")
 
 
+@pytest.mark.slow
 def test_a_store_has_a_deadline(finished, monkeypatch):
     """That it has a limit of memory is in tests/all: to reach it takes time."""
     with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:

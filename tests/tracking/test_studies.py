@@ -299,6 +299,7 @@ def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):
     assert study.info.artifact_uri.startswith((moved.folder / "mlartifacts").as_uri())
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch, capfd):
     contents = a_study(project)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
@@ -314,6 +315,7 @@ def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch
     assert len(in_store(project)[1]) == 2
 
 
+@pytest.mark.slow
 def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(project, capfd):
     contents = a_study(project)
     with chdir(project.folder):

@@ -69,6 +69,7 @@ def mutants(content: bytes) -> Iterator[bytes]:
         yield content[:place]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_every_changed_byte_and_every_truncation_is_refused_or_means_the_same(name, tmp_path, capsys):
     make, read = FILES[name]
@@ -225,6 +226,7 @@ READERS: dict[str, tuple[bytes, Callable]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_every_changed_byte_of_a_text_is_refused_by_name_or_read(name, tmp_path):
     content, read = READERS[name]

@@ -57,7 +57,9 @@ class Kept(NullCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was kept for this signature, or None."""
         modules: dict[str, Any] = sys.modules
-        hidden = {"cffi", "scipy"} - modules.keys()  # for what nothing here calls; a quarter of a start
+        # Numba registers what compiled code may call of these two, and imports them for it: a quarter of a start. What
+        # is compiled here calls neither. None stands for a module that cannot be imported; Numba goes on without it.
+        hidden = {"cffi", "scipy"} - modules.keys()
         modules |= dict.fromkeys(hidden)
         target_context.refresh()
         for name in hidden:
