@@ -18,6 +18,7 @@ TURNS = 3
 SIZES = ((100, 1), (100, 8), (100, 32), (512, 1), (512, 8), (512, 32), (1024, 1), (1024, 32), (2048, 1), (2048, 32))
 WORK, FEWEST = 1e9, 10  # products of an update times updates, about; and updates: what comes before the first counts
 LIMIT = OURS, ["limits.py"]
+BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 16, 32)
 
 
 def measured(way, dtype: str, m: int, batch: int, cores: int, what: str = "by_the_wall") -> float:
@@ -42,6 +43,15 @@ def measured(way, dtype: str, m: int, batch: int, cores: int, what: str = "by_th
     return json.loads(done.stdout)[what] / batch
 
 
+def along() -> dict[str, list[str]]:
+    """Return microseconds a sequence with each of BATCHES, by dtype."""
+    found = {}
+    for dtype in ("float64", "float32"):
+        times = [[measured(BY_ADAM[CHARLOOM], dtype, 100, each, 1) for each in BATCHES] for _ in range(TURNS)]
+        found[dtype] = [f"{statistics.median(each):,.0f}" for each in zip(*times, strict=True)]
+    return found
+
+
 def main() -> None:
     """Measure and write."""
     all_cores = len(os.sched_getaffinity(0))
@@ -57,7 +67,7 @@ def main() -> None:
             found = {key: statistics.median(each) for key, each in times.items()}
             best_on_one = min(found[name, 1] for name in others)
             best = min(found[name, cores] for name in others for cores in (1, all_cores))
-            limit = measured(LIMIT, dtype, m, batch, 1, "microseconds")
+            limit = min(measured(LIMIT, dtype, m, batch, 1, "microseconds") for _ in range(TURNS))
             cells = [f"{m:,}", str(batch), dtype, *(f"{each:,.0f}" for each in (*found.values(), limit))]
             cells += [f"{found[CHARLOOM, 1] / best_on_one:.2f}", f"{found[CHARLOOM, all_cores] / best:.2f}"]
             rows.append(f"| {' | '.join(cells)} |")
@@ -75,6 +85,14 @@ def main() -> None:
         f"| {' | '.join(heads)} |",
         f"|{'---|' * len(heads)}",
         *rows,
+        "",
+        "## Batches beside each other",
+        "",
+        "charloom alone, m = 100, one core.",
+        "",
+        f"| dtype | {' | '.join(map(str, BATCHES))} |",
+        f"|{'---|' * (len(BATCHES) + 1)}",
+        *(f"| {dtype} | {' | '.join(each)} |" for dtype, each in along().items()),
         "",
     ]
     (HERE / "batches.md").write_text("\n".join(text), encoding="utf-8")

@@ -3,6 +3,7 @@
 from contextlib import chdir
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from hostile import Mlflow, endless, hostile, slowly, without_end
@@ -69,6 +70,20 @@ def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else
                 use(uri)
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
     artifacts.ensure_allowed("s3://bucket/x", address)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://anna:sesame@h:5/x/?token=sesame#sesame", "https://h:5/x"),
+        ("http://h/;token=sesame", "http://h/;token=***"),
+        ("http://h/\x1b[31m", r"http://h/\x1b[31m"),
+    ],
+)
+def test_a_run_is_shown_at_the_servers_address_without_credentials_and_escapes(monkeypatch, address, shown):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    run = SimpleNamespace(info=SimpleNamespace(experiment_id="1", run_id="a\x1b/b"))
+    assert Store().shows(run) == f"{shown}/#/experiments/1/runs/a%1B%2Fb?workflowType=machine_learning"
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])

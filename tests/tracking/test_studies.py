@@ -1,6 +1,7 @@
 """A study in a real MLflow store: one run, its trials below it, nothing twice, and beside the pipeline's runs."""
 
 import shutil
+import time
 from contextlib import chdir
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from projects import Project
 from recorded import caught_up, history, tracked
 from stores import free_port
 
+from charloom.base.errors import Unavailable
 from charloom.base.storage import write_json
 from charloom.results.identity import experiment_key
 from charloom.results.study_table import read_runs, write_runs
@@ -182,6 +184,32 @@ def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
     study, trials = in_store(project)
     assert study.info.status == "FINISHED"
     holds_what_the_tables_hold(project, trials)
+
+
+def test_a_study_that_another_host_sends_for_too_long_is_sent_later(project, monkeypatch):
+    contents, client = a_study(project), project.client()
+    sent(project, contents)
+    (studies,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
+    tag = f"charloom.sending.{contents.question}.0"
+    client.set_experiment_tag(studies.experiment_id, tag, f"elsewhere 1 1.0 {time.time() + 600:.0f}")
+    monkeypatch.setattr("charloom.tracking.studies.STUDY_MAY_TAKE", 0)
+    changed = contents.model_copy(update={"description": "**worse**"})
+    with pytest.raises(Unavailable, match="another process, on elsewhere, has been sending it"):
+        sent(project, changed)
+    assert "worse" not in in_store(project)[0].data.tags["mlflow.note.content"]
+    client.delete_experiment_tag(studies.experiment_id, tag)
+    assert "worse" in sent(project, changed)[0].data.tags["mlflow.note.content"]
+
+
+def test_of_two_equal_trials_the_older_one_counts(project):
+    """An earlier charloom could leave them."""
+    contents = a_study(project)
+    study, trials = sent(project, contents)
+    equal, client = trials["eta=0.1 · seed 1"], project.client()
+    client.create_run(study.info.experiment_id, tags=equal.data.tags | {"mlflow.runName": "later"})
+    _, again = sent(project, contents)
+    assert again.keys() == trials.keys() | {"later"}
+    assert (again["later"].info.status, again["later"].data.metrics) == ("RUNNING", {})
 
 
 def test_trials_that_charloom_0_1_has_sent_are_known_by_their_keys_of_then(project):

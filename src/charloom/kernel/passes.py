@@ -1,6 +1,6 @@
 """Forward and backward through sequences, compiled: the same bits on every processor.
 
-Bits. Every sum runs in one order, which this file and products.py fix; vector.py gives the arithmetic.
+Bits. Every sum runs in one order, which this file, update.py and products.py fix; vector.py gives the arithmetic.
 
 Speed. A recurrence reads all of W for every character, more than the first-level cache holds; so odd steps sum from the
 last row to the first, and begin with what was read last. All rows start at a multiple of 64 bytes: a vector across two

@@ -24,32 +24,33 @@ from charloom.tracking.apart import seconds_left, went_on
 from charloom.tracking.store import Store
 
 SENDING = "charloom.sending"  # tag of the MLflow experiment: who sends runs of which experiment, or which study
-OTHERS_MAY_TAKE = 45  # seconds, to send what we are about to send
+OTHERS_MAY_TAKE = 45  # seconds, to send a run that we are about to send
 SECONDS_BETWEEN_LOOKS = 1.0
 CLOCKS_MAY_DIFFER = 60  # seconds
 
 
 @contextmanager
-def alone(store: Store, experiment: str) -> Iterator[None]:
+def alone(store: Store, experiment: str, others_may_take: float | None = None) -> Iterator[None]:
     """Be the only one who makes or changes runs of the experiment, or study, of those that the store has chosen.
 
-    Raises Unavailable where somebody else is at it for too long.
+    Raises Unavailable where somebody else is at it for so many seconds, or else for as long as a run may take.
     """
+    patience = OTHERS_MAY_TAKE if others_may_take is None else others_may_take
     mine = f"{SENDING}.{experiment}.{uuid4().hex}"
     ask, take_back = store.client.set_experiment_tag, store.client.delete_experiment_tag
     said = f"{process()} {time.time() + seconds_left() + CLOCKS_MAY_DIFFER:.0f}"
-    over = time.monotonic() + OTHERS_MAY_TAKE
+    over = time.monotonic() + patience
     try:
         ask(store.experiment_id, mine, said)
         while others := senders(store, experiment, mine):
             if min(others) < mine:
                 take_back(store.experiment_id, mine)
                 while others:
-                    _wait(others, over)
+                    _wait(others, over, patience)
                     others = senders(store, experiment, mine)
                 ask(store.experiment_id, mine, said)
             else:
-                _wait(others, over)
+                _wait(others, over, patience)
         yield
     finally:
         with suppress(MlflowException):  # it is away already, or the server is; then it counts until we are gone
@@ -70,10 +71,10 @@ def senders(store: Store, experiment: str, mine: str = "") -> dict[str, str]:
     return found
 
 
-def _wait(others: dict[str, str], over: float) -> None:
+def _wait(others: dict[str, str], over: float, patience: float) -> None:
     """Wait for a moment. Raises Unavailable where that has lasted too long."""
     if time.monotonic() > over:
         hosts = in_line(", ".join(sorted(set(others.values()))))
-        raise Unavailable(f"another process is sending the same, on {hosts}: it is not sent twice")
+        raise Unavailable(f"another process, on {hosts}, has been sending it for over {patience:g} s")
     went_on()
     time.sleep(SECONDS_BETWEEN_LOOKS)

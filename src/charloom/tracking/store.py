@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, ExperimentTag, InputTag, Metric, Param, Run, RunTag
@@ -31,7 +31,7 @@ from charloom.results.machine import gone, process
 from charloom.results.records import TextMetrics
 from charloom.settings.params import Params, as_yaml, flat, flat_of
 from charloom.tracking.address import address, artifacts, turn
-from charloom.tracking.apart import first_line, went_on
+from charloom.tracking.apart import SETTINGS, first_line, went_on
 from charloom.tracking.artifacts import ensure_allowed
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.view import STUDIES_TAGS, TAGS
@@ -81,7 +81,7 @@ class Store:
         """Where a server shows its pages, without who asks it; nothing for a database, whose pages we serve."""
         parts = urlsplit(self.uri)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-        return in_line(shown.geturl()).rstrip("/") if self.remote else ""
+        return in_line(SETTINGS.sub(r"\1***", shown.geturl())).rstrip("/") if self.remote else ""
 
     def shows(self, run: Run) -> str:
         """Return what a person is told who wants to see the run."""
@@ -274,7 +274,8 @@ class Store:
 
 def place(run: Run, part: str = "") -> str:
     """Return where MLflow's pages show the run, or a part of it; without the query they open another view."""
-    return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{part}?workflowType=machine_learning"
+    experiment, run_id = (quote(each, safe="") for each in (run.info.experiment_id, run.info.run_id))  # a server's word
+    return f"#/experiments/{experiment}/runs/{run_id}{part}?workflowType=machine_learning"
 
 
 def dataset_key(contents: RunContents) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from charloom.base.terminal import in_line, visible
 from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
 from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, Store, connected, place
-from charloom.tracking.study_contents import PAGE, StudyContents, StudyTrial
+from charloom.tracking.study_contents import PAGE, STUDY_MAY_TAKE, StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
 QUESTION = "charloom.study_question"  # tag of the study's run: which question it asks
@@ -39,11 +39,10 @@ def send(file: str) -> None:
 
 def send_study(store: Store, contents: StudyContents) -> Run:
     """Send the study, once nobody else does, and return its run. What others have sent of it stays."""
-    known = _pipeline_runs(store, contents.text_sha256)
     store.choose_studies()
-    with alone(store, contents.question):
+    with alone(store, contents.question, STUDY_MAY_TAKE):
         run = _run_of(store, contents)
-        _complete(store, run, contents, known)
+        _complete(store, run, contents, _pipeline_runs(store, contents.text_sha256))
     return run
 
 
