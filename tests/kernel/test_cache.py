@@ -151,6 +151,7 @@ def test_a_user_without_a_home_compiles_each_time(monkeypatch):
     assert [called(), called()] == [(42, True), (42, True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["", "import scipy"])
 def test_numba_imports_no_package_that_nothing_here_calls_and_whoever_wants_one_later_has_it(tmp_path, there):
     (tmp_path / "own.py").write_text(f"""{there}

@@ -86,6 +86,7 @@ def test_the_first_updates_made_again_are_those_of_the_training(finished):
     assert again(large, text).saturated[0] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [False, True])
 def test_the_first_updates_are_those_of_plain_loops_with_and_without_steps_of_w(finished, held):
     params = read_params(finished.folder / "params.yaml").model_copy(update={"m": 5, "eta": 0.8, "seq_length": 6})

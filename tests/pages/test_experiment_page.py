@@ -238,6 +238,7 @@ def hostile(results, text=HOSTILE):
     )
 
 
+@pytest.mark.slow
 def test_nothing_in_a_text_can_act(results, page):
     attacked = written(hostile(results))
     before, after = Page(page), Page(attacked)
@@ -252,6 +253,7 @@ def test_nothing_in_a_text_can_act(results, page):
     assert f"of {len(HOSTILE):,} characters" in attacked
 
 
+@pytest.mark.slow
 def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
     updates = 10_000_000
     epoch = results.train.updates_per_epoch
@@ -313,6 +315,7 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
     assert "-S train.clip=null" in said
 
 
+@pytest.mark.slow
 def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
     def said(**changes):
         params = read_params(ROOT / "params.yaml").model_copy(update=changes)
@@ -433,6 +436,7 @@ def test_the_published_run_is_drawn_beside_english_prose_of_its_seq_length_alone
     assert beside._replace(text=results.text).published_curve == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", [2021, 2025])
 def test_on_the_reports_own_novel_others_with_that_recipe_stand_beside(results, year):
     edition = results.published.editions[year]

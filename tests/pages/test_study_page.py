@@ -411,6 +411,7 @@ def test_the_commands_name_the_study():
         assert command in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["initial_accumulator", "recipe"])
 def test_a_committed_page_says_what_its_tables_say(name):
     """`charloom study` makes it again. Pictures are not compared: another processor may round them otherwise."""

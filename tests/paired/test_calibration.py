@@ -16,6 +16,7 @@ from paired.seeds_needed import largest_size, more_seeds, silence
 from paired.statistics import moments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "spread"), [(3, "1.98 and 0.14"), (5, "equal, correlated")])
 def test_one_look_is_right_as_often_as_students_distribution_says(n, spread):
     promises.one_look_is_right_as_often_as_students_distribution_says(n, spread)
@@ -66,6 +67,7 @@ def test_the_need_falls_with_a_difference_that_matters_more():
     assert needs[0] < calibration.need(0.25, 0.0, 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("looks", "effect", "smallest"), [((3,), 1.5, None), ((3, 5, 10), 1.0, None), ((5,), 0.0, 1.0)]
 )
@@ -98,6 +100,7 @@ def test_of_factors_interactions_and_settings_one_page_in_twenty_tells_something
     assert factors.false_claims(rng(), 300, shape, looks, spread) < 0.05 + error(0.05, 300)
 
 
+@pytest.mark.slow
 def test_an_average_over_other_factors_tells_more_often_than_a_setting_by_itself():
     power = factors.power(rng(), 100, (3, 2, 2), (5,), "equal", 1.5)
     assert power.average > 0.6

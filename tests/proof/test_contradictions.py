@@ -69,6 +69,7 @@ def test_a_result_that_is_not_committed_is_named(clone):
     assert told(clone) == ["metrics/train.json is not committed, and dvc.lock has its hash (stages: train)"]
 
 
+@pytest.mark.slow
 def test_a_param_that_is_named_by_itself_is_compared_by_itself(clone):
     clone.edit("dvc.yaml", "seed, optimizer, train]", "seed, optimizer, train.updates]")
     assert "dvc.lock is of train.clip 5.0, params.yaml says None (stages: train)" in told(clone)

@@ -39,6 +39,7 @@ def test_a_word_in_dvc_yaml_takes_no_committed_result_out_of_the_comparison(tmp_
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "differ", "cause"),
     [

@@ -158,6 +158,7 @@ def dead() -> str:
     return f"{host} {number} {started}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("who", "until"), [("dead, here", 600), ("elsewhere 1 1.0", -1), ("nonsense", math.inf)])
 def test_a_sender_who_is_gone_is_not_waited_for(project, who, until):
     left(project, dead() if who == "dead, here" else who, time.time() + until)
@@ -166,6 +167,7 @@ def test_a_sender_who_is_gone_is_not_waited_for(project, who, until):
     one_run_of(project, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comes", ["before ours", "after ours"])
 def test_a_run_that_another_host_sends_for_too_long_waits_in_the_outbox(project, monkeypatch, comes):
     client, experiment, tag = left(project, "elsewhere\x1b 1 1.0", time.time() + 600)

@@ -42,6 +42,7 @@ def went(project, folder) -> Project:
     return Project(folder)
 
 
+@pytest.mark.slow
 def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(project, tmp_path, capsys):
     tracked(project)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -189,6 +190,7 @@ def test_a_store_that_cannot_be_opened_says_so_at_once(project, ours, content, t
     assert time.monotonic() - began < 60  # MLflow alone tries it for 100 s, each time
 
 
+@pytest.mark.slow
 def test_a_server_that_is_silent_is_asked_once(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     tries = os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]

@@ -82,6 +82,7 @@ def test_training_again_counts_a_reproduction_and_doubles_nothing(project):
     assert not logs(project)
 
 
+@pytest.mark.slow
 def test_a_run_names_who_sent_it_and_a_reproduction_its_own(project, monkeypatch):
     """The first list is one of a version that did not say who: it is written anew, not a second time."""
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
@@ -107,6 +108,7 @@ def test_a_run_names_who_sent_it_and_a_reproduction_its_own(project, monkeypatch
     assert [line.split(" | ")[-1] for line in note.split("|---|\n")[1].splitlines()] == ["– |", "benbxy |"]
 
 
+@pytest.mark.slow
 def test_neither_the_texts_name_nor_what_leaves_no_trace_makes_another_run(project):
     tracked(project)
     (project.folder / "data/fox.txt").rename(project.folder / "data/hound.txt")
@@ -140,6 +142,7 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
     assert (first.data.tags["charloom.reproductions"], second.data.tags["charloom.reproductions"]) == ("0", "1")
 
 
+@pytest.mark.slow
 def test_a_training_whose_track_was_skipped_is_counted_by_the_next_one(project):
     tracked(project)
     with chdir(project.folder):
@@ -165,6 +168,7 @@ def test_a_training_of_an_experiment_without_a_complete_run_waits(project):
     assert len(logs(project)) == 1
 
 
+@pytest.mark.slow
 def test_a_training_that_was_followed_is_completed_and_a_complete_run_is_not_followed_again(project):
     project.stage("train")
     (log,) = logs(project)
@@ -184,6 +188,7 @@ def test_a_training_that_was_followed_is_completed_and_a_complete_run_is_not_fol
     holds_what_the_files_hold(project, project.client(), run)
 
 
+@pytest.mark.slow
 def test_points_that_were_followed_and_are_not_those_of_the_results_stay_a_run_of_their_own(project):
     a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
     with chdir(project.folder):
@@ -344,6 +349,7 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     assert len(project.runs()) == 2
 
 
+@pytest.mark.slow
 def test_a_point_has_the_time_at_which_training_came_to_it(project):
     a_training(project, "f" * 64)  # not of these results: its times are not these
     project.stage("train")

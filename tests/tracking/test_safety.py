@@ -20,6 +20,7 @@ from charloom.tracking.logged_models import fetch
 from charloom.tracking.store import Store, connected
 
 
+@pytest.mark.slow
 def test_credentials_are_not_told(project, monkeypatch):
     gone = f"127.0.0.1:{free_port()}"
     with answering(401, body=b"who are you?") as (address, _):
@@ -162,6 +163,7 @@ class Quiet(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_what_stands_in_the_way_of_a_connection_is_said_with_its_cure(monkeypatch, tmp_path):
     """The certificate is one of its own, as a small group makes it."""
     context, said = certified(tmp_path / "certificate.pem"), {}

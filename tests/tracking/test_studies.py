@@ -236,6 +236,7 @@ def test_a_trial_on_which_the_process_ended_is_sent_again_and_no_point_is_double
     holds_what_the_tables_hold(project, after)
 
 
+@pytest.mark.slow
 def test_a_trial_links_to_the_pipelines_run_with_the_same_results_also_when_that_comes_later(project):
     contents = a_study(project)
     _, trials = sent(project, contents)
@@ -252,6 +253,7 @@ def test_a_trial_links_to_the_pipelines_run_with_the_same_results_also_when_that
     holds_what_the_tables_hold(project, trials)
 
 
+@pytest.mark.slow
 def test_the_pipelines_run_of_the_same_params_with_other_results_is_no_link(project):
     tracked(project)
     contents = a_study(project)
@@ -260,6 +262,7 @@ def test_the_pipelines_run_of_the_same_params_with_other_results_is_no_link(proj
     assert not any("charloom.pipeline_run" in run.data.tags for run in trials.values())
 
 
+@pytest.mark.slow
 def test_tracking_the_pipeline_meets_no_trial_and_closes_none(project):
     contents = a_study(project)
     study, _ = sent(project, contents)
@@ -293,6 +296,7 @@ def test_the_same_question_on_another_text_is_another_run(project):
     assert len(runs) == 2
 
 
+@pytest.mark.slow
 def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
     def said():
         capfd.readouterr()
