@@ -34,7 +34,7 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and answer them; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY)  ## the tests, in two minutes; SLOW=1: those too that take seconds each
+test: $(READY)  ## the tests, in two and a half minutes; SLOW=1: those too that are marked slow
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
 test-all: $(READY)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
