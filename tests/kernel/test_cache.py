@@ -151,16 +151,36 @@ def test_a_user_without_a_home_compiles_each_time(monkeypatch):
     assert [called(), called()] == [(42, True), (42, True)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("there", ["", "import scipy"])
-def test_numba_imports_no_package_that_nothing_here_calls_and_whoever_wants_one_later_has_it(tmp_path, there):
-    (tmp_path / "own.py").write_text(f"""{there}
+STARTED = """
 import sys
 from charloom.kernel.cache import compiled
-before = sys.modules.keys() & {{"cffi", "scipy"}}
+before = sys.modules.keys() & {"cffi", "scipy.linalg"}
 assert compiled(lambda x: 2 * x)(21) == 42
-assert sys.modules.keys() & {{"cffi", "scipy"}} == before
-import cffi, scipy.linalg
-scipy.linalg.norm([3, 4])
-""")
-    subprocess.run([sys.executable, tmp_path / "own.py"], check=True)
+"""
+UNSEEN = (
+    "assert sys.modules.keys() & {'cffi', 'scipy.linalg'} == before; import cffi, scipy.linalg; scipy.linalg.norm([3])"
+)
+OWN = """
+import cffi, numba
+own = cffi.FFI()
+own.cdef("int abs(int);")
+absolute = own.dlopen(None).abs
+assert numba.njit(lambda x: absolute(x))(-21) == 21
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "program"),
+    [("train", STARTED + UNSEEN), ("train", "import scipy.linalg" + STARTED + UNSEEN), ("", STARTED + OWN)],
+    ids=[
+        "a stage imports no package that it does not call",
+        "nor takes one away",
+        "another's program has all of Numba",
+    ],
+)
+def test_what_numba_imports_for_compiled_code(tmp_path, stage, program):
+    (tmp_path / "own.py").write_text(program)
+    environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
+    environment |= {"DVC_STAGE": stage} if stage else {}
+    subprocess.run([sys.executable, tmp_path / "own.py"], check=True, env=environment)
