@@ -106,7 +106,8 @@ def main() -> None:
         "Written by `make bench`. Microseconds of CPU time, one core, one process each, taking turns; medians of "
         f"{TURNS} turns. The same text, initial weights and work. *charloom takes*: its time as a share of that row's. "
         "*limit*: what the arithmetic and the reading of W take at least on this core (`limits.py`). Where a row takes "
-        "less than that, something else had the memory while the limit was measured.",
+        "less than that, something else had the memory while the limit was measured. "
+        "[Of a processor without AVX-512](results_avx2.md).",
         "",
         f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {platform.system()}, "
         f"Python {platform.python_version()}, NumPy {version('numpy')}, Numba {version('numba')}, {others}.",

@@ -14,6 +14,7 @@ import re
 import sqlite3
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -152,7 +153,7 @@ def table(checkouts: list[Checkout], references: dict, times: dict, turns: int) 
         f"stages that do nothing: {empty:.2f} s.",
         "",
         f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {os.cpu_count()} cores, {platform.system()}, Python "
-        f"{platform.python_version()}.",
+        f"{platform.python_version()}; PYTHONDONTWRITEBYTECODE is {'' if sys.dont_write_bytecode else 'not '}set.",
         "",
         "| | " + " | ".join(f"{each.name}: s | in *i*" for each in checkouts) + " |",
         "|---|" + "---|" * 2 * len(checkouts),
