@@ -14,6 +14,7 @@ from numba import config
 
 from charloom.base import terminal
 from charloom.kernel import cache
+from charloom.kernel.elementary import exp, log, tanh
 
 # How a file may have been damaged: what becomes of its bytes.
 DAMAGED = {
@@ -167,6 +168,13 @@ own.cdef("int abs(int);")
 absolute = own.dlopen(None).abs
 assert numba.njit(lambda x: absolute(x))(-21) == 21
 """
+
+
+@pytest.mark.parametrize("function", [exp, log, tanh])
+def test_the_kernels_own_functions_are_kept_for_the_next_process(function):
+    function(np.ones(3))
+    kept = function._cache
+    assert any(kept.folder.glob(f"{kept.name}-*"))
 
 
 @pytest.mark.slow

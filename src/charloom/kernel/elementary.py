@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from charloom.base.types import Array
-from charloom.kernel.cache import INNER, compiled
+from charloom.kernel.cache import INNER, PASTED, compiled
 from charloom.kernel.exponents import by_type, exponent_of, nearest, power_of_two
 from charloom.kernel.vector import at_least, at_most, load, store, where_less
 
@@ -101,11 +101,12 @@ def vector_log(x: Any) -> Any:
     return where_less(x, math.inf, log, x)
 
 
-@njit(**INNER)
+@njit(**PASTED)  # passed to a function, another one is an address of this process, and nothing would be kept
 def _each(function: Any, x: Array) -> Array:
     """Return the function of each of x (n,)."""
     y = np.ones((1, -(-len(x) // 16) * 16), x.dtype)  # whole vectors
-    y[0, : len(x)] = x
+    for k in range(len(x)):  # y[0, :n] = x would take twice as long to compile
+        y[0, k] = x[k]
     for k in range(0, y.shape[1], 64 // y.itemsize):
         store(y, 0, k, function(load(y, 0, k)))
     return y[0, : len(x)]
