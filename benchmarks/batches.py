@@ -16,7 +16,7 @@ from run import BY_ADAM, CHARLOOM, HERE, ONE_THREAD, OURS
 
 TURNS = 3
 SIZES = ((100, 1), (100, 8), (100, 32), (512, 1), (512, 8), (512, 32), (1024, 1), (1024, 32), (2048, 1), (2048, 32))
-WORK, FEWEST = 1e9, 10  # products of an update times updates, about; and updates: what comes before the first counts
+WORK, FEWEST = 1e9, 30  # products of an update times updates, about; and updates: what comes before the first counts
 LIMIT = OURS, ["limits.py"]
 BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 16, 32)
 
@@ -78,7 +78,8 @@ def main() -> None:
         "",
         "Written by `python benchmarks/batches.py`. Microseconds by the wall for a sequence of 25 characters, K = 80, "
         f"by Adam; medians of {TURNS} turns. *limit*: what the arithmetic, and the reading of W, take at least on one "
-        "core (`limits.py`). The last column is beside JAX's best, on one core or on all.",
+        "core (`limits.py`). The last column is beside JAX's best, on one core or on all. "
+        "[Of a processor without AVX-512](batches_avx2.md).",
         "",
         f"On {llvm.get_host_cpu_name()}, {all_cores} cores, Python {sys.version.split()[0]}, Numba {version('numba')}.",
         "",

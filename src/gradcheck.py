@@ -25,7 +25,7 @@ def main() -> None:
     errors, tolerance = initial_errors(params, text), params.gradcheck.tolerance
     write_json(path["metrics/gradcheck"], verdict(errors, tolerance).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
-    print("largest relative errors: kernel and rnn.py beside the complex step, the report's check")
+    print("largest relative errors: kernel, rnn.py beside the complex step; the report's")
     print(f"{'':10}{'entries':>9}{'zero':>9}{'kernel':>11}{'rnn.py':>11}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:

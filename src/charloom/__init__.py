@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[1]
-if Path(sys.argv[0]).resolve().parent == SOURCES:  # a stage: a signal during its imports ends it without a traceback
+STAGE = Path(sys.argv[0]).resolve().parent == SOURCES
+if STAGE:  # a signal during its imports ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # a tenth of their time; run_stage enables it
 

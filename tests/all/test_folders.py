@@ -36,7 +36,7 @@ def test_everything_works_in_a_folder_of_any_name_and_after_it_was_moved(project
     port = free_port()
     pages = started(project, "charloom", "ui", "--port", str(port))
     try:
-        until(lambda: "Application startup complete" in (project.folder / "printed.txt").read_text(), every=0.2)
+        until(lambda: "open http" in (project.folder / "printed.txt").read_text(), every=0.2)
         (run,) = (project.folder / "mlartifacts").glob("*/artifacts/sample_table.json")
         found = asked(port, f"get-artifact?run_id={run.parts[-3]}&path=sample_table.json")
         assert found == (project.folder / "reports/sample_table.json").read_text()
@@ -56,7 +56,7 @@ def test_no_command_needs_an_activated_environment(project):
     port = free_port()
     pages = started(project, str(COMMAND), "ui", "--port", str(port), **BARE)
     try:
-        until(lambda: "Application startup complete" in (project.folder / "printed.txt").read_text(), every=0.2)
+        until(lambda: "open http" in (project.folder / "printed.txt").read_text(), every=0.2)
     finally:
         pages.terminate()
         pages.wait()

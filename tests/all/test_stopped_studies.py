@@ -34,7 +34,9 @@ def rows(project: Project) -> int:
     return len(path.read_text().splitlines()) - 1 if path.exists() else 0
 
 
-def test_a_study_killed_five_times_gives_the_same_tables_and_leaves_no_text_behind(whole, tmp_path, monkeypatch):
+def test_a_study_killed_five_times_gives_the_same_tables_and_leaves_one_copy_of_the_text_till_the_next_start(
+    whole, tmp_path, monkeypatch
+):
     project, made = copied(whole[0], tmp_path / "project"), whole[1]
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
@@ -47,6 +49,7 @@ def test_a_study_killed_five_times_gives_the_same_tables_and_leaves_no_text_behi
         study.wait()
         psutil.wait_procs(children, timeout=20)
         assert not any(child.is_running() for child in children)
+        assert len([*(project.folder / ".charloom/studies").glob("*.npz")]) == 1
     assert [*(tmp_path / "temporary").rglob("*.npz")] == []
     said(project, "study", "studies/a.yaml", "--jobs", "2")
     assert tables(project.folder / "studies/a") == made

@@ -25,7 +25,6 @@ from charloom.tracking import studies
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import send as send_runs
 from charloom.tracking.outbox import SUMS, sums
-from charloom.tracking.store import Store, connected
 
 
 def planted(folder: Path) -> str:
@@ -123,35 +122,6 @@ def test_a_trial_that_came_to_other_results_is_said_beside_the_older_one(project
         studies.send("study.json")
     results = {run.data.tags.get("charloom.results") for run in in_studies(project)}
     assert {each.results for each in contents.trials} <= results
-
-
-def test_two_senders_at_once_leave_one_run_of_a_question_whatever_their_clocks_say(project, monkeypatch):
-    """The second has taken the time for its run before the first made its own, and the server gets it after."""
-    contents = a_study(project)
-    made, other = MlflowClient.create_run, []
-
-    def late(self, experiment, start_time=None, tags=None, run_name=None):
-        if tags and studies.STUDY in tags and not other:
-            stamped = start_time or round(time.time() * 1000)
-            time.sleep(0.01)
-            other.append(True)
-            store = Store()  # the other clone, whose lock is another one
-            store.connect()
-            studies._send_study(store, contents)
-            return made(self, experiment, stamped, tags, run_name)
-        return made(self, experiment, start_time, tags, run_name)
-
-    monkeypatch.setattr(MlflowClient, "create_run", late)
-    with chdir(project.folder):
-        with connected() as store:
-            studies._send_study(store, contents)
-        monkeypatch.undo()
-        for _ in range(2):
-            with connected() as store:
-                studies._send_study(store, contents)
-    runs = in_studies(project)
-    assert len([run for run in runs if studies.STUDY in run.data.tags]) == 1
-    assert len([run for run in runs if studies.TRIAL in run.data.tags]) == len(contents.trials)
 
 
 def test_a_sender_who_may_not_delete_is_not_stopped_where_another_was_first(project, monkeypatch):

@@ -85,7 +85,7 @@ def test_rows_taken_away_do_not_decide_earlier_than_was_asked(study):
         write_rows(folder, kept)
         code, printed, _ = ended(project, "compare", "studies/a")
         assert code == 0
-        assert "cannot tell yet: eta=0.05" in printed
+        assert "Cannot tell yet: eta=0.05" in printed
 
 
 def by_other_sources(monkeypatch) -> None:

@@ -155,7 +155,8 @@ def stage(monkeypatch, tmp_path):
 
 def test_the_stage_says_how_far_off_each_gradient_is(stage, capsys):
     gradcheck.main()
-    _, head, *rows = capsys.readouterr().out.splitlines()
+    title, head, *rows = capsys.readouterr().out.splitlines()
+    assert len(title) <= 80
     assert head.split() == ["entries", "zero", "kernel", "rnn.py", "report"]
     assert [row.split()[:2] for row in rows] == [[name, state] for state in ("zero", "carried") for name in NAMES]
     assert all(len(row.split()) == 2 + len(head.split()) and len(row) <= 80 for row in rows)

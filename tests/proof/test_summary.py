@@ -63,6 +63,10 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "Not compared, as they are a processor's or a library's own: <code>reports/" in printed
     assert printed.count("<td>best model, after ") == 2
     assert "```mermaid" in printed
+    project.edit("params.yaml", "eta: 0.05", "eta:  0.05")
+    printed, _ = said(project, "summary", "--base", "base")
+    assert "<b>Better:</b> not known before all is committed" in printed
+    assert "Is it better?" not in printed
 
 
 @pytest.mark.slow

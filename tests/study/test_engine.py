@@ -115,6 +115,18 @@ def test_a_trial_goes_to_the_next_worker_where_one_ends():
     assert len(ended(*[Worker(own, dead())] * 3, Worker(own, run()))) == 1
 
 
+@pytest.mark.parametrize("at", ["identity", "run_trial"])
+def test_a_worker_that_has_ended_while_it_had_nothing_to_do_is_replaced(at):
+    class Gone(Worker):
+        def submit(self, told, function, *given):
+            if function.__name__ == at:
+                raise dead()
+            return super().submit(told, function, *given)
+
+    own = identity([KIND])
+    assert len(ended(*[Gone(own)] * 5, Worker(own, run()))) == 1
+
+
 def test_a_trial_that_ends_four_workers_is_to_blame():
     with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have ended at it"):
         ended(*[Worker(identity([KIND]), dead())] * 4)

@@ -3,6 +3,9 @@
 import csv
 import json
 import math
+import os
+import re
+import signal
 from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +17,7 @@ from recorded import column
 from study_projects import ask, conducted, tables
 
 from charloom.base.errors import WrongInput
+from charloom.base.signals import Stopped
 from charloom.base.storage import sha256
 from charloom.model.recorded import hashed
 from charloom.results.identity import trial_key_0_1
@@ -24,6 +28,7 @@ from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study import conduct
 from charloom.study.asking import differs_here, read_study, write_asked
+from charloom.study.engine import outcomes
 from charloom.study.measuring import measured
 from charloom.study.trial import small_trial, train_trial
 from charloom.text.corpus import read_prepared
@@ -92,6 +97,36 @@ def test_a_setting_that_is_decided_at_a_look_stops_and_the_baseline_goes_on(proj
     with (folder / "trials.csv").open(newline="") as file:
         rows = [(row["eta"], row["sigma"]) for row in csv.DictReader(file)]
     assert rows == [("0.1", "0.01")] * 5 + [("0.001", "0.01")] * 3 + [("0.1", "0.011")] * 5
+
+
+@pytest.mark.slow
+def test_rows_beyond_the_look_that_decides_go_aside_and_come_back(project):
+    question = "settings: [{eta: 0.001}]\nbaseline: {}\nseeds: 4\nmeasure: held_out_bits_per_character\n"
+    folder = ask(project, question)
+    conducted(project)
+    ask(project, f"{question}looks: [3, 4]\n")
+    assert re.sub("[0-9a-f]{12}", "…", conducted(project, anew=True)) == (
+        "studies/a/trials.csv: 2 rows come after the look that decides: they go to .charloom/studies/a/…\n"
+    )
+    assert len((folder / "trials.csv").read_text().splitlines()) == 1 + 6
+    ask(project, question)
+    assert conducted(project, anew=True) == ""
+    assert len((folder / "trials.csv").read_text().splitlines()) == 1 + 8
+
+
+@pytest.mark.slow
+def test_a_trial_that_ends_as_the_signal_comes_is_kept(project, monkeypatch):
+    def interrupted(*given):
+        for ended in outcomes(*given):
+            if ended:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield ended
+
+    folder = ask(project, TWO)
+    monkeypatch.setattr(conduct, "outcomes", interrupted)
+    with pytest.raises(Stopped, match=r"1 of 4 trials are kept"):
+        conducted(project)
+    assert len((folder / "trials.csv").read_text().splitlines()) == 1 + 1
 
 
 @pytest.mark.slow

@@ -222,7 +222,7 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     assert len(client.search_model_versions("")) == 1
 
 
-def test_a_run_that_waited_since_an_earlier_charloom_is_sent_as_it_was_put_there(project):
+def test_a_run_is_sent_as_it_was_put_there(project):
     with chdir(project.folder):
         waits = put(this_run())
         (waits / "models").rename(waits / "artifacts/models")

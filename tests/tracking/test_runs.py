@@ -6,6 +6,7 @@ import re
 import shutil
 from contextlib import chdir
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from projects import said
@@ -15,12 +16,15 @@ from stores import free_port
 
 import track
 from charloom.model.recorded import hashed
+from charloom.results.machine import machine
 from charloom.results.training_log import Log, logs_folder, logs_of
 from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.completion import _list_trainings
 from charloom.tracking.follower import follow
 from charloom.tracking.outbox import waiting
+from charloom.tracking.store import RESULTS
 
 
 def logs(project) -> list[Log]:
@@ -80,6 +84,20 @@ def test_training_again_counts_a_reproduction_and_doubles_nothing(project):
     assert all(each["processor"] and each["numba"] and each["commit"] == commit for each in listed)
     assert run.data.tags["mlflow.note.content"].count("| yes |") == 2
     assert not logs(project)
+
+
+def test_a_list_of_trainings_stays_whole_in_a_tag_of_mlflow_whatever_names_are_in_it():
+    store, here = SimpleNamespace(user="Ю" * 80), dict.fromkeys(machine(), "ж" * 60)
+    run, start = SimpleNamespace(data=SimpleNamespace(tags={})), 1.7e9
+    for number in range(25):
+        head = SimpleNamespace(started=start + number, dvc_experiment="я" * 60, machine=here, commit="c" * 40)
+        log = SimpleNamespace(end=None, head=head)
+        run.data.tags |= _list_trainings(store, run, [log], "about", same=True) | {RESULTS: "there"}
+    listed = json.loads(run.data.tags["charloom.trainings"])
+    assert len(run.data.tags["charloom.trainings"]) <= 8000
+    assert len(listed) > 5
+    assert [row["when"][17:19] for row in (listed[0], listed[-1])] == ["20", "44"]
+    assert run.data.tags["charloom.reproductions"] == "24"
 
 
 @pytest.mark.slow

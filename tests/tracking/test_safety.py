@@ -15,6 +15,7 @@ from stores import answering, certified, free_port
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
 from charloom.tracking import artifacts
+from charloom.tracking.address import database, follow_folder
 from charloom.tracking.apart import LONGEST, apart, first_line
 from charloom.tracking.logged_models import fetch
 from charloom.tracking.store import Store, connected
@@ -120,6 +121,13 @@ def test_no_value_of_an_address_is_told(address, message, monkeypatch):
     for secret in ("sesame", "s%40sam", "s@sam", "ses ame", "ses%20ame"):
         assert secret not in told.replace("#sesame", "")
     assert "***" in told
+
+
+def test_what_is_no_address_is_a_line_without_its_password(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:ses[ame@h:5000")
+    for each in (database, follow_folder):
+        with pytest.raises(Unavailable, match=r"^MLFLOW_TRACKING_URI: no address; write \[ and \] of a"):
+            each()
 
 
 def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):

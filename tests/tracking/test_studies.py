@@ -113,8 +113,8 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     verdict, _, rest = as_markdown(answer()).partition("\n\n")
     assert verdict == "**better: train.initial\\_accumulator\\_value=10**"
     assert study.data.tags["charloom.verdict"] == "better: train.initial_accumulator_value=10"
-    said = f"{verdict}\n\n[The study’s page]({page}?workflowType=machine_learning)\n\n{rest}\n\n"
-    said += f"![The comparison]({address})"
+    said = f"{verdict}\n\n[The study’s page]({page}?workflowType=machine_learning)\n\n"
+    said += f"![The comparison]({address})\n\n{rest}"
     assert study.data.tags["mlflow.note.content"] == said
     client = project.client()
     files = {file.path for file in client.list_artifacts(study.info.run_id)}
@@ -376,3 +376,27 @@ def test_the_page_follows_a_change_of_arithmetic_which_names_every_trial_anew(pr
         send("study.json")
     (study,) = (run for run in in_studies(project) if "charloom.study" in run.data.tags)
     assert "anew" in study.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.slow
+def test_of_a_long_answer_whole_lines_and_the_picture_are_on_the_page(project):
+    contents = a_study(project)
+    study, _ = sent(project, contents.model_copy(update={"description": "First\n\n" + "| a row | ö |\n" * 900}))
+    note = study.data.tags["mlflow.note.content"]
+    assert 7900 < len(note) <= 8000
+    assert note.startswith("First\n\n[The study’s page]")
+    assert "![The comparison](get-artifact?" in note
+    assert note.endswith("\n| a row | ö |")
+
+
+@pytest.mark.slow
+def test_an_experiment_of_studies_that_was_deleted_is_named_with_what_brings_it_back(project):
+    contents = a_study(project)
+    study, _ = sent(project, contents)
+    number = study.info.experiment_id
+    project.client().delete_experiment(number)
+    with pytest.raises(Unavailable, match=f"deleted in the store: `mlflow .* --experiment-id {number}`"):
+        sent(project, contents)
+    project.client().restore_experiment(number)
+    again, _ = sent(project, contents)
+    assert again.info.run_id == study.info.run_id

@@ -18,9 +18,10 @@ def run_study(arguments: argparse.Namespace) -> None:
             if getattr(arguments, name):
                 raise WrongInput(f"--{name}: not beside --prove, which trains rows again by the pipeline")
     jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
-    plain = not arguments.anew and arguments.prove is None and arguments.dask is None
+    path = Path(arguments.file)
+    plain = path.suffix and not arguments.anew and arguments.prove is None and arguments.dask is None
     columns = shutil.get_terminal_size().columns
-    kept = KeptAnswer(Path(arguments.file), columns, arguments.explain) if plain else None
+    kept = KeptAnswer(path, columns, arguments.explain) if plain else None
     if kept and (last := kept.again()):
         said, warned = last
         sys.stderr.write(warned)

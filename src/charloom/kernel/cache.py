@@ -24,6 +24,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from charloom import STAGE
 from charloom.base.terminal import warn_once
 
 ROOM = Path(__file__).parent  # all its files are hashed: an edit of one left out would leave stale code in use
@@ -60,7 +61,7 @@ class Kept(NullCache):
         # Numba registers what compiled code may call of these two, and imports them for it: a sixth of a start. What a
         # stage compiles calls neither. Another's program may: what Numba leaves out here is missing there, too. None
         # stands for a module that cannot be imported; Numba goes on without it.
-        hidden = {"cffi", "scipy.linalg"} - modules.keys() if "DVC_STAGE" in os.environ else set()
+        hidden = {"cffi", "scipy.linalg"} - modules.keys() if STAGE else set()
         modules |= dict.fromkeys(hidden)
         target_context.refresh()
         for name in hidden:
@@ -99,7 +100,7 @@ class Kept(NullCache):
         for folder in self.folder.parent.glob("[0-9a-f]" * 16):
             with suppress(OSError):
                 if time.time() - folder.stat().st_mtime > UNUSED:
-                    for file in folder.glob("*.compiled"):
+                    for file in folder.iterdir():  # what a killed process was writing, too
                         file.unlink()
                     folder.rmdir()
 

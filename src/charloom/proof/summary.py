@@ -61,9 +61,9 @@ def summary(arguments: argparse.Namespace) -> None:
         facts = facts._replace(before=_without(facts.before, varying), after=_without(facts.after, varying))
         said, answer = better(before, after)
         if not _of_what_is_committed(facts, path.get("metrics/train")):
-            said = "not known: no <code>dvc.lock</code> says that the results are of what is committed."
+            said, answer = "not known: no <code>dvc.lock</code> says that the results are of what is committed.", []
         elif facts.uncommitted:
-            said = "not known before all is committed: DVC looks at the files here, not at HEAD's."
+            said, answer = "not known before all is committed: DVC looks at the files here, not at HEAD's.", []
         again, rows = _again(reports, facts.head)
         blocks = [
             verdict(Better=said, Changed=sections.changed(facts), Results=sections.parted(facts), Made_again=again),

@@ -10,6 +10,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
+from charloom.base.progress import progress
 from charloom.base.types import Array
 from charloom.kernel.advance import TrainState, advance, start
 from charloom.kernel.crew import ALONE
@@ -134,9 +135,14 @@ def _hash(array: Array) -> str:
 
 
 def everything() -> dict[str, Any]:
-    """Return what signature.json holds."""
+    """Return what signature.json holds. Where nothing is compiled yet, that takes most of a minute."""
+    trained = dict[str, dict[str, str]]()
+    with progress("signature", len(RECIPES), stderr=True) as report:
+        for number, name in enumerate(RECIPES, 1):
+            trained[name] = signature(name)
+            report(number, name)
     return {
-        **{name: signature(name) for name in RECIPES},
+        **trained,
         "costs": {dtype: costs(dtype) for dtype in TYPES},
         "texts": {dtype: texts(dtype) for dtype in TYPES},
         "probes": probes(),

@@ -46,6 +46,8 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # of each setting, so far
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
         ensure_version(study)
+        if not anew:  # as they are now: another process may just have ended
+            study = study._replace(runs=read_runs(study.folder, study.asked))
         wanted = list(chain.from_iterable(trials.values()))
         study = study._replace(runs=_known(study, {trial.key for trial in wanted}, anew=anew))
         write_asked(study)
@@ -60,22 +62,32 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
                     expected = seconds([each.params for each in missing], len(text.vocabulary), lengths, jobs)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
                 _train(study, missing, wanted, workers, expected)
-        _write(study, chain.from_iterable(asked.values()))
+        needed = list(chain.from_iterable(asked.values()))
+        later = study.runs.keys() - {trial.key for trial in needed}
+        _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decides")
+        _write(study, needed)
     found = measured(study, asked)
     return study, found, answered(found)
 
 
 def _known(study: Study, wanted: set[str], *, anew: bool) -> Runs:
     """Return the runs that are wanted and there. Rows that are not wanted leave the table, if `anew`, and are kept."""
-    aside, table = OWN / "studies" / study.path.stem, study.folder / "trials.csv"
-    here = _before(study.folder) if anew else study.runs
-    if anew and (leaving := len(keys_in(study.folder)) - len(here.keys() & wanted)):
-        to = aside / sha256(table)[:12]
-        print(f"{table}: {leaving} rows are no part of this question, or of other sources: they go to {to}", flush=True)
-        copytree(study.folder, to, dirs_exist_ok=True)
+    aside, here = OWN / "studies" / study.path.stem, _before(study.folder) if anew else study.runs
+    if anew:
+        leaving = len(keys_in(study.folder)) - len(here.keys() & wanted)
+        _put_aside(study, leaving, "are no part of this question, or of other sources")
     for folder in [aside, *aside.glob("*/")] if wanted - here.keys() else []:
         here = _before(folder) | here
     return {each: here[each] for each in wanted & here.keys()}
+
+
+def _put_aside(study: Study, leaving: int, why: str) -> None:
+    """Copy the tables, of which so many rows are about to leave, to where these are found again, and say so."""
+    if leaving:
+        table = study.folder / "trials.csv"
+        to = OWN / "studies" / study.path.stem / sha256(table)[:12]
+        print(f"{table}: {leaving} rows {why}: they go to {to}", flush=True)
+        copytree(study.folder, to, dirs_exist_ok=True)
 
 
 def _before(folder: Path) -> Runs:
@@ -126,17 +138,15 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
     with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
         try:
             for ended in outcomes(missing, workers, study.asked.sha256):
+                if ended:
+                    (trial, run), count = ended, count + 1
+                    study.runs[trial.key] = run
+                    note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
+                report(count, note)
                 if received:
                     kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
                     raise Stopped(received[0], f"{study.path}: {kept}; the same command goes on")
-                report(count, note)
-                if not ended:
-                    continue
-                (trial, run), count = ended, count + 1
-                study.runs[trial.key] = run
-                note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
-                report(count, note)
-                if time.monotonic() - wrote > WRITING * took:
+                if ended and time.monotonic() - wrote > WRITING * took:
                     began = time.monotonic()
                     _write(study, wanted)
                     wrote = time.monotonic()

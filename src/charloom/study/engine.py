@@ -110,12 +110,21 @@ class Work:
         self.proven = {name: self.proven[name] for name in self.proven.keys() & there.keys()}
         self.refused &= there.keys()
         for name in there.keys() - {task.worker for task in self.tasks.values()} - self.refused:
-            if name not in self.proven:
-                self.tasks[there[name].submit(told, identity, self.kinds)] = Task(name, None)
-            elif self.waiting and (text := self.workers.text()):
-                trial = self.waiting.popleft()
-                future = there[name].submit(told, run_trial, trial.params, text, self.text_sha256, self.workers.threads)
-                self.tasks[future] = Task(name, trial)
+            work: tuple[Any, ...] = told, identity, self.kinds
+            trial = None
+            if name in self.proven:
+                if not self.waiting or not (text := self.workers.text()):
+                    continue
+                trial = self.waiting[0]
+                work = told, run_trial, trial.params, text, self.text_sha256, self.workers.threads
+            try:
+                self.tasks[there[name].submit(*work)] = Task(name, trial)
+            except self.workers.losses:  # it has ended while it had nothing to do
+                self.workers.lost(name)
+                self.hand_out()
+                return
+            if trial:
+                self.waiting.popleft()
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker has proved itself: nothing is trained")
 

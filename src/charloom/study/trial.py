@@ -5,7 +5,6 @@ Its bits are those of the pipeline's run of the same params and text, on any pro
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -101,7 +100,7 @@ def train_trial(params: Params, text: Text, text_sha256: str, threads: int | Non
             trace = extended(trace, rows, training.epoch, each.target_smooth_loss)
             if rows.state.update % each.checkpoint_every == 0:
                 bits = training.held_out_along(rows.state)
-                if bits is not None and math.isfinite(bits):  # with huge weights a training may go on beyond
+                if bits is not None:
                     held_out[rows.state.update] = bits
         trained = Trained(rows, trace, held_out)
         metrics, results = metrics_of(training, trained), hash_of(trained)

@@ -52,9 +52,12 @@ def artifacts() -> str:
 
 
 def _sqlite() -> URL | None:
-    """Return the parts of the address of an SQLite store that is a file."""
+    """Return the parts of the address of an SQLite store that is a file. Raises Unavailable where it is no address."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
-    scheme, host, path, *_ = urlsplit(uri)
+    try:
+        scheme, host, path, *_ = urlsplit(uri)
+    except ValueError:  # it is not shown: there may be a password in it
+        raise Unavailable("MLFLOW_TRACKING_URI: no address; write [ and ] of a password as %5B and %5D") from None
     return make_url(uri) if scheme in {"sqlite", SQLITE} and not host and path.strip("/") else None
 
 

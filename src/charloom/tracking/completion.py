@@ -25,7 +25,7 @@ from charloom.tracking.artifacts import upload
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
-from charloom.tracking.store import DIFFERS, RESULTS, Store, connected
+from charloom.tracking.store import DIFFERS, RESULTS, ROOM, Store, connected
 
 RATE = "characters_per_second"
 SECONDS_BETWEEN_RATES = 2.0
@@ -34,7 +34,7 @@ REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the
 NOTE = "mlflow.note.content"
 LIST = "\n\n| trained | from | on | with | these results |"  # so it began before it said who
 HEADING = f"{LIST} sent by |\n|---|---|---|---|---|---|\n"
-KEPT = 20  # trainings in the list, the first among them: a tag has room for 8,000 characters
+KEPT = 20  # trainings in the list at most, the first among them
 
 
 def send(*folders: str) -> None:
@@ -181,6 +181,8 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
     counted = int(tags.get(REPRODUCTIONS, "0")) + max(len(new) * same - made, 0)
     listed += new
     listed[1:] = listed[1:][1 - KEPT :]
+    while len(listed) > 1 and len(json.dumps(listed, ensure_ascii=False)) > ROOM:
+        del listed[1]
     above = tags.get(NOTE, "").partition(LIST)[0] if description is None else description
     rows = (
         f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
@@ -189,7 +191,7 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
         for row in listed
     )
     note = above + (HEADING + "".join(rows) if listed else "")
-    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note}
+    return {TRAININGS: json.dumps(listed, ensure_ascii=False), REPRODUCTIONS: str(counted), NOTE: note}
 
 
 def _row(log: Log) -> dict[str, Any]:

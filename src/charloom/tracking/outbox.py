@@ -52,16 +52,17 @@ def replaced(folder: Path) -> Iterator[Path]:
     new = folder.with_name(f".{folder.name}.new")
     try:
         with held(folder):
-            shutil.rmtree(new, ignore_errors=True)  # a killed process left it
-            new.mkdir(parents=True)
-            yield new
-            write(new / SUMS, sums(new))
-            remove(folder)
-            new.rename(folder)
+            try:
+                shutil.rmtree(new, ignore_errors=True)  # a killed process left it
+                new.mkdir(parents=True)
+                yield new
+                write(new / SUMS, sums(new))
+                remove(folder)
+                new.rename(folder)
+            finally:  # while the lock is held: afterwards it may be another process's
+                shutil.rmtree(new, ignore_errors=True)
     except OSError as error:
         raise Unavailable(f"{error.filename or outbox()}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def remove(folder: Path) -> None:

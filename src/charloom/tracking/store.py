@@ -49,6 +49,7 @@ PROCESS = "charloom.process"  # tag: who is at work on the run
 ENDED = {"FINISHED", "FAILED"}  # states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 PAGE = 1000  # things, or points, in a request
+ROOM = 8000  # characters of a tag: MLflow cuts a longer one without a word
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 FAILED = re.compile(r"error code 5\d\d|too many 5\d\d")  # of a server that answers, whose database is away
@@ -143,12 +144,15 @@ class Store:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-                self.client.get_experiment_by_name(name)  # raises where we may not see it: then it may well be ours
-                if there := self._experiments(f"tags.`{tag}` = '{value}'"):  # another machine was faster
-                    return there[0]
+                there = self.client.get_experiment_by_name(name)  # raises where we may not see it: it may well be ours
+                if faster := self._experiments(f"tags.`{tag}` = '{value}'"):  # another machine was
+                    return faster[0]
             else:
                 said = [ExperimentTag(*each) for each in all_tags.items()]
                 return Experiment(made, name, where or "", "active", said)
+        if there and there.lifecycle_stage == "deleted":
+            again = f"`mlflow experiments restore --experiment-id {there.experiment_id}` brings it back"
+            raise MlflowException(f"experiment {name!r} was deleted in the store: {again}, `mlflow gc` frees its name")
         raise MlflowException(
             f"the store has an experiment {name!r} that is none of charloom's: delete it or rename it"
         )

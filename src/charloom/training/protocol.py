@@ -71,11 +71,12 @@ class Training(NamedTuple):
 
     def held_out_along(self, state: TrainState) -> float | None:
         """Return what the first of them cost a checkpoint: so few that all together cost less than a twentieth of the
-        training.
+        training. None where that is infinite, too: with huge weights a training may go on beyond.
         """
         each = self.params.train
         most = min(each.checkpoint_every * self.params.characters // TRAINED_FOR_EACH_READ, each.held_out_characters)
-        return bits_per_character(state.theta, self.text.held_out, state.carried, most)
+        bits = bits_per_character(state.theta, self.text.held_out, state.carried, most)
+        return bits if bits is None or math.isfinite(bits) else None
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model after so many updates, with the state and the character with which training would go on."""
