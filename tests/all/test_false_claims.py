@@ -147,9 +147,16 @@ def test_code_of_a_folder_is_not_run_by_commands_that_only_read(project, name):
     path.parent.mkdir(exist_ok=True)
     path.write_text(PLANTED)
     environment = project.environment()
-    for command in (["charloom", "track"], ["charloom", "compare"], ["charloom", "verify", "--quick"],
-                    ["charloom", "summary", "--base", "HEAD"]):  # fmt: skip
-        subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, check=False)
+    for code, command in (
+        (0, ["charloom", "track"]),
+        (2, ["charloom", "compare"]),  # there is one run
+        (0, ["charloom", "verify", "--quick"]),
+        (0, ["charloom", "summary", "--base", "HEAD"]),
+        (0, ["charloom", "sample", "--length", "9"]),
+        (0, ["charloom", "score", "README.md"]),
+    ):
+        done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, check=False)
+        assert done.returncode == code, done.stderr
         assert not (project.folder / "executed").exists(), command
 
 

@@ -71,7 +71,7 @@ def test_ui_sends_what_waits_and_says_so_before_its_link(project):
         until(lambda: "open http" in (project.folder / "printed.txt").read_text(), every=0.2)
         before = (project.folder / "printed.txt").read_text().partition("open http")[0].splitlines()
         assert before[0] == "sending to MLflow what waits"
-        assert before[-1].startswith("MLflow has not got all of it (")
+        assert before[-2].startswith("MLflow has not got all of it (")
     finally:
         pages.terminate()
         pages.wait()

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 
 import psutil
 import pytest
@@ -69,6 +70,19 @@ def test_a_signal_ends_a_study_in_a_line_and_keeps_its_rows(whole, tmp_path, num
     assert rows(project) >= 1
     said(project, "study", "studies/a.yaml", "--jobs", "2")
     assert tables(project.folder / "studies/a") == made
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.3])
+def test_a_signal_while_workers_start_is_a_line_too(whole, tmp_path, after):
+    project = copied(whole[0], tmp_path / "project")
+    study = started(project, "charloom", "study", "studies/a.yaml", "--jobs", "2")
+    until(lambda: "trials to train" in (project.folder / "printed.txt").read_text())
+    time.sleep(after)
+    os.killpg(study.pid, signal.SIGINT)
+    assert study.wait(30) == 130
+    printed = (project.folder / "printed.txt").read_text()
+    assert "Traceback" not in printed
+    assert printed.splitlines()[-1].startswith("stopped by SIGINT; studies/a.yaml: ")
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_trial_trained_again(whole, tmp_path):

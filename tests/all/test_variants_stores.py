@@ -10,6 +10,7 @@ import time
 import urllib.request
 from contextlib import chdir, suppress
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from mlflow import MlflowClient
@@ -59,12 +60,22 @@ def test_code_of_a_folder_is_not_run_by_the_server_of_ui(project, name):
         ui.wait()
 
 
-@pytest.mark.parametrize("where", ["code/served.py", "code/charloom/__init__.py", "code/charloom/model/model_file.py"])
+@pytest.mark.parametrize("where", ["served.py", "charloom/__init__.py", "charloom/model/model_file.py"])
 def test_code_in_an_outbox_that_came_with_the_clone_is_not_run_by_track(project, where):
     with chdir(project.folder):
         waits = put(this_run())
-    path = waits / where
-    path.write_text(planted(project.folder) + path.read_text())
+    code = planted(project.folder)
+    if where == "served.py":
+        path = waits / "code" / where
+        path.write_text(code + path.read_text())
+    else:
+        path = waits / "code/charloom.zip"
+        with ZipFile(path) as packed:
+            files = {name: packed.read(name) for name in packed.namelist()}
+        files[where] = code.encode() + files[where]
+        with ZipFile(path, "w") as packed:
+            for name, content in files.items():
+                packed.writestr(name, content)
     (waits / SUMS).write_text(sums(waits))
     printed = project.run("charloom", "track", expect=None)
     assert not (project.folder / "executed").exists(), printed

@@ -100,6 +100,16 @@ def refused(*_, **__):
     raise Unavailable("refused")
 
 
+WITHOUT = """
+import sys
+from charloom.commands.cli import main
+try:
+    main()
+finally:
+    assert not sys.modules.keys() & {"numba", "scipy", "mlflow", "matplotlib"}
+"""
+
+
 @pytest.mark.slow
 def test_the_command_says_it_again_without_what_takes_time(finished, tmp_path, monkeypatch, capsys):
     project = copied(finished, tmp_path / "project")
@@ -116,6 +126,8 @@ def test_the_command_says_it_again_without_what_takes_time(finished, tmp_path, m
     before = study()
     monkeypatch.setattr("charloom.commands.study_anew.answer_study", None)
     assert study() == before
+    asked = ("study", "studies/a.yaml", "--jobs", "1")
+    assert project.run("charloom", *asked) == project.run("python", "-c", WITHOUT, *asked)
     project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
     with pytest.raises(TypeError):
         study()

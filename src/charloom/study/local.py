@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
@@ -29,7 +30,10 @@ class Processes:
         while len(self.executors) < self.jobs:
             # spawn: a fork of a process that has threads may hang
             context = multiprocessing.get_context("spawn")
-            self.executors[f"process {next(self.numbers)}"] = ProcessPoolExecutor(1, context, _begin)
+            started = self.executors[f"process {next(self.numbers)}"] = ProcessPoolExecutor(1, context, _begin)
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # its imports would end in a traceback
+            started.submit(int)  # starts it, with this mask
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self.executors
 
     def text(self) -> Path:
@@ -57,6 +61,7 @@ def processes(jobs: int, text: Path) -> Iterator[Processes]:
 def _begin() -> None:
     """Begin a worker: a signal ends it at once, and so does the end of its parent, however that ends."""
     end_at_once()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def follow() -> None:
         parent = multiprocessing.parent_process()
