@@ -4,15 +4,13 @@ Each figure is the time on the wall of a process of its own, so nothing else may
 and the median of the turns counts.
 """
 
-import json
 import os
 import statistics
-import subprocess
 import sys
 from importlib.metadata import version
 
 import llvmlite.binding as llvm
-from run import BY_ADAM, CHARLOOM, HERE, ONE_THREAD, OURS
+from run import BY_ADAM, CHARLOOM, HERE, OURS, timed
 
 TURNS = 3
 SIZES = ((100, 1), (100, 8), (100, 32), (512, 1), (512, 8), (512, 32), (1024, 1), (1024, 32), (2048, 1), (2048, 32))
@@ -23,24 +21,8 @@ BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 16, 32)
 
 def measured(way, dtype: str, m: int, batch: int, cores: int, what: str = "by_the_wall") -> float:
     """Return microseconds a sequence in a new process, on so many cores."""
-    python, (script, *arguments) = way
     updates = max(FEWEST, round(WORK / (25 * batch * m * (m + 160))))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
-    environment |= ONE_THREAD if cores == 1 else {"ALL_CORES": "1", "CHARLOOM_THREADS": str(cores)}
-    use = sorted(os.sched_getaffinity(0))[-cores:]
-    sizes = map(str, (updates, m, 80, 25, batch))
-    command = [
-        "taskset",
-        "--cpu-list",
-        ",".join(map(str, use)),
-        str(python),
-        str(HERE / script),
-        *arguments,
-        dtype,
-        *sizes,
-    ]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)[what] / batch
+    return timed(way, dtype, updates, m, 80, 25, batch, cores=cores)[what] / batch
 
 
 def along() -> dict[str, list[str]]:

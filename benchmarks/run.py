@@ -37,16 +37,18 @@ LIMIT = "limit"
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")} | {"CHARLOOM_THREADS": "1"}
 
 
-def microseconds(way: tuple[str | Path, list[str]], dtype: str, updates: int, *sizes: int) -> float:
-    """Return the CPU time of an update in a new process."""
+def timed(way: tuple[str | Path, list[str]], dtype: str, updates: int, *sizes: int, cores: int = 1) -> dict[str, float]:
+    """Return what an update takes in a new process on so many cores: microseconds of CPU time, and by the wall."""
     python, (script, *arguments) = way
     # Set for other programs on some machines, they would slow NumPy down.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")} | ONE_THREAD
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+    environment |= ONE_THREAD if cores == 1 else {"ALL_CORES": "1", "CHARLOOM_THREADS": str(cores)}
     command = [str(python), str(HERE / script), *arguments, dtype, str(updates), *map(str, sizes)]
     if sys.platform == "linux":  # JAX keeps a second thread busy whatever its flags say, and pays for it
-        command = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0))), *command]
+        use = sorted(os.sched_getaffinity(0))[-cores:]
+        command = ["taskset", "--cpu-list", ",".join(map(str, use)), *command]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)["microseconds"]
+    return json.loads(done.stdout)
 
 
 def medians(ways: dict, dtype: str, updates: int, *sizes: int) -> dict[str, float]:
@@ -56,7 +58,7 @@ def medians(ways: dict, dtype: str, updates: int, *sizes: int) -> dict[str, floa
         for way, how in ways.items():
             # The slow ones get fewer updates: a turn should not wait for them.
             fewer = updates // 10 if "textbook" in way or "PyTorch" in way or "call" in way else updates
-            times[way].append(microseconds(how, dtype, max(fewer, 3), *sizes))
+            times[way].append(timed(how, dtype, max(fewer, 3), *sizes)["microseconds"])
     print(dtype, sizes, {way: round(statistics.median(each), 1) for way, each in times.items()}, flush=True)
     return {way: statistics.median(each) for way, each in times.items()}
 
