@@ -56,7 +56,7 @@ def test_code_of_a_folder_is_not_run_by_the_server_of_ui(project, name):
         assert not (project.folder / "executed").exists(), (project.folder / "executed").read_text()
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(ui.pid, signal.SIGKILL)
+            os.killpg(ui.pid, signal.SIGTERM)  # it ends its server, which is in a group of its own
         ui.wait()
 
 
