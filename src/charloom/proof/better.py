@@ -208,7 +208,7 @@ def _answer(study: Study | CharloomError | None) -> str:
     if study is None:
         return "–"
     if isinstance(study, CharloomError):
-        return code(str(study), 400)
+        return f"not believed: {code(str(study), 400)}"
     answer = answered(found := measured(study))
     if not any(found.settings.values()):
         return "no trials yet"
