@@ -10,8 +10,8 @@ LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
 GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE NAME,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
-# What stages and commands import, with what that imports, and Numba's own parts: compiled at set-up, and not in every
-# process where PYTHONDONTWRITEBYTECODE is set, as in many containers. Two of DVC's commands that only read do the rest.
+# What stages and commands import, with what that imports, and Numba's own parts: where PYTHONDONTWRITEBYTECODE is set, as
+# in many containers, it is compiled at set-up, and not in every process. Two of DVC's commands that only read do the rest.
 IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.repo.experiments.queue.workspace, \
     matplotlib.backends.backend_svg, prepare, gradcheck, train, sample, plot, track, charloom.commands.cli, \
     charloom.commands.study, charloom.commands.verify, charloom.tracking.studies, charloom.tracking.completion, \
@@ -108,7 +108,7 @@ $(READY): FORCE
 	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --require-hashes $(LOCKS:%=-r %); \
 	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --no-deps --no-build-isolation --editable .; \
 	    rm -rf .venv; mv .venv.new/venv .venv; \
-	    ( unset PYTHONDONTWRITEBYTECODE; .venv/bin/python -c 'import $(IMPORTED); $(REGISTRIES)'; \
+	    [ -z "$${PYTHONDONTWRITEBYTECODE:-}" ] || ( unset PYTHONDONTWRITEBYTECODE; .venv/bin/python -c 'import $(IMPORTED); $(REGISTRIES)'; \
 	      for each in 'repro --dry' 'exp show'; do .venv/bin/dvc $$each > /dev/null 2>&1; done ) || true; \
 	    cat $(LOCKS) > $@; rm -rf .venv.new; }
 	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
