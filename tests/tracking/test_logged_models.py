@@ -15,9 +15,8 @@ from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import complete, send
+from charloom.tracking.completion import complete
 from charloom.tracking.logged_models import fetch, measured
-from charloom.tracking.outbox import SUMS, sums
 from charloom.tracking.store import RESULTS, connected
 
 FILES = {"lowest_smooth_loss": "best", "last": "last"}  # of the LoggedModels, by their names
@@ -220,21 +219,3 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
         fetch(f"models:/{last.model_id}", str(tmp_path / "model.npz"))
     assert (tmp_path / "model.npz").read_bytes() == (project.folder / "models/last.npz").read_bytes()
     assert len(client.search_model_versions("")) == 1
-
-
-def test_a_run_is_sent_as_it_was_put_there(project):
-    with chdir(project.folder):
-        waits = put(this_run())
-        (waits / "models").rename(waits / "artifacts/models")
-        with ZipFile(waits / "code/charloom.zip") as packed:
-            packed.extractall(waits / "code")
-        (waits / "code/charloom.zip").unlink()
-        (waits / SUMS).write_text(sums(waits))
-        send(str(waits))
-    for model in logged(project):
-        folder = project.folder / "mlartifacts/models" / model.model_id / "artifacts"
-        assert (folder / "code/charloom/kernel/passes.py").is_file()
-        assert (folder / "artifacts/model.npz").read_bytes() == (
-            project.folder / f"models/{FILES[model.name]}.npz"
-        ).read_bytes()
-    assert not waits.exists()

@@ -181,7 +181,7 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
     counted = int(tags.get(REPRODUCTIONS, "0")) + max(len(new) * same - made, 0)
     listed += new
     listed[1:] = listed[1:][1 - KEPT :]
-    while len(listed) > 1 and len(json.dumps(listed, ensure_ascii=False)) > ROOM:
+    while len(listed) > 1 and len(json.dumps(listed)) > ROOM:
         del listed[1]
     above = tags.get(NOTE, "").partition(LIST)[0] if description is None else description
     rows = (
@@ -191,7 +191,7 @@ def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | 
         for row in listed
     )
     note = above + (HEADING + "".join(rows) if listed else "")
-    return {TRAININGS: json.dumps(listed, ensure_ascii=False), REPRODUCTIONS: str(counted), NOTE: note}
+    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note}
 
 
 def _row(log: Log) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from charloom.tracking.address import database
 from charloom.tracking.apart import DENIED, first_line
 from charloom.tracking.artifacts import download, upload
 from charloom.tracking.contents import RunContents, Series, ends
-from charloom.tracking.outbox import ARTIFACTS, CODE
+from charloom.tracking.outbox import CODE
 from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
 
 # A third of a second for what is known: the requirements are this environment's own versions.
@@ -120,8 +120,7 @@ def _saved(folder: Path, model: str, contents: RunContents, waits: Path, about: 
     MLflow executes the model's code to save it. So it is given ours; the run's own, which may be another experiment's,
     takes its place afterwards.
     """
-    before = (waits / ARTIFACTS / model).exists()  # charloom 0.1 has put it there
-    copy(waits / (ARTIFACTS if before else ".") / model, folder / FILE)
+    copy(waits / model, folder / FILE)
     own = copy(str(served.__file__), folder)  # MLflow notes from where it has it
     save_model(
         folder / "model",

@@ -260,8 +260,8 @@ class Store:
             went_on()
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
-        """Set the tags."""
-        said = [RunTag(_checked(key), visible(value)) for key, value in tags.items()]
+        """Set the tags; of a text that is too long, whole lines."""
+        said = [RunTag(_checked(key), _with_room(visible(value))) for key, value in tags.items()]
         self.client.log_batch(run.info.run_id, tags=said)
 
     def name_dataset(self, run: Run, contents: RunContents, text: TextMetrics) -> None:
@@ -300,6 +300,10 @@ def milliseconds(seconds: float | None) -> int | None:
 def _number(run: Run) -> int:
     """Return which of its experiment's runs it is, from 0."""
     return int(run.data.tags[KEY].partition(":")[2] or 0)
+
+
+def _with_room(text: str) -> str:
+    return text if len(text) <= ROOM else text[:ROOM].rpartition("\n")[0] or text[:ROOM]
 
 
 def _checked(name: str) -> str:

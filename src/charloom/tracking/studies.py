@@ -14,7 +14,7 @@ from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
-from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, ROOM, TEXT, Store, connected, place
+from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, Store, connected, place
 from charloom.tracking.study_contents import PAGE, STUDY_MAY_TAKE, StudyContents, StudyTrial
 
 STUDY = "charloom.study"  # tag of the study's run: its file
@@ -69,8 +69,7 @@ def _complete(store: Store, run: Run, contents: StudyContents, known: Trials) ->
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({place(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")
-    above = "\n\n".join([first, page, picture, ""])
-    about = above + (rest if len(above + rest) <= ROOM else rest[: ROOM - len(above)].rpartition("\n")[0])
+    about = "\n\n".join([first, page, picture, rest])
     store.tag(run, {ABOUT: about, VERDICT: contents.verdict})
     store.close(run, "FINISHED", None)
 
