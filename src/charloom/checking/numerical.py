@@ -11,7 +11,9 @@ sin 2ε = 2ε and cos 2ε = 1, as they are to the last digit,
 
 So real parts are computed once, imaginary ones in units of h, for many moved entries at once, and no tanh or exp for
 any of them. They go forward with the text, where an analytic gradient comes back through it; and this file shares no
-line with `rnn.py`, so that neither can hide a mistake of the other. A test does the same in complex numbers.
+formula with `rnn.py`, so that neither can hide a mistake of the other. A test does the same in complex numbers.
+
+Matrix products, exp, tanh and log are the kernel's: an error measured here has the same bits on every processor.
 
 With large weights a network is chaotic: two right ways to compute its states round differently, and after some dozens
 of characters they have nothing in common. A gradient belongs to the states along which it was computed. So the complex
@@ -28,6 +30,7 @@ import numpy as np
 
 from charloom.base.processors import processors
 from charloom.base.types import Array
+from charloom.kernel.arrays import exp, log, product, softmax, tanh
 from charloom.network.rnn import Parameters
 
 BATCH = 256  # networks side by side: their states still fit the cache
@@ -56,14 +59,13 @@ class RealParts(NamedTuple):
 
 def real_parts(theta: Parameters, x: Array, y: Array, states: Array) -> RealParts:
     """Return the real parts along the states (T + 1, m), each of which is taken from the one before."""
-    a = states[:-1] @ theta.W.T + theta.U.T[x] + theta.b
-    o = states[1:] @ theta.V.T + theta.c
-    by_output = np.exp(o - o.max(axis=1, keepdims=True))
-    by_output /= by_output.sum(axis=1, keepdims=True)
+    a = product(states[:-1], theta.W.T) + theta.U.T[x] + theta.b
+    o = product(states[1:], theta.V.T) + theta.c
+    by_output = softmax(o)
     by_output[np.arange(len(y)), y] -= 1  # the cost is log Σ e^o − o_y
-    error = float(abs(np.tanh(a) - states[1:]).max())
-    with np.errstate(over="ignore"):  # 2 / ∞ is 0
-        return RealParts(x, states, 2 / (np.cosh(2 * a) + 1), by_output, by_output @ theta.V, error)
+    error = float(abs(tanh(a) - states[1:]).max())
+    e = exp(-2 * abs(a))  # 2 / (cosh 2a + 1) = 4e / (1 + e)²
+    return RealParts(x, states, 4 * e / ((1 + e) * (1 + e)), by_output, product(by_output, theta.V), error)
 
 
 def complex_step(
@@ -91,7 +93,7 @@ def complex_step(
     T, m = len(real.x), theta.m
     batch = max(1, min(BATCH, NUMBERS // (m + T), PRODUCTS // (m * m * T)))
     done = len(entries) - len(moving)
-    with ThreadPoolExecutor(min(2, processors())) as executor:  # NumPy releases the interpreter while it computes
+    with ThreadPoolExecutor(min(2, processors())) as executor:  # a product releases the interpreter
         for more in executor.map(measure, np.split(moving, range(batch, len(moving), batch))):
             done += more
             report(done)
@@ -106,12 +108,12 @@ def _through_states(theta: Parameters, name: str, row: Array, column: Array, rea
     """
     network = np.arange(len(row))
     costs = np.empty((len(real.x), len(row)))
-    h, a = np.zeros((2, theta.m, len(row)))
+    h = np.zeros((theta.m, len(row)))
     for t, now in enumerate(real.x):
-        np.matmul(theta.W, h, out=a)
+        a = product(theta.W, h)
         a[row, network] += real.h[t, column] if name == "W" else column == now if name == "U" else 1
-        np.multiply(a, real.slopes[t, :, None], out=h)
-        np.matmul(real.by_state[t], h, out=costs[t])
+        h = a * real.slopes[t, :, None]
+        costs[t] = product(real.by_state[t : t + 1], h)[0]
     return costs
 
 
@@ -135,15 +137,15 @@ def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array,
     network = np.arange(len(entries))
     h, loss = np.repeat(h_0[:, None], len(entries), axis=1), np.zeros(len(entries))
     for now, following in zip(x, y, strict=True):
-        a = theta.W @ h + (theta.U[:, now] + theta.b)[:, None]
+        a = product(theta.W, h) + (theta.U[:, now] + theta.b)[:, None]
         if name in "WUb":
             a[row, network] += moved * (h[column, network] if name == "W" else column == now if name == "U" else 1)
-        h = np.tanh(a)
-        o = theta.V @ h + theta.c[:, None]
+        h = tanh(a)
+        o = product(theta.V, h) + theta.c[:, None]
         if name in "Vc":
             o[row, network] += moved * (h[column, network] if name == "V" else 1)
         o -= o.max(axis=0)  # gone in the difference: exp cannot overflow
-        loss += np.log(np.exp(o).sum(axis=0)) - o[following]
+        loss += log(exp(o).sum(axis=0)) - o[following]
     return loss
 
 

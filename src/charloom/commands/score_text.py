@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from charloom.base.errors import WrongInput
+from charloom.base.logarithm import LN2, log
 from charloom.base.pieces import taken_from
 from charloom.base.progress import progress
 from charloom.base.terminal import named, visible
@@ -70,7 +71,7 @@ class Reading:
             self.known += int(known.sum())
             ends = np.flatnonzero(code_points(text) == ord("\n"))
             starts, lines = np.concatenate(([start], ends + 1)), np.searchsorted(ends, places)
-            bits = take(len(places)) / math.log(2)
+            bits = take(len(places)) / LN2
             yield Piece(text, place, before, places, line + lines, places - starts[lines], bits, unknown)
             place, line, start = place + len(text), line + len(ends), int(starts[-1]) - len(text)
             before = (before + text)[-CONTEXT:]
@@ -107,7 +108,7 @@ def score_text(arguments: argparse.Namespace) -> None:
             "allowed is a text with two or more: the first is only read"
         )
     scored = reading.known - 1
-    mean, uniform = reading.nats / scored / math.log(2), math.log2(model.theta.K)
+    mean, uniform = reading.nats / scored / LN2, log(model.theta.K) / LN2
     print(f"{mean:.3f} bits per character")
     print(f"in full             {mean!r}")
     print(f"perplexity          {_perplexity(mean):.6g}")

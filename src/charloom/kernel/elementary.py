@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from charloom.base.logarithm import LN2
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED, compiled
 from charloom.kernel.exponents import by_type, exponent_of, nearest, power_of_two
 from charloom.kernel.vector import at_least, at_most, load, store, where_less
 
-LOG2_E = 1 / math.log(2)
+LOG2_E = 1 / LN2
 # ln 2 in two parts: n times the first is exact for every exponent n.
 LN2_HIGH_64, LN2_HIGH_32 = float.fromhex("0x1.62e42fee00000p-1"), float.fromhex("0x1.62e000p-1")
 LN2_LOW_64, LN2_LOW_32 = float.fromhex("0x1.a39ef35793c76p-33"), float.fromhex("0x1.0bfbe8e7bcd5ep-15")

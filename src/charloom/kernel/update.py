@@ -49,7 +49,7 @@ def _step_u(
                 store(dU, x, k, load(dU, x, k) + load(d, t, k))
         else:
             for k in range(begin, end, lanes):
-                store(dU, x, k, load(d, t, k))
+                store(dU, x, k, load(d, t, k) + 0.0)  # a sum that starts from 0 is never −0.0
             seen[me, x] = True
     for x in range(sizes.K):
         if seen[me, x] or sizes.all_rows:

@@ -5,12 +5,12 @@ training came by. A zero state is seldom one of them: from there it may lose its
 (benchmarks/lost.md).
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from charloom.base.logarithm import LN2
 from charloom.base.pieces import taken_from
 from charloom.base.types import Array, Numbers
 from charloom.kernel.crew import ALONE
@@ -66,4 +66,4 @@ def bits_per_character(theta: Parameters, ids: Numbers, h_0: Array, most: int | 
     end, total = len(ids) if most is None else min(len(ids), most), None
     for each in scores(theta, (ids[start : min(start + PIECE, end)] for start in range(0, end, PIECE)), h_0):
         total = each.total
-    return None if total is None else total / (end - 1) / math.log(2)
+    return None if total is None else total / (end - 1) / LN2

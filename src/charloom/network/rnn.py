@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from charloom.base.types import Array
+from charloom.network.normal import standard_normal
 
 NAMES = ("W", "U", "V", "b", "c")
 SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
@@ -84,11 +85,16 @@ def deviations(m: int, K: int, sigma: float | str) -> dict[str, float]:
 
 
 def init(m: int, K: int, sigma: float | str, rng: np.random.Generator) -> Parameters:
-    """Return the start: W, U and V drawn in this order, normal with their `deviations`; b = c = 0."""
+    """Return the initial weights: W, U and V normal with their `deviations`, drawn in this order; b = c = 0.
+
+    rng  is used up: see standard_normal
+    """
     theta = filled(0.0, m, K)
+    drawn = theta.flat[: -m - K]  # W, U and V
+    drawn[:] = standard_normal(rng, drawn.size)
     for name, deviation in deviations(m, K, sigma).items():
-        matrix: Array = getattr(theta, name)
-        matrix[:] = rng.normal(0.0, deviation, matrix.shape)
+        getattr(theta, name)[:] *= deviation
+    drawn += 0.0  # no −0.0, as in Generator.normal
     return theta
 
 

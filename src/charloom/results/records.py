@@ -40,7 +40,7 @@ class TextMetrics(Record):
 
 
 class MatrixAgreement(Record):
-    """One matrix at one state, as far as it is equal on every processor."""
+    """One matrix at one state: how many entries were compared, and in how many decimal digits they agree."""
 
     entries: int
     entries_zero: int
@@ -50,9 +50,8 @@ class MatrixAgreement(Record):
 class MatrixErrors(Record):
     """One matrix at one state.
 
-    Up to `entries_zero` it is about the kernel's gradient and the complex step: the worst entry, then how many were
-    compared. reference_relative_error is the largest of the NumPy gradient beside the complex step, and
-    report_relative_error that of the source report's own check: the kernel beside central differences.
+    Up to `entries_zero` it compares the kernel's gradient with the complex step: the worst entry, then the number of
+    entries. report_relative_error is the largest error of the source report's own check, by central differences.
     """
 
     max_relative_error: float
@@ -61,7 +60,6 @@ class MatrixErrors(Record):
     numeric: float
     entries: int
     entries_zero: int
-    reference_relative_error: float
     report_relative_error: float
 
 
@@ -76,9 +74,10 @@ class Matrices(Record, Generic[Row], extra="ignore"):
 
 
 class GradcheckErrors(Record):
-    """reports/gradcheck.json: measured errors, which are a processor's own.
+    """reports/gradcheck.json: measured errors, in the kernel's arithmetic.
 
-    state_error is the largest of the kernel's hidden states, each computed again from the one before.
+    state_error is the largest error of the kernel's hidden states, each compared with one that is
+    computed from its predecessor.
     """
 
     state_error: float
@@ -87,7 +86,7 @@ class GradcheckErrors(Record):
 
 
 class GradcheckMetrics(Record):
-    """metrics/gradcheck.json: what every processor says alike."""
+    """metrics/gradcheck.json: the verdict of the check."""
 
     passed: bool
     tolerance: float

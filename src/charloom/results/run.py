@@ -5,11 +5,11 @@ from_commits  a commit, HEAD's own or a DVC experiment's     commits.py
 from_row      a row of a study's table                       study_table.py
 """
 
-import math
 from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
+from charloom.base.logarithm import LN2, log
 from charloom.base.storage import read_json, read_table
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
 from charloom.settings.params import Params
@@ -69,7 +69,7 @@ class Run(NamedTuple):
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
     """Return TRAINED; or WORSE, where the last model costs more than a uniform guess among K characters."""
     bits = metrics.held_out_bits_per_character
-    cost, uniform = (metrics.smooth_loss, seq_length * math.log(K)) if bits is None else (bits, math.log2(K))
+    cost, uniform = (metrics.smooth_loss, seq_length * log(K)) if bits is None else (bits, log(K) / LN2)
     return WORSE if cost > (1 + MARGIN) * uniform else TRAINED
 
 

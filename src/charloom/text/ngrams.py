@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from charloom.base.logarithm import LN2, log
 from charloom.base.types import Array, Numbers
 from charloom.results.records import Levels, TextMetrics
 from charloom.text.corpus import Text
@@ -28,12 +29,12 @@ def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMet
         characters_that_occur_once=len(once),
         characters_counted=counted,
         nats_per_sequence=as_levels(nats * seq_length for nats in entropy),
-        bits_per_character=as_levels(nats / math.log(2) for nats in entropy),
+        bits_per_character=as_levels(nats / LN2 for nats in entropy),
     )
 
 
 def as_levels(values: Iterable[float]) -> Levels:
-    """Return them by name, rounded far above the last bits, in which processors' logarithms differ."""
+    """Return the values by name, rounded to six decimals."""
     rounded = (round(value, 6) for value in values)
     return Levels(**dict(zip(Levels.model_fields, rounded, strict=True)))
 
@@ -54,7 +55,7 @@ def entropies(ids: Numbers, count: int, K: int) -> list[float]:
         if count >= n - 1 > 0:  # the last (n − 1)-gram is no context: nothing follows it
             last = _codes(ids[count - n + 1 : count], n - 1, K)
             codes, counts = _added(np.append(contexts, last), np.append(sums, 1))
-    return [math.log(K), *reversed(levels)]
+    return [log(K), *reversed(levels)]
 
 
 def trigrams(ids: Numbers, count: int, K: int) -> tuple[Array, Array]:
@@ -91,4 +92,5 @@ def _added(codes: Array, counts: Array) -> tuple[Array, Array]:
 
 def _weighted(counts: Array) -> float:
     """Return Σ c log c."""
-    return float((counts * np.log(counts)).sum())
+    values, times = np.unique(counts, return_counts=True)
+    return math.fsum(n * c * log(c) for c, n in zip(values.tolist(), times.tolist(), strict=True))

@@ -1,9 +1,9 @@
 """The first updates, where the published recipe jumps: what makes it, and what another start of AdaGrad does."""
 
-import math
 from dataclasses import replace
 from typing import NamedTuple
 
+from charloom.base.logarithm import log
 from charloom.network.adagrad import AdaGrad
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import SATURATED
@@ -15,7 +15,7 @@ from charloom.pages.sections import Picture, Section, Table
 
 CURE = 10.0  # the start of AdaGrad's accumulator that tames the first updates
 RISEN = 1.1  # times the first loss: a peak above it is a leap, not the unevenness of the text
-LIMIT = math.atanh(SATURATED)  # |a| beyond which a unit is saturated
+LIMIT = log((1 + SATURATED) / (1 - SATURATED)) / 2  # |a| beyond which a unit is saturated: artanh of it
 SHARE = "share of saturated hidden units"
 
 
@@ -44,7 +44,6 @@ def section(results: Results) -> Section:
     """
     recipe, seen = results.params.recipe, dict[str, Seen]()
     run, other, otherwise, held = _of(recipe, results), None, None, None
-    run.losses[:] = [results.curves["loss"].get(u, loss) for u, loss in enumerate(run.losses)]
     if isinstance(recipe.optimizer, AdaGrad):
         own = recipe.optimizer.initial_accumulator_value
         other = CURE if own != CURE else 0.0

@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from charloom.base.terminal import visible
 from charloom.base.types import Array
-from charloom.network.rnn import log_softmax
+from charloom.kernel.arrays import softmax
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.looking_back import gradient_norms
 from charloom.pages.experiment.passage import Passage, read
@@ -137,7 +137,7 @@ class Place(NamedTuple):
 
 def expected(o: Array, y: Array) -> list[Place]:
     """Return what was expected at each place, from outputs o (T, K), and what came, y (T,). Of equals the first."""
-    p = np.exp(log_softmax(o))
+    p = softmax(o)
     likeliest = np.argsort(-p, axis=1, kind="stable")[:, :GUESSES]
     return [
         Place(int(came), float(row[came]), [(int(guess), float(row[guess])) for guess in guesses])

@@ -10,7 +10,8 @@ With g = p_t − onehot(y_t), for the loss of the character that follows place t
 import numpy as np
 
 from charloom.base.types import Array
-from charloom.network.rnn import Parameters, log_softmax
+from charloom.kernel.arrays import product, softmax
+from charloom.network.rnn import Parameters
 
 
 def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: int) -> tuple[Array, Array]:
@@ -20,14 +21,19 @@ def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: i
     y       (T,) the characters that follow
     places  (n,) the t of which the loss is; the smallest is back − 1 or more
     """
-    after = h[places + 1]
-    g = np.exp(log_softmax(after @ theta.V.T + theta.c))
+    g = softmax(product(h[places + 1], theta.V.T) + theta.c)
     g[np.arange(len(places)), y[places]] -= 1
-    to_state = g @ theta.V
+    to_state = product(g, theta.V)
     inputs, states = np.empty((2, len(places), back))
     for k in range(back):
-        states[:, k] = np.linalg.norm(to_state, axis=1)
+        states[:, k] = _norms(to_state)
         d = to_state * (1 - h[places + 1 - k] ** 2)
-        inputs[:, k] = np.linalg.norm(d @ theta.U, axis=1)
-        to_state = d @ theta.W
+        inputs[:, k] = _norms(product(d, theta.U))
+        to_state = product(d, theta.W)
     return inputs, states
+
+
+def _norms(rows: Array) -> Array:
+    """Return the Euclidean norm of each row."""
+    norms: Array = np.sqrt((rows * rows).sum(axis=1))
+    return norms

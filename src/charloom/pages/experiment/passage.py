@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.base.types import Array
+from charloom.kernel.arrays import forward
 from charloom.model.model_file import Model
-from charloom.network.rnn import Parameters, forward
+from charloom.network.rnn import Parameters
 from charloom.text.corpus import Text
 
 MOST = 10_000  # characters that are read

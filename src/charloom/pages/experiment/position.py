@@ -1,13 +1,16 @@
 """Smooth loss by position in the text: why its minimum sits where it sits."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
 
 from charloom.base.types import Array, Numbers
+from charloom.kernel.arrays import log
 from charloom.network.order import READING
 from charloom.pages.along_updates import Curve, draw, mark, update_label
 from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.experiment.units import correlations
 from charloom.pages.pictures import BLUE, FAINT, GREY, PINK, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 
@@ -58,8 +61,8 @@ def costliest(costs: Array, end: int, run: int) -> int:
     """
     end = max(end, run)
     first = max(0, end - round(1 / (1 - KEPT)))
-    sums = np.convolve(costs[first:end], np.ones(run), "valid")
-    return first + int(sums.argmax())
+    sums = np.cumsum(np.append(0, costs[first:end]))
+    return first + int((sums[run:] - sums[:-run]).argmax())
 
 
 def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
@@ -81,7 +84,7 @@ def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, fl
     curve = epochs.get(epoch, {})
     if not curve or min(curve) > place or len(curve) < max(len(each) for each in epochs.values()) - 1:
         return None
-    return float(np.interp(place, list(curve), list(curve.values()))), float(np.mean(list(curve.values())))
+    return float(_at(curve, [place])[0]), float(np.mean(list(curve.values())))
 
 
 def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
@@ -93,7 +96,7 @@ def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
     pairs = read[:-1] * K + read[1:]
     counts = np.bincount(pairs, minlength=K * K).reshape(K, K)
     firsts = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    costs = np.log(firsts / np.maximum(counts, 1)).ravel()[pairs]
+    costs = log(firsts / np.maximum(counts, 1)).ravel()[pairs]
     sequences = len(costs) // seq_length
     nats: Array = costs[: sequences * seq_length].reshape(sequences, seq_length).sum(axis=1)
     return nats
@@ -105,7 +108,7 @@ def smoothed(costs: Array, seq_length: int) -> Curve:
     It goes round once before, so that the beginning of the text follows on its end, as in training.
     """
     blocks = [float(costs[start : start + EVERY].mean()) for start in range(0, len(costs), EVERY)]
-    kept, smooth = KEPT**EVERY, float(costs.mean())
+    kept, smooth = math.prod([KEPT] * EVERY), float(costs.mean())
     found: Curve = {}
     for n, block in enumerate([*blocks, *blocks]):
         found[n % len(blocks) * EVERY * seq_length] = smooth
@@ -117,11 +120,20 @@ def agreement(loss: Curve, pairs: Curve) -> float | None:
     """Return the correlation of two curves, each by place, over the places of the first; None where either is flat."""
     if len(loss) < 10:
         return None
-    at = np.interp(list(loss), list(pairs), list(pairs.values()))
-    values = np.array(list(loss.values()))
+    at, values = _at(pairs, list(loss)), np.array(list(loss.values()))
     if min(np.ptp(at), np.ptp(values)) < 1e-9:
         return None
-    return float(np.corrcoef(at, values)[0, 1])
+    return float(correlations(at[:, None], values)[0])
+
+
+def _at(curve: Curve, places: list[int]) -> Array:
+    """Return the curve at these places: linear between its points, constant outside them."""
+    x, y = np.array(list(curve), float), np.array(list(curve.values()))
+    left = np.clip(np.searchsorted(x, places, "right") - 1, 0, max(len(x) - 2, 0))
+    right = np.minimum(left + 1, len(x) - 1)
+    part = np.clip((places - x[left]) / np.maximum(x[right] - x[left], 1), 0, 1)
+    values: Array = y[left] + part * (y[right] - y[left])
+    return values
 
 
 def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) -> Picture:

@@ -1,12 +1,15 @@
-"""The first updates of a training, made again by the equations: what of them stands in no file."""
+"""The first updates of a training, repeated by the kernel: measures that no file has."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from charloom.base.errors import Diverged
 from charloom.base.types import Numbers
+from charloom.kernel.advance import advance, start
+from charloom.kernel.arrays import forward, product
 from charloom.network.recipe import Recipe
-from charloom.network.rnn import SATURATED, filled, forward, loss_and_gradients
+from charloom.network.rnn import SATURATED
 
 UPDATES = 50
 
@@ -25,30 +28,28 @@ class First(NamedTuple):
 
 
 def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers, held: bool = False) -> First:
-    """Return the first of so many updates of a training by this recipe; `ids` are all that is trained on.
+    """Return the first of so many updates of a training by this recipe, up to the update at which it diverges.
 
-    held  W stays as it was at the start; all else learns
+    ids   all characters that are trained on
+    held  W keeps its initial values; all other weights learn
     """
-    T, (theta, kept) = recipe.seq_length, recipe.initial(K, seed)
-    h, found = np.zeros((recipe.batch, recipe.m), theta.flat.dtype), []
-    places = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
-    for update, (starts, zero) in enumerate(zip(*places, strict=True)):
-        h[zero] = 0
-        summed, seen = filled(0.0, recipe.m, K, theta.flat.dtype), []
-        with np.errstate(over="ignore", invalid="ignore"):
-            for n, start in enumerate(starts):
-                read = ids[start : start + T + 1].astype(np.intp)
-                x, y = read[:-1], read[1:]
-                states, _ = forward(theta, x, h[n])
-                squares = (states[:-1] @ theta.W.T) ** 2, states[:-1] ** 2 @ (theta.W**2).T
-                loss, gradients, h[n] = loss_and_gradients(theta, x, y, h[n])
-                summed.flat[:] += gradients.flat
-                seen.append([loss, *(each.mean() for each in (np.abs(states[1:]) > SATURATED, *squares))])
-            summed.flat[:] *= recipe.scale
-            if held:
-                summed.W[:] = 0
-            recipe.step(theta, kept, summed, update)
-        values = np.mean(seen, axis=0) + 0.0  # a loss of −0.0 is none
-        values[2:] **= 0.5
-        found.append(values.tolist())
+    state, T = start(recipe, K, seed), recipe.seq_length
+    W, found = state.theta.W.copy(), []
+    starts, _ = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
+    for of_batch in starts:
+        try:
+            rows = advance(state, ids, 1, recipe)
+        except Diverged:
+            break
+        seen = []
+        for h_0, place in zip(state.h, of_batch, strict=True):
+            states = forward(state.theta, ids[place : place + T], h_0)[0].astype(float)
+            W_now = state.theta.W.T.astype(float)
+            squares = product(states[:-1], W_now) ** 2, product(states[:-1] ** 2, W_now**2)
+            seen.append([each.mean() for each in (np.abs(states[1:]) > SATURATED, *squares)])
+        saturated, *sums = np.mean(seen, axis=0)
+        found.append([float(rows.losses[0]), float(saturated), *np.sqrt(sums).tolist()])
+        state = rows.after
+        if held:
+            state.theta.W[:] = W
     return First(*map(list, zip(*found, strict=True)))

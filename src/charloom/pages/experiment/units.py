@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.base.types import Array
+from charloom.kernel.arrays import product
 
 QUOTED = re.compile(r"“[^“”]*”|«[^«»]*»|「[^「」]*」|\"[^\"\n]*\"")
 
@@ -60,7 +61,7 @@ def correlations(h: Array, feature: Array) -> Array:
     """Return Pearson's correlation (m,) of each unit (characters, m) with the feature; 0 where either never varies."""
     units, follows = h - h.mean(axis=0), feature - feature.mean()
     norms = np.sqrt((units**2).sum(axis=0) * (follows**2).sum())
-    products = follows @ units
+    products = product(follows[None], units)[0]
     found: Array = np.divide(products, norms, out=np.zeros_like(products), where=norms > 1e-9 * len(feature))
     return found
 

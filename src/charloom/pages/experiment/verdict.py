@@ -1,12 +1,12 @@
 """The verdict: what was trained on what, and what it came to beside what counting alone gets to."""
 
-import math
 import shlex
 from statistics import fmean
 from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from charloom.base.logarithm import LN2
 from charloom.network.rnn import SATURATED
 from charloom.pages.experiment.experiment_files import Results, bits_of
 from charloom.pages.experiment.first_updates import RISEN, color_of
@@ -56,7 +56,7 @@ def concluded(results: Results) -> dict[str, Any]:
     """
     train, own = results.train, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
-    training_bits = train.smooth_loss / results.params.seq_length / math.log(2)
+    training_bits = train.smooth_loss / results.params.seq_length / LN2
     bits, peak = train.held_out_bits_per_character, max(losses, key=lambda update: losses[update])
     trials = bits_of(results.study) if results.has_published_recipe else {}
     means = {value: fmean(each) for value, each in trials.items()}
@@ -86,7 +86,7 @@ def _ladder(results: Results) -> Picture:
         for place, (name, color, values) in enumerate(rows):
             mean, marker, weight = fmean(values), *(("D", "bold") if name == OWN else ("o", "normal"))
             axes.plot([0, mean], [place, place], color=FAINT, linewidth=0.8, zorder=0)
-            axes.plot(values, [place] * len(values), marker, color=color, ms=5 / len(values) ** 0.2)
+            axes.plot(values, [place] * len(values), marker, color=color, ms=5 if len(values) == 1 else 3)
             axes.annotate(
                 f"{mean:.3f}", (max(values), place), xytext=(8, 0), textcoords="offset points", va="center_baseline",
                 weight=weight,

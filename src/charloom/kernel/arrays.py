@@ -1,0 +1,71 @@
+"""The kernel's arithmetic on NumPy arrays: each result has the same bits on every processor.
+
+NumPy's own matrix products, exp, log and tanh depend on the processor. A value that reaches a file is computed with the
+functions here, or with operations that IEEE 754 rounds in one way (+ − × ÷ and square roots).
+"""
+
+import numpy as np
+
+from charloom.base.types import Array
+from charloom.kernel import elementary, passes
+from charloom.kernel.cache import compiled
+from charloom.kernel.crew import ALONE, Crew
+from charloom.kernel.layout import ROWS, Scratch, Weights, in_panels, scratch, weights, zeros
+from charloom.kernel.products import add_product
+from charloom.network.rnn import Parameters
+
+LANES = 8  # float64 in a vector
+
+
+def exp(x: Array) -> Array:
+    """Return e^x, float64, of the shape of x."""
+    return elementary.exp(x.ravel()).reshape(x.shape)  # type: ignore[no-any-return]
+
+
+def log(x: Array) -> Array:
+    """Return log x, float64, of the shape of x; −∞ at 0, NaN below."""
+    return elementary.log(x.ravel()).reshape(x.shape)  # type: ignore[no-any-return]
+
+
+def tanh(x: Array) -> Array:
+    """Return tanh x, float64, of the shape of x."""
+    return elementary.tanh(x.ravel()).reshape(x.shape)  # type: ignore[no-any-return]
+
+
+def softmax(o: Array) -> Array:
+    """Return the probabilities p (n, K) of the outputs o (n, K), float64."""
+    p = exp(o - o.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
+def product(left: Array, right: Array) -> Array:
+    """Return the matrix product (n, m) of left (n, k) and right (k, m), float64. Each sum runs upwards from k = 0."""
+    (n, k), m = left.shape, right.shape[1]
+    columns = -(-m // LANES) * LANES
+    out = zeros(n + ROWS, columns, np.float64)
+    _add_product(out, zeros(n + ROWS, k, np.float64, left), n, in_panels(k, columns, LANES, right), k)
+    return out[:n, :m]
+
+
+def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
+    """Return the states h (T + 1, m) and outputs o (T, K) for the characters x (T,), read from the state h_0 (m,).
+
+    It is `forward` of network/rnn.py with the bits of training, in the type of theta.
+    """
+    T, m, K = len(x), theta.m, theta.K
+    w = weights(theta)
+    z = scratch(w, m, K, T)
+    z.h[0, :m] = h_0
+    _forward(w, z, x.astype(np.int64), T, m, ALONE)
+    return z.h[: T + 1, :m].copy(), z.o[:T, :K].copy()
+
+
+@compiled
+def _add_product(out: Array, left: Array, rows: int, right: Array, k: int) -> None:
+    add_product(out, left, rows, right, k, 0, out.shape[1])
+
+
+@compiled
+def _forward(w: Weights, z: Scratch, ids: Array, T: int, m: int, crew: Crew) -> None:
+    passes.forward(w, z, ids, 0, T, 1, m, crew)
