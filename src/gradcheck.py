@@ -26,7 +26,7 @@ def main() -> None:
     lines = [*failures(errors, tolerance), *reference_failures(params, text)]
     write_json(path["metrics/gradcheck"], verdict(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
-    print("largest relative errors, compared with the complex step, and with the report's central differences")
+    print("largest relative errors: complex step; the report's central differences")
     print(f"{'':10}{'entries':>9}{'zero':>9}{'complex step':>14}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:

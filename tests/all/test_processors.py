@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import njit
+from projects import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
@@ -87,14 +88,44 @@ def test_the_signature_of_code_compiled_for_another_processor(name, tmp_path, of
         assert of_sizes_here.count("\n") == 14
 
 
-def test_the_signature_without_numpys_vector_code():
-    config = subprocess.run(
-        [sys.executable, "-c", "import numpy; print(*numpy.show_config('dicts')['SIMD Extensions'].get('found', []))"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert signature(NPY_DISABLE_CPU_FEATURES=config.stdout.strip()) == FULL
+# Each takes away what processors and C libraries differ in, from one library.
+LIBRARIES = {
+    "libm": {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2"},
+    "OpenBLAS": {"OPENBLAS_CORETYPE": "Nehalem"},
+    "NumPy": {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"},  # found in this build, and no others
+    "Numba": {"NUMBA_CPU_NAME": "nehalem", "NUMBA_CPU_FEATURES": ""},
+}
+# What a process that computes so says of each. Seed 4687 draws one number in whose logarithm the last bit differs.
+IN_EFFECT = """
+import json
+import numpy as np
+from numba.core.registry import cpu_target
+from threadpoolctl import threadpool_info
+from charloom.network.normal import standard_normal
+features = np._core._multiarray_umath.__cpu_features__
+same = standard_normal(np.random.default_rng(4687), 26600) == np.random.default_rng(4687).standard_normal(26600)
+print(json.dumps({
+    "libm": bool(same.all()),
+    "OpenBLAS": any(each.get("architecture") == "Nehalem" for each in threadpool_info()),
+    "NumPy": not features["X86_V3"],
+    "Numba": cpu_target.target_context.codegen().magic_tuple()[1] == "nehalem",
+}))
+"""
+
+
+@pytest.mark.skipif(" fma " not in PROCESSOR, reason="nothing can be taken away from a processor without FMA")
+@pytest.mark.parametrize("without", [(), *((name,) for name in LIBRARIES), tuple(LIBRARIES)], ids="-".join)
+def test_every_output_of_every_stage_has_the_committed_hash(without, tmp_path):
+    clone = Project(tmp_path / "clone")
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone.folder], check=True)
+    variables = {name: value for each in without for name, value in LIBRARIES[each].items()}
+    variables |= {"NUMBA_CACHE_DIR": str(tmp_path / "compiled"), "PYTHONPATH": str(clone.folder / "src")}
+    said = json.loads(clone.run("python", "-c", IN_EFFECT, **variables))
+    assert said == {name: name in without for name in LIBRARIES}
+    committed = (clone.folder / "dvc.lock").read_bytes()
+    clone.run("dvc", "repro", "--force", **variables)
+    assert (clone.folder / "dvc.lock").read_bytes() == committed
+    assert clone.run("git", "status", "--porcelain") == ""
 
 
 FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fmsub")

@@ -62,6 +62,7 @@ def costliest(costs: Array, end: int, run: int) -> int:
     end = max(end, run)
     first = max(0, end - round(1 / (1 - KEPT)))
     sums = np.cumsum(np.append(0, costs[first:end]))
+    run = min(run, len(sums) - 1)
     return first + int((sums[run:] - sums[:-run]).argmax())
 
 
