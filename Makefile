@@ -31,7 +31,7 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 	@dvc repro --force
 	@echo "Open reports/report.html in a browser: the whole experiment. \`make ui\` shows every run in MLflow."
 
-study: $(READY)  ## train what the questions in studies/ still need, and answer them; STUDY=studies/x.yaml is one of them
+study: $(READY)  ## train what the questions in studies/ still need, and write their pages; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
 test: $(READY)  ## the tests, in two and a half minutes; SLOW=1: those too that are marked slow

@@ -27,7 +27,6 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
         f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
         f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}.",
         sections,
-        studies="../studies/index.html",
         results=results,
     )
     return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

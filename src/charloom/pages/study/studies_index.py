@@ -17,27 +17,28 @@ INDEX = STUDIES / "index.html"
 
 
 class Listed(NamedTuple):
-    """A study: its file, what it says line by line, what it asks, facts about it, and its page, seen from here."""
+    """A study: its file, what is missing, its question in words, facts about it, its answer by line, and its page."""
 
     file: Path
-    told: Sequence[str]
+    missing: str
     asked: str = ""
     about: str = ""
+    told: Sequence[str] = ()
     page: str = ""
 
 
 def studies_index() -> str:
-    """Return the page in one HTML file, of what lies in `studies/`: whoever has the same there gets the same bytes."""
+    """Return the page in one HTML file, of what lies in `studies/`: equal files there give equal bytes."""
     listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
     said = (
-        f"{len(listed)} question{'s' * (len(listed) != 1)}, {sum(bool(each.page) for each in listed)} answered. "
+        f"{len(listed)} question{'s' * (len(listed) != 1)}, {sum(bool(each.told) for each in listed)} answered. "
         "Each answer holds for its text and its settings, and for no others."
     )
     return rendered("Studies of this project", said, [Section("studies", "Questions and answers", listed)])
 
 
 def _listed(file: Path) -> Listed:
-    page, again = file.with_suffix("") / "report.html", [f"Not answered yet: `charloom study {file}` answers it."]
+    page, again = file.with_suffix("") / "report.html", f"Not answered yet: `charloom study {file}` answers it."
     try:
         if not any((page.parent / name).exists() for name in (ASKED, "trials.csv")):
             read_question(file)
@@ -46,9 +47,11 @@ def _listed(file: Path) -> Listed:
         found = measured(study)._replace(curves={})  # which say nothing of a verdict
         compared = Compared(found, answered(found)).in_order
     except CharloomError as error:
-        return Listed(file, [f"Not read: {error}"])
+        return Listed(file, f"Not read: {error}")
     trainings = sum(each.trials for each in compared.answer.summaries)
     about = "; ".join([text_of(study.asked), f"{trainings:,} trainings", *compared.answer.warnings])
-    if not (trainings and page.exists()):
+    if not trainings:
         return Listed(file, again, compared.asked, about)
-    return Listed(file, compared.told, compared.asked, about, page.relative_to(STUDIES).as_posix())
+    if page.exists():
+        return Listed(file, "", compared.asked, about, compared.told, page.relative_to(STUDIES).as_posix())
+    return Listed(file, f"`charloom study {file}` writes its page.", compared.asked, about, compared.told)
