@@ -49,7 +49,7 @@ def test_an_invented_metric_that_persists_is_not_called_the_same(project):
     assert "first difference: gradcheck: it failed" in verified(project) or "metrics/claim.json" in verified(project)
 
 
-def test_a_model_that_is_said_to_vary_is_compared_all_the_same(project):
+def test_a_model_with_a_word_of_its_own_in_dvc_yaml_is_compared_all_the_same(project):
     project.edit("dvc.yaml", "      - models/best.npz\n", "      - models/best.npz: {meta: {varies: it does}}\n")
     lock = (project.folder / "dvc.lock").read_text()
     entry = re.search(r"path: models/best.npz\n\s+hash: md5\n\s+md5: (\w+)", lock)

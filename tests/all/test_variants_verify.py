@@ -178,7 +178,7 @@ def test_an_edited_file_that_dvc_keeps_and_git_too_is_named(project):
 
 
 @stages("train")
-def test_a_model_that_is_said_to_vary_by_another_path_is_compared(project):
+def test_a_model_by_another_path_with_a_word_of_its_own_in_dvc_yaml_is_compared(project):
     project.edit("dvc.yaml", "      - models/best.npz\n", "      - models/best.npz: {meta: {varies: it does}}\n")
     project.edit("dvc.yaml", "models/best.npz", "reports/../models/best.npz")
     lock = (project.folder / "dvc.lock").read_text().replace("models/best.npz", "reports/../models/best.npz")

@@ -18,7 +18,7 @@ def made(letters, path="a.csv", stage="train", *, cached=False):
     name = path.rpartition("/")[2]
     known = {} if committed == "." else {name: committed.encode()}
     own = None if cached else committed
-    return Made(Output(stage, path, not cached, ""), locked, known, {name: rebuilt.encode()}, (own, rebuilt))
+    return Made(Output(stage, path, not cached), locked, known, {name: rebuilt.encode()}, (own, rebuilt))
 
 
 SAME = made("aaa", "same.json")
@@ -57,8 +57,3 @@ def test_what_follows_from_another_input_is_not_called_an_edit():
 def test_an_edit_is_told_beside_another_input():
     told = [MOVED, "a.csv: edited after train made it: dvc.lock has another hash"]
     assert causes(AGAINST, [SAME, made("abc"), made("bba", "b.csv")]) == told
-
-
-def test_what_is_not_compared_tells_nothing():
-    varying = made("abc")._replace(output=Output("train", "a.png", True, "it is drawn"))
-    assert causes([], [varying]) == []

@@ -60,7 +60,6 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "4 seeds, by the study <code>studies/a</code>, of whose 2 comparisons this is one." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
     assert "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n" in printed
-    assert "Not compared, as they are a processor's or a library's own: <code>reports/" in printed
     assert printed.count("<td>best model, after ") == 2
     assert "```mermaid" in printed
     project.edit("params.yaml", "eta: 0.05", "eta:  0.05")

@@ -87,7 +87,7 @@ def _contradicted(
     for stage in dict.fromkeys(each.stage for each in made):
         inputs = _of_inputs(stage, lock[stage], hashes, params) if stage in lock else [f"{LOCK} has no stage {stage}"]
         yield from ((stage, what) for what in inputs)
-        for path, in_git in ((each.path, each.in_git) for each in made if each.stage == stage and not each.varies):
+        for path, in_git in ((each.path, each.in_git) for each in made if each.stage == stage):
             if path not in hashes:
                 yield stage, f"{LOCK} has no hash of {path}"
             elif results and in_git and not Path(path).exists():
@@ -131,7 +131,6 @@ def causes(against: list[Contradiction], made: list[Made]) -> list[str]:
 
     First what the commit says against itself, then what its outputs tell, stage by stage.
     """
-    made = [each for each in made if not each.output.varies]
     found, blamed = [str(each) for each in against], {stage for each in against for stage in each.stages}
     first = next((each.output.stage for each in made if not each.same), None)
     for stage in dict.fromkeys(each.output.stage for each in made):
@@ -181,7 +180,6 @@ def _it(made: list[Made]) -> str:
 
 def grade(made: list[Made]) -> str:
     """Return the first of MEANINGS that holds. Figures are those of the results that lie in Git."""
-    made = [each for each in made if not each.output.varies]
     if all(each.same for each in made):
         return SAME_BITS
     figures = {each.output.key: [values(each.committed), values(each.rebuilt)] for each in made if each.output.in_git}

@@ -15,19 +15,17 @@ from charloom.settings.dvc_lock import Stage, md5
 from charloom.settings.pipeline import PIPELINE, files_in
 from dvc_summary.locks import within
 
-REPORTS = "reports"  # what lies there may be a processor's or a library's own
 # What DVC lets a stage say, and is known here.
 KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
 FOLDER = ".dir"  # at the end of a folder's hash
 
 
 class Output(NamedTuple):
-    """A file or folder that a stage makes; `varies` says why it is not equal everywhere, if it is not."""
+    """A file or folder that a stage makes."""
 
     stage: str
     path: str
     in_git: bool
-    varies: str
 
     @property
     def key(self) -> str:
@@ -67,10 +65,7 @@ class Made(NamedTuple):
 
 
 def outputs(folder: Path) -> Iterator[Output]:
-    """Yield the outputs in the order of dvc.yaml, where `meta: {varies: …}` marks what is not equal everywhere.
-
-    Raises WrongInput where the folder holds no dvc.yaml that says it.
-    """
+    """Yield the outputs in the order of dvc.yaml. Raises WrongInput if the folder has no valid dvc.yaml."""
     try:
         stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
         for stage, declared in stages.items():
@@ -82,10 +77,7 @@ def outputs(folder: Path) -> Iterator[Output]:
                     raise WrongInput(
                         f"{PIPELINE}: {stage}: {path}: allowed is a path in this folder, such as metrics/x.json"
                     )
-                in_git = options.get("cache") is False
-                # Reports alone may vary, and those in Git may not: else a word in dvc.yaml would hide an edit.
-                may_vary = not in_git and Path(path).parts[0] == REPORTS
-                yield Output(stage, path, in_git, options.get("meta", {}).get("varies", "") if may_vary else "")
+                yield Output(stage, path, options.get("cache") is False)
     except FileNotFoundError:
         raise WrongInput(f"{PIPELINE}: there is none") from None
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError):

@@ -26,11 +26,11 @@ from charloom.settings.pipeline import OWN
 from dvc_summary.locks import within
 
 ENDING_MAY_TAKE = 5.0  # seconds, of a process that was told to end
-SAME, DIFFERENT, NOT_COMPARED = "same", "different", "not compared"
+SAME, DIFFERENT = "same", "different"
 
 
 class Row(NamedTuple):
-    """A file that was compared: what came out, and what differs, or why it was not compared."""
+    """A file that was compared: what came out, and what differs."""
 
     stage: str
     file: str
@@ -39,9 +39,8 @@ class Row(NamedTuple):
 
     def __str__(self) -> str:
         """Return the line."""
-        mark = {SAME: "same", DIFFERENT: "DIFFERENT", NOT_COMPARED: "  --"}[self.result]
-        what = f"not compared: {self.what}" if self.result == NOT_COMPARED else self.what
-        return f"{mark}  {self.stage}: {self.file}" + (f": {what}" if what else "")
+        mark = {SAME: "same", DIFFERENT: "DIFFERENT"}[self.result]
+        return f"{mark}  {self.stage}: {self.file}" + (f": {self.what}" if self.what else "")
 
 
 class Verified(NamedTuple):
@@ -102,7 +101,7 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         if failed:
             return found._replace(rows=[*found.rows, failed])
         pairs = list(_made(clone, before, hashes))
-        found = _with(found, [_compared(each) for each in pairs], say)
+        found = _with(found, [_row(each.output.stage, each.output.path, _what(each)) for each in pairs], say)
         if found.last == SAME:
             found = _with(found, stale, say)
         proof = statement(materials, clone, [each.output for each in before]) if found.last == SAME else None
@@ -156,14 +155,14 @@ def _ensure_inside(folder: Path) -> None:
 def _committed(clone: Path) -> list[Made]:
     """Return every output as it is committed, read before anything of HEAD's runs.
 
-    What lies in Git is compared, whatever dvc.yaml says of it.
+    A file that Git tracks is compared by its content, whatever dvc.yaml says of it.
     """
     with chdir(clone):
         tracked, locks, found = git("ls-files", "-z").split("\0"), hashes_of(locked()), []
         for each in outputs(Path()):
             path, lock = Path(each.path), locks.get(each.path)
             if any(within(name, each.path) for name in tracked):
-                each = each._replace(in_git=True, varies="")
+                each = each._replace(in_git=True)
             found.append(Made(each, lock, contents(path) if each.in_git else {}, {}, (md5(path), None)))
         return found
 
@@ -223,11 +222,6 @@ def _made(clone: Path, before: list[Made], hashes: dict[str, str | None]) -> Ite
             known = cached(kept, path, each.locked)
         again = contents(clone / path) if each in apart else {}
         yield each._replace(committed=known, rebuilt=again, hashes=(each.hashes[0], hashes[path]))
-
-
-def _compared(made: Made) -> Row:
-    stage, path, _, varies = made.output
-    return Row(stage, path, NOT_COMPARED, varies) if varies else _row(stage, path, _what(made))
 
 
 def _what(made: Made) -> str:

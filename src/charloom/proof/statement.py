@@ -34,9 +34,9 @@ def materials_of(clone: Path) -> Descriptors:
 
 
 def statement(materials: Descriptors, rebuilt: Path, made: list[Output]) -> dict[str, Any]:
-    """Return it: the SHA-256 of each rebuilt result that is equal everywhere, and of what it was made."""
+    """Return the statement: the SHA-256 of each rebuilt result, and what the results were made of."""
     with chdir(rebuilt):
-        subject = _hashed(sorted(file for each in made if not each.varies for file in files_in(Path(each.path))))
+        subject = _hashed(sorted(file for each in made for file in files_in(Path(each.path))))
     return {
         "_type": TYPE,
         "subject": subject,

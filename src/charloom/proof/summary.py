@@ -6,7 +6,6 @@ the change is better and how sure that is, and what the models write.
 
 import argparse
 import tempfile
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
 from dvc_summary.facts import Facts, facts_of
-from dvc_summary.locks import Refused, Stages, makers_of
-from dvc_summary.markdown import code, limited, listed, paragraph, plural, table, verdict
+from dvc_summary.locks import Refused, makers_of
+from dvc_summary.markdown import code, limited, plural, table, verdict
 from dvc_summary.pictures import curves
 
 
@@ -56,9 +55,7 @@ def summary(arguments: argparse.Namespace) -> None:
         except Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
-        made = list(outputs(after.folder))
-        path, varying = {each.key: each.path for each in made}, [each.path for each in made if each.varies]
-        facts = facts._replace(before=_without(facts.before, varying), after=_without(facts.after, varying))
+        path = {each.key: each.path for each in outputs(after.folder)}
         said, answer = better(before, after)
         if not _of_what_is_committed(facts, path.get("metrics/train")):
             said, answer = "not known: no <code>dvc.lock</code> says that the results are of what is committed.", []
@@ -71,7 +68,6 @@ def summary(arguments: argparse.Namespace) -> None:
             *rows,
             *sections.changes(facts),
             *sections.results(facts),
-            paragraph(f"Not compared, as they are a processor's or a library's own: {listed(varying)}."),
             *answer,
             *curves(facts),
             *samples_beside(facts, Path(path.get("reports/sample_table", "")), kept.result()),
@@ -99,15 +95,6 @@ def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:
     """Return whether dvc.lock says that the metrics were made of what HEAD holds: no stage up to theirs is stale."""
     names, maker = list(facts.after), makers_of(facts.after).get(metrics or "")
     return maker is not None and facts.stale.keys().isdisjoint(names[: names.index(maker) + 1])
-
-
-def _without(stages: Stages, varying: Collection[str]) -> Stages:
-    """Return the stages without the files that are not the same bits everywhere, which say nothing of a change."""
-
-    def kept(hashes: dict[str, str]) -> dict[str, str]:
-        return {path: digest for path, digest in hashes.items() if path not in varying}
-
-    return {name: each._replace(deps=kept(each.deps), outs=kept(each.outs)) for name, each in stages.items()}
 
 
 def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
