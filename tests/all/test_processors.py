@@ -128,6 +128,37 @@ def test_every_output_of_every_stage_has_the_committed_hash(without, tmp_path):
     assert clone.run("git", "status", "--porcelain") == ""
 
 
+# m, how many seeds, the SHA-256 of all their draws, and the seeds of which NumPy draws others where libm uses FMA.
+DRAWN = [
+    (100, 12_000, "7330ce5b6ee3c064", [4687, 5366]),
+    (2048, 200, "fea076c51b4a4916", [9, 33, 58, 61, 63, 92, 160, 191]),
+]
+DRAW = """
+import hashlib, sys
+import numpy as np
+from charloom.network.normal import standard_normal
+m, seeds = map(int, sys.argv[1:])
+digest, others = hashlib.sha256(), []
+for seed in range(1, seeds + 1):
+    own = standard_normal(np.random.default_rng(seed), m * m + 2 * m * 83)
+    digest.update(own)
+    if not np.array_equal(own, np.random.default_rng(seed).standard_normal(own.size)):
+        others.append(seed)
+print(digest.hexdigest()[:16], others)
+"""
+
+
+@pytest.mark.skipif(" fma " not in PROCESSOR, reason="libm computes in one way alone here")
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize(("m", "seeds", "digest", "others"), DRAWN)
+def test_initial_weights_do_not_depend_on_the_c_library(m, seeds, digest, others, fused):
+    done = subprocess.run(
+        [sys.executable, "-c", DRAW, str(m), str(seeds)],
+        env=os.environ | ({} if fused else LIBRARIES["libm"]), check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == f"{digest} {others if fused else []}\n"
+
+
 FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fmsub")
 COMPILE = """
 import numpy as np
