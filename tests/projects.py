@@ -94,10 +94,10 @@ class Project:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def contents(self) -> dict[str, bytes]:
-        """Return every result by its path."""
+        """Return every result by its path, without temporary files that a killed process has left."""
         folders = ("data/prepared", "metrics", "plots", "models", "reports")
-        files = [file for name in folders for file in (self.folder / name).rglob("*") if file.is_file()]
-        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files if file.name != ".gitignore"}
+        files = [file for name in folders for file in (self.folder / name).rglob("[!.]*") if file.is_file()]
+        return {str(file.relative_to(self.folder)): file.read_bytes() for file in files}
 
     def states(self) -> list[Path]:
         """Return the states from which a stopped training would go on, the oldest first."""

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from temporary import not_random, temporary
 
 from charloom.base.terminal import visible
 
@@ -113,10 +114,10 @@ def test_a_clock_that_jumps_ten_days_to_and_fro_changes_nothing(project):
 def test_a_read_only_results_folder_is_named_and_the_next_start_goes_on(project, file):
     before = project.contents()
     project.clear()
-    written = str(Path(file).with_name(f".{Path(file).name}.new"))
+    written, variables = str(temporary(Path(file))), not_random(project.folder.with_name("not_random"))
     printed = project.run(
         "strace", "-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-P", written, "-e", "trace=openat",
-        "-e", "inject=openat:error=EROFS", "python", "src/train.py", expect=5,
+        "-e", "inject=openat:error=EROFS", "python", "src/train.py", expect=5, **variables,
     )  # fmt: skip
     assert printed.splitlines()[-1].startswith(f"{file}: Read-only file system: not written")
     project.run("python", "src/train.py")

@@ -4,6 +4,11 @@ import errno
 import math
 import os
 import stat
+import subprocess
+import sys
+import time
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +17,7 @@ from limits import files_of_at_most
 
 from charloom.base import storage, terminal
 from charloom.base.errors import Damaged, Unavailable
-from charloom.base.storage import read_table, sha256, write, write_json, write_table
+from charloom.base.storage import read_table, sha256, whole, write, write_json, write_table
 
 
 def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(tmp_path):
@@ -33,11 +38,43 @@ def test_a_file_is_replaced_and_never_opened_to_be_changed(tmp_path):
     assert path.read_bytes() == b"new"
 
 
-def test_what_a_killed_process_left_of_a_file_is_overwritten(tmp_path):
-    (tmp_path / ".a.txt.new").write_text("half of it, and far longer than the file")
-    write(tmp_path / "a.txt", "häßlich")
-    assert (tmp_path / "a.txt").read_bytes() == "häßlich".encode()
-    assert not (tmp_path / ".a.txt.new").exists()
+WRITES = """
+import sys
+from pathlib import Path
+from charloom.base.storage import write
+path, letter = Path(sys.argv[1]), sys.argv[2].encode()
+for _ in range(100):
+    write(path, letter * 100_000)
+    content = path.read_bytes()
+    assert content == content[:1] * 100_000
+"""
+
+
+def test_processes_that_write_one_path_at_the_same_time_all_succeed_and_every_read_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITES, path, letter]) for letter in "abc"]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def leftover(path, seconds):
+    """Return a temporary file of the path as a killed process leaves it, last written so many seconds ago."""
+    with whole(path) as file:
+        left = Path(file.name)
+    left.write_text("half of it")
+    os.utime(left, (time.time() - seconds,) * 2)
+    return left
+
+
+def test_a_temporary_file_that_a_killed_process_left_an_hour_ago_is_removed(tmp_path):
+    path = tmp_path / "a[b].txt"
+    recent, old, of_another_path = leftover(path, 3500), leftover(path, 3700), leftover(tmp_path / "a[b].txt.c", 3700)
+    assert all(fnmatch(each.name, ".*.new") for each in (recent, old, of_another_path))  # for .gitignore and .dvcignore
+    write(path, "new")
+    assert not old.exists()
+    assert recent.exists()  # another writer may be at it
+    assert of_another_path.exists()
+    assert path.read_text() == "new"
 
 
 def test_what_cannot_be_synced_is_warned_about_once(tmp_path, monkeypatch, capsys):

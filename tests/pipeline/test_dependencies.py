@@ -12,7 +12,9 @@ from dvc.repo import Repo
 from edits import EDITS, apply
 from projects import ROOT, copied
 from ruamel.yaml import YAML
+from temporary import temporary
 
+from charloom.settings.dvc_lock import locked, md5
 from charloom.settings.params import Params, Train, flat, read_params
 from charloom.settings.pipeline import dependencies
 from charloom.training import resume
@@ -129,6 +131,14 @@ def test_any_other_value_or_byte_is_another_training_key(project):
         Path("src/charloom/base/__pycache__").mkdir(exist_ok=True)
         Path("src/charloom/base/__pycache__/new.pyc").write_bytes(b"")
         assert resume.key(dependencies("train", params)) == before
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value")  # a library of DVC's
+def test_a_temporary_file_in_the_folder_of_an_output_is_no_part_of_it(project):
+    with chdir(project.folder), Repo() as repo:
+        temporary(Path("models/checkpoints/200.npz")).write_text("half of it")  # as a killed process leaves it
+        assert repo.status() == {}
+        assert md5(Path("models/checkpoints")) == locked()["train"].outs["models/checkpoints"]
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value")  # a library of DVC's

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -16,6 +17,7 @@ from charloom.base.errors import Damaged, Unavailable
 from charloom.base.terminal import warn_once
 
 Record = TypeVar("Record", bound=BaseModel)
+LEFT_FOR = 3600  # seconds without a write after which a temporary file counts as left by a killed process
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -26,16 +28,19 @@ def write(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write to, which becomes the path's when all is written: one beside it, fsync, rename, fsync of
-    the folder.
+    """Give a temporary file to write to; replace the path with it afterwards: fsync, rename, fsync of the folder.
+
+    Every write has a temporary file of its own, so processes and hosts may write one path at the same time: the last
+    rename wins. A killed process leaves its temporary file; a write of the same path removes it after an hour.
 
     Raises Unavailable, naming the file, where that is impossible. The old content is there then, or the new one.
     Whatever else is raised while it is written leaves the old one too.
     """
-    temporary = path.with_name(f".{path.name}.new")  # a killed write leaves it, the next one overwrites it
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
+            _remove_leftovers(path, os.fstat(file.fileno()).st_mtime)
             yield file
             file.flush()
             _sync(file.fileno(), path)
@@ -54,6 +59,17 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             os.close(folder)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}: written, but a power cut may still lose it") from None
+
+
+def _remove_leftovers(path: Path, now: float) -> None:
+    """Remove the path's temporary files that no process has written to for LEFT_FOR before `now`.
+
+    `now` is the time stamp of a file just made in the folder, because the clocks of hosts differ.
+    """
+    with suppress(OSError):  # another process has removed the file, or the folder cannot be listed
+        for file in path.parent.glob(f".{escape(path.name)}.{'?' * 16}.new"):
+            if now - file.stat().st_mtime > LEFT_FOR:
+                file.unlink()
 
 
 def _sync(number: int, path: Path) -> None:

@@ -91,10 +91,10 @@ def _found(says: dict[str, Any], params: Params) -> list[Path]:
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return the file, or each file in the folder, however deep, that DVC sees."""
+    """Return the file, or each file in the folder, however deep, without those that .dvcignore names."""
     with suppress(OSError, ValueError):  # no file can have such a name: the stage says so
         found = [each for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
-        return [file for file in found if "__pycache__" not in file.parts]
+        return [file for file in found if "__pycache__" not in file.parts and not file.match(".*.new")]
     return []
 
 
