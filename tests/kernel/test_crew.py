@@ -1,12 +1,15 @@
 """Threads that share an update: the same bits whatever their number, and every part of a loop done by one of them."""
 
+import threading
 from dataclasses import replace
 from itertools import cycle
+from queue import Queue
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from projects import until
 from states import flat
 
 from charloom.base.errors import Diverged, WrongInput
@@ -14,6 +17,7 @@ from charloom.base.processors import of_groups, processors
 from charloom.kernel import advance as kernel
 from charloom.kernel import crew
 from charloom.kernel.advance import advance, start
+from charloom.kernel.update import updates
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
 from charloom.network.order import CHUNKS, Order
@@ -63,6 +67,48 @@ def test_where_the_system_gives_no_more_threads_they_are_fewer(monkeypatch, may_
     assert flat(advance(start(recipe, 19, 1), IDS, 9, recipe, 8)) == flat(alone)
     assert len(started) == may_start
     assert not any(thread.is_alive() for thread in started)
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize(("size", "failing"), [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)])
+def test_an_exception_in_one_thread_releases_the_others_and_is_raised(monkeypatch, size, failing, error):
+    recipe, done, raised = Recipe(33, 5, 0.01, 5.0, "float64", AdaGrad(0.1)), [], Queue()
+    advance(start(recipe, 19, 1), IDS, 1, recipe, size)  # compiles
+
+    def fail(*arguments):
+        if arguments[-1].size == size and arguments[-1].me == failing:
+            raise error
+        done.append(updates(*arguments)[0])
+
+    def call():
+        try:
+            advance(start(recipe, 19, 1), IDS, 9, recipe, size)
+        except (MemoryError, KeyboardInterrupt) as ended:
+            raised.put(ended)
+
+    monkeypatch.setattr(kernel, "updates", fail)
+    threads = threading.active_count()
+    threading.Thread(target=call, daemon=True).start()
+    assert type(raised.get(timeout=1)) is error
+    until(lambda: threading.active_count() == threads)
+    assert done[0] == 0  # compiles
+    assert all(each <= 1 for each in done)  # of 9 updates: the others end at the next one
+    assert len(done) == size
+
+
+def test_an_interrupt_while_threads_start_releases_those_that_wait(monkeypatch):
+    right, started = threading.Thread.start, []
+
+    def interrupted(thread):
+        if started:
+            raise KeyboardInterrupt
+        started.append(thread)
+        right(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        crew.together(3, lambda _: None)
+    assert not started[0].is_alive()
 
 
 def test_all_of_them_stop_at_the_first_number_that_is_not_finite():

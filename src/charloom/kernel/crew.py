@@ -3,10 +3,13 @@
 Each sum is computed by one of them, in its one order: so the bits are the same whatever their number. What one needs of
 the others is there after `meet`, where each waits for all. A recurrence meets for each character, some fifty times an
 update. An empty parallel region of Numba's takes 17 µs or more, too long for that; a meeting takes less than one.
+
+An exception in one thread aborts the crew: `meet` no longer waits, and a compiled loop ends when it sees `aborted`.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +23,7 @@ from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED
 
 CAME, MET, PLACES = 0, 8, 16  # in the gate: how many have come, how often all have; each in a cache line of its own
+ABORTED = np.iinfo(np.int64).min  # at MET, which stays negative when the last thread of a meeting adds 1
 PAYS, FEWEST = 50_000, 32  # products of a character from which on a meeting pays, and units for each thread
 PATIENCE = 2000  # looks at the gate, a few microseconds, before a thread lets others have its processor
 
@@ -44,11 +48,13 @@ def share(total: int, unit: int, crew: Crew) -> tuple[int, int]:
 
 @njit(**INNER)
 def meet(crew: Crew) -> None:
-    """Wait until all are here. What each has written until then, all others see after it."""
+    """Wait until all are here, or the crew is aborted. What each has written until then, all others see after it."""
     if crew.size == 1:
         return
     gate = crew.gate
     met = _look(gate, MET)
+    if met < 0:
+        return
     if _add(gate, CAME, 1) == crew.size - 1:
         gate[CAME] = 0
         _add(gate, MET, 1)
@@ -60,6 +66,12 @@ def meet(crew: Crew) -> None:
             _give_way()
 
 
+@njit(**PASTED)
+def aborted(crew: Crew) -> bool:
+    """Return whether a member of the crew has raised an exception."""
+    return _look(crew.gate, MET) < 0  # type: ignore[no-any-return]  # compiled to a bool
+
+
 def members(products: int, m: int) -> int:
     """Return how many threads pay, of a network with m units and so many products for a character of all sequences."""
     return max(1, min(processors(), m // FEWEST)) if products >= PAYS else 1
@@ -68,27 +80,39 @@ def members(products: int, m: int) -> int:
 def together(size: int, work: Callable[[Crew], Any]) -> Any:
     """Call `work` in so many threads, this one among them, and return what it returns here.
 
-    Where the system gives no more threads, they are fewer.
+    Where the system gives no more threads, they are fewer. The first exception of any thread aborts the crew, and is
+    raised here when all threads have ended.
     """
     gate, go, others = np.zeros(PLACES, np.int64), threading.Event(), list[threading.Thread]()
+    errors = list[BaseException]()
+
+    @contextmanager
+    def aborting() -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001  a KeyboardInterrupt, too; raised below
+            gate[MET] = ABORTED
+            errors.append(error)
 
     def other(me: int) -> None:
         go.wait()
-        work(Crew(me, len(others) + 1, gate))
+        with aborting():
+            work(Crew(me, len(others) + 1, gate))
 
-    try:
-        for me in range(1, size):
-            thread = threading.Thread(target=other, args=(me,), daemon=True)
-            thread.start()
-            others.append(thread)
-    except RuntimeError:  # a limit of processes
-        pass
+    with aborting():
+        with suppress(RuntimeError):  # a limit of processes
+            for me in range(1, size):
+                thread = threading.Thread(target=other, args=(me,), daemon=True)
+                thread.start()
+                others.append(thread)
+        go.set()
+        result = work(Crew(0, len(others) + 1, gate))
     go.set()
-    try:
-        return work(Crew(0, len(others) + 1, gate))
-    finally:
-        for thread in others:
-            thread.join()
+    for thread in others:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return result
 
 
 def _pointer(context: Any, builder: Any, array: Any, value: Any, index: Any) -> Any:

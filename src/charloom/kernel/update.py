@@ -13,7 +13,7 @@ from numba import njit
 
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER, compiled
-from charloom.kernel.crew import Crew, meet, share
+from charloom.kernel.crew import Crew, aborted, meet, share
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
 from charloom.kernel.layout import Scratch, Sizes, Weights
 from charloom.kernel.passes import backward, forward, softmax
@@ -134,9 +134,9 @@ def updates(
 ) -> tuple[int, int, float]:
     """Move w and s in place by len(losses) updates, from update number `update` on.
 
-    Stops before the step of the first loss or gradient that is not finite. Returns how many updates were done, the one
-    with the lowest smooth loss so far, −1 where it is none of these, and that smooth loss; `best` and `best_h` (1, p)
-    take its weights and its state.
+    Stops before the step of the first loss or gradient that is not finite, and before an update if the crew is
+    aborted. Returns how many updates were done, the one with the lowest smooth loss so far, −1 where it is none of
+    these, and that smooth loss; `best` and `best_h` (1, p) take its weights and its state.
 
     Smooth losses fall and fall: the best weights would be copied at most updates. W, V, b and c all move with the next
     step, which has the old ones in registers, and stores them; of U few rows move, so only these are copied.
@@ -152,6 +152,8 @@ def updates(
     T, n = sizes.T, sizes.n
     best_update, measured = -1, 0
     for row in range(len(losses)):
+        if aborted(crew):
+            return row, best_update, lowest
         position = row * (T + 1) * n
         forward(w, z, ids, position, T, n, sizes.m, crew)
         loss = softmax(z, ids, position, T * n, n, crew) / n
