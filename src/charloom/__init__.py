@@ -1,9 +1,10 @@
 """An experiment you can run again to the last bit.
 
 Each sub-package is a room: its first lines say what lives there. A room imports only rooms below it (CONTRIBUTING.md
-has the drawing). Importing the package refuses a Python that lacks what the rooms need, and sets one variable, which
-NumPy's BLAS reads as it is imported. (`tracking` sets others, for MLflow.) In a stage it also gives SIGINT back to the
-system, and lets nobody look for garbage during the imports, which make none. Nothing else is set up.
+has the drawing). In another program the import sets nothing up. (`tracking` sets variables, for MLflow.) In a stage and
+in the `charloom` command it refuses a Python that lacks what the rooms need, and sets one variable, which NumPy's BLAS
+reads as it is imported; a process that they start inherits it. In a stage it also gives SIGINT back to the system, and
+lets nobody look for garbage during the imports, which make none.
 """
 
 import gc
@@ -14,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[1]
-STAGE = Path(sys.argv[0]).resolve().parent == SOURCES
+PROGRAM = Path(sys.argv[0])  # without an ending for `python -c`, `python -m` and a prompt
+STAGE = PROGRAM.suffix == ".py" and PROGRAM.resolve().parent == SOURCES
 if STAGE:  # a signal during its imports ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # a tenth of their time; run_stage enables it
@@ -23,12 +25,14 @@ if STAGE:  # a signal during its imports ends it without a traceback
 FOUND = SOURCES.rglob("*.py")
 WRITTEN = {path: path.stat().st_ctime_ns for path in FOUND if path.is_file()}  # an editor's lock is a link to nothing
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # at this size more are slower; and where none may start, it ends the process
 NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "ruamel.yaml")
 
-if missing := [name for name in NEEDED if find_spec(name.split(".")[0]) is None]:
-    sys.stderr.write(
-        f"charloom: {sys.executable} has no {', '.join(missing)}: "
-        "type `make setup` once and `. .venv/bin/activate`, then repeat the command\n"
-    )
-    sys.exit(2)
+if STAGE or PROGRAM.name == "charloom":
+    # At this size more threads are slower; and where none may start, OpenBLAS ends the process.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    if missing := [name for name in NEEDED if find_spec(name.split(".")[0]) is None]:
+        sys.stderr.write(
+            f"charloom: {sys.executable} has no {', '.join(missing)}: "
+            "type `make setup` once and `. .venv/bin/activate`, then repeat the command\n"
+        )
+        sys.exit(2)

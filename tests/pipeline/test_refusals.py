@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from projects import copied
@@ -110,8 +112,9 @@ def test_without_a_git_repository_the_door_of_make_run_says_what_to_type(project
     one_line(project.stage("prepare", "--check", code=2), "not a Git repository", "`git clone`", "`git init`")
 
 
-def test_another_python_is_refused_in_a_line(project):
-    printed = project.run("python", "-S", "src/train.py", expect=2)  # -S: without any installed package
+@pytest.mark.parametrize("program", ["src/train.py", str(Path(sys.executable).with_name("charloom"))])
+def test_another_python_is_refused_in_a_line(project, program):
+    printed = project.run("python", "-S", program, PYTHONPATH="src", expect=2)  # -S: without any installed package
     one_line(printed, "make setup")
 
 
