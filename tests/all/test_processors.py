@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from code_paths import LIBRARIES
 from numba import njit
 from projects import Project
 
@@ -88,14 +89,7 @@ def test_the_signature_of_code_compiled_for_another_processor(name, tmp_path, of
         assert of_sizes_here.count("\n") == 14
 
 
-# Each takes away what processors and C libraries differ in, from one library.
-LIBRARIES = {
-    "libm": {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2"},
-    "OpenBLAS": {"OPENBLAS_CORETYPE": "Nehalem"},
-    "NumPy": {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"},  # found in this build, and no others
-    "Numba": {"NUMBA_CPU_NAME": "nehalem", "NUMBA_CPU_FEATURES": ""},
-}
-# What a process that computes so says of each. Seed 4687 draws one number in whose logarithm the last bit differs.
+# Whether each library lacks the features. Seed 4687 draws one number whose logarithm differs in the last bit with FMA.
 IN_EFFECT = """
 import json
 import numpy as np
