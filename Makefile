@@ -18,7 +18,7 @@ IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.r
     charloom.tracking.follower
 REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_context.refresh()
 
-.PHONY: help setup run study test test-all check verify track ui server server-user bench lock clean
+.PHONY: help setup run study test test-all check verify track ui server server-user bench live lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -78,17 +78,28 @@ bench: $(READY) .venv-bench/.ready  ## time an update, a character and a score b
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
+FROM ?= src/charloom/pages/live
+live: .venv-live/.ready  ## compile the arithmetic of reports/live.html to WebAssembly: the same bytes on every machine
+	@.venv-live/bin/python -m ziglang cc --target=wasm32-freestanding -O3 -msimd128 -mbulk-memory -ffp-contract=off \
+	    -fno-sanitize=undefined -fno-builtin -Wl,--no-entry -Wl,--strip-all -Wall -Werror -o '$(FROM)/kernel.wasm' '$(FROM)/kernel.c'
+	@chmod 644 '$(FROM)/kernel.wasm'
+
+.venv-live/.ready: src/charloom/pages/live/requirements.txt
+	@$(PYTHON) -m venv --clear .venv-live
+	@.venv-live/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt from its .in
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
 	    --extra cluster --extra dev --extra setup --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c requirements.lock \
 	    --no-emit-index-url --no-header --no-annotate | \
 	    awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' requirements.lock - > requirements-team.lock
-	@for each in server tests/all; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
+	@for each in server tests/all src/charloom/pages/live; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o $$each/requirements.txt; done
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
-	@rm -rf .venv .venv.new .venv-server .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .venv.new .venv-server .venv-live .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what

@@ -1,4 +1,4 @@
-"""A page in one file: it asks for nothing, and shows text as text. One script may run, named by its hash: ours.
+"""A page in one file: it asks for nothing, and shows text as text. Only our scripts may run, named by their hashes.
 
 base.html is the layout of every page, parts.html what sections are made of, page.css how they look, save.js what saves
 a picture or a table.
@@ -60,15 +60,41 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
 
 
-def rendered(title: str, intro: str, sections: Sequence[Section | None], *, studies: str = "", **about: Any) -> str:
+class Program(NamedTuple):
+    """What a page that computes has beside its sections: a script, a Worker's script, and data as JSON for both."""
+
+    script: Markup
+    worker: Markup
+    data: Markup
+
+    @property
+    def hash(self) -> str:
+        """Return the script's hash, as a Content-Security-Policy names it."""
+        return _script_hash(self.script)
+
+
+def rendered(
+    title: str,
+    intro: str,
+    sections: Sequence[Section | None],
+    *,
+    link: tuple[str, str] | None = None,
+    program: Program | None = None,
+    **about: Any,
+) -> str:
     """Return the page. Equal content gives equal bytes.
 
     intro    what it is about, a paragraph a line
-    studies  the way from here to the page of all studies
+    link     address and words of the way to another page
     about    what the templates may ask, by name
     """
     page, there = _environment().get_template("base.html"), [section for section in sections if section]
-    return page.render(title=title, intro=intro, sections=there, studies=studies, **about)
+    return page.render(title=title, intro=intro, sections=there, link=link, program=program, **about)
+
+
+def script(name: str) -> Markup:
+    """Return the script of that name in templates/, which is ours."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
 def breakable(text: object) -> Markup:
@@ -87,7 +113,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = breakable
-    script = (TEMPLATES / "save.js").read_text(encoding="utf-8")
-    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment.globals.update(script=Markup(script), script_hash=f"sha256-{digest}")  # noqa: S704  ours
+    save = script("save.js")
+    environment.globals.update(script=save, script_hash=_script_hash(save))
     return environment
+
+
+def _script_hash(text: str) -> str:
+    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

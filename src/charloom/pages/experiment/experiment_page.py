@@ -12,6 +12,7 @@ SECTIONS = (
     verdict.section, gradients.section, loss.section, first_updates.section, samples.section, samples.best_passage,
     inside.section, position.section,
 )  # fmt: skip
+LIVE = ("live.html", "Train it again, in this browser")  # written beside it
 ORDERS = {READING: "", CHUNKS: ", in chunks of random order", POSITIONS: ", from random places"}
 
 
@@ -27,6 +28,7 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
         f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
         f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}.",
         sections,
+        link=LIVE,
         results=results,
     )
     return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

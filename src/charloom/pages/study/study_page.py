@@ -15,6 +15,7 @@ from charloom.study.study_file import Study
 from paired import sentences as words
 
 STUDIES = Path("studies")  # in a project
+INDEX = ("../index.html", "All studies of this project")  # the page of them
 
 
 def comparison_picture(compared: Compared) -> str:
@@ -46,7 +47,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
         f"{sum(trials):,} trainings{long}.\nMeasure: {answer.measure}{about}; {answer.better} is better.",
         sections,
-        studies="../index.html" if study.path.parent.resolve() == STUDIES.resolve() else "",
+        link=INDEX if study.path.parent.resolve() == STUDIES.resolve() else None,
         study=study,
         compared=compared,
         percent=words.PERCENT,

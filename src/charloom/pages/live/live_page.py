@@ -1,0 +1,109 @@
+"""The page that trains the run again, writes text and changes one thing: what it holds, and when it refuses."""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+from typing import Any
+
+from markupsafe import Markup
+
+from charloom.model.model_file import Model, read_model
+from charloom.network.normal import TABLE
+from charloom.network.order import READING
+from charloom.pages.along_updates import points_of
+from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.sections import Program, Section, rendered, script
+from charloom.results.records import SampleTable
+from charloom.settings.params import Params, flat_of
+
+KERNEL = Path(__file__).with_name("kernel.wasm")
+LARGEST = 10_000_000  # bytes of training text that the page holds
+POINTS = 2000  # of a curve and of the checkpoints that it holds, at most
+ALONE = {"train.dtype": "float64", "train.order": READING, "batch": 1}  # what the page can train
+REPORT = ("report.html", "The whole experiment on one page")
+
+
+def live_page(results: Results, checkpoints: Path) -> str:
+    """Return the page in one HTML file. A run that it cannot train again is refused in a sentence.
+
+    checkpoints  the folder of the models that were kept along training
+    """
+    text = PurePath(results.params.prepare.text).name
+    title, reason = f"Train the network on {text} again, in this browser", refusal(results)
+    if reason:
+        return rendered(title, reason, [], link=REPORT)
+    intro = (
+        f"This file holds the settings, the text and the results of {results.train.updates:,} updates. Your browser "
+        "trains the network again from nothing, in WebAssembly, and compares every checkpoint with the published one, "
+        "bit for bit.\nIt works offline: the page makes no request, and nothing leaves this machine."
+    )
+    sections = [Section(*each, results) for each in (
+        ("train-again", "Run it again"), ("write", "Write"), ("change", "Change one thing"),
+    )]  # fmt: skip
+    data = page_data(results, along(results.samples, map(read_model, sorted(checkpoints.glob("*.npz")))))
+    program = Program(script("live.js"), script("worker.js"), as_json(data))
+    return rendered(title, intro, sections, link=REPORT, program=program)
+
+
+def refusal(results: Results) -> str:
+    """Return why the page cannot train this run, in a sentence; nothing if it can."""
+    values = flat_of(results.params)
+    if other := [f"{name}: {values[name]}" for name, value in ALONE.items() if values[name] != value]:
+        can = ", ".join(f"{name}: {value}" for name, value in ALONE.items())
+        return f"This run has {', '.join(other)}; the page trains runs with {can}."
+    characters = len(results.corpus.training)
+    if characters > LARGEST or len(training_text(results).encode()) > LARGEST:
+        return f"The training text has {characters:,} characters; the page holds up to {LARGEST:,} bytes of text."
+    return ""
+
+
+def training_text(results: Results) -> str:
+    """Return the part of the text that training reads."""
+    text = results.corpus
+    return text.vocabulary.decode(text.training[0 : len(text.training)].tolist())
+
+
+def along(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
+    """Return the SHA-256 of the weights (float64, W, U, V, b, c) and the sample of each checkpoint, by update."""
+    texts = {update: text for _, text, update, _ in samples.data[:-1]}
+    return {each.update: (sha256_of(each), texts[each.update]) for each in models}
+
+
+def sha256_of(model: Model) -> str:
+    """Return the SHA-256 of the model's weights."""
+    return hashlib.sha256(model.theta.flat.astype("<f8").tobytes()).hexdigest()
+
+
+def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict[str, Any]:
+    """Return all that the scripts read. Numbers go through JSON unchanged; a seed may be larger than a script's."""
+    best, params = results.best, results.params
+    return {
+        "params": page_params(params),
+        "sha256": results.text.sha256,
+        "vocabulary": results.corpus.vocabulary.characters,
+        "text": training_text(results),
+        "results": results.results,
+        "checkpoints": points_of(checkpoints, POINTS),
+        "curve": points_of(results.curves["smooth_loss"], POINTS),
+        "saturated": points_of(results.curves["saturated_fraction"], POINTS),
+        "model": {
+            "theta": b64encode(best.theta.flat.astype("<f8").tobytes()).decode(),
+            "h": best.h.tolist(),
+            "first": best.first,
+            "update": best.update,
+        },
+        "ziggurat": TABLE.ravel().tolist(),
+        "wasm": b64encode(KERNEL.read_bytes()).decode(),
+    }
+
+
+def page_params(params: Params) -> dict[str, Any]:
+    """Return the params by their dotted names, the seed as text."""
+    return flat_of(params) | {"seed": str(params.seed)}
+
+
+def as_json(data: dict[str, Any]) -> Markup:
+    """Return the data for a script element: with no `<`, nothing in it can end the element."""
+    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704

@@ -1,0 +1,121 @@
+// The experiment in a Worker: each request gets one answer, and nothing happens in between. kernel.c does the arithmetic.
+"use strict"
+const AT_ONCE = 100 // updates of an answer, at most
+const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
+const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
+const PLACES = ["ids", "flat", "losses", "smooth", "statistics", "recipe", "ziggurat", "words", "digest", "probability"]
+let wasm, place, run
+
+// A view of n numbers at a place of that name; memory that grows makes earlier views useless.
+const view = (name, n, Type = Float64Array) => new Type(wasm.memory.buffer, place[name] ?? name, n)
+
+const open = ({ wasm: bytes, ziggurat }, m, K, T, characters, updates) => {
+  wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports
+  const places = wasm.room(m, K, T, characters, updates)
+  place = Object.fromEntries(PLACES.map((name, n) => [name, new Uint32Array(wasm.memory.buffer, places, PLACES.length)[n]]))
+  view("ziggurat", 768).set(ziggurat)
+}
+
+// The stream default_rng(numbers): each is cut into 32-bit words, the lowest first.
+const stream = numbers => {
+  const words = numbers.map(BigInt).flatMap(n => n >> 32n ? [n & 0xffffffffn, n >> 32n] : [n])
+  view("words", words.length, Uint32Array).set(words.map(Number))
+  wasm.stream(words.length)
+}
+
+const hash = (...arrays) => {
+  const parts = arrays.map(each => new Uint8Array(each.buffer ?? each, each.byteOffset, each.byteLength))
+  const size = parts.reduce((sum, part) => sum + part.length, 0)
+  run.message = run.room >= size ? run.message : wasm.allocate((run.room = size) + 72)
+  const message = view(run.message, size, Uint8Array)
+  parts.reduce((at, part) => (message.set(part, at), at + part.length), 0)
+  wasm.hash(run.message, size)
+  return [...view("digest", 32, Uint8Array)].map(byte => byte.toString(16).padStart(2, "0")).join("")
+}
+const weights = which => (wasm.give(which), view("flat", run.count).slice())
+
+// The text as training reads it: text/corpus.py. A vocabulary that is given is the one of more than this text.
+const prepared = ({ bytes, text, vocabulary }, heldOut) => {
+  text ??= new TextDecoder("utf-8", { fatal: true }).decode(bytes).replaceAll("\r\n", "\n")
+  const characters = [...text]
+  vocabulary = [...vocabulary ?? [...new Set(characters)].sort((a, b) => a.codePointAt() - b.codePointAt())]
+  const id = new Map(vocabulary.map((character, n) => [character, n]))
+  return { vocabulary, ids: characters.slice(0, characters.length - Math.trunc(heldOut * characters.length)).map(c => id.get(c)) }
+}
+
+// Characters that are drawn one after the other, and the probability of each.
+const written = (first, length, { temperature, top_k = 0, top_p = 1 }) => {
+  let x = first
+  const p = [], ids = Array.from({ length }, () => (x = wasm.draw(x, temperature, top_k, top_p), p.push(view("probability", 1)[0]), x))
+  return { text: ids.map(id => run.vocabulary[id]).join(""), p }
+}
+
+const answers = {
+  // A training before its first update. p has the params by their dotted names.
+  start({ program, params: p, text, heldOut }) {
+    const { ids, vocabulary } = prepared(text, heldOut), K = vocabulary.length, m = p.m, T = p.seq_length
+    if (ids.length < T + 1) throw new Error(`the text has ${ids.length} characters for training; seq_length ${T} needs ${T + 1}`)
+    open(program, m, K, T, ids.length, p["train.updates"])
+    run = { params: p, ids, vocabulary, count: m * m + 2 * m * K + m + K, update: 0, smooth: [], first: [], statistics: [] }
+    view("ids", ids.length, Int32Array).set(ids)
+    const scale = p["train.loss"] === "mean" ? 1 / T : 1, sigma = p.sigma === "fan_in" ? 0 : p.sigma
+    view("recipe", 9).set([p.eta, p["train.initial_accumulator_value"], p["train.b1"], p["train.b2"], p["train.eps"],
+      p["train.clip"] ?? Infinity, scale, sigma, p.optimizer === "adam"])
+    stream([p.seed])
+    wasm.start()
+    return { K, characters: ids.length }
+  },
+
+  // The next rows of the trace, up to the next checkpoint; and at a checkpoint, before its row, weights and text.
+  advance() {
+    const { params: p, ids, update } = run, every = p["train.checkpoint_every"], updates = p["train.updates"], answer = {}
+    if (update % every === 0) {
+      stream([p.seed, CHECKPOINT, update, 0])
+      wasm.carry(1)
+      const first = ids[update % Math.floor((ids.length - 1) / p.seq_length) * p.seq_length]
+      const { text } = written(first, p["sample.length"], { temperature: p["sample.temperature"] })
+      answer.checkpoint = { update, hash: hash(weights(0)), text }
+    }
+    const rows = Math.min(AT_ONCE - update % AT_ONCE, every - update % every, updates - update) || 1
+    const done = wasm.train(rows)
+    const [losses, smooth] = ["losses", "smooth"].map(name => [...view(name, done)])
+    run.first.push(...losses.slice(0, Math.max(0, EVERY - update)))
+    if (done && update % EVERY === 0) run.smooth.push(smooth[0])
+    if (done && update % STATISTICS_EVERY === 0) run.statistics.push([...view("statistics", 4)])
+    run.update += update < updates ? done : 0
+    Object.assign(answer, { update, losses, smooth, statistics: run.statistics.at(-1) })
+    if (done < rows) answer.diverged = update + done
+    if (update === updates) answer.results = results()
+    return answer
+  },
+
+  // Text from a model whose weights, in the order of network/rnn.py, and state are given.
+  write({ program, model, prime, length, seed, ...choice }) {
+    const { m, vocabulary, theta, h, update } = model, K = vocabulary.length
+    open(program, m, K, 1, 0, 0)
+    run = { vocabulary, count: theta.length }
+    view("flat", m).set(h)
+    wasm.carry(0)
+    view("flat", theta.length).set(theta)
+    wasm.take()
+    const known = [...prime].filter(c => vocabulary.includes(c)), ids = known.map(c => vocabulary.indexOf(c))
+    ids.slice(0, -1).forEach((id, step) => wasm.look(id, step))
+    stream([seed, ON_DEMAND, update, 0])
+    const skipped = [...new Set([...prime].filter(c => !vocabulary.includes(c)))].join("")
+    return { prime: known.join(""), skipped, ...written(ids.at(-1) ?? model.first, length, choice) }
+  },
+}
+
+// SHA-256 of last and best weights and of the trace: results/identity.py, `results_hash`.
+const results = () => {
+  const columns = [run.smooth, run.first, ...[0, 1, 2, 3].map(n => run.statistics.map(row => row[n]))].map(c => new Float64Array(c))
+  return hash(...[weights(0), weights(3), ...columns].flatMap(each => [new TextEncoder().encode(`<f8(${each.length},)`), each]))
+}
+
+onmessage = ({ data }) => {
+  try {
+    postMessage(answers[data.kind](data))
+  } catch (error) {
+    postMessage({ error: error instanceof WebAssembly.RuntimeError ? "not enough memory" : error.message })
+  }
+}
