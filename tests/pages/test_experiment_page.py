@@ -39,7 +39,7 @@ from charloom.results.records import (
 from charloom.settings.params import overridden, read_params
 from charloom.settings.pipeline import files
 
-VOID = {"meta", "link", "br", "path", "use", "line"}
+VOID = {"meta", "link", "br", "path", "use", "line", "input"}
 HOSTILE = "<script>alert('1')</script> </pre>&amp; \x1b]0;\u202e\u2066\u200f\x00 😀 {{ 7 * 7 }} $x^2$ " + "x" * 10_000
 
 

@@ -20,8 +20,8 @@ typedef struct { double *W, *UT, *V, *b, *c; } Weights;
 static int m, K, T, p, q, size, count, characters, updates, update; /* p, q: m and K in whole blocks; size: of Weights */
 static double smooth, lowest;
 static Weights theta, best, gradient, kept[2];
-static double *WT, *VT, *h, *o, *d, *a, *zero, *one, *totals, *output, *warm, *sums, *state; /* for this file alone */
-static double *flat, *losses, *smooth_losses, *statistics, *recipe, (*ziggurat)[3], *probability; /* for the script too */
+static double *WT, *VT, *o, *d, *a, *zero, *one, *totals, *output, *warm, *sums, *state; /* for this file alone */
+static double *flat, *h, *best_h, *losses, *smooth_losses, *statistics, *recipe, (*ziggurat)[3], *probability; /* for the script too */
 static int *ids, *order;
 static u32 *words, *digest;
 enum { ETA, ACCUMULATOR, B1, B2, EPS, CLIP, SCALE, SIGMA, ADAM }; /* of `recipe`; a sigma of 0 is fan_in */
@@ -52,13 +52,13 @@ void **EXPORT(room)(int m_, int K_, int T_, int characters_, int updates_) {
   WT = numbers(m * p), VT = numbers(m * q), h = numbers((T + 1) * p), o = numbers(T * q), d = numbers((T + 1) * p);
   a = numbers(p), zero = numbers(p + q), one = numbers(T), totals = numbers(T);
   EACH(t, T) one[t] = 1;
-  output = numbers(q), warm = numbers(q), sums = numbers(K), state = numbers(p);
+  best_h = numbers(p), output = numbers(q), warm = numbers(q), sums = numbers(K), state = numbers(p);
   flat = numbers(count), losses = numbers(AT_ONCE), smooth_losses = numbers(AT_ONCE), statistics = numbers(4);
   recipe = numbers(9), ziggurat = allocate(256 * 24), probability = numbers(1);
   ids = allocate(4ul * characters), order = allocate(4ul * K), words = allocate(256), digest = allocate(32);
-  static void *places[10];
-  void *seen[] = {ids, flat, losses, smooth_losses, statistics, recipe, ziggurat, words, digest, probability};
-  EACH(i, 10) places[i] = seen[i];
+  static void *places[12];
+  void *seen[] = {ids, flat, losses, smooth_losses, statistics, recipe, ziggurat, words, digest, probability, h, best_h};
+  EACH(i, 12) places[i] = seen[i];
   return places;
 }
 
@@ -240,6 +240,7 @@ int EXPORT(train)(int rows) {
     if (smooth < lowest) {
       lowest = smooth;
       PAIRS(n, size) AT(best.W, n) = AT(theta.W, n);
+      PAIRS(k, p) AT(best_h, k) = AT(h, k);
     }
     if (backward(x) != 0) return row;
     if (update % STATISTICS_EVERY == 0) measures(loss, x);

@@ -3,7 +3,7 @@
 const AT_ONCE = 100 // updates of an answer, at most
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
-const PLACES = ["ids", "flat", "losses", "smooth", "statistics", "recipe", "ziggurat", "words", "digest", "probability"]
+const PLACES = "ids flat losses smooth statistics recipe ziggurat words digest probability h best_h".split(" ") // as `room` has them
 let wasm, place, run
 
 // A view of n numbers at a place of that name; memory that grows makes earlier views useless.

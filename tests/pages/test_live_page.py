@@ -1,0 +1,144 @@
+"""The page that trains in a browser: its arithmetic is the kernel's to the bit, and it holds the run and nothing else."""
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from contextlib import chdir
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from live import asked, first_difference, in_kernel, in_page, needs_node, numbers, params_with, start_request
+from pages.test_experiment_page import HOSTILE, Page, ensure_only_our_script
+from projects import ROOT
+from projects import TEXT as FOX
+
+from charloom.pages.experiment.experiment_files import read_results
+from charloom.pages.live import live_page as live
+from charloom.sampling.request import answer
+from charloom.settings.params import PARAMS, overridden, read_params
+from charloom.settings.pipeline import files
+from charloom.signature.hashes import M, SEQ_LENGTH, TEXT, UPDATES
+
+TRAINING = FOX[: len(FOX) - int(0.05 * len(FOX))]
+NOVEL = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8-sig")
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    with chdir(finished.folder):
+        return read_results(read_params(), files("plot"))
+
+
+@pytest.fixture
+def page(finished, results):
+    """Return a function that writes the page of a run as the plot stage does, in the folder of the project."""
+
+    def written(run=results):
+        with chdir(finished.folder):
+            return live.live_page(run, files("plot")["models/checkpoints"])
+
+    return written
+
+
+def data_of(page):
+    """Return the data that the page's scripts read."""
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+@needs_node
+def test_a_training_in_the_page_has_the_hashes_of_the_signature():
+    params = params_with(m=M, seq_length=SEQ_LENGTH, train__clip=0.5, prepare__held_out=0.0)
+    counts = np.diff((0, *UPDATES)).tolist()
+    _, *states = asked([start_request(params, TEXT), *({"kind": "train", "updates": each} for each in counts)])
+    digest, hashes, smooth = hashlib.sha256(), {}, []
+    for update, state in zip(UPDATES, states, strict=True):
+        digest.update(np.array(state["losses"]).tobytes() + np.array(state["smooth"]).tobytes())
+        smooth += state["smooth"]
+        best = int(np.argmin(smooth))
+        # As `state_bytes` of signature/hashes.py has it.
+        arrays = [numbers(state[name]) for name in ("theta", "first", "h", "best", "best_h")]
+        arrays.append(np.array([update, smooth[-1], best, smooth[best]]))
+        content = b"".join(each.tobytes() for each in arrays)
+        hashes[str(update)] = hashlib.sha256(digest.digest() + content).hexdigest()
+    assert hashes == json.loads((ROOT / "signature.json").read_text())["float64"]
+
+
+@needs_node
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train__clip": None, "train__loss": "mean"}], ids=["committed", "adam"])  # fmt: skip
+def test_the_first_updates_on_the_novel_are_the_kernel_s(changes):
+    params = params_with(**changes)
+    page, rows = in_page(params, NOVEL, 2000), in_kernel(params, NOVEL, 2000)
+    assert not first_difference(page, rows)
+    assert numbers(page["best"]).tobytes() == rows.best.theta.flat.tobytes()
+
+
+@needs_node
+def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_its_texts(page, results):
+    held = data_of(page())
+    text = {name: held[name] for name in ("text", "vocabulary")}
+    request = {"kind": "start", "params": live.page_params(results.params), "text": text, "heldOut": 0}
+    _, *answers = asked([request, *[{"kind": "advance"}] * 5])
+    seen = {each["update"]: each["smooth"][0] for each in answers}
+    assert {str(update): loss for update, loss in seen.items()} == held["curve"]
+    reached = [each["checkpoint"] for each in answers if "checkpoint" in each]
+    assert {str(each["update"]): [each["hash"], each["text"]] for each in reached} == held["checkpoints"]
+    assert answers[-1]["results"] == held["results"] == results.results
+
+
+@needs_node
+def test_a_text_in_the_page_is_the_one_that_charloom_sample_prints(results):
+    model = results.best
+    of_page = {
+        "m": model.theta.m, "vocabulary": list(model.vocabulary.characters), "h": model.h.tolist(), "first": model.first,
+        "update": model.update, "base64": b64encode(model.theta.flat.tobytes()).decode(),
+    }  # fmt: skip
+    choices = [
+        {"temperature": 1.0, "top_k": 0, "top_p": 1.0}, {"temperature": 0.5, "top_k": 7, "top_p": 1.0},
+        {"temperature": 2.0, "top_k": 9, "top_p": 0.9}, {"temperature": 0.0, "top_k": 0, "top_p": 1.0},
+    ]  # fmt: skip
+    given = [choice | {"length": 300, "seed": seed} for seed, choice in enumerate(choices, 2**32 - 2)]
+    requests = [{"kind": "write", "model": of_page, "prime": "the quick brown", **each} for each in given]
+    written = [each["prime"] + each["text"] for each in asked(requests)]
+    assert written == [answer(model, ["the quick brown"], each)[0] for each in given]
+
+
+def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(page):
+    held = data_of(page())
+    assert held["text"] == TRAINING
+    assert page() == page()
+    hostile = live.as_json({"text": HOSTILE})
+    assert "<" not in hostile
+    assert json.loads(hostile) == {"text": HOSTILE}
+
+
+def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(page):
+    policy = next(each["content"] for each in Page(page()).all("meta") if "http-equiv" in each)
+    scripts = re.findall(r"<script>(.*?)</script>", page(), re.DOTALL)
+    hashes = [f"'sha256-{b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in scripts]
+    assert policy == (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src {' '.join(hashes)} 'wasm-unsafe-eval'; "
+        "worker-src blob:; img-src data:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"batch": 8}, "batch: 8"),
+        ({"train.order": "chunks", "train.dtype": "float32"}, "train.dtype: float32, train.order: chunks"),
+    ],
+    ids=["batch", "two"],
+)
+def test_a_run_that_the_page_cannot_train_is_refused_by_name(page, results, changes, named):
+    refused = page(results._replace(params=overridden(results.params, changes, PARAMS)))
+    ensure_only_our_script(refused)
+    assert f"This run has {named}; the page trains runs with train.dtype: float64" in refused
+    assert not Page(refused).all("button")
+
+
+def test_a_text_of_more_than_ten_million_bytes_is_refused(page, results):
+    long = replace(results.corpus, training=np.zeros(live.LARGEST + 1, np.uint8))
+    refused = page(results._replace(corpus=long))
+    assert "The training text has 10,000,001 characters; the page holds up to 10,000,000 bytes of text." in refused
