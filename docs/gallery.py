@@ -1,4 +1,4 @@
-"""Photograph two parts of reports/report.html for docs/gallery.md and README: `python docs/gallery.py`.
+"""Photograph parts of reports/report.html and live.html for docs/gallery.md and README: `python docs/gallery.py`.
 
 It needs a Chromium. The pictures are in Git: take them again where the page's look or the results change.
 """
@@ -14,7 +14,7 @@ MARGIN = 16  # pixels
 
 
 def main() -> None:
-    """Write docs/first_updates.png and docs/expected.png."""
+    """Write docs/first_updates.png, docs/expected.png and docs/live.png."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.25)
@@ -25,6 +25,14 @@ def main() -> None:
             clip = {side: box[side] - MARGIN for side in ("x", "y")}
             clip |= {side: box[side] + 2 * MARGIN for side in ("width", "height")}
             page.screenshot(path=HERE / f"{name}.png", full_page=True, clip=clip)
+        page.goto((HERE.parent / "reports/live.html").as_uri())
+        page.locator("#again [data-do=start]").click()
+        page.get_by_text("After 30,000 updates").wait_for()
+        page.locator("#again [data-do=pause]").click()
+        box = page.locator("#again").bounding_box()
+        end = page.locator("#again .pair >> nth=0").bounding_box()
+        clip = {"x": box["x"] - MARGIN, "y": box["y"] - MARGIN, "width": box["width"] + 2 * MARGIN}
+        page.screenshot(path=HERE / "live.png", full_page=True, clip=clip | {"height": end["y"] + end["height"] - box["y"] + 2 * MARGIN})
         browser.close()
 
 

@@ -14,6 +14,9 @@ const element = (tag, content, attributes = {}) => {
   return made
 }
 
+// Show a command; its arguments break nowhere, but for a long text.
+const command = (id, start, given) => byId(id).replaceChildren(start, ...given.flatMap(([text, className = ""]) => [" ", element("span", text, { className })]))
+
 // A Worker that answers one request after the other.
 const workerOf = () => {
   const worker = new Worker(source)
@@ -114,9 +117,14 @@ const training = (name, asked) => {
     if (!request) return
     const { ask, end } = workerOf()
     run = { ...request, box, curve: [], saturated: [], checkpoints: {}, seconds: 0, update: 0, differs: "" }
-    const running = on => ["pause", "stop", "start"].forEach(key => { button(key).disabled = on === (key === "start") })
+    const running = on => {
+      const inside = box.querySelector(".controls").contains(document.activeElement)
+      for (const key of ["pause", "stop", "start"]) button(key).disabled = on === (key === "start")
+      if (inside) button(on ? "pause" : "start").focus()
+    }
     running(true)
-    button("save").hidden = true
+    box.classList.add("begun")
+    show("after").hidden = true
     show("checkpoints").replaceChildren()
     tell("", "")
     show("progress").textContent = "Reading the text …"
@@ -131,7 +139,7 @@ const training = (name, asked) => {
       }
       refresh()
       tell(outcome(run), run.differs || run.diverged !== undefined ? "differs" : run.results && run.compared ? "equal" : "")
-      button("save").hidden = false
+      show("after").hidden = false
     } catch (error) {
       tell(`Cannot train: ${error.message}.`, "differs")
     }
@@ -151,7 +159,11 @@ const valueOf = ({ name, value }) => name === "seed" || isNaN(value) ? value.tri
 const overrides = () => [...settings.map(field => [field.name, valueOf(field)]).filter(([name, value]) => value !== params[name]),
   ...[...file.files].map(({ name }) => ["prepare.text", `data/${name}`])]
 settings.forEach(field => { field.value = params[field.name] })
-form.oninput = () => { byId("change-command").textContent = ["dvc exp run", ...overrides().map(([name, value]) => `-S ${name}=${quoted(String(value))}`)].join(" ") }
+form.oninput = () => {
+  const changes = overrides()
+  byId("change-same").hidden = !changes.length
+  command("change-command", "dvc exp run", changes.map(([name, value]) => [`-S ${name}=${quoted(String(value))}`]))
+}
 form.onsubmit = event => event.preventDefault()
 form.oninput()
 training("change", async () => form.reportValidity() && {
@@ -166,7 +178,7 @@ const choice = () => Object.fromEntries(["temperature", "top_k", "top_p", "lengt
 writing.oninput = () => {
   const prime = writing.elements.prime.value
   const given = [...prime ? [["prime", quoted(prime)]] : [], ...Object.entries(choice())]
-  byId("write-command").textContent = `charloom sample ${given.map(([name, value]) => `--${name.replace("_", "-")}=${value}`).join(" ")}`
+  command("write-command", "charloom sample", given.map(([name, value]) => [`--${name.replace("_", "-")}=${value}`, name === "prime" ? "long" : ""]))
 }
 writing.oninput()
 writing.onsubmit = async event => {

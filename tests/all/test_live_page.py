@@ -1,0 +1,250 @@
+"""The page that trains in a browser: the compiler's bytes, any setting, any text, planted faults, a real browser."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+from base64 import b64encode
+
+import pytest
+from all.test_report_page import ARGUMENTS, CHROMIUM, DESKTOP, PHONE
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+from live import asked, first_difference, in_kernel, in_page, needs_node, params_with, start_request
+from pages.test_live_page import NOVEL, page, results  # noqa: F401  fixtures
+from projects import ROOT, copied
+
+from charloom.base.errors import Diverged
+from charloom.kernel.advance import advance, start
+from charloom.model.model_file import Model
+from charloom.pages.live.live_page import KERNEL
+from charloom.sampling.request import answer
+from charloom.text.vocabulary import Vocabulary
+
+EMOJI = "👩‍🚀 ist da — déjà vu; ñandú, 漢字 😀\r\n"
+TEXTS = {
+    "novel": NOVEL[:200_000],
+    "emoji": EMOJI * 300,
+    "byte-order mark": "\ufeff" + "one line\r\nand one\rmore\n" * 50,
+    "one letter": "a" * 500,
+    "5 MB": (NOVEL * 5)[:5_000_000],
+}
+
+
+def as_read(text):
+    """Return the text as training reads it."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def settings(rng):
+    """Return a random text's name and random params."""
+    adam, seed = rng.random() < 0.4, rng.choice([rng.randrange(10), rng.randrange(2**53), rng.randrange(2**64)])
+    changes = {
+        "m": rng.choice([1, 2, 15, 16, 17, 64, 100, 130, 256]),
+        "seq_length": rng.choice([1, 2, 7, 24, 25, 60]),
+        "eta": (0.01 if adam else 0.1) * rng.choice([0.1, 1, 3]),
+        "sigma": rng.choice(["fan_in", 0.01, 0.5, 3e-5]),
+        "seed": seed,
+        "optimizer": "adam" if adam else "adagrad",
+        "train.loss": rng.choice(["sum", "mean"]),
+        "train.clip": rng.choice([5.0, 0.1, None]),
+        "train.initial_accumulator_value": rng.choice([0.0, 10.0]),
+        "prepare.held_out": rng.choice([0.0, 0.05, 0.3]),
+    }
+    return rng.choice(list(TEXTS)), params_with(**{name.replace(".", "__"): value for name, value in changes.items()})
+
+
+@needs_node
+@pytest.mark.parametrize("part", range(10))
+def test_weights_after_300_updates_with_any_setting_are_the_kernel_s(part):
+    rng = random.Random(part)  # noqa: S311  a test's
+    for _ in range(10):
+        name, params = settings(rng)
+        page = in_page(params, TEXTS[name], 300)
+        try:
+            rows = in_kernel(params, as_read(TEXTS[name]), 300)
+        except Diverged as diverged:
+            assert int(re.search(r"at update (\d+)", str(diverged))[1]) == len(page["losses"]), (name, params)
+        else:
+            assert not first_difference(page, rows), (name, params)
+
+
+@needs_node
+def test_200_texts_are_those_of_charloom_sample():
+    rng, text = random.Random(200), as_read(NOVEL[:50_000] + EMOJI * 20)  # noqa: S311  a test's
+    vocabulary = Vocabulary("".join(sorted(set(text))))
+    for sigma, m in ((0.01, 30), (2.0, 17)):
+        params = params_with(m=m, sigma=sigma, prepare__held_out=0.0)
+        after = advance(start(params.recipe, len(vocabulary), 1), vocabulary.encode(text), 500, params.recipe).after
+        model = Model(after.theta, after.carried, 3, vocabulary, 500, 1.0)
+        of_page = {
+            "m": m, "vocabulary": list(vocabulary.characters), "h": model.h.tolist(), "first": 3, "update": 500,
+            "base64": b64encode(model.theta.flat.tobytes()).decode(),
+        }  # fmt: skip
+        primes = [rng.choice(["Call me", "a", "déjà 漢 Q", text[: rng.randrange(1, 5000)]]) for _ in range(100)]
+        given = [
+            {
+                "temperature": rng.choice([0.0, 1e-9, 0.3, 0.7, 1.0, 1.7, 1e300]),
+                "top_k": rng.choice([0, 0, 1, 2, 9, 10**14]), "top_p": rng.choice([1.0, 1.0, 0.9, 0.5, 1e-9]),
+                "length": rng.randrange(400), "seed": rng.choice([rng.randrange(100), rng.randrange(10**15)]),
+            }
+            for _ in primes
+        ]  # fmt: skip
+        requests = [{"kind": "write", "model": of_page, "prime": p, **g} for p, g in zip(primes, given, strict=True)]
+        written = [each["prime"] + each["text"] for each in asked(requests)]
+        assert written == [answer(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
+
+
+@needs_node
+def test_the_whole_committed_training_ends_with_the_committed_hash():
+    params = params_with()
+    answers = asked([start_request(params, NOVEL), *[{"kind": "advance"}] * (params.train.updates // 100 + 1)])
+    assert answers[-1]["results"] == json.loads((ROOT / "metrics/results.json").read_text())["results"]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Return a function that compiles the kernel after an edit of its source."""
+
+    def compile_with(old="", new=""):
+        folder = tmp_path_factory.mktemp("kernel")
+        for file in KERNEL.parent.glob("*.[ch]"):
+            shutil.copy(file, folder)
+        source = (folder / "kernel.c").read_text(encoding="utf-8")
+        assert old in source
+        (folder / "kernel.c").write_text(source.replace(old, new, 1), encoding="utf-8")
+        subprocess.run(["make", "-s", "live", f"FROM={folder}"], cwd=ROOT, check=True)
+        return folder / "kernel.wasm"
+
+    return compile_with
+
+
+def test_the_committed_wasm_is_what_the_compiler_makes_of_its_source(compiled):
+    assert compiled().read_bytes() == KERNEL.read_bytes()
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("int first = step & 1 ? n - 1 : 0, stride = step & 1 ? -1 : 1;", "int first = 0, stride = 1;"),
+        ("2.2e-16", "2.3e-16"),
+        ("total += *(block *)row * *factor,", "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total),"),
+        ("0.999 * smooth", "0.9990000000000001 * smooth"),
+    ],
+    ids=["order of additions", "epsilon", "fused multiply-add", "smooth loss"],
+)  # fmt: skip
+def test_a_planted_fault_is_named_with_its_update(compiled, old, new):
+    params = params_with()
+    page, rows = in_page(params, NOVEL, 200, compiled(old, new)), in_kernel(params, NOVEL, 200)
+    said = first_difference(page, rows)
+    print(said)
+    assert re.match(r"(smooth )?loss at update \d+: ", said)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("no chromium here: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, page, tmp_path):  # noqa: F811  a fixture
+    """Return the page in a window of its own, with all that it asked for and complained of."""
+    (tmp_path / "live.html").write_text(page(), encoding="utf-8")
+    contexts = []
+
+    def show(**options):
+        contexts.append(browser.new_context(**{"viewport": DESKTOP} | options))
+        window, said = contexts[-1].new_page(), []
+        window.on("console", lambda message: said.append(message.text))
+        window.on("pageerror", lambda error: said.append(str(error)))
+        window.on("request", lambda request: said.append(request.url))
+        window.goto((tmp_path / "live.html").as_uri())
+        return window, said
+
+    yield show
+    for context in contexts:
+        context.close()
+
+
+def ended(window, name):
+    """Start this training, and return what the page says at its end."""
+    window.locator(f"#{name} [data-do=start]").click()
+    window.locator(f"#{name} [data-show=after]:visible").wait_for()
+    return window.locator(f"#{name} .outcome").inner_text()
+
+
+def test_in_chromium_it_ends_with_the_published_hash_and_asks_for_nothing(opened, results):  # noqa: F811  a fixture
+    window, said = opened()
+    assert ended(window, "again").startswith("EQUAL")
+    assert results.results in window.locator("#again .outcome").inner_text()
+    with window.expect_download() as download:
+        window.locator("#again [data-do=save]").click()
+    with open(download.value.path(), encoding="utf-8") as file:  # noqa: PTH123  Playwright's
+        statement = json.load(file)
+    assert statement["results"] == statement["published"] == results.results
+    assert statement["first_difference"] is None
+    assert {each.partition(":")[0] for each in said} <= {"file", "data", "blob"}
+
+
+def test_in_chromium_a_published_value_that_differs_is_named_where_it_is_first_seen(opened):
+    window, _ = opened()
+    window.evaluate("data.curve[100] += 1e-12; data.checkpoints[200][0] = 'ab'")
+    assert "First difference: smooth loss after 100 updates: " in ended(window, "again")
+
+
+def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(opened, finished, tmp_path):
+    window, _ = opened()
+    window.locator("[name=eta]").fill("5e-2")
+    window.locator("[name=m]").fill("9")
+    assert window.locator("#change-command").inner_text() == "dvc exp run -S eta=0.05 -S m=9"
+    said = ended(window, "change")
+    project = copied(finished, tmp_path / "changed")
+    project.run("dvc", "exp", "run", "-S", "eta=0.05", "-S", "m=9")
+    assert json.loads((project.folder / "metrics/results.json").read_text())["results"] in said
+
+
+def test_in_chromium_a_text_of_one_s_own_is_trained_on(opened, tmp_path):
+    window, said = opened()
+    (tmp_path / "own text.txt").write_bytes(("\ufeff" + EMOJI * 40).encode())
+    window.locator("[type=file]").set_input_files(tmp_path / "own text.txt")
+    assert window.locator("#change-command").inner_text() == "dvc exp run -S prepare.text='data/own text.txt'"
+    assert "SHA-256" in ended(window, "change")
+    (tmp_path / "no text.txt").write_bytes(b"\xff\xfe\x00" * 100)
+    window.locator("[type=file]").set_input_files(tmp_path / "no text.txt")
+    window.locator("#change [data-do=start]").click()
+    window.locator("#change .outcome.differs").wait_for()
+    assert "Cannot train" in window.locator("#change .outcome").inner_text()
+    assert {each.partition(":")[0] for each in said} <= {"file", "data", "blob"}
+
+
+def test_in_chromium_a_written_text_is_that_of_the_command_beside_it(opened, results):  # noqa: F811  a fixture
+    window, _ = opened()
+    window.locator("[name=prime]").fill("the quick ☃ fox")
+    window.get_by_role("button", name="Write").click()
+    window.locator("#written span").first.wait_for()
+    given = {"temperature": 0.7, "top_p": 0.9, "length": 400, "seed": 1}
+    assert window.locator("#written").text_content() == answer(results.best, ["the quick ☃ fox"], given)[0]
+    assert window.locator("#skipped").inner_text().endswith("skipped: ☃")
+    assert window.locator("#write-command").inner_text() == (
+        "charloom sample --prime='the quick ☃ fox' --temperature=0.7 --top-k=0 --top-p=0.9 --length=400 --seed=1"
+    )
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_before_and_after_a_run_and_nothing_is_scrolled_sideways(opened, viewport, scheme):
+    window, _ = opened(viewport=viewport, color_scheme=scheme)
+    for _ in range(2):
+        found = Axe().run(window)
+        assert found.violations_count == 0, found.generate_report()
+        assert window.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        ended(window, "again")
+        window.get_by_role("button", name="Write").click()
+        window.locator("#shade").check()
