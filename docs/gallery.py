@@ -29,10 +29,9 @@ def main() -> None:
         page.locator("#again [data-do=start]").click()
         page.get_by_text("After 30,000 updates").wait_for()
         page.locator("#again [data-do=pause]").click()
-        box = page.locator("#again").bounding_box()
-        end = page.locator("#again .pair >> nth=0").bounding_box()
-        clip = {"x": box["x"] - MARGIN, "y": box["y"] - MARGIN, "width": box["width"] + 2 * MARGIN}
-        page.screenshot(path=HERE / "live.png", full_page=True, clip=clip | {"height": end["y"] + end["height"] - box["y"] + 2 * MARGIN})
+        clip, curves = page.locator("#again").bounding_box(), page.locator("#again .pair >> nth=0").bounding_box()
+        clip["height"] = curves["y"] + curves["height"] - clip["y"]
+        page.screenshot(path=HERE / "live.png", full_page=True, clip=clip)
         browser.close()
 
 

@@ -10,6 +10,7 @@ import pytest
 from projects import ROOT
 
 from charloom.kernel.advance import advance, start
+from charloom.model.model_file import Model
 from charloom.network.normal import TABLE
 from charloom.pages.live.live_page import KERNEL, page_params
 from charloom.pages.sections import TEMPLATES
@@ -45,6 +46,15 @@ def start_request(params: Params, text: str | bytes) -> dict:
         "kind": "start", "params": page_params(params), "text": {"base64": b64encode(content).decode()},
         "heldOut": params.prepare.held_out,
     }  # fmt: skip
+
+
+def write_request(model: Model, prime: str, choice: dict) -> dict:
+    """Return the request for a text of the model after the prime."""
+    of_page = {
+        "m": model.theta.m, "vocabulary": list(model.vocabulary.characters), "h": model.h.tolist(),
+        "first": model.first, "update": model.update, "base64": b64encode(model.theta.flat.tobytes()).decode(),
+    }  # fmt: skip
+    return {"kind": "write", "model": of_page, "prime": prime, **choice}
 
 
 def in_page(params: Params, text: str | bytes, updates: int, wasm=KERNEL) -> dict:

@@ -5,14 +5,13 @@ import random
 import re
 import shutil
 import subprocess
-from base64 import b64encode
 
 import pytest
 from all.test_report_page import ARGUMENTS, CHROMIUM, DESKTOP, PHONE
 from axe_playwright_python.sync_playwright import Axe
+from live import asked, first_difference, in_kernel, in_page, needs_node, params_with, start_request, write_request
+from pages.test_live_page import NOVEL, results, written  # noqa: F401  fixtures
 from playwright.sync_api import sync_playwright
-from live import asked, first_difference, in_kernel, in_page, needs_node, params_with, start_request
-from pages.test_live_page import NOVEL, page, results  # noqa: F401  fixtures
 from projects import ROOT, copied
 
 from charloom.base.errors import Diverged
@@ -22,6 +21,7 @@ from charloom.pages.live.live_page import KERNEL
 from charloom.sampling.request import answer
 from charloom.text.vocabulary import Vocabulary
 
+FUSED = "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total),"
 EMOJI = "👩‍🚀 ist da — déjà vu; ñandú, 漢字 😀\r\n"
 TEXTS = {
     "novel": NOVEL[:200_000],
@@ -61,13 +61,13 @@ def test_weights_after_300_updates_with_any_setting_are_the_kernel_s(part):
     rng = random.Random(part)  # noqa: S311  a test's
     for _ in range(10):
         name, params = settings(rng)
-        page = in_page(params, TEXTS[name], 300)
+        state = in_page(params, TEXTS[name], 300)
         try:
             rows = in_kernel(params, as_read(TEXTS[name]), 300)
+            said = first_difference(state, rows)
         except Diverged as diverged:
-            assert int(re.search(r"at update (\d+)", str(diverged))[1]) == len(page["losses"]), (name, params)
-        else:
-            assert not first_difference(page, rows), (name, params)
+            said = "" if f"at update {len(state['losses'])}:" in str(diverged) else str(diverged)
+        assert not said, (name, params)
 
 
 @needs_node
@@ -78,10 +78,6 @@ def test_200_texts_are_those_of_charloom_sample():
         params = params_with(m=m, sigma=sigma, prepare__held_out=0.0)
         after = advance(start(params.recipe, len(vocabulary), 1), vocabulary.encode(text), 500, params.recipe).after
         model = Model(after.theta, after.carried, 3, vocabulary, 500, 1.0)
-        of_page = {
-            "m": m, "vocabulary": list(vocabulary.characters), "h": model.h.tolist(), "first": 3, "update": 500,
-            "base64": b64encode(model.theta.flat.tobytes()).decode(),
-        }  # fmt: skip
         primes = [rng.choice(["Call me", "a", "déjà 漢 Q", text[: rng.randrange(1, 5000)]]) for _ in range(100)]
         given = [
             {
@@ -91,9 +87,9 @@ def test_200_texts_are_those_of_charloom_sample():
             }
             for _ in primes
         ]  # fmt: skip
-        requests = [{"kind": "write", "model": of_page, "prime": p, **g} for p, g in zip(primes, given, strict=True)]
-        written = [each["prime"] + each["text"] for each in asked(requests)]
-        assert written == [answer(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
+        answers = asked([write_request(model, prime, each) for prime, each in zip(primes, given, strict=True)])
+        texts = [each["prime"] + each["text"] for each in answers]
+        assert texts == [answer(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
 
 
 @needs_node
@@ -130,15 +126,15 @@ def test_the_committed_wasm_is_what_the_compiler_makes_of_its_source(compiled):
     [
         ("int first = step & 1 ? n - 1 : 0, stride = step & 1 ? -1 : 1;", "int first = 0, stride = 1;"),
         ("2.2e-16", "2.3e-16"),
-        ("total += *(block *)row * *factor,", "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total),"),
+        ("total += *(block *)row * *factor,", FUSED),
         ("0.999 * smooth", "0.9990000000000001 * smooth"),
     ],
     ids=["order of additions", "epsilon", "fused multiply-add", "smooth loss"],
 )  # fmt: skip
 def test_a_planted_fault_is_named_with_its_update(compiled, old, new):
     params = params_with()
-    page, rows = in_page(params, NOVEL, 200, compiled(old, new)), in_kernel(params, NOVEL, 200)
-    said = first_difference(page, rows)
+    state, rows = in_page(params, NOVEL, 200, compiled(old, new)), in_kernel(params, NOVEL, 200)
+    said = first_difference(state, rows)
     print(said)
     assert re.match(r"(smooth )?loss at update \d+: ", said)
 
@@ -154,9 +150,9 @@ def browser():
 
 
 @pytest.fixture
-def opened(browser, page, tmp_path):  # noqa: F811  a fixture
+def opened(browser, written, tmp_path):  # noqa: F811  a fixture
     """Return the page in a window of its own, with all that it asked for and complained of."""
-    (tmp_path / "live.html").write_text(page(), encoding="utf-8")
+    (tmp_path / "live.html").write_text(written(), encoding="utf-8")
     contexts = []
 
     def show(**options):

@@ -1,4 +1,4 @@
-"""The page that trains in a browser: its arithmetic is the kernel's to the bit, and it holds the run and nothing else."""
+"""The page that trains in a browser: its arithmetic is the kernel's, to the bit, and it holds the run."""
 
 import hashlib
 import json
@@ -9,7 +9,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from live import asked, first_difference, in_kernel, in_page, needs_node, numbers, params_with, start_request
+from live import (
+    asked,
+    first_difference,
+    in_kernel,
+    in_page,
+    needs_node,
+    numbers,
+    params_with,
+    start_request,
+    write_request,
+)
 from pages.test_experiment_page import HOSTILE, Page, ensure_only_our_script
 from projects import ROOT
 from projects import TEXT as FOX
@@ -19,9 +29,10 @@ from charloom.pages.live import live_page as live
 from charloom.sampling.request import answer
 from charloom.settings.params import PARAMS, overridden, read_params
 from charloom.settings.pipeline import files
-from charloom.signature.hashes import M, SEQ_LENGTH, TEXT, UPDATES
+from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
 
 TRAINING = FOX[: len(FOX) - int(0.05 * len(FOX))]
+ADAM = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train__clip": None, "train__loss": "mean"}
 NOVEL = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8-sig")
 
 
@@ -32,14 +43,14 @@ def results(finished):
 
 
 @pytest.fixture
-def page(finished, results):
+def written(finished, results):
     """Return a function that writes the page of a run as the plot stage does, in the folder of the project."""
 
-    def written(run=results):
+    def write(run=results):
         with chdir(finished.folder):
             return live.live_page(run, files("plot")["models/checkpoints"])
 
-    return written
+    return write
 
 
 def data_of(page):
@@ -66,17 +77,17 @@ def test_a_training_in_the_page_has_the_hashes_of_the_signature():
 
 
 @needs_node
-@pytest.mark.parametrize("changes", [{}, {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train__clip": None, "train__loss": "mean"}], ids=["committed", "adam"])  # fmt: skip
+@pytest.mark.parametrize("changes", [{}, ADAM], ids=["committed", "adam"])
 def test_the_first_updates_on_the_novel_are_the_kernel_s(changes):
     params = params_with(**changes)
-    page, rows = in_page(params, NOVEL, 2000), in_kernel(params, NOVEL, 2000)
-    assert not first_difference(page, rows)
-    assert numbers(page["best"]).tobytes() == rows.best.theta.flat.tobytes()
+    state, rows = in_page(params, NOVEL, 2000), in_kernel(params, NOVEL, 2000)
+    assert not first_difference(state, rows)
+    assert numbers(state["best"]).tobytes() == rows.best.theta.flat.tobytes()
 
 
 @needs_node
-def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_its_texts(page, results):
-    held = data_of(page())
+def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_its_texts(written, results):
+    held = data_of(written())
     text = {name: held[name] for name in ("text", "vocabulary")}
     request = {"kind": "start", "params": live.page_params(results.params), "text": text, "heldOut": 0}
     _, *answers = asked([request, *[{"kind": "advance"}] * 5])
@@ -89,33 +100,28 @@ def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_it
 
 @needs_node
 def test_a_text_in_the_page_is_the_one_that_charloom_sample_prints(results):
-    model = results.best
-    of_page = {
-        "m": model.theta.m, "vocabulary": list(model.vocabulary.characters), "h": model.h.tolist(), "first": model.first,
-        "update": model.update, "base64": b64encode(model.theta.flat.tobytes()).decode(),
-    }  # fmt: skip
     choices = [
         {"temperature": 1.0, "top_k": 0, "top_p": 1.0}, {"temperature": 0.5, "top_k": 7, "top_p": 1.0},
         {"temperature": 2.0, "top_k": 9, "top_p": 0.9}, {"temperature": 0.0, "top_k": 0, "top_p": 1.0},
     ]  # fmt: skip
     given = [choice | {"length": 300, "seed": seed} for seed, choice in enumerate(choices, 2**32 - 2)]
-    requests = [{"kind": "write", "model": of_page, "prime": "the quick brown", **each} for each in given]
-    written = [each["prime"] + each["text"] for each in asked(requests)]
-    assert written == [answer(model, ["the quick brown"], each)[0] for each in given]
+    answers = asked([write_request(results.best, "the quick brown", each) for each in given])
+    texts = [each["prime"] + each["text"] for each in answers]
+    assert texts == [answer(results.best, ["the quick brown"], each)[0] for each in given]
 
 
-def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(page):
-    held = data_of(page())
+def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(written):
+    held = data_of(written())
     assert held["text"] == TRAINING
-    assert page() == page()
+    assert written() == written()
     hostile = live.as_json({"text": HOSTILE})
     assert "<" not in hostile
     assert json.loads(hostile) == {"text": HOSTILE}
 
 
-def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(page):
-    policy = next(each["content"] for each in Page(page()).all("meta") if "http-equiv" in each)
-    scripts = re.findall(r"<script>(.*?)</script>", page(), re.DOTALL)
+def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(written):
+    policy = next(each["content"] for each in Page(written()).all("meta") if "http-equiv" in each)
+    scripts = re.findall(r"<script>(.*?)</script>", written(), re.DOTALL)
     hashes = [f"'sha256-{b64encode(hashlib.sha256(each.encode()).digest()).decode()}'" for each in scripts]
     assert policy == (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src {' '.join(hashes)} 'wasm-unsafe-eval'; "
@@ -131,14 +137,14 @@ def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(page):
     ],
     ids=["batch", "two"],
 )
-def test_a_run_that_the_page_cannot_train_is_refused_by_name(page, results, changes, named):
-    refused = page(results._replace(params=overridden(results.params, changes, PARAMS)))
+def test_a_run_that_the_page_cannot_train_is_refused_by_name(written, results, changes, named):
+    refused = written(results._replace(params=overridden(results.params, changes, PARAMS)))
     ensure_only_our_script(refused)
     assert f"This run has {named}; the page trains runs with train.dtype: float64" in refused
     assert not Page(refused).all("button")
 
 
-def test_a_text_of_more_than_ten_million_bytes_is_refused(page, results):
+def test_a_text_of_more_than_ten_million_bytes_is_refused(written, results):
     long = replace(results.corpus, training=np.zeros(live.LARGEST + 1, np.uint8))
-    refused = page(results._replace(corpus=long))
+    refused = written(results._replace(corpus=long))
     assert "The training text has 10,000,001 characters; the page holds up to 10,000,000 bytes of text." in refused
