@@ -1,4 +1,4 @@
-/* exp, tanh and log: kernel/elementary.py in vectors of two. It explains the methods; the order of operations is the same. */
+/* exp, tanh and log of kernel/elementary.py, which explains the methods, in vectors of two. */
 typedef double v2 __attribute__((vector_size(16)));
 typedef long long i2 __attribute__((vector_size(16)));
 

@@ -1,8 +1,8 @@
 /* The update of signature/plain.py for WebAssembly, to the bit: read that first. Names and orders of additions are the
    same. One sequence an update, read from front to back, in float64.
 
-   Rows are padded with zeros to blocks of 16 numbers, c with −1e300, of which softmax makes 0. Gradients, AdaGrad's sums
-   and Adam's means have the layout of the weights, so the optimiser's step is one loop.
+   Rows are padded with zeros to blocks of 16 numbers, c with −1e300, of which softmax makes 0. Gradients, AdaGrad's
+   sums and Adam's means have the layout of the weights, so the optimiser's step is one loop.
 
    worker.js calls the exported functions and hands numbers over in memory, at the places that `room` returns. */
 #include "elementary.h"
@@ -17,14 +17,14 @@ typedef double block __attribute__((vector_size(128), aligned(16)));
 /* Weights, padded: W (m, p), U transposed (K, p), V (K, p), b (p), c (q). */
 typedef struct { double *W, *UT, *V, *b, *c; } Weights;
 
-static int m, K, T, p, q, size, count, characters, updates, update; /* p, q: m and K in whole blocks; size: of Weights */
+static int m, K, T, p, q, size, count, characters, updates, update; /* p, q: m and K in whole blocks */
 static double smooth, lowest;
 static Weights theta, best, gradient, kept[2];
-static double *WT, *VT, *o, *d, *a, *zero, *one, *totals, *output, *warm, *sums, *state; /* for this file alone */
-static double *flat, *h, *best_h, *losses, *smooth_losses, *statistics, *recipe, (*ziggurat)[3], *probability; /* for the script too */
+static double *WT, *VT, *o, *d, *a, *zero, *one, *totals, *output, *warm, *sums, *state;
+static double *flat, *h, *best_h, *losses, *smooth_losses, *statistics, *recipe, (*ziggurat)[3], *probability;
 static int *ids, *order;
 static u32 *words, *digest;
-enum { ETA, ACCUMULATOR, B1, B2, EPS, CLIP, SCALE, SIGMA, ADAM }; /* of `recipe`; a sigma of 0 is fan_in */
+enum { ETA, ACCUMULATOR, B1, B2, EPS, CLIP, SCALE, SIGMA, ADAM }; /* of `recipe`; a sigma of NaN is fan_in */
 
 static unsigned long used;
 extern unsigned char __heap_base;
@@ -57,8 +57,8 @@ void **EXPORT(room)(int m_, int K_, int T_, int characters_, int updates_) {
   recipe = numbers(9), ziggurat = allocate(256 * 24), probability = numbers(1);
   ids = allocate(4ul * characters), order = allocate(4ul * K), words = allocate(256), digest = allocate(32);
   static void *places[12];
-  void *seen[] = {ids, flat, losses, smooth_losses, statistics, recipe, ziggurat, words, digest, probability, h, best_h};
-  EACH(i, 12) places[i] = seen[i];
+  void *all[] = {ids, flat, losses, smooth_losses, statistics, recipe, ziggurat, words, digest, probability, h, best_h};
+  EACH(i, 12) places[i] = all[i];
   return places;
 }
 
@@ -90,9 +90,10 @@ void EXPORT(hash)(unsigned char *message, int bytes) { sha256(message, bytes, di
 
 /* Draw the initial weights from the stream: network/rnn.py, `init`. */
 void EXPORT(start)(void) {
-  double fan_in[] = {1 / __builtin_sqrt(2. * m), 1 / __builtin_sqrt(2. * K), 1 / __builtin_sqrt(m)}, sigma = recipe[SIGMA];
+  double fan_in[] = {1 / __builtin_sqrt(2. * m), 1 / __builtin_sqrt(2. * K), 1 / __builtin_sqrt(m)};
+  double sigma = recipe[SIGMA];
   EACH(n, count - m - K) {
-    double deviation = sigma ? sigma : fan_in[(n >= m * m) + (n >= m * m + m * K)];
+    double deviation = sigma == sigma ? sigma : fan_in[(n >= m * m) + (n >= m * m + m * K)];
     flat[n] = normal(ziggurat) * deviation + 0.0; /* no −0.0 */
   }
   take();
@@ -102,10 +103,10 @@ void EXPORT(start)(void) {
 
 /* out = start + Σ_j x[j · apart] · w[j], j upwards, or downwards at odd steps; w (n, width). Blocks of sums stay in
    registers. */
-static void sum(double *out, const double *start, const double *x, int apart, const double *w, int width, int n, int step) {
+static void sum(double *out, double *start, double *x, int apart, double *w, int width, int n, int step) {
   int first = step & 1 ? n - 1 : 0, stride = step & 1 ? -1 : 1;
   for (int k = 0; k < width; k += 16) {
-    const double *row = w + first * width + k, *factor = x + first * apart;
+    double *row = w + first * width + k, *factor = x + first * apart;
     block total = *(block *)(start + k);
     EACH(j, n) total += *(block *)row * *factor, row += stride * width, factor += stride * apart;
     *(block *)(out + k) = total;
@@ -115,7 +116,7 @@ static void sum(double *out, const double *start, const double *x, int apart, co
 #define AT(x, k) (*(v2 *)((x) + (k)))
 
 /* next = tanh(W h + U x + b); the step says in which order. */
-static void recur(double *next, const double *h, int x, int step) {
+static void recur(double *next, double *h, int x, int step) {
   PAIRS(k, p) AT(a, k) = AT(theta.UT + x * p, k) + AT(theta.b, k);
   sum(next, a, h, 1, WT, p, m, step);
   PAIRS(k, p) AT(next, k) = tanh(AT(next, k));
@@ -149,7 +150,7 @@ static double softmax(const int *y) {
   return loss;
 }
 
-/* d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²), and the gradients. Return 0, or NaN if one is not finite. */
+/* d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²), and gradients. Return 0, or NaN if a number is not finite. */
 static double backward(const int *x) {
   v2 finite = {};
   for (int t = T - 1; t >= 0; t--) {
@@ -183,7 +184,8 @@ static double step(void) {
   double eta_t = eta * root / (1 - base_power(b1, update + 1)), eps_t = recipe[EPS] * root;
   v2 finite = {};
   PAIRS(n, size) {
-    v2 g = at_least(at_most(AT(gradient.W, n), recipe[CLIP]), -recipe[CLIP]), s = AT(kept[0].W, n), v = AT(kept[1].W, n);
+    v2 g = at_least(at_most(AT(gradient.W, n), recipe[CLIP]), -recipe[CLIP]);
+    v2 s = AT(kept[0].W, n), v = AT(kept[1].W, n);
     if (recipe[ADAM]) {
       s = s * b1 + g * (1 - b1), v = v * b2 + g * g * (1 - b2);
       AT(theta.W, n) -= s * eta_t / (__builtin_elementwise_sqrt(v) + eps_t);
@@ -269,8 +271,9 @@ int EXPORT(draw)(int x, double temperature, int top_k, double top_p) {
   double top = largest(output), u = uniform(), summed = 0, *e = output;
   int n = top_k > 0 && top_k < K ? top_k : K, inside = 1, drawn = 0, likeliest = 0;
   EACH(k, K) {
-    int place = k; /* by rank, equals by id */
-    for (; (top_k > 0 || top_p < 1) && place && output[k] > output[order[place - 1]]; place--) order[place] = order[place - 1];
+    int place = k; /* by rank if ranks matter, equals by id */
+    if (top_k > 0 || top_p < 1)
+      for (; place && output[k] > output[order[place - 1]]; place--) order[place] = order[place - 1];
     order[place] = k;
   }
   while (likeliest < K - 1 && output[likeliest] != top) likeliest++;

@@ -1,9 +1,11 @@
-// The experiment in a Worker: each request gets one answer, and nothing happens in between. kernel.c does the arithmetic.
+// The experiment in a Worker: each request gets one answer. The arithmetic is that of live/kernel.c.
 "use strict"
+const LARGEST = 10_000_000 // bytes of a text
 const AT_ONCE = 100 // updates of an answer, at most
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
-const PLACES = "ids flat losses smooth statistics recipe ziggurat words digest probability h best_h".split(" ") // as `room` has them
+// As `room` of kernel.c returns them.
+const PLACES = "ids flat losses smooth statistics recipe ziggurat words digest probability h best_h".split(" ")
 let wasm, place, run
 
 // A view of n numbers at a place of that name; memory that grows makes earlier views useless.
@@ -12,7 +14,8 @@ const view = (name, n, Type = Float64Array) => new Type(wasm.memory.buffer, plac
 const open = ({ wasm: bytes, ziggurat }, m, K, T, characters, updates) => {
   wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports
   const places = wasm.room(m, K, T, characters, updates)
-  place = Object.fromEntries(PLACES.map((name, n) => [name, new Uint32Array(wasm.memory.buffer, places, PLACES.length)[n]]))
+  const table = new Uint32Array(wasm.memory.buffer, places, PLACES.length)
+  place = Object.fromEntries(PLACES.map((name, n) => [name, table[n]]))
   view("ziggurat", 768).set(ziggurat)
 }
 
@@ -36,31 +39,38 @@ const weights = which => (wasm.give(which), view("flat", run.count).slice())
 
 // The text as training reads it: text/corpus.py. A vocabulary that is given is the one of more than this text.
 const prepared = ({ bytes, text, vocabulary }, heldOut) => {
+  if (bytes?.byteLength > LARGEST) throw new Error(`the text has more than ${LARGEST.toLocaleString("en")} bytes`)
   text ??= new TextDecoder("utf-8", { fatal: true }).decode(bytes).replaceAll("\r\n", "\n")
   const characters = [...text]
   vocabulary = [...vocabulary ?? [...new Set(characters)].sort((a, b) => a.codePointAt() - b.codePointAt())]
   const id = new Map(vocabulary.map((character, n) => [character, n]))
-  return { vocabulary, ids: characters.slice(0, characters.length - Math.trunc(heldOut * characters.length)).map(c => id.get(c)) }
+  const training = characters.slice(0, characters.length - Math.trunc(heldOut * characters.length))
+  return { vocabulary, ids: training.map(character => id.get(character)) }
 }
 
 // Characters that are drawn one after the other, and the probability of each.
 const written = (first, length, { temperature, top_k = 0, top_p = 1 }) => {
-  let x = first
-  const p = [], ids = Array.from({ length }, () => (x = wasm.draw(x, temperature, top_k, top_p), p.push(view("probability", 1)[0]), x))
-  return { text: ids.map(id => run.vocabulary[id]).join(""), p }
+  const p = [], text = []
+  for (let x = first; text.length < length;) {
+    x = wasm.draw(x, temperature, top_k, top_p)
+    text.push(run.vocabulary[x])
+    p.push(view("probability", 1)[0])
+  }
+  return { text: text.join(""), p }
 }
 
 const answers = {
   // A training before its first update. p has the params by their dotted names.
   start({ program, params: p, text, heldOut }) {
     const { ids, vocabulary } = prepared(text, heldOut), K = vocabulary.length, m = p.m, T = p.seq_length
-    if (ids.length < T + 1) throw new Error(`the text has ${ids.length} characters for training; seq_length ${T} needs ${T + 1}`)
+    if (ids.length <= T) throw new Error(`${ids.length} characters for training; seq_length ${T} needs ${T + 1}`)
     open(program, m, K, T, ids.length, p["train.updates"])
-    run = { params: p, ids, vocabulary, count: m * m + 2 * m * K + m + K, update: 0, smooth: [], first: [], statistics: [] }
+    const count = m * m + 2 * m * K + m + K
+    run = { params: p, ids, vocabulary, count, update: 0, smooth: [], first: [], statistics: [] }
     view("ids", ids.length, Int32Array).set(ids)
-    const scale = p["train.loss"] === "mean" ? 1 / T : 1, sigma = p.sigma === "fan_in" ? 0 : p.sigma
+    const scale = p["train.loss"] === "mean" ? 1 / T : 1
     view("recipe", 9).set([p.eta, p["train.initial_accumulator_value"], p["train.b1"], p["train.b2"], p["train.eps"],
-      p["train.clip"] ?? Infinity, scale, sigma, p.optimizer === "adam"])
+      p["train.clip"] ?? Infinity, scale, Number(p.sigma), p.optimizer === "adam"])
     stream([p.seed])
     wasm.start()
     return { K, characters: ids.length }
@@ -68,7 +78,8 @@ const answers = {
 
   // The next rows of the trace, up to the next checkpoint; and at a checkpoint, before its row, weights and text.
   advance() {
-    const { params: p, ids, update } = run, every = p["train.checkpoint_every"], updates = p["train.updates"], answer = {}
+    const { params: p, ids, update } = run, every = p["train.checkpoint_every"], updates = p["train.updates"]
+    const answer = {}
     if (update % every === 0) {
       stream([p.seed, CHECKPOINT, update, 0])
       wasm.carry(1)
@@ -108,8 +119,9 @@ const answers = {
 
 // SHA-256 of last and best weights and of the trace: results/identity.py, `results_hash`.
 const results = () => {
-  const columns = [run.smooth, run.first, ...[0, 1, 2, 3].map(n => run.statistics.map(row => row[n]))].map(c => new Float64Array(c))
-  return hash(...[weights(0), weights(3), ...columns].flatMap(each => [new TextEncoder().encode(`<f8(${each.length},)`), each]))
+  const columns = [run.smooth, run.first, ...[0, 1, 2, 3].map(n => run.statistics.map(row => row[n]))]
+  const arrays = [weights(0), weights(3), ...columns.map(column => new Float64Array(column))]
+  return hash(...arrays.flatMap(each => [new TextEncoder().encode(`<f8(${each.length},)`), each]))
 }
 
 onmessage = ({ data }) => {
