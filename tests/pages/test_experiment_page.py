@@ -140,7 +140,8 @@ def test_a_picture_that_the_page_has_not_is_no_result(project):
 def test_every_section_is_there_with_a_heading_and_a_way_to_it(page):
     read = Page(page)
     ids = [each["id"] for each in read.all("section")]
-    links = [each["href"] for each in read.all("a")]
+    live, *links = [each["href"] for each in read.all("a")]
+    assert live == "live.html"
     assert [f"#{name}" for name in ids] == links[: len(ids)]
     assert set(links) == {f"#{name}" for name in ids}
     assert len(ids) == len(SECTIONS) == 8

@@ -27,7 +27,7 @@ def test_a_sweep_over_seed_and_eta_needs_one_gradient_check(project):
 
 def test_every_stage_makes_the_same_bytes_again(project):
     before = project.contents()
-    assert len(before) == 1 + 5 + 5 + 3 + 2 + 4 + 11
+    assert len(before) == 1 + 5 + 5 + 3 + 2 + 5 + 11
     for folder in ("data/prepared", "metrics", "plots", "models", "reports"):
         shutil.rmtree(project.folder / folder)
     for stage in STAGES:
