@@ -27,10 +27,11 @@ def main() -> None:
             page.screenshot(path=HERE / f"{name}.png", full_page=True, clip=clip)
         page.goto((HERE.parent / "reports/live.html").as_uri())
         page.locator("#again [data-do=start]").click()
-        page.get_by_text("After 30,000 updates").wait_for()
+        page.get_by_text("After 30,000 updates").wait_for(timeout=0)
         page.locator("#again [data-do=pause]").click()
-        clip, curves = page.locator("#again").bounding_box(), page.locator("#again .pair >> nth=0").bounding_box()
-        clip["height"] = curves["y"] + curves["height"] - clip["y"]
+        box, curves = (page.locator(part).bounding_box() for part in ("#again", "#again .pair >> nth=0"))
+        clip = {"x": box["x"] - MARGIN, "y": box["y"] - MARGIN, "width": box["width"] + 2 * MARGIN}
+        clip["height"] = curves["y"] + curves["height"] - clip["y"] + MARGIN
         page.screenshot(path=HERE / "live.png", full_page=True, clip=clip)
         browser.close()
 
