@@ -200,7 +200,7 @@ def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(opened, f
     window.locator("[name=eta]").fill("5e-2")
     window.locator("[name=m]").fill("9")
     assert window.locator("#change-command").inner_text() == "dvc exp run -S eta=0.05 -S m=9"
-    said = ended(window, "change")
+    said = ended(window, "changed")
     project = copied(finished, tmp_path / "changed")
     project.run("dvc", "exp", "run", "-S", "eta=0.05", "-S", "m=9")
     assert json.loads((project.folder / "metrics/results.json").read_text())["results"] in said
@@ -211,12 +211,12 @@ def test_in_chromium_a_text_of_one_s_own_is_trained_on(opened, tmp_path):
     (tmp_path / "own text.txt").write_bytes(("\ufeff" + EMOJI * 40).encode())
     window.locator("[type=file]").set_input_files(tmp_path / "own text.txt")
     assert window.locator("#change-command").inner_text() == "dvc exp run -S prepare.text='data/own text.txt'"
-    assert "SHA-256" in ended(window, "change")
+    assert "SHA-256" in ended(window, "changed")
     (tmp_path / "no text.txt").write_bytes(b"\xff\xfe\x00" * 100)
     window.locator("[type=file]").set_input_files(tmp_path / "no text.txt")
-    window.locator("#change [data-do=start]").click()
-    window.locator("#change .outcome.differs").wait_for()
-    assert "Cannot train" in window.locator("#change .outcome").inner_text()
+    window.locator("#changed [data-do=start]").click()
+    window.locator("#changed .outcome.differs").wait_for()
+    assert "Cannot train" in window.locator("#changed .outcome").inner_text()
     assert {each.partition(":")[0] for each in said} <= {"file", "data", "blob"}
 
 

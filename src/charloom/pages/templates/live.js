@@ -195,7 +195,7 @@ form.oninput = () => {
   command("change-command", "dvc exp run", changes.map(([name, value]) => [`-S ${name}=${quoted(String(value))}`]))
 }
 form.onsubmit = event => event.preventDefault()
-training("change", async () => form.reportValidity() && {
+training("changed", async () => form.reportValidity() && {
   params: { ...params, ...Object.fromEntries(overrides()) },
   text: file.files.length ? { bytes: await file.files[0].arrayBuffer() } : ownText,
   heldOut: file.files.length ? params["prepare.held_out"] : 0,
