@@ -34,8 +34,8 @@ EDITS = {
         "src/charloom/kernel/update.py",
         '"""',
         '"""So: ',
-        ("gradcheck", "train", "sample", "track"),
-        ("gradcheck", "train", "sample", "track"),
+        ("gradcheck", "train", "sample", "plot", "track"),
+        ("gradcheck", "train", "sample", "plot", "track"),
     ),
     "a param's range": Edit(
         "src/charloom/settings/params.py", "Field(ge=1, le=2**53)", "Field(ge=1, le=2**52)", ALL, ALL
