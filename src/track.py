@@ -8,7 +8,7 @@ from charloom.base.storage import read_json
 from charloom.results.headline import headline
 from charloom.results.identity import experiment_key
 from charloom.results.records import TextMetrics, TrainMetrics
-from charloom.settings.dvc_lock import ensure_recorded
+from charloom.settings.dvc_lock import ensure_recorded, forget_notes
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
@@ -25,6 +25,7 @@ def main() -> None:
     path = files("track")
     params = read_params()
     ensure_recorded(params)
+    forget_notes()
     train, text = read_json(path["metrics/train"], TrainMetrics), read_json(path["metrics/prepare"], TextMetrics)
     with sender(experiment_key(params, text.sha256), SENDING_MAY_TAKE) as send:
         print("".join(f"  {file}\n" for file in made(path)) + headline(train, text), flush=True)

@@ -6,11 +6,10 @@ from charloom.base.storage import read_json
 from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.training_log import logs_folder, training_log
-from charloom.settings.dvc_lock import ensure_made
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, dependencies, files, root, written
+from charloom.settings.pipeline import OWN, Inputs, files, root
 from charloom.text.corpus import read_prepared
 from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
@@ -18,21 +17,21 @@ from charloom.training.protocol import Training, run, write_results
 
 def main() -> None:
     """Check that there is room, and that nobody else is at this training; train; forget the way there."""
-    since, params, path = written("train"), read_params(), files("train")
-    settings = dependencies("train", params)  # before the text is read
+    inputs = Inputs("train")  # before params and text are read
+    params, path = read_params(), files("train")
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     check_training(params, len(text.vocabulary), len(text.training))
-    training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
+    training = Training(params, text, root() / OWN / "train" / resume.key(inputs.values), inputs.values)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
         with training_log(logs_folder(), params, about.sha256) as log:
             trained = run(training, path["models/checkpoints"], log.points)
             metrics, log.results = write_results(training, trained, path)
             # Before its saved state goes, and before the log says that all is well.
-            ensure_made("train", settings, since)
+            inputs.ensure_unchanged()
         resume.forget(training.save_to)  # a forced run is to train again
     say(metrics, about, params.recipe, float(trained.trace.statistics[-1, -1]))
 

@@ -3,8 +3,8 @@
 Each sub-package is a room: its first lines say what lives there. A room imports only rooms below it (CONTRIBUTING.md
 has the drawing). In another program the import sets nothing up. (`tracking` sets variables, for MLflow.) In a stage and
 in the `charloom` command it refuses a Python that lacks what the rooms need, and sets one variable, which NumPy's BLAS
-reads as it is imported; a process that they start inherits it. In a stage it also gives SIGINT back to the system, and
-lets nobody look for garbage during the imports, which make none.
+reads as it is imported; a process that they start inherits it. In a stage it also gives SIGINT back to the system, lets
+nobody look for garbage during the imports, which make none, and has each imported source hashed.
 """
 
 import gc
@@ -14,16 +14,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-SOURCES = Path(__file__).resolve().parents[1]
 PROGRAM = Path(sys.argv[0])  # without an ending for `python -c`, `python -m` and a prompt
-STAGE = PROGRAM.suffix == ".py" and PROGRAM.resolve().parent == SOURCES
+STAGE = PROGRAM.suffix == ".py" and PROGRAM.resolve().parent == Path(__file__).resolve().parents[1]
 if STAGE:  # a signal during its imports ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # a tenth of their time; run_stage enables it
+    from charloom.base import opened
 
-# When each source was last written, in nanoseconds, before any other is imported: see settings/pipeline.py.
-FOUND = SOURCES.rglob("*.py")
-WRITTEN = {path: path.stat().st_ctime_ns for path in FOUND if path.is_file()}  # an editor's lock is a link to nothing
+    opened.note_opened(sys.argv[0], __file__, opened.__file__)  # each source that is imported from here on is hashed
 
 NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "ruamel.yaml")
 

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from dvc_summary.facts import facts_of, locks_of
-from dvc_summary.locks import Refused, stages_of
+from dvc_summary.git import Refused
+from dvc_summary.locks import stages_of
 from dvc_summary.markdown import in_line, limited, verdict
 from dvc_summary.pictures import curves
 from dvc_summary.sections import changed, changes, foot, parted, reproduced, results, warnings

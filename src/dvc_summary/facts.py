@@ -1,7 +1,6 @@
 """All that is known of a change: what Git, DVC and dvc.lock say."""
 
 import json
-import os
 import posixpath
 import subprocess
 import sys
@@ -11,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dvc_summary.locks import Change, Refused, Stages, compared, makers_of, stages_of, within
+from dvc_summary.git import Refused, git
+from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, within
 
-SECONDS = 120  # after which the repository is given up
-# Commits as everybody gets them, no settings of a bare repository that somebody committed, files compared by content.
-STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
+SECONDS = 120  # after which DVC is given up
 MISSING = ("deleted", "not in cache")  # what DVC says of a file that nobody has made here
 
 
@@ -62,14 +60,14 @@ def facts_of(ref: str) -> Facts:
     """Return the facts of HEAD beside where its branch left REF's. Raises Refused."""
     git("rev-parse", "--git-dir")
     try:
-        tip = git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").strip()
+        tip = git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
     except Refused as refused:
         if "ambiguous" in str(refused):
             raise Refused(f"--base: {ref} is a branch and a tag; refs/heads/{ref} is the branch") from None
         raise Refused(f"--base: no commit {ref} here; `git fetch` brings a branch: origin/main, say") from None
-    head = git("rev-parse", "--verify", "HEAD").strip()
+    head = git("rev-parse", "--verify", "HEAD")
     try:
-        base = git("merge-base", tip, head).strip()
+        base = git("merge-base", tip, head)
     except Refused:
         shallow = "a clone with all commits has one: `git fetch --unshallow`, or fetch-depth: 0 of actions/checkout"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
@@ -92,24 +90,6 @@ def facts_of(ref: str) -> Facts:
         [complaint for complaint in complaints if complaint],
         tuple(out for out in makers_of(after) if out in there and out not in names),
     )  # fmt: skip
-
-
-def git(*arguments: str, index: str = "") -> str:
-    """Return what git prints. Raises Refused with its reason."""
-    try:
-        done = subprocess.run(
-            ["git", *STRICT, *arguments],
-            env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
-            capture_output=True, check=False, timeout=SECONDS,
-        )  # fmt: skip
-    except OSError as error:
-        raise Refused(f"git: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise Refused(f"git {arguments[0]}: no answer within {SECONDS} s") from None
-    if done.returncode or b" is ambiguous" in done.stderr:  # a branch and a tag of one name: Git takes the tag
-        reason = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"]
-        raise Refused(f"git {arguments[0]}: {reason[0]}")
-    return done.stdout.decode(errors="replace")
 
 
 def dvc(arguments: tuple[str, ...]) -> tuple[dict[str, Any], str]:

@@ -7,13 +7,10 @@ from graphlib import TopologicalSorter
 from itertools import islice
 from typing import Any, NamedTuple
 
-from dvc_summary.markdown import LONG
+from dvc_summary.git import Refused
 
 VALUES = 1_000_000  # in a dvc.lock, at most
-
-
-class Refused(Exception):
-    """It cannot be done; the message is one line that says why, and what would help."""
+REASON = 120  # characters of a reason
 
 
 class Stage(NamedTuple):
@@ -75,7 +72,7 @@ def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in found.items()}
         return {name: found[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  ruamel raises of many kinds
-        raise Refused(f"dvc.lock of {where}: not as DVC writes it: {' '.join(str(error).split())[:LONG]}") from None
+        raise Refused(f"dvc.lock of {where}: not as DVC writes it: {' '.join(str(error).split())[:REASON]}") from None
 
 
 def _values(nested: Any) -> Iterator[bool]:
@@ -97,10 +94,10 @@ def _stage(entry: Any, folder: str) -> Stage:
     )
     files = entry.get("params", {}).items()
     params = [leaves(values, "" if file == "params.yaml" else f"{file}:") for file, values in files]
-    return Stage(str(entry.get("cmd", "")), deps, dict(pair for each in params for pair in each), outs)
+    return Stage(str(entry["cmd"]), deps, dict(pair for each in params for pair in each), outs)
 
 
-def leaves(nested: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+def leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the values in nested mappings under dotted names."""
     if not isinstance(nested, dict) or not nested:
         yield prefix.removesuffix("."), nested

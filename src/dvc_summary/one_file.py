@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-MODULES = ("__init__", "markdown", "locks", "facts", "sections", "pictures", "__main__")  # each after what it imports
+# Each after what it imports.
+MODULES = ("__init__", "git", "markdown", "locks", "facts", "sections", "pictures", "__main__")
 # The folder of the file is the first place in which Python looks for modules, and it is somebody's repository.
 NO_CODE_BESIDE = """\
 import os

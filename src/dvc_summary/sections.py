@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dvc_summary.facts import Facts, git
+from dvc_summary.facts import Facts
+from dvc_summary.git import git
 from dvc_summary.locks import Change, Stages, compared, makers_of, within
 from dvc_summary.markdown import code, folded, listed, paragraph, plural, table
 

@@ -15,7 +15,7 @@ from charloom.base import terminal
 from charloom.base.errors import CharloomError
 from charloom.results import training_log
 from charloom.results.training_log import Log, logs_folder
-from charloom.settings.dvc_lock import ensure_recorded
+from charloom.settings.dvc_lock import ensure_recorded, note_used
 from charloom.settings.params import read_params
 from charloom.tracking import completion
 from charloom.tracking.store import RESULTS
@@ -160,7 +160,9 @@ def test_a_note_of_a_stage_is_as_it_was_or_named(trained, capsys):
         with chdir(trained.folder):
             ensure_recorded(read_params())
 
-    assert wrong((trained.folder / ".charloom/made").glob("[!t]*.notes"), read, capsys) == {}
+    with chdir(trained.folder):
+        note_used("prepare")
+    assert wrong([trained.folder / ".charloom/used/prepare.json"], read, capsys) == {}
 
 
 def test_a_state_is_as_it_was_or_the_one_before_is_taken_and_it_is_named(tmp_path, capsys):

@@ -33,7 +33,7 @@ EDITS = {  # what is edited: text that is there, and what is written instead
     "dvc.lock, by hand": ("dvc.lock", "seed: 1\n", "seed: 3\n"),
     "params, to stay": ("params.yaml", "seed: 1 ", "seed: 2 "),
 }
-SAID = ("seed was", "seq_length was", "README.md was", "put back: README.md", "not recorded")  # or the file's name
+SAID = ("seed was", "seq_length was", "README.md was", "not recorded")  # or the file's name
 BLIND = 0.5  # seconds around a stage's end, on a busy machine, between our last look and what DVC notes; see below
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from projects import ROOT, said
+from projects import ROOT, Project, said
 from study_projects import ask, conducted
 
 from charloom.settings.dvc_lock import md5
@@ -36,7 +36,7 @@ def test_frozen_results_are_not_called_the_same(project):
     path.write_text(json.dumps(said_of_it))
     project.edit("dvc.lock", before, md5(path))
     commit(project)
-    assert "metrics/gradcheck.json" in verified(project)
+    assert "DIFFERENT  gradcheck: dvc.yaml: gradcheck: frozen: DVC does not run it" in verified(project)
 
 
 def test_an_invented_metric_that_persists_is_not_called_the_same(project):
@@ -46,7 +46,34 @@ def test_an_invented_metric_that_persists_is_not_called_the_same(project):
         "      - metrics/gradcheck.json: {cache: false}\n      - metrics/claim.json: {cache: false, persist: true}\n",
     )  # fmt: skip
     commit(project)
-    assert "first difference: gradcheck: it failed" in verified(project) or "metrics/claim.json" in verified(project)
+    assert "first difference: gradcheck: it failed" in verified(project)
+
+
+def unnamed(project, _):
+    (project.folder / "metrics/claim.json").write_text('{"accuracy": 1.0}\n')
+    return "metrics/claim.json: no stage makes it"
+
+
+def of_a_submodule(project, outside):
+    outside.mkdir()
+    part = Project(outside)
+    (outside / "claim.json").write_text('{"accuracy": 1.0}\n')
+    (outside / "dvc.yaml").write_text("metrics: [claim.json]\n")
+    part.run("git", "init", "-q")
+    part.run("git", "add", "-A")
+    part.run("git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "commit", "-q", "-m", "a")
+    project.run("git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(outside), "part")
+    assert "part/claim.json" in project.run("dvc", "metrics", "show")
+    return "part/dvc.yaml: its stages were not run"
+
+
+@pytest.mark.parametrize("plant", [unnamed, of_a_submodule], ids=lambda plant: plant.__name__)
+def test_a_metric_that_no_stage_names_is_refused_before_anything_runs(project, tmp_path, plant):
+    expected = plant(project, tmp_path / "part")
+    commit(project)
+    printed = verified(project)
+    assert f"DIFFERENT  track: {expected}\n" in printed
+    assert "rebuilding" not in printed
 
 
 def test_a_model_with_a_word_of_its_own_in_dvc_yaml_is_compared_all_the_same(project):
@@ -123,6 +150,26 @@ def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
     assert "better: eta=0.05" not in printed
 
 
+def test_edited_numbers_of_rows_that_the_base_has_are_not_believed(project):
+    """Keys and results stay: the numbers of other seeds than the commit's own make the base's setting better."""
+    folder = ask(project, QUESTION)
+    conducted(project)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a study")
+    project.run("git", "branch", "base")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
+    project.run("dvc", "repro", "-q", "sample")
+    head, *rows = (cells.split(",") for cells in (folder / "trials.csv").read_text().splitlines())
+    for cells in rows:
+        if cells[0] == "0.05" and cells[1] != "1":
+            cells[head.index(MEASURE)] = str(float(cells[head.index(MEASURE)]) + 1)
+    (folder / "trials.csv").write_text("\n".join([*map(",".join, [head, *rows]), ""]))
+    project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
+    printed, _ = said(project, "summary", "--base", "base")
+    assert "<b>Better:</b> <b>not known</b>: <code>studies/<wbr>a says " in printed
+    assert "and studies/<wbr>a of the other side " in printed
+
+
 def test_two_tables_that_say_other_things_of_one_training_are_not_believed(project):
     project.run("git", "branch", "base")
     for name in "ab":
@@ -135,7 +182,7 @@ def test_two_tables_that_say_other_things_of_one_training_are_not_believed(proje
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "two studies")
     printed, _ = said(project, "summary", "--base", "base")
-    assert printed.count("say other things of one training") == 2  # of each
+    assert printed.count("<code>studies/<wbr>a says ") == printed.count("<code>studies/<wbr>b says ") == 1
 
 
 PLANTED = "import pathlib\npathlib.Path('executed').write_text(__name__)\n"

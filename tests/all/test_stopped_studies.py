@@ -138,3 +138,29 @@ def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_pat
     assert complaint.startswith(start)
     assert complaint.endswith(f"the pipeline {bits}; their results are equal\n")
     assert project.run("dvc", "exp", "list").strip() == ""
+    table.write_text(content)
+    for stage in ("prepare", "train"):
+        project.edit(
+            "dvc.yaml", f"\n    cmd: python src/{stage}.py\n", f"\n    cmd: python src/{stage}.py\n    frozen: true\n"
+        )
+        _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", code=1)
+        assert complaint == f"dvc.yaml: {stage}: frozen: DVC does not run it\n"
+        project.edit("dvc.yaml", "    frozen: true\n", "")
+
+
+def test_a_killed_prove_leaves_nothing_in_the_repository(whole, tmp_path):
+    project = copied(whole[0], tmp_path / "project")
+    (project.folder / "studies/a").mkdir()
+    for name, content in whole[1].items():
+        (project.folder / "studies/a" / name).write_bytes(content)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a study")
+    before = project.contents(), project.run("git", "for-each-ref"), project.run("git", "stash", "list")
+    process = started(project, "charloom", "study", "studies/a.yaml", "--prove", "3", TMPDIR=str(tmp_path))
+    until(lambda: list(tmp_path.glob("charloom-prove-*/clone/data/prepared/text.npz")), 120)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    after = project.contents(), project.run("git", "for-each-ref"), project.run("git", "stash", "list")
+    assert after == before
+    (project.folder / "printed.txt").unlink()
+    assert project.run("git", "status", "--porcelain") == ""

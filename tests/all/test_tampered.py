@@ -15,6 +15,7 @@ from charloom.commands import cli
 from charloom.model.model_file import model_bytes, read_model
 from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN
 from charloom.proof.outputs import outputs
+from charloom.settings.pipeline import Project as Folder
 
 EDITED = "edited after train made it: dvc.lock has the hash of what was rebuilt"
 MADE_UP = "dvc.lock is old, edited or made up: "
@@ -110,7 +111,7 @@ def old_lock(project):
 
 def made_up_lock(project):
     """Invent a hash for every result; those of sources and params stay right."""
-    for output in outputs(project.folder):
+    for output in outputs(Folder(project.folder)):
         relock(project, output.path, f"{output.path}, made up".encode())
 
 
@@ -423,7 +424,7 @@ def text_by_a_link_out_of_the_repository(project):
 
 
 def name_that_is_not_utf8(project):
-    path = os.fsencode(project.folder / "metrics") + b"/na\xefve.json"
+    path = os.fsencode(project.folder / "data") + b"/na\xefve.json"
     with open(path, "wb") as file:  # noqa: PTH123  a name of bytes
         file.write(b"{}\n")
     commit(project)

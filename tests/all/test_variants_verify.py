@@ -9,51 +9,26 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from projects import STAGES, called, said, started, until
+from projects import called, said, started, until
 from test_tampered import relock
 
 from charloom.base.errors import CheckFailed
 from charloom.commands import cli
 from charloom.proof import rebuild
-from charloom.proof.outputs import outputs
 from charloom.settings.dvc_lock import ensure_recorded, locked
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import dependencies, files
+from charloom.settings.pipeline import Inputs, files
 from charloom.text.corpus import read_prepared
 from charloom.training import protocol, resume
 
 
-def stages(*names: str):
-    """Say which stages are made by DVC in the test: see `_compiled_once`."""
-
-    def said_of(test):
-        test.stages = names
-        return test
-
-    return said_of
-
-
 @pytest.fixture(autouse=True)
-def _compiled_once(monkeypatch, tmp_path_factory, finished, request):
-    """Let every rebuilding here use the same compiled kernel: it is named by its sources' hash.
-
-    And make by DVC only what `stages` names: of the others lies there what they make.
-    """
-    kept, dvc = tmp_path_factory.getbasetemp().parent / "compiled", rebuild.dvc
-    only = getattr(request.function, "stages", ())
-
-    def faster(*arguments, folder=None, **variables):
-        stage = arguments[-1]
-        if arguments[0] == "repro" and only and stage in STAGES and stage not in only:
-            for each in outputs(finished.folder):
-                if each.stage == stage:
-                    source, target = finished.folder / each.path, folder / each.path
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-            return 0, ""
-        return dvc(*arguments, folder=folder, **variables | {"NUMBA_CACHE_DIR": str(kept)})
-
-    monkeypatch.setattr(rebuild, "dvc", faster)
+def _compiled_once(monkeypatch, tmp_path_factory):
+    """Let every rebuilding here use the same compiled kernel: it is named by its sources' hash."""
+    kept, dvc = str(tmp_path_factory.getbasetemp().parent / "compiled"), rebuild.dvc
+    monkeypatch.setattr(
+        rebuild, "dvc", lambda *arguments, **options: dvc(*arguments, **options | {"NUMBA_CACHE_DIR": kept})
+    )
 
 
 def commit(project, *forced: str) -> None:
@@ -86,7 +61,6 @@ def command(project, stage: str, more: str) -> None:
         project.edit(name, f"cmd: python src/{stage}.py\n", f"cmd: python src/{stage}.py {more}\n")
 
 
-@stages("sample")
 def test_a_result_that_its_stage_takes_from_the_commit_itself_is_not_called_the_same(project):
     digit(project)
     relock(project, "metrics/sample.json")
@@ -95,7 +69,6 @@ def test_a_result_that_its_stage_takes_from_the_commit_itself_is_not_called_the_
     assert "metrics/sample.json" in verified(project)
 
 
-@stages("sample", "last")
 def test_a_result_that_a_later_stage_puts_back_is_not_called_the_same(project):
     digit(project)
     (project.folder / "metrics/sample.json").rename(project.folder / "truth.json")
@@ -108,7 +81,6 @@ def test_a_result_that_a_later_stage_puts_back_is_not_called_the_same(project):
     assert "metrics/sample.json" in verified(project)
 
 
-@stages("sample")
 def test_an_edited_result_is_named_where_a_stage_writes_into_the_other_clone(project):
     digit(project)
     command(project, "sample", "&& cp metrics/sample.json ../committed/metrics/ || true")
@@ -116,7 +88,6 @@ def test_an_edited_result_is_named_where_a_stage_writes_into_the_other_clone(pro
     assert "metrics/sample.json" in verified(project)
 
 
-@stages("sample")
 def test_an_edited_result_behind_a_link_from_one_clone_to_the_other_is_named(project):
     """The link leads to its own repository where that is in a folder `committed`, as verify's first clone is."""
     digit(project)
@@ -153,7 +124,6 @@ def subfolder(project):
                                                      "      - claim.json: {cache: false, persist: true}\n")  # fmt: skip
 
 
-@stages("train")
 @pytest.mark.parametrize("declare", [second_key, top_level, foreach, subfolder], ids=lambda each: each.__name__)
 def test_a_metric_that_no_stage_makes_is_not_called_the_same(project, declare):
     (project.folder / "metrics/claim.json").write_text(CLAIM)
@@ -164,7 +134,6 @@ def test_a_metric_that_no_stage_makes_is_not_called_the_same(project, declare):
     assert "claim" in printed or "made again" in printed or "its stages were not run" in printed
 
 
-@stages("sample")
 def test_an_edited_file_that_dvc_keeps_and_git_too_is_named(project):
     """DVC would refuse it, but for a line in its config, which is committed."""
     config = project.folder / ".dvc/config"
@@ -177,7 +146,6 @@ def test_an_edited_file_that_dvc_keeps_and_git_too_is_named(project):
     assert "DIFFERENT  sample: reports/sample_table.json" in verified(project)
 
 
-@stages("train")
 def test_a_model_by_another_path_with_a_word_of_its_own_in_dvc_yaml_is_compared(project):
     project.edit("dvc.yaml", "      - models/best.npz\n", "      - models/best.npz: {meta: {varies: it does}}\n")
     project.edit("dvc.yaml", "models/best.npz", "reports/../models/best.npz")
@@ -188,7 +156,6 @@ def test_a_model_by_another_path_with_a_word_of_its_own_in_dvc_yaml_is_compared(
     verified(project)
 
 
-@stages("sample")
 def test_results_of_bytecode_that_is_no_sources_are_not_called_the_same(project):
     source = project.folder / "src/charloom/sampling/quality.py"
     text = source.read_text()
@@ -206,12 +173,11 @@ def test_results_of_bytecode_that_is_no_sources_are_not_called_the_same(project)
     verified(project)
 
 
-@stages("train", "sample", "plot")
 def test_a_training_that_goes_on_from_a_committed_state_is_not_called_the_same(project):
     kept = project.folder.parent / "kept"
     with chdir(project.folder):
         params, path = read_params(), files("train")
-        settings, text = dependencies("train", params), read_prepared(path["prepared/text"])
+        settings, text = Inputs("train").values, read_prepared(path["prepared/text"])
         folder = Path(".charloom/train").resolve() / resume.key(settings)
         training = protocol.Training(params, text, folder, settings)
         protocol.run(training, project.folder.parent / "checkpoints", lambda *_: None)
@@ -238,7 +204,6 @@ def test_a_text_that_is_not_in_the_repository_is_named(project, tmp_path):
     verified(project)
 
 
-@stages("sample")
 def test_a_replaced_commit_is_not_what_is_called_the_same(project):
     """Git shows another HEAD here than everybody else gets."""
     digit(project)
@@ -249,7 +214,6 @@ def test_a_replaced_commit_is_not_what_is_called_the_same(project):
     assert "metrics/sample.json" in verified(project)
 
 
-@stages("sample")
 def test_an_edited_result_is_named_whatever_line_ends_git_writes(project):
     (project.folder / ".gitattributes").write_text("metrics/*.json text eol=lf working-tree-encoding=UTF-8\n")
     digit(project)
@@ -257,7 +221,6 @@ def test_an_edited_result_is_named_whatever_line_ends_git_writes(project):
     assert "metrics/sample.json" in verified(project)
 
 
-@stages("sample")
 def test_code_beside_the_sources_is_not_run(project):
     """No stage imports conftest.py or sitecustomize.py of this folder."""
     for name in ("sitecustomize.py", "usercustomize.py", "conftest.py", "dvc.py", "json.py"):
@@ -267,7 +230,6 @@ def test_code_beside_the_sources_is_not_run(project):
     assert printed.endswith("same\n")
 
 
-@stages("sample")
 def test_params_behind_a_link_are_refused(project, tmp_path):
     shutil.move(project.folder / "params.yaml", tmp_path / "params.yaml")
     (project.folder / "params.yaml").symlink_to(tmp_path / "params.yaml")
@@ -275,7 +237,6 @@ def test_params_behind_a_link_are_refused(project, tmp_path):
     assert "link" in verified(project)
 
 
-@stages("sample")
 def test_a_link_to_itself_is_no_traceback(project):
     (project.folder / "loop").symlink_to("loop")
     digit(project)
@@ -286,7 +247,6 @@ def test_a_link_to_itself_is_no_traceback(project):
 # What is outside
 
 
-@stages("gradcheck")
 def test_an_output_outside_of_the_clone_is_not_removed(project, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -297,7 +257,6 @@ def test_an_output_outside_of_the_clone_is_not_removed(project, tmp_path):
     assert (outside / "precious").exists()
 
 
-@stages("sample")
 def test_a_cache_outside_is_not_written_to(project, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -337,7 +296,6 @@ def recorded(project) -> None:
 def edited_as_it_ends(project, declare=lambda _: None) -> None:
     """Train with seed 1; as the training ends DVC notes seed 2."""
     declare(project)
-    shutil.rmtree(project.folder / ".charloom/made")  # as it was from the beginning
     edit = "sed -i '/^seed/s/1/2/' params.yaml"
     project.edit("dvc.yaml", "cmd: python src/train.py\n", f"cmd: python src/train.py && {edit}\n")
     project.run("dvc", "repro", "-q", "plot")

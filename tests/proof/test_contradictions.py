@@ -8,6 +8,7 @@ from projects import copied, said
 
 from charloom.base.errors import CheckFailed
 from charloom.proof.meaning import contradictions
+from charloom.settings.pipeline import Project as Folder
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def clone(scratch):
 
 
 def told(project):
-    return [str(each) for each in contradictions(project.folder, results=True)]
+    return [str(each) for each in contradictions(Folder(project.folder), results=True)]
 
 
 def test_a_finished_run_contradicts_itself_in_nothing(finished):
@@ -106,10 +107,10 @@ def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_
         told(clone)
     for pipeline in ("stages: [\n", "", "stages: {train: {outs: [{}]}}"):
         (clone.folder / "dvc.yaml").write_text(pipeline)
-        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not as DVC reads it$"):
+        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not as DVC reads it"):
             told(clone)
     (clone.folder / "dvc.yaml").unlink()
-    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: there is none$"):
+    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: there is none in this folder"):
         told(clone)
 
 

@@ -10,13 +10,14 @@ from charloom.base.errors import Unavailable, WrongInput
 from charloom.proof.dvc_command import cache
 from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
 from charloom.proof.outputs import Made, Output, outputs
-from charloom.proof.rebuild import verify
 from charloom.proof.signatures import named
+from charloom.proof.verify import verify
+from charloom.settings.pipeline import Project as Folder
 from charloom.signature.hashes import RECIPES
 
 
 def test_every_output_is_known_with_whether_git_has_it():
-    made = list(outputs(ROOT))
+    made = list(outputs(Folder(ROOT)))
     assert {output.path for output in made if not output.in_git} >= {"models/best.npz", "reports/report.html"}
     assert {output.path for output in made if output.in_git} >= {"metrics/train.json", "plots/smooth_loss.csv"}
 
@@ -24,7 +25,7 @@ def test_every_output_is_known_with_whether_git_has_it():
 def test_a_word_in_dvc_yaml_takes_no_output_out_of_the_comparison(tmp_path):
     outs = "a.json: {cache: false, meta: {varies: it does}}, reports/b.png: {meta: {varies: it does}}"
     (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{outs}]}}}}")
-    assert [*outputs(tmp_path)] == [Output("train", "a.json", True), Output("train", "reports/b.png", False)]
+    assert [*outputs(Folder(tmp_path))] == [Output("train", "a.json", True), Output("train", "reports/b.png", False)]
 
 
 @pytest.mark.slow

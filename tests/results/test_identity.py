@@ -6,10 +6,10 @@ from pydantic import TypeAdapter
 
 from charloom.results import identity
 from charloom.results.identity import EarlierParams, experiment_key, run_name, setting, trial_key, trial_key_0_1
-from charloom.settings.params import Params, flat, read_params
+from charloom.settings.params import Params, flat_of, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
-LEAVES = dict(flat(PARAMS.model_dump()))
+LEAVES = flat_of(PARAMS)
 NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
 IDLE = {"train.b1", "train.b2", "train.eps", "train.chunk_length"}  # with AdaGrad, reading from front to back
 OTHER = {

@@ -3,12 +3,15 @@
 from contextlib import chdir
 
 import pytest
+from projects import ROOT
 
 from charloom.base.errors import Damaged
-from charloom.settings.dvc_lock import Stage, locked, stages_in
+from charloom.settings.dvc_lock import locked, stages_in
+from charloom.settings.params import flat_of, read_params
 from charloom.settings.pipeline import params_of
+from dvc_summary.locks import Stage
 
-PARAMS = {"m": 3, "eta": 0.1, "train": {"updates": 4, "clip": {"at": 5}}, "trainer": 6}
+PARAMS = read_params(ROOT / "params.yaml")
 LOCK = b"""
 stages:
   a:
@@ -23,25 +26,24 @@ stages:
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["m"], {"m": 3}),
-        (["train"], {"train.updates": 4, "train.clip.at": 5}),
-        (["train.clip", "eta"], {"train.clip.at": 5, "eta": 0.1}),
-        (["train.updates"], {"train.updates": 4}),
-        (["nothing"], {}),
-        ([{"params.yaml": None}], {"m": 3, "eta": 0.1, "train.updates": 4, "train.clip.at": 5, "trainer": 6}),
+        (["m"], ["m"]),
+        (["prepare"], ["prepare.text", "prepare.held_out"]),
+        (["train.clip", "eta"], ["train.clip", "eta"]),
+        (["tra", "nothing"], []),
+        ([{"other.yaml": ["m"]}], []),
+        ([{"params.yaml": None}], list(flat_of(PARAMS))),
     ],
 )
 def test_a_stage_depends_on_the_params_that_it_names_and_on_all_where_an_entry_is_no_name(names, expected):
     found = params_of({"params": names}, PARAMS)
-    assert list(found.items()) == list(expected.items())
+    assert found == {name: flat_of(PARAMS)[name] for name in expected}
     assert params_of({}, PARAMS) == {}
 
 
 def test_dvc_lock_is_read_by_name():
-    assert stages_in(LOCK) == {
-        "a": Stage("x", {"m": 3, "train.updates": 4, "train.clip": 5}, {"src": "1.dir", "far": None}, {"out": "3"}),
-        "b": Stage("y", {}, {}, {}),
-    }
+    params = {"m": 3, "train.updates": 4, "train.clip": 5, "other.yaml:z": 1}
+    deps = {"src": "1.dir", "far": "{'path': 'far', 'etag': '2'}"}
+    assert stages_in(LOCK) == {"a": Stage("x", deps, params, {"out": "3"}), "b": Stage("y", {}, {}, {})}
 
 
 @pytest.mark.slow

@@ -92,7 +92,8 @@ def test_a_process_that_is_not_the_same_is_not_asked_and_waits_on(waits, tmp_pat
         if what == "variable":
             changed.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         elif what == "source":
-            changed.setitem(handover.WRITTEN, ROOT / "src/charloom/tracking/store.py", 1)
+            (tmp_path / "store.py").touch()
+            changed.setattr(handover, "SOURCES", tmp_path)
         elif what == "folder":
             (tmp_path / "below").mkdir()
             changed.setenv("DVC_ROOT", str(tmp_path))

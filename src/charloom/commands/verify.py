@@ -10,9 +10,9 @@ from charloom.base.storage import write_json
 from charloom.base.terminal import in_line
 from charloom.proof.meaning import MEANINGS
 from charloom.proof.quick import UPDATES
-from charloom.proof.rebuild import SAME
-from charloom.proof.rebuild import verify as verified
 from charloom.proof.rows import prove
+from charloom.proof.verify import SAME
+from charloom.proof.verify import verify as verified
 from charloom.results.git import git
 from charloom.results.machine import machine
 from charloom.study.asking import read_study
@@ -51,7 +51,7 @@ def verify(arguments: argparse.Namespace) -> None:
             "last": found.last,
             "grade": found.grade,
             "quick": arguments.quick,
-            "files": [row._asdict() for row in found.rows],
+            "files": [row._asdict() | {"result": "different" if row.what else SAME} for row in found.rows],
             "causes": found.causes,
             "machine": machine(),
         }

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charloom.base.errors import CharloomError, CheckFailed
 from charloom.results.commits import from_commits
@@ -13,7 +13,7 @@ from charloom.results.identity import arithmetic_of, differing, setting_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
 from charloom.settings.params import PARAMS, flat_of
-from charloom.settings.pipeline import PIPELINE
+from charloom.settings.pipeline import PIPELINE, Project
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
@@ -45,15 +45,15 @@ BOTH_CODES = (
 class Side(NamedTuple):
     """A commit.
 
-    folder   holds those of its files that are KEPT
-    run      what it says of its run; None where it is none that this charloom knows
+    project  holds those of its files that are KEPT
+    run      what it says of its run; None if it is none that this charloom knows
     """
 
-    folder: Path
+    project: Project
     run: Run | None
 
 
-Studies = dict[Path, Study | CharloomError]  # by their files; what is wrong, where one cannot be read or believed
+Studies = dict[Path, Study | CharloomError]  # by their files; what is wrong, if one cannot be read or believed
 
 
 def side(commit: str, folder: Path) -> Side:
@@ -65,15 +65,16 @@ def side(commit: str, folder: Path) -> Side:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     run = next(from_commits([commit])).run
-    return Side(folder, run if isinstance(run, Run) else None)
+    return Side(Project(folder), run if isinstance(run, Run) else None)
 
 
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return in a sentence or two whether it is better, and the blocks that say how sure that is."""
     runs = [side.run for side in (before, after) if side.run]
-    studies = [_studies(side.folder, (before, after)) for side in (before, after)]
+    read = [_studies(side.project) for side in (before, after)]
+    studies = [_believed(studies, (before, after), read) for studies in read]
     sentence, blocks = _compared(runs, studies[1])
-    changed = list(_changed_answers((before.folder, after.folder), studies))
+    changed = list(_changed_answers((before.project.root, after.project.root), studies))
     if changed:
         blocks.append(table(("study whose table has changed", "before", "after"), changed))
         told = [f"{name} says: {now}." for name, _, now in changed if now.startswith("<code>")]
@@ -84,47 +85,56 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
-def _studies(folder: Path, sides: Sequence[Side]) -> Studies:
-    """Return each study of the commit's by its file, or what is wrong with it.
-
-    A table that says something else of a training than the commits' own files, or than another table, is wrong.
-    """
+def _studies(project: Project) -> Studies:
+    """Return each study of the commit's by its file, or what is wrong with it."""
     found = Studies()
-    with chdir(folder):
-        for file in sorted(Path().glob("studies/*.yaml")):
-            try:
-                found[file] = read_study(file)
-            except CharloomError as error:
-                found[file] = error
-    read = [study for study in found.values() if isinstance(study, Study)]
-    wrong = {study.path: _contradiction(study, sides, read) for study in read}
-    return found | {file: CheckFailed(why) for file, why in wrong.items() if why}
+    for file in sorted(path.relative_to(project.root) for path in project.root.glob("studies/*.yaml")):
+        try:
+            with project.naming_files():
+                found[file] = read_study(file, project=project)
+        except CharloomError as error:
+            found[file] = error
+    return found
 
 
-def _contradiction(study: Study, sides: Sequence[Side], others: list[Study]) -> str:
-    """Return where the study's table and others say other things of one training; else nothing."""
-    for folder, run in sides:
-        if run is None or study.asked.arithmetic.get(run.params.recipe.kind) != _arithmetic(folder, run):
-            continue  # other bits are no contradiction
-        row = study.runs.get(study.asked.key(run.params)) if run.text_sha256 == study.asked.sha256 else None
-        if row and (row.metrics != run.metrics or row.results != (run.results or row.results)):
-            both = [(each.metrics.model_dump() if each.metrics else {}, each.results) for each in (row, run)]
-            said, own = (metrics | {"results": results} for metrics, results in both)
-            name = next(name for name in (MEASURE, *own) if said.get(name) != own.get(name))
-            says = f"{study.folder} says {said.get(name)} of seed {run.seed} ({name})"
-            return f"{says}, and the commit's own files {own[name]}."
-    for other in others:
-        for key in study.runs.keys() & other.runs.keys():
-            one, two = ((each.metrics, each.outcome, each.results) for each in (study.runs[key], other.runs[key]))
-            if one != two:
-                return f"{study.folder} and {other.folder} say other things of one training, {key}."
+def _believed(studies: Studies, sides: Sequence[Side], read: Sequence[Studies]) -> Studies:
+    """Return the studies, and in place of each that something else contradicts, the contradiction.
+
+    A trial is a pure function of params, text and arithmetic, and its key names all three. So one that has other
+    numbers in another table, of this commit or of the other, or in a commit's own files, is wrong in one of the two.
+    """
+    tables = [study for each in read for study in each.values() if isinstance(study, Study)]
+    wrong = {file: _contradiction(study, sides, tables) for file, study in studies.items() if isinstance(study, Study)}
+    return studies | {file: CheckFailed(why) for file, why in wrong.items() if why}
+
+
+def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study]) -> str:
+    """Return what says other things of a training than the study's table does; else nothing."""
+    tables = [(f"{other.folder}{' of the other side' * (other.path == study.path)}", other.runs) for other in others]
+    for project, run in sides:  # other bits of another arithmetic, or of another text, are no contradiction
+        same = run and study.asked.arithmetic.get(run.params.recipe.kind) == _arithmetic(project, run)
+        if run and same and run.text_sha256 == study.asked.sha256:
+            tables.append(("the commit's own files", {study.asked.key(run.params): run}))
+    for where, runs in tables:
+        for key in study.runs.keys() & runs.keys():
+            said, other = _said(study.runs[key]), _said(runs[key])
+            for name in (name for name in said if name in other and said[name] != other[name]):
+                seed = study.runs[key].seed
+                return f"{study.folder} says {said[name]} of seed {seed} ({name}), and {where} {other[name]}."
     return ""
 
 
-def _arithmetic(folder: Path, run: Run) -> str:
-    """Return the digest by which a study of this commit names such a trial; nothing where it has none."""
-    with chdir(folder), suppress(CharloomError):
-        return arithmetic_of(run.params.recipe.kind)
+def _said(run: Run) -> dict[str, Any]:
+    """Return what a run says of its training, the measure first; without a hash that nobody wrote down."""
+    metrics = run.metrics.model_dump() if run.metrics else {}
+    hashed = {"results": run.results} if run.results else {}
+    return {MEASURE: metrics.get(MEASURE), "outcome": run.outcome} | hashed | metrics
+
+
+def _arithmetic(project: Project, run: Run) -> str:
+    """Return the digest by which a study of this commit names such a trial; nothing if it has none."""
+    with suppress(CharloomError):
+        return arithmetic_of(run.params.recipe.kind, project)
     return ""
 
 

@@ -1,21 +1,26 @@
 """What a difference means: what a commit says against itself, which edit explains it, and how near the results come."""
 
 import math
-from collections.abc import Iterator
-from contextlib import chdir
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.base.yaml_text import parsed
 from charloom.proof.differences import values
-from charloom.proof.outputs import Made, Output, hashes_of, not_made_again, outputs
+from charloom.proof.outputs import Made, Output, hashes_of, outputs
 from charloom.results.git import git
 from charloom.results.records import MEASURE
-from charloom.settings.dvc_lock import LOCK, Stage, locked, md5
-from charloom.settings.params import PARAMS, Params, read_params
-from charloom.settings.pipeline import PIPELINE, declared, params_of
+from charloom.settings.dvc_lock import LOCK, locked, md5
+from charloom.settings.params import PARAMS, Params
+from charloom.settings.pipeline import PIPELINE, Project, names_of, params_of
+from dvc_summary.locks import Stages, compared, within
 
-TEXT = "${prepare.text}"  # as dvc.yaml names it
+# What DVC lets a stage say, and is known here.
+KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
+RESULTS = ("metrics/", "plots/")
+SUBMODULE = "160000"  # Git's mode of one
 NAMED = 3  # files of a sentence
 NOT_FOUND = (
     "{stage} comes to other results, and no file says why: they were made by other sources, params or text than the "
@@ -48,82 +53,144 @@ class Contradiction(NamedTuple):
         return f"{self.what} (stages: {', '.join(self.stages)})"
 
 
-def contradictions(folder: Path, *, results: bool) -> list[Contradiction]:
-    """Return them in the order of the stages, of a clone in which nothing was run: dvc.lock beside what is committed.
+@contextmanager
+def _committed_files() -> Iterator[None]:
+    """Raise CheckFailed for what is wrong with the project's own files: HEAD has them, nobody typed them."""
+    try:
+        yield
+    except WrongInput as error:
+        raise CheckFailed(f"first difference: prepare: {error}") from None
+    except Damaged:
+        raise CheckFailed(f"first difference: prepare: {LOCK}: not what DVC writes") from None
+    except (OSError, AttributeError, LookupError, TypeError, ValueError):
+        raise CheckFailed(f"first difference: prepare: {PIPELINE}: not as DVC reads it") from None
 
-    results  also where dvc.lock has another hash than the committed result's
 
-    Raises CheckFailed where dvc.lock is not what DVC writes, or params.yaml has what is not allowed.
+@_committed_files()
+def contradictions(clone: Project, *, results: bool) -> list[Contradiction]:
+    """Compare dvc.lock with what is committed beside it; return what differs, in the order of the stages.
+
+    clone    one in which nothing was run
+    results  compare the committed results too
+
+    Raises CheckFailed if dvc.lock is not what DVC writes, or params.yaml has what is not allowed.
     """
+    return _merged(_contradicted(clone, clone.params(), list(outputs(clone)), _lock(clone), results=results))
+
+
+def _merged(said: Iterable[tuple[str, str]]) -> list[Contradiction]:
+    """Return each sentence once, with all the stages that it is said of."""
     found: dict[str, list[str]] = {}
-    with chdir(folder):
-        try:
-            for stage, what in _contradicted(read_params(), list(outputs(Path())), _lock(), results=results):
-                found.setdefault(what, []).append(stage)
-        except WrongInput as error:
-            raise CheckFailed(f"first difference: prepare: {error}") from None
-        except Damaged:
-            raise CheckFailed(f"first difference: prepare: {LOCK}: not what DVC writes") from None
-        except (OSError, AttributeError, LookupError, TypeError, ValueError):
-            raise CheckFailed(f"first difference: prepare: {PIPELINE}: not as DVC reads it") from None
+    for stage, what in said:
+        found.setdefault(what, []).append(stage)
     return [Contradiction(what, tuple(stages)) for what, stages in found.items()]
 
 
-def _lock() -> dict[str, Stage]:
-    """Return what dvc.lock says. Raises WrongInput where it is missing, or a merge that nobody has finished."""
-    if not LOCK.exists():
+def _lock(clone: Project) -> Stages:
+    """Return what dvc.lock says. Raises WrongInput if it is missing, or a merge that nobody has finished."""
+    path = clone.root / LOCK
+    if not path.exists():
         raise WrongInput(f"{LOCK}: not in HEAD; `dvc repro` writes it, then commit it")
-    if b"\n<<<<<<< " in b"\n" + LOCK.read_bytes():
+    if b"\n<<<<<<< " in b"\n" + path.read_bytes():
         take = f"take that of one side (`git checkout BRANCH -- {LOCK}`), then `dvc repro`"
         raise WrongInput(f"{LOCK}: a merge was committed with its conflict marks; {take}")
-    return locked()
+    return locked(clone)
 
 
 def _contradicted(
-    params: Params, made: list[Output], lock: dict[str, Stage], *, results: bool
+    clone: Project, params: Params, made: list[Output], lock: Stages, *, results: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield stage and what is said against it."""
-    hashes = hashes_of(lock)
+    hashes, named = hashes_of(lock), {(each.stage, each.path) for each in made}
     for stage in dict.fromkeys(each.stage for each in made):
-        inputs = _of_inputs(stage, lock[stage], hashes, params) if stage in lock else [f"{LOCK} has no stage {stage}"]
-        yield from ((stage, what) for what in inputs)
-        for path, in_git in ((each.path, each.in_git) for each in made if each.stage == stage):
+        yield from ((stage, what) for what in _of_inputs(clone, stage, lock, params))
+        for path, in_git in ((each.path, each.in_git and results) for each in made if each.stage == stage):
             if path not in hashes:
                 yield stage, f"{LOCK} has no hash of {path}"
-            elif results and in_git and not Path(path).exists():
+            elif in_git and not (clone.root / path).exists():
                 yield stage, f"{path} is not committed, and {LOCK} has its hash"
-            elif results and in_git and hashes[path] != md5(Path(path)):
+            elif in_git and hashes[path] != md5(clone.root / path):
                 yield stage, f"{LOCK} has the hash of another {path} than the committed one"
-    yield from not_made_again(made)
-    named = {(each.stage, each.path) for each in made}
     for stage, path in ((stage, path) for stage, entry in lock.items() for path in entry.outs):
         if (stage, path) not in named:
             yield stage, f"{LOCK} has {path}, which {PIPELINE} does not name: it was not made again"
 
 
-def _of_inputs(stage: str, entry: Stage, hashes: dict[str, str | None], params: Params) -> Iterator[str]:
+def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iterator[str]:
     """Yield what dvc.lock says of a stage's command, params and files that is not so."""
-    says = declared(stage)
-    if entry.cmd != says.get("cmd"):
+    if stage not in lock:
+        yield f"{LOCK} has no stage {stage}"
+        return
+    entry, says, hashes = lock[stage], clone.declared(stage), hashes_of(lock)
+    if entry.cmd != str(says.get("cmd")):
         yield f"{LOCK} is of another command: {entry.cmd}"
-    now = params_of(says, params.model_dump())
+    now = params_of(says, params)
     for name in now | entry.params:
-        if now.get(name) != entry.params.get(name):
+        if ":" not in name and now.get(name) != entry.params.get(name):  # with a colon it is one of another file
             yield f"{LOCK} is of {name} {entry.params.get(name)}, {PARAMS} says {now.get(name)}"
-    for dep in (params.prepare.text if each == TEXT else each for each in says.get("deps", [])):
+    for dep in names_of(says.get("deps", []), params.prepare.text):
+        path = clone.root / dep
         if dep not in entry.deps:
             yield f"{LOCK} does not say which {dep} was used"
         elif dep in hashes:
             if entry.deps[dep] != hashes[dep]:
                 yield f"{LOCK} is of two {dep}: one was made, another was used"
-        elif not Path(dep).resolve().is_relative_to(git("rev-parse", "--show-toplevel")):
+        elif not path.resolve().is_relative_to(git("rev-parse", "--show-toplevel", folder=clone.root)):
             yield f"{dep} is not in this repository, so nobody else has it"
-        elif not Path(dep).exists():
+        elif not path.exists():
             by_dvc = f"{dep} is in DVC, and neither the cache here nor a remote has it; `dvc pull` brings it"
-            yield by_dvc if Path(f"{dep}.dvc").exists() else f"{dep} is not in Git, so nobody else has it"
-        elif entry.deps[dep] != md5(Path(dep)):
+            yield by_dvc if Path(f"{path}.dvc").exists() else f"{dep} is not in Git, so nobody else has it"
+        elif entry.deps[dep] != md5(path):
             kind = "source" if dep.startswith("src/") else "text" if dep == params.prepare.text else "file"
             yield f"{LOCK} is of another {kind}: {dep}"
+
+
+@_committed_files()
+def not_rebuilt(clone: Project, here: Project) -> list[tuple[str, str, str]]:
+    """Return stage, file and reason of what looks like a result, to DVC or in metrics/ and plots/, and is not rebuilt.
+
+    here  the repository's own folder, which has the files of Git's submodules
+
+    Raises CheckFailed if dvc.yaml is not as DVC reads it.
+    """
+    return list(_not_rebuilt(clone, here))
+
+
+def _not_rebuilt(clone: Project, here: Project) -> Iterator[tuple[str, str, str]]:
+    stages, made = clone.stages(), [each.path for each in outputs(clone)]
+    last, pipeline = list(stages)[-1], parsed((clone.root / PIPELINE).read_text(encoding="utf-8"))
+    for stage, says in stages.items():
+        if says.get("frozen"):
+            yield stage, str(PIPELINE), f"{stage}: frozen: DVC does not run it"
+        for key in says.keys() - KEYS:
+            yield stage, str(PIPELINE), f"{key}: what it comes to is not known here, and was not made again"
+    for key in pipeline.keys() - {"stages", "plots"}:
+        yield last, str(PIPELINE), f"{key}: what it names was not made again"
+    files = [entry.partition("\t") for entry in git("ls-files", "-z", "--stage", folder=clone.root).split("\0")[:-1]]
+    modules = [here.root / path for mode, _, path in files if mode.startswith(SUBMODULE)]
+    # DVC skips a submodule that is a project of DVC's own.
+    other = [path for module in modules if not (module / ".dvc").exists() for path in module.rglob(str(PIPELINE))]
+    named = [path for _, _, path in files if path.startswith(RESULTS) and not path.endswith("/.gitignore")]
+    for path in {*_plotted(pipeline.get("plots", [])), *named} - {str(path) for path in modules}:
+        if not any(within(path, each) for each in made):
+            yield last, path, "no stage makes it"
+    for path in [*(path for _, _, path in files if path.endswith(f"/{PIPELINE}")), *map(str, other)]:
+        yield last, path, "its stages were not run"
+
+
+def _plotted(plots: Any) -> Iterator[str]:
+    """Yield the files that dvc.yaml's `plots` names: as a plot's own name, or beside its columns."""
+    for entry in plots if isinstance(plots, list) else [plots]:
+        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
+            axes = ((options or {}).get(axis) for axis in ("x", "y"))
+            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
+
+
+def unexplained(committed: Stages, rebuilt: Stages, against: list[Contradiction]) -> list[Contradiction]:
+    """Return in which stages the two locks differ, outputs apart, that nothing is said against yet."""
+    said = {stage for each in against for stage in each.stages}
+    differ = [each for each in compared(committed, rebuilt) if each.inputs and each.name in rebuilt.keys() - said]
+    return [Contradiction(f"{LOCK} is of another {', '.join(each.inputs)}", (each.name,)) for each in differ]
 
 
 def causes(against: list[Contradiction], made: list[Made]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the stages make: which files, what dvc.lock says of each, and what is in it."""
+"""What the stages make: which files, what the locks say of each, and what is in it."""
 
 import json
 import os
@@ -6,17 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml.error import YAMLError
-
 from charloom.base.errors import WrongInput
-from charloom.base.yaml_text import parsed
-from charloom.results.git import git
-from charloom.settings.dvc_lock import Stage, md5
-from charloom.settings.pipeline import PIPELINE, files_in
-from dvc_summary.locks import within
+from charloom.settings.dvc_lock import md5
+from charloom.settings.pipeline import PIPELINE, Project, files_in
+from dvc_summary.locks import Stage
 
-# What DVC lets a stage say, and is known here.
-KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
 FOLDER = ".dir"  # at the end of a folder's hash
 
 
@@ -34,12 +28,12 @@ class Output(NamedTuple):
 
 
 class Made(NamedTuple):
-    """An output, committed and made again.
+    """An output, committed and rebuilt.
 
-    locked     its hash in the committed dvc.lock; None where it has none
-    committed  its files as they are committed, by name; empty where only the hash is known here
-    rebuilt    its files as they were made again
-    hashes     the MD5 of what is committed, where that is known, and of what was rebuilt
+    locked     its hash in the committed dvc.lock; None if it has none
+    committed  its files as they are committed, by name; empty if only the hash is known here
+    rebuilt    its files as they were rebuilt
+    hashes     the MD5 of what is committed, if that is known, and the hash in the rebuilt dvc.lock
     """
 
     output: Output
@@ -50,67 +44,39 @@ class Made(NamedTuple):
 
     @property
     def same(self) -> bool:
-        """Return whether the file and its hash in dvc.lock are both what was made again."""
+        """Return whether both locks have the same hash, and the committed file too."""
         return self.hash_same and (not self.output.in_git or self.content_same)
 
     @property
     def hash_same(self) -> bool:
-        """Return whether dvc.lock has the hash of what was made again."""
+        """Return whether both locks have the same hash."""
         return self.locked is not None and self.locked == self.hashes[1]
 
     @property
     def content_same(self) -> bool:
-        """Return whether what is committed is what was made again; False where only a hash is known."""
-        return bool(self.committed) and self.committed == self.rebuilt
+        """Return whether the committed file is the rebuilt one; False if only a hash is known."""
+        return bool(self.committed) and self.hashes[0] == self.hashes[1]
 
 
-def outputs(folder: Path) -> Iterator[Output]:
+def outputs(project: Project) -> Iterator[Output]:
     """Yield the outputs in the order of dvc.yaml. Raises WrongInput if the folder has no valid dvc.yaml."""
     try:
-        stages = parsed((folder / PIPELINE).read_text(encoding="utf-8"))["stages"]
-        for stage, declared in stages.items():
-            for entry in (each for kind in ("outs", "metrics", "plots") for each in declared.get(kind, [])):
+        for stage, says in project.stages().items():
+            for entry in (each for kind in ("outs", "metrics", "plots") for each in says.get(kind, [])):
                 (path, options), *more = ({entry: {}} if isinstance(entry, str) else entry).items()
                 if more:
                     raise WrongInput(f"{PIPELINE}: {stage}: {path} and {more[0][0]} in one entry: allowed is one path")
                 if Path(path).is_absolute() or path != os.path.normpath(path) or path.startswith(".."):
-                    raise WrongInput(
-                        f"{PIPELINE}: {stage}: {path}: allowed is a path in this folder, such as metrics/x.json"
-                    )
+                    allowed = "allowed is a path in this folder, such as metrics/x.json"
+                    raise WrongInput(f"{PIPELINE}: {stage}: {path}: {allowed}")
                 yield Output(stage, path, options.get("cache") is False)
-    except FileNotFoundError:
-        raise WrongInput(f"{PIPELINE}: there is none") from None
-    except (YAMLError, LookupError, TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError):
         raise WrongInput(f"{PIPELINE}: not as DVC reads it") from None
 
 
-def not_made_again(made: list[Output]) -> Iterator[tuple[str, str]]:
-    """Yield stage and what is said of it, for all that makes DVC show a result here which is none of these outputs."""
-    pipeline = parsed(PIPELINE.read_text(encoding="utf-8"))
-    for stage, declared in pipeline["stages"].items():
-        for key in declared.keys() - KEYS:
-            yield stage, f"{PIPELINE}: {key}: what it comes to is not known here, and was not made again"
-    last = list(pipeline["stages"])[-1]
-    for key in pipeline.keys() - {"stages", "plots"}:
-        yield last, f"{PIPELINE}: {key}: what it names was not made again"
-    for path in _plotted(pipeline.get("plots", [])):
-        if not any(within(path, each.path) for each in made):
-            yield last, f"{PIPELINE}: plots: {path} was not made again"
-    for path in git("ls-files", "--", f"*/{PIPELINE}").splitlines():
-        yield last, f"{path}: its stages were not run"
-
-
-def _plotted(plots: Any) -> Iterator[str]:
-    """Yield the files that dvc.yaml's `plots` names: as a plot's own name, or beside its columns."""
-    for entry in plots if isinstance(plots, list) else [plots]:
-        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
-            axes = ((options or {}).get(axis) for axis in ("x", "y"))
-            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
-
-
-def hashes_of(stages: Mapping[str, Stage]) -> dict[str, str | None]:
-    """Return what dvc.lock says of every output."""
-    return {path: digest for stage in stages.values() for path, digest in stage.outs.items()}
+def hashes_of(lock: Mapping[str, Stage]) -> dict[str, str]:
+    """Return what a lock says of every output."""
+    return {path: digest for stage in lock.values() for path, digest in stage.outs.items()}
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -120,9 +86,9 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def cached(cache: Path, path: str, locked: str | None) -> dict[str, bytes]:
-    """Return what DVC's cache on this machine holds of an output under its hash in dvc.lock; nothing where it does not.
+    """Return what DVC's cache on this machine holds of an output under its hash in dvc.lock; nothing if it is missing.
 
-    What lies there under another content's hash counts as not there.
+    What lies there under another content's hash counts as missing.
     """
     if not locked:
         return {}
@@ -132,7 +98,8 @@ def cached(cache: Path, path: str, locked: str | None) -> dict[str, bytes]:
             return {}
         if not locked.endswith(FOLDER):
             return {Path(path).name: entry.read_bytes()}
-        listed = {each["relpath"]: str(each["md5"]) for each in json.loads(entry.read_bytes())}
-        return {relative: (cache / each[:2] / each[2:]).read_bytes() for relative, each in listed.items()}
+        listed: list[Any] = json.loads(entry.read_bytes())
+        hashes = {each["relpath"]: str(each["md5"]) for each in listed}
+        return {relative: (cache / each[:2] / each[2:]).read_bytes() for relative, each in hashes.items()}
     except (OSError, ValueError, LookupError, TypeError):
         return {}

@@ -5,6 +5,7 @@ the change is better and how sure that is, and what the models write.
 """
 
 import argparse
+import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,12 +16,13 @@ from charloom.base.errors import WrongInput
 from charloom.proof.better import better, side
 from charloom.proof.dvc_command import cache
 from charloom.proof.outputs import outputs
-from charloom.proof.rebuild import SAME
 from charloom.proof.samples_beside import samples_beside
+from charloom.proof.verify import SAME
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
 from dvc_summary.facts import Facts, facts_of
-from dvc_summary.locks import Refused, makers_of
+from dvc_summary.git import Refused
+from dvc_summary.locks import makers_of
 from dvc_summary.markdown import code, limited, plural, table, verdict
 from dvc_summary.pictures import curves
 
@@ -47,7 +49,8 @@ class Report(BaseModel):
 def summary(arguments: argparse.Namespace) -> None:
     """Print the summary of HEAD beside the base. Raises WrongInput where there is no such commit, or no such file."""
     ensure_repository()
-    reports = [_verified(Path(each)) for each in arguments.verified]
+    # By what they say: a statement that is given twice is of one machine.
+    reports = list(dict(_verified(Path(each)) for each in arguments.verified).values())
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         kept = pool.submit(cache)
         try:
@@ -55,7 +58,7 @@ def summary(arguments: argparse.Namespace) -> None:
         except Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
-        path = {each.key: each.path for each in outputs(after.folder)}
+        path = {each.key: each.path for each in outputs(after.project)}
         said, answer = better(before, after)
         if not _of_what_is_committed(facts, path.get("metrics/train")):
             said, answer = "not known: no <code>dvc.lock</code> says that the results are of what is committed.", []
@@ -76,10 +79,10 @@ def summary(arguments: argparse.Namespace) -> None:
     print(limited(blocks))
 
 
-def _verified(file: Path) -> Report:
-    """Return what the file says. Raises WrongInput where it is not what `charloom verify --json` prints."""
+def _verified(file: Path) -> tuple[str, Report]:
+    """Return all that the file says, and what is shown of it. Raises WrongInput if `verify --json` prints no such."""
     try:
-        found = Report.model_validate_json(file.read_bytes())
+        found = Report.model_validate_json(content := file.read_bytes())
     except OSError as error:
         raise WrongInput(f"--verified: {file}: {error.strerror}") from None
     except ValidationError as error:
@@ -88,7 +91,7 @@ def _verified(file: Path) -> Report:
         raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
     if found.quick:
         raise WrongInput(f"--verified: {file}: of --quick, which makes no result again; `charloom verify --json` does")
-    return found
+    return json.dumps(json.loads(content), sort_keys=True), found
 
 
 def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:

@@ -5,12 +5,12 @@ A Git command that fails is no empty answer: all but `known` raise Unavailable, 
 
 import io
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import dvc_summary.git
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.settings.pipeline import PIPELINE, root
 
@@ -18,26 +18,21 @@ CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # A patch that `git apply` takes, whatever the user's settings are.
 DIFF = ("-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "diff", "--no-ext-diff")
 UNKNOWN = "unknown: "
-# Commits as everybody gets them, no settings of a bare repository that somebody committed, files compared by content.
-STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree without a file, which every repository knows
 
 
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
-    """Return what git prints, from an index file of its own if there is one; nothing at the exit code `empty`."""
-    variables = os.environ | ({"GIT_INDEX_FILE": index} if index else {})
-    return _printed(arguments, empty, cwd=folder, env=variables).decode(errors="replace").rstrip("\n")
+    """Return what Git prints, from an index file of its own if there is one; nothing at the exit code `empty`."""
+    with _unavailable():
+        return dvc_summary.git.git(*arguments, folder=folder, index=index, empty=empty)
 
 
-def _printed(arguments: tuple[str, ...], empty: int = 0, **options: Any) -> bytes:
+@contextmanager
+def _unavailable() -> Iterator[None]:
     try:
-        done = subprocess.run(["git", *STRICT, *arguments], capture_output=True, check=False, **options)
-    except OSError as error:  # there is no Git, or no room for another process
-        raise Unavailable(f"git: {error.strerror}") from None
-    if done.returncode not in {0, empty}:
-        reason = (done.stderr.decode(errors="replace").strip().splitlines() or [f"exit {done.returncode}"])[0]
-        raise Unavailable(f"git: {reason}")
-    return bytes(done.stdout)
+        yield
+    except dvc_summary.git.Refused as refused:
+        raise Unavailable(str(refused)) from None
 
 
 def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -46,7 +41,8 @@ def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     Of one that is not there both are empty.
     """
     wanted = "".join(f"{name}\n" for name in names).encode()
-    printed = io.BytesIO(_printed(("cat-file", "--batch"), input=wanted))
+    with _unavailable():
+        printed = io.BytesIO(dvc_summary.git.printed("cat-file", "--batch", given=wanted))
     while line := printed.readline():
         number, *_, size = line.decode().split()
         yield ("", b"") if size == "missing" else (number, printed.read(int(size) + 1)[:-1])

@@ -18,7 +18,9 @@ from charloom.base.terminal import in_line
 from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import commit, git
-from charloom.settings.params import PARAMS, Params, as_yaml, flat, flat_of, nested
+from charloom.settings.params import PARAMS, Params, as_yaml, flat_of, nested
+from charloom.settings.pipeline import Project
+from dvc_summary.locks import leaves
 
 # What was done before the param existed, by dotted names. It serves to name, and to read what was written earlier. It
 # never fills params.yaml.
@@ -35,6 +37,7 @@ FIRST = ("eta", "train.initial_accumulator_value")  # what is varied most often
 LONG = 13  # characters of a name
 
 SIGNATURE = Path("signature.json")
+HERE = Project()
 DIGITS = 16  # of a key, in a table
 
 
@@ -42,7 +45,7 @@ def with_silent(values: Any) -> Any:
     """Return what params.yaml, a log or a run said of its params, with what was silent then said."""
     if not isinstance(values, Mapping):
         return values
-    known = dict(flat(dict(values)))
+    known = dict(leaves(dict(values)))
     return nested({name: value for name, value in SILENT.items() if name not in known} | known)
 
 
@@ -112,14 +115,14 @@ def _short(content: list[Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:DIGITS]
 
 
-def arithmetic_of(kind: str) -> str:
-    """Return the digest of what signature.json says of this kind of recipe: of training and of reading.
+def arithmetic_of(kind: str, project: Project = HERE) -> str:
+    """Return the digest of what the project's signature.json says of this kind of recipe: of training and of reading.
 
     Raises Damaged where it says nothing.
     """
     name, dtype = kind.replace(f"{SILENT['optimizer']} ", ""), kind.rpartition(" ")[2]
     try:
-        said = json.loads(SIGNATURE.read_text(encoding="utf-8"))
+        said = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))
         return arithmetic_digest(said[name], said["costs"][dtype])
     except KeyError as error:
         again = f"python -m charloom.signature > {SIGNATURE}"
@@ -152,7 +155,7 @@ def name_of(params: Params) -> str:
     """Return the run's name, as `run_name` does. Where Git knows no params, nothing counts as different."""
     usual = naming_params(params)  # nothing differs
     with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or no mapping in it
-        usual = SILENT | dict(flat(parsed(git("show", f"{commit()}:./{PARAMS}"))))
+        usual = SILENT | dict(leaves(parsed(git("show", f"{commit()}:./{PARAMS}"))))
     return run_name(params, usual)
 
 

@@ -2,119 +2,97 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from charloom.base.errors import CheckFailed, Damaged
 from charloom.base.sealed import sealed, unsealed
-from charloom.base.yaml_text import NO_YAML, parsed
-from charloom.settings.params import PARAMS, Params, flat, flat_of, read_params
-from charloom.settings.pipeline import OWN, declared, difference, ensure_unchanged, files_in, params_of, paths_of, root
+from charloom.base.storage import write
+from charloom.settings.params import Params, flat_of, read_params
+from charloom.settings.pipeline import OWN, Project, difference, files_in, names_of, params_of
+from dvc_summary.git import Refused
+from dvc_summary.locks import Stage, Stages, stages_of
 
 LOCK = Path("dvc.lock")
+NOTES = OWN / "used"
 
 
-class Stage(NamedTuple):
-    """What a stage was run with, and what it made.
-
-    params      by dotted names
-    deps, outs  DVC's hash by path; None where it is of another kind than MD5
-    """
-
-    cmd: str
-    params: dict[str, Any]
-    deps: dict[str, str | None]
-    outs: dict[str, str | None]
-
-
-def stages_in(lock: bytes) -> dict[str, Stage]:
-    """Return each stage of what a dvc.lock holds. Raises Damaged where it is not what DVC writes."""
+@cache
+def stages_in(lock: bytes) -> Stages:
+    """Return each stage of what a dvc.lock holds. Raises Damaged if it is not what DVC writes."""
     try:
-        entries = parsed(lock.decode())["stages"].items()
-        return {
-            name: Stage(
-                entry["cmd"],
-                dict(flat(entry.get("params", {}).get(str(PARAMS), {}))),
-                *({each["path"]: each.get("md5") for each in entry.get(kind, [])} for kind in ("deps", "outs")),
-            )
-            for name, entry in entries
-        }
-    except (*NO_YAML, TypeError, AttributeError):
+        return stages_of({str(LOCK): lock.decode()})
+    except (Refused, UnicodeDecodeError):
         raise Damaged(f"{LOCK}: not what DVC wrote; `git checkout {LOCK}` brings it back") from None
 
 
-def locked() -> dict[str, Stage]:
-    """Return each stage of this folder's dvc.lock. Raises Damaged where it is none."""
-    return stages_in(LOCK.read_bytes() if LOCK.is_file() else b"")
+def locked(project: Project = Project()) -> Stages:  # noqa: B008  a frozen value
+    """Return each stage of the project's dvc.lock. Raises Damaged if it is missing or not what DVC writes."""
+    path = project.root / LOCK
+    return stages_in(path.read_bytes() if path.is_file() else b"")
 
 
-def ensure_made(stage: str, before: dict[str, Any], since: dict[str, int]) -> None:
-    """Note of what this stage has made its outputs. Raises CheckFailed as `ensure_unchanged` does.
+def note_used(stage: str) -> None:
+    """Write down what the stage has used and made, as dvc.lock is to have it.
 
-    DVC takes its own hashes a moment later, when the stage has ended: what is edited in between is in dvc.lock as what
-    was used. `ensure_recorded` knows better by this note.
+    DVC hashes its inputs a moment later, when the stage has ended: an edit in between enters dvc.lock as what was used.
+    `ensure_recorded` compares.
     """
-    params, says = read_params(), declared(stage)
-    used = params_of(says, params.model_dump()) | {path: md5(Path(path)) for path in paths_of(says["deps"], params)}
-    made = {
-        path: md5(Path(path)) for kind in ("outs", "metrics", "plots") for path in paths_of(says.get(kind, []), params)
-    }
-    ensure_unchanged(stage, before, since)
-    with suppress(OSError):  # a folder that cannot be written is no reason to fail
-        note = _note(stage, made)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with note.open("a", encoding="utf-8") as file:
-            file.write(sealed(used))
+    params, says = read_params(), Project().declared(stage)
+    outs = [entry for kind in ("outs", "metrics", "plots") for entry in says.get(kind, [])]
+    if outs:
+        paths = (names_of(entries, params.prepare.text) for entries in (says["deps"], outs))
+        used, made = ({path: md5(Path(path)) for path in each} for each in paths)
+        with suppress(OSError):  # a folder that cannot be written is no reason to fail
+            write(_note(stage), sealed([params_of(says, params) | used, made]))
 
 
-def _note(stage: str, made: Mapping[str, str | None]) -> Path:
-    """Return the file whose lines say of what these outputs have been made here."""
-    digest = hashlib.sha256(json.dumps(sorted(made.items())).encode()).hexdigest()[:16]
-    return root() / OWN / "made" / f"{stage}-{digest}.notes"
+def forget_notes() -> None:
+    """Remove the notes: dvc.lock has been compared with them, and other commits' locks are none of their business."""
+    for stage in Project().stages():
+        with suppress(OSError):
+            _note(stage).unlink()
+
+
+def _note(stage: str) -> Path:
+    return NOTES / f"{stage}.json"
 
 
 def ensure_recorded(params: Params) -> None:
-    """Raise CheckFailed where a stage was run with other params than these, or other files than are here.
+    """Raise CheckFailed if a stage was run with other params than these, or with other files than are here.
 
-    And where this machine has noted of what the outputs were made, and it was never that. Raises Damaged as `locked`
-    does.
+    Also if it noted that it used others than dvc.lock says. Raises Damaged as `locked` does.
     """
-    now = flat_of(params)
-    for name, stage in locked().items():
-        used: dict[str, Any] = stage.params | stage.deps
-        here = {each: now.get(each) for each in stage.params} | {path: md5(Path(path)) for path in stage.deps}
-        if name == "track":
-            continue
-        if what := difference(used, here):
+    stages = {name: stage for name, stage in locked().items() if name != "track"}
+    now = flat_of(params) | {dep: md5(Path(dep)) for dep in {dep for stage in stages.values() for dep in stage.deps}}
+    for name, stage in stages.items():
+        # Params of other files, and files elsewhere, are not known here.
+        used = {each: value for each, value in (stage.params | stage.deps).items() if ":" not in each}
+        if what := difference(used, {each: now.get(each) for each in used}):
             raise CheckFailed(f"{name}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
-        if what := _not_made_of(name, stage, used):
+        if what := _noted_otherwise(name, stage, used):
             raise CheckFailed(f"{name}: edited as it ended: {what}: not recorded; `dvc repro --force` runs it again")
 
 
-def _not_made_of(name: str, stage: Stage, used: dict[str, Any]) -> str:
-    """Return in what all that is noted of these outputs differs from what dvc.lock says was used."""
-    notes = []
-    with suppress(OSError):
-        for line in _note(name, stage.outs).read_bytes().split(b"\n"):
-            with suppress(ValueError):  # it is damaged
-                notes.append(unsealed(line))
-    return "" if not notes or used in notes else difference(notes[-1], used)
+def _noted_otherwise(name: str, stage: Stage, used: dict[str, Any]) -> str:
+    """Return in what the stage's note differs from dvc.lock; nothing if it is of other outputs, or damaged."""
+    with suppress(OSError, ValueError):
+        noted, made = unsealed(_note(name).read_bytes().rstrip(b"\n"))
+        return difference(noted, used) if made == stage.outs else ""
+    return ""
 
 
 def md5(path: Path) -> str | None:
     """Return DVC's hash: MD5 of a file; of a folder, of a list of its files' as JSON; None where nothing is there."""
-    found = {file.relative_to(path).as_posix(): _md5_of(file, file.stat().st_mtime_ns) for file in files_in(path)}
+    found = {file.relative_to(path).as_posix(): _md5_of(file) for file in files_in(path)}
     if not path.is_dir():
         return found.get(".")
     listed = [{"md5": md5, "relpath": name} for name, md5 in sorted(found.items())]
     return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
-@cache
-def _md5_of(file: Path, _: int) -> str:
-    """Return the MD5 of the file as it was written last. It is asked for several times, and may be large."""
+def _md5_of(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, partial(hashlib.md5, usedforsecurity=False)).hexdigest()

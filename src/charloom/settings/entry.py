@@ -15,9 +15,8 @@ from charloom.base.lock import exclusive
 from charloom.base.processors import processors
 from charloom.base.signals import Stopped, end_at_once
 from charloom.base.terminal import visible
-from charloom.settings.dvc_lock import ensure_made
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, dependencies, written
+from charloom.settings.dvc_lock import note_used
+from charloom.settings.pipeline import OWN, Inputs
 
 # Set in a hook of Git's, they would point our commands at another repository than this folder's.
 FOREIGN = (
@@ -43,10 +42,11 @@ def run_stage(main: Callable[[], None], leave: Callable[[int], NoReturn] = os._e
             gc.set_threshold(100_000)  # objects: Numba, Matplotlib and Jinja make many that stay, and few in circles
             gc.enable()
             try:
-                since, before = written(script.stem), dependencies(script.stem, read_params())
+                inputs = Inputs(script.stem)
                 main()
                 sys.stdout.flush()
-                ensure_made(script.stem, before, since)
+                note_used(script.stem)  # of the inputs that are there now: the next line says whether they were used
+                inputs.ensure_unchanged()
             except BrokenPipeError:
                 raise Unavailable("standard output: nobody reads it any more; start the stage again") from None
 

@@ -1,7 +1,7 @@
 """params.yaml into frozen, typed sections: read once, at the door, and by DVC's rules (YAML 1.2)."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -12,6 +12,7 @@ from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.network.order import CHUNKS, Order
 from charloom.network.recipe import OPTIMIZERS, Recipe
+from dvc_summary.locks import leaves
 
 PARAMS = Path("params.yaml")
 
@@ -236,22 +237,13 @@ def in_order(value: Any) -> tuple[bool, float, str]:
 
 def flat_of(params: BaseModel) -> dict[str, Any]:
     """Return the values by their dotted names."""
-    return dict(flat(params.model_dump()))
+    return dict(leaves(params.model_dump()))
 
 
-def flat(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested dictionaries under dotted names."""
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `flat` made leaves of."""
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the mapping whose leaves these are."""
     found: dict[str, Any] = {}
-    for name, value in leaves.items():
+    for name, value in values.items():
         section, _, key = name.rpartition(".")
         inside = found.setdefault(section, {}) if section else found
         if isinstance(inside, dict):

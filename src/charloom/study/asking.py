@@ -16,36 +16,39 @@ from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, differing, with_silent
 from charloom.results.study_table import Asked, Runs, keys_in, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
+from charloom.settings.pipeline import Project
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_there
 
 ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` asks anew"
+HERE = Project()
 
 
-def read_study(path: Path, *, anew: bool = False) -> Study:
-    """Return the study of the file, as it was asked at its first start; asked now where it never was, or `anew`.
+def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
+    """Return the study of the file as it was asked at its first start; asked now if it never was, or `anew`.
 
     Raises WrongInput with one line that names the file, the key and what is allowed, also where the file asks another
     question than it did, or its table has rows of another one. Raises Damaged where a table is none.
     """
-    given, folder = read_question(path), path.with_suffix("")
+    file = project.root / path
+    given, folder = read_question(file), file.with_suffix("")
     if anew or not any((folder / name).exists() for name in (ASKED, "trials.csv")):
-        return asked_now(path, given)
+        return asked_now(path, given, project)
     if (folder / ASKED).exists():
         asked = read_asked(folder / ASKED)
         study = study_of(path, given, asked, read_runs(folder, asked))
-        _ensure_same(study)
+        _ensure_same(study, project)
     else:
-        study = _found_again(path, given)
+        study = _found_again(path, given, project)
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no part of what {path} asks; {ANEW}")
     return study
 
 
-def asked_now(path: Path, given: StudyFile) -> Study:
+def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     """Return the study of what the file holds, or would hold, asked with params.yaml of now. Raises WrongInput."""
-    return study_of(path, given, _asked_now(path, given, read_params()), Runs())
+    return study_of(path, given, _asked_now(path, given, project, project.params()), Runs())
 
 
 def write_asked(study: Study) -> None:
@@ -114,12 +117,12 @@ def ensure_text(study: Study) -> None:
         raise WrongInput(f"{why}, and that file has {now[:16]}… now; bring it back, or {ANEW}")
 
 
-def _asked_now(path: Path, given: StudyFile, params: Params) -> Asked:
+def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -> Asked:
     """Return what is asked of these params. Raises WrongInput where the text cannot be read."""
     text = given.text or params.prepare.text
     params = overridden(params, {"prepare.text": text}, path)
     try:
-        digest = sha256(Path(text))
+        digest = sha256(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text in UTF-8") from None
     kinds = {params.recipe.kind}
@@ -127,25 +130,26 @@ def _asked_now(path: Path, given: StudyFile, params: Params) -> Asked:
         with suppress(WrongInput):  # said where the settings are made
             kinds.add(overridden(params, each, path).recipe.kind)
     return Asked(
-        text=text, sha256=digest, arithmetic={kind: arithmetic_of(kind) for kind in sorted(kinds)}, params=params,
+        text=text, sha256=digest, params=params,
+        arithmetic={kind: arithmetic_of(kind, project) for kind in sorted(kinds)},
         question=given.model_dump(mode="json", exclude_none=True),
     )  # fmt: skip
 
 
-def _found_again(path: Path, given: StudyFile) -> Study:
+def _found_again(path: Path, given: StudyFile, project: Project) -> Study:
     """Return the study of a table beside which nobody wrote down what was asked: of charloom 0.1.
 
     Its rows' keys say whether it was asked with the params here, or with those of the table's commit. Where both fit,
     it is the one that asks of fewer settings. Raises WrongInput where the keys are of a later version: that did write
     it down, and without it the question could be any.
     """
-    fit, reasons = list[Study](), list[Damaged]()
-    for params in _perhaps(path.with_suffix("")):
+    fit, reasons, folder = list[Study](), list[Damaged](), (project.root / path).with_suffix("")
+    for params in _perhaps(folder, project):
         try:
-            asked = _asked_now(path, given, params)
-            runs = read_runs(path.with_suffix(""), asked)
-            if not {*keys_in(path.with_suffix(""))} <= {asked.key_0_1(run.params) for run in runs.values()}:
-                gone = path.with_suffix("") / ASKED
+            asked = _asked_now(path, given, project, params)
+            runs = read_runs(folder, asked)
+            if not {*keys_in(folder)} <= {asked.key_0_1(run.params) for run in runs.values()}:
+                gone = folder / ASKED
                 raise WrongInput(f"{gone}: No such file or directory; `git restore {gone}` brings it back, or {ANEW}")
             fit.append(study_of(path, given, asked, runs))
         except Damaged as error:
@@ -155,15 +159,15 @@ def _found_again(path: Path, given: StudyFile) -> Study:
     return min(fit, key=lambda study: len(study.settings))  # a baseline of other params would be one more setting
 
 
-def _perhaps(folder: Path) -> Iterator[Params]:
+def _perhaps(folder: Path, project: Project) -> Iterator[Params]:
     """Yield the params with which a table may have been made."""
-    yield read_params()
+    yield project.params()
     with suppress(CharloomError, *NO_YAML):
         made = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
         yield checked(Params, with_silent(parsed(git("show", f"{made}:./{PARAMS}"))), PARAMS)
 
 
-def _ensure_same(study: Study) -> None:
+def _ensure_same(study: Study, project: Project) -> None:
     """Raise WrongInput where the file asks another question than it did at its first start."""
     asked = study.asked
     before = checked(StudyFile, asked.question, study.folder / ASKED)
@@ -183,6 +187,6 @@ def _ensure_same(study: Study) -> None:
         first_start = f"at its first start, which {study.folder / ASKED} holds"
         raise WrongInput(f"{study.path}: {names}: not what was asked {first_start}; {ANEW}")
     for kind, digest in asked.arithmetic.items():
-        if (says := arithmetic_of(kind)) != digest:
+        if (says := arithmetic_of(kind, project)) != digest:
             other = f"{kind} was {digest}, {SIGNATURE} says {says}"
             raise WrongInput(f"{study.path}: its rows are of another arithmetic: {other}; {ANEW}")

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from functools import partial
 
-from charloom.base.errors import Unavailable
+from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.git import ensure_repository
 from charloom.results.training_log import all_logs
+from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.apart import begun, first_line
 from charloom.tracking.collect import put, this_run
@@ -31,7 +33,10 @@ def catch_up(_: object = None) -> None:
             why = unlike if done.returncode == 1 else f"`dvc status`: {first_line(done.stderr)}"
             print(f"this folder: nothing sent: {why}", flush=True)
         elif not folder_of(run := this_run()).exists():  # else it waits as it was when it was made
-            put(run)
+            try:
+                put(run, partial(ensure_recorded, run.params))
+            except CheckFailed as error:
+                print(f"this folder: nothing sent: {error}", flush=True)
         try:
             send(*map(str, waiting()))
         except Unavailable as error:

@@ -17,8 +17,8 @@ from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 
-from charloom import WRITTEN
 from charloom.base.errors import Unavailable
+from charloom.base.opened import SOURCES
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.address import database, follow_folder
 from charloom.tracking.apart import WHOLE, Call, apart, begun, limit_time, overdue, repeat_warnings
@@ -34,8 +34,8 @@ def identity() -> str:
     """Return what `train` and `track` have in common: to be asked before MLflow is imported, which sets variables."""
     variables = sorted((name, value) for name, value in os.environ.items() if name not in DIFFER)
     packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes with each one installed
-    same = (sys.executable, packages, str(Path.cwd()), variables, sorted(map(str, WRITTEN.items())))
-    return sha256(repr(same).encode()).hexdigest()
+    sources = [(str(path), path.read_bytes()) for path in sorted(SOURCES.rglob("*.py")) if path.is_file()]
+    return sha256(repr((sys.executable, packages, str(Path.cwd()), variables, sources)).encode()).hexdigest()
 
 
 def wait_for_track(experiment: str, mine: str) -> None:

@@ -29,12 +29,13 @@ from charloom.base.terminal import in_line, visible
 from charloom.results.git import author, known
 from charloom.results.machine import gone, process
 from charloom.results.records import TextMetrics
-from charloom.settings.params import Params, as_yaml, flat, flat_of
+from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking.address import address, artifacts, turn
 from charloom.tracking.apart import SETTINGS, first_line, went_on
 from charloom.tracking.artifacts import ensure_allowed
 from charloom.tracking.contents import RunContents, Series, Times
 from charloom.tracking.view import STUDIES_TAGS, TAGS
+from dvc_summary.locks import leaves
 
 databases.MAX_RETRY_COUNT = 1  # who cannot open a database is told so at once, not after two minutes
 
@@ -267,7 +268,7 @@ class Store:
     def name_dataset(self, run: Run, contents: RunContents, text: TextMetrics) -> None:
         """Name the text that the run was trained on."""
         source = json.dumps({"uri": in_line(contents.params.prepare.text), "sha256": text.sha256})
-        profile = json.dumps(dict(flat(text.model_dump(exclude={"sha256"}))))
+        profile = json.dumps(dict(leaves(text.model_dump(exclude={"sha256"}))))
         dataset = Dataset(*dataset_key(contents), "local", source, profile=profile)
         inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
         try:
