@@ -316,6 +316,7 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
 
 
 def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_not_recorded(project):
+    project.stage("prepare")
     project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
     project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
@@ -325,6 +326,7 @@ def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_n
 
 def test_a_source_of_that_moment_is_not_recorded_either(project):
     """It is in dvc.lock as what was used; what the stage itself has noted says otherwise."""
+    project.stage("train")
     path = project.folder / "src/charloom/training/loop.py"
     before = md5(path.parent)
     path.write_text(path.read_text() + "# edited")
