@@ -326,13 +326,13 @@ def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_n
 
 def test_a_source_of_that_moment_is_not_recorded_either(project):
     """It is in dvc.lock as what was used; what the stage itself has noted says otherwise."""
-    project.stage("train")
-    path = project.folder / "src/charloom/training/loop.py"
+    project.stage("sample")
+    path = project.folder / "src/charloom/sampling/writing.py"
     before = md5(path.parent)
     path.write_text(path.read_text() + "# edited")
     project.edit("dvc.lock", before, md5(path.parent))
     printed = project.stage("track", code=1)
-    assert "train: edited as it ended: changed since: src/charloom/training: not recorded" in printed
+    assert "sample: edited as it ended: changed since: src/charloom/sampling: not recorded" in printed
     assert not list((project.folder / ".charloom/outbox").glob("*"))
 
 
