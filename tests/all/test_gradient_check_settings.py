@@ -10,7 +10,7 @@ from edits import PASSES, UPDATE, WRONG_SOURCES
 from recipes import recipe
 
 from charloom.checking import check
-from charloom.checking.check import failures, gradient_errors
+from charloom.checking.check import failures, gradient_errors, reference_failures
 from charloom.kernel.advance import learned_gradients
 from charloom.network.rnn import NAMES, init
 
@@ -31,12 +31,19 @@ def drawn(number: int, smallest: int = 1, **largest: int):
     return init(m, K, 10 ** rng.uniform(-6, 0), rng), ids[:, None], rng
 
 
+def refused(theta, ids, rng):
+    """Return the lines with which the stage would refuse the gradients of the kernel and of rnn.py."""
+    errors = gradient_errors(theta, ids, recipe(), ENTRIES, rng)
+    return [*failures(errors, TOLERANCE), *reference_failures(theta, ids, TOLERANCE)]
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_right_gradient_is_refused(part):
     for number in range(part, SETTINGS, PARTS):
         theta, ids, rng = drawn(number)
-        lines = failures(gradient_errors(theta, ids, recipe(), ENTRIES, rng), TOLERANCE)
-        assert lines == [], f"setting {number}: m = {theta.m}, K = {theta.K}, seq_length = {len(ids) - 1}"
+        assert refused(theta, ids, rng) == [], (
+            f"setting {number}: m = {theta.m}, K = {theta.K}, seq_length = {len(ids) - 1}"
+        )
 
 
 @pytest.mark.parametrize("alphabet", [1, 2, 3])
@@ -46,7 +53,7 @@ def test_nor_is_one_of_which_little_but_rounding_is_left(alphabet):
         theta, _, rng = drawn(number, m=8, K=1)
         theta = init(theta.m, alphabet, 10 ** rng.uniform(-6, 0), rng)
         ids = np.append(0, rng.permutation(np.arange(12) % alphabet))[:, None]
-        assert failures(gradient_errors(theta, ids, recipe(), ENTRIES, rng), TOLERANCE) == [], number
+        assert refused(theta, ids, rng) == [], number
 
 
 @pytest.mark.parametrize(("name", "state", "size"), list(product(NAMES, ["zero", "carried"], ["largest", "small"])))

@@ -11,7 +11,7 @@ import gradcheck
 import prepare
 from charloom.base.errors import CheckFailed
 from charloom.checking import check
-from charloom.checking.check import failures, gradient_errors, verdict
+from charloom.checking.check import failures, gradient_errors, reference_failures, verdict
 from charloom.kernel.advance import learned_gradients
 from charloom.network import rnn
 from charloom.network.rnn import NAMES
@@ -19,24 +19,27 @@ from charloom.network.rnn import NAMES
 ROOT = Path(__file__).resolve().parents[2]
 IDS = np.random.default_rng(2).integers(0, 6, (12, 1)).astype(np.uint8)
 
+THETA = rnn.init(7, 6, 0.1, np.random.default_rng(1))
 
-def errors(entries=1000, theta=None):
-    theta = theta or rnn.init(7, 6, 0.1, np.random.default_rng(1))
+
+def errors(entries=1000, theta=THETA):
     return gradient_errors(theta, IDS, recipe(), entries, np.random.default_rng(3))
 
 
-def test_the_gradient_is_the_derivative_at_both_states():
+def test_both_gradients_are_the_derivative_at_both_states():
     found = errors()
     assert failures(found, 1e-10) == []
+    assert list(reference_failures(THETA, IDS, 1e-10)) == []
     passed = verdict(found, 1e-10, True)
     assert [getattr(passed.zero, name).entries for name in NAMES] == [49, 42, 42, 7, 6]
     assert passed.zero.U.entries_zero == 7 * len(set(range(6)) - set(IDS[:-1, 0]))
 
 
 def test_the_gradient_of_a_batch_is_that_of_all_its_sequences(monkeypatch):
-    ids, theta = np.random.default_rng(2).integers(0, 6, (12, 7)), rnn.init(7, 6, 0.1, np.random.default_rng(1))
-    arguments = theta, ids, recipe(), 1000, np.random.default_rng(3)
+    ids = np.random.default_rng(2).integers(0, 6, (12, 7))
+    arguments = THETA, ids, recipe(), 1000, np.random.default_rng(3)
     assert failures(gradient_errors(*arguments), 1e-10) == []
+    assert list(reference_failures(THETA, ids, 1e-10)) == []
     right = check.learned_gradients
 
     def of_wrong_states(theta, ids, h_0, recipe):
@@ -55,20 +58,34 @@ def test_so_many_entries_of_a_large_matrix_are_compared_as_are_wanted():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_wrong_entry_of_the_kernels_gradient_is_named(monkeypatch, name):
-    right = check.learned_gradients
+@pytest.mark.parametrize("gradient", ["kernel", "rnn.py"])
+def test_one_wrong_entry_of_either_gradient_is_named(monkeypatch, name, gradient):
+    right, right_kernel = rnn.loss_and_gradients, check.learned_gradients
 
-    def wrong(*arguments):
-        gradients, states = right(*arguments)
+    def spoilt(gradients):
         getattr(gradients, name).flat[3] += 1e-8 * abs(getattr(gradients, name)).max()
-        return gradients, states
+        return gradients
 
-    monkeypatch.setattr(check, "learned_gradients", wrong)
+    def wrong(theta, x, y, h_0):
+        loss, gradients, h = right(theta, x, y, h_0)
+        return loss, spoilt(gradients), h
+
+    def wrong_kernel(*arguments):
+        gradients, states = right_kernel(*arguments)
+        return spoilt(gradients), states
+
+    if gradient == "kernel":
+        monkeypatch.setattr(check, "learned_gradients", wrong_kernel)
+    else:
+        monkeypatch.setattr(rnn, "loss_and_gradients", wrong)
     found = errors()
-    assert [line.split(":")[0] for line in failures(found, 1e-10)] == [
-        f"{name}{getattr(matrices, name).worst_entry} at the {state} state"
+    reference = list(reference_failures(THETA, IDS, 1e-10))
+    assert [line.split(":")[0] for line in [*failures(found, 1e-10), *reference]] == [
+        f"{name}{getattr(matrices, name).worst_entry if gradient == 'kernel' else ''} at the {state} state"
         for state, matrices in (("zero", found.zero), ("carried", found.carried))
     ]
+    assert len(reference) == 2 * (gradient == "rnn.py")
+    assert all("network/rnn.py" in line for line in reference)
 
 
 def chaotic():
@@ -83,6 +100,7 @@ def test_no_right_gradient_is_called_wrong_where_the_network_is_chaotic():
     states = learned_gradients(theta, ids, np.zeros((1, 40)), recipe())[1][:, 0]
     assert abs(states - rnn.forward(theta, ids[:-1, 0], np.zeros(40))[0]).max() > 0.1
     assert failures(gradient_errors(theta, ids, recipe(), 50, np.random.default_rng(3)), 1e-10) == []
+    assert list(reference_failures(theta, ids, 1e-10)) == []
 
 
 def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
@@ -107,11 +125,9 @@ def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
 @pytest.mark.parametrize("sigma", [1e-6, 1e-4])
 def test_nor_where_the_parts_of_a_gradient_cancel(sigma):
     """With two letters, equally frequent, c's gradient is all but 0: what is left of it is rounding."""
-    theta = rnn.init(8, 2, sigma, np.random.default_rng(1))
-    assert (
-        failures(gradient_errors(theta, np.arange(11)[:, None] % 2, recipe(), 1000, np.random.default_rng(3)), 1e-10)
-        == []
-    )
+    theta, ids = rnn.init(8, 2, sigma, np.random.default_rng(1)), np.arange(11)[:, None] % 2
+    assert failures(gradient_errors(theta, ids, recipe(), 1000, np.random.default_rng(3)), 1e-10) == []
+    assert list(reference_failures(theta, ids, 1e-10)) == []
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy says it too
@@ -173,7 +189,7 @@ def test_a_wrong_gradient_of_rnn_fails_the_stage_after_its_files_are_written(sta
         return right(theta, x, y, np.zeros_like(h_0))
 
     monkeypatch.setattr(rnn, "loss_and_gradients", forgetful)
-    with pytest.raises(CheckFailed, match=r"the gradient is wrong: W in network/rnn\.py: relative error "):
+    with pytest.raises(CheckFailed, match=r"the gradient is wrong: W at the carried state: network/rnn\.py"):
         gradcheck.main()
     assert CheckFailed.exit_code == 1
     assert '"passed": false' in (stage / "metrics/gradcheck.json").read_text()

@@ -72,7 +72,7 @@ def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, o
     same_bits(chaotic, start(chaotic, K, seed), ids, 30 if n < 10 else 12)
 
 
-@pytest.mark.parametrize("seed", [4, 15, 93, 98])
+@pytest.mark.parametrize("seed", [4, 15, 85, 93])
 def test_a_sum_of_zeros_has_the_sign_of_the_plain_loops(seed):
     """Saturated units give gradients of −0.0; with b1 = 0 Adam's first moment is the gradient."""
     saturated = Recipe(8, 3, 30.0, 5.0, "float64", Adam(0.1, 0.0))

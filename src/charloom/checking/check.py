@@ -13,7 +13,7 @@ from charloom.kernel.advance import learned_gradients
 from charloom.kernel.arrays import forward
 from charloom.network import rnn
 from charloom.network.recipe import OPTIMIZERS, Recipe
-from charloom.network.rnn import NAMES, Parameters, init
+from charloom.network.rnn import NAMES, Parameters, filled, init
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
@@ -21,38 +21,32 @@ from charloom.text.corpus import Text
 SMALL = 1e-3  # of the largest sizes in a matrix (complex_step): smaller entries are judged on this scale, for rounding
 SATURATED = 1e-12  # 1 − h² below it: rounding, 1e-16, takes away the digits that are compared
 REFERENCE_ENTRIES = 200  # of a matrix, for the gradient of rnn.py: a formula, which is wrong everywhere if it is wrong
-MISTAKE = 1e-6  # relative error above which the gradient of rnn.py is wrong; its rounding errors are below 1e-11
 DIGITS = 17  # of float64
 REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
 
 
-def initial_errors(params: Params, text: Text) -> GradcheckErrors:
-    """Return the errors of the gradient of the text's first batch, at weights as those with which training starts.
+def weights_and_batch(params: Params, text: Text) -> tuple[Parameters, Array]:
+    """Return weights as those with which training starts, and the text's first batch (seq_length + 1, batch).
 
-    They are drawn by a seed of their own: a formula that is right for one draw is right for all.
-
-    Raises CheckFailed where a gradient is not finite.
+    The weights are drawn by a seed of their own: a formula that is right for one draw is right for all. A column of the
+    batch is a sequence; each column goes on where the one before it ends.
     """
-    seed = params.gradcheck.seed
-    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(seed))
-    ids, rng = first_batch(params, text), np.random.default_rng([seed, 4])
+    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
+    T = params.seq_length
+    return theta, np.stack([text.training[n * T : (n + 1) * T + 1] for n in range(params.batch)], axis=1)
+
+
+def initial_errors(params: Params, theta: Parameters, ids: Array) -> GradcheckErrors:
+    """Return the errors of the gradient with which the params train, as `gradient_errors` does."""
     rates = OPTIMIZERS[params.optimizer].revealing()  # on eta, say, no gradient depends
     recipe = Recipe(params.m, params.seq_length, params.sigma, math.inf, "float64", rates, params.train.loss)
-    # Each entry is moved once for each sequence of the batch.
-    return gradient_errors(theta, ids, recipe, -(-params.gradcheck.entries // params.batch), rng)
+    most = -(-params.gradcheck.entries // params.batch)  # each entry is moved once for each sequence of the batch
+    return gradient_errors(theta, ids, recipe, most, np.random.default_rng([params.gradcheck.seed, 4]))
 
 
-def first_batch(params: Params, text: Text) -> Array:
-    """Return the text's first sequences (seq_length + 1, batch), one after the other, a column each."""
-    T = params.seq_length
-    return np.stack([text.training[n * T : (n + 1) * T + 1] for n in range(params.batch)], axis=1)
-
-
-def ensure_digits(params: Params, text: Text) -> None:
-    """Raise CheckFailed where states, at the weights of `initial_errors`, leave no digit in 1 − h²."""
-    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
-    read = first_batch(params, text)[:-1].T
-    h = np.concatenate([forward(theta, x, np.zeros(params.m))[0] for x in read])
+def ensure_digits(params: Params, theta: Parameters, ids: Array) -> None:
+    """Raise CheckFailed if the states that follow a zero state leave no digit in 1 − h²."""
+    h = np.concatenate([forward(theta, x, np.zeros(params.m))[0] for x, _ in _sequences(ids)])
     if saturated := np.count_nonzero(1 - h**2 < SATURATED):
         raise CheckFailed(
             f"sigma: {params.sigma} is too large for a check: {saturated} of the first {h.size} states are so near 1 "
@@ -69,10 +63,9 @@ def gradient_errors(
     gradient is the one with which this recipe trains. Of a matrix with more than `most` entries, only that many are
     compared, drawn at random.
 
-    Raises CheckFailed where a gradient is not finite.
+    Raises CheckFailed if a gradient is not finite.
     """
-    sequences, zero = list(zip(ids[:-1].T, ids[1:].T, strict=True)), np.zeros((ids.shape[1], theta.m))
-    states = {"zero": zero, "carried": np.stack([forward(theta, x, zero[0])[0][-1] for x, _ in sequences])}
+    sequences, states = _sequences(ids), _states(theta, ids)
     entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
 
     found = {}
@@ -89,8 +82,20 @@ def gradient_errors(
                 rows[name] = _errors(theta, name, gradient, entries[name], sequences, real, report, done)
                 done += len(sequences) * len(entries[name])
             measured[state] = Matrices[MatrixErrors](**rows)
-    off = max(each.state_error for _, real in found.values() for each in real)
-    return GradcheckErrors(state_error=off, **measured)
+    state_error = max(parts.state_error for _, real in found.values() for parts in real)
+    return GradcheckErrors(state_error=state_error, **measured)
+
+
+def _sequences(ids: Array) -> list[tuple[Array, Array]]:
+    """Return the characters (T,) that each sequence reads, and those (T,) that follow them."""
+    return list(zip(ids[:-1].T, ids[1:].T, strict=True))
+
+
+def _states(theta: Parameters, ids: Array) -> dict[str, Array]:
+    """Return the states (n, m) from which sequences are read: zero, and those in which they end when read from zero."""
+    zero = np.zeros((ids.shape[1], theta.m))
+    carried = [forward(theta, x, h_0)[0][-1] for (x, _), h_0 in zip(_sequences(ids), zero, strict=True)]
+    return {"zero": zero, "carried": np.stack(carried)}
 
 
 def _chosen(size: int, most: int, rng: np.random.Generator) -> Array:
@@ -134,24 +139,27 @@ def _errors(
     )
 
 
-def reference_failures(params: Params, text: Text) -> Iterator[str]:
-    """Yield a line for each matrix whose gradient by network/rnn.py is wrong, at the weights of `initial_errors`.
+def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Iterator[str]:
+    """Yield a line for each matrix and state for which the gradient by network/rnn.py is off by over `tolerance`.
 
-    It is compared for the text's first sequence, from a carried state. Its error is a rounding error of NumPy's matrix
-    products, which differ between processors, so no file has it.
+    Its error is a rounding error of NumPy's matrix products, which differ between processors, so no file has it.
     """
-    theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
-    x, y = first_batch(params, text)[:-1, 0], first_batch(params, text)[1:, 0]
-    h_0 = rnn.forward(theta, x, np.zeros(theta.m))[0][-1]
-    gradients = rnn.loss_and_gradients(theta, x, y, h_0)[1]
-    real = real_parts(theta, x, y, rnn.forward(theta, x, h_0)[0])
-    for name in NAMES:
-        analytic = getattr(gradients, name).ravel()
-        some = np.arange(0, analytic.size, -(-analytic.size // REFERENCE_ENTRIES))
-        numeric, sizes = complex_step(theta, name, some, real)
-        error = relative_error(analytic[some], numeric, SMALL * sizes.max()).max()
-        if not error <= MISTAKE:
-            yield f"{name} in network/rnn.py: relative error {error:.2e} > {MISTAKE}, compared with the complex step"
+    sequences = _sequences(ids)
+    for state, h_0 in _states(theta, ids).items():
+        gradients, real = filled(0.0, theta.m, theta.K), list[RealParts]()
+        for (x, y), h in zip(sequences, h_0, strict=True):
+            gradients.flat[:] += rnn.loss_and_gradients(theta, x, y, h)[1].flat
+            real.append(real_parts(theta, x, y, rnn.forward(theta, x, h)[0]))
+        for name in NAMES:
+            analytic = getattr(gradients, name).ravel()
+            some = np.arange(0, analytic.size, -(-analytic.size // REFERENCE_ENTRIES))
+            numeric, sizes = _steps(theta, name, some, real)
+            error = relative_error(analytic[some], numeric, SMALL * sizes.max()).max()
+            if not error <= tolerance:
+                yield (
+                    f"{name} at the {state} state: network/rnn.py, compared with the complex step, "
+                    f"relative error {error:.2e} > {tolerance}"
+                )
 
 
 def _steps(
