@@ -2,14 +2,7 @@
 
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json
-from charloom.checking.check import (
-    ensure_digits,
-    failures,
-    initial_errors,
-    reference_failures,
-    verdict,
-    weights_and_batch,
-)
+from charloom.checking import check
 from charloom.checking.compiling import compile_ahead
 from charloom.network.rnn import NAMES
 from charloom.settings.entry import run_stage
@@ -29,10 +22,10 @@ def main() -> None:
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     compile_ahead(len(text.vocabulary))
-    theta, ids = weights_and_batch(params, text)
-    errors, tolerance = initial_errors(params, theta, ids), params.gradcheck.tolerance
-    lines = [*failures(errors, tolerance), *reference_failures(theta, ids, tolerance)]
-    write_json(path["metrics/gradcheck"], verdict(errors, tolerance, not lines).model_dump())
+    theta, ids = check.weights_and_batch(params, text)
+    errors, tolerance = check.initial_errors(params, theta, ids), params.gradcheck.tolerance
+    lines = [*check.failures(errors, tolerance), *check.reference_failures(theta, ids, tolerance)]
+    write_json(path["metrics/gradcheck"], check.verdict(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
     print("largest relative errors: complex step; the report's central differences")
     print(f"{'':10}{'entries':>9}{'zero':>9}{'complex step':>14}{'report':>11}")
@@ -44,7 +37,7 @@ def main() -> None:
                 f"{row.max_relative_error:14.2e}{row.report_relative_error:11.2e}"
             )
     if lines:
-        ensure_digits(params, theta, ids)
+        check.ensure_digits(params, theta, ids)
         raise CheckFailed(f"the gradient is wrong: {'; '.join(lines)}. {HELP}")
 
 

@@ -42,6 +42,18 @@ def conducted(project: Project, name: str = "a", *, anew: bool = False) -> str:
     return re.sub(r", about \d.*", "", printed.getvalue())
 
 
+def smaller_eta_than_base(project: Project, question: str) -> Path:
+    """Commit the answered question as branch `base`, run the pipeline with another eta; return where its tables are."""
+    folder = ask(project, question)
+    conducted(project)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a study")
+    project.run("git", "branch", "base")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
+    project.run("dvc", "repro", "-q", "sample")
+    return folder
+
+
 def tables(folder: Path) -> dict[str, bytes]:
     """Return the tables in the folder, and the page, if there is one."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.[chj]*"))}

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from projects import ROOT, Project, said
-from study_projects import ask, conducted
+from study_projects import ask, conducted, smaller_eta_than_base
 
 from charloom.settings.dvc_lock import md5
 
@@ -125,16 +125,9 @@ def test_a_row_under_another_key_is_damage_wherever_it_is_read(project, command)
 
 
 def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
-    folder = ask(project, QUESTION)
-    conducted(project)
     own = json.loads((project.folder / "metrics/train.json").read_text())[MEASURE]
-    rows = (folder / "trials.csv").read_text()
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a study")
-    project.run("git", "branch", "base")
-    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
-    project.run("dvc", "repro", "-q", "sample")
-    head, *body = rows.splitlines()
+    folder = smaller_eta_than_base(project, QUESTION)
+    head, *body = (folder / "trials.csv").read_text().splitlines()
     place = head.split(",").index(MEASURE)
     forged = []
     for row in body:
@@ -152,13 +145,7 @@ def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
 
 def test_edited_numbers_of_rows_that_the_base_has_are_not_believed(project):
     """Keys and results stay: the numbers of other seeds than the commit's own make the base's setting better."""
-    folder = ask(project, QUESTION)
-    conducted(project)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a study")
-    project.run("git", "branch", "base")
-    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
-    project.run("dvc", "repro", "-q", "sample")
+    folder = smaller_eta_than_base(project, QUESTION)
     head, *rows = (cells.split(",") for cells in (folder / "trials.csv").read_text().splitlines())
     for cells in rows:
         if cells[0] == "0.05" and cells[1] != "1":

@@ -89,6 +89,16 @@ def test_the_signature_of_code_compiled_for_another_processor(name, tmp_path, of
         assert of_sizes_here.count("\n") == 14
 
 
+def test_the_signature_without_numpys_vector_code():
+    config = subprocess.run(
+        [sys.executable, "-c", "import numpy; print(*numpy.show_config('dicts')['SIMD Extensions'].get('found', []))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert signature(NPY_DISABLE_CPU_FEATURES=config.stdout.strip()) == FULL
+
+
 # Whether each library lacks the features. Seed 4687 draws one number whose logarithm differs in the last bit with FMA.
 IN_EFFECT = """
 import json

@@ -11,7 +11,7 @@ import pytest
 from projects import ROOT, Project, said
 from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
-from study_projects import ask, conducted
+from study_projects import ask, conducted, smaller_eta_than_base
 
 from charloom.proof.better import Side, _by_studies, _contradiction, better, side
 from charloom.proof.samples_beside import samples_beside
@@ -44,13 +44,7 @@ def verified(project: Project, folder: Path, name: str = "here", **values: objec
 
 @pytest.mark.slow
 def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_settings(project, tmp_path):
-    ask(project, QUESTION)
-    conducted(project)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a study")
-    project.run("git", "branch", "base")
-    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
-    project.run("dvc", "repro", "-q", "sample")
+    smaller_eta_than_base(project, QUESTION)
     project.edit("studies/a.yaml", "seeds: 3", "seeds: 4")
     conducted(project)
     project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")

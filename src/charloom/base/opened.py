@@ -20,7 +20,7 @@ _states: dict[str, tuple[int, ...]] = {}  # of each watched file, as it was hash
 def note_opened(*already: str) -> None:
     """Hash from now on each source of this project that is imported, and each watched file; and those opened so far."""
     for path in already:
-        _note(os.path.abspath(path))  # noqa: PTH100  Path.resolve follows links
+        _note(str(Path(path).absolute()))
     sys.addaudithook(_on_event)
 
 
@@ -28,7 +28,7 @@ def watch(paths: Iterable[Path]) -> None:
     """Hash these files too if they are opened in another state than now: the caller knows what they hold now."""
     for path in paths:
         with suppress(OSError):
-            _states[os.path.abspath(path)] = _state(path)  # noqa: PTH100
+            _states[str(path.absolute())] = _state(path)
 
 
 def edited_since_opened() -> list[str]:
@@ -43,7 +43,7 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
         with suppress(OSError, ValueError):
             if path.endswith(".pyc") and str(SOURCES) in path:
                 path = source_from_cache(path)
-            path = os.path.abspath(path)  # noqa: PTH100
+            path = str(Path(path).absolute())
             if path in _states or (path.endswith(".py") and path.startswith(f"{SOURCES}{os.sep}")):
                 _note(path)
 
@@ -63,6 +63,7 @@ def _state(path: str | Path) -> tuple[int, ...]:
 
 
 def _sha256(path: str) -> str | None:
-    with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123  of each source, before pathlib would be imported
+    """Return what `storage.sha256` does: to import storage here would be to import sources before they are hashed."""
+    with suppress(OSError), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
     return None

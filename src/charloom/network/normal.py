@@ -60,8 +60,8 @@ def _drawn(bits: Array) -> Array:
                 y = (HEIGHT[i - 1] - HEIGHT[i]) * u[at + 1] + HEIGHT[i]
                 found[at] = log(y) < -0.5 * x[at] * x[at]
                 break
-            a, b = (-log1p(-float(each)) for each in u[end : end + 2])
-            a, end = INVERSE_R * a, end + 2
+            a, b = -INVERSE_R * log1p(-float(u[end])), -log1p(-float(u[end + 1]))
+            end += 2
             if 2 * b > a * a:
                 x[at], found[at] = -(R + a) if bits[at] & 0x20000 else R + a, True
                 break

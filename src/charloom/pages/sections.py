@@ -61,7 +61,7 @@ class Section(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What a page that computes has beside its sections: a script, a Worker's script, and data as JSON for both."""
+    """The code of a page that computes: its script, the script of a Worker, and the data that both read, as JSON."""
 
     script: Markup
     worker: Markup

@@ -103,7 +103,7 @@ def _believed(studies: Studies, sides: Sequence[Side], read: Sequence[Studies]) 
     A trial is a pure function of params, text and arithmetic, and its key names all three. So one that has other
     numbers in another table, of this commit or of the other, or in a commit's own files, is wrong in one of the two.
     """
-    tables = [study for each in read for study in each.values() if isinstance(study, Study)]
+    tables = [study for of_side in read for study in of_side.values() if isinstance(study, Study)]
     wrong = {file: _contradiction(study, sides, tables) for file, study in studies.items() if isinstance(study, Study)}
     return studies | {file: CheckFailed(why) for file, why in wrong.items() if why}
 

@@ -101,19 +101,24 @@ def _contradicted(
     clone: Project, params: Params, made: list[Output], lock: Stages, *, results: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield stage and what is said against it."""
-    hashes, named = hashes_of(lock), {(each.stage, each.path) for each in made}
-    for stage in dict.fromkeys(each.stage for each in made):
-        yield from ((stage, what) for what in _of_inputs(clone, stage, lock, params))
-        for path, in_git in ((each.path, each.in_git and results) for each in made if each.stage == stage):
-            if path not in hashes:
-                yield stage, f"{LOCK} has no hash of {path}"
-            elif in_git and not (clone.root / path).exists():
-                yield stage, f"{path} is not committed, and {LOCK} has its hash"
-            elif in_git and hashes[path] != md5(clone.root / path):
-                yield stage, f"{LOCK} has the hash of another {path} than the committed one"
-    for stage, path in ((stage, path) for stage, entry in lock.items() for path in entry.outs):
-        if (stage, path) not in named:
-            yield stage, f"{LOCK} has {path}, which {PIPELINE} does not name: it was not made again"
+    hashes = hashes_of(lock)
+    named = {(output.stage, output.path) for output in made}
+    for stage in dict.fromkeys(output.stage for output in made):
+        for what in _of_inputs(clone, stage, lock, params):
+            yield stage, what
+        for output in made:
+            if output.stage != stage:
+                continue
+            path, compared_here = clone.root / output.path, output.in_git and results
+            if output.path not in hashes:
+                yield stage, f"{LOCK} has no hash of {output.path}"
+            elif compared_here and not path.exists():
+                yield stage, f"{output.path} is not committed, and {LOCK} has its hash"
+            elif compared_here and hashes[output.path] != md5(path):
+                yield stage, f"{LOCK} has the hash of another {output.path} than the committed one"
+    for stage, out in ((stage, out) for stage, entry in lock.items() for out in entry.outs):
+        if (stage, out) not in named:
+            yield stage, f"{LOCK} has {out}, which {PIPELINE} does not name: it was not made again"
 
 
 def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iterator[str]:

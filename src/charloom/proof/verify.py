@@ -19,7 +19,7 @@ from charloom.proof.signatures import Signatures, signatures
 from charloom.proof.statement import materials_of, statement
 from charloom.results.git import ensure_repository, git, uncommitted
 from charloom.settings.dvc_lock import LOCK, locked, md5
-from charloom.settings.pipeline import Project
+from charloom.settings.pipeline import HERE, Project
 from dvc_summary.locks import Stages, within
 
 SAME = "same"
@@ -87,7 +87,7 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
         clone = cloned(Path(place) / "clone")
         against = contradictions(clone, results=quick)
-        refused = [Row(*each) for each in not_rebuilt(clone, Project())]
+        refused = [Row(*each) for each in not_rebuilt(clone, HERE)]
         found = found._replace(causes=[*(f"{row.file}: {row.what}" for row in refused), *map(str, against)])
         if quick:
             with suppress(WrongInput) if against else nullcontext():  # if they cannot be made, it is said why

@@ -19,7 +19,7 @@ from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import commit, git
 from charloom.settings.params import PARAMS, Params, as_yaml, flat_of, nested
-from charloom.settings.pipeline import Project
+from charloom.settings.pipeline import HERE, Project
 from dvc_summary.locks import leaves
 
 # What was done before the param existed, by dotted names. It serves to name, and to read what was written earlier. It
@@ -37,7 +37,6 @@ FIRST = ("eta", "train.initial_accumulator_value")  # what is varied most often
 LONG = 13  # characters of a name
 
 SIGNATURE = Path("signature.json")
-HERE = Project()
 DIGITS = 16  # of a key, in a table
 
 

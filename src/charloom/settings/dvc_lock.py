@@ -11,7 +11,7 @@ from charloom.base.errors import CheckFailed, Damaged
 from charloom.base.sealed import sealed, unsealed
 from charloom.base.storage import write
 from charloom.settings.params import Params, flat_of, read_params
-from charloom.settings.pipeline import OWN, Project, difference, files_in, names_of, params_of
+from charloom.settings.pipeline import HERE, OWN, Project, difference, files_in, names_of, params_of
 from dvc_summary.git import Refused
 from dvc_summary.locks import Stage, Stages, stages_of
 
@@ -28,7 +28,7 @@ def stages_in(lock: bytes) -> Stages:
         raise Damaged(f"{LOCK}: not what DVC wrote; `git checkout {LOCK}` brings it back") from None
 
 
-def locked(project: Project = Project()) -> Stages:  # noqa: B008  a frozen value
+def locked(project: Project = HERE) -> Stages:
     """Return each stage of the project's dvc.lock. Raises Damaged if it is missing or not what DVC writes."""
     path = project.root / LOCK
     return stages_in(path.read_bytes() if path.is_file() else b"")
@@ -40,7 +40,7 @@ def note_used(stage: str) -> None:
     DVC hashes its inputs a moment later, when the stage has ended: an edit in between enters dvc.lock as what was used.
     `ensure_recorded` compares.
     """
-    params, says = read_params(), Project().declared(stage)
+    params, says = read_params(), HERE.declared(stage)
     outs = [entry for kind in ("outs", "metrics", "plots") for entry in says.get(kind, [])]
     if outs:
         paths = (names_of(entries, params.prepare.text) for entries in (says["deps"], outs))
@@ -51,7 +51,7 @@ def note_used(stage: str) -> None:
 
 def forget_notes() -> None:
     """Remove the notes: dvc.lock has been compared with them, and other commits' locks are none of their business."""
-    for stage in Project().stages():
+    for stage in HERE.stages():
         with suppress(OSError):
             _note(stage).unlink()
 

@@ -83,9 +83,12 @@ class Project(NamedTuple):
         return Files(stage, [self.root / name for name in names])
 
 
+HERE = Project()  # the working folder
+
+
 def files(stage: str) -> Files:
     """Return the files of a stage of the working folder."""
-    return Project().files(stage)
+    return HERE.files(stage)
 
 
 def names_of(entries: list[Any], text: str = TEXT) -> list[str]:
@@ -143,12 +146,12 @@ class Inputs:
             raise CheckFailed(f"{self.stage}: edited while it ran: {what}: its results are not taken; start it again")
 
     def _files(self) -> list[Path]:
-        says = Project().declared(self.stage)
+        says = HERE.declared(self.stage)
         return [file for name in names_of(says["deps"], self.params.prepare.text) for file in files_in(Path(name))]
 
     def _now(self) -> dict[str, Any]:
         files = {str(path): fingerprint(path) for path in self._files()}
-        return params_of(Project().declared(self.stage), self.params) | files
+        return params_of(HERE.declared(self.stage), self.params) | files
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -16,13 +16,12 @@ from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, differing, with_silent
 from charloom.results.study_table import Asked, Runs, keys_in, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
-from charloom.settings.pipeline import Project
+from charloom.settings.pipeline import HERE, Project
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_there
 
 ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` asks anew"
-HERE = Project()
 
 
 def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:

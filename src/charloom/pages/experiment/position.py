@@ -109,7 +109,8 @@ def smoothed(costs: Array, seq_length: int) -> Curve:
     It goes round once before, so that the beginning of the text follows on its end, as in training.
     """
     blocks = [float(costs[start : start + EVERY].mean()) for start in range(0, len(costs), EVERY)]
-    kept, smooth = math.prod([KEPT] * EVERY), float(costs.mean())
+    kept = math.prod([KEPT] * EVERY)  # `**` is the C library's pow, which rounds differently in another library
+    smooth = float(costs.mean())
     found: Curve = {}
     for n, block in enumerate([*blocks, *blocks]):
         found[n % len(blocks) * EVERY * seq_length] = smooth
@@ -128,7 +129,7 @@ def agreement(loss: Curve, pairs: Curve) -> float | None:
 
 
 def _at(curve: Curve, places: list[int]) -> Array:
-    """Return the curve at these places: linear between its points, constant outside them."""
+    """Return what np.interp does, whose compiled code may fuse a multiplication with an addition."""
     x, y = np.array(list(curve), float), np.array(list(curve.values()))
     left = np.clip(np.searchsorted(x, places, "right") - 1, 0, max(len(x) - 2, 0))
     right = np.minimum(left + 1, len(x) - 1)

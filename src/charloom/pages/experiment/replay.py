@@ -41,13 +41,14 @@ def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers, held
             rows = advance(state, ids, 1, recipe)
         except Diverged:
             break
-        seen = []
+        to_next = state.theta.W.T.astype(float)
+        squared, means = to_next**2, []
         for h_0, place in zip(state.h, of_batch, strict=True):
             states = forward(state.theta, ids[place : place + T], h_0)[0].astype(float)
-            W_now = state.theta.W.T.astype(float)
-            squares = product(states[:-1], W_now) ** 2, product(states[:-1] ** 2, W_now**2)
-            seen.append([each.mean() for each in (np.abs(states[1:]) > SATURATED, *squares)])
-        saturated, *sums = np.mean(seen, axis=0)
+            saturated_now = np.abs(states[1:]) > SATURATED
+            sums_now, drawn_now = product(states[:-1], to_next) ** 2, product(states[:-1] ** 2, squared)
+            means.append([saturated_now.mean(), sums_now.mean(), drawn_now.mean()])
+        saturated, *sums = np.mean(means, axis=0)
         found.append([float(rows.losses[0]), float(saturated), *np.sqrt(sums).tolist()])
         state = rows.after
         if held:

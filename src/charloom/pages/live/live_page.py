@@ -1,13 +1,12 @@
 """The page that trains the run again, writes text and changes one thing: what it holds, and when it refuses."""
 
 import hashlib
-import json
 from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
-from markupsafe import Markup
+from jinja2.utils import htmlsafe_json_dumps
 
 from charloom.model.model_file import Model, read_model
 from charloom.network.normal import TABLE
@@ -39,11 +38,15 @@ def live_page(results: Results, checkpoints: Path) -> str:
         "trains the network again from nothing, in WebAssembly, and compares every checkpoint with the published one, "
         "bit for bit.\nIt works offline: the page makes no request, and nothing leaves this machine."
     )
-    sections = [Section(*each, results) for each in (
-        ("train-again", "Run it again"), ("write", "Write"), ("change", "Change one thing"),
-    )]  # fmt: skip
-    data = page_data(results, along(results.samples, map(read_model, sorted(checkpoints.glob("*.npz")))))
-    program = Program(script("live.js"), script("worker.js"), as_json(data))
+    sections = [
+        Section("train-again", "Run it again", results),
+        Section("write", "Write", results),
+        Section("change", "Change one thing", results),
+    ]
+    models = map(read_model, sorted(checkpoints.glob("*.npz")))
+    data = page_data(results, hashes_and_texts(results.samples, models))
+    data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
+    program = Program(script("live.js"), script("worker.js"), data_as_json)
     return rendered(title, intro, sections, link=REPORT, program=program)
 
 
@@ -65,10 +68,10 @@ def training_text(results: Results) -> str:
     return text.vocabulary.decode(text.training[0 : len(text.training)].tolist())
 
 
-def along(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
+def hashes_and_texts(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
     """Return the SHA-256 of the weights (float64, W, U, V, b, c) and the sample of each checkpoint, by update."""
     texts = {update: text for _, text, update, _ in samples.data[:-1]}
-    return {each.update: (sha256_of(each), texts[each.update]) for each in models}
+    return {model.update: (sha256_of(model), texts[model.update]) for model in models}
 
 
 def sha256_of(model: Model) -> str:
@@ -102,8 +105,3 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
 def page_params(params: Params) -> dict[str, Any]:
     """Return the params by their dotted names, the seed as text."""
     return flat_of(params) | {"seed": str(params.seed)}
-
-
-def as_json(data: dict[str, Any]) -> Markup:
-    """Return the data for a script element: with no `<`, nothing in it can end the element."""
-    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704

@@ -30,8 +30,9 @@ class Listed(NamedTuple):
 def studies_index() -> str:
     """Return the page in one HTML file, of what lies in `studies/`: equal files there give equal bytes."""
     listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
+    answers = [study for study in listed if study.told]
     said = (
-        f"{len(listed)} question{'s' * (len(listed) != 1)}, {sum(bool(each.told) for each in listed)} answered. "
+        f"{len(listed)} question{'s' * (len(listed) != 1)}, {len(answers)} answered. "
         "Each answer holds for its text and its settings, and for no others."
     )
     return rendered("Studies of this project", said, [Section("studies", "Questions and answers", listed)])
