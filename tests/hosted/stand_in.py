@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 OWN = Path(__file__).resolve()
@@ -56,7 +57,7 @@ def dvc(*arguments: str) -> None:
 def gh(_: str, *arguments: str) -> None:
     """Answer as GitHub's API for the comments of one pull request, which are in a file."""
     comments = json.loads(COMMENTS.read_text()) if COMMENTS.exists() else []
-    given = dict(zip(arguments, arguments[1:], strict=False))
+    given = dict(pairwise(arguments))
     if "--jq" in given:
         subprocess.run(["jq", "--raw-output", given["--jq"]], input=json.dumps(comments), text=True, check=True)
         return

@@ -1,4 +1,4 @@
-"""GitHub's workflows, run by act with stand-ins for make, charloom, dvc and gh: which jobs run, in which order, on what."""
+"""GitHub's workflows, run by act with stand-ins for make, charloom, dvc and gh: which jobs run, and on what."""
 
 import json
 import re

@@ -113,22 +113,9 @@ def test_a_spread_next_to_nothing_lets_all_pass_that_is_not_worse():
     assert gate(of, answered(of), NOT_WORSE).settings[0].lets == 1.0
 
 
-def passed(requirement: str, effect: float, looks: tuple[int, ...], smallest: float) -> float:
-    """Return how often the gate passes at any of the looks, at a true difference of so many sds."""
-    count = 0
-    for row in calibration.pairs(rng(), COUNT, looks[-1], effect):
-        for n in looks:
-            settings = {"base": [0.0] * n, "new": list(row[:n])}
-            of = measured(settings, smallest_difference=smallest, looks=looks if len(looks) > 1 else ())
-            if gate(of, answered(of), requirement).result == PASSED:
-                count += 1
-                break
-    return count / COUNT
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("looks", [(5,), (3, 5, 10)])
 @pytest.mark.parametrize(("requirement", "effect"), [(BETTER, 0.0), (NOT_WORSE, 1.5)])
 def test_it_passes_wrongly_in_one_of_forty_cases_at_most(requirement, effect, looks):
     """At no difference at all, and at one on the worse side that just matters; looked at after each look."""
-    assert passed(requirement, effect, looks, 1.5) < 0.025 + error(0.025)
+    assert 0.0 < calibration.gated(rng(), COUNT, looks, effect, requirement, 1.5).passed < 0.025 + error(0.025)

@@ -31,7 +31,9 @@ def compare(arguments: argparse.Namespace) -> None:
     measured = _measured(arguments)
     answer = answered(measured)
     if arguments.require and not answer.comparisons:
-        raise WrongInput(f"--require: nothing but the baseline {in_line(answer.baseline)}; two settings make a comparison")
+        raise WrongInput(
+            f"--require: nothing but the baseline {in_line(answer.baseline)}; two settings make a comparison"
+        )
     required = gate(measured, answer, arguments.require) if arguments.require else None
     if figure:
         from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
