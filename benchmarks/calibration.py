@@ -191,7 +191,7 @@ def page(count: int) -> Iterator[str]:
                     f"{low:.0f}", "none" if math.isinf(high) else f"{high:.0f}",
                     f"{np.isinf(each.ranges[1]).mean():.2f}",
                 )  # fmt: skip
-    yield from gates(count // 4)
+    yield from gates(count // 10)
 
 
 def gates(count: int) -> Iterator[str]:
