@@ -85,13 +85,14 @@ def _not_inferior(measured: Measured, answer: Answer, comparison: Comparison) ->
 def _power(comparison: Comparison, smallest: float | None, requirement: str) -> tuple[float | None, float | None]:
     """Return what the gate finds, and how likely it lets a change without effect pass.
 
-    Both are those of Student's t with a noncentrality of √n · difference / sd, at the tested level.
+    Both are those of Student's t with a noncentrality of √n · difference / sd, at the tested level. A difference below
+    the smallest that matters is not looked for.
     """
     n, sd, alpha = comparison.n, comparison.sd, 1.0 - comparison.tested_level
     if n < 2 or sd is None or not 0.0 < alpha < 1.0:
         return None, None
     limit = critical(n, alpha)
-    finds = sd * float(special.nctdtrinc(n - 1, 1.0 - POWER, limit)) / math.sqrt(n)
+    finds = max(sd * float(special.nctdtrinc(n - 1, 1.0 - POWER, limit)) / math.sqrt(n), smallest or 0.0)
     if not sd:
         return finds, 1.0
     if requirement == BETTER or smallest is None:

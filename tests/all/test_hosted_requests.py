@@ -156,7 +156,7 @@ def test_a_request_is_told_in_markdown(main, tmp_path, name, host):
     if name == "metric":
         assert failed <= {"reproduce ubuntu-24.04 3.11", "verify"}
         assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in summary
-        assert "first difference: train: metrics/train.json" in summary
+        assert "first difference: train: metrics/<wbr>train.json" in summary
     else:
         assert "<b>Made again:</b> bit for bit, on 1 machine." in summary
     if name in {"eta", "fork"}:
