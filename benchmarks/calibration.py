@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paired.data_types import ALPHA, CANNOT_TELL
+from paired import Measured, Measurement, answered
+from paired.data_types import ALPHA, BETTER, CANNOT_TELL
+from paired.gate import NOT_WORSE, PASSED, gate
 from paired.rule import Decision, Looked, decide
 from paired.seeds_needed import POWER, more_seeds, silence
 from paired.seeds_needed import smallest as fewest
@@ -21,6 +23,7 @@ from paired.statistics import moments, sign_flip_p
 SPREADS = {"equal, correlated": (1.0, 1.0, 0.5), "1.98 and 0.14": (1.98, 0.14, 0.0)}  # sd, sd, correlation of the pairs
 PLANS = ((3,), (5,), (10,), (3, 5, 10))
 EFFECTS = (0.0, 1.0, 1.5, 2.0)
+GATED = (-1.5, -0.5, 0.0, 0.5, 1.0, 1.5)
 NEEDS = ((0.0, None), (0.2, None), (0.66, None), (1.0, None), (1.5, None), (2.0, None),
          (0.15, 0.3), (0.0, 0.5), (0.75, 0.5), (0.0, 1.0), (0.5, 1.0), (0.0, 1.4), (0.0, 1.7), (1.0, 2.0))  # fmt: skip
 
@@ -104,6 +107,30 @@ def covered(
     return Covered(len(ranges) / asked, share, None if total is None else int(true), np.array([low, high]))
 
 
+class Shares(NamedTuple):
+    """Of all gates those that passed, and those that stopped; the rest cannot tell after the last look."""
+
+    passed: float
+    stopped: float
+
+
+def gated(
+    rng: np.random.Generator, count: int, looks: tuple[int, ...], effect: float, requirement: str, smallest: float
+) -> Shares:
+    """Return what a gate says that is asked at each look until it says something; lower is better."""
+    results = []
+    for row in pairs(rng, count, looks[-1], effect):
+        for n in looks:
+            settings = {"base": [0.0] * n, "new": row[:n]}
+            trials = {name: dict(enumerate(map(Measurement, values))) for name, values in settings.items()}
+            measured = Measured("loss", "lower", "base", trials, looks=looks, smallest_difference=smallest)
+            result = gate(measured, answered(measured), requirement).result
+            if result != CANNOT_TELL:
+                break
+        results.append((result == PASSED, result not in {PASSED, CANNOT_TELL}))
+    return Shares(*(float(share) for share in np.mean(results, axis=0)))
+
+
 def _row(*cells: object) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
@@ -164,6 +191,22 @@ def page(count: int) -> Iterator[str]:
                     f"{low:.0f}", "none" if math.isinf(high) else f"{high:.0f}",
                     f"{np.isinf(each.ranges[1]).mean():.2f}",
                 )  # fmt: skip
+    yield from gates(count // 10)
+
+
+def gates(count: int) -> Iterator[str]:
+    """Give the lines about the gate, from random numbers of their own."""
+    rng = np.random.default_rng(52)
+    yield f"\n## A gate: `charloom compare --require` ({count:,} gates a number)"
+    yield (
+        "\nExit 0 / exit 1, at the first look that tells; the rest is exit 6. Lower is better, and less than 1 sd does "
+        "not matter. Wrong are those that pass `better` at 0 or above, and `not-worse` at 1: promised is 0.025 at most."
+    )
+    yield from _table("required", "seeds looked at", *(f"true difference {x:g}" for x in GATED))
+    for requirement in (BETTER, NOT_WORSE):
+        for looks in PLANS:
+            cells = [gated(rng, count, looks, x, requirement, 1.0) for x in GATED]
+            yield _row(f"`{requirement}`", _plan(looks), *(f"{x.passed:.3f} / {x.stopped:.3f}" for x in cells))
 
 
 if __name__ == "__main__":

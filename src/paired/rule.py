@@ -74,9 +74,9 @@ def _said(
     """Return verdict, look, level and interval of a setting after this look."""
     tested = setting.pairs[: look + 1] if level < 1.0 else ()  # without a share of the level nothing is tested
     intervals = [student_interval(pairs, level) for pairs in tested]
-    if smallest is not None and NO_DIFFERENCE not in setting.barred:
+    if NO_DIFFERENCE not in setting.barred:
         for i, interval in enumerate(intervals):
-            if interval is not None and -smallest < interval[0] and interval[1] < smallest:
+            if interval == (0.0, 0.0) or (smallest and interval and -smallest < interval[0] and interval[1] < smallest):
                 return NO_DIFFERENCE, i, level, interval
     if best is not None and adjusted <= ALPHA:
         lower = (setting.pairs[best].mean or 0.0) < 0.0

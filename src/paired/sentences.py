@@ -207,7 +207,7 @@ def notes(answer: Answer) -> list[str]:
             "are not used here; where it may stop early, it declares its looks before it starts."
         )
     if smallest is None:
-        matters = f"not declared, so `{NO_DIFFERENCE}` is never the answer."
+        matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only where every difference is 0."
     else:
         matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} has none."
     lines += [f"Smallest difference that matters: {matters}", *UNDECIDING]

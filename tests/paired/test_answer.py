@@ -205,8 +205,9 @@ def test_equal_differences_are_a_point_and_a_question():
     assert one.verdict == BETTER
     assert any("all differences are equal" in each for each in one.warnings)
     same = beside([0.0, 0.0, 0.0])
-    assert (same.verdict, same.more_seeds) == (CANNOT_TELL, (1, None))
+    assert (same.verdict, same.more_seeds) == (NO_DIFFERENCE, None)  # a copy, whatever the smallest difference
     assert beside([0.0, 0.0, 0.0], smallest_difference=0.1).verdict == NO_DIFFERENCE
+    assert beside([0.0, 0.0]).verdict == CANNOT_TELL
     assert beside([-0.5, -0.5], base=[1.0, 2.0]).verdict == CANNOT_TELL  # rounded values agree by chance
 
 

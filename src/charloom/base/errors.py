@@ -46,6 +46,12 @@ class Unavailable(CharloomError):
     exit_code = 5
 
 
+class Undecided(CharloomError):
+    """What was required of a comparison cannot be told yet."""
+
+    exit_code = 6
+
+
 def allowed_are(names: Iterable[str], given: str) -> str:
     """Return what may stand in place of a name that is unknown, and the name that was perhaps meant."""
     known = list(names)

@@ -115,6 +115,8 @@ def _add_questions(commands: Any) -> None:
     add("--better", choices=("lower", "higher"), help="which values are better (charloom's own measures: lower)")
     add("--looks", metavar="N,N", help="at how many seeds it was declared to look, and perhaps to stop: 3,5,10")
     add("--smallest-difference", metavar="X", help="one below it does not matter (default: none is too small)")
+    required = "of each setting, beside the baseline: exit 0 if it is so, 1 if not, 6 if nobody can tell yet"
+    add("--require", choices=("better", "not-worse"), help=required)
     add("--format", choices=("json", "markdown"), help="in place of text for a terminal")
     add("--explain", action="store_true", help="say, too, how it was decided, and what decides nothing")
     add("--figure", metavar="FILE", help="draw it too, to a file that ends in .svg")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import CheckFailed, Undecided, WrongInput
 from charloom.base.storage import write
 from charloom.base.terminal import in_line
 from charloom.sampling.options import allowed
@@ -14,34 +14,54 @@ from charloom.study.formats import as_json, as_markdown, as_text
 from charloom.study.from_experiments import MEASURES, experiments_measured
 from charloom.study.from_table import table_measured
 from paired import answered
-from paired.data_types import Answer, Measured
+from paired.data_types import CANNOT_TELL, Answer, Measured
+from paired.gate import STOPPED, Gate, gate
 
 COLUMNS = ("setting", "seed", "measure")  # of a table
 SOURCES = ("source", "table", "mlflow")  # one of these, or none
+NAMED = 3  # settings in a line; of more their number is said
 ASKED = (*COLUMNS, "at", "baseline", "better", "looks", "smallest_difference")  # a study's file says these itself
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Print the answer, and draw it where a figure is asked for."""
+    """Print the answer, and draw it where a figure is asked for. Raises CheckFailed or Undecided at a gate."""
     figure = None if arguments.figure is None else Path(arguments.figure)
     if figure and figure.suffix != ".svg":
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed: a file that ends in .svg")
     measured = _measured(arguments)
     answer = answered(measured)
+    if arguments.require and not answer.comparisons:
+        raise WrongInput(
+            f"--require: nothing but the baseline {in_line(answer.baseline)}; two settings make a comparison"
+        )
+    required = gate(measured, answer, arguments.require) if arguments.require else None
     if figure:
         from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
         from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
         write(figure, comparison_picture(Compared(measured, answer)))
-    sys.stdout.write(_said(answer, arguments.format, explain=arguments.explain))
+    sys.stdout.write(_said(answer, arguments.format, explain=arguments.explain, required=required))
+    if required:
+        _ensure_passed(required)
 
 
-def _said(answer: Answer, form: str | None, *, explain: bool) -> str:
+def _said(answer: Answer, form: str | None, *, explain: bool, required: Gate | None) -> str:
     if form == "json":
-        return as_json(answer)  # all of it, in any case
+        return as_json(answer, required)  # all of it, in any case
     if form == "markdown":
-        return as_markdown(answer, explain=explain)
-    return as_text(answer, shutil.get_terminal_size().columns, explain=explain)
+        return as_markdown(answer, explain=explain, required=required)
+    return as_text(answer, shutil.get_terminal_size().columns, explain=explain, required=required)
+
+
+def _ensure_passed(required: Gate) -> None:
+    """Raise CheckFailed or Undecided unless every setting passes, with the names of those that do not."""
+    names = [each.setting for each in required.settings if each.result == required.result]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    settings = f"{', '.join(map(in_line, names[:NAMED]))}{more}"
+    if required.result == STOPPED:
+        raise CheckFailed(f"--require {required.requirement}: not so: {settings}")
+    if required.result == CANNOT_TELL:
+        raise Undecided(f"--require {required.requirement}: {CANNOT_TELL}: {settings}")
 
 
 def _measured(arguments: argparse.Namespace) -> Measured:

@@ -11,12 +11,14 @@ from charloom.base.terminal import in_line
 from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
+from paired.gate import Gate
+from paired.gate import lines as gate_lines
 
 READABLE = 100  # columns of a sentence
 GAP = 2  # between two columns
 
 
-def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
+def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate | None = None) -> str:
     """Return it for a terminal of so many columns: the verdict, tables, a paragraph for each setting that has one.
 
     What decides nothing, what the words mean, and settings of which a factor's effect says all, are said where somebody
@@ -34,6 +36,7 @@ def as_text(answer: Answer, width: int, *, explain: bool = False) -> str:
         "\n".join(_wrapped(each, width) for each in decided),
         "\n".join(_wrapped(each, width) for each in effects.remarks(answer)),
         "\n".join(_wrapped(f"warning: {each}", width) for each in answer.warnings),
+        "\n".join(_wrapped(each, width) for each in gate_lines(required)) if required else "",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -91,7 +94,7 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
     )
 
 
-def as_markdown(answer: Answer, *, explain: bool = False) -> str:
+def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
     """Return it as a table with the verdicts, a list of what was found of each, and how it was decided."""
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
@@ -108,6 +111,7 @@ def as_markdown(answer: Answer, *, explain: bool = False) -> str:
         "\n".join(f"- {_plain(each)}" for each in decided),
         "\n".join(f"- {_plain(each)}" for each in effects.remarks(answer)),
         "\n".join(f"- **Warning:** {_plain(each)}" for each in answer.warnings),
+        "\n".join(f"- {_plain(each)}" for each in gate_lines(required)) if required else "",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -126,9 +130,10 @@ def _plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#&~$" else c for c in in_line(text))
 
 
-def as_json(answer: Answer) -> str:
+def as_json(answer: Answer, required: Gate | None = None) -> str:
     """Return all of it, floats in full; the list `comparisons` holds an object for each setting but the baseline."""
     content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
+    content |= {"gate": _opened(required)} if required else {}
     for each in (*content["comparisons"], *content["effects"]):
         each["differences"] = [{"seed": seed, "difference": x} for seed, x in each["differences"].items()]
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

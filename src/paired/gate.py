@@ -1,0 +1,119 @@
+"""A gate: whether every setting is better than the baseline, or not worse, and what so many seeds can find.
+
+A setting passes `better` when its verdict is *better*. It passes `not-worse` when its verdict is *better* or *no
+difference that matters*, or when the tested interval ends below the smallest difference that matters on the worse side
+(a test of non-inferiority: the rest of the interval may be as good as it likes). All settings have to pass, so a gate
+passes wrongly no more often than the one setting that should have stopped it: in 2.5 % of all cases, one side of 5 %.
+"""
+
+import math
+from typing import NamedTuple
+
+from scipy import special
+
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Comparison, Measured
+from paired.pairs import pair, side
+from paired.seeds_needed import POWER
+from paired.statistics import critical
+
+NOT_WORSE = "not-worse"
+REQUIREMENTS = (BETTER, NOT_WORSE)
+PASSED, STOPPED = "passed", "stopped"  # or CANNOT_TELL
+
+
+class Checked(NamedTuple):
+    """A setting at the gate.
+
+    result  PASSED, STOPPED or CANNOT_TELL
+    verdict as in the comparison
+    n       pairs that count
+    finds   the size of a true difference that the gate finds with probability POWER, at the spread of these pairs
+    lets    the probability with which it lets a change without any effect pass; both are None where no spread is known
+    """
+
+    setting: str
+    result: str
+    verdict: str
+    n: int
+    finds: float | None
+    lets: float | None
+
+
+class Gate(NamedTuple):
+    """What was required, what came of it over all settings, and each of them."""
+
+    requirement: str
+    result: str
+    settings: list[Checked]
+
+
+def gate(measured: Measured, answer: Answer, requirement: str) -> Gate:
+    """Return what the answer to these measurements says of the requirement, one of REQUIREMENTS."""
+    settings = [
+        Checked(
+            each.setting, _result(measured, answer, each, requirement), each.verdict, each.n,
+            *_power(each, answer.smallest_difference, requirement),
+        )
+        for each in answer.comparisons
+    ]  # fmt: skip
+    results = {each.result for each in settings}
+    result = STOPPED if STOPPED in results else CANNOT_TELL if CANNOT_TELL in results else PASSED
+    return Gate(requirement, result, settings)
+
+
+def _result(measured: Measured, answer: Answer, comparison: Comparison, requirement: str) -> str:
+    if comparison.verdict == WORSE or (comparison.verdict == NO_DIFFERENCE and requirement == BETTER):
+        return STOPPED
+    if comparison.verdict != CANNOT_TELL or (requirement == NOT_WORSE and _not_inferior(measured, answer, comparison)):
+        return PASSED
+    return CANNOT_TELL
+
+
+def _not_inferior(measured: Measured, answer: Answer, comparison: Comparison) -> bool:
+    """Return whether the tested interval excludes a difference on the worse side that matters.
+
+    It excludes nothing where the setting has lost more trials than the baseline: they would have been its worst.
+    """
+    sides = (side(measured.settings[name], None) for name in (comparison.setting, answer.baseline))
+    margin, interval = answer.smallest_difference, comparison.tested_interval
+    if margin is None or interval is None or BETTER in pair(*sides).barred:
+        return False
+    worst = interval[1] if answer.better == "lower" else -interval[0]
+    return worst < margin
+
+
+def _power(comparison: Comparison, smallest: float | None, requirement: str) -> tuple[float | None, float | None]:
+    """Return what the gate finds, and how likely it lets a change without effect pass.
+
+    Both are those of Student's t with a noncentrality of √n · difference / sd, at the tested level. A difference below
+    the smallest that matters is not looked for.
+    """
+    n, sd, alpha = comparison.n, comparison.sd, 1.0 - comparison.tested_level
+    if n < 2 or sd is None or not 0.0 < alpha < 1.0:
+        return None, None
+    limit = critical(n, alpha)
+    finds = max(sd * float(special.nctdtrinc(n - 1, 1.0 - POWER, limit)) / math.sqrt(n), smallest or 0.0)
+    if not sd:
+        return finds, 1.0
+    if requirement == BETTER or smallest is None:
+        return finds, alpha / 2
+    stopped = float(special.nctdtr(n - 1, math.sqrt(n) * smallest / sd, limit))
+    return finds, 1.0 - (stopped if math.isfinite(stopped) else 0.0)  # SciPy knows no value that is next to nothing
+
+
+def lines(gate: Gate) -> list[str]:
+    """Return the gate in words: what is required, and a line for each setting."""
+    asked = "better" if gate.requirement == BETTER else "not worse"
+    head = f"Required: {asked} than the baseline. {gate.result[0].upper()}{gate.result[1:]}."
+    return [head, *(_line(each, gate.requirement) for each in gate.settings)]
+
+
+def _line(checked: Checked, requirement: str) -> str:
+    why = "" if checked.result == checked.verdict else f" ({checked.verdict})"
+    setting = f"{checked.setting}: {checked.result}{why}"
+    if checked.finds is None or checked.lets is None:
+        return f"{setting}; the seeds are too few to say what it finds"
+    power = f"with {checked.n} seeds it finds a difference of {checked.finds:.2g} with probability {POWER:g}"
+    if requirement == BETTER:
+        return f"{setting}; {power}"
+    return f"{setting}; {power}, and lets a change without effect pass with probability {checked.lets:.2g}"

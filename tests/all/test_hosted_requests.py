@@ -1,0 +1,203 @@
+"""Pull requests and merge requests of a small project, by act and by gitlab-ci-local, with the real commands.
+
+`make setup` finds .venv made; `make check` and `make test` are the project's own and not those of a small one.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from notes import REQUEST, TOKEN, notes_of
+from projects import ROOT, SMALL, Project, make
+from runners import Ran, act, gitlab, needs_act, needs_gitlab, pull_request
+from study_projects import conducted
+
+from dvc_summary.one_file import one_file
+
+QUESTION = """\
+vary: {eta: [0.1, 0.05]}
+baseline: {eta: 0.1}
+seeds: 3
+measure: held_out_bits_per_character
+smallest_difference: 0.01
+"""
+PIPELINE = """\
+stages:
+  curve:
+    cmd: python curve.py
+    deps: [curve.py]
+    params: [rate]
+    metrics: [metrics.json: {cache: false}]
+"""
+CURVE = """\
+from ruamel.yaml import YAML
+rate = YAML(typ="safe").load(open("params.yaml"))["rate"]
+open("metrics.json", "w").write('{"loss": %d}' % (10 * rate))
+"""
+MAKE = """\
+#!/bin/sh
+if [ ! -d .venv ]; then
+    cp -al "{root}/.venv" .venv 2> /dev/null || cp -a "{root}/.venv" .venv
+    for file in $(find .venv -maxdepth 2 -type f) .venv/lib/python3*/site-packages/*.pth; do
+        cp -p "$file" own && mv own "$file" # make and uv write into these: as links they would be the tests' own
+    done
+fi
+case $1 in check|test) exit 0;; esac
+exec "{make}" "$@"
+"""
+SET_UP = ("Makefile", "pyproject.toml", "requirements.lock", ".gitlab-ci.yml")
+REAL = ("gh", "apt-get")  # what still has a stand-in, beside make
+ONE = ("--matrix=os:ubuntu-24.04", "--matrix=python:3.11")
+pytestmark = [needs_act, needs_gitlab]
+
+
+def committed(project: Project, message: str) -> None:
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", message)
+
+
+def another_eta(project: Project) -> None:
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
+    project.run("dvc", "repro", "-q")
+
+
+def a_metric_by_hand(project: Project) -> None:
+    file = project.folder / "metrics/train.json"
+    file.write_text(re.sub(r'("smooth_loss": )[\d.]+', r"\g<1>1.5", file.read_text()))
+
+
+def another_study(project: Project) -> None:
+    (project.folder / "studies/seq.yaml").write_text(QUESTION.replace("eta", "sigma"))
+    conducted(project, "seq")
+
+
+CHANGES = {"eta": another_eta, "metric": a_metric_by_hand, "study": another_study, "fork": another_eta}
+
+
+@pytest.fixture(scope="module")
+def main(tmp_path_factory) -> Project:
+    """A small project with workflows, results and a study, all committed."""
+    project = make(tmp_path_factory.mktemp("main") / "project", SMALL)
+    for name in SET_UP:
+        shutil.copy(ROOT / name, project.folder)
+    shutil.copytree(ROOT / ".github", project.folder / ".github")
+    (project.folder / "studies/recipe.yaml").write_text(QUESTION)
+    project.run("git", "checkout", "-q", "-b", "main")
+    project.run("git", "remote", "add", "origin", "https://github.com/them/theirs.git")
+    project.run("dvc", "repro", "-q")
+    conducted(project, "recipe")
+    committed(project, "main")
+    return project
+
+
+def changed(main: Project, folder: Path, change: Callable[[Project], None]) -> Project:
+    """Return a copy of the project with the change on a branch, which is checked out."""
+    shutil.copytree(main.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+    project = Project(folder)
+    project.run("git", "checkout", "-q", "-b", "change")
+    change(project)
+    committed(project, "a change")
+    return project
+
+
+def tools(folder: Path) -> None:
+    """Write a make that brings .venv as it is here."""
+    (folder / "bin").mkdir(parents=True)
+    file = folder / "bin/make"
+    file.write_text(MAKE.format(root=ROOT, make=shutil.which("make")))
+    file.chmod(0o755)
+
+
+def cache() -> dict[str, str]:
+    """Return where compiled kernels are, so that no job compiles them anew."""
+    return {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
+
+
+def on_github(project: Project, folder: Path, *, fork: bool) -> tuple[Ran, str, str]:
+    """Return what ran for the pull request, its summary, and its comment."""
+    tools(folder)
+    project.run("git", "checkout", "-q", "main")
+    project.run("git", "merge", "-q", "--no-ff", "-m", "the merge that GitHub tries", "change")
+    event = pull_request(fork=fork)
+    ran = act(project, folder, "reproduce.yml", "pull_request", event, *ONE, stand_ins=REAL, **cache())
+    comments = folder / "comments.json"
+    return ran, summary_of(ran), comments.read_text() if comments.exists() else ""
+
+
+def on_gitlab(project: Project, folder: Path, *, fork: bool) -> tuple[Ran, str, str]:
+    """Return what ran for the merge request, its summary, and its note."""
+    tools(folder)
+    base = project.run("git", "rev-parse", "main").strip()
+    notes: list[dict] = []
+    with notes_of(notes) as address:
+        token = {} if fork else {"SUMMARY_TOKEN": TOKEN, "CI_API_V4_URL": address}
+        variables = REQUEST | token | cache() | {"CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
+        ran = gitlab(project, folder, "merge_request_event", stand_ins=REAL, **variables)
+    return ran, summary_of(ran), "".join(note["body"] for note in notes)
+
+
+def summary_of(ran: Ran) -> str:
+    file = ran.artifacts / "summary/summary.md"
+    assert file.exists(), ran.printed
+    return file.read_text()
+
+
+@pytest.mark.parametrize("host", [on_github, on_gitlab], ids=lambda host: host.__name__)
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_request_is_told_in_markdown(main, tmp_path, name, host):
+    project = changed(main, tmp_path / "project", CHANGES[name])
+    ran, summary, comment = host(project, tmp_path / "run", fork=name == "fork")
+    failed = {job for job, result in ran.jobs.items() if result.lower().startswith("fail")}
+    assert bool(failed) == (name == "metric"), ran.printed
+    assert bool(comment) == (name != "fork")
+    if name == "metric":
+        assert failed <= {"reproduce ubuntu-24.04 3.11", "verify"}
+        assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in summary
+        assert "first difference: train: metrics/<wbr>train.json" in summary
+    else:
+        assert "<b>Made again:</b> bit for bit, on 1 machine." in summary
+    if name in {"eta", "fork"}:
+        assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in summary
+        assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in summary
+        assert summary.count("<td>best model, after ") == 2  # samples of both sides, which are in no commit
+    if name == "study":
+        assert "<b>Better:</b> <code>seq.yaml</code> says: <code>" in summary
+
+
+def test_another_projects_pull_request_is_run_again_and_told(tmp_path):
+    """By dvc-summary.yml, as docs/pull_requests.md tells it to."""
+    project = Project(tmp_path / "project")
+    (project.folder / ".github").mkdir(parents=True)
+    shutil.copytree(ROOT / ".github/workflows", project.folder / ".github/workflows")
+    page = (ROOT / "docs/pull_requests.md").read_text()
+    caller = page.partition("```yaml\n")[2].partition("```")[0].replace("pip install -r requirements.txt", "'true'")
+    files = {
+        ".github/workflows/pull-request.yml": caller,
+        ".github/dvc_summary.py": one_file(),
+        "dvc.yaml": PIPELINE,
+        "curve.py": CURVE,
+        "params.yaml": "rate: 1\n",
+    }
+    for command in ("git init -q -b main", "git config user.name t", "git config user.email t@example.invalid"):
+        project.run(*command.split())
+    project.run("git", "remote", "add", "origin", "https://github.com/them/theirs.git")
+    project.run("dvc", "init", "-q")
+    for name, content in files.items():
+        (project.folder / name).write_text(content)
+    project.run("dvc", "repro", "-q")
+    committed(project, "main")
+    project.run("git", "checkout", "-q", "-b", "change")
+    project.edit("params.yaml", "rate: 1", "rate: 2")
+    project.run("dvc", "repro", "-q")
+    committed(project, "another rate")
+    project.run("git", "checkout", "-q", "main")
+    project.run("git", "merge", "-q", "--no-ff", "-m", "the merge that GitHub tries", "change")
+    ran = act(project, tmp_path / "run", "pull-request.yml", "pull_request", pull_request(), stand_ins=("gh",))
+    assert set(ran.jobs.values()) == {"success"}, ran.printed
+    summary = summary_of(ran)
+    assert "<code>curve</code> is the first with other outputs, because of <code>rate</code>" in summary
+    assert "<td><code>loss</code></td><td><code>10</code></td><td><code>20</code></td>" in summary
+    assert (tmp_path / "run/comments.json").exists()

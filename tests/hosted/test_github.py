@@ -1,0 +1,195 @@
+"""GitHub's workflows, run by act with stand-ins for make, charloom, dvc and gh: which jobs run, and on what."""
+
+import json
+import re
+from collections import Counter
+from itertools import product
+from pathlib import Path
+
+import pytest
+from projects import ROOT, Project
+from ruamel.yaml import YAML
+from runners import Ran, act, needs_act, pull_request, repository
+
+MACHINES = {*product(("ubuntu-24.04", "ubuntu-24.04-arm", "macos-15", "macos-15-intel"), ("3.11", "3.13"))}
+MACHINES |= {("ubuntu-24.04", "3.12")}
+REPRODUCED = {f"reproduce {os} {python}": "success" for os, python in MACHINES}
+PUSH = {"ref": "refs/heads/main"}
+pytestmark = [pytest.mark.slow, needs_act]
+
+
+@pytest.fixture
+def theirs(tmp_path) -> Project:
+    return repository(tmp_path / "theirs")
+
+
+def comments(ran: Ran) -> list[dict]:
+    file = ran.artifacts.parent / "comments.json"
+    return json.loads(file.read_text()) if file.exists() else []
+
+
+def jobs_of(ran: Ran) -> list[str]:
+    """Return the jobs of all calls, in their order, each once where it follows itself."""
+    names = [call.partition(":")[0] for call in ran.calls]
+    return [name for i, name in enumerate(names) if names[i - 1 : i] != [name]]
+
+
+def base_and_head(project: Project) -> list[str]:
+    return [project.run("git", "rev-parse", ref).strip()[:10] for ref in ("HEAD^1", "HEAD")]
+
+
+def a_pull_request_is_reproduced_and_summarised(project: Project, folder: Path) -> None:
+    ran = act(project, folder, "reproduce.yml", "pull_request", pull_request())
+    assert ran.jobs == REPRODUCED | {"summary": "success", "comment": "success"}, ran.printed
+    assert jobs_of(ran) == ["reproduce", "summary", "comment"]
+    names = {path.name for path in ran.artifacts.iterdir()}
+    assert names == {f"verified-{os}-{python}" for os, python in MACHINES} | {"summary"}
+    calls = Counter(call for call in ran.calls if call.startswith("reproduce: ") and "-" not in call.split()[1])
+    assert calls == {
+        "reproduce: make check": 9,
+        "reproduce: make test SLOW=1": 9,
+        "reproduce: charloom verify --json --statement statement.json": 9,
+        "reproduce: charloom study studies/recipe.yaml --prove 3": 9,
+    }
+    assert ran.calls.count("summary: dvc repro --quiet sample") == 2
+    base, head = base_and_head(project)
+    (comment,) = comments(ran)
+    assert comment["body"] == f"<!-- dvc summary -->\n\n{base} to {head}: the same on 9 of 9 machines\n"
+
+
+def what_main_has_is_signed_and_its_pages_are_published(project: Project, folder: Path) -> None:
+    ran = act(project, folder, "reproduce.yml", "push", PUSH)
+    signed = {f"attest {os}": "success" for os in {os for os, _ in MACHINES}}
+    assert ran.jobs == REPRODUCED | signed | {"pages": "success", "publish": "success"}, ran.printed
+    assert jobs_of(ran)[0] == "reproduce"
+    assert jobs_of(ran).count("reproduce") == 1
+    assert ran.calls.count(f"attest: signed {'0' * 64}  metrics/train.json") == 4
+    published = {path.name: path.read_text() for path in (folder / "published").iterdir()}
+    report, live = "<title>report</title>\n", "<title>live</title>\n"
+    assert published == {"index.html": report, "report.html": report, "live.html": live}
+
+
+def every_night_all_is_tested(project: Project, folder: Path) -> None:
+    ran = act(project, folder, "nightly.yml", "schedule", {})
+    names = ("everything", "studies", "arm max", "arm cortex-a72")
+    assert ran.jobs == dict.fromkeys(names, "success"), ran.printed
+    for call in (
+        "everything: make test-all",
+        "arm: make emulated max",
+        "arm: make emulated cortex-a72",
+        "studies: charloom verify --study studies/a.yaml",
+        "studies: charloom verify --study studies/b.yaml",
+    ):
+        assert ran.calls.count(call) == 1
+
+
+def another_project_gets_a_summary(project: Project, folder: Path, **variables: str) -> Ran:
+    """As docs/pull_requests.md tells it to."""
+    page = (ROOT / "docs/pull_requests.md").read_text()
+    caller = YAML(typ="safe").load(page.partition("```yaml\n")[2].partition("```")[0])
+    caller["jobs"]["summary"]["with"] = {"setup": "make setup", "script": "summary.py"}
+    (project.folder / "summary.py").write_text(
+        "import sys\nprint(' '.join(sys.argv[1:]))\nif '--rebuilt' in sys.argv: open('dvc.lock')\n"
+    )
+    with (project.folder / ".github/workflows/pull-request.yml").open("w") as file:
+        YAML().dump(caller, file)
+    ran = act(project, folder, "pull-request.yml", "pull_request", pull_request(), **variables)
+    assert ran.jobs.keys() >= {"summary", "comment"}, ran.printed
+    return ran
+
+
+def another_project_gets_one_of_what_was_made_again(project: Project, folder: Path) -> None:
+    ran = another_project_gets_a_summary(project, folder)
+    assert set(ran.jobs.values()) == {"success"}
+    assert "summary: dvc repro --force" in ran.calls
+    assert comments(ran)[0]["body"] == "<!-- dvc summary -->\n\n--base HEAD^1 --rebuilt .\n"
+
+
+RUNS = (
+    a_pull_request_is_reproduced_and_summarised,
+    what_main_has_is_signed_and_its_pages_are_published,
+    every_night_all_is_tested,
+    another_project_gets_one_of_what_was_made_again,
+)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.__name__)
+def test_a_workflow(theirs, tmp_path, run):
+    run(theirs, tmp_path / "run")
+
+
+PULL_REQUEST, MAIN, NIGHTLY, OTHERS = RUNS
+NAMED, UNNEEDED = "name: summary\n          path: artifact", "    needs: summary\n"
+ONLY_FOR = "    if: ${{ !cancelled() && github.event_name == 'pull_request' }}\n"
+ONLY_ON = "    if: github.event_name == 'push'\n"
+SIGN = "    permissions:\n      id-token: write # to sign"
+NEEDED = "    needs: reproduce\n"
+PLANTED = {
+    "one name of all": (PULL_REQUEST, "name: verified-${{ matrix.os }}-${{ matrix.python }}", "name: verified"),
+    "no artifact for the summary": (PULL_REQUEST, "pattern: verified-*", "pattern: verify-*"),
+    "a summary that waits for nobody": (PULL_REQUEST, ONLY_FOR + NEEDED, ONLY_FOR),
+    "no artifact for the comment": (PULL_REQUEST, NAMED, NAMED.replace("summary", "a summary")),
+    "a comment that waits for nobody": (PULL_REQUEST, UNNEEDED, ""),
+    "another file": (PULL_REQUEST, "> verified.json", "> verify.json"),
+    "another base": (PULL_REQUEST, "summary --base HEAD^1", "summary --base HEAD"),
+    "no artifact to sign": (MAIN, "name: verified-${{ matrix.os }}-3.11", "name: verified-${{ matrix.os }}"),
+    "a signature that waits for nobody": (MAIN, ONLY_ON + NEEDED + SIGN, ONLY_ON + SIGN),
+    "pages without the first": (MAIN, "          cp reports/report.html pages/index.html\n", ""),
+    "pages that wait for nobody": (MAIN, "    needs: pages\n", ""),
+    "one processor twice": (NIGHTLY, "PROCESSOR: ${{ matrix.processor }}", "PROCESSOR: max"),
+    "one study alone": (NIGHTLY, "in studies/*.yaml", "in studies/a.yaml"),
+    "others' comment that waits for nobody": (OTHERS, UNNEEDED, ""),
+    "no artifact for others' comment": (OTHERS, NAMED, NAMED.replace("summary", "a summary")),
+}
+FILES = {PULL_REQUEST: "reproduce", MAIN: "reproduce", NIGHTLY: "nightly", OTHERS: "dvc-summary"}
+
+
+@pytest.mark.parametrize(("run", "old", "new"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_is_seen(theirs, tmp_path, run, old, new):
+    theirs.edit(f".github/workflows/{FILES[run]}.yml", old, new)
+    with pytest.raises(AssertionError):
+        run(theirs, tmp_path / "run")
+
+
+def test_a_second_push_writes_the_comment_anew_and_nobody_elses(theirs, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    mark = "<!-- dvc summary -->"
+    others = [{"id": 5, "user": {"type": "User"}, "body": f"{mark} of somebody's"}]
+    ours = {"id": 6, "user": {"type": "Bot"}, "body": f"{mark}\n\nof the push before\n"}
+    (folder / "comments.json").write_text(json.dumps([*others, ours]))
+    ran = act(theirs, folder, "reproduce.yml", "pull_request", pull_request())
+    assert comments(ran)[:1] == others
+    assert re.fullmatch(rf"{mark}\n\n\w+ to \w+: the same on 9 of 9 machines\n", comments(ran)[1]["body"])
+    assert len(comments(ran)) == 2
+
+
+def test_a_fork_gets_a_summary_and_no_comment(theirs, tmp_path):
+    ran = act(theirs, tmp_path / "run", "reproduce.yml", "pull_request", pull_request(fork=True))
+    assert ran.jobs == REPRODUCED | {"summary": "success"}
+    assert (ran.artifacts / "summary/summary.md").read_text().endswith("9 of 9 machines\n")
+    assert comments(ran) == []
+
+
+def test_a_failing_verify_fails_its_jobs_and_is_told_in_the_summary(theirs, tmp_path):
+    ran = act(theirs, tmp_path / "run", "reproduce.yml", "pull_request", pull_request(), FAIL="charloom verify")
+    failed = dict.fromkeys(REPRODUCED, "failure")
+    assert ran.jobs == failed | {"summary": "success", "comment": "success"}
+    assert comments(ran)[0]["body"].endswith("the same on 0 of 9 machines\n")
+
+
+def test_of_a_failing_verify_main_signs_and_publishes_nothing(theirs, tmp_path):
+    ran = act(theirs, tmp_path / "run", "reproduce.yml", "push", PUSH, FAIL="charloom verify")
+    assert ran.jobs == dict.fromkeys(REPRODUCED, "failure")
+
+
+def test_a_summary_that_fails_makes_no_comment(theirs, tmp_path):
+    ran = act(theirs, tmp_path / "run", "reproduce.yml", "pull_request", pull_request(), FAIL="charloom summary")
+    assert ran.jobs == REPRODUCED | {"summary": "failure"}
+
+
+def test_a_stage_that_fails_in_another_project_is_told_and_fails(theirs, tmp_path):
+    ran = another_project_gets_a_summary(theirs, tmp_path / "run", FAIL="dvc repro")
+    assert ran.jobs["comment"] == "success"
+    assert "failure" in ran.jobs.values()
+    assert comments(ran)[0]["body"].endswith("--base HEAD^1\n")

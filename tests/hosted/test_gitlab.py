@@ -1,0 +1,135 @@
+"""GitLab's pipeline, run by gitlab-ci-local with stand-ins for make, charloom and dvc, and for the API."""
+
+import re
+from pathlib import Path
+
+import pytest
+from notes import OWN, REQUEST, TOKEN, notes_of
+from projects import Project
+from runners import Ran, gitlab, needs_gitlab, repository
+
+MARK = "<!-- dvc summary -->"
+pytestmark = [pytest.mark.slow, needs_gitlab]
+
+
+@pytest.fixture
+def theirs(tmp_path) -> Project:
+    return repository(tmp_path / "theirs")
+
+
+def merge_request(project: Project, folder: Path, notes: list[dict] | None = None, **variables: str) -> Ran:
+    """Run the pipeline of a merge request: with a token, if notes are given."""
+    base = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": project.run("git", "rev-parse", "HEAD^1").strip()}
+    if notes is None:
+        return gitlab(project, folder, "merge_request_event", **REQUEST, **base, **variables)
+    with notes_of(notes) as address:
+        token = {"SUMMARY_TOKEN": TOKEN, "CI_API_V4_URL": address} | variables
+        return gitlab(project, folder, "merge_request_event", **REQUEST, **base, **token)
+
+
+def summary_of(ran: Ran) -> str:
+    return (ran.artifacts / "summary/summary.md").read_text()
+
+
+def a_merge_request_is_reproduced_and_summarised(project: Project, folder: Path) -> None:
+    notes: list[dict] = []
+    ran = merge_request(project, folder, notes)
+    names = ("tests", "verify", "rows", "summary", "note")
+    assert ran.jobs == dict.fromkeys(names, "PASS"), ran.printed
+    calls = [call for call in ran.calls if ": apt-get " not in call and not call.endswith(": make setup")]
+    base, head = (project.run("git", "rev-parse", ref).strip() for ref in ("HEAD^1", "HEAD"))
+    assert sorted(calls[:4]) == [
+        "rows: charloom study studies/recipe.yaml --prove 3",
+        "tests: make check",
+        "tests: make test SLOW=1",
+        "verify: charloom verify --json",
+    ]
+    assert calls[4:] == [
+        *["summary: dvc repro --quiet sample"] * 2,
+        f"summary: charloom summary --base {base} --verified verified.json",
+    ]
+    assert not any(call.startswith("note: make") for call in ran.calls)
+    assert [note["body"] for note in notes] == [
+        f"{MARK}\n\n{base[:10]} to {head[:10]}: the same on 1 of 1 machines\n"
+    ], ran.printed
+
+
+def the_default_branch_publishes_its_pages(project: Project, folder: Path) -> None:
+    ran = gitlab(project, folder, "push")
+    assert ran.jobs == dict.fromkeys(("tests", "verify", "rows", "pages"), "PASS"), ran.printed
+    published = {path.name: path.read_text() for path in (ran.artifacts / "pages/public").glob("*")}
+    report, live = "<title>report</title>\n", "<title>live</title>\n"
+    assert published == {"index.html": report, "report.html": report, "live.html": live}
+
+
+RUNS = (a_merge_request_is_reproduced_and_summarised, the_default_branch_publishes_its_pages)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.__name__)
+def test_a_pipeline(theirs, tmp_path, run):
+    run(theirs, tmp_path / "run")
+
+
+REQUESTED, PUSHED = RUNS
+PLANTED = {
+    "an artifact of another name": (REQUESTED, "paths: [verified.json]", "paths: [verify.json]"),
+    "a summary that takes no artifact": (REQUESTED, "needs: [verify]", "needs: []"),
+    "a note that takes no artifact": (REQUESTED, "needs: [summary]", "needs: []"),
+    "another base": (REQUESTED, '--base "$base"', '--base "$head"'),
+    "a note beside the code": (REQUESTED, "$PACKAGES\n  script", "$PACKAGES\n    - make setup\n  script"),
+    "pages without the first": (PUSHED, "    - cp reports/report.html public/index.html\n", ""),
+    "pages in another folder": (PUSHED, "paths: [public]", "paths: [pages]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("run", "old", "new"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_is_seen(theirs, tmp_path, run, old, new):
+    theirs.edit(".gitlab-ci.yml", old, new)
+    with pytest.raises(AssertionError):
+        run(theirs, tmp_path / "run")
+
+
+def test_a_second_push_writes_the_note_anew_and_nobody_elses(theirs, tmp_path):
+    notes = [
+        {"id": 5, "author": {"id": 1}, "body": f"{MARK} of somebody's"},
+        {"id": 6, "author": {"id": OWN}, "body": f"{MARK}\n\nof the push before\n"},
+        {"id": 7, "author": {"id": OWN}, "body": "another note"},
+    ]
+    others = [dict(notes[0]), dict(notes[2])]
+    assert merge_request(theirs, tmp_path / "run", notes).jobs["note"] == "PASS"
+    assert [notes[0], notes[2]] == others
+    assert re.fullmatch(rf"{MARK}\n\n\w+ to \w+: the same on 1 of 1 machines\n", notes[1]["body"])
+    assert len(notes) == 3
+
+
+def test_a_fork_whose_pipeline_has_no_token_gets_a_summary_and_no_note(theirs, tmp_path):
+    ran = merge_request(theirs, tmp_path / "run")
+    assert ran.jobs == dict.fromkeys(("tests", "verify", "rows", "summary"), "PASS")
+    assert summary_of(ran).endswith("the same on 1 of 1 machines\n")
+
+
+def test_a_token_that_is_refused_fails_the_note_alone(theirs, tmp_path):
+    notes: list[dict] = []
+    ran = merge_request(theirs, tmp_path / "run", notes, SUMMARY_TOKEN="a token of nobody")  # noqa: S106  a test's own
+    assert (ran.jobs["summary"], ran.jobs["note"], notes) == ("PASS", "FAIL", [])
+    assert "401" in ran.printed
+
+
+def test_a_failing_verify_fails_and_is_told_in_the_note(theirs, tmp_path):
+    notes: list[dict] = []
+    ran = merge_request(theirs, tmp_path / "run", notes, FAIL="charloom verify")
+    assert (ran.jobs["verify"], ran.jobs["summary"], ran.jobs["note"]) == ("FAIL", "PASS", "PASS")
+    assert notes[0]["body"].endswith("the same on 0 of 1 machines\n")
+
+
+def test_of_a_failing_verify_the_default_branch_publishes_nothing(theirs, tmp_path):
+    ran = gitlab(theirs, tmp_path / "run", "push", FAIL="charloom verify")
+    assert ran.jobs["verify"] == "FAIL"
+    assert "pages" not in ran.jobs
+
+
+def test_a_merged_result_is_compared_with_the_target_branch(theirs, tmp_path):
+    target = theirs.run("git", "rev-parse", "HEAD^1").strip()
+    variables = {"CI_MERGE_REQUEST_TARGET_BRANCH_SHA": target, "CI_MERGE_REQUEST_DIFF_BASE_SHA": "0" * 40}
+    ran = gitlab(theirs, tmp_path / "run", "merge_request_event", **REQUEST, **variables)
+    assert summary_of(ran).startswith(target[:10])

