@@ -28,7 +28,7 @@ def main(dtype: str) -> None:
         for update in range(UPDATES):
             at = update * SEQ_LENGTH
             x, y = ids[at : at + SEQ_LENGTH, None], ids[at + 1 : at + SEQ_LENGTH + 1, None]
-            _, h = plain.update(state.theta, state.kept, x, y, h, recipe, update)
+            _, h = plain.update(state.theta, state.accumulators, x, y, h, recipe, update)
         return state.theta.flat.tobytes()
 
     def by_the_kernel() -> bytes:

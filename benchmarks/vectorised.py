@@ -15,7 +15,7 @@ def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH)
     ids, W, U, V, b, c = problem(m, K, dtype, updates, seq_length)
     theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
     recipe, h = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA)), np.zeros(m, dtype)
-    kept = recipe.kept(K)
+    kept = recipe.accumulators(K)
     started = now()
     for update in range(updates):
         e = update * seq_length

@@ -1,4 +1,4 @@
-"""gradcheck: the gate. Training starts only if what the kernel learns from is the derivative of the loss."""
+"""gradcheck: training starts only if the kernel's gradient is the derivative of the loss."""
 
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json
@@ -17,7 +17,7 @@ HELP = (
 
 
 def main() -> None:
-    """Check W, U, V, b and c at the initial weights, from a zero state and from a carried one."""
+    """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state."""
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
@@ -27,7 +27,7 @@ def main() -> None:
     lines = [*check.failures(errors, tolerance), *check.reference_failures(theta, ids, tolerance)]
     write_json(path["metrics/gradcheck"], check.verdict(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
-    print("largest relative errors: complex step; the report's central differences")
+    print(f"gradient {'wrong' if lines else 'right'} (tolerance {tolerance:g}). Largest relative errors:")
     print(f"{'':10}{'entries':>9}{'zero':>9}{'complex step':>14}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:

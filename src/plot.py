@@ -1,4 +1,4 @@
-"""plot: the experiment as a page, its pictures as files beside it, and a page that trains it again in a browser."""
+"""plot: write the report's page and pictures, and a page that repeats the training in a browser."""
 
 from charloom.base.storage import write
 from charloom.pages.experiment.experiment_files import read_results
@@ -10,7 +10,7 @@ from charloom.settings.pipeline import files
 
 
 def main() -> None:
-    """Show what the stages before have written."""
+    """Write the pages and pictures of the results of earlier stages."""
     path = files("plot")
     results = read_results(read_params(), path)
     page, pictures = experiment_page(results)
@@ -18,11 +18,11 @@ def main() -> None:
     drawn = {folder / f"{name}.svg": picture for name, picture in pictures.items()}
     for file, picture in drawn.items():
         write(file, picture)
-    for left in {*folder.iterdir()} - drawn.keys():  # a picture that this page has not
-        left.unlink()
+    for stale in {*folder.iterdir()} - drawn.keys():  # pictures that the page no longer contains
+        stale.unlink()
     write(path["reports/report"], page)
     write(path["reports/live"], live_page(results, path["models/checkpoints"]))
-    print(f"made {path['reports/report']}, {path['reports/live']} and {len(pictures)} pictures in {folder}")
+    print(f"wrote {path['reports/report']}, {path['reports/live']} and {len(pictures)} pictures in {folder}")
 
 
 if __name__ == "__main__":

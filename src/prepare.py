@@ -1,4 +1,4 @@
-"""prepare: check every section of params.yaml; text to ids, a vocabulary, and what counting can predict."""
+"""prepare: check params.yaml, convert the text to ids, and measure the entropy of its n-grams."""
 
 import sys
 from pathlib import Path
@@ -17,13 +17,13 @@ from charloom.text.ngrams import text_metrics
 
 
 def main() -> None:
-    """Check, and unless the only argument is --check, write. With it, also clear the way for DVC: for `make run`."""
+    """Check the params and write the ids. With --check, used by `make run`, only check, and repair DVC's rwlock."""
     params = read_params()
     if idle := ", ".join(f"{name}: {as_yaml(value)}" for name, value in without_effect(params).items()):
         print(f"without effect, as optimizer is {params.optimizer} and train.order is {params.train.order}: {idle}")
     path = Path(params.prepare.text)
-    found = survey(path)
-    K, once, lengths = len(found.vocabulary), found.once, split(found.characters, params.prepare.held_out)
+    source = survey(path)
+    K, once, lengths = len(source.vocabulary), source.once, split(source.characters, params.prepare.held_out)
     check_lengths(path, lengths, params.seq_length, params.batch)
     check_training(params, K, lengths[0])
     check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample, K)
@@ -32,11 +32,11 @@ def main() -> None:
         remove_cut()
         return
     output = files("prepare")
-    write_text(output["prepared/text"], found, lengths)
-    metrics = text_metrics(read_prepared(output["prepared/text"]), found.sha256, once, params.seq_length)
+    write_text(output["prepared/text"], source, lengths)
+    metrics = text_metrics(read_prepared(output["prepared/text"]), source.sha256, once, params.seq_length)
     write_json(output["metrics/prepare"], metrics.model_dump())
     rare = f"\ncharacters that occur only once: {named(once)}" if once else ""
-    print(f"{in_line(str(path))}: {found.characters:,} characters, K = {K}, {lengths[1]:,} held out{rare}")
+    print(f"{in_line(str(path))}: {source.characters:,} characters, K = {K}, {lengths[1]:,} held out{rare}")
 
 
 if __name__ == "__main__":

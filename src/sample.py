@@ -1,4 +1,4 @@
-"""sample: what the network writes, from every checkpoint and from the best model."""
+"""sample: write a sample with every checkpoint and with the best model, and measure their quality."""
 
 from charloom.base.storage import write_json
 from charloom.sampling.along_training import write_samples
@@ -9,15 +9,15 @@ from charloom.text.corpus import read_prepared
 
 
 def main() -> None:
-    """Sample, and measure what the samples are like."""
+    """Write samples, marks and metrics."""
     params, path = read_params(), files("sample")
     text = read_prepared(path["prepared/text"])
     table, metrics, marks = write_samples(params, text, path["models/checkpoints"], path["models/best"])
     write_json(path["reports/sample_table"], table.model_dump())
     write_json(path["reports/sample_marks"], marks.model_dump())
     write_json(path["metrics/sample"], metrics.model_dump())
-    *along, (_, best, _, _) = table.data
-    print(f"{len(along)} samples of {params.sample.length} characters and one of {len(best)}: {metrics.best}")
+    *checkpoints, (_, best, _, _) = table.data
+    print(f"{len(checkpoints)} samples of {params.sample.length} characters; best model, {len(best)}: {metrics.best}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ EDITS = {
     "the MLflow room": Edit("src/charloom/tracking/__init__.py", '"""', '"""Now: ', ("track",), ("track",)),
     "the command line": Edit("src/charloom/commands/cli.py", '"""Studies', '"""All studies', (), ()),
     "sampling": Edit(
-        "src/charloom/sampling/quality.py", '"""What', '"""Of what', ("sample", "track"), ("sample", "track")
+        "src/charloom/sampling/quality.py", '"""The quality', '"""A quality', ("sample", "track"), ("sample", "track")
     ),
     "a comment in the kernel": Edit(
         "src/charloom/kernel/update.py",
@@ -40,7 +40,7 @@ EDITS = {
     "a param's range": Edit(
         "src/charloom/settings/params.py", "Field(ge=1, le=2**53)", "Field(ge=1, le=2**52)", ALL, ALL
     ),
-    "a docstring in base": Edit("src/charloom/base/terminal.py", '"""Text', '"""A text', ALL, ALL),
+    "a docstring in base": Edit("src/charloom/base/terminal.py", '"""Escaping', '"""The escaping', ALL, ALL),
     "the README": Edit("README.md", "a test", "another test", (), ()),
 }
 

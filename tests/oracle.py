@@ -28,14 +28,14 @@ def batch(ids, starts, T):
 def same_bits(recipe, state, ids, updates):
     """Assert that the kernel and the plain loops agree in every loss, weight, accumulator and in the last states."""
     rows = advance(state, ids, updates, recipe)
-    theta, kept, h = copied(state.theta), tuple(map(copied, state.kept)), state.h.copy()
+    theta, kept, h = copied(state.theta), tuple(map(copied, state.accumulators)), state.h.copy()
     starts, zero = recipe.places(0, updates + 1, len(ids), state.seed)
     for update in range(updates):
         h[zero[update]] = 0
         loss, h = plain.update(theta, kept, *batch(ids, starts[update], recipe.seq_length), h, recipe, update)
         assert rows.losses[update] == loss, update
     assert rows.after.theta.flat.tobytes() == theta.flat.tobytes()
-    for after, each in zip(rows.after.kept, kept, strict=True):
+    for after, each in zip(rows.after.accumulators, kept, strict=True):
         assert after.flat.tobytes() == each.flat.tobytes()
     h[zero[updates]] = 0
     assert rows.after.h.tobytes() == h.tobytes()

@@ -1,10 +1,10 @@
-"""What a pull request of a DVC project changes and what came of it, as Markdown on standard output.
+"""Summarise the changes of a pull request in a DVC project, and their results, as Markdown on standard output.
 
     python dvc_summary.py --base origin/main
 
-It runs by itself in any DVC repository, without a network: it needs Git, and the Python that DVC is installed in. It is
-about commits, HEAD and where its branch left the base's, not about files that are not committed.
+The program works in any DVC repository, without a network. It needs Git and the Python in which DVC is installed. It
+compares two commits, HEAD and its merge base with the given branch; uncommitted files are not compared.
 
-What others wrote (names, values) is shown and never rendered: it stands in HTML blocks, where no Markdown is read,
-escaped and inside <code> or <pre>, where GitHub makes no links and tells nobody who is mentioned.
+Names and values of others are shown but never rendered. They are escaped inside <code> or <pre> in HTML blocks, where
+GitHub parses no Markdown, makes no links and notifies nobody.
 """

@@ -13,9 +13,9 @@ from dvc_summary.sections import changed, changes, foot, parted, reproduced, res
 
 
 def main() -> None:
-    """Print the summary of this folder's project."""
-    parser = argparse.ArgumentParser(prog="dvc_summary", description="Say what a branch changes, and what came of it.")
-    parser.add_argument("--base", metavar="REF", required=True, help="what to compare with: origin/main")
+    """Print the summary for the project in this folder."""
+    parser = argparse.ArgumentParser(prog="dvc_summary", description="Summarise a branch's changes and their results.")
+    parser.add_argument("--base", metavar="REF", required=True, help="branch or commit to compare with: origin/main")
     parser.add_argument("--rebuilt", metavar="FOLDER", help="a clone of HEAD in which `dvc repro` has run: .")
     given = parser.parse_args()
     try:
@@ -25,7 +25,7 @@ def main() -> None:
         sys.stderr.write(f"{in_line(str(refused))}\n")
         sys.exit(2)
     rebuilt = reproduced(facts.after, again) if again else ()
-    facts = facts._replace(uncommitted=facts.uncommitted and not again)  # what was made again may differ
+    facts = facts._replace(uncommitted=facts.uncommitted and not again)  # rebuilt outputs may differ
     first = verdict(Changed=changed(facts), Results=parted(facts))
     print(limited([first, *warnings(facts), *rebuilt, *changes(facts), *results(facts), *curves(facts), foot(facts)]))
 

@@ -1,4 +1,4 @@
-"""All that is known of a change: what Git, DVC and dvc.lock say."""
+"""The facts about a change, collected from Git, DVC and dvc.lock."""
 
 import json
 import posixpath
@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from dvc_summary.git import Refused, git
 from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, within
 
-SECONDS = 120  # after which DVC is given up
-MISSING = ("deleted", "not in cache")  # what DVC says of a file that nobody has made here
+DVC_TIMEOUT = 120  # seconds
+MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine
 
 
 class File(NamedTuple):
-    """A file that was changed: lines added and removed (None of a binary file), and the stages that depend on it."""
+    """A changed file: lines added and removed (None for a binary file), and the stages that depend on it."""
 
     path: str
     lines: tuple[int, int] | None
@@ -26,15 +26,16 @@ class File(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All that is known.
+    """The facts about a change.
 
-    base, head      commits: where the branch left the base's, and HEAD
-    params, metrics, plots   what DVC's `diff --json` says; nothing, and a line in `complaints`, where it fails
-    files           those that were changed, without results, and without those whose params are known
-    before, after   the stages of base and head
-    stale           by stage, inputs and outputs that are not those of HEAD's dvc.lock; empty where it is not known
-    uncommitted     whether there are changes that are in no commit
-    missing         outputs of HEAD's dvc.lock that Git had at base and has no more
+    base, head      commits: the merge base and HEAD
+    params, metrics, plots   output of DVC's `diff --json`; empty, with a line in `complaints`, if DVC fails
+    files           changed files, except results and files with params in `params`
+    before, after   stages of the dvc.lock files at base and head
+    stale           by stage, inputs and outputs that differ from HEAD's dvc.lock; empty if DVC was not asked
+    uncommitted     whether there are uncommitted changes
+    complaints      a line for each failed command of DVC
+    missing         outputs in HEAD's dvc.lock that Git tracked at base and no longer tracks
     """
 
     base: str
@@ -52,12 +53,15 @@ class Facts(NamedTuple):
 
     @property
     def changes(self) -> list[Change]:
-        """Return what became of each stage."""
+        """Return the change of each stage between base and head."""
         return compared(self.before, self.after)
 
 
 def facts_of(ref: str) -> Facts:
-    """Return the facts of HEAD beside where its branch left REF's. Raises Refused."""
+    """Return the facts about the change from the merge base of `ref` and HEAD to HEAD.
+
+    Raises Refused if `ref` is no commit, has no commit in common with HEAD, or HEAD has no dvc.yaml here or below.
+    """
     git("rev-parse", "--git-dir")
     try:
         tip = git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
@@ -71,52 +75,57 @@ def facts_of(ref: str) -> Facts:
     except Refused:
         shallow = "a clone with all commits has one: `git fetch --unshallow`, or fetch-depth: 0 of actions/checkout"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
-    there, names = set(names_in(base)), set(names_in(head))
+    old_names, names = set(names_in(base)), set(names_in(head))
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("dvc.yaml: none in HEAD, in this folder or below; start it in a DVC project's folder")
-    with tempfile.TemporaryDirectory() as folder:  # in the user's own index a file may be marked as not to be looked at
+    with tempfile.TemporaryDirectory() as folder:  # a fresh index: in the user's index files may be marked as unchanged
         git("read-tree", head, index=f"{folder}/index")
         uncommitted = bool(git("diff", "--no-ext-diff", "--name-only", head, index=f"{folder}/index"))
     before, after = (stages_of(locks_of(commit), commit[:10]) for commit in (base, head))
     diff = ("diff", "--json", base, head)
-    asked = [("params", *diff), ("metrics", *diff), ("plots", *diff, "--split")]
-    asked += [] if uncommitted or not after else [("status", "--json")]
+    commands = [("params", *diff), ("metrics", *diff), ("plots", *diff, "--split")]
+    commands += [] if uncommitted or not after else [("status", "--json")]
     with ThreadPoolExecutor() as pool:
-        (params, metrics, plots, *status), complaints = zip(*pool.map(dvc, asked), strict=True)
+        (params, metrics, plots, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
     files = [file for file in changed_files(base, head, after) if file.path not in params]
     stale = not_of_lock(status[0], after, names) if status else {}
     return Facts(
         base, head, params, metrics, plots.get("data", {}), files, before, after, stale, uncommitted,
         [complaint for complaint in complaints if complaint],
-        tuple(out for out in makers_of(after) if out in there and out not in names),
+        tuple(out for out in makers_of(after) if out in old_names and out not in names),
     )  # fmt: skip
 
 
 def dvc(arguments: tuple[str, ...]) -> tuple[dict[str, Any], str]:
-    """Return the JSON that DVC prints, and a complaint, which is empty where all is well."""
+    """Run DVC; return the JSON object that it prints, and a complaint, which is "" if DVC succeeded.
+
+    The object is empty if DVC does not finish within DVC_TIMEOUT or prints no JSON object.
+    """
     command = [sys.executable, "-P", "-m", "dvc", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=DVC_TIMEOUT)
     except subprocess.TimeoutExpired:
-        return {}, f"dvc {arguments[0]}: no answer within {SECONDS} s"
-    said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-    wrong = [*said, f"exit {done.returncode}"] if done.returncode else [line for line in said if "failed" in line]
+        return {}, f"dvc {arguments[0]}: no answer within {DVC_TIMEOUT} s"
+    lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+    errors = [*lines, f"exit {done.returncode}"] if done.returncode else [line for line in lines if "failed" in line]
     try:
-        found = json.loads(done.stdout or "{}")
+        printed = json.loads(done.stdout or "{}")
     except ValueError:
-        found, wrong = {}, wrong or ["it prints no JSON"]
-    return found if isinstance(found, dict) else {}, f"dvc {arguments[0]}: {wrong[0]}" if wrong else ""
+        printed, errors = {}, errors or ["it prints no JSON"]
+    return printed if isinstance(printed, dict) else {}, f"dvc {arguments[0]}: {errors[0]}" if errors else ""
 
 
 def names_in(commit: str) -> list[str]:
-    """Return the path of each file in this folder and below, at the commit."""
+    """Return the paths of all files of the commit in this folder and below."""
     return git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
 def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
-    """Return each dvc.lock of the commit by its path, or as it is in the folder. Raises Refused where it is not there.
+    """Return the content of every dvc.lock of the commit, by path.
 
-    Of a commit there may be none.
+    folder  read the files from this folder instead of the commit
+
+    Raises Refused if a file cannot be read from the folder.
     """
     paths = [path for path in names_in(commit) if posixpath.basename(path) == "dvc.lock"]
     if folder is None:
@@ -128,27 +137,32 @@ def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
 
 
 def changed_files(base: str, head: str, stages: Stages) -> list[File]:
-    """Return the files that were changed, results left out; those that a stage depends on come first."""
-    made = {out for stage in stages.values() for out in stage.outs}
-    found = []
+    """Return the changed files except results. Files that a stage depends on come first."""
+    outs = {out for stage in stages.values() for out in stage.outs}
+    files = []
     for line in git("diff", "--numstat", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
         added, removed, path = line.split("\t", 2)
-        if posixpath.basename(path) != "dvc.lock" and not any(within(path, out) for out in made):
+        if posixpath.basename(path) != "dvc.lock" and not any(within(path, out) for out in outs):
             users = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
-            found.append(File(path, None if added == "-" else (int(added), int(removed)), users))
-    return sorted(found, key=lambda file: (not file.stages, file.path))
+            files.append(File(path, None if added == "-" else (int(added), int(removed)), users))
+    return sorted(files, key=lambda file: (not file.stages, file.path))
 
 
 def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[str]) -> dict[str, list[str]]:
-    """Return by stage what DVC's status says is not as dvc.lock has it: inputs that no stage makes, outputs in Git."""
-    made, found = makers_of(stages), dict[str, list[str]]()
+    """Return by stage the names that differ from dvc.lock: inputs that no stage makes, and outputs in Git.
+
+    status   output of `dvc status --json`
+    tracked  paths that Git tracks
+    """
+    makers, stale = makers_of(stages), dict[str, list[str]]()
     for stage, entries in status.items():
         for entry in entries:
-            says = entry if isinstance(entry, dict) else {"changed deps": {"cmd": entry}}  # "changed command"
-            own = {path: how for path, how in says.get("changed deps", {}).items() if path not in made}
-            own |= {path: how for path, how in says.get("changed outs", {}).items() if path in tracked}
-            each = [how if isinstance(how, dict) else {path: how} for path, how in own.items()]  # params: how by name
-            names = [name for hows in each for name, how in hows.items() if how not in MISSING]
+            changes = entry if isinstance(entry, dict) else {"changed deps": {"cmd": entry}}  # "changed command"
+            own = {path: how for path, how in changes.get("changed deps", {}).items() if path not in makers}
+            own |= {path: how for path, how in changes.get("changed outs", {}).items() if path in tracked}
+            # A file with params has a mapping from each param to its change.
+            by_name = [how if isinstance(how, dict) else {path: how} for path, how in own.items()]
+            names = [name for hows in by_name for name, how in hows.items() if how not in MISSING]
             if names:
-                found.setdefault(stage, []).extend(names)
-    return found
+                stale.setdefault(stage, []).extend(names)
+    return stale

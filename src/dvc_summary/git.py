@@ -1,42 +1,45 @@
-"""Git, asked for what commits hold, whatever the user's settings, index and replacement refs say."""
+"""Run Git to read commits, independently of the user's settings, index and replacement refs."""
 
 import os
 import subprocess
 from pathlib import Path
 
-SECONDS = 600  # after which the repository is given up
-# Commits as everybody gets them, no settings of a bare repository that somebody committed, files compared by content.
+GIT_TIMEOUT = 600  # seconds
+# No replacement of commits, no bare repository inside the project, comparison of files by content.
 STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 
 
 class Refused(Exception):
-    """The request cannot be answered; the message is one line that says why, and what would help."""
+    """The summary is impossible. The message is one line with the reason and a remedy."""
 
 
 def printed(
     *arguments: str, folder: Path | None = None, index: str = "", given: bytes | None = None, empty: int = 0
 ) -> bytes:
-    """Return what Git prints. Raises Refused, with Git's reason, at an exit code other than 0 and `empty`.
+    """Run Git and return its standard output.
 
-    index  an index file to use in place of the user's, in which a file may be marked as unchanged
+    index  path of an index file to use instead of the user's
     given  standard input
+    empty  an exit code other than 0 that means an empty result, not an error
+
+    Raises Refused, with Git's message, at any other exit code and after GIT_TIMEOUT.
     """
     try:
         done = subprocess.run(
-            ["git", *STRICT, *arguments], cwd=folder, input=given, capture_output=True, check=False, timeout=SECONDS,
-            env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
+            ["git", *STRICT, *arguments], cwd=folder, input=given, capture_output=True, check=False,
+            timeout=GIT_TIMEOUT, env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
         )  # fmt: skip
-    except OSError as error:  # there is no Git, or no room for another process
+    except OSError as error:  # Git is missing, or the system refuses another process
         raise Refused(f"git: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise Refused(f"git: no answer within {SECONDS} s") from None
+        raise Refused(f"git: no answer within {GIT_TIMEOUT} s") from None
     complaint = done.stderr.decode(errors="replace").strip()
-    # For a branch and a tag of one name Git warns, and takes the tag.
+    # If a branch and a tag have the same name, Git only warns and uses the tag.
     if done.returncode not in {0, empty} or ("--end-of-options" in arguments and " is ambiguous" in complaint):
         raise Refused(f"git: {(complaint.splitlines() or [f'exit {done.returncode}'])[0]}")
     return done.stdout
 
 
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
-    """Return what Git prints, as text without the last line end. Raises Refused as `printed` does."""
+    """Run Git and return its output as text, without trailing newlines. Raises Refused as `printed` does."""
     return printed(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")

@@ -1,4 +1,4 @@
-"""What dvc.lock says: the stages, what each was made of, and what became of it."""
+"""Reading and comparing dvc.lock files: the stages with the hashes of their inputs and outputs."""
 
 import posixpath
 import sys
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from dvc_summary.git import Refused
 
-VALUES = 1_000_000  # in a dvc.lock, at most
-REASON = 120  # characters of a reason
+VALUES = 1_000_000  # values in a dvc.lock, at most
+REASON = 120  # characters of an error message, at most
 
 
 class Stage(NamedTuple):
-    """What dvc.lock says of a stage: its command, and hash or value by name of its files and params."""
+    """A stage in dvc.lock: its command, the hashes of its inputs and outputs by path, and its params by name."""
 
     cmd: str
     deps: dict[str, str]
@@ -23,17 +23,17 @@ class Stage(NamedTuple):
 
 
 NO_STAGE = Stage("", {}, {}, {})
-Stages = dict[str, Stage]  # in the order in which they run
+Stages = dict[str, Stage]  # by name, in the order in which they run
 
 
 class Change(NamedTuple):
-    """What became of a stage.
+    """The change of a stage between two commits.
 
-    side     `new` or `gone`; empty where it is on both sides
-    same     how many outputs are the same bits
-    outs     those that are not
-    inputs   params, files and `cmd` that changed, and that no stage makes
-    earlier  stages that make those of its inputs which changed
+    side     `new` or `gone`; empty if both commits have the stage
+    same     number of outputs with equal hashes
+    outs     outputs with different hashes
+    inputs   changed params, changed files that no stage makes, and `cmd` if the command changed
+    earlier  stages that make the other changed inputs
     """
 
     name: str
@@ -45,60 +45,63 @@ class Change(NamedTuple):
 
     @property
     def apart(self) -> bool:
-        """Return whether its results are not the same bits on both sides."""
+        """Return whether the stage's outputs differ, or only one commit has the stage."""
         return bool(self.side or self.outs)
 
 
 def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
-    """Return the stages of the dvc.lock files, each after those whose files it reads.
+    """Return the stages of several dvc.lock files, every stage after the stages whose files it reads.
 
-    Raises Refused, which says where the files are.
+    locks  content of the files by path; a stage of a file in a folder gets the name folder/dvc.yaml:name
+    where  origin of the files, for messages
+
+    Raises Refused if a file is not in DVC's format, or ruamel.yaml is missing.
     """
     try:
-        from ruamel.yaml import YAML  # noqa: PLC0415  a message is better than a traceback
+        from ruamel.yaml import YAML  # noqa: PLC0415  imported here for a message instead of a traceback
     except ImportError:
         raise Refused(f"{sys.executable} has no ruamel.yaml: start this with the Python that has DVC") from None
-    found: Stages = {}
+    stages: Stages = {}
     yaml = YAML(typ="safe", pure=True)
-    yaml.constructor.flatten_mapping = lambda _: None  # `<<` is refused: ten lines of it can be billions of keys
+    yaml.constructor.flatten_mapping = lambda _: None  # no `<<`: ten lines of it can expand to billions of keys
     try:
         for path, text in locks.items():
             folder, lock = posixpath.dirname(path), yaml.load(text)
             if next(islice(_values(lock), VALUES, None), None):
-                raise ValueError(f"more than {VALUES:,} values")  # a few lines of aliases can be billions
+                raise ValueError(f"more than {VALUES:,} values")  # a few lines of aliases can expand to billions
             for name, entry in lock["stages"].items():
-                found[f"{folder}/dvc.yaml:{name}" if folder else name] = _stage(entry, folder)
-        makers = makers_of(found)
-        graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in found.items()}
-        return {name: found[name] for name in TopologicalSorter(graph).static_order()}
-    except Exception as error:  # noqa: BLE001  ruamel raises of many kinds
+                stages[f"{folder}/dvc.yaml:{name}" if folder else name] = _stage(entry, folder)
+        makers = makers_of(stages)
+        graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
+        return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
+    except Exception as error:  # noqa: BLE001  ruamel raises exceptions of many types
         raise Refused(f"dvc.lock of {where}: not as DVC writes it: {' '.join(str(error).split())[:REASON]}") from None
 
 
 def _values(nested: Any) -> Iterator[bool]:
-    """Yield True for each value in nested lists and mappings, as often as it occurs."""
-    waiting = [nested]
-    while waiting:
-        value = waiting.pop()
-        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    """Yield True for every value in nested lists and mappings; a value that occurs n times counts n times."""
+    stack = [nested]
+    while stack:
+        value = stack.pop()
+        stack += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         yield True
 
 
 def _stage(entry: Any, folder: str) -> Stage:
     deps, outs = (
         {
-            posixpath.normpath(posixpath.join(folder, each["path"])): str(each.get(each.get("hash", "md5"), each))
-            for each in entry.get(kind, [])
+            posixpath.normpath(posixpath.join(folder, file["path"])): str(file.get(file.get("hash", "md5"), file))
+            for file in entry.get(kind, [])
         }
         for kind in ("deps", "outs")
     )
     files = entry.get("params", {}).items()
     params = [leaves(values, "" if file == "params.yaml" else f"{file}:") for file, values in files]
-    return Stage(str(entry["cmd"]), deps, dict(pair for each in params for pair in each), outs)
+    return Stage(str(entry["cmd"]), deps, dict(pair for pairs in params for pair in pairs), outs)
 
 
 def leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values in nested mappings under dotted names."""
+    """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf."""
     if not isinstance(nested, dict) or not nested:
         yield prefix.removesuffix("."), nested
         return
@@ -107,29 +110,29 @@ def leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def within(path: str, folder: str) -> bool:
-    """Return whether the path is the folder, or lies in it."""
+    """Return whether the path is the folder or is inside it."""
     return path == folder or path.startswith(f"{folder}/")
 
 
 def makers_of(stages: Stages) -> dict[str, str]:
-    """Return by whom each file is made that a stage makes, those that others read out of its folders among them."""
-    made = {out: name for name, stage in stages.items() for out in stage.outs}
-    read = {dep for stage in stages.values() for dep in stage.deps if dep not in made}
-    return made | {dep: name for dep in read for out, name in made.items() if within(dep, out)}
+    """Return the name of the stage that makes a file, for all outputs, and for inputs inside an output folder."""
+    makers = {out: name for name, stage in stages.items() for out in stage.outs}
+    read = {dep for stage in stages.values() for dep in stage.deps if dep not in makers}
+    return makers | {dep: name for dep in read for out, name in makers.items() if within(dep, out)}
 
 
 def compared(before: Stages, after: Stages) -> list[Change]:
-    """Return what became of each stage, in the order in which they run."""
-    made, found = makers_of(before | after), []
+    """Return the change of every stage of either side, in the order in which they run."""
+    makers, changes = makers_of(before | after), []
     for name in before | after:
         one, other = before.get(name, NO_STAGE), after.get(name, NO_STAGE)
         side = "" if name in before and name in after else "new" if name in after else "gone"
         deps, cmd = _differ(one.deps, other.deps), ["cmd"] if one.cmd != other.cmd else []
-        inputs = [*sorted(_differ(one.params, other.params)), *(dep for dep in deps if dep not in made), *cmd]
-        earlier = [made[dep] for dep in deps if dep in made]
+        inputs = [*sorted(_differ(one.params, other.params)), *(dep for dep in deps if dep not in makers), *cmd]
+        earlier = [makers[dep] for dep in deps if dep in makers]
         outs = _differ(one.outs, other.outs)
-        found.append(Change(name, side, len(other.outs.keys() - outs), outs, inputs, earlier))
-    return found
+        changes.append(Change(name, side, len(other.outs.keys() - outs), outs, inputs, earlier))
+    return changes
 
 
 def _differ(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -3,23 +3,23 @@
 import re
 from pathlib import Path
 
-# Each after what it imports.
+# Every module after the modules that it imports.
 MODULES = ("__init__", "git", "markdown", "locks", "facts", "sections", "pictures", "__main__")
-# The folder of the file is the first place in which Python looks for modules, and it is somebody's repository.
+# Python searches the file's folder for modules first, and that folder may be an untrusted repository.
 NO_CODE_BESIDE = """\
 import os
 import sys
 
-# No code that lies beside this file runs, or beside what a link to it, or to its folder, leads to.
-beside = {os.path.dirname(path(__file__)) for path in (os.path.abspath, os.path.realpath)}
-sys.path[:] = [each for each in sys.path if each not in beside]
+# Import no code from the folder of this file, nor from the folder that a symbolic link leads to.
+folders = {os.path.dirname(path(__file__)) for path in (os.path.abspath, os.path.realpath)}
+sys.path[:] = [entry for entry in sys.path if entry not in folders]
 
 """
 OWN = re.compile(r"^from dvc_summary\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 
 
 def one_file() -> str:
-    """Return the text of the file: the modules one after another, without what they import of each other."""
+    """Return the source of the file: all modules in turn, without their imports of each other."""
     sources = (Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in MODULES)
     return NO_CODE_BESIDE + "\n\n".join(OWN.sub("", source) for source in sources)
 

@@ -1,4 +1,4 @@
-"""Curves: both sides of a plot in one picture that GitHub draws."""
+"""Plots before and after a change, as Mermaid charts, which GitHub draws."""
 
 import json
 import math
@@ -9,33 +9,33 @@ from typing import Any, NamedTuple
 from dvc_summary.facts import Facts
 from dvc_summary.markdown import ROWS, code, folded, listed, paragraph
 
-POINTS = 60  # of a line in a picture
-AXIS = 40  # characters beside an axis
-FLAT = 3  # times higher than the rest: the start of a curve beside which the rest would be flat
-COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # of before and after: told apart by the colour-blind, too
+POINTS = 60  # points of a line, at most
+AXIS = 40  # characters of an axis label, at most
+FLAT = 3  # ratio of the range of all points to that of the later ones, above which the start is left out
+COLOURS = {"orange": "#d9730d", "blue": "#2f6fde"}  # before, after; distinguishable for the colour-blind
 
-Side = dict[float, float]  # y by x, in the order of x
+Points = dict[float, float]  # y by x, in the order of x
 
 
 class Curve(NamedTuple):
-    """One plot: its title, what its axes are called, and its points before and after."""
+    """A plot: its title, the labels of its axes, and its points at base and head."""
 
     title: str
     x: str
     y: str
-    base: Side
-    head: Side
+    base: Points
+    head: Points
 
 
 def curves(facts: Facts) -> Iterator[str]:
-    """Yield a block for each plot that changed, with both lines. The first one is open."""
+    """Yield a block with both lines for each plot that changed; the first block is open. Then name the other plots."""
     if facts.plots:
         yield "### Curves"
     opened, same, others = True, list[str](), list[str]()
     for title, entries in facts.plots.items():
-        found = [curve for entry in entries for curve in curves_of(title, entry, facts)]
-        others += [] if found else [title]
-        for curve in found:
+        plotted = [curve for entry in entries for curve in curves_of(title, entry, facts)]
+        others += [] if plotted else [title]
+        for curve in plotted:
             if curve.base == curve.head:
                 same.append(curve.title)
             elif drawn := picture(curve):
@@ -44,23 +44,23 @@ def curves(facts: Facts) -> Iterator[str]:
             else:
                 others.append(curve.title)
     yield paragraph(f"The same on both sides: {listed(same, ROWS)}.") if same else ""
-    yield paragraph(f"Not two lines that could be drawn: {listed(others, ROWS)}.") if others else ""
+    yield paragraph(f"Not drawn, for lack of two comparable lines: {listed(others, ROWS)}.") if others else ""
 
 
 def curves_of(title: str, entry: Mapping[str, Any], facts: Facts) -> Iterator[Curve]:
-    """Yield the curves of a plot that DVC would draw with Vega; of one with many columns, each."""
+    """Yield the curves of a plot, given DVC's definition of it for Vega: one curve for each column."""
     anchors = entry.get("anchor_definitions", {})
     rows = anchors.get("<DVC_METRIC_DATA>", [])
     x, y = (_field(json.dumps(entry.get("content")), axis) for axis in "xy")
-    groups: dict[tuple[str, ...], dict[str, Side]] = {}
+    groups: dict[tuple[str, ...], dict[str, Points]] = {}
     for row in rows if x and y and isinstance(rows, list) else ():
         try:
-            at, this = float(row[x]), float(row[y])
+            at, value = float(row[x]), float(row[y])
         except (KeyError, TypeError, ValueError):
             continue
-        if math.isfinite(at) and math.isfinite(this):
+        if math.isfinite(at) and math.isfinite(value):
             key = tuple(str(row[name]) for name in ("filename", "field") if name in row)
-            groups.setdefault(key, {}).setdefault(str(row.get("rev")), {})[at] = this
+            groups.setdefault(key, {}).setdefault(str(row.get("rev")), {})[at] = value
     across, upwards, name = (
         str(anchors.get(f"<DVC_METRIC_{what}>") or otherwise)
         for what, otherwise in (("X_LABEL", x), ("Y_LABEL", y), ("TITLE", title))
@@ -71,36 +71,36 @@ def curves_of(title: str, entry: Mapping[str, Any], facts: Facts) -> Iterator[Cu
 
 
 def _field(specification: str, axis: str) -> str:
-    """Return the column that a Vega specification draws along the axis."""
-    found = re.search(rf'"{axis}": {{[^{{}}]*?"field": ("(?:[^"\\]|\\.)*")', specification)
-    return str(json.loads(found[1])).replace("\\", "") if found else ""
+    """Return the column that a Vega specification, as JSON, draws along the axis; "" if it names none."""
+    match = re.search(rf'"{axis}": {{[^{{}}]*?"field": ("(?:[^"\\]|\\.)*")', specification)
+    return str(json.loads(match[1])).replace("\\", "") if match else ""
 
 
 def picture(curve: Curve) -> list[str]:
-    """Return the blocks of a picture, or none where the two sides have no two places along x in common.
+    """Return the blocks of a picture, or [] if the two lines have fewer than two values of x in common.
 
-    Mermaid draws a line's points equally far apart, so next to each of so many places along x one in common is taken.
+    Mermaid draws points at equal distances, so the points shown are the common ones nearest to equidistant x.
     """
     sides, notes = (curve.base, curve.head), list[str]()
     shared = [at for at in curve.base if at in curve.head]
     if len(shared) < 2:
         return []
     if max(curve.base | curve.head) > shared[-1]:
-        notes.append(f"Up to {shared[-1]:g}, where the shorter one ends.")
+        notes.append(f"The picture ends at {shared[-1]:g}, the end of the shorter line.")
     late = [at for at in shared if at >= shared[0] + (shared[-1] - shared[0]) / 20]
     whole, rest = ([side[at] for side in sides for at in places] for places in (shared, late))
     if len(late) > 1 and max(whole) - min(whole) > FLAT * (max(rest) - min(rest)) > 0:
-        notes.append("The first twentieth is left out: beside it the rest would be flat.")
+        notes.append("The first twentieth is left out: its range would make the rest look flat.")
         shared = late
     if len(shared) > POINTS:
-        notes.append(f"Each line has {POINTS} of its points.")
+        notes.append(f"Each line shows {POINTS} of its points.")
     low, high, count = shared[0], shared[-1], min(POINTS, len(shared))
     even = (low + (high - low) * n / (count - 1) for n in range(count))
     places = [min(shared, key=lambda at: abs(at - place)) for place in even]
     lines = [[side[at] for at in places] for side in sides]
     bottom, top, last = min(map(min, lines)), max(map(max, lines)), [line[-1] for line in lines]
     margin = (top - bottom) / 20 or abs(top) / 20 or 1.0
-    named = [
+    legend = [
         f"{side} is {colour} and ends at {code(f'{end:.6g}')}{' (the upper one there)' if end > min(last) else ''}"
         for side, colour, end in zip(("Before", "after"), COLOURS, last, strict=True)
     ]
@@ -110,6 +110,6 @@ def picture(curve: Curve) -> list[str]:
         "    xyChart:", f'      plotColorPalette: "{", ".join(COLOURS.values())}"', "---", "xychart-beta",
         f'  x-axis "{labels[0]}" {low:.12g} --> {high:.12g}',
         f'  y-axis "{labels[1]}" {bottom - margin:.6g} --> {top + margin:.6g}',
-        *(f"  line [{', '.join(f'{each:.6g}' for each in line)}]" for line in lines), "```",
+        *(f"  line [{', '.join(f'{value:.6g}' for value in line)}]" for line in lines), "```",
     ]  # fmt: skip
-    return ["\n".join(drawn), paragraph(" ".join([f"{'; '.join(named)}.", *notes]))]
+    return ["\n".join(drawn), paragraph(" ".join([f"{'; '.join(legend)}.", *notes]))]

@@ -1,4 +1,4 @@
-"""What is said: the lines of the verdict, and blocks about what was changed and what came of it."""
+"""The sentences and blocks of the summary: verdict, warnings, changes and results."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,31 +9,31 @@ from dvc_summary.locks import Change, Stages, compared, makers_of, within
 from dvc_summary.markdown import code, folded, listed, paragraph, plural, table
 
 SAME = "the same bits"
-UNEXPLAINED = "the same inputs: it does not repeat itself, or depends on something that dvc.yaml does not name"
+UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something that dvc.yaml does not name"
 
 
 def changed(facts: Facts) -> str:
-    """Return in a line what was changed."""
+    """Return a sentence with the numbers of changed params and files, as HTML."""
     params = [name for names in facts.params.values() for name in sorted(names)]
     inputs = sum(bool(file.stages) for file in facts.files)
     others = len(facts.files) - inputs
-    said = [
+    parts = [
         f"{plural(len(params), 'parameter')} ({listed(params)})" if params else "",
         f"{plural(inputs, 'file')} that stages depend on" if inputs else "",
         plural(others, "other file") if others else "",
     ]
-    return f"{', '.join(filter(None, said)) or 'no parameter and no file, results apart'}."
+    return f"{', '.join(filter(None, parts)) or 'no parameter and no file except results'}."
 
 
 def parted(facts: Facts) -> str:
-    """Return in a line or two where the results part first, and what that means."""
+    """Return a sentence about the first stage with different outputs and the reason, as HTML."""
     if not (facts.before and facts.after):
         return f"{'HEAD' if facts.before else 'The base'} has no dvc.lock, so there are no results to compare."
-    first = next((each for each in facts.changes if each.apart), None)
+    first = next((change for change in facts.changes if change.apart), None)
     if not first:
-        return f"All outputs are the base's bits: {_outputs(facts.after)}."
-    kept = [each.name for each in facts.changes if not each.apart and each.same]
-    start = f"The same bits in {listed(kept)}; {code(first.name)}" if kept else code(first.name)
+        return f"All outputs have the same bits as the base's: {_outputs(facts.after)}."
+    equal = [change.name for change in facts.changes if not change.apart and change.same]
+    start = f"The same bits in {listed(equal)}; {code(first.name)}" if equal else code(first.name)
     if first.side:
         return f"{start} is {first.side}, the first stage that is not on both sides."
     why = _reasons(first)
@@ -45,33 +45,33 @@ def _outputs(stages: Stages) -> str:
 
 
 def _reasons(change: Change) -> str:
-    """Return the inputs of a stage that changed, those that other stages make by their names."""
-    made = [f"the outputs of {listed(change.earlier)}"] if change.earlier else []
-    return "; ".join([*([listed(change.inputs)] if change.inputs else []), *made])
+    """Return the changed inputs of a stage as HTML; the names of other stages stand for the outputs of those."""
+    outputs = [f"the outputs of {listed(change.earlier)}"] if change.earlier else []
+    return "; ".join([*([listed(change.inputs)] if change.inputs else []), *outputs])
 
 
 def warnings(facts: Facts) -> Iterator[str]:
-    """Yield a block for each thing that a reader has to know before all else."""
+    """Yield a block for each fact that makes the summary incomplete or its results doubtful."""
     if facts.stale:
-        each = "; ".join(f"{code(stage)}: {listed(names)}" for stage, names in facts.stale.items())
+        stale = "; ".join(f"{code(stage)}: {listed(names)}" for stage, names in facts.stale.items())
         yield paragraph(
-            f"⚠️ Not as <code>dvc.lock</code> has it: {each}. <code>dvc repro</code> makes the results anew."
+            f"⚠️ Different from <code>dvc.lock</code>: {stale}. <code>dvc repro</code> makes the results again."
         )
     if facts.missing:
-        yield paragraph(f"⚠️ In <code>dvc.lock</code>, and not committed any more: {listed(facts.missing)}.")
+        yield paragraph(f"⚠️ In <code>dvc.lock</code>, but no longer committed: {listed(facts.missing)}.")
     if facts.uncommitted:
-        yield paragraph("Changes that are not committed are not in this.")
+        yield paragraph("Uncommitted changes are not included.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)
 
 
 def changes(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about what was changed."""
+    """Yield the blocks about changed params, files and data."""
     yield "### What was changed"
     params = list(_by_file("parameter", facts.params, _both, "before", "after"))
     yield from params
     if facts.files:
-        known = [file.lines for file in facts.files if file.lines]
-        sums = [sum(each) for each in zip((0, 0), *known, strict=True)]
+        counts = [file.lines for file in facts.files if file.lines]
+        sums = [sum(column) for column in zip((0, 0), *counts, strict=True)]
         rows = (
             (code(file.path), _lines(*file.lines) if file.lines else "binary", listed(file.stages, 3) or "no stage")
             for file in facts.files
@@ -82,7 +82,7 @@ def changes(facts: Facts) -> Iterator[str]:
     if data:
         yield table(("data", "before", "after"), data)
     if not (params or facts.files or data):
-        yield "Nothing, results apart."
+        yield "Nothing except results."
 
 
 def _lines(added: int, removed: int) -> str:
@@ -90,10 +90,10 @@ def _lines(added: int, removed: int) -> str:
 
 
 def _data(facts: Facts) -> Iterator[list[str]]:
-    """Yield path, old and new hash of each dependency that no stage makes and whose change Git does not show."""
-    made = makers_of(facts.before | facts.after)
+    """Yield path, old and new hash of each changed input that no stage makes and Git does not track."""
+    makers = makers_of(facts.before | facts.after)
     old, new = (
-        {dep: digest for stage in side.values() for dep, digest in stage.deps.items() if dep not in made}
+        {dep: digest for stage in side.values() for dep, digest in stage.deps.items() if dep not in makers}
         for side in (facts.before, facts.after)
     )
     shown = [*(file.path for file in facts.files), *facts.params]
@@ -103,7 +103,12 @@ def _data(facts: Facts) -> Iterator[list[str]]:
 
 
 def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[str]], *head: str) -> Iterator[str]:
-    """Yield a table of what DVC's `diff` says, if it says anything; a file that is always the same has no column."""
+    """Yield a table of the output of DVC's `diff`, if it is not empty. With one file only, its name is in the header.
+
+    what   noun for the first column
+    cells  returns the further cells of a row, from the keyword arguments old, new and diff
+    head   titles of these cells
+    """
     rows = [
         [code(file), code(name), *cells(**values)]
         for file, names in differences.items()
@@ -117,19 +122,19 @@ def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[s
 
 
 def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:
-    return ["–" if each is None else code(each) for each in (old, new)]
+    return ["–" if value is None else code(value) for value in (old, new)]
 
 
 def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> list[str]:
-    """Return both values with six digits, or in full where these are the same, and the change."""
-    short = [f"{each:.6g}" if isinstance(each, float) else each for each in (old, new)]
+    """Return the cells for both values and the change. Values have six digits, or all if six do not differ."""
+    short = [f"{value:.6g}" if isinstance(value, float) else value for value in (old, new)]
     number = isinstance(diff, int | float) and not isinstance(diff, bool)
     change = code(f"{diff:+.4g}" if isinstance(diff, float) else f"{diff:+,}") if number else ""
     return [*_both(*((old, new) if short[0] == short[1] else short)), change]
 
 
 def results(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about what came of it: metrics, and stage by stage."""
+    """Yield the blocks about the results: changed metrics, and a table of the stages."""
     yield "### What came of it"
     metrics = list(_by_file("metric", facts.metrics, _figures, "before", "after", "change"))
     yield from metrics or ["No metric has changed."]
@@ -137,30 +142,30 @@ def results(facts: Facts) -> Iterator[str]:
 
 
 def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
-    """Yield the blocks about which committed outputs a rebuild made again."""
+    """Yield the blocks about a rebuild of HEAD: the stages whose outputs differ from the committed hashes."""
     yield "### What reproduced"
-    differ = [each for each in compared(committed, rebuilt) if each.apart and each.name in committed]
+    differ = [change for change in compared(committed, rebuilt) if change.apart and change.name in committed]
     if differ:
         first = code(differ[0].name)
-        yield paragraph(f"Rebuilt from HEAD: {first} is the first whose outputs are not the committed ones.")
+        yield paragraph(f"Rebuilt from HEAD: {first} is the first stage with other outputs than the committed ones.")
         yield _stages(differ)
     else:
         yield paragraph(f"Rebuilt from HEAD: all {_outputs(committed)} have the committed hashes.")
 
 
-def _stages(found: list[Change]) -> str:
-    """Return a table of what became of the outputs of each stage, and why."""
+def _stages(changes: list[Change]) -> str:
+    """Return a table with the outputs of each stage, compared, and the changed inputs."""
     rows = []
-    for each in found:
-        why, more = _reasons(each), f"; {each.same} the same" if each.same else ""
-        said = f"other: {listed(each.outs)}{more}" if each.outs else SAME if each.same else "no file to compare"
-        because = f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if each.outs else "the same inputs"
-        rows.append([code(each.name), each.side, ""] if each.side else [code(each.name), said, because])
-    return table(("stage", "outputs", "what it comes from"), rows)
+    for change in changes:
+        why, more = _reasons(change), f"; {change.same} the same" if change.same else ""
+        outs = f"other: {listed(change.outs)}{more}" if change.outs else SAME if change.same else "no file to compare"
+        inputs = f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if change.outs else "the same inputs"
+        rows.append([code(change.name), change.side, ""] if change.side else [code(change.name), outs, inputs])
+    return table(("stage", "outputs", "inputs"), rows)
 
 
 def foot(facts: Facts) -> str:
-    """Return the last block: which commits. Of a merge that GitHub made to try it, the branch's own."""
+    """Return the last block with the two commits. For GitHub's trial merge of a branch, name the branch's commit."""
     parents = git("rev-list", "--parents", "--max-count=1", facts.head).split()[1:]
     head = parents[1] if len(parents) == 2 and parents[0] == facts.base else facts.head
     return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(head[:10])}.</sub>")

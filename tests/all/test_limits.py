@@ -63,7 +63,7 @@ def test_compiled_code_that_cannot_be_kept_is_a_warning(project, folder):
     before = project.contents()
     printed = project.run("python", "src/train.py", NUMBA_CACHE_DIR=folder)
     assert lines(printed).count("\n") == 1
-    assert "compiled code is not kept; the next start compiles again" in printed
+    assert "compiled code is not cached; the next start compiles again" in printed
     assert project.contents() == before
 
 

@@ -181,7 +181,7 @@ for optimizer in (AdaGrad(0.1), Adam(0.1)):
     learned_gradients(theta, ids, np.zeros((1, 3)), recipe)
 bits_per_character(theta, ids[:, 0], np.zeros(3))
 next(characters(theta, np.zeros(3), 0, Choice(0.5, 2, 0.5), np.random.default_rng(1)))
-plain.update(theta, recipe.kept(4), ids[:-1], ids[1:], np.zeros((1, 3)), recipe, 0)
+plain.update(theta, recipe.accumulators(4), ids[:-1], ids[1:], np.zeros((1, 3)), recipe, 0)
 fast = update.updates, passes.read, drawing.write
 for function in (*fast, plain._forward, plain._softmax, plain._backward):
     print(*function.inspect_asm().values())

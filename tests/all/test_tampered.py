@@ -84,7 +84,7 @@ def lock(project):
 
 
 def source(project):
-    project.edit("src/charloom/network/adagrad.py", "AdaGrad, as an optimiser", "AdaGrad, an optimiser")
+    project.edit("src/charloom/network/adagrad.py", "The optimiser AdaGrad", "An optimiser, AdaGrad")
 
 
 def source_that_matters(project):
@@ -131,28 +131,32 @@ TAMPERED = {
     curve: ("train: plots/smooth_loss.csv", ["update 200: smooth_loss: committed ", EDITED], SAME_CONCLUSION),
     model: ("train: models/best.npz", ["W: 1 of 64 entries, by up to 1e-09", "and dvc.lock with it"], SAME_TEXT),
     sample: ("sample: reports/sample_table.json", ["sample_table.json: replaced, or dvc.lock edited"], WITHIN),
-    params: ("train: models/checkpoints", ["dvc.lock is of eta 0.1, params.yaml says 0.2"], ANOTHER),
-    text: ("prepare: data/prepared/text.npz", ["dvc.lock is of another text: data/fox.txt"], ANOTHER),
-    lock: ("train: plots/held_out.csv", [MADE_UP + "train makes plots/held_out.csv of another hash"], SAME_TEXT),
-    source: ("prepare: dvc.lock", ["dvc.lock is of another source: src/charloom/network (stages: prepare"], SAME_BITS),
+    params: ("train: models/checkpoints", ["dvc.lock was made with eta 0.1, params.yaml has 0.2"], ANOTHER),
+    text: ("prepare: data/prepared/text.npz", ["dvc.lock was made with another text: data/fox.txt"], ANOTHER),
+    lock: ("train: plots/held_out.csv", [MADE_UP + "train makes plots/held_out.csv with another hash"], SAME_TEXT),
+    source: (
+        "prepare: dvc.lock",
+        ["dvc.lock was made with another source: src/charloom/network (stages: prepare"],
+        SAME_BITS,
+    ),
     source_that_matters: (
         "train: models/checkpoints",
-        ["dvc.lock is of another source: src/charloom/network (stages: prepare"],
+        ["dvc.lock was made with another source: src/charloom/network (stages: prepare"],
         ANOTHER,
     ),
-    source_that_fails: ("train: it failed", ["dvc.lock is of another source: src/charloom/network"], ""),
+    source_that_fails: ("train: it failed", ["dvc.lock was made with another source: src/charloom/network"], ""),
     two: (
         "train: models/checkpoints",
         [
-            "dvc.lock is of eta 0.1, params.yaml says 0.2",
+            "dvc.lock was made with eta 0.1, params.yaml has 0.2",
             "metrics/train.json: edited after train made it: dvc.lock has another hash",
         ],
         ANOTHER,
     ),
-    old_lock: ("train: models/checkpoints", ["dvc.lock is of eta 0.1, params.yaml says 0.2", MADE_UP], WITHIN),
+    old_lock: ("train: models/checkpoints", ["dvc.lock was made with eta 0.1, params.yaml has 0.2", MADE_UP], WITHIN),
     made_up_lock: (
         "prepare: data/prepared/text.npz",
-        [MADE_UP, "sample makes metrics/sample.json, reports/sample_table.json, reports/sample_marks.json of"],
+        [MADE_UP, "sample makes metrics/sample.json, reports/sample_table.json, reports/sample_marks.json with"],
         WITHIN,
     ),
     signature: ("signature: float64 state after 500", ["signature.json was edited: a later state is the same"], ""),
@@ -508,10 +512,10 @@ def same_command_that_takes_what_is_committed(project):
     smaller_loss(project)
 
 
-LOCKED = "Not as <code>dvc.lock</code> has it"
-UNCHANGED = "no parameter and no file, results apart"
+LOCKED = "Different from <code>dvc.lock</code>"
+UNCHANGED = "no parameter and no file except results"
 SAME = {"quick": (0, "same")}  # a summary takes four starts of DVC: of some
-AS_BEFORE = {"summary": (0, "All outputs are the base's bits")}
+AS_BEFORE = {"summary": (0, "All outputs have the same bits as the base's")}
 LINK = "a link that leads out of the repository"
 NOT_THERE = "metrics/train.json is not committed"
 CONFLICT = "dvc.lock: a merge was committed with its conflict marks"
@@ -521,7 +525,7 @@ SAID = {
     as_it_is: SAME | AS_BEFORE,
     carriage_returns_in_this_checkout: SAME | AS_BEFORE,
     carriage_returns_in_every_checkout: SAME,
-    carriage_returns_by_attributes: {"quick": (1, "written in another way")},
+    carriage_returns_by_attributes: {"quick": (1, "in another notation")},
     filter_that_is_not_installed: SAME,
     filter_that_hides_an_edit: {"quick": (1, "dvc.lock has the hash of another metrics/train.json")},
     detached: SAME,
@@ -547,7 +551,7 @@ SAID = {
     metric_that_is_no_number: {"verify": (1, "smooth_loss: committed NaN, rebuilt"), "summary": (0, "nan")},
     eta_of_4000_digits: {"quick": (1, "params.yaml: eta: 1111"), "study": (2, "params.yaml: eta: 1111")},
     command: {
-        "quick": (1, "dvc.lock is of another command: python src/sample.py (stages: sample)"),
+        "quick": (1, "dvc.lock was made with another command: python src/sample.py (stages: sample)"),
         "summary": (0, LOCKED, "<code>sample</code>"),
     },
     link_to_a_file_here: {"quick": (0, "same")},
@@ -558,17 +562,18 @@ SAID = {
     link_out_of_the_repository: {"quick": (1, f"models/best.npz: {LINK}")},
     text_by_a_link_out_of_the_repository: {"quick": (1, f"data/fox.txt: {LINK}")},
     name_that_is_not_utf8: SAME | AS_BEFORE,
-    assumed_unchanged: {"quick": (0, "uncommitted changes", "same"), "summary": (0, "not committed")},
-    skipped: {"quick": (0, "uncommitted changes", "same"), "summary": (0, "not committed")},
-    dirty: {"quick": (0, "uncommitted changes", "same"), "summary": (0, "not committed")},
+    assumed_unchanged: {"quick": (0, "uncommitted changes", "same"), "summary": (0, "Uncommitted")},
+    skipped: {"quick": (0, "uncommitted changes", "same"), "summary": (0, "Uncommitted")},
+    dirty: {"quick": (0, "uncommitted changes", "same"), "summary": (0, "Uncommitted")},
     lock_that_is_not_committed: {
-        "quick": (1, "dvc.lock is of eta 0.1, params.yaml says 0.2"), "summary": (0, "not committed", "not known"),
+        "quick": (1, "dvc.lock was made with eta 0.1, params.yaml has 0.2"),
+        "summary": (0, "Uncommitted", "not known"),
     },
     metric_file_under_another_name: {
-        "quick": (1, f"{NOT_THERE}, and dvc.lock has its hash"), "summary": (0, "not committed any more"),
+        "quick": (1, f"{NOT_THERE}, and dvc.lock has its hash"), "summary": (0, "no longer committed"),
     },
     deleted_metric: {
-        "quick": (1, f"{NOT_THERE}, and dvc.lock has its hash"), "summary": (0, "not committed any more"),
+        "quick": (1, f"{NOT_THERE}, and dvc.lock has its hash"), "summary": (0, "no longer committed"),
     },
     key_twice_in_params: {
         "quick": (1, 'params.yaml: line 4: not YAML: found duplicate key "eta"'),

@@ -129,8 +129,8 @@ def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
     slow = tmp_path / "git"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
-    for module in ("facts", "git"):
-        monkeypatch.setattr(f"dvc_summary.{module}.SECONDS", 0.1)
+    for timeout in ("facts.DVC_TIMEOUT", "git.GIT_TIMEOUT"):
+        monkeypatch.setattr(f"dvc_summary.{timeout}", 0.1)
     with chdir(branch.folder):
         assert dvc(("metrics", "show", "--json")) == ({}, "dvc metrics: no answer within 0.1 s")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
@@ -149,11 +149,11 @@ def test_one_file_says_the_same_and_warns_of_edited_code_that_was_not_run_and_of
     assert said == summarised(branch, "--rebuilt", ".")
     assert "import dvc_summary" not in copy.read_text()
     assert (
-        "Not as <code>dvc.lock</code> has it: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
+        "Different from <code>dvc.lock</code>: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
         in said
     )
     assert "<li><b>Changed:</b> 1 file that stages depend on.</li>" in said
-    assert "All outputs are the base's bits: 3 outputs." in said
+    assert "All outputs have the same bits as the base's: 3 outputs." in said
     assert "<td><code>curve.py</code></td><td>+1 −0</td><td><code>curve</code></td>" in said
     assert "Rebuilt from HEAD: all 3 outputs have the committed hashes." in said
 
@@ -165,7 +165,7 @@ def test_what_a_rebuild_makes_otherwise_is_told(base):
     assert "all 3 outputs have the committed hashes" in "".join(reproduced(committed, committed))
     again = stages_of({"dvc.lock": locks["dvc.lock"].replace(digest, "0" * 32).replace("rate: 1.0", "rate: 2.0")})
     said = "".join(reproduced(committed, again))
-    assert "<code>curve</code> is the first whose outputs are not the committed ones" in said
+    assert "<code>curve</code> is the first stage with other outputs than the committed ones" in said
     assert "<td>other: <code>metrics.json</code>; 1 the same</td><td>changed: <code>rate</code></td>" in said
     assert "<td>gone</td>" in "".join(reproduced(committed, {"words": committed["words"]}))
 
@@ -211,7 +211,7 @@ def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:
 
 def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
     stage = Stage("cmd", {"a": "1"}, {}, {"b": "1"})
-    assert "it does not repeat itself" in parted(facts({"x": stage}, {"x": stage._replace(outs={"b": "2"})}))
+    assert "it is not deterministic" in parted(facts({"x": stage}, {"x": stage._replace(outs={"b": "2"})}))
     changed = stage._replace(outs={"b": "2"}, deps={"a": "2"})
     assert "because of <code>a</code>" in parted(facts({"x": stage}, {"x": changed}))
     assert "is new" in parted(facts({"x": stage}, {"x": stage, "y": stage}))
@@ -220,7 +220,7 @@ def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
 
 def test_what_is_not_known_is_said_before_all_else():
     said = "".join(warnings(facts({}, {})._replace(uncommitted=True, complaints=["dvc plots: <no>"])))
-    assert "Changes that are not committed are not in this." in said
+    assert "Uncommitted changes are not included." in said
     assert "Not known: <code>dvc plots: &lt;no&gt;</code>" in said
 
 
@@ -247,7 +247,7 @@ def test_of_two_lengths_the_stretch_is_drawn_that_both_have():
     drawn, caption = picture(Curve("t", "x", "y", short, long))
     assert "0 --> 50" in drawn
     assert drawn.count("[0, 10, 20, 30, 40, 50]") == 2
-    assert "Up to 50, where the shorter one ends." in caption
+    assert "The picture ends at 50, the end of the shorter line." in caption
     assert picture(Curve("t", "x", "y", {}, long)) == []
 
 

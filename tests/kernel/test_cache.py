@@ -31,7 +31,7 @@ DAMAGED = {
 
 def key(monkeypatch, room):
     monkeypatch.setattr(cache, "ROOM", room)
-    return cache.Kept(key).key
+    return cache.FolderCache(key).key
 
 
 def test_an_edit_of_any_file_of_the_room_and_a_new_file_give_another_key(monkeypatch, tmp_path):
@@ -53,7 +53,7 @@ def test_an_edit_of_the_functions_own_file_outside_the_room_gives_another_key(tm
         own.write_text(source)
         names = {"__name__": "own"}
         exec(compile(source, own, "exec"), names)  # noqa: S102  as an import would
-        keys.append(cache.Kept(names["f"]).key)
+        keys.append(cache.FolderCache(names["f"]).key)
     assert len(set(keys)) == 2
 
 
@@ -126,7 +126,7 @@ def test_a_full_disk_keeps_nothing_and_says_so_once(folder, capsys):
     with files_of_at_most(100):
         assert [called(), called(0.5)] == [(42, True), (1.0, True)]
     (inside,) = folder.iterdir()
-    line = f"warning: {inside}: File too large: compiled code is not kept; the next start compiles again\n"
+    line = f"warning: {inside}: File too large: compiled code is not cached; the next start compiles again\n"
     assert capsys.readouterr() == ("", line)
     assert list(inside.iterdir()) == []
 
@@ -137,13 +137,13 @@ def test_a_damaged_file_that_cannot_be_removed_is_not_used(folder, capsys):
     path.unlink()
     path.mkdir()
     assert called() == (42, True)
-    assert "Is a directory: compiled code is not kept" in capsys.readouterr().err
+    assert "Is a directory: compiled code is not cached" in capsys.readouterr().err
 
 
 def test_a_place_that_is_no_folder_is_no_reason_to_fail(folder, capsys):
     folder.write_text("")
     assert called() == (42, True)
-    assert "compiled code is not kept" in capsys.readouterr().err
+    assert "compiled code is not cached" in capsys.readouterr().err
 
 
 def test_a_user_without_a_home_compiles_each_time(monkeypatch):

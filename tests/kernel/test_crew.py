@@ -13,7 +13,7 @@ from projects import until
 from states import flat
 
 from charloom.base.errors import Diverged, WrongInput
-from charloom.base.processors import of_groups, processors
+from charloom.base.processors import group_values, processors
 from charloom.kernel import advance as kernel
 from charloom.kernel import crew
 from charloom.kernel.advance import advance, start
@@ -153,9 +153,9 @@ def test_a_containers_share_of_the_processors_counts(monkeypatch, tmp_path):
     (tmp_path / "job").mkdir()
     (tmp_path / "job/cpu.max").write_text("150000 100000\n")
     (tmp_path / "cgroup").write_text("0::/job\n")
-    assert list(of_groups("cpu.max", "", tmp_path / "cgroup", tmp_path)) == ["150000 100000"]
+    assert list(group_values("cpu.max", "", tmp_path / "cgroup", tmp_path)) == ["150000 100000"]
     monkeypatch.delenv("CHARLOOM_THREADS", raising=False)
     monkeypatch.setattr("charloom.base.processors.os.sched_getaffinity", lambda _: set(range(64)), raising=False)
     for said, expected in ((["150000 100000", "max 100000"], 2), (["50000 100000"], 1), (["max 100000"], 64)):
-        monkeypatch.setattr("charloom.base.processors.of_groups", lambda _, said=said: said)
+        monkeypatch.setattr("charloom.base.processors.group_values", lambda _, said=said: said)
         assert processors() == expected

@@ -40,7 +40,7 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
     tame = recipe(m, T, 0.1, clip, dtype, accumulator=10.0)  # rounding stays rounding
     state = start(tame, K, seed)
     rows = advance(state, ids, 6, tame)
-    theta, kept, h = copied(state.theta), tuple(map(copied, state.kept)), state.carried
+    theta, kept, h = copied(state.theta), tuple(map(copied, state.accumulators)), state.carried
     rounding = 1e-11 if dtype == "float64" else 2e-3
     for update in range(6):
         position, x, y = sequence(ids, update, T)
@@ -49,7 +49,7 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
         assert rows.losses[update] == pytest.approx(loss, rel=rounding, abs=rounding)
         tame.step(theta, kept, gradients, update)
     np.testing.assert_allclose(rows.after.theta.flat, theta.flat, rtol=0, atol=rounding)
-    np.testing.assert_allclose(rows.after.kept[0].flat, kept[0].flat, rtol=rounding, atol=rounding)
+    np.testing.assert_allclose(rows.after.accumulators[0].flat, kept[0].flat, rtol=rounding, atol=rounding)
 
 
 @settings(deadline=None, max_examples=40)
@@ -132,7 +132,7 @@ def test_updates_in_two_calls_are_those_of_one(optimizer):
     chosen = Recipe(5, 3, 0.1, 5.0, "float64", optimizer)
     whole, first = (advance(start(chosen, 7, 1), ids, count, chosen).after for count in (40, 13))
     second = advance(first, ids, 27, chosen).after
-    for one, other in zip([whole.theta, *whole.kept], [second.theta, *second.kept], strict=True):
+    for one, other in zip([whole.theta, *whole.accumulators], [second.theta, *second.accumulators], strict=True):
         assert one.flat.tobytes() == other.flat.tobytes()
 
 
@@ -140,7 +140,7 @@ def test_a_step_to_weights_that_are_not_finite_is_an_error():
     ids = np.arange(7, dtype=np.uint8)
     far = recipe(m=5, eta=np.inf)
     state = start(far, 7, 1)
-    with pytest.raises(Diverged, match="at update 0: weight not finite"):
+    with pytest.raises(Diverged, match="at update 0: a weight is not finite"):
         advance(state, ids, 1, far)
 
 

@@ -9,7 +9,7 @@ from charloom.network.rnn import filled
 
 def moved(gradient, accumulator, clip=5.0):
     half = recipe(m=1, clip=clip, eta=0.5, accumulator=accumulator)
-    theta, (s,) = filled(1.0, 1, 1), half.kept(1)
+    theta, (s,) = filled(1.0, 1, 1), half.accumulators(1)
     half.step(theta, (s,), filled(gradient, 1, 1), 0)
     assert len(set(theta.flat)) == 1
     return theta.flat[0], s.flat[0]

@@ -26,7 +26,7 @@ RECIPE = Recipe(M, T, 0.3, math.inf, "float64", Adam(0.01), "mean")
 def at_the_start():
     """Return weights, what Adam keeps, and a text of nine sequences, as benchmarks/adam_elsewhere.py draws them."""
     ids = np.random.default_rng(2).integers(0, K, 9 * T + 1)
-    return rnn.init(M, K, 0.3, np.random.default_rng(1)), RECIPE.kept(K), ids
+    return rnn.init(M, K, 0.3, np.random.default_rng(1)), RECIPE.accumulators(K), ids
 
 
 def by_equations(updates):
@@ -97,6 +97,6 @@ def test_a_power_by_products_is_the_power(base, exponent):
 
 def test_gradients_are_clipped_before_they_are_averaged():
     clipped = replace(RECIPE, m=1, clip=0.5)
-    theta, (m, v) = filled(1.0, 1, 1), clipped.kept(1)
+    theta, (m, v) = filled(1.0, 1, 1), clipped.accumulators(1)
     clipped.step(theta, (m, v), filled(9.0, 1, 1), 0)
     assert m.flat[0] == pytest.approx(0.1 * 0.5, rel=1e-15)

@@ -104,7 +104,7 @@ def test_an_overlong_training_is_refused_before_it_needs_the_memory(project):
 def test_outside_a_project_a_stage_says_where_it_starts(project, tmp_path):
     (tmp_path / "params.yaml").write_text((project.folder / "params.yaml").read_text())
     project.folder = tmp_path
-    one_line(project.stage("train", code=2), "dvc.yaml: there is none in this folder")
+    one_line(project.stage("train", code=2), "dvc.yaml: not in this folder")
 
 
 def test_without_a_git_repository_the_door_of_make_run_says_what_to_type(project):

@@ -3,10 +3,10 @@
 import pytest
 
 from charloom.proof.meaning import Contradiction, causes
-from charloom.proof.outputs import Made, Output
+from charloom.proof.outputs import Output, Pair
 
-AGAINST = [Contradiction("dvc.lock is of eta 1, params.yaml says 2", ("train",))]
-MOVED = "dvc.lock is of eta 1, params.yaml says 2 (stages: train)"
+AGAINST = [Contradiction("dvc.lock was made with eta 1, params.yaml has 2", ("train",))]
+MOVED = "dvc.lock was made with eta 1, params.yaml has 2 (stages: train)"
 
 
 def made(letters, path="a.csv", stage="train", *, cached=False):
@@ -18,7 +18,7 @@ def made(letters, path="a.csv", stage="train", *, cached=False):
     name = path.rpartition("/")[2]
     known = {} if committed == "." else {name: committed.encode()}
     own = None if cached else committed
-    return Made(Output(stage, path, not cached), locked, known, {name: rebuilt.encode()}, (own, rebuilt))
+    return Pair(Output(stage, path, not cached), locked, known, {name: rebuilt.encode()}, (own, rebuilt))
 
 
 SAME = made("aaa", "same.json")
@@ -30,7 +30,7 @@ SAME = made("aaa", "same.json")
         ([SAME, made("aaa")], []),
         ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
         ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
-        ([SAME, made("baa")], ["dvc.lock is old, edited or made up: train makes a.csv of another hash"]),
+        ([SAME, made("baa")], ["dvc.lock is old, edited or made up: train makes a.csv with another hash"]),
         ([SAME, made("bba")],
          ["a.csv: edited or replaced, and dvc.lock with it: all else that train makes is the same"]),
         ([SAME, made("bba", cached=True)],
@@ -38,10 +38,10 @@ SAME = made("aaa", "same.json")
         ([SAME, made("b.a", cached=True)],
          ["a.csv: replaced, or dvc.lock edited: all else that train makes is the same"]),
         ([made("baa", "x.csv"), made("b.a", "y.npz", cached=True)],
-         ["dvc.lock is old, edited or made up: train makes x.csv, y.npz of another hash"]),
+         ["dvc.lock is old, edited or made up: train makes x.csv, y.npz with another hash"]),
         ([made("bba"), made("bba", "late.csv", "plot")],
-         ["train comes to other results, and no file says why: they were made by other sources, params or text than "
-          "the committed ones, or on a machine that computes otherwise"]),
+         ["train gives other results, and no file shows why: the committed ones were made with other sources, params "
+          "or text, or on a machine with other arithmetic"]),
         ([SAME, *(made("aba", f"{n}.csv") for n in range(5))],
          ["0.csv, 1.csv, 2.csv and 2 more: edited after train made them: dvc.lock has the hash of what was rebuilt"]),
     ],

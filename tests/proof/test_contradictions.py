@@ -35,22 +35,22 @@ def test_a_finished_run_contradicts_itself_in_nothing(finished):
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [
-        ("params.yaml", "eta: 0.1", "eta: 0.2", "dvc.lock is of eta 0.1, params.yaml says 0.2"),
-        ("data/fox.txt", "lazy", "busy", "dvc.lock is of another text: data/fox.txt (stages: prepare)"),
+        ("params.yaml", "eta: 0.1", "eta: 0.2", "dvc.lock was made with eta 0.1, params.yaml has 0.2"),
+        ("data/fox.txt", "lazy", "busy", "dvc.lock was made with another text: data/fox.txt (stages: prepare)"),
         (
             "src/charloom/pages/sections.py", '"""', '"""Again. ',
-            "dvc.lock is of another source: src/charloom/pages (stages: plot)",
+            "dvc.lock was made with another source: src/charloom/pages (stages: plot)",
         ),
         ("dvc.yaml", "python src/sample.py", "python -O src/sample.py",
-         "dvc.lock is of another command: python src/sample.py (stages: sample)"),
+         "dvc.lock was made with another command: python src/sample.py (stages: sample)"),
         ("metrics/train.json", '"updates": 400', '"updates": 401',
          "dvc.lock has the hash of another metrics/train.json than the committed one (stages: train)"),
-        ("dvc.lock", "eta: 0.1", "theta: 0.1", "dvc.lock is of eta None, params.yaml says 0.1"),
+        ("dvc.lock", "eta: 0.1", "theta: 0.1", "dvc.lock was made with eta None, params.yaml has 0.1"),
         ("dvc.lock", "\n  plot:", "\n  draw:", "dvc.lock has no stage plot (stages: plot)"),
         ("dvc.lock", "path: src/sample.py", "path: src/other.py",
-         "dvc.lock does not say which src/sample.py was used (stages: sample)"),
+         "dvc.lock has no hash of the input src/sample.py (stages: sample)"),
         ("dvc.yaml", "      - metrics/sample.json: {cache: false}\n", "",
-         "dvc.lock has metrics/sample.json, which dvc.yaml does not name: it was not made again (stages: sample)"),
+         "dvc.lock has metrics/sample.json, which dvc.yaml does not name: it was not rebuilt (stages: sample)"),
     ],
 )  # fmt: skip
 def test_what_the_lock_is_of_is_said_beside_what_is_committed(clone, name, old, new, expected):
@@ -73,21 +73,23 @@ def test_a_result_that_is_not_committed_is_named(clone):
 @pytest.mark.slow
 def test_a_param_that_is_named_by_itself_is_compared_by_itself(clone):
     clone.edit("dvc.yaml", "seed, optimizer, train]", "seed, optimizer, train.updates]")
-    assert "dvc.lock is of train.clip 5.0, params.yaml says None (stages: train)" in told(clone)
+    assert "dvc.lock was made with train.clip 5.0, params.yaml has None (stages: train)" in told(clone)
     lock = clone.folder / "dvc.lock"
     before, stage, rest = lock.read_text().partition("\n  train:\n")
     rest = re.sub(r"        train:\n(?: {10}.*\n)+", "        train.updates: 400\n", rest, count=1)
     lock.write_text(f"{before}{stage}{rest}")
     assert told(clone) == []
     clone.edit("params.yaml", "updates: 400", "updates: 401")
-    assert told(clone) == ["dvc.lock is of train.updates 400, params.yaml says 401 (stages: prepare, train, plot)"]
+    assert told(clone) == [
+        "dvc.lock was made with train.updates 400, params.yaml has 401 (stages: prepare, train, plot)"
+    ]
 
 
 def test_a_stage_that_used_another_file_than_was_made_is_named(clone):
     lock = (clone.folder / "dvc.lock").read_text()
     made = lock.index("- path: models/best.npz", lock.index("  train:"))
     (clone.folder / "dvc.lock").write_text(lock[:made] + lock[made:].replace("md5: ", "md5: 0", 1))
-    expected = "dvc.lock is of two models/best.npz: one was made, another was used (stages: sample, plot)"
+    expected = "dvc.lock has two hashes of models/best.npz: one as output, another as input (stages: sample, plot)"
     assert told(clone) == [expected]
 
 
@@ -107,10 +109,10 @@ def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_
         told(clone)
     for pipeline in ("stages: [\n", "", "stages: {train: {outs: [{}]}}"):
         (clone.folder / "dvc.yaml").write_text(pipeline)
-        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not as DVC reads it"):
+        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: DVC cannot read it"):
             told(clone)
     (clone.folder / "dvc.yaml").unlink()
-    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: there is none in this folder"):
+    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not in this folder"):
         told(clone)
 
 
@@ -124,7 +126,7 @@ def test_quick_makes_the_first_updates_again_and_names_the_one_that_parts(projec
     project.edit("src/track.py", '"""', '"""Not committed. ')
     printed, _ = said(project, "verify", "--quick")
     assert printed.splitlines()[-1] == "same"
-    assert "uncommitted changes: the signature and the first updates are made by src/ as it is here" in printed
+    assert "uncommitted changes: the signature and the first updates use src/ of this folder" in printed
     project.run("git", "checkout", "-q", "src")
     assert "same  train: plots/first_losses.csv\n" in printed
     losses = (project.folder / "plots/first_losses.csv").read_text().splitlines()

@@ -21,7 +21,7 @@ def said(name, committed, rebuilt):
         ("a.json", '{"x": {"y": [1, 2]}}', '{"x": {"y": [1, 3]}}', "x.y.1: committed 2, rebuilt 3"),
         ("a.json", '{"x": 1, "y": 2}', '{"x": 2}', "x: committed 1, rebuilt 2; and 1 more value"),
         ("a.json", '{"y": null}', "{}", "y: committed null, rebuilt nothing"),
-        ("a.json", '{"y": 1}', '{"y":  1}', "the same values, written in another way"),
+        ("a.json", '{"y": 1}', '{"y":  1}', "the same values in another notation"),
         ("a.json", "[1]", "{", "0: committed 1, rebuilt nothing; and 1 more value"),
         ("a.csv", "u,loss\n0,2.5\n9,2.25\n", "u,loss\n0,2.5\n9,2\n", "u 9: loss: committed 2.25, rebuilt 2.0"),
         ("a.csv", "u,a\n0,1\n1,1\n2,1\n", "u,a\n0,1\n", "u 1: a: committed 1.0, rebuilt nothing; and 1 more value"),

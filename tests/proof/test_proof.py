@@ -9,7 +9,7 @@ from projects import ROOT, Project, said
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.proof.dvc_command import cache
 from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
-from charloom.proof.outputs import Made, Output, outputs
+from charloom.proof.outputs import Output, Pair, outputs
 from charloom.proof.signatures import named
 from charloom.proof.verify import verify
 from charloom.settings.pipeline import Project as Folder
@@ -34,7 +34,7 @@ def test_a_word_in_dvc_yaml_takes_no_output_out_of_the_comparison(tmp_path):
     [
         ('"500": "', [f"{kind} state after 500 updates" for kind in RECIPES],
          "signature.json was edited: a later state is the same"),
-        ('"float32": "', ["float32 costs", "float32 texts"], "or the kernel does this alone in another way"),
+        ('"float32": "', ["float32 costs", "float32 texts"], "or the kernel differs in this computation only"),
     ],
 )  # fmt: skip
 def test_a_changed_signature_is_named_with_what_it_may_come_from_and_as_json_that_is_all_of_standard_output(
@@ -110,7 +110,7 @@ def made(path, committed, rebuilt, *, in_git=True):
     """Return an output whose two contents have these hashes, of dvc.lock the committed one."""
     name = path.rpartition("/")[2]
     contents = [{name: each.encode()} for each in (committed, rebuilt)]
-    return Made(Output("a stage", path, in_git), committed, *contents, (committed, rebuilt))
+    return Pair(Output("a stage", path, in_git), committed, *contents, (committed, rebuilt))
 
 
 @pytest.mark.parametrize(

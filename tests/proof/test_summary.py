@@ -231,7 +231,7 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
     assert (
         "<b>Better:</b> not known: no <code>dvc.lock</code> says that the results are of what is committed." in printed
     )
-    assert "⚠️ Not as <code>dvc.lock</code> has it: <code>prepare</code>: <code>sigma</code>; " in printed
+    assert "⚠️ Different from <code>dvc.lock</code>: <code>prepare</code>: <code>sigma</code>; " in printed
     assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
     assert "<td>the same bits</td><td>of another commit: <code>0000000000</code></td>" in printed

@@ -34,7 +34,7 @@ def test_its_own_sources_may_lie_anywhere(project, tmp_path):
 def test_a_command_of_another_checkout_refuses_in_one_that_has_an_environment(project):
     (project.folder / ".venv").mkdir()
     _, line = said(project, "sample", "--length", "9", code=2)
-    mend = "`make setup` and `. .venv/bin/activate` mend it"
+    mend = "`make setup` and `. .venv/bin/activate` fix it"
     assert line == f"{project.folder}/src: would run the sources in {ROOT}/src; {mend}\n"
 
 
@@ -94,8 +94,8 @@ def test_a_stage_and_the_command_start_numpy_with_one_thread(project, program):
 EDITED = {
     "params.yaml": ("seed: 1 ", "seed: 77 ", "seed was 1, is 77"),
     "src/charloom/kernel/update.py": (
-        '"""The update of',
-        '"""An update of',
+        '"""The compiled update',
+        '"""A compiled update',
         "changed since: src/charloom/kernel/update.py",
     ),
     "data/prepared/text.npz": (None, None, "changed since: data/prepared/text.npz"),
@@ -116,7 +116,7 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
         (project.folder / name).write_bytes(before + b"\0")
     assert train.wait(timeout=300) == 1
     printed = (project.folder / "printed.txt").read_text()
-    assert printed.endswith(f"train: edited while it ran: {line}: its results are not taken; start it again\n")
+    assert printed.endswith(f"train: edited while it ran: {line}; its results are discarded; start it again\n")
     log = max((project.folder / ".charloom/trainings").glob("*/*.jsonl"))  # the file's name begins with its time
     end = Log(log).end
     assert (end.status, end.results) == ("FAILED", None)
@@ -139,7 +139,7 @@ def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch)
         monkeypatch.setattr(main, "sender", lambda *_: nullcontext(lambda _: ""))
     printed = project.stage(stage, code=1)
     assert printed.splitlines()[-1] == (
-        f"{stage}: edited while it ran: changed since: {edited}: its results are not taken; start it again"
+        f"{stage}: edited while it ran: changed since: {edited}; its results are discarded; start it again"
     )
 
 
@@ -186,7 +186,7 @@ def test_a_source_that_is_edited_while_a_stage_imports_fails_it_if_other_content
     for each in (project.folder / "src").rglob("*.pyc"):  # then sources are opened, not compiled files
         each.unlink()
     (tmp_path / "whole").write_text(path.read_text())
-    (tmp_path / "edited").write_text(path.read_text().replace('"""Text', '"""A text', 1))
+    (tmp_path / "edited").write_text(path.read_text().replace('"""Escaping', '"""The escaping', 1))
     acts = [(edited, str(tmp_path / "edited")), *([(put_back, str(tmp_path / "whole"))] if put_back else [])]
     hook = ACTS.replace("{acts!r}", repr(acts)).replace("{path!r}", repr(str(path)))
     (tmp_path / "sitecustomize.py").write_text(hook)

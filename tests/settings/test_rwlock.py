@@ -26,7 +26,7 @@ def test_it_is_removed_before_make_run_starts_dvc_and_left_alone_by_the_stage(cu
     project, rwlock = cut
     project.stage("prepare")
     assert rwlock.exists()
-    line = "removed .dvc/tmp/rwlock: DVC was killed as it wrote it\n"
+    line = "removed .dvc/tmp/rwlock: DVC was killed while it wrote this file\n"
     assert project.stage("prepare", "--check") == line
     assert not rwlock.exists()
     assert project.stage("prepare", "--check") == ""
@@ -52,7 +52,7 @@ def test_a_whole_one_stays(project, content):
 
 def test_charloom_track_says_what_to_type(cut):
     project, rwlock = cut
-    line = ".dvc/tmp/rwlock: DVC was killed as it wrote it; where no DVC is at work: rm .dvc/tmp/rwlock\n"
+    line = ".dvc/tmp/rwlock: DVC was killed while it wrote this file; if no DVC is running: rm .dvc/tmp/rwlock\n"
     assert said(project, "track", code=3) == ("", line)
     assert rwlock.exists()
 

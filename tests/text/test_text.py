@@ -118,7 +118,7 @@ def test_entropies_are_what_counting_by_hand_gives(text, dense, part):
 
 def test_of_a_text_with_many_characters_a_part_is_counted_and_the_metrics_say_so(tmp_path, monkeypatch):
     monkeypatch.setattr(ngrams, "DENSE", 5**3)
-    monkeypatch.setattr(ngrams, "MOST", 50)
+    monkeypatch.setattr(ngrams, "SPARSE_LIMIT", 50)
     few, many = (
         ngrams.text_metrics(prepared(tmp_path, (letters * 30)[:90]), "", "", 7) for letters in ("abcde", "abcdef")
     )

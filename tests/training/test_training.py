@@ -29,7 +29,7 @@ def by_the_book(updates):
     """Return losses, smooth losses and weights before each update, written out with one window after another."""
     windows = [("abc", "bcd"), ("def", "efg"), ("ghi", "hij")]
     vocabulary = Vocabulary(TEXT)
-    theta, kept, h = fresh().theta, RECIPE.kept(len(TEXT)), np.zeros(4)
+    theta, kept, h = fresh().theta, RECIPE.accumulators(len(TEXT)), np.zeros(4)
     losses, smooth, weights, states = [], [], [], []
     for update in range(updates + 1):
         read, following = windows[update % 3]
@@ -116,7 +116,7 @@ def test_a_state_goes_in_unchanged():
     before = state.theta.flat.copy()
     advance(state, IDS, 5, RECIPE)
     assert np.array_equal(state.theta.flat, before)
-    assert (state.kept[0].flat == 1).all()
+    assert (state.accumulators[0].flat == 1).all()
 
 
 class Noted:
@@ -195,7 +195,7 @@ def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
     h = np.array([0.9, -0.2, 0.4, -0.6], dtype)
     ids = Vocabulary(TEXT).encode("abafghabaj")  # a character that occurs twice in a sequence has one gradient
     narrow = recipe(clip=0.25, dtype=np.dtype(dtype).name, accumulator=1.0)
-    state = TrainState(3000, theta, narrow.kept(len(TEXT)), h[None])
+    state = TrainState(3000, theta, narrow.accumulators(len(TEXT)), h[None])
     (statistics,) = advance(state, ids, 1, narrow).statistics
     loss, gradients, _ = rnn.loss_and_gradients(rnn.Parameters(drawn.flat, 4, len(TEXT)), ids[:3], ids[1:4], h)
     hidden = [h.astype(float)]

@@ -1,3 +1,3 @@
-"""What every room may use and what knows no experiment: errors, files written whole or not at all, named arrays in a
-file, locks, progress, signals, text made safe for a terminal. It imports no other room.
+"""Functions for every room, without knowledge of experiments: errors, atomic file writes, named arrays in a file,
+locks, progress, signals, escaping for a terminal. This room imports no other.
 """

@@ -1,4 +1,6 @@
-"""What can go wrong, drawn once. Each is one line for the user and an exit code; none is a traceback."""
+"""The exceptions for expected failures. Commands print the message in one line, without traceback, and exit with the
+exception's exit code.
+"""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,42 +8,42 @@ from typing import Any
 
 
 class CharloomError(Exception):
-    """The root. Its message is one line that names the file or key, the value and what is allowed."""
+    """The base class. A message is one line: the file or key, its value, and the allowed values."""
 
     exit_code: int
 
 
 class CheckFailed(CharloomError):
-    """A check said no: the gradient, a verification."""
+    """A check failed: the gradient check or a verification."""
 
     exit_code = 1
 
 
 class WrongInput(CharloomError):
-    """A parameter, a text or an option is not what it has to be."""
+    """A parameter, a text or an option has an invalid value."""
 
     exit_code = 2
 
 
 class Damaged(CharloomError):
-    """A file is not what was written."""
+    """A file's content is not what the program wrote: it is corrupt, or somebody edited it."""
 
     exit_code = 3
 
 
 class Diverged(CharloomError):
-    """Training met a number that is not finite. `state` is the last one before it, where there is one."""
+    """Training produced a number that is not finite. `state` is the last finite training state, or None."""
 
     exit_code = 4
 
     def __init__(self, message: str, state: Any = None):
-        """Take both."""
+        """Store the message and the training state."""
         super().__init__(message)
         self.state = state
 
 
 class Unavailable(CharloomError):
-    """Another process holds it, or memory or disk are missing."""
+    """A resource is not available: another process holds the lock, or memory or disk space is missing."""
 
     exit_code = 5
 
@@ -53,7 +55,7 @@ class Undecided(CharloomError):
 
 
 def allowed_are(names: Iterable[str], given: str) -> str:
-    """Return what may stand in place of a name that is unknown, and the name that was perhaps meant."""
-    known = list(names)
-    near = get_close_matches(given, known, n=1)
-    return f"allowed are {', '.join(known)}" + (f"; did you mean {near[0]}?" if near else "")
+    """Return the part of a message that lists the allowed names, and the one most similar to the given name, if any."""
+    allowed = list(names)
+    near = get_close_matches(given, allowed, n=1)
+    return f"allowed are {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")

@@ -1,4 +1,4 @@
-"""One writer at a time: locks that the end of their holder frees, however it ends."""
+"""File locks. The operating system releases a lock when its holder ends, also after a crash or SIGKILL."""
 
 import os
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from filelock import FileLock, Timeout
 
 from charloom.base.errors import Unavailable
 
-LOCK_MAY_TAKE = 60  # seconds, to become free
+TIMEOUT = 60  # seconds to wait for the lock
 
 
 @contextmanager
 def in_turn(path: Path) -> Iterator[None]:
-    """Hold the lock file; wait for it while another process holds it. Raises Unavailable after a minute."""
+    """Hold the lock; wait up to TIMEOUT while another process holds it, then raise Unavailable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(path).acquire(timeout=LOCK_MAY_TAKE)
+        held = FileLock(path).acquire(timeout=TIMEOUT)
     except Timeout:
         raise Unavailable(f"{path}: another process has held it for a minute") from None
     with held:
@@ -25,19 +25,22 @@ def in_turn(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file, which exists only while it is held. The holder's process number stands in it.
+def exclusive(path: Path, activity: str) -> Iterator[None]:
+    """Hold the lock without waiting. The lock file contains the holder's process number and exists while it is held.
 
-    Raises Unavailable, with that number, where another process holds it; and where the file cannot be made.
+    activity  noun for the message, such as "this study"
+
+    Raises Unavailable, with the holder's process number, if another process holds the lock, and if the file cannot be
+    created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(path).acquire(blocking=False)
     except Timeout:
         holder = "another one"
-        with suppress(OSError):  # the file goes as the lock is let go
+        with suppress(OSError):  # the holder removes the file when it releases the lock
             holder = path.read_text(encoding="ascii") or holder
-        raise Unavailable(f"busy: process {holder} is at {what}; wait until it has ended, or end it") from None
+        raise Unavailable(f"busy: process {holder} is at {activity}; wait until it has ended, or end it") from None
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}; a stage has to write here") from None
     with held:
@@ -45,4 +48,4 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)  # who has opened it by now will notice, and open a new one
+            path.unlink(missing_ok=True)  # FileLock notices a removed file and creates it again

@@ -1,8 +1,8 @@
 """Natural logarithms with the same bits on every processor and with every C library.
 
-A C library computes `log` and `log1p` with or without fused multiply-add, by processor, and each library does so in its
-own way. This module uses + − × ÷ in one order, which IEEE 754 rounds in one way only. Errors stay below one unit in the
-last place.
+C libraries differ in the last bits of `log` and `log1p`, and one library differs between processors with and without
+fused multiply-add. This module uses only + − × ÷ in a fixed order, and IEEE 754 defines how each of them rounds. The
+error is below one unit in the last place.
 
 Method: x = 2^n · (1 + f) with √½ < 1 + f < √2, s = f / (2 + f), and a polynomial R(s²) with
 

@@ -1,6 +1,6 @@
-"""The sources and inputs that this process opens: the SHA-256 of each, at the moment at which it was opened.
+"""Record the SHA-256 of every source and input file at the moment when this process opens the file.
 
-An edit that is undone later leaves no difference between the start and the end of a stage. Here it does.
+So a stage also detects an edit that was undone before the stage ended.
 """
 
 import hashlib
@@ -13,31 +13,34 @@ from pathlib import Path
 from typing import Any
 
 SOURCES = Path(__file__).resolve().parents[2]
-_hashes: dict[str, set[str | None]] = {}  # by absolute path
-_states: dict[str, tuple[int, ...]] = {}  # of each watched file, as it was hashed last
+_hashes: dict[str, set[str | None]] = {}  # all contents seen, by absolute path
+_states: dict[str, tuple[int, ...]] = {}  # _state of every watched or hashed file when it was last hashed
 
 
 def note_opened(*already: str) -> None:
-    """Hash from now on each source of this project that is imported, and each watched file; and those opened so far."""
+    """Install the audit hook that hashes imported sources of this project and watched files.
+
+    `already` are the paths of sources that were opened before the call; they are hashed now.
+    """
     for path in already:
         _note(str(Path(path).absolute()))
     sys.addaudithook(_on_event)
 
 
 def watch(paths: Iterable[Path]) -> None:
-    """Hash these files too if they are opened in another state than now: the caller knows what they hold now."""
+    """Watch these files: hash one when it is opened after it has changed. The caller knows the present content."""
     for path in paths:
         with suppress(OSError):
             _states[str(path.absolute())] = _state(path)
 
 
 def edited_since_opened() -> list[str]:
-    """Return the files, relative to the working folder, of which other content was opened than they have now."""
+    """Return the paths, relative to the working folder, of files whose content differs from what was opened."""
     return [os.path.relpath(path) for path, hashes in sorted(_hashes.items()) if hashes != {_sha256(path)}]
 
 
 def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
-    """Take Python's audit events: `open` comes before a file is opened, that of a compiled module too."""
+    """Handle one of Python's audit events. `open` precedes the opening of a file, also of a compiled module."""
     if event == "open" and isinstance(arguments[0], str):
         path = arguments[0]
         with suppress(OSError, ValueError):
@@ -57,13 +60,16 @@ def _note(path: str) -> None:
 
 
 def _state(path: str | Path) -> tuple[int, ...]:
-    """Return four numbers that change when a file is written or replaced. Raises OSError if it is missing."""
-    found = Path(path).stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    """Return inode, size, mtime and ctime: one of them changes if the file is written or replaced. Raises OSError."""
+    status = Path(path).stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _sha256(path: str) -> str | None:
-    """Return what `storage.sha256` does: to import storage here would be to import sources before they are hashed."""
+    """Return the file's SHA-256, or None if it cannot be read.
+
+    `storage.sha256` is not used: this module must import no source of the project before the hook is installed.
+    """
     with suppress(OSError), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
     return None

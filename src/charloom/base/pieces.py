@@ -1,7 +1,7 @@
-"""Arrays that are too long to be read at once, in a file as array_file.py has them: NumPy's `load` reads it too.
+"""One-dimensional arrays larger than memory, in a .npz file as in array_file.py; NumPy's `load` reads it too.
 
-One more array ends the file: the SHA-256 of each piece of the others, in order. It says what the file holds, so its
-own hash names the whole of it, and a piece is known to be right without the rest being read.
+The last array of the file, `sha256`, has the SHA-256 of every PIECE bytes of the others, in order. So one piece can be
+verified without reading the rest, and a hash of the last array identifies the content of the file.
 """
 
 import hashlib
@@ -23,24 +23,24 @@ PIECE = 2**20  # bytes
 HASHES = "sha256"
 DIGEST = hashlib.sha256().digest_size
 
-Take = Callable[[int], Array]
+Take = Callable[[int], Array]  # take(n) returns the next n numbers
 
 
-def taken_from(parts: Iterable[Array]) -> Take:
-    """Return a function that takes the next so many numbers of arrays (·,) that come in parts of other lengths.
+def reader(parts: Iterable[Array]) -> Take:
+    """Return a function that reads a stream of one-dimensional arrays of any lengths as one array.
 
-    It returns fewer where they end.
+    take(n) returns the next n numbers, or fewer at the end.
     """
-    waiting, rest = iter(parts), np.empty(0, np.uint8)
+    stream, rest = iter(parts), np.empty(0, np.uint8)
 
     def take(count: int) -> Array:
         nonlocal rest
-        have = [rest] if len(rest) else []
+        arrays = [rest] if len(rest) else []
         missing = count - len(rest)
-        while missing > 0 and (part := next(waiting, None)) is not None:
-            have.append(part)
+        while missing > 0 and (part := next(stream, None)) is not None:
+            arrays.append(part)
             missing -= len(part)
-        joined = np.concatenate(have) if have else rest
+        joined = np.concatenate(arrays) if arrays else rest
         rest = joined[count:]
         return joined[:count]
 
@@ -48,61 +48,67 @@ def taken_from(parts: Iterable[Array]) -> Take:
 
 
 def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
-    """Write the arrays, each given by its length, its type and what gives its next numbers. Equal ones are equal files.
+    """Write the arrays, given by name as (length, dtype, take), piece by piece. Equal arrays give equal bytes.
 
-    Raises ValueError where there are too few.
+    Raises ValueError if a `take` returns fewer numbers than the array's length.
     """
     hashes = []
     with zipfile.ZipFile(file, "w") as archive:
         for name, (length, dtype, take) in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as to:  # as savez does
-                to.write(header((length,), dtype))
-                most = PIECE // np.dtype(dtype).itemsize
-                for start in range(0, length, most):
-                    piece = take(count := min(most, length - start))
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:  # as NumPy's savez
+                member.write(header((length,), dtype))
+                numbers_in_piece = PIECE // np.dtype(dtype).itemsize
+                for start in range(0, length, numbers_in_piece):
+                    piece = take(count := min(numbers_in_piece, length - start))
                     if len(piece) < count:
                         raise ValueError(f"{name} ends too early")
                     content = np.ascontiguousarray(piece, np.dtype(dtype).newbyteorder("<")).tobytes()
-                    to.write(content)
+                    member.write(content)
                     hashes.append(hashlib.sha256(content).digest())
-        with archive.open(f"{HASHES}.npy", "w", force_zip64=True) as to:
-            to.write(header((len(hashes), DIGEST), np.uint8) + b"".join(hashes))
+        with archive.open(f"{HASHES}.npy", "w", force_zip64=True) as member:
+            member.write(header((len(hashes), DIGEST), np.uint8) + b"".join(hashes))
 
 
 def _pieces(length: int, dtype: Any) -> int:
-    """Return how many pieces the array has: all are full, the last one apart."""
+    """Return the number of pieces of the array. Only the last piece may be shorter than PIECE bytes."""
     return -(-length * int(np.dtype(dtype).itemsize) // PIECE)
 
 
 class Pieces:
-    """An array (n,) in a file. A slice of it is read, a piece at a time, and each piece checked whenever it is read.
+    """An array (n,) in a file. Slicing reads the needed pieces and verifies the SHA-256 of each on every read.
 
-    So what has been checked is what is used, also while the file is written to. A map of it would show what comes in
-    between, and end the process where the file is cut. The last piece is kept: whoever reads in order reads it once.
+    So the numbers in use are always verified, even if another process writes to the file. A memory map would show such
+    writes, and end the process if the file is truncated. The last piece is cached: sequential reading reads a piece
+    once.
     """
 
     def __init__(self, path: Path, name: str, start: int, form: tuple[int, Any, int], hashes: Array) -> None:
-        """Take where the numbers start in the file; how many, of which type and below what; the SHA-256 of pieces."""
+        """Describe the array.
+
+        start   offset in the file of the first number, in bytes
+        form    length, dtype, and the bound that every number is below
+        hashes  (pieces, DIGEST) SHA-256 of every piece
+        """
         self.path, self.name, self.start, self.hashes = path, name, start, hashes
         self.length, self.dtype, self.below = form
-        self._kept = -1, np.empty(0, self.dtype)
+        self._cached = -1, np.empty(0, self.dtype)  # the number of the last piece read, and its numbers
 
     def __len__(self) -> int:
         """Return n."""
         return self.length
 
     def __getitem__(self, part: slice) -> Array:
-        """Return the numbers from one place to another. Raises Damaged, naming the file, where they are others."""
+        """Return the numbers of the slice; its step is ignored. Raises Damaged, with the path, if a hash differs."""
         start, stop, _ = part.indices(self.length)
-        most, numbers = PIECE // self.dtype.itemsize, np.empty(max(stop - start, 0), self.dtype)
-        for place in range(start // most, -(-stop // most)):
-            first, end = max(start, place * most), min(stop, (place + 1) * most)
-            numbers[first - start : end - start] = self._piece(place)[first - place * most : end - place * most]
+        size, numbers = PIECE // self.dtype.itemsize, np.empty(max(stop - start, 0), self.dtype)
+        for place in range(start // size, -(-stop // size)):
+            first, end = max(start, place * size), min(stop, (place + 1) * size)
+            numbers[first - start : end - start] = self._piece(place)[first - place * size : end - place * size]
         return numbers
 
     def _piece(self, place: int) -> Array:
-        """Return the piece of this number."""
-        if self._kept[0] != place:
+        """Return the numbers of the piece with this index, from the cache or the file."""
+        if self._cached[0] != place:
             try:
                 with self.path.open("rb") as file:
                     file.seek(self.start + place * PIECE)
@@ -114,18 +120,18 @@ class Pieces:
             numbers = np.frombuffer(content, self.dtype.newbyteorder("<"))
             if numbers.max() >= self.below:
                 raise self._damaged(f"{self.name} does not hold numbers below {self.below}")
-            self._kept = place, numbers
-        return self._kept[1]
+            self._cached = place, numbers
+        return self._cached[1]
 
-    def _damaged(self, what: str) -> Damaged:
-        return Damaged(f"{self.path}: {what}; `dvc repro` makes it again")
+    def _damaged(self, reason: str) -> Damaged:
+        return Damaged(f"{self.path}: {reason}; `dvc repro` makes it again")
 
 
-def opened(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[int, Any, int]]]) -> dict[str, Pieces]:
-    """Return the arrays of the file by name; all but their numbers is checked, these when they are read.
+def load(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[int, Any, int]]]) -> dict[str, Pieces]:
+    """Return the arrays of the file by name. Headers and sizes are validated now, the numbers when they are read.
 
-    `layout` gets the size of each array in bytes, and returns how many whole numbers each has to have, of which type,
-    and what they are below. Raises ValueError, in words for a user, at the first thing that is wrong.
+    `layout` gets the size of each array in bytes. It returns, for each array, the expected length, integer dtype and
+    the bound that every number is below. Raises ValueError, with a message for the user, at the first fault.
     """
     forms: dict[str, tuple[int, Any, int]] = {}
 
@@ -136,30 +142,31 @@ def opened(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[
         return shapes | {HASHES: ((pieces, DIGEST), np.uint8)}
 
     with path.open("rb") as file, checked(file, whole) as (archive, expected):
-        hashes, done, found = array(archive.read(f"{HASHES}.npy"), HASHES, *expected[HASHES]), 0, {}
+        hashes, first, arrays = array(archive.read(f"{HASHES}.npy"), HASHES, *expected[HASHES]), 0, {}
         for name, form in forms.items():
             info = archive.getinfo(f"{name}.npy")
             with archive.open(info) as member:
                 head = member.read(HEADER)
             length, dtype, _ = form
             ensure_form(name, head, info.file_size, (length,), dtype)
-            file.seek(info.header_offset + 26)  # of the local header: the lengths of its name and of what follows it
+            file.seek(info.header_offset + 26)  # the local header's two lengths: of the name and of the extra field
             start = info.header_offset + 30 + sum(struct.unpack("<HH", file.read(4))) + HEADER
             pieces = _pieces(length, dtype)
-            found[name] = Pieces(path, name, start, form, hashes[done : done + pieces])
-            done += pieces
-    return found
+            arrays[name] = Pieces(path, name, start, form, hashes[first : first + pieces])
+            first += pieces
+    return arrays
 
 
 def fingerprint(path: Path) -> str:
-    """Return the file's SHA-256; of one with pieces, that of all from their hashes on, with the archive's directory.
+    """Return a SHA-256 that identifies the file's content.
 
-    It differs wherever arrays, names or sizes do, and takes no time: the pieces are checked when they are read.
+    For a file with pieces only the last array, `sha256`, and the archive's directory are hashed. That is fast, and the
+    result differs if an array, a name or a size differs. For any other file the whole file is hashed.
     """
     if path.suffix == ".npz":
         with suppress(zipfile.BadZipFile, EOFError, OSError, RuntimeError, struct.error), path.open("rb") as file:
             last = zipfile.ZipFile(file).infolist()[-1:]
-            if [each.filename for each in last] == [f"{HASHES}.npy"]:
+            if [member.filename for member in last] == [f"{HASHES}.npy"]:
                 file.seek(last[0].header_offset)
                 return hashlib.file_digest(file, "sha256").hexdigest()
     return sha256(path)

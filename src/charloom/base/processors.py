@@ -1,4 +1,4 @@
-"""How many threads a training may have: what the environment says, or the processors that this process may use."""
+"""The number of threads for a training: CHARLOOM_THREADS, or the processors available to this process."""
 
 import os
 from collections.abc import Iterator
@@ -9,35 +9,41 @@ from pathlib import Path
 from charloom.base.errors import WrongInput
 
 NAME = "CHARLOOM_THREADS"
-QUOTED = 100  # characters, at most, of what is not allowed
+QUOTED = 100  # characters, at most, of an invalid value in a message
 
 
 def processors() -> int:
-    """Return CHARLOOM_THREADS, else the processors that this process may use. Of control groups version 2 counts.
+    """Return CHARLOOM_THREADS if it is set, otherwise the number of processors available to this process.
 
-    Raises WrongInput where it is no such number.
+    The affinity mask and the CPU quotas of control groups version 2 limit that number; version 1 quotas are ignored.
+    Raises WrongInput if CHARLOOM_THREADS is not a whole number from 1 to 1024.
     """
-    if said := os.environ.get(NAME):
-        if not (len(said) <= len("1024") and said.isascii() and said.isdigit() and 1 <= int(said) <= 1024):
-            raise WrongInput(f"{NAME}: {said[:QUOTED]} is not allowed, it has to be a whole number from 1 to 1024")
-        return int(said)
+    if setting := os.environ.get(NAME):
+        if not (len(setting) <= len("1024") and setting.isascii() and setting.isdigit() and 1 <= int(setting) <= 1024):
+            raise WrongInput(f"{NAME}: {setting[:QUOTED]} is not allowed, it has to be a whole number from 1 to 1024")
+        return int(setting)
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = []
-    for line in of_groups("cpu.max"):
+    for line in group_values("cpu.max"):
         quota, _, period = line.partition(" ")
-        with suppress(ValueError):  # `max`
+        with suppress(ValueError):  # "max": no quota
             quotas.append(max(1, ceil(int(quota) / int(period))))
     return min([own, *quotas])
 
 
-def of_groups(
-    name: str, controller: str = "", groups: Path = Path("/proc/self/cgroup"), top: Path = Path("/sys/fs/cgroup")
+def group_values(
+    name: str, controller: str = "", memberships: Path = Path("/proc/self/cgroup"), top: Path = Path("/sys/fs/cgroup")
 ) -> Iterator[str]:
-    """Yield what that file says in each control group that this process is in: a container's, or a batch system's."""
-    lines = groups.read_text(encoding="utf-8").splitlines() if groups.exists() else []  # Linux alone has it
+    """Yield the content of the file `name` in every control group of this process, from the innermost group up.
+
+    controller  a version 1 controller, or "" for version 2
+
+    A container or a batch system sets such a group. Folders without the file are skipped.
+    """
+    lines = memberships.read_text(encoding="utf-8").splitlines() if memberships.exists() else []  # only on Linux
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if controllers == controller:  # "" is version 2
+        if controllers == controller:  # "" for version 2
             group = top / controllers / path.lstrip("/")
             for folder in (group, *group.parents):
                 with suppress(OSError):  # no such file in this folder

@@ -1,4 +1,4 @@
-"""How far a long stage has come: a bar with an estimate on a terminal, a plain line now and then elsewhere."""
+"""Progress of a long stage: a bar with the remaining time on a terminal, otherwise a plain line every ten seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +22,11 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def progress(name: str, total: int, *, expected: float | None = None, stderr: bool = False) -> Iterator[Report]:
-    """Give a function to call with the work done so far, out of `total`, and a note to show beside it.
+    """Show progress in a `with` block; yield the function report(done, note), where `note` is shown after the numbers.
 
-    expected  seconds that all of it takes, as far as that is known: it counts until some of the work is done
-    stderr    for commands whose stdout is a result
+    total     units of work
+    expected  estimate in seconds for all the work, used until the first unit is done; None shows no estimate then
+    stderr    write to stderr, for commands whose stdout is a result
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()
@@ -57,6 +58,6 @@ def progress(name: str, total: int, *, expected: float | None = None, stderr: bo
         TextColumn("{task.fields[left]}  {task.fields[note]}"),
     )
     with Progress(*columns, console=console) as bar:
-        console.show_cursor(True)  # the library hides it, and a signal may end the process before it is back
+        console.show_cursor(True)  # rich hides the cursor, and a signal may end the process before rich shows it again
         task = bar.add_task(name, total=total, note="", left="")
         yield lambda done, note: bar.update(task, completed=done, note=note, left=left(done))

@@ -1,4 +1,4 @@
-"""Lines of JSON that say whether they are what was written: behind each a tab and the start of its SHA-256."""
+"""Lines of JSON with a checksum: JSON, a tab, and the first digits of the JSON's SHA-256."""
 
 import hashlib
 import json
@@ -8,14 +8,17 @@ DIGITS = 16  # hexadecimal, of SHA-256
 
 
 def sealed(content: Any) -> str:
-    """Return the line, with its end."""
+    """Return the content as a line of JSON with its checksum, newline included."""
     line = json.dumps(content)
     return f"{line}\t{_digest(line.encode())}\n"
 
 
 def unsealed(line: bytes) -> Any:
-    """Return what the line says, without its end; an older one has no digest. Raises ValueError where it is damaged."""
-    content, tab, digest = line.partition(b"\t")  # JSON writes a tab as an escape
+    """Return the content of a line without newline. Raises ValueError if the checksum differs or the JSON is invalid.
+
+    A line without checksum is accepted: older versions wrote such lines.
+    """
+    content, tab, digest = line.partition(b"\t")  # JSON escapes a tab, so this is the first one
     if tab and digest.decode() != _digest(content):
         raise ValueError("a line is not what was written")
     try:

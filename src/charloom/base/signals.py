@@ -1,7 +1,7 @@
-"""SIGINT, SIGTERM and SIGHUP end a process at once. In the middle of training they wait until it has saved.
+"""Handling of SIGINT, SIGTERM and SIGHUP: during training they are deferred until it has saved its state.
 
-Outside training the system's own action applies. No Python exception is raised: the compiler's callbacks could
-swallow it. A shell reports such an end as 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP: its terminal is gone).
+Outside training the system's default action ends the process. No handler raises a Python exception, because the
+compiler's callbacks could swallow it. A shell reports the exit codes 130 (SIGINT), 143 (SIGTERM) and 129 (SIGHUP).
 """
 
 import signal
@@ -13,28 +13,31 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal ended training, which has saved. A KeyboardInterrupt, so that nothing takes it for an error."""
+    """A signal stopped training after it saved its state. A KeyboardInterrupt, so `except Exception` ignores it."""
 
-    def __init__(self, number: int, kept: str = ""):
-        """Take the signal's number, and perhaps what is kept, in words."""
-        super().__init__(f"stopped by {signal.Signals(number).name}{f'; {kept}' if kept else ''}")
+    def __init__(self, number: int, saved: str = ""):
+        """Build the message from the signal's number and a phrase that says what is saved."""
+        super().__init__(f"stopped by {signal.Signals(number).name}{f'; {saved}' if saved else ''}")
         self.exit_code = 128 + number
 
 
 def end_at_once() -> None:
-    """Let a signal end this process, as the system does by itself. Python would raise KeyboardInterrupt."""
+    """Restore the system's default action: a signal ends the process. Python's own raises KeyboardInterrupt."""
     for number in _heeded():
         signal.signal(number, signal.SIG_DFL)
 
 
 def _heeded() -> list[signal.Signals]:
-    """Return the signals that count: under nohup a terminal that is gone does not."""
+    """Return the signals to handle. SIGHUP is left out if it is ignored, as under nohup."""
     return [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
 
 
 @contextmanager
 def deferred() -> Iterator[list[int]]:
-    """Give a list to look at: the first signal adds its number to it. A second signal ends the process at once."""
+    """Defer signals in a `with` block; yield a list to which the first signal appends its number.
+
+    A second signal ends the process at once. The previous handlers are restored afterwards.
+    """
     received: list[int] = []
 
     def note(number: int, _: Any) -> None:

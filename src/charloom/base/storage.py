@@ -1,4 +1,4 @@
-"""Files on disk, whole or not at all, and their hashes."""
+"""Atomic file writes, JSON and CSV files, and file hashes."""
 
 import errno
 import hashlib
@@ -17,24 +17,24 @@ from charloom.base.errors import Damaged, Unavailable
 from charloom.base.terminal import warn_once
 
 Record = TypeVar("Record", bound=BaseModel)
-LEFT_FOR = 3600  # seconds without a write after which a temporary file counts as left by a killed process
+STALE_AFTER = 3600  # seconds without a write after which a temporary file counts as left by a killed process
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write the file whole or not at all, as `whole` does."""
+    """Write the file atomically: see `whole`. A str is encoded as UTF-8."""
     with whole(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """Give a temporary file to write to; replace the path with it afterwards: fsync, rename, fsync of the folder.
+    """Write the file atomically: yield a temporary file; then fsync, rename it to `path`, fsync the folder.
 
-    Every write has a temporary file of its own, so processes and hosts may write one path at the same time: the last
-    rename wins. A killed process leaves its temporary file; a write of the same path removes it after an hour.
+    Every write has its own temporary file, so processes and hosts may write the same path: the last rename wins.
+    A killed process leaves its temporary file. A later write of the same path removes it after STALE_AFTER.
 
-    Raises Unavailable, naming the file, where that is impossible. The old content is there then, or the new one.
-    Whatever else is raised while it is written leaves the old one too.
+    Raises Unavailable, with the path, on an OSError; the file then has the old content or the new, complete. Any other
+    exception in the `with` block leaves the old content, and is raised again.
     """
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
     try:
@@ -46,7 +46,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             _sync(file.fileno(), path)
         temporary.replace(path)
     except BaseException as error:
-        with suppress(OSError):  # where nothing can be written there is nothing to remove
+        with suppress(OSError):  # open() failed, so there is no temporary file
             temporary.unlink()
         if not isinstance(error, OSError):
             raise
@@ -54,7 +54,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     try:
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            _sync(folder, path.parent)  # the file's name too
+            _sync(folder, path.parent)  # makes the rename durable
         finally:
             os.close(folder)
     except OSError as error:
@@ -62,18 +62,18 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _remove_leftovers(path: Path, now: float) -> None:
-    """Remove the path's temporary files that no process has written to for LEFT_FOR before `now`.
+    """Remove the path's temporary files that no process has written to for STALE_AFTER before `now`.
 
-    `now` is the time stamp of a file just made in the folder, because the clocks of hosts differ.
+    `now` is the time stamp of a new file in the same folder, because the clocks of hosts differ.
     """
     with suppress(OSError):  # another process has removed the file, or the folder cannot be listed
         for file in path.parent.glob(f".{escape(path.name)}.{'?' * 16}.new"):
-            if now - file.stat().st_mtime > LEFT_FOR:
+            if now - file.stat().st_mtime > STALE_AFTER:
                 file.unlink()
 
 
 def _sync(number: int, path: Path) -> None:
-    """Make the disk keep the open file or folder, also when the power is cut. Warn where the file system never does."""
+    """Call fsync for the open file or folder. Warn once if the file system does not support it. Raises OSError."""
     try:
         os.fsync(number)
     except OSError as error:
@@ -83,30 +83,34 @@ def _sync(number: int, path: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write readable JSON with keys in the given order; floats in full, NaN refused with ValueError."""
+    """Write indented JSON atomically: keys in the given order, floats in full precision. Raises ValueError for NaN."""
     write(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, record: type[Record], mended: str = "`dvc repro` makes it again") -> Record:
-    """Return the record that the JSON file holds. Raises Damaged, with what mends it, where it holds none."""
+def read_json(path: Path, record: type[Record], remedy: str = "`dvc repro` makes it again") -> Record:
+    """Return the record in the JSON file. Raises Damaged, with the remedy, if it is missing or does not validate."""
     try:
         return record.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise Damaged(f"{path}: {error.strerror}; {mended}") from None
+        raise Damaged(f"{path}: {error.strerror}; {remedy}") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise Damaged(f"{path}: {f'{key}: ' if key else ''}{first['msg']}; {mended}") from None
+        raise Damaged(f"{path}: {f'{key}: ' if key else ''}{first['msg']}; {remedy}") from None
 
 
 def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[float]]) -> None:
-    """Write a CSV table `update,<name>,…`, a row for each update, numbers in full."""
+    """Write a CSV table atomically: header `update,<name>,…`, one row per update, floats in full precision."""
     lines = (",".join([str(update), *(repr(float(value)) for value in row)]) for update, row in rows.items())
     write(path, "\n".join([",".join(("update", *names)), *lines, ""]))
 
 
 def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str, dict[int, float]]:
-    """Return each column by update. Raises Damaged, naming the file, where it is not such a table."""
+    """Return the columns of a table from `write_table`: {name: {update: value}}.
+
+    Raises Damaged, with the path, if the header differs, a row is invalid, or rows are missing and `may_be_empty` is
+    false.
+    """
     try:
         head, *rows = path.read_text(encoding="utf-8").splitlines()
         if head != ",".join(("update", *names)) or not (rows or may_be_empty):
@@ -120,7 +124,7 @@ def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str,
         }
         for values in table.values():
             if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
-                raise ValueError("an update stands there twice, or a value is not finite")
+                raise ValueError("an update occurs twice, or a value is not finite")
     except (OSError, ValueError) as error:
         raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
     return table

@@ -1,4 +1,4 @@
-"""Names for types that many rooms use."""
+"""Types that many rooms use."""
 
 from typing import Any, Protocol
 
@@ -8,12 +8,12 @@ Array = NDArray[Any]
 
 
 class Numbers(Protocol):
-    """Whole numbers (n,) in memory, or in a file (pieces.py); a slice of them is an array in memory."""
+    """An integer array (n,): a NumPy array, or `Pieces` in a file. A slice is an array in memory."""
 
     def __len__(self) -> int:
         """Return n."""
         ...
 
     def __getitem__(self, part: slice, /) -> Array:
-        """Return a part, without gaps."""
+        """Return the numbers of a slice with step 1."""
         ...

@@ -1,4 +1,4 @@
-"""The gradient check: numerical gradients, and how far the kernel's and the NumPy gradients are from them.
+"""The gradient check: it compares the gradients of the kernel and of network/rnn.py with numerical gradients.
 
-Nothing here changes what is trained; it decides whether training may start.
+Training starts only if the check passes. The check changes no result of training.
 """

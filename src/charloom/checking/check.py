@@ -1,4 +1,4 @@
-"""Compare the gradient of the kernel, and that of network/rnn.py, with numerical derivatives of the loss."""
+"""Compare the gradients of the kernel and of network/rnn.py with numerical derivatives of the loss."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,18 +18,18 @@ from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
 
-SMALL = 1e-3  # of the largest sizes in a matrix (complex_step): smaller entries are judged on this scale, for rounding
-SATURATED = 1e-12  # 1 − h² below it: rounding, 1e-16, takes away the digits that are compared
-REFERENCE_ENTRIES = 200  # of a matrix, for the gradient of rnn.py: a formula, which is wrong everywhere if it is wrong
-DIGITS = 17  # of float64
-REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the source report's own check
+SMALL = 1e-3  # floor of relative errors, as a fraction of the largest size in a matrix: see complex_step
+SATURATED = 1e-12  # 1 − h² below which rounding, 1e-16, destroys the compared digits
+REFERENCE_ENTRIES = 200  # entries of a matrix to check for rnn.py: an error in its formula shows in all entries
+DIGITS = 17  # decimal digits of float64
+REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the check in the source report
 
 
 def weights_and_batch(params: Params, text: Text) -> tuple[Parameters, Array]:
-    """Return weights as those with which training starts, and the text's first batch (seq_length + 1, batch).
+    """Return random initial weights, and the first batch of the text (seq_length + 1, batch), a column per sequence.
 
-    The weights are drawn by a seed of their own: a formula that is right for one draw is right for all. A column of the
-    batch is a sequence; each column goes on where the one before it ends.
+    The weights have the distribution of training's initial weights, but the seed gradcheck.seed. The sequences are
+    consecutive: the last character of a column is the first one of the next.
     """
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
     T = params.seq_length
@@ -37,15 +37,15 @@ def weights_and_batch(params: Params, text: Text) -> tuple[Parameters, Array]:
 
 
 def initial_errors(params: Params, theta: Parameters, ids: Array) -> GradcheckErrors:
-    """Return the errors of the gradient with which the params train, as `gradient_errors` does."""
-    rates = OPTIMIZERS[params.optimizer].revealing()  # on eta, say, no gradient depends
+    """Return the errors of the gradient for the recipe of these params: see gradient_errors."""
+    rates = OPTIMIZERS[params.optimizer].revealing()  # the gradient does not depend on the rates
     recipe = Recipe(params.m, params.seq_length, params.sigma, math.inf, "float64", rates, params.train.loss)
-    most = -(-params.gradcheck.entries // params.batch)  # each entry is moved once for each sequence of the batch
-    return gradient_errors(theta, ids, recipe, most, np.random.default_rng([params.gradcheck.seed, 4]))
+    limit = -(-params.gradcheck.entries // params.batch)  # an entry costs one derivative per sequence of the batch
+    return gradient_errors(theta, ids, recipe, limit, np.random.default_rng([params.gradcheck.seed, 4]))
 
 
 def ensure_digits(params: Params, theta: Parameters, ids: Array) -> None:
-    """Raise CheckFailed if the states that follow a zero state leave no digit in 1 − h²."""
+    """Raise CheckFailed if a hidden state, read from zero states, is so saturated that 1 − h² has no correct digits."""
     h = np.concatenate([forward(theta, x, np.zeros(params.m))[0] for x, _ in _sequences(ids)])
     if saturated := np.count_nonzero(1 - h**2 < SATURATED):
         raise CheckFailed(
@@ -55,52 +55,52 @@ def ensure_digits(params: Params, theta: Parameters, ids: Array) -> None:
 
 
 def gradient_errors(
-    theta: Parameters, ids: Array, recipe: Recipe, most: int, rng: np.random.Generator
+    theta: Parameters, ids: Array, recipe: Recipe, limit: int, rng: np.random.Generator
 ) -> GradcheckErrors:
-    """Return how far the gradients of the loss of ids[1:] are from numerical ones, at zero and at carried states.
+    """Return the errors of the kernel's gradient compared with numerical ones, from a zero and from a carried state.
 
-    ids (T + 1, n) whole numbers below K: a column for each sequence of a batch, whose losses are added up. The kernel's
-    gradient is the one with which this recipe trains. Of a matrix with more than `most` entries, only that many are
-    compared, drawn at random.
+    ids     (T + 1, n) integers below K, a column per sequence; the loss is the sum over the sequences
+    recipe  selects the compiled code to check
+    limit   number of entries of a matrix to compare; `rng` draws them if the matrix has more
 
     Raises CheckFailed if a gradient is not finite.
     """
     sequences, states = _sequences(ids), _states(theta, ids)
-    entries = {name: _chosen(getattr(theta, name).size, most, rng) for name in NAMES}
+    entries = {name: _chosen(getattr(theta, name).size, limit, rng) for name in NAMES}
 
-    found = {}
-    for state, h_0 in states.items():  # before the progress begins: compiling would spoil its estimate of the time
+    gradients = {}
+    for state, h_0 in states.items():  # before the progress bar: compilation would distort its estimate of the time
         learned, h = learned_gradients(theta, ids, h_0, recipe)
-        found[state] = learned, [real_parts(theta, x, y, h[:, n]) for n, (x, y) in enumerate(sequences)]
+        gradients[state] = learned, [real_parts(theta, x, y, h[:, n]) for n, (x, y) in enumerate(sequences)]
     measured = {}
     with progress("gradcheck", len(sequences) * len(states) * sum(map(len, entries.values()))) as report:
         done = 0
-        for state, (learned, real) in found.items():
+        for state, (learned, real) in gradients.items():
             rows = {}
             for name in NAMES:
                 gradient = getattr(learned, name).ravel()
                 rows[name] = _errors(theta, name, gradient, entries[name], sequences, real, report, done)
                 done += len(sequences) * len(entries[name])
             measured[state] = Matrices[MatrixErrors](**rows)
-    state_error = max(parts.state_error for _, real in found.values() for parts in real)
+    state_error = max(parts.state_error for _, real in gradients.values() for parts in real)
     return GradcheckErrors(state_error=state_error, **measured)
 
 
 def _sequences(ids: Array) -> list[tuple[Array, Array]]:
-    """Return the characters (T,) that each sequence reads, and those (T,) that follow them."""
+    """Return for each column of ids (T + 1, n) the input characters (T,) and the target characters (T,)."""
     return list(zip(ids[:-1].T, ids[1:].T, strict=True))
 
 
 def _states(theta: Parameters, ids: Array) -> dict[str, Array]:
-    """Return the states (n, m) from which sequences are read: zero, and those in which they end when read from zero."""
+    """Return two kinds of initial states (n, m): `zero`, and `carried`, the last states after reading from zero."""
     zero = np.zeros((ids.shape[1], theta.m))
     carried = [forward(theta, x, h_0)[0][-1] for (x, _), h_0 in zip(_sequences(ids), zero, strict=True)]
     return {"zero": zero, "carried": np.stack(carried)}
 
 
-def _chosen(size: int, most: int, rng: np.random.Generator) -> Array:
-    """Return all indices below size, or `most` of them drawn at random where there are more."""
-    return np.arange(size) if size <= most else np.sort(rng.choice(size, most, replace=False))
+def _chosen(size: int, limit: int, rng: np.random.Generator) -> Array:
+    """Return the indices 0 to size − 1, or `limit` of them at random, sorted, if size is larger than `limit`."""
+    return np.arange(size) if size <= limit else np.sort(rng.choice(size, limit, replace=False))
 
 
 def _errors(
@@ -113,17 +113,21 @@ def _errors(
     report: Report,
     done: int,
 ) -> MatrixErrors:
-    """Return the errors of the kernel's gradient of the matrix `name`, raveled, over these entries (B,) of it.
+    """Return the errors of the kernel's gradient of one matrix.
 
-    real  of each sequence, along the states by which the gradient was computed
+    name      of the matrix
+    analytic  the kernel's gradient, raveled
+    entries   (B,) indices of the entries to compare
+    real      real parts for each sequence, along the kernel's states
+    report    called with `done` plus the number of entries compared so far, counted once per sequence
 
-    Calls `report` with the number of entries done in each sequence, those of other matrices included.
+    Raises CheckFailed if a gradient is not finite.
     """
-    numeric, sizes = _steps(theta, name, entries, real, lambda more: report(done + more, name))
+    numeric, sizes = _steps(theta, name, entries, real, lambda count: report(done + count, name))
     compared, first = analytic[entries], entries[:REPORT_ENTRIES]
     both = zip(sequences, real, strict=True)
-    moved = [central_differences(theta, name, first, REPORT_STEP, *pair, each.h[0]) for pair, each in both]
-    differences = np.sum(moved, axis=0)
+    by_sequence = [central_differences(theta, name, first, REPORT_STEP, *pair, parts.h[0]) for pair, parts in both]
+    differences = np.sum(by_sequence, axis=0)
     if not np.isfinite(np.concatenate([analytic, numeric, differences])).all():
         raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
     error = relative_error(compared, numeric, SMALL * sizes.max())
@@ -140,9 +144,9 @@ def _errors(
 
 
 def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Iterator[str]:
-    """Yield a line for each matrix and state for which the gradient by network/rnn.py is off by over `tolerance`.
+    """Yield a line for each matrix and state if the gradient of network/rnn.py has a larger error than `tolerance`.
 
-    Its error is a rounding error of NumPy's matrix products, which differ between processors, so no file has it.
+    NumPy's matrix products round differently between processors, so these errors are not written to a file.
     """
     sequences = _sequences(ids)
     for state, h_0 in _states(theta, ids).items():
@@ -152,9 +156,9 @@ def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Itera
             real.append(real_parts(theta, x, y, rnn.forward(theta, x, h)[0]))
         for name in NAMES:
             analytic = getattr(gradients, name).ravel()
-            some = np.arange(0, analytic.size, -(-analytic.size // REFERENCE_ENTRIES))
-            numeric, sizes = _steps(theta, name, some, real)
-            error = relative_error(analytic[some], numeric, SMALL * sizes.max()).max()
+            entries = np.arange(0, analytic.size, -(-analytic.size // REFERENCE_ENTRIES))
+            numeric, sizes = _steps(theta, name, entries, real)
+            error = relative_error(analytic[entries], numeric, SMALL * sizes.max()).max()
             if not error <= tolerance:
                 yield (
                     f"{name} at the {state} state: network/rnn.py, compared with the complex step, "
@@ -165,20 +169,23 @@ def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Itera
 def _steps(
     theta: Parameters, name: str, entries: Array, real: list[RealParts], report: Callable[[int], None] = lambda _: None
 ) -> Array:
-    """Return what complex_step does (2, B), of all sequences together; `report` the entries done in each."""
+    """Return the sum over all sequences of complex_step's two results, (2, B).
+
+    report  called with the number of entries done, counted once per sequence
+    """
     total, done = np.zeros((2, len(entries))), 0
 
-    def more(of_this: int) -> None:
-        report(done + of_this)
+    def report_sum(count: int) -> None:
+        report(done + count)
 
-    for each in real:
-        total += complex_step(theta, name, entries, each, more)
+    for parts in real:
+        total += complex_step(theta, name, entries, parts, report_sum)
         done += len(entries)
     return total
 
 
 def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
-    """Return a line for each matrix and state whose error, of the kernel's gradient, exceeds `tolerance`."""
+    """Return a line for each matrix and state if the kernel's gradient has a larger error than `tolerance`."""
     lines = []
     if not errors.state_error <= tolerance:
         lines.append(f"the kernel's hidden states: off by {errors.state_error:.2e} > {tolerance}")
@@ -194,9 +201,9 @@ def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
 
 
 def verdict(errors: GradcheckErrors, tolerance: float, passed: bool) -> GradcheckMetrics:
-    """Return the summary of the check: for each matrix the decimal digits in which the gradients agree.
+    """Return the record of the check, with the number of decimal digits in which the gradients of a matrix agree.
 
-    Digits beyond those of the tolerance are rounding errors and are not counted.
+    Digits beyond the tolerance are rounding errors and are not counted.
     """
 
     def agreement(row: MatrixErrors) -> MatrixAgreement:

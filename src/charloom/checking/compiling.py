@@ -1,4 +1,4 @@
-"""What later stages run is compiled by another process, while the gradient check compiles what it runs."""
+"""Compile the code of later stages in a second process, while the gradient check compiles its own code."""
 
 import os
 import subprocess
@@ -12,13 +12,13 @@ SOURCES = Path(__file__).parents[2]
 
 
 def compile_ahead(K: int) -> None:
-    """Where nothing of these sources is compiled, have another process compile what later stages run.
+    """Start a process that compiles the code of later stages for K characters, if the cache for these sources is empty.
 
-    Nobody waits for it: what it has not done is done later.
+    Returns at once. A later stage compiles whatever the process has not finished.
     """
-    kept = getattr(updates._cache, "folder", None)
-    if kept is not None and not kept.exists():
-        with suppress(OSError):  # no room for another process
+    folder = getattr(updates._cache, "folder", None)
+    if folder is not None and not folder.exists():
+        with suppress(OSError):  # the system refuses another process
             subprocess.Popen(
                 [sys.executable, "-P", "-m", "charloom.signature.ahead", str(K)],
                 env=os.environ | {"PYTHONPATH": str(SOURCES)},

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from charloom.base.errors import WrongInput
 from charloom.base.logarithm import LN2, log
-from charloom.base.pieces import taken_from
+from charloom.base.pieces import reader
 from charloom.base.progress import progress
 from charloom.base.terminal import named, visible
 from charloom.base.types import Array
@@ -64,7 +64,7 @@ class Reading:
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the text in pieces."""
-        take, place, line, start, before = taken_from(self._scored()), 0, 0, 0, ""
+        take, place, line, start, before = reader(self._scored()), 0, 0, 0, ""
         for text in self.texts:
             known, _, unknown = self.model.vocabulary.part(text)
             places = np.flatnonzero(known)[int(self.known == 0) :]  # the first is only read

@@ -16,7 +16,7 @@ from charloom.base.types import Array
 from charloom.commands.inputs import model_at, text_at
 from charloom.model.model_file import Model
 from charloom.sampling.options import DEFAULTS, allowed
-from charloom.sampling.request import known, primed
+from charloom.sampling.request import primed, split_prime
 from charloom.sampling.writing import ON_DEMAND, Choice, blocks, random_stream
 from charloom.settings.memory import check_memory
 from charloom.text.vocabulary import Vocabulary
@@ -45,7 +45,7 @@ def sample(arguments: argparse.Namespace) -> None:
     h, first, prime = model.h, model.first, ""
     if arguments.prime is not None:
         prime = "".join(text_at("-")) if arguments.prime == "-" else arguments.prime
-        prime, unknown = known(model.vocabulary, prime, "--prime")
+        prime, unknown = split_prime(model.vocabulary, prime, "--prime")
         if unknown and arguments.strict:
             raise WrongInput(f"--prime: not in the vocabulary of this model: {named(unknown)}")
         if unknown:

@@ -1,6 +1,6 @@
-"""The update of `network`, compiled: many updates in one call, in one order of additions, so that the bits are the
-same on every processor. Text is read and written here too, character by character (drawing.py), with fixed weights.
+"""The compiled kernel: many updates of `network` in one call, with a fixed order of additions, so the bits are the same
+on every processor. It also reads texts, and writes text character by character with fixed weights (drawing.py).
 
-signature/plain.py is the same update in plain loops: start there. signature/hashes.py says in hashes what all of this
-comes to. A change here changes results. Nothing here reads a file or params.yaml.
+Read signature/plain.py first: it computes the same update in plain loops. signature/hashes.py hashes the kernel's
+results. A change here changes results. Nothing here reads a file or params.yaml.
 """

@@ -1,7 +1,8 @@
-"""The kernel as a function: a training state and a number of updates go in, rows and the state after them come out.
+"""The kernel as a pure function: `advance` takes a training state and returns the losses of the next updates and the
+state after them.
 
-Updates count from 0. Row u belongs to the weights after u updates: its loss is that of the sequence which comes next,
-its smooth loss 0.999 · smooth + 0.001 · loss, starting at the first loss.
+Updates count from 0. Row u belongs to the weights after u updates: its loss is that of the next sequence, and its
+smooth loss is 0.999 · (smooth loss of row u − 1) + 0.001 · loss. The smooth loss of row 0 is its loss.
 """
 
 import math
@@ -14,18 +15,18 @@ from charloom.base.errors import Diverged
 from charloom.base.types import Array, Numbers
 from charloom.kernel.crew import ALONE, members, together
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
-from charloom.kernel.layout import Sizes, each_kept, kept_beside, parameters, room, scratch, weights
+from charloom.kernel.layout import Sizes, accumulator_layout, accumulator_parameters, parameters, room, scratch, weights
 from charloom.kernel.products import FEW
 from charloom.kernel.update import updates
-from charloom.network.recipe import Kept, Recipe
+from charloom.network.recipe import Accumulators, Recipe
 from charloom.network.rnn import SATURATED, Gradients, Parameters
 
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The weights at the lowest smooth loss so far, and the hidden state (m,) that is carried on from there.
+    """The weights at the lowest smooth loss so far, and the hidden state h (m,) carried into that update.
 
-    Of a batch it is the last sequence's: see TrainState.carried.
+    For a batch, h is the state of the last sequence: see TrainState.carried.
     """
 
     update: int
@@ -38,18 +39,18 @@ class Best:
 class TrainState:
     """Everything that the next update depends on.
 
-    update       updates done
-    theta        the weights after them
-    kept         what the optimiser keeps for each weight
-    h            (batch, m) the states carried into the next sequences
-    smooth_loss  nats, of the rows before `update`; None before the first
-    best         over the rows before `update`; None before the first
-    seed         of the order in which the text is read
+    update        number of updates done
+    theta         weights after these updates
+    accumulators  the optimiser's state for every weight
+    h             (batch, m) states carried into the next sequences
+    smooth_loss   nats per sequence, of row `update` − 1; None before the first update
+    best          over the rows before `update`; None before the first update
+    seed          of the order in which the text is read
     """
 
     update: int
     theta: Parameters
-    kept: Kept
+    accumulators: Accumulators
     h: Array
     smooth_loss: float | None = None
     best: Best | None = None
@@ -57,20 +58,21 @@ class TrainState:
 
     @property
     def carried(self) -> Array:
-        """Return the state (m,) that a model's file carries: the one before the last sequence of the next batch.
+        """Return the state (m,) for a model's file: the state carried into the last sequence of the next batch.
 
-        Read from front to back, that sequence is of the text's last part, after which the held-out text comes.
+        In reading order the last sequence is in the last part of the text, which the held-out text follows.
         """
         carried: Array = self.h[-1]
         return carried
 
 
 class Rows(NamedTuple):
-    """The n rows of the trace from state.update on.
+    """The results of n updates from number state.update on.
 
-    state, after  the states before their first update and after their last
-    losses, smooth_losses (n,)  in nats a sequence, the mean of a batch
-    statistics (·, 4)  of each row that is a multiple of STATISTICS_EVERY: its loss and gradient_statistics.py's
+    state, after  training states before the first and after the last of these updates
+    losses, smooth_losses (n,)  nats per sequence, the mean over the batch
+    statistics (·, 4)  a row for each update that is a multiple of STATISTICS_EVERY: the loss, and the three numbers of
+                       `gradient_statistics`
     """
 
     state: TrainState
@@ -81,8 +83,8 @@ class Rows(NamedTuple):
 
     @property
     def best(self) -> Best:
-        """The best weights up to and including these rows."""
-        return cast(Best, self.after.best)  # after a row there is one: the first is the lowest so far
+        """The best weights up to and including these updates."""
+        return cast(Best, self.after.best)  # not None: the first update always has the lowest smooth loss so far
 
 
 def start(recipe: Recipe, K: int, seed: int) -> TrainState:
@@ -91,17 +93,17 @@ def start(recipe: Recipe, K: int, seed: int) -> TrainState:
 
 
 def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
-    """Return the next `count` rows, and the state after them; the given state stays as it is.
+    """Run `count` updates from `state`, which is not changed, and return their losses and the state after them.
 
-    ids (characters,)  the text, as whole numbers below K: at least batch · seq_length + 1 of them. Only what these rows
-                       read is taken into memory
-    threads            how many; None for as many as pay. No bit depends on it
+    ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1. Only the ids that these
+                       updates read are loaded into memory, except for a batch: then all are
+    threads            number of threads; None chooses the fastest. The result does not depend on it
 
-    Raises Diverged where a loss, a gradient or a number of the state after them is not finite.
+    Raises Diverged if a loss, a gradient or a number of the state is not finite.
     """
     m, K = state.theta.m, state.theta.K
-    w, s, T, n = weights(state.theta, -np.inf), kept_beside(state.kept), recipe.seq_length, recipe.batch
-    # What of a recurrence is shared out: see products.unit.
+    w, s, T, n = weights(state.theta, -np.inf), accumulator_layout(state.accumulators), recipe.seq_length, recipe.batch
+    # The units of a recurrence that threads can share: see products.unit.
     shares = w.b.shape[1] // w.W.shape[1] if n < FEW else m
     size = min(members(n * m * m, m), shares) if threads is None else threads
     best_w, z = room(w), scratch(w, m, K, T, n, size)
@@ -115,7 +117,7 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
     starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
     read, sizes = _sequences(ids, starts[:-1], T), _sizes(recipe, m, K)
     before = w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest
-    if size > 1:  # compiles, if need be, where an error ends this thread alone and nobody waits for it
+    if size > 1:  # compile before the threads start: an exception in one would leave the others waiting
         updates(*before, losses[:0], smooth_losses[:0], statistics, ALONE)
     done, best_update, lowest = together(size, lambda crew: updates(*before, losses, smooth_losses, statistics, crew))
     if done < count:
@@ -123,21 +125,21 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
         what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
         raise Diverged(f"training diverged at update {state.update + done}: {what}; a smaller eta may help")
     best = Best(best_update, lowest, parameters(best_w, m, K), best_h[0, :m]) if best_update >= 0 else state.best
-    smooth_loss = float(smooth_losses[-1])
+    theta, smooth_loss = parameters(w, m, K), float(smooth_losses[-1])
     after = TrainState(
-        state.update + count, parameters(w, m, K), each_kept(s, m, K), z.h[:n, :m].copy(), smooth_loss, best, state.seed
+        state.update + count, theta, accumulator_parameters(s, m, K), z.h[:n, :m].copy(), smooth_loss, best, state.seed
     )
-    for what, each in (("weight", after.theta), *(("number that the optimiser keeps", each) for each in after.kept)):
-        if not np.isfinite(each.flat).all():
+    for what, numbers in (("a weight is", after.theta), *(("an accumulator is", s) for s in after.accumulators)):
+        if not np.isfinite(numbers.flat).all():
             raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
     return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], statistics)))
 
 
 def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
-    """Return the T + 1 characters from each of `starts` (updates, n) on, in one row, as the kernel wants them.
+    """Return the T + 1 ids from each start (updates, n) on, flat, in the order (updates, T + 1, n) of the kernel.
 
-    Of a text that is not in memory, sequences that follow each other are read in one piece. For a batch, which reads in
-    several places at once, all of it is taken into memory.
+    If the ids are in a file, consecutive sequences are read in one slice. A batch reads from n places at once, so for a
+    batch all ids are loaded into memory.
     """
     window = np.arange(T + 1)
     if starts.shape[1] > 1 and not isinstance(ids, np.ndarray):
@@ -151,32 +153,33 @@ def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
-    """Return the gradients of the loss of ids[1:] given ids[:-1] and h_0, before clipping; and the states.
+    """Return the kernel's gradients of the loss summed over the batch, before clipping, and its states (T + 1, n, m).
 
-    ids (T + 1, n) whole numbers below K, a column for each sequence of a batch; h_0 (n, m); the gradients are those of
-    the sum over all. theta, the gradients and the states (T + 1, n, m) in float64.
+    ids (T + 1, n)  integers from 0 to K − 1, a column for each sequence: ids[:-1] is read, ids[1:] is predicted
+    h_0 (n, m)      states before the sequences
 
-    The kernel never stores a gradient, so it is read off one update, of the code with which this recipe's optimiser
-    trains. That of a mean is multiplied back to that of the sum.
+    theta and the results are float64. The kernel never stores its gradients, so they are computed from the weights
+    before and after one update, run by the compiled code of the recipe's optimiser: see `revealing`. For a recipe
+    with mean loss they are scaled to the gradients of the sum.
     """
     m, K, (T, n) = theta.m, theta.K, (len(ids) - 1, ids.shape[1])
     optimizer = recipe.optimizer.revealing()
     recipe = replace(recipe, m=m, seq_length=T, batch=n, clip=math.inf, dtype="float64", optimizer=optimizer)
-    w, s = weights(theta, -np.inf), kept_beside(recipe.kept(K))
+    w, s = weights(theta, -np.inf), accumulator_layout(recipe.accumulators(K))
     z = scratch(w, m, K, T, n)
     z.h[:n, :m] = h_0
-    nothing = room(w), np.empty_like(z.h[:1])
+    no_best = room(w), np.empty_like(z.h[:1])
     row = np.empty(1), np.empty(1), np.empty((1, 3))
     read = ids.ravel().astype(np.int64), np.zeros((2, n), np.bool_)
-    updates(w, s, *nothing, z, *read, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row, ALONE)
+    updates(w, s, *no_best, z, *read, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row, ALONE)
     states = np.concatenate((h_0, z.h[n : (T + 1) * n, :m])).reshape(T + 1, n, m)
-    kept = [each.flat for each in each_kept(s, m, K)]
-    revealed = optimizer.revealed(theta.flat, parameters(w, m, K).flat, kept) / recipe.scale
+    accumulators = [parameters.flat for parameters in accumulator_parameters(s, m, K)]
+    revealed = optimizer.revealed(theta.flat, parameters(w, m, K).flat, accumulators) / recipe.scale
     return Gradients(revealed, m, K), states
 
 
 def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
-    """Return the recipe as the compiled update takes it: all that a step needs in the type of the weights."""
+    """Return the recipe for the compiled update, with rates, scale and clip in the dtype of the weights."""
     number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
     rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
     return Sizes(

@@ -1,7 +1,7 @@
-"""The kernel's arithmetic on NumPy arrays: each result has the same bits on every processor.
+"""The kernel's arithmetic for NumPy arrays: every result has the same bits on every processor.
 
-NumPy's own matrix products, exp, log and tanh depend on the processor. A value that reaches a file is computed with the
-functions here, or with operations that IEEE 754 rounds in one way (+ − × ÷ and square roots).
+NumPy's matrix products, exp, log and tanh depend on the processor. Every value in an output file is computed with the
+functions here, or with operations whose rounding IEEE 754 defines (+ − × ÷ and square root).
 """
 
 import numpy as np
@@ -14,21 +14,21 @@ from charloom.kernel.layout import ROWS, Scratch, Weights, in_panels, scratch, w
 from charloom.kernel.products import add_product
 from charloom.network.rnn import Parameters
 
-LANES = 8  # float64 in a vector
+LANES = 8  # float64 numbers in a vector
 
 
 def exp(x: Array) -> Array:
-    """Return e^x, float64, of the shape of x."""
+    """Return e^x elementwise, float64."""
     return elementary.exp(x.ravel()).reshape(x.shape)  # type: ignore[no-any-return]
 
 
 def log(x: Array) -> Array:
-    """Return log x, float64, of the shape of x; −∞ at 0, NaN below."""
+    """Return log x elementwise, float64; −∞ for 0, NaN for negative x."""
     return elementary.log(x.ravel()).reshape(x.shape)  # type: ignore[no-any-return]
 
 
 def tanh(x: Array) -> Array:
-    """Return tanh x, float64, of the shape of x."""
+    """Return tanh x elementwise, float64."""
     return elementary.tanh(x.ravel()).reshape(x.shape)  # type: ignore[no-any-return]
 
 
@@ -40,7 +40,7 @@ def softmax(o: Array) -> Array:
 
 
 def product(left: Array, right: Array) -> Array:
-    """Return the matrix product (n, m) of left (n, k) and right (k, m), float64. Each sum runs upwards from k = 0."""
+    """Return the matrix product (n, m) of left (n, k) and right (k, m), float64. Sums add in the order of k, from 0."""
     (n, k), m = left.shape, right.shape[1]
     columns = -(-m // LANES) * LANES
     out = zeros(n + ROWS, columns, np.float64)
@@ -49,9 +49,9 @@ def product(left: Array, right: Array) -> Array:
 
 
 def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
-    """Return the states h (T + 1, m) and outputs o (T, K) for the characters x (T,), read from the state h_0 (m,).
+    """Return the states h (T + 1, m) and outputs o (T, K) for the characters x (T,), from the state h_0 (m,).
 
-    It is `forward` of network/rnn.py with the bits of training, in the type of theta.
+    Computes `rnn.forward` with the same bits as in training, in the dtype of theta.
     """
     T, m, K = len(x), theta.m, theta.K
     w = weights(theta)

@@ -1,11 +1,11 @@
-"""How code is compiled, and where it is kept: in a folder named by a hash of its sources, so never stale.
+"""Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources, so never stale.
 
-They are this room's files, and the function's own.
+The hash covers all files of this package and the file of the compiled function.
 
-Numba has a cache too. Its key is the function's file and its time stamp. That key misses imported files and the
-optimisation level, and it differs in a clone, in a queued experiment's folder and in a test, so each would compile
-anew. And it unpickles whatever lies there. Here a file begins with the SHA-256 of the rest: one that is not what was
-written is never unpickled, and replaced. A folder that cannot be written is no reason to fail.
+Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
+optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
+Numba unpickles any file that it finds there. In this cache a file begins with the SHA-256 of the rest: a file with a
+wrong hash is not unpickled but replaced. If the folder is not writable, the code is compiled but not cached.
 """
 
 import hashlib
@@ -27,28 +27,28 @@ from numba.core.serialize import dumps
 from charloom import STAGE
 from charloom.base.terminal import warn_once
 
-ROOM = Path(__file__).parent  # all its files are hashed: an edit of one left out would leave stale code in use
-# error_model: a division by zero is IEEE's, not an exception.
+ROOM = Path(__file__).parent  # all its files are hashed, because compiled functions include code of several files
+# error_model "numpy": a division by zero gives ∞ or NaN, not an exception.
 COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
-INNER = COMPILED | {"no_cpython_wrapper": True}  # called from compiled code alone
-PASTED = INNER | {"inline": "always"}  # short: compiled as a part of what calls it, not once for each kind of arguments
+INNER = COMPILED | {"no_cpython_wrapper": True}  # called only from compiled code
+PASTED = INNER | {"inline": "always"}  # inlined into the calling function, for short functions
 DIGEST = hashlib.sha256().digest_size
-UNUSED = 90 * 86_400  # seconds, after which compiled code is removed
+MAX_AGE = 90 * 86_400  # seconds without use, after which compiled code is removed
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Return the function, compiled for each kind of arguments that it meets, and kept for the next process."""
+    """Return the function, compiled for each combination of argument types on its first call, and cached on disk."""
     dispatcher = njit(**COMPILED)(function)
-    with suppress(RuntimeError):  # this user has no home: nothing is kept
-        dispatcher._cache = Kept(function)
+    with suppress(RuntimeError):  # the user has no home folder: no cache
+        dispatcher._cache = FolderCache(function)
     return dispatcher
 
 
-class Kept(NullCache):
-    """A file for each function and kind of arguments, in the user's cache or in NUMBA_CACHE_DIR."""
+class FolderCache(NullCache):
+    """A cache with a file for each function and signature, below NUMBA_CACHE_DIR or the user's cache folder."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        """Take the function, whose module is being imported: the sources are those that it was read from."""
+        """Compute the folder's name from the sources now, at import, when they equal the imported code."""
         files = sorted({*ROOM.glob("*.py"), Path(function.__code__.co_filename)})
         contents = [file.read_bytes() for file in files]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
@@ -56,11 +56,11 @@ class Kept(NullCache):
         self.folder, self.name = Path(home) / self.key[:16], f"{function.__module__}.{function.__qualname__}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what was kept for this signature, or None."""
+        """Return the cached code for this signature, or None."""
         modules: dict[str, Any] = sys.modules
-        # Numba registers what compiled code may call of these two, and imports them for it: a sixth of a start. What a
-        # stage compiles calls neither. Another's program may: what Numba leaves out here is missing there, too. None
-        # stands for a module that cannot be imported; Numba goes on without it.
+        # Numba's refresh imports cffi and scipy.linalg to support them in compiled code: a sixth of a start. A stage's
+        # code calls neither, so in a stage None in sys.modules makes these imports fail, and Numba goes on without
+        # them. In other programs the modules stay visible, because compiled code there may call them.
         hidden = {"cffi", "scipy.linalg"} - modules.keys() if STAGE else set()
         modules |= dict.fromkeys(hidden)
         target_context.refresh()
@@ -70,18 +70,18 @@ class Kept(NullCache):
         with suppress(OSError):
             content = path.read_bytes()
             with suppress(OSError):
-                os.utime(self.folder)  # it is in use; another user's may be read, and no more
+                os.utime(self.folder)  # marks the folder as used; another user's may be read-only
             if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
-                # The hash says that it is whole, as this user wrote it: whoever can write here can run anything anyway.
+                # The hash shows that the file is complete. A process that can write here could also run any code.
                 return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  hashed above, in the user's own folder
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep what was compiled for this signature, if that is possible."""
+        """Write the compiled code for this signature to the cache. Warn once if that is impossible."""
         if data.library.has_dynamic_globals:
-            return  # it holds addresses of this process
+            return  # the code contains addresses of this process
         path = self._path(sig, data.codegen)
-        new = path.with_suffix(f".{os.getpid()}")  # others may be compiling the same
+        new = path.with_suffix(f".{os.getpid()}")  # another process may write the same code now
         content = dumps(data._reduce())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -91,20 +91,20 @@ class Kept(NullCache):
             with suppress(OSError):
                 new.unlink()
             warn_once(
-                "cache", f"{self.folder}: {error.strerror}: compiled code is not kept; the next start compiles again"
+                "cache", f"{self.folder}: {error.strerror}: compiled code is not cached; the next start compiles again"
             )
         self._remove_unused()
 
     def _remove_unused(self) -> None:
-        """Remove what was compiled of sources that nobody has used for long."""
+        """Remove the folders of other versions of the sources that have not been used for MAX_AGE."""
         for folder in self.folder.parent.glob("[0-9a-f]" * 16):
             with suppress(OSError):
-                if time.time() - folder.stat().st_mtime > UNUSED:
-                    for file in folder.iterdir():  # what a killed process was writing, too
+                if time.time() - folder.stat().st_mtime > MAX_AGE:
+                    for file in folder.iterdir():  # also temporary files of killed processes
                         file.unlink()
                     folder.rmdir()
 
     def _path(self, sig: Any, codegen: Any) -> Path:
-        """Return the file: its name holds all that the machine code depends on beside the sources."""
+        """Return the cache file. Its name hashes what the machine code depends on besides the sources."""
         depends = (numba.__version__, sys.implementation.cache_tag, *codegen.magic_tuple(), sig)
         return self.folder / f"{self.name}-{hashlib.sha256(str(depends).encode()).hexdigest()[:16]}.compiled"

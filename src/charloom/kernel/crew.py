@@ -1,10 +1,10 @@
-"""A crew: threads that go through the same compiled code side by side. `share` says which part of a loop is whose.
+"""A crew: a team of threads that run the same compiled code in parallel. `share` assigns parts of a loop to threads.
 
-Each sum is computed by one of them, in its one order: so the bits are the same whatever their number. What one needs of
-the others is there after `meet`, where each waits for all. A recurrence meets for each character, some fifty times an
-update. An empty parallel region of Numba's takes 17 µs or more, too long for that; a meeting takes less than one.
+One thread computes a whole sum, in the fixed order, so the bits do not depend on the number of threads. `meet` is a
+barrier: after it a thread sees the results of all others. A recurrence needs a barrier for every character, about fifty
+times an update. An empty parallel region of Numba takes 17 µs or more, this barrier less than 1 µs.
 
-An exception in one thread aborts the crew: `meet` no longer waits, and a compiled loop ends when it sees `aborted`.
+An exception in one thread aborts the crew: `meet` no longer waits, and compiled loops end when `aborted` is true.
 """
 
 import threading
@@ -22,68 +22,77 @@ from charloom.base.processors import processors
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED
 
-CAME, MET, PLACES = 0, 8, 16  # in the gate: how many have come, how often all have; each in a cache line of its own
-ABORTED = np.iinfo(np.int64).min  # at MET, which stays negative when the last thread of a meeting adds 1
-PAYS, FEWEST = 50_000, 32  # products of a character from which on a meeting pays, and units for each thread
-PATIENCE = 2000  # looks at the gate, a few microseconds, before a thread lets others have its processor
+# Indices in the gate (GATE_SIZE,): threads that have arrived, and completed barriers; each on its own cache line.
+ARRIVED, ROUND, GATE_SIZE = 0, 8, 16
+ABORTED = np.iinfo(np.int64).min  # gate[ROUND] of an aborted crew: negative, even after the last thread adds 1
+MIN_PRODUCTS, MIN_UNITS = 50_000, 32  # for several threads: multiplications per character, hidden units per thread
+SPINS = 2000  # reads of the gate, a few microseconds, before a waiting thread yields its processor
 
 
 class Crew(NamedTuple):
-    """As one of its members sees it: which one it is, from 0 on, of how many; and the gate where they meet."""
+    """A crew from the view of one thread.
+
+    me    the thread's number, from 0
+    size  number of threads
+    gate  (GATE_SIZE,) state of the barrier, shared by all threads
+    """
 
     me: int
     size: int
     gate: Array
 
 
-ALONE = Crew(0, 1, np.zeros(PLACES, np.int64))
+ALONE = Crew(0, 1, np.zeros(GATE_SIZE, np.int64))
 
 
 @njit(**PASTED)
 def share(total: int, unit: int, crew: Crew) -> tuple[int, int]:
-    """Return from where to where this member goes, of 0 to `total` in whole units: all are gone through by one."""
+    """Return the half-open range of 0 … total that this thread works on; it starts at a multiple of `unit`.
+
+    The ranges of all threads are disjoint and cover 0 … total.
+    """
     units = -(-total // unit)
     return units * crew.me // crew.size * unit, min(units * (crew.me + 1) // crew.size * unit, total)
 
 
 @njit(**INNER)
 def meet(crew: Crew) -> None:
-    """Wait until all are here, or the crew is aborted. What each has written until then, all others see after it."""
+    """Wait until all threads have called `meet`, or the crew is aborted: a barrier with sequential consistency."""
     if crew.size == 1:
         return
     gate = crew.gate
-    met = _look(gate, MET)
+    met = _load_atomic(gate, ROUND)
     if met < 0:
         return
-    if _add(gate, CAME, 1) == crew.size - 1:
-        gate[CAME] = 0
-        _add(gate, MET, 1)
+    if _add_atomic(gate, ARRIVED, 1) == crew.size - 1:
+        gate[ARRIVED] = 0
+        _add_atomic(gate, ROUND, 1)
         return
     looks = 0
-    while _look(gate, MET) == met:
+    while _load_atomic(gate, ROUND) == met:
         looks += 1
-        if looks > PATIENCE:
-            _give_way()
+        if looks > SPINS:
+            _yield_processor()
 
 
 @njit(**PASTED)
 def aborted(crew: Crew) -> bool:
-    """Return whether a member of the crew has raised an exception."""
-    return _look(crew.gate, MET) < 0  # type: ignore[no-any-return]  # compiled to a bool
+    """Return whether a thread of the crew has raised an exception."""
+    return _load_atomic(crew.gate, ROUND) < 0  # type: ignore[no-any-return]  # compiled to a bool
 
 
 def members(products: int, m: int) -> int:
-    """Return how many threads pay, of a network with m units and so many products for a character of all sequences."""
-    return max(1, min(processors(), m // FEWEST)) if products >= PAYS else 1
+    """Return the number of threads for m hidden units and `products` multiplications per character of a batch."""
+    return max(1, min(processors(), m // MIN_UNITS)) if products >= MIN_PRODUCTS else 1
 
 
 def together(size: int, work: Callable[[Crew], Any]) -> Any:
-    """Call `work` in so many threads, this one among them, and return what it returns here.
+    """Call `work` in `size` threads, including this one, and return the result of this thread.
 
-    Where the system gives no more threads, they are fewer. The first exception of any thread aborts the crew, and is
-    raised here when all threads have ended.
+    If the system refuses more threads, the crew is smaller. The first exception of any thread aborts the crew and is
+    raised here after all threads have ended.
     """
-    gate, go, others = np.zeros(PLACES, np.int64), threading.Event(), list[threading.Thread]()
+    gate, go, others = np.zeros(GATE_SIZE, np.int64), threading.Event(), list[threading.Thread]()
     errors = list[BaseException]()
 
     @contextmanager
@@ -91,7 +100,7 @@ def together(size: int, work: Callable[[Crew], Any]) -> Any:
         try:
             yield
         except BaseException as error:  # noqa: BLE001  a KeyboardInterrupt, too; raised below
-            gate[MET] = ABORTED
+            gate[ROUND] = ABORTED
             errors.append(error)
 
     def other(me: int) -> None:
@@ -122,8 +131,8 @@ def _pointer(context: Any, builder: Any, array: Any, value: Any, index: Any) -> 
 
 
 @intrinsic
-def _look(_: Any, array: Any, index: Any) -> Any:
-    """Return array[index], as the others have left it."""
+def _load_atomic(_: Any, array: Any, index: Any) -> Any:
+    """Return array[index], loaded atomically."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.load_atomic(_pointer(context, builder, array, *arguments), "seq_cst", 8)
@@ -132,8 +141,8 @@ def _look(_: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def _add(_: Any, array: Any, index: Any, value: Any) -> Any:
-    """Add the value to array[index], and return what was there before."""
+def _add_atomic(_: Any, array: Any, index: Any, value: Any) -> Any:
+    """Add the value to array[index] atomically, and return the number before the addition."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = _pointer(context, builder, array, *arguments[:2])
@@ -143,8 +152,8 @@ def _add(_: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _give_way(_: Any) -> Any:
-    """Let another thread have this processor."""
+def _yield_processor(_: Any) -> Any:
+    """Call sched_yield: let another thread run on this processor."""
 
     def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])

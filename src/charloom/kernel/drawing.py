@@ -1,8 +1,8 @@
-"""The next character, compiled: a step of the network for many streams at once, and a draw from each.
+"""Writing text, compiled: a forward step of the network for many streams at once, then a character drawn for each.
 
-A stream is a text being written. It is computed in the same order of additions as if it were alone, so what it writes
-does not depend on how many are written beside it. For speed, one alone takes the weights four vectors at a time, and
-many take them five streams at a time; the sums are the same.
+A stream is a text being written. The order of additions is the same for one stream and for many, so a stream's text
+does not depend on the number of streams. For speed, a single stream multiplies four vectors of weights at a time, and
+several streams are computed five at a time.
 """
 
 from typing import Any, NamedTuple
@@ -18,17 +18,21 @@ from charloom.kernel.passes import exponentials
 from charloom.kernel.products import add_product, copy_row, recurrence
 from charloom.kernel.vector import load, store
 
-VECTORS = (0,) * WIDTHS[0]  # at a time: the compiler sees its length
+VECTORS = (0,) * WIDTHS[0]  # the compiler reads the number of vectors at a time from the tuple's type
 
 
 class Streams(NamedTuple):
-    """S texts being written. p and q are m and K rounded up to vectors, rows beyond S are zero.
+    """The state of S streams, and scratch arrays. p and q are m and K rounded up to whole vectors.
 
-    h (S + 5, p), x (S,)    the states, and the characters that they read next
-    a (5, p), o (5, q)      of five of them: U x + b, to which W h is added, and the outputs
-    outputs (1, q), warm (5, q)  one's outputs as they are, and divided by the temperature
-    lane (1, lanes), sums (K,)  one's sums: by lane, and of the characters from the first on
-    order (2, K)            the characters by rank, and room to sort them
+    h (S + 5, p)    hidden states; rows from S on are zero
+    x (S,)          ids of the characters to read next
+    a (5, p)        U x + b of five streams, to which W h is added
+    o (5, q)        outputs of five streams
+    outputs (1, q)  outputs of one stream
+    warm (5, q)     outputs divided by the temperature
+    lane (1, lanes) a sum for each lane
+    sums (K,)       cumulative weights of the characters, in the order of `order`
+    order (2, K)    ids by rank, and a buffer to sort them
     """
 
     h: Array
@@ -43,7 +47,7 @@ class Streams(NamedTuple):
 
 
 def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
-    """Return streams that read the characters x (S,), whole numbers below K, next, from the states h (S, m)."""
+    """Return S streams in the states h (S, m) that read the characters x (S,), integers from 0 to K − 1, next."""
     dtype, p, q, rows = w.W.dtype, w.b.shape[1], w.c.shape[1], len(x) + ROWS
     return Streams(
         h=zeros(rows, p, dtype, h),
@@ -60,7 +64,7 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
 
 @njit(**INNER)
 def _step(w: Weights, z: Streams, first: int, m: int) -> None:
-    """h ← tanh(W h + U x + b);  o = V h + c,  for the five streams from `first` on."""
+    """Compute h ← tanh(W h + U x + b) and o = V h + c for the five streams from `first` on."""
     h, x, a, o = z.h, z.x, z.a, z.o
     p, q, lanes, rows = h.shape[1], o.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
     for s in range(rows):
@@ -82,9 +86,9 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
 
 @njit(**INNER)
 def _sort(order: Array, outputs: Array) -> int:
-    """Rank the ids from the likeliest down, equals by id, in a row of `order`, and return it; in row 0 they go up.
+    """Sort the ids in order[0], given ascending, by decreasing output, ties by id; return the row with the result.
 
-    Runs are merged, twice as long each time, from one row into the other. NumPy's argsort does the same and takes a
+    This is a bottom-up merge sort between the two rows of `order`. NumPy's argsort gives the same order but takes a
     second to compile.
     """
     K, row, run = order.shape[1], 0, 1
@@ -93,7 +97,7 @@ def _sort(order: Array, outputs: Array) -> int:
             left, right = start, start + run
             middle, end = min(right, K), min(right + run, K)
             for n in range(start, end):
-                first = left < middle  # of equals the left one
+                first = left < middle  # stable: equal outputs take the left one first
                 if first and right < end:
                     first = not outputs[0, order[row, right]] > outputs[0, order[row, left]]
                 order[1 - row, n] = order[row, left if first else right]
@@ -106,8 +110,9 @@ def _sort(order: Array, outputs: Array) -> int:
 def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: float) -> tuple[int, float]:
     """Return a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
 
-    Kept are the `top_k` likeliest, and of these the fewest that make up `top_p` of their weight. Drawn is the first
-    whose cumulative weight is above u times the total, with 0 ≤ u < 1. The probability is NaN where an output is.
+    Candidates are the `top_k` likeliest characters, and of these the fewest whose weights make up `top_p` of the sum
+    (nucleus sampling). The result is the first candidate whose cumulative weight exceeds u times the total, with
+    0 ≤ u < 1. Temperature 0 returns the likeliest character. The probability is NaN if an output is NaN.
     """
     o, outputs, warm, sums, order = z.o, z.outputs, z.warm, z.sums, z.order
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
@@ -120,7 +125,7 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
         return likeliest, 1.0 / float(total)
     e = o
     if temperature != 1:
-        # The largest is taken off first: at any temperature it becomes 0, and nothing overflows.
+        # Subtract the maximum first: it becomes 0 at any temperature, so nothing overflows.
         for k in range(0, q, lanes):
             store(warm, s, k, (load(outputs, 0, k) - top) / temperature)
         exponentials(warm, s, z.lane, 0)
@@ -134,11 +139,11 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
         summed += float(e[s, order[row, n]])
         sums[n] = summed
     if top_p < 1.0:
-        kept = 1
-        while kept < count and sums[kept - 1] < top_p * summed:
-            kept += 1
-        count = kept
-    limit = u * sums[count - 1]  # below it also when rounded, u being a multiple of 2^-53: what is drawn has a weight
+        nucleus = 1
+        while nucleus < count and sums[nucleus - 1] < top_p * summed:
+            nucleus += 1
+        count = nucleus
+    limit = u * sums[count - 1]  # below the total even when rounded: u is a multiple of 2^-53 below 1
     for n in range(count):
         drawn += sums[n] <= limit
     drawn = order[row, drawn]
@@ -149,12 +154,13 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
 def write(
     w: Weights, z: Streams, m: int, uniform: Array, temperature: Any, top_k: int, top_p: float, ids: Array, p: Array
 ) -> None:
-    """Write n characters of each stream into ids (S, n), and their probabilities in softmax(o) into p (S, n).
+    """Write n characters of each stream to ids (S, n), and their probabilities in softmax(o) to p (S, n).
 
-    uniform (S, n)  the random number in [0, 1) that each character is drawn by
-    temperature     of the weights' dtype; 0 takes the likeliest. top_k 0 and top_p 1 leave all characters
+    uniform (S, n)  a random number in [0, 1) for each character
+    temperature     in the weights' dtype; 0 takes the likeliest character
+    top_k, top_p    limit the candidates: see _draw; 0 and 1 allow all characters
 
-    z goes on from there at the next call.
+    z is updated in place, so the next call continues the texts.
     """
     for n in range(ids.shape[1]):
         for first in range(0, len(z.x), ROWS):

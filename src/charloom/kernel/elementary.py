@@ -1,14 +1,14 @@
-"""exp, tanh and log, made of + − × ÷ and powers of two, which IEEE 754 rounds in one way only.
+"""exp, tanh and log, computed with + − × ÷ and powers of two, whose rounding IEEE 754 defines.
 
-The largest errors seen are 1.01, 1.95 and 0.78 units in the last place; the tests demand 2 over the whole range.
+The largest measured errors are 1.01, 1.95 and 0.78 units in the last place; the tests allow 2 over the whole range.
 
-exp   x = n · ln 2 + r, n whole and |r| ≤ ln 2 / 2; then e^x = 2^n · e^r, with e^r from its Taylor series. ln 2 comes
-      in two parts, the first so short that n times it is exact: W. Cody, W. Waite, "Software Manual for the
+exp   x = n · ln 2 + r, n an integer and |r| ≤ ln 2 / 2; then e^x = 2^n · e^r, with e^r from its Taylor series. ln 2 is
+      split into two parts, the first so short that n times it is exact: W. Cody, W. Waite, "Software Manual for the
       Elementary Functions" (1980).
-tanh  from e^(−2|x|) − 1, as in fdlibm's s_tanh.c. What its two subtractions round off is found as T. Dekker does,
-      "A Floating-Point Technique for Extending the Available Precision" (1971).
-log   x = 2^n · (1 + f); then log(1 + f) is put together as in fdlibm's e_log.c, with its two parts of ln 2. The series
-      is Taylor's of artanh, where fdlibm has a shorter polynomial fitted to it.
+tanh  from e^(−2|x|) − 1, as in fdlibm's s_tanh.c. The rounding errors of its two subtractions are computed with the
+      method of T. Dekker, "A Floating-Point Technique for Extending the Available Precision" (1971).
+log   x = 2^n · (1 + f); then log(1 + f) as in fdlibm's e_log.c, with its two parts of ln 2. The series is Taylor's of
+      artanh; fdlibm uses a shorter fitted polynomial.
 
 fdlibm: Sun Microsystems, "Freely Distributable LIBM" (1993).
 """
@@ -34,8 +34,8 @@ T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13 = (1 / math.factorial(n) for 
 
 @njit(**INNER)
 def _expm1_reduced(r: Any) -> Any:
-    """Return e^r − 1 for |r| ≤ ln 2 / 2: r and the next terms of Taylor's series, to the lane's precision."""
-    # Even and odd powers apart: two short chains of dependent operations run side by side.
+    """Return e^r − 1 for |r| ≤ ln 2 / 2 by the Taylor series, to the precision of the lane's type."""
+    # Even and odd powers separately: two short dependency chains that the processor runs in parallel.
     z = r * r
     if by_type(r, False, True):
         return r + z * ((T2 + z * (T4 + z * T6)) + r * (T3 + z * (T5 + z * T7)))
@@ -52,8 +52,8 @@ def _less_ln2(x: Any, n: Any) -> Any:
 
 @njit(**INNER)
 def vector_exp(x: Any) -> Any:
-    """Return e^x. Two powers of two, so that subnormal results and overflow round once, at the end."""
-    limit = by_type(x, 750.0, 110.0)  # where e^x has long been 0 or infinite
+    """Return e^x. 2^n is multiplied in two factors, so subnormal results and overflow round once, at the end."""
+    limit = by_type(x, 750.0, 110.0)  # beyond it e^x is 0 or ∞
     x = at_most(at_least(x, -limit), limit)
     n = nearest(x * LOG2_E)
     half = nearest(n * 0.5)
@@ -62,9 +62,10 @@ def vector_exp(x: Any) -> Any:
 
 @njit(**INNER)
 def vector_tanh(x: Any) -> Any:
-    """Return tanh x = g / (2 − g) with the sign of x, where g = 1 − e^(−2|x|) loses no digits near 0.
+    """Return tanh x = g / (2 − g) with the sign of x, where g = 1 − e^(−2|x|) has full precision near 0.
 
-    What the two subtractions lose, `lost` and `lost_below`, is put back to first order: 1 / (2 − g) is (1 + t) / 2.
+    The rounding errors of the two subtractions, `lost` and `lost_below`, are corrected to first order, with
+    1 / (2 − g) = (1 + t) / 2.
     """
     y = at_least(where_less(x, 0.0, x, x * -1.0) * 2.0, -40.0)
     n = nearest(y * LOG2_E)
@@ -80,13 +81,13 @@ def vector_tanh(x: Any) -> Any:
     return where_less(x, 0.0, t * -1.0, t)
 
 
-# log f = 2 artanh s at s = (f − 1) / (f + 1): artanh's series, to float64's precision for f from √½ to √2.
+# Series of log f = 2 artanh s with s = (f − 1) / (f + 1), to float64's precision for f from √½ to √2.
 A1, A2, A3, A4, A5, A6, A7, A8, A9, A10 = (2 / (2 * n + 1) for n in range(1, 11))
 
 
 @njit(**INNER)
 def vector_log(x: Any) -> Any:
-    """Return log x, in float64 only; −∞ at 0, NaN below."""
+    """Return log x, float64 only; −∞ for 0, NaN for negative x."""
     tiny = 2.0**-1022
     normal = where_less(x, tiny, x * 2.0**54, x)
     n = exponent_of(normal * math.sqrt(0.5)) + 1.0
@@ -102,11 +103,11 @@ def vector_log(x: Any) -> Any:
     return where_less(x, math.inf, log, x)
 
 
-@njit(**PASTED)  # passed to a function, another one is an address of this process, and nothing would be kept
-def _each(function: Any, x: Array) -> Array:
-    """Return the function of each of x (n,)."""
+@njit(**PASTED)  # inlined: a function passed as an argument is an address of this process, which prevents caching
+def _map(function: Any, x: Array) -> Array:
+    """Apply the vector function to all numbers of x (n,)."""
     y = np.ones((1, -(-len(x) // 16) * 16), x.dtype)  # whole vectors
-    for k in range(len(x)):  # y[0, :n] = x would take twice as long to compile
+    for k in range(len(x)):  # `y[0, :n] = x` takes twice as long to compile
         y[0, k] = x[k]
     for k in range(0, y.shape[1], 64 // y.itemsize):
         store(y, 0, k, function(load(y, 0, k)))
@@ -115,17 +116,17 @@ def _each(function: Any, x: Array) -> Array:
 
 @compiled
 def exp(x: Array) -> Any:
-    """Return e^x for each of x (n,), float64 or float32."""
-    return _each(vector_exp, x)
+    """Return e^x elementwise for x (n,), float64 or float32."""
+    return _map(vector_exp, x)
 
 
 @compiled
 def tanh(x: Array) -> Any:
-    """Return tanh x for each of x (n,), float64 or float32."""
-    return _each(vector_tanh, x)
+    """Return tanh x elementwise for x (n,), float64 or float32."""
+    return _map(vector_tanh, x)
 
 
 @compiled
 def log(x: Array) -> Any:
-    """Return log x for each of x (n,), float64; −∞ at 0, NaN below."""
-    return _each(vector_log, x)
+    """Return log x elementwise for x (n,), float64; −∞ for 0, NaN for negative x."""
+    return _map(vector_log, x)

@@ -1,7 +1,7 @@
-"""Whole numbers and powers of two in vectors: rounding to whole, 2^n and the exponent of a number, all exact.
+"""Exact operations on vectors: rounding to the nearest integer, 2^n, and the exponent of a number.
 
-They read and write the bits of IEEE 754's formats: sign, exponent plus bias, fraction. A number plus 1.5 · 2^fraction
-has the nearest whole number in its lowest bits; taking the constant off again leaves that whole number.
+They use the bits of the IEEE 754 formats: sign, exponent plus bias, fraction. x + 1.5 · 2^52 (2^23 in float32) has
+the nearest integer to x in its lowest bits; subtracting the constant again gives that integer as a number.
 """
 
 from typing import Any
@@ -13,14 +13,14 @@ from numba.extending import intrinsic
 from charloom.kernel.cache import INNER
 from charloom.kernel.vector import Vector
 
-FRACTION = {64: 52, 32: 23}  # its bits, of a format of so many
+FRACTION = {64: 52, 32: 23}  # bits of the fraction, by the bits of the format
 MAGIC_64, MAGIC_32 = 1.5 * 2.0**52, 1.5 * 2.0**23
 BIAS_64, BIAS_32 = 1023.0, 127.0
 
 
 @intrinsic
 def by_type(_: Any, x: Any, of_float64: Any, of_float32: Any) -> Any:
-    """Return what belongs to the type of the vector's lanes."""
+    """Return `of_float64` or `of_float32`, by the type of x's lanes. The choice is made when the code is compiled."""
     place, number = (1, of_float64) if x.scalar.bitwidth == 64 else (2, of_float32)
 
     def generate(_context: Any, _builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -30,14 +30,14 @@ def by_type(_: Any, x: Any, of_float64: Any, of_float32: Any) -> Any:
 
 
 def _bits(builder: Any, x: Vector, value: Any) -> tuple[Any, Any]:
-    """Return the vector's bits as whole numbers, and how many of each are the fraction."""
+    """Return the vector's bits as integers, and a vector with the number of fraction bits."""
     bits = ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes)
     return builder.bitcast(value, bits), ir.Constant(bits, [FRACTION[x.scalar.bitwidth]] * x.lanes)
 
 
 @intrinsic
 def _with_exponent(_: Any, n: Any) -> Any:
-    """Return the number whose exponent plus bias is in the lowest bits of n."""
+    """Return the power of two whose exponent plus bias is in the lowest bits of n."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(builder.shl(*_bits(builder, n, *arguments)), arguments[0].type)
@@ -47,7 +47,7 @@ def _with_exponent(_: Any, n: Any) -> Any:
 
 @intrinsic
 def _biased(_: Any, x: Any) -> Any:
-    """Return the exponent plus bias of positive normal x."""
+    """Return the exponent plus bias of x, for positive normal x."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.sitofp(builder.lshr(*_bits(builder, x, *arguments)), arguments[0].type)
@@ -57,18 +57,18 @@ def _biased(_: Any, x: Any) -> Any:
 
 @njit(**INNER)
 def nearest(x: Any) -> Any:
-    """Return the nearest whole number, for |x| below 2^(fraction − 1)."""
+    """Return the nearest integer to x as a number, for |x| < 2^51 in float64 and 2^22 in float32."""
     magic = by_type(x, MAGIC_64, MAGIC_32)
     return (x + magic) - magic
 
 
 @njit(**INNER)
 def power_of_two(n: Any) -> Any:
-    """Return 2^n exactly, for whole n in the range of normal exponents."""
+    """Return 2^n exactly, for integers n in the range of normal exponents."""
     return _with_exponent(n + by_type(n, MAGIC_64 + BIAS_64, MAGIC_32 + BIAS_32))
 
 
 @njit(**INNER)
 def exponent_of(x: Any) -> Any:
-    """Return the whole n with x = 2^n · f, 1 ≤ f < 2, for positive normal x."""
+    """Return the integer n with x = 2^n · f and 1 ≤ f < 2, for positive normal x."""
     return _biased(x) - by_type(x, BIAS_64, BIAS_32)

@@ -1,4 +1,4 @@
-"""What a gradient is like before the optimiser takes it. It is asked for at each thousandth update: it may be slow."""
+"""Statistics of a gradient before the optimiser's step. Computed every thousandth update only, so it may be slow."""
 
 import math
 import sys
@@ -10,16 +10,16 @@ from charloom.kernel.cache import INNER
 from charloom.kernel.layout import Scratch, Sizes
 
 STATISTICS_EVERY = 1000  # updates
-LARGEST = sys.float_info.max
+MAX_FLOAT = sys.float_info.max
 
 
 @njit(**INNER)
 def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row: Array) -> None:
-    """Write into `row` (3,) what the gradients of an update are like, from what `backward` has left in h, o and d.
+    """Write statistics of an update's gradients to `row` (3,), from h, o and d after `passes.backward`.
 
-    row[0]  the Euclidean norm of all gradients before clipping; the largest float where it is beyond
-    row[1]  the fraction of them that clipping changes
-    row[2]  the fraction of the hidden activations with |h| > sizes.saturated
+    row[0]  Euclidean norm of all gradients before clipping; MAX_FLOAT if it overflows
+    row[1]  fraction of the gradients that clipping changes
+    row[2]  fraction of the hidden activations with |h| > sizes.saturated
     """
     h, o, d = z.h, z.o, z.d
     m, K, rows, clip = sizes.m, sizes.K, sizes.T * sizes.n, sizes.clip
@@ -32,12 +32,12 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
             for other in range(rows):
                 if ids[position + other] == x:
                     if other < t:
-                        break  # this character's gradient is counted already
+                        break  # the gradient of this character is already counted
                     g += float(d[other, i])
             squares, clipped = squares + g * g, clipped + (abs(g) > clip)
     for k in range(K):
         squares, clipped = _with_row(squares, clipped, o, k, h[sizes.n :], sizes, z.row)
-    row[0] = min(math.sqrt(squares), LARGEST)
+    row[0] = min(math.sqrt(squares), MAX_FLOAT)
     row[1] = clipped / (m * m + 2 * m * K + m + K)
     row[2] = saturated / (rows * m)
 
@@ -46,14 +46,14 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
 def _with_row(
     squares: float, clipped: int, left: Array, i: int, h: Array, sizes: Sizes, row: Array
 ) -> tuple[float, int]:
-    """Return `squares` and `clipped` with Σ_t left[t, i], of b or c, and Σ_t left[t, i] · h[t], a row of W or V."""
+    """Add the gradients Σ_t left[t, i] (b or c) and Σ_t left[t, i] · h[t] (a row of W or V); return the totals."""
     g = 0.0
     for j in range(sizes.m):
         row[j] = 0.0
     for t in range(sizes.T * sizes.n):
         factor = float(left[t, i])
         g += factor
-        for j in range(sizes.m):  # side by side: a sum of its own for each j
+        for j in range(sizes.m):  # a separate sum for each j
             row[j] += factor * float(h[t, j])
     squares, clipped = squares + g * g, clipped + (abs(g) > sizes.clip)
     for j in range(sizes.m):

@@ -1,12 +1,12 @@
-"""What the kernel is told, and where it keeps its numbers.
+"""The kernel's arguments, and the memory layout of its arrays.
 
-Rows are padded to whole vectors with zeros, and c with −∞: padding is never chosen, so it never learns. U is kept
-transposed, with a row for each character. W and V are kept twice, as they are and transposed: vectors sum over rows,
-the forward pass sums over one side of W and V, and the backward pass over the other.
+Rows are padded with zeros to whole vectors, and c with −∞: padded characters have probability 0, so they never learn.
+U is stored transposed, with a row for each character. W and V are stored twice, plain and transposed: vectors sum over
+rows, the forward pass sums over one index of W and V, and the backward pass over the other.
 
-W and V are kept in panels: a panel is some vectors wide, and all its rows stand together, one panel after the other in
-an array (panels · rows, width). So a product reads memory from front to back, however large the matrix. Row by row, the
-parts of a panel would lie a row apart: where that is a power of two, all of them in the same few places of the cache.
+W and V are stored in panels. A panel has a few vectors of columns and all rows, and the panels follow each other in an
+array (panels · rows, width). So a product reads memory sequentially, however large the matrix is. In row-major order
+the rows of a panel would be a matrix row apart; if that is a power of two, they all map to the same few cache sets.
 """
 
 from typing import Any, NamedTuple
@@ -16,22 +16,23 @@ import numpy as np
 from charloom.base.types import Array
 from charloom.network.rnn import Parameters, filled
 
-ROWS = 5  # of results in registers at once
-WIDTHS = (4, 7)  # vectors of a panel of W, which a recurrence has in registers; each compiles anew, so there are few
-WHOLE = 13  # vectors of a W that is one panel: so near that it does not matter that most processors lack the registers
-WIDTHS_K = (4, 5, 6, 7)  # of a panel of VT: a text being written has four in registers
-APART = 8  # vectors: see Weights
+ROWS = 5  # rows of results in a tile of registers
+WIDTHS = (4, 7)  # vectors of a panel of W, which a recurrence keeps in registers; every width is compiled separately
+WHOLE = 13  # vectors of a W stored as one panel: it fits the cache, so spilling registers costs little
+WIDTHS_K = (4, 5, 6, 7)  # vectors of a panel of VT; a text being written keeps four in registers
+APART = 8  # vectors: row lengths to avoid, see Weights
 
 
 class Sizes(NamedTuple):
-    """What a compiled update is told: m hidden units, K characters, T of them a sequence, n sequences; and what a step
-    needs.
+    """The arguments of a compiled update: m hidden units, K characters, n sequences of T characters, and the following.
 
-    scale      what the gradient of the loss is multiplied by
-    rates      the optimiser's: its class says which step is compiled. All rates, scale and clip are of the weights'
-               dtype, since float32 times float64 would be float64
-    saturated  |h| beyond which an activation counts as saturated
-    all_rows   whether the optimiser moves weights too whose gradient is zero, and always was
+    scale      factor for the gradient of the loss: see Recipe.scale
+    clip       limit of elementwise gradient clipping
+    rates      the optimiser's rates; their class selects the step to compile
+    saturated  |h| above which an activation counts as saturated
+    all_rows   whether the optimiser changes weights whose gradient is zero
+
+    scale, clip and all rates have the weights' dtype, because float32 times float64 would be float64.
     """
 
     m: int
@@ -46,13 +47,13 @@ class Sizes(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Parameters or a best copy in the kernel's layout; p and q are m and K rounded up to vectors. Of what an optimiser
-    keeps, each field is a tuple of such arrays.
+    """Parameters in the kernel's layout; p and q are m and K rounded up to vectors.
 
     W, WT (m, p)   V (K, p)   VT (m, q), in panels   UT (K, p)   b (1, p)   c (1, q)
 
-    Rows and columns beyond the named ones are zero. Where W's p is a multiple of APART vectors, p is a vector more in
-    UT, b and the states: else their rows would lie as far apart as those of W did.
+    Further rows and columns are zero. If the p of W is a multiple of APART vectors, then UT, b and the states have one
+    vector more, so that their rows do not all map to the same cache sets. For the optimiser's accumulators each field
+    is a tuple of such arrays, one for each accumulator.
     """
 
     W: Any
@@ -65,25 +66,26 @@ class Weights(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What an update writes on its way; T, m and K also stand for these rounded up, p and q as in Weights.
+    """The intermediate results of an update; p and q as in Weights. T, m and K may be rounded up.
 
-    A batch of n sequences has n rows for each character, those of the first characters first: T stands for T · n, and
-    row t + n of h has the states after row t of the others.
+    A batch of n sequences has n rows for every character: first the n first characters, then the n second ones. T in
+    these shapes stands for T · n, and row t + n of h has the state after row t of the other arrays.
 
-    h (T + n, p)        h[:n] are the states carried in, h[t + n] the one after character t
+    h (T + n, p)        h[:n] are the states carried in, h[t + n] is the state after row t
     a (T, p)            U x + b in the forward pass, Vᵀ g in the backward pass
     o (T, q)            the outputs, then p, then scale · (p − onehot(y))
-    d (T, p)            ∂loss/∂a, in the names of rnn.py
+    d (T, p)            ∂loss/∂a, with the names of rnn.py
     dT (m, T), oT (K, T)   d and o transposed
-    dU (K, p), seen (size, K)  the gradients of the rows of UT that occur, and which rows do, for each of a crew
-    stale (size, K)     the rows of the best copy's UT that are not those of the best weights so far
-    lane (size, lanes)  a vector whose lanes are looked at one by one
-    finite (size,)      whether what each has computed is finite
-    tile (size · ROWS, a panel)  gradients of five rows of a panel of W or V
-    sums, logs (1, T)   Σ_k e^(o_k − max o) of each character, and its logarithm
-    nats (1, T)         max o − o_y of each character
+    dU (K, p)           gradients of the rows of UT whose characters occur
+    seen (size, K)      whether a character occurs in the sequences, for each of `size` threads
+    stale (size, K)     whether a row of UT in the best copy differs from the best weights so far, for each thread
+    lane (size, lanes)  a vector whose lanes are read one by one, for each thread
+    finite (size,)      whether all gradients that a thread has computed are finite
+    tile (size · ROWS, panel width)  gradients of five rows of a panel of W or V, for each thread
+    sums, logs (1, T)   Σ_k e^(o_k − max o) of each row, and its logarithm
+    nats (1, T)         max o − o_y of each row
     row (m,)            a row of gradients in float64
-    width               a tuple as long as a panel of W is wide: the compiler sees its length in its type
+    width               a tuple with one entry per vector of a panel of W: the compiler reads the number from its type
     """
 
     h: Array
@@ -106,7 +108,7 @@ class Scratch(NamedTuple):
 
 
 def zeros(rows: int, columns: int, dtype: Any, content: Array | None = None) -> Array:
-    """Return zeros (rows, columns), the content in their first corner, that start at a multiple of 64 bytes."""
+    """Return zeros (rows, columns), 64-byte aligned, with `content` in the top left corner."""
     size = rows * columns * np.dtype(dtype).itemsize
     room = np.zeros(size + 64, np.uint8)
     start = -room.ctypes.data % 64
@@ -121,7 +123,7 @@ def _up(n: int, multiple: int) -> int:
 
 
 def in_panels(rows: int, columns: int, wide: int, content: Array) -> Array:
-    """Return the content in the first corner of zeros (rows, columns), in panels `wide` columns wide."""
+    """Return zeros (rows, columns) with `content` in the top left corner, in panels of `wide` columns."""
     panels = columns // wide
     array = zeros(panels * rows, wide, content.dtype)
     for panel in range(panels):
@@ -131,7 +133,7 @@ def in_panels(rows: int, columns: int, wide: int, content: Array) -> Array:
 
 
 def from_panels(array: Array, target: Array) -> None:
-    """Write the first corner of what is in panels into the target (rows, columns)."""
+    """Copy the top left corner of a matrix in panels to `target` (rows, columns), row-major."""
     (rows, columns), wide = target.shape, array.shape[1]
     apart = len(array) // -(-columns // wide)
     for panel, k in enumerate(range(0, columns, wide)):
@@ -140,25 +142,25 @@ def from_panels(array: Array, target: Array) -> None:
 
 
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
-    """Return the parameters in the kernel's layout; `padding` stands in c beyond K: −∞ is never chosen."""
+    """Return the parameters in the kernel's layout. `padding` fills c from K on; with −∞ padding is never drawn."""
     w = _layout(parameters, parameters.W.T, parameters.V.T)
     w.c[0, parameters.K :] = padding
     return w
 
 
-def kept_beside(kept: tuple[Parameters, ...]) -> Weights:
-    """Return what an optimiser keeps in the kernel's layout: a tuple of arrays in each field."""
-    layouts = [_layout(each, each.W[:0], each.V[:0]) for each in kept]  # no WT and VT: a step needs W and V once
-    return Weights(*(tuple(getattr(each, name) for each in layouts) for name in Weights._fields))
+def accumulator_layout(accumulators: tuple[Parameters, ...]) -> Weights:
+    """Return an optimiser's accumulators in the kernel's layout, without WT and VT, which no step reads."""
+    layouts = [_layout(parameters, parameters.W[:0], parameters.V[:0]) for parameters in accumulators]
+    return Weights(*(tuple(getattr(layout, name) for layout in layouts) for name in Weights._fields))
 
 
-def each_kept(s: Weights, m: int, K: int) -> tuple[Parameters, ...]:
-    """Return what an optimiser keeps as Parameters."""
+def accumulator_parameters(s: Weights, m: int, K: int) -> tuple[Parameters, ...]:
+    """Return an optimiser's accumulators, given in the kernel's layout, as Parameters."""
     return tuple(parameters(Weights(*arrays), m, K) for arrays in zip(*s, strict=True))
 
 
 def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
-    """Return the parameters in the kernel's layout."""
+    """Return the parameters, with W and V transposed or parts of them, in the kernel's layout; c is padded with 0."""
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize
     wide, p = _panels(m, lanes, (WHOLE,) if -(-m // lanes) == WHOLE else WIDTHS)
@@ -177,19 +179,19 @@ def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
 
 
 def _panels(n: int, lanes: int, widths: tuple[int, ...]) -> tuple[int, int]:
-    """Return how many columns wide the panels of a matrix of n columns are, and all of them: the fewest that do."""
+    """Return the columns of a panel, and of all panels together, for a matrix of n columns: the least padding wins."""
     vectors = max(-(-n // lanes), widths[0])
-    wide = min((each for each in widths if each <= vectors), key=lambda each: (_up(vectors, each), -each))
+    wide = min((width for width in widths if width <= vectors), key=lambda width: (_up(vectors, width), -width))
     return wide * lanes, _up(vectors, wide) * lanes
 
 
 def room(w: Weights) -> Weights:
-    """Return room for a copy of the weights: zeros, which take no memory before they are written."""
-    return Weights(*(zeros(len(each), each.shape[1], each.dtype) for each in w))
+    """Return zeros with the shapes of the weights, for a copy. They take no memory until they are written."""
+    return Weights(*(zeros(len(array), array.shape[1], array.dtype) for array in w))
 
 
 def parameters(w: Weights, m: int, K: int) -> Parameters:
-    """Return the weights as Parameters."""
+    """Return weights in the kernel's layout as Parameters."""
     theta = filled(0.0, m, K, w.b.dtype)
     from_panels(w.W, theta.W)
     from_panels(w.V, theta.V)
@@ -198,7 +200,7 @@ def parameters(w: Weights, m: int, K: int) -> Parameters:
 
 
 def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Scratch:
-    """Return room for n sequences of T characters, read by a crew of that size."""
+    """Return scratch arrays for n sequences of T characters, for the weights w and a crew of `size` threads."""
     dtype, p, q = w.W.dtype, w.b.shape[1], w.c.shape[1]
     lanes = 64 // dtype.itemsize
     columns = _up(T * n, lanes)

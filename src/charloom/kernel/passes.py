@@ -1,10 +1,10 @@
-"""Forward and backward through sequences, compiled: the same bits on every processor.
+"""The forward and backward pass through sequences, compiled: the same bits on every processor.
 
-Bits. Every sum runs in one order, which this file, update.py and products.py fix; vector.py gives the arithmetic.
+Bits: this file, update.py and products.py fix the order of additions of every sum; vector.py has the arithmetic.
 
-Speed. A recurrence reads all of W for every character, more than the first-level cache holds; so odd steps sum from the
-last row to the first, and begin with what was read last. All rows start at a multiple of 64 bytes: a vector across two
-cache lines costs two loads.
+Speed: a recurrence reads all of W for every character, which is more than the first-level cache holds. So odd steps sum
+from the last row to the first, and begin with the rows that are still in the cache. All rows are 64-byte aligned,
+because a vector across two cache lines costs two loads.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ from charloom.kernel.vector import load, splat, store, where_less
 
 @njit(**INNER)
 def _columns(w: Array, h: Array, n: int, crew: Crew) -> tuple[int, int]:
-    """Return which columns of the states are this member's: w is W or WT."""
+    """Return the range of columns of the states h that this thread computes. w is W or WT."""
     wide = w.shape[1]
     columns: tuple[int, int] = share(h.shape[1] // wide * wide, unit(wide, 64 // w.itemsize, n), crew)
     return columns
@@ -30,9 +30,9 @@ def _columns(w: Array, h: Array, n: int, crew: Crew) -> tuple[int, int]:
 
 @njit(**INNER)
 def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m: int, crew: Crew) -> None:
-    """h[t + 1] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + 1] + c,  for T characters of n sequences each.
+    """Compute h[t + 1] = tanh(W h[t] + U x_t + b) and o[t] = V h[t + 1] + c for n sequences of T characters.
 
-    The n first characters are ids[position:], after them come the n second ones: see Scratch.
+    The first characters of the n sequences start at ids[position], then come the n second characters: see Scratch.
     """
     h, a, o = z.h, z.a, z.o
     lanes = 64 // h.itemsize
@@ -55,9 +55,9 @@ def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m
 
 @njit(**INNER)
 def exponentials(o: Array, t: int, lane: Array, me: int) -> tuple[Any, Any]:
-    """o[t] becomes e^(o[t] − max o[t]); return the maximum, and the sum of them. lane[me] is written on the way.
+    """Replace o[t] by e^(o[t] − max o[t]); return the maximum, and the sum of the exponentials.
 
-    The sum of each lane runs over the vectors from the left, then the lanes are added up from the first.
+    lane[me] is a scratch vector. Each lane is summed over the vectors from the left, then the lanes from the first.
     """
     lanes = lane.shape[1]
     largest = load(o, t, 0)
@@ -82,9 +82,9 @@ def exponentials(o: Array, t: int, lane: Array, me: int) -> tuple[Any, Any]:
 
 @njit(**INNER)
 def softmax(z: Scratch, ids: Array, position: int, rows: int, n: int, crew: Crew) -> float:
-    """p = softmax(o), written over o. Return Σ_t −log p_t[y_t] over so many rows, summed in float64.
+    """Replace o by p = softmax(o). Return the loss Σ_t −log p_t[y_t] over the first `rows` rows, in float64.
 
-    −log p[y] = (max o − o[y]) + log Σ_k e^(o[k] − max o): the first terms are left in `nats`, the second in `logs`.
+    −log p[y] = (max o − o[y]) + log Σ_k e^(o[k] − max o). The first term is stored in z.nats, the second in z.logs.
     """
     o, sums, logs, nats = z.o, z.sums, z.logs, z.nats
     lanes = z.lane.shape[1]
@@ -110,10 +110,10 @@ def softmax(z: Scratch, ids: Array, position: int, rows: int, n: int, crew: Crew
 
 @njit(**INNER)
 def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, crew: Crew) -> bool:
-    """g[t] = scale · (p[t] − onehot(y_t)), written over o;  d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
+    """Compute g[t] = scale · (p[t] − onehot(y_t)), into o, and d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
 
-    Return whether every gradient is finite. It has to be asked here, since clipping would hide an infinite one. d
-    alone is looked at: where the loss is finite, so is g, and h lies between −1 and 1.
+    Return whether every gradient is finite; clipping would hide an infinite one later. Testing d is enough: if the
+    loss is finite, so is g, and h is between −1 and 1.
     """
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
     m, K, T, n = sizes.m, sizes.K, sizes.T, sizes.n
@@ -137,23 +137,24 @@ def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, cr
                 state = load(h, row + n, k)
                 gradient = load(d, row, k) * (1.0 - state * state)
                 store(d, row, k, gradient)
-                nothing = nothing + gradient * 0.0  # 0, or NaN from the first that is not finite
+                nothing = nothing + gradient * 0.0  # 0, or NaN after a number that is not finite
         if t == 0:
             store(z.lane, crew.me, 0, nothing)
             for i in range(lanes):
                 finite = finite and z.lane[crew.me, i] == 0
             z.finite[crew.me] = finite
         meet(crew)
-    for each in range(crew.size):
-        finite = finite and z.finite[each]
+    for me in range(crew.size):
+        finite = finite and z.finite[me]
     return finite
 
 
 @compiled
 def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, nats: Array, total: float, crew: Crew) -> float:
-    """Write the cost of each of ids[1:], read after those before it, into nats (n − 1,); return `total` plus all of it.
+    """Write the cost of each id of ids[1:], given the ids before it, to nats (n − 1,); return `total` plus their sum.
 
-    `crew` has one member. ids (n,) are read T at a time, from the state in z.h[0], which becomes that after ids[:-1].
+    ids (n,) are read T at a time from the state z.h[0], which is replaced by the state after ids[:-1]. `crew` must have
+    one thread.
     """
     for position in range(0, len(ids) - 1, T):
         steps = min(T, len(ids) - 1 - position)

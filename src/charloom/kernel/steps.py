@@ -1,6 +1,6 @@
-"""The step of each optimiser, for one vector of weights: which one is compiled, the class of its rates says.
+"""The optimisers' steps for one vector of weights. The class of the rates selects the step to compile.
 
-The equations are in the optimiser's module of `network`; the order of operations here is theirs, to the bit.
+The modules adagrad.py and adam.py of `network` have the equations; here the operations have the same order and bits.
 """
 
 import math
@@ -16,33 +16,33 @@ from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
 
 
-def step(rates: Any, w: Array, kept: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
-    """Return what the vector of weights at [i, k] of w becomes by its clipped gradient g; what is kept moves."""
-    raise NotImplementedError  # Numba compiles the overload below in its place; Python never calls it
+def step(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
+    """Return the vector w[i, k] after a step with its clipped gradient g; update the accumulators in place."""
+    raise NotImplementedError  # a stub: Numba compiles the overload below instead
 
 
 @overload(step, inline="always", strict=False)
-def _step(rates: Any, w: Any, kept: Any, i: Any, k: Any, g: Any) -> Any:
+def _step(rates: Any, w: Any, accumulators: Any, i: Any, k: Any, g: Any) -> Any:
     return {AdaGrad: _adagrad, Adam: _adam}[rates.instance_class]
 
 
-def _adagrad(rates: Any, w: Array, kept: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
-    total = load(kept[0], i, k) + g * g
-    store(kept[0], i, k, total)
+def _adagrad(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
+    total = load(accumulators[0], i, k) + g * g
+    store(accumulators[0], i, k, total)
     return load(w, i, k) - g * rates.eta / square_root(total + rates.epsilon)
 
 
-def _adam(rates: Any, w: Array, kept: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
-    first = load(kept[0], i, k) * rates.b1 + g * (1 - rates.b1)
-    second = load(kept[1], i, k) * rates.b2 + g * g * (1 - rates.b2)
-    store(kept[0], i, k, first)
-    store(kept[1], i, k, second)
+def _adam(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
+    first = load(accumulators[0], i, k) * rates.b1 + g * (1 - rates.b1)
+    second = load(accumulators[1], i, k) * rates.b2 + g * g * (1 - rates.b2)
+    store(accumulators[0], i, k, first)
+    store(accumulators[1], i, k, second)
     return load(w, i, k) - first * rates.eta / (square_root(second) + rates.eps)
 
 
 def rates_at(rates: Any, update: int) -> Any:
-    """Return the rates of the step that comes after `update` others."""
-    raise NotImplementedError  # as above
+    """Return the rates for the step after `update` updates: those of Adam include its bias correction."""
+    raise NotImplementedError  # a stub, as above
 
 
 @overload(rates_at, inline="always", strict=False)
@@ -54,12 +54,12 @@ def _rates_at(rates: Any, update: Any) -> Any:
         root = math.sqrt(1.0 - power(b2, update + 1))
         return Adam(number(eta * root / (1.0 - power(b1, update + 1))), rates.b1, rates.b2, number(eps * root))
 
-    return {AdaGrad: lambda rates, update: rates, Adam: _adam_at}[rates.instance_class]  # noqa: ARG005  Numba compares names
+    return {AdaGrad: lambda rates, update: rates, Adam: _adam_at}[rates.instance_class]  # noqa: ARG005  Numba compares the names of arguments
 
 
 @njit(**PASTED)
 def power(base: float, exponent: int) -> float:
-    """Return base^exponent, by the products of network/adam.py."""
+    """Return base^exponent, by the same multiplications as in network/adam.py."""
     product = 1.0
     while exponent:
         if exponent % 2:

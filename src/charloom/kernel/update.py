@@ -1,9 +1,10 @@
-"""The update of `network`, compiled: many updates a call, the same bits on every processor.
+"""The compiled update: many updates in one call, the same bits on every processor.
 
-signature/plain.py is the same update in ordinary loops, to the bit. Read it first; passes.py goes forward and backward.
+signature/plain.py computes the same update, bit for bit, in plain loops: read it first. passes.py has the forward and
+backward pass.
 
-Speed. Gradients of W and V never go to memory as a whole: the optimiser takes each where it was summed up. A row of U
-whose character does not occur has gradient zero. Where the optimiser would not move it, it is left alone.
+Speed: the gradients of W and V are never stored as whole matrices; the optimiser's step follows the sum. A row of U
+whose character does not occur has gradient zero; it is skipped if the optimiser would not change it.
 """
 
 from typing import Any
@@ -23,22 +24,22 @@ from charloom.kernel.vector import load, splat, store
 
 
 @njit(**INNER)
-def _step_bias(w: Array, kept: Any, before: Array, d: Array, sizes: Sizes, crew: Crew) -> None:
-    """Move the row w, which is b or c, by one clipped step along Σ d[t]."""
+def _step_bias(w: Array, accumulators: Any, before: Array, d: Array, sizes: Sizes, crew: Crew) -> None:
+    """Apply a clipped step with the gradient Σ_t d[t] to w, which is b or c, for this thread's columns."""
     lanes = 64 // w.itemsize
     begin, end = share(w.shape[1], lanes, crew)
     for k in range(begin, end, lanes):
         total = splat(d, 0.0)
         for t in range(sizes.T * sizes.n):
             total = total + load(d, t, k)
-        take_step(w, kept, before, 0, k, total, sizes)
+        take_step(w, accumulators, before, 0, k, total, sizes)
 
 
 @njit(**INNER)
 def _step_u(
     w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, crew: Crew
 ) -> None:
-    """Move UT by one clipped step along Σ d[t] x_tᵀ: the rows that occur, or all where the optimiser moves all."""
+    """Apply a clipped step with the gradient Σ_t d[t] x_tᵀ to UT: to rows that occur, or to all if sizes.all_rows."""
     d, dU, seen, me = z.d, z.dU, z.seen, crew.me
     lanes = 64 // d.itemsize
     begin, end = share(d.shape[1], lanes, crew)
@@ -65,9 +66,10 @@ def _step_u(
 def _step(
     w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, crew: Crew
 ) -> None:
-    """Move w and s by one clipped step along the gradients, with g in o; `before` takes what moves in w.
+    """Apply a clipped step to the weights w and accumulators s; store the changed old weights in `before`.
 
-    b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + n]ᵀ, t from 0 to T · n − 1.
+    Gradients, with g in z.o and t from 0 to T · n − 1:
+    b: Σ d[t]   c: Σ g[t]   U: Σ d[t] x_tᵀ   W: Σ d[t] h[t]ᵀ   V: Σ g[t] h[t + n]ᵀ
     """
     m, K, rows = sizes.m, sizes.K, sizes.T * sizes.n
     _step_bias(w.b, s.b, before.b, z.d, sizes, crew)
@@ -85,14 +87,14 @@ def _step(
 
 @njit(**INNER)
 def _at(sizes: Sizes, update: int) -> Sizes:
-    """Return the same with the rates of that update."""
+    """Return the sizes with the rates for this update: see rates_at."""
     rates, clip = rates_at(sizes.rates, update), sizes.clip
     return Sizes(sizes.m, sizes.K, sizes.T, sizes.n, sizes.scale, clip, rates, sizes.saturated, sizes.all_rows)
 
 
 @njit(**INNER)
 def _keep(w: Weights, best: Weights, best_h: Array, z: Scratch, n: int, crew: Crew) -> None:
-    """Let the best copy be what does not move with the next step: rows of U that are others there, and the state."""
+    """Copy the stale rows of UT and the state of the last sequence to the best copy: the next step stores the rest."""
     begin, end = share(z.h.shape[1], 64 // z.h.itemsize, crew)
     for x in range(len(w.UT)):
         if z.stale[crew.me, x]:
@@ -103,15 +105,15 @@ def _keep(w: Weights, best: Weights, best_h: Array, z: Scratch, n: int, crew: Cr
 
 @njit(**INNER)
 def _carry_on(h: Array, T: int, n: int, zero: Array, crew: Crew) -> None:
-    """Let the last states be the first of the next sequences, or zero."""
+    """Copy the last states (n,) to the first states of the next sequences, or set these to zero if `zero` says so."""
     lanes = 64 // h.itemsize
     begin, end = share(h.shape[1], lanes, crew)
-    for each in range(n):
-        if zero[each]:
+    for row in range(n):
+        if zero[row]:
             for k in range(begin, end, lanes):
-                store(h, each, k, splat(h, 0.0))
+                store(h, row, k, splat(h, 0.0))
         else:
-            copy_row(h, T * n + each, h, each, begin, end)
+            copy_row(h, T * n + row, h, row, begin, end)
 
 
 @compiled
@@ -132,22 +134,23 @@ def updates(
     statistics: Array,
     crew: Crew,
 ) -> tuple[int, int, float]:
-    """Move w and s in place by len(losses) updates, from update number `update` on.
+    """Run len(losses) updates from update number `update` on; change the weights w and accumulators s in place.
 
-    Stops before the step of the first loss or gradient that is not finite, and before an update if the crew is
-    aborted. Returns how many updates were done, the one with the lowest smooth loss so far, −1 where it is none of
-    these, and that smooth loss; `best` and `best_h` (1, p) take its weights and its state.
+    Stops before the step if a loss or gradient is not finite, and before an update if the crew is aborted. Returns the
+    number of updates done, the update with the lowest smooth loss (−1 if it was before this call), and that smooth
+    loss. The weights and state at that update are stored in `best` and best_h (1, p).
 
-    Smooth losses fall and fall: the best weights would be copied at most updates. W, V, b and c all move with the next
-    step, which has the old ones in registers, and stores them; of U few rows move, so only these are copied.
+    The smooth loss has a new minimum at most updates, so copying the best weights each time would be slow. A step
+    changes all of W, V, b and c and has the old vectors in registers, so it stores them. It changes few rows of U, so
+    only those are copied.
 
-    ids (updates · (T + 1) · n,)  of each update the n first characters of its sequences, the second ones and so on
-    zero (updates + 1, n)  whether each sequence, and those after these, starts from a zero state
-    z.h[:n]            the states with which the next sequences start, before and after; the last one's is best_h's
-    smooth, lowest     the last and the lowest smooth loss before, NaN and ∞ where there is none
-    crew               which thread this is, of how many; all of them call this, with equal arguments otherwise
-    losses (updates,)  nats a sequence, the mean of a batch; smooth_losses as many; statistics (·, 3)  a row for each
-                       update that is a multiple of STATISTICS_EVERY
+    ids (updates · (T + 1) · n,)  for each update the n first characters of its sequences, then the n second ones, …
+    zero (updates + 1, n)  whether a sequence starts from a zero state, also for the update after the last
+    z.h[:n]            states carried into the next sequences, read at the start and written at the end
+    smooth, lowest     last and lowest smooth loss before this call; NaN and ∞ before the first update
+    losses, smooth_losses (updates,)  output: nats per sequence, the mean over the batch
+    statistics (·, 3)  output: a row for each update that is a multiple of STATISTICS_EVERY
+    crew               this thread's number; all threads call `updates` with otherwise equal arguments
     """
     T, n = sizes.T, sizes.n
     best_update, measured = -1, 0

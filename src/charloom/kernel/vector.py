@@ -1,11 +1,11 @@
-"""Vectors of 64 bytes in compiled code.
+"""A Numba type for vectors of 64 bytes in registers, with + − × ÷ √ and comparison.
 
-Why: the same bits in plain loops (signature/plain.py) take 2.5 times as long in float64, 3.5 times in float32. There a
-sum is loaded and stored again for each of its terms. Here it stays in registers, and sums for several rows run at once.
+Purpose: plain loops (signature/plain.py) with the same bits take 2.5 times as long in float64, 3.5 times in float32,
+because they load and store a sum for every term. With vectors a sum stays in registers, and the sums of several rows
+are computed together.
 
-What: Numba has no type for a register. Here is one, with + − × ÷ √ and comparison, each a single instruction of
-LLVM's intermediate code. A processor with narrower registers does a vector in halves or quarters. Each lane gets the
-same bits there, because nothing is ever fused or reassociated.
+Every operation is a single instruction of LLVM's intermediate code. A processor with narrower registers computes a
+vector in halves or quarters. The bits of a lane are the same there, because LLVM may not fuse or reassociate them.
 """
 
 import operator
@@ -21,14 +21,14 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from charloom.kernel.cache import PASTED
 
 VECTOR_BITS = 512
-SQUARE = 8  # lanes: a square of 16 needs more registers than most processors have
+SQUARE = 8  # rows and columns of a transposed square; 16 needs more registers than most processors have
 
 
 class Vector(types.Type):
     """64 bytes of float64 or float32 in a register."""
 
     def __init__(self, scalar: Any) -> None:
-        """Take the type of a lane."""
+        """Create the type. `scalar` is the Numba type of a lane."""
         self.scalar = scalar
         self.lanes = VECTOR_BITS // scalar.bitwidth
         super().__init__(f"Vector({scalar})")
@@ -41,18 +41,18 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, vector, ir.VectorType(lane, vector.lanes))
 
 
-def _splat(context: Any, builder: Any, value: Any, given: Any, vector: Vector) -> Any:
-    """Return the scalar in every lane, cast to the lane's type; a vector as it is."""
-    if isinstance(given, Vector):
+def _splat(context: Any, builder: Any, value: Any, kind: Any, vector: Vector) -> Any:
+    """Return a vector with the scalar `value` of type `kind` in every lane; return a vector unchanged."""
+    if isinstance(kind, Vector):
         return value
     undefined = ir.Constant(context.get_value_type(vector), ir.Undefined)
-    value = context.cast(builder, value, given, vector.scalar)
+    value = context.cast(builder, value, kind, vector.scalar)
     one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None))
 
 
 def _places(context: Any, builder: Any, array: Any, place: Any, register: Any, count: int) -> list[Any]:
-    """Return pointers to `count` registers side by side in the array; `place` is the array, row and column."""
+    """Return pointers to `count` consecutive vectors of an array; `place` is (array, row, column)."""
     value = context.make_array(array)(context, builder, place[0])
     element = cgutils.get_item_pointer(context, builder, array, value, place[1:], wraparound=False)
     first = builder.bitcast(element, register.as_pointer())
@@ -60,23 +60,23 @@ def _places(context: Any, builder: Any, array: Any, place: Any, register: Any, c
 
 
 def _below(builder: Any, place: Any, count: int) -> list[Any]:
-    """Return the place, an array with row and column, and those of the rows below it, `count` in all."""
+    """Return `count` places (array, row, column) in the same column, from the given one downwards."""
     array, row, column = place
     return [(array, builder.add(row, ir.Constant(row.type, i)), column) for i in range(count)]
 
 
 def _read(context: Any, builder: Any, array: Any, place: Any, count: int = 1, lanes: int = 0) -> list[Any]:
-    """Return `count` vectors from this place on, of so many lanes, or else of 64 bytes."""
+    """Load `count` consecutive vectors from a place (array, row, column). `lanes` 0 stands for 64 bytes."""
     size = array.dtype.bitwidth // 8
     register = ir.VectorType(context.get_value_type(array.dtype), lanes or Vector(array.dtype).lanes)
-    return [builder.load(each, align=size) for each in _places(context, builder, array, place, register, count)]
+    return [builder.load(pointer, align=size) for pointer in _places(context, builder, array, place, register, count)]
 
 
 def _write(context: Any, builder: Any, array: Any, place: Any, vectors: list[Any]) -> None:
-    """Write the vectors from this place on."""
-    places = _places(context, builder, array, place, vectors[0].type, len(vectors))
-    for vector, each in zip(vectors, places, strict=True):
-        builder.store(vector, each, align=array.dtype.bitwidth // 8)
+    """Store the vectors consecutively from a place (array, row, column) on."""
+    pointers = _places(context, builder, array, place, vectors[0].type, len(vectors))
+    for vector, pointer in zip(vectors, pointers, strict=True):
+        builder.store(vector, pointer, align=array.dtype.bitwidth // 8)
 
 
 @intrinsic
@@ -91,7 +91,7 @@ def load(_: Any, array: Any, row: Any, column: Any) -> Any:
 
 @intrinsic
 def store(_: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
-    """Write the vector to array[row, column] and the places right of it."""
+    """Store the vector in array[row], from `column` on."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         *place, value = arguments
@@ -103,12 +103,12 @@ def store(_: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
 
 @intrinsic
 def load_tile(_: Any, array: Any, row: Any, column: Any, height: Any, width: Any) -> Any:
-    """Return the vectors of len(height) rows from array[row, column] on, len(width) of each: a tuple in registers."""
+    """Load a tile: len(height) rows of len(width) vectors from array[row, column] on, as a tuple in registers."""
     tile = types.UniTuple(Vector(array.dtype), len(height) * len(width))
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         rows = _below(builder, arguments[:3], len(height))
-        vectors = [each for place in rows for each in _read(context, builder, array, place, len(width))]
+        vectors = [vector for place in rows for vector in _read(context, builder, array, place, len(width))]
         return context.make_tuple(builder, tile, vectors)
 
     return tile(array, types.intp, types.intp, height, width), generate
@@ -116,7 +116,7 @@ def load_tile(_: Any, array: Any, row: Any, column: Any, height: Any, width: Any
 
 @intrinsic
 def store_tile(_: Any, array: Any, row: Any, column: Any, height: Any, tile: Any) -> Any:
-    """Write the tile's vectors into so many rows from array[row, column] on."""
+    """Store a tile in len(height) rows from array[row, column] on."""
     width = tile.count // len(height)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -132,9 +132,10 @@ def store_tile(_: Any, array: Any, row: Any, column: Any, height: Any, tile: Any
 def add_outer(
     _: Any, tile: Any, left: Any, row: Any, column: Any, height: Any, right: Any, to_row: Any, to_column: Any
 ) -> Any:
-    """Return the tile plus the products of so many numbers of left, from [row, column] down, with the vectors of right.
+    """Return the tile plus the outer product of len(height) numbers of `left` and the vectors of `right`.
 
-    These stand from [to_row, to_column] on, side by side. Each sum is rounded twice: never fused.
+    The numbers are left[row, column] and those below it, the vectors are consecutive from right[to_row, to_column] on.
+    Product and sum are rounded separately, never fused.
     """
     width = tile.count // len(height)
 
@@ -155,7 +156,7 @@ def add_outer(
 
 @intrinsic
 def splat(_: Any, array: Any, value: Any) -> Any:
-    """Return the number in every lane of a vector for the array."""
+    """Return a vector of the array's dtype with the number in every lane."""
     vector = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -165,18 +166,18 @@ def splat(_: Any, array: Any, value: Any) -> Any:
 
 
 def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iterator[Any]:
-    """Return the arguments as vectors of the type that the signature returns: a scalar stands for a vector."""
-    for value, given in zip(arguments, signature.args, strict=True):
-        yield _splat(context, builder, value, given, signature.return_type)
+    """Yield the arguments as vectors of the signature's return type; scalars are broadcast."""
+    for value, kind in zip(arguments, signature.args, strict=True):
+        yield _splat(context, builder, value, kind, signature.return_type)
 
 
 def _register(symbol: Any, emit: Any) -> None:
-    """Let the operator be `emit(builder, left, right)`, lane by lane; a scalar stands for a vector."""
+    """Define the operator for vectors, lane by lane, as `emit(builder, left, right)`; scalars are broadcast."""
 
     @infer_global(symbol)
     class _Operator(AbstractTemplate):
         def generic(self, arguments: Any, _: Any) -> Any:
-            vector = next((each for each in arguments if isinstance(each, Vector)), None)
+            vector = next((kind for kind in arguments if isinstance(kind, Vector)), None)
             return None if vector is None else vector(*arguments)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -194,8 +195,8 @@ _register(operator.truediv, lambda builder, left, right: builder.fdiv(left, righ
 
 @intrinsic
 def where_less(_: Any, x: Any, y: Any, then: Any, otherwise: Any) -> Any:
-    """Return `then` where x < y, else, and for NaN, `otherwise`, lane by lane; scalars stand for vectors."""
-    (vector,) = {each for each in (x, y, then, otherwise) if isinstance(each, Vector)}
+    """Return `then` in the lanes with x < y, `otherwise` in the rest, also for NaN; scalars are broadcast."""
+    (vector,) = {kind for kind in (x, y, then, otherwise) if isinstance(kind, Vector)}
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         left, right, *choices = _vectors(context, builder, signature, arguments)
@@ -206,19 +207,19 @@ def where_less(_: Any, x: Any, y: Any, then: Any, otherwise: Any) -> Any:
 
 @njit(**PASTED)
 def at_most(x: Any, limit: Any) -> Any:
-    """Return x, or the limit where x is above it; NaN stays NaN."""
+    """Return min(x, limit) lane by lane; NaN stays NaN."""
     return where_less(limit, x, limit, x)
 
 
 @njit(**PASTED)
 def at_least(x: Any, limit: Any) -> Any:
-    """Return x, or the limit where x is below it; NaN stays NaN."""
+    """Return max(x, limit) lane by lane; NaN stays NaN."""
     return where_less(x, limit, limit, x)
 
 
 @intrinsic
 def square_root(_: Any, x: Any) -> Any:
-    """Return √x, which IEEE 754 rounds correctly."""
+    """Return √x, correctly rounded as IEEE 754 demands."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         register = arguments[0].type
@@ -231,7 +232,7 @@ def square_root(_: Any, x: Any) -> Any:
 
 @intrinsic
 def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: Any, to_column: Any) -> Any:
-    """Write the square of SQUARE × SQUARE at source[row, column] to target[to_row, to_column], transposed."""
+    """Transpose the SQUARE × SQUARE block at source[row, column] into target[to_row, to_column]."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         source_, row_, column_, target_, to_row_, to_column_ = arguments
@@ -242,7 +243,7 @@ def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: A
         rows = [
             _read(context, builder, source, (source_, after(row_, i), column_), 1, SQUARE)[0] for i in range(SQUARE)
         ]
-        # Each round interleaves row i with row i + SQUARE/2; after log2(SQUARE) rounds, rows are columns.
+        # Each round interleaves row i with row i + SQUARE / 2; after log2(SQUARE) rounds the rows are the columns.
         low, high = (
             ir.Constant(
                 ir.VectorType(ir.IntType(32), SQUARE), [(i // 2 + half) + SQUARE * (i % 2) for i in range(SQUARE)]

@@ -1,4 +1,4 @@
-"""A trained network: its file, and what a text costs it.
+"""A trained network: its file, and the cost of a text under it.
 
-How text is drawn from it lives in `sampling`, and one character in kernel/drawing.py.
+`sampling` writes text with a model; kernel/drawing.py draws one character.
 """

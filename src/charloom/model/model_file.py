@@ -1,4 +1,4 @@
-"""A model on disk: an npz of plain arrays, written whole or not at all, verified when read."""
+"""The file of a model: an .npz of plain arrays, validated when read."""
 
 import stat
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from charloom.base.types import Array
 from charloom.network.rnn import NAMES, Parameters, shapes
 from charloom.text.vocabulary import Vocabulary
 
-LARGEST = 1e37  # output allowed: sums and differences of such numbers fit float32, so every text has a finite cost
+OUTPUT_LIMIT = 1e37  # sums and differences of such outputs fit float32, so every text has a finite cost
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The weights after `update` updates, with all that it takes to go on writing from there.
+    """The weights after `update` updates, with the state to continue the text.
 
-    h            (m,) the state carried into the coming sequence
-    first        id of that sequence's first character
-    smooth_loss  nats, of row `update`
+    h            (m,) state carried into the next sequence
+    first        id of the next sequence's first character
+    smooth_loss  nats per sequence, after the loss at `update`
     """
 
     theta: Parameters
@@ -34,7 +34,7 @@ class Model:
 
 
 def model_bytes(model: Model) -> bytes:
-    """Return the file of the model. Equal models give equal files."""
+    """Return the content of the model's .npz file. Equal models give equal bytes."""
     return pack(
         {name: getattr(model.theta, name) for name in NAMES}
         | {
@@ -48,19 +48,19 @@ def model_bytes(model: Model) -> bytes:
 
 
 def read_model(path: Path) -> Model:
-    """Return the model of the file.
+    """Return the model in the file.
 
-    Raises WrongInput where there is no such file, Damaged where it is not a model or its outputs could overflow.
+    Raises WrongInput if the file cannot be read, Damaged if it is not a model or its outputs could overflow.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
             raise WrongInput(f"{path}: not a file; `dvc repro` makes the pipeline's models")
         with path.open("rb") as file:
             arrays = unpack(file, _layout)
         vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
         first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
         if not 0 <= first < len(vocabulary):
-            raise ValueError(f"first is {first}, which is no id")
+            raise ValueError(f"first is {first}, not an id below {len(vocabulary)}")
         if update < 0 or smooth_loss < 0:
             raise ValueError(f"update is {update}, smooth_loss {smooth_loss}")
     except OSError as error:
@@ -69,13 +69,13 @@ def read_model(path: Path) -> Model:
         raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes it again") from None
     flat, h = np.concatenate([arrays[name].ravel() for name in NAMES]), arrays["h"]
     theta = Parameters(flat, len(h), len(vocabulary))
-    if not _largest(theta, h) < LARGEST:
+    if not _largest(theta, h) < OUTPUT_LIMIT:
         raise Damaged(f"{path}: its numbers are too large to write text with; train with a smaller eta or sigma")
     return Model(theta, h, first, vocabulary, update, smooth_loss)
 
 
 def _largest(theta: Parameters, h: Array) -> float:
-    """Return a bound on |a| and |o|, whatever text is read from the state h; infinity where the bound overflows."""
+    """Return an upper bound of |a| and |o| for any text read from the state h; ∞ if the bound overflows."""
     W, U, V, b, c = (np.abs(getattr(theta, name)).astype(float) for name in NAMES)
     with np.errstate(over="ignore"):
         a = W.sum(axis=1) * max(1.0, float(np.abs(h).max())) + U.max(axis=1) + b
@@ -83,12 +83,12 @@ def _largest(theta: Parameters, h: Array) -> float:
 
 
 def _layout(sizes: Mapping[str, int]) -> Layout:
-    """Return the layout of a model whose vocabulary and h have these sizes. c's size tells float32 from float64."""
+    """Return the layout of a model, from the sizes in bytes of its vocabulary, h and c. Raises ValueError."""
     K = sizes.get("vocabulary", 0) // 4
     dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
     m = sizes.get("h", 0) // dtype.itemsize
     if m < 1 or K < 1:
-        raise ValueError("it has no h or no vocabulary")
+        raise ValueError("h or the vocabulary is missing or empty")
     return {name: (shape, dtype) for name, shape in shapes(m, K).items()} | {
         "h": ((m,), dtype),
         "first": ((), np.int64),

@@ -1,4 +1,4 @@
-"""The hash of the results that a training has left in files."""
+"""The hash of a training's results, computed from its files."""
 
 from pathlib import Path
 
@@ -11,7 +11,10 @@ from charloom.results.records import STATISTICS
 
 
 def hashed(path: dict[str, Path]) -> str:
-    """Return the hash of the results that the files hold: what `train` has written into its log."""
+    """Return the hash of the results in the files: equal to the hash in the log of `train`, if no file has changed.
+
+    path  the output files of `train` by their names in dvc.yaml
+    """
     tables = {"plots/smooth_loss": ("smooth_loss",), "plots/first_losses": ("loss",), "plots/measures": STATISTICS}
     columns = [column for name, names in tables.items() for column in read_table(path[name], *names).values()]
     trace = [np.array(list(column.values())) for column in columns]

@@ -1,8 +1,7 @@
-"""What a text costs a model: reading without learning.
+"""The cost of a text under a model, in nats or bits per character, without learning.
 
-Whoever reads text outside training starts from the state that the model carries, its h. It knows the states that
-training came by. A zero state is seldom one of them: from there it may lose itself for hundreds of characters
-(benchmarks/lost.md).
+Outside training a text is read from the model's own state h. Training rarely reached a zero state; from there a model
+may predict badly for hundreds of characters (benchmarks/lost.md).
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.base.logarithm import LN2
-from charloom.base.pieces import taken_from
+from charloom.base.pieces import reader
 from charloom.base.types import Array, Numbers
 from charloom.kernel.crew import ALONE
 from charloom.kernel.layout import scratch, weights
@@ -19,15 +18,15 @@ from charloom.kernel.passes import read
 from charloom.network.rnn import Parameters
 
 CHUNK = 100  # characters read at a time
-PIECE = 1000 * CHUNK  # characters between two looks at the cost
+PIECE = 1000 * CHUNK  # characters of a yielded Score
 
 
 class Score(NamedTuple):
-    """The cost of some ids, each given all before it.
+    """The cost of n ids, each predicted from all ids before it.
 
-    nats   (n,) of each of them
-    total  nats of all of them and of those before, added up a chunk at a time
-    h      (m,) the state after reading all but the last
+    nats   (n,) −log p of each id
+    total  sum of the nats of these and all earlier ids, added chunk by chunk
+    h      (m,) state after reading all ids but the last
     """
 
     nats: Array
@@ -36,14 +35,14 @@ class Score(NamedTuple):
 
 
 def scores(theta: Parameters, parts: Iterable[Array], h_0: Array) -> Iterator[Score]:
-    """Yield the cost of the ids after the first, a piece at a time, read from the state h_0 (m,).
+    """Yield the cost of the ids after the first, PIECE ids at a time, read from the state h_0 (m,).
 
-    They come in parts of any length: what is yielded does not depend on these.
+    parts  consecutive arrays of ids; the result does not depend on their lengths
     """
     w = weights(theta, -np.inf)
     z = scratch(w, theta.m, theta.K, CHUNK)
     z.h[0, : theta.m] = h_0
-    take, total = taken_from(parts), 0.0
+    take, total = reader(parts), 0.0
     last = take(1)
     while len(more := take(PIECE)):
         ids, nats = np.concatenate((last, more)).astype(np.int64), np.empty(len(more))
@@ -54,16 +53,18 @@ def scores(theta: Parameters, parts: Iterable[Array], h_0: Array) -> Iterator[Sc
 
 def score(theta: Parameters, ids: Array, h_0: Array) -> Score:
     """Return the cost of the ids (n,) after the first, read from the state h_0 (m,)."""
-    found = [Score(np.empty(0), 0.0, h_0.astype(theta.flat.dtype)), *scores(theta, [ids], h_0)]
-    return found[-1]._replace(nats=np.concatenate([each.nats for each in found]))
+    pieces = [Score(np.empty(0), 0.0, h_0.astype(theta.flat.dtype)), *scores(theta, [ids], h_0)]
+    return pieces[-1]._replace(nats=np.concatenate([piece.nats for piece in pieces]))
 
 
-def bits_per_character(theta: Parameters, ids: Numbers, h_0: Array, most: int | None = None) -> float | None:
-    """Return the mean cost, in bits, of a character of the ids (n,) after the first, read from the state h_0 (m,).
+def bits_per_character(theta: Parameters, ids: Numbers, h_0: Array, limit: int | None = None) -> float | None:
+    """Return the mean cost in bits of the ids (n,) after the first, read from the state h_0 (m,).
 
-    Of the first `most` ids, where that is given. None for fewer than two: there is nothing to predict.
+    limit  read only so many ids from the start; None reads all
+
+    Returns None for fewer than two ids: there is nothing to predict.
     """
-    end, total = len(ids) if most is None else min(len(ids), most), None
-    for each in scores(theta, (ids[start : min(start + PIECE, end)] for start in range(0, end, PIECE)), h_0):
-        total = each.total
+    end, total = len(ids) if limit is None else min(len(ids), limit), None
+    for piece in scores(theta, (ids[start : min(start + PIECE, end)] for start in range(0, end, PIECE)), h_0):
+        total = piece.total
     return None if total is None else total / (end - 1) / LN2

@@ -1,4 +1,4 @@
-"""AdaGrad, as an optimiser: the module that a recipe's rates come from says everything about it.
+"""The optimiser AdaGrad: its equations, its rates, and one step.
 
     s ← s + g²
     θ ← θ − eta · g / √(s + ε)                      ε inside the root
@@ -15,11 +15,11 @@ from charloom.base.types import Array
 
 
 class AdaGrad(NamedTuple):
-    """Its rates. kernel/steps.py has the same step in vectors; it is chosen by this class.
+    """The rates of AdaGrad. The kernel selects the step to compile by this class: see kernel/steps.py.
 
-    eta                        the learning rate
-    initial_accumulator_value  what s starts from
-    epsilon                    inside the root
+    eta                        learning rate
+    initial_accumulator_value  initial value of s
+    epsilon                    ε, inside the root
     """
 
     eta: Any
@@ -28,16 +28,16 @@ class AdaGrad(NamedTuple):
 
     @property
     def starts(self) -> tuple[float, ...]:
-        """Return what the numbers kept for each weight start from: here one, s."""
+        """Return the initial value of each accumulator: (initial value of s,)."""
         return (float(self.initial_accumulator_value),)
 
-    def step(self, theta: Array, kept: Sequence[Array], g: Array, _update: int) -> None:
-        """Move theta and s = kept[0] in place by one step along g; all (n,). The gradient is used up.
+    def step(self, theta: Array, accumulators: Sequence[Array], g: Array, _update: int) -> None:
+        """Update theta and s = accumulators[0] in place by one step with gradient g; all (n,). g is overwritten.
 
-        With s = 0 at the start the first step has length eta in every coordinate, however small its gradient, and
-        a hidden unit adds up m of them: benchmarks/first_updates.md. A larger start of s prevents it.
+        If s starts at 0, the first step changes every weight by eta, however small its gradient, and a hidden unit
+        sums m such changes: benchmarks/first_updates.md. A larger initial value of s prevents that.
         """
-        (s,) = kept
+        (s,) = accumulators
         s += g * g
         g *= self.eta
         g /= np.sqrt(s + self.epsilon)
@@ -45,25 +45,25 @@ class AdaGrad(NamedTuple):
 
     @staticmethod
     def advice() -> str:
-        """Return what may help, beside a smaller eta, where most hidden units are saturated."""
+        """Return a setting of params.yaml that may help if most hidden units are saturated."""
         return "train.initial_accumulator_value: 10"
 
     @staticmethod
     def moves_without_gradient() -> bool:
-        """Return whether a weight moves whose gradient is zero, and always was."""
+        """Return whether a step can change a weight whose gradient is zero: no."""
         return False
 
     @staticmethod
     def revealing() -> "AdaGrad":
-        """Return rates beside which one step shows its gradient: see `revealed`.
+        """Return rates with which `revealed` can recover the gradient from one step.
 
-        Beside s = 2^1000 each g² is lost in rounding, so √s is 2^500. With eta = 2^560 the weights move by 2^60 · g,
-        exactly but for the last rounding.
+        With s = 2^1000 every g² is lost in rounding, so √s = 2^500. With eta = 2^560 a step changes the weights by
+        2^60 · g, exact except for the last rounding.
         """
         return AdaGrad(2.0**560, 2.0**1000, 0.0)
 
     @staticmethod
     def revealed(before: Array, after: Array, _: Sequence[Array]) -> Array:
-        """Return the gradient (n,) of the step that led from the weights `before` to `after` at those rates."""
+        """Return the gradient (n,) of a step with the rates `revealing`, from the weights before and after it (n,)."""
         gradient: Array = (before - after) * 2.0**-60
         return gradient

@@ -1,9 +1,9 @@
-"""Adam, as an optimiser. With t the number of updates, this one included:
+"""The optimiser Adam. In update number t, counted from 1:
 
     m ← b1 · m + (1 − b1) · g           v ← b2 · v + (1 − b2) · g²
     θ ← θ − eta · m̂ / (√v̂ + eps)        m̂ = m / (1 − b1^t)    v̂ = v / (1 − b2^t)    eps outside the root
 
-m and v start from 0, so they are too small at first; m̂ and v̂ correct that. Names are those of Optax.
+m and v start at 0, so they are too small at first; m̂ and v̂ correct that bias. The names of the rates are Optax's.
 
 Source: D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015).
 """
@@ -18,11 +18,11 @@ from charloom.base.types import Array
 
 
 class Adam(NamedTuple):
-    """Its rates. kernel/steps.py has the same step in vectors; it is chosen by this class.
+    """The rates of Adam. The kernel selects the step to compile by this class: see kernel/steps.py.
 
-    eta     the learning rate
-    b1, b2  how much of m and of v is kept in an update
-    eps     outside the root
+    eta     learning rate
+    b1, b2  decay rates of m and v
+    eps     added to the root
     """
 
     eta: Any
@@ -32,19 +32,20 @@ class Adam(NamedTuple):
 
     @property
     def starts(self) -> tuple[float, ...]:
-        """Return what the numbers kept for each weight start from: here two, m and v."""
+        """Return the initial value of each accumulator: 0 for m and 0 for v."""
         return (0.0, 0.0)
 
-    def step(self, theta: Array, kept: Sequence[Array], g: Array, update: int) -> None:
-        """Move theta, m = kept[0] and v = kept[1] in place by one step along g, after `update` others; all (n,).
+    def step(self, theta: Array, accumulators: Sequence[Array], g: Array, update: int) -> None:
+        """Update theta, m = accumulators[0] and v = accumulators[1] in place by one step with gradient g; all (n,).
 
-        Both corrections are of the rates, as the paper proposes at the end of its section 2:
+        `update` counts the updates before this one: t = update + 1. The bias corrections are applied to the rates, as
+        the paper proposes at the end of section 2:
 
             eta · m̂ / (√v̂ + eps) = eta_t · m / (√v + eps_t)    eta_t = eta · root / (1 − b1^t)    eps_t = eps · root
 
-        with root = √(1 − b2^t). These are computed in float64, and then of the type of theta.
+        with root = √(1 − b2^t). eta_t and eps_t are computed in float64, then rounded to the dtype of theta.
         """
-        m, v = kept
+        m, v = accumulators
         number = theta.dtype.type
         eta, b1, b2, eps = (number(rate) for rate in self)
         root = math.sqrt(1.0 - _power(float(b2), update + 1))
@@ -55,27 +56,27 @@ class Adam(NamedTuple):
 
     @staticmethod
     def advice() -> str:
-        """Return what may help, beside a smaller eta, where most hidden units are saturated."""
+        """Return a setting of params.yaml that may help if most hidden units are saturated."""
         return "sigma: fan_in"
 
     @staticmethod
     def moves_without_gradient() -> bool:
-        """Return whether a weight moves whose gradient is zero, and always was: it did, by m, if it ever had one."""
+        """Return whether a step can change a weight whose gradient is zero: yes, if m is not zero."""
         return True
 
     @staticmethod
     def revealing() -> "Adam":
-        """Return rates beside which one step shows its gradient: with b1 = 0, m is the gradient."""
+        """Return rates with which `revealed` can recover the gradient from one step: with b1 = 0, m equals g."""
         return Adam(1.0, 0.0)
 
     @staticmethod
-    def revealed(_before: Array, _after: Array, kept: Sequence[Array]) -> Array:
-        """Return the gradient (n,) of the first step at those rates."""
-        return kept[0]
+    def revealed(_before: Array, _after: Array, accumulators: Sequence[Array]) -> Array:
+        """Return the gradient (n,) of a first step with the rates `revealing`, from the accumulators after it."""
+        return accumulators[0]
 
 
 def _power(base: float, exponent: int) -> float:
-    """Return base^exponent by products in one order, the same bits everywhere: a library's power function is free."""
+    """Return base^exponent by multiplications in a fixed order. A library's pow may round differently elsewhere."""
     product = 1.0
     while exponent:
         if exponent % 2:

@@ -1,14 +1,14 @@
-"""In which order a training reads its text: where the sequence of each update starts, and which from a zero state.
+"""The order in which a training reads its text: the start of each sequence, and which ones start from a zero state.
 
-    reading    from front to back. The state goes on from one sequence to the next; an epoch starts from zero
-    chunks     the text is cut into chunks, read in an order drawn anew for each epoch, each chunk from a zero state
-    positions  each sequence starts somewhere, drawn anew for each update, from a zero state
+    reading    from front to back. A sequence continues from the state of the one before; an epoch starts from zero
+    chunks     the text is cut into chunks, read in a random order drawn for each epoch, each chunk from a zero state
+    positions  each sequence starts at a random position, from a zero state
 
-A batch of n reads n sequences an update. What an epoch reads, in its order, is cut into n equal parts, which are read
-side by side, each with a state of its own, from zero at the start of an epoch; so an epoch has an n-th of the updates.
-What is left over, fewer than n sequences, is not read in that epoch. Of `positions` n are drawn for each update.
+With batch n an update reads n sequences. The sequences of an epoch, in their order, are divided into n equal parts.
+The parts are read in parallel, each with its own state, which starts from zero in each epoch; so an epoch has 1/n as
+many updates. A remainder of fewer than n sequences is not read in that epoch. `positions` draws n starts for an update.
 
-What is drawn comes from a stream of its own, by epoch or by update: a training that was stopped draws the same again.
+The random stream depends on the seed and the epoch or update only, so a resumed training draws the same numbers.
 """
 
 from typing import NamedTuple
@@ -18,21 +18,21 @@ import numpy as np
 from charloom.base.types import Array
 
 READING, CHUNKS, POSITIONS = "reading", "chunks", "positions"
-STREAM = 5  # beside the seed: other draws have other numbers there
-AT_ONCE = 1000  # positions that are drawn together
+STREAM = 5  # identifies this stream: other streams of the same seed have other numbers
+AT_ONCE = 1000  # positions drawn from one stream
 
 
 class Order(NamedTuple):
-    """One: its name, and how many characters a chunk has, at least as many as a sequence."""
+    """A reading order: READING, CHUNKS or POSITIONS; for CHUNKS the characters of a chunk, at least seq_length."""
 
     name: str
     chunk_length: int = 0
 
     def places(self, update: int, count: int, characters: int, T: int, n: int, seed: int) -> tuple[Array, Array]:
-        """Return where in the text each sequence of `count` updates starts, and whether from a zero state.
+        """Return the start of each sequence in the text, and whether it starts from a zero state: both (count, n).
 
-        Both (count, n), from this update on, in batches of n. Of `characters` numbers in all, those from a start on to
-        T after it are read.
+        Covers `count` updates from `update` on, with n sequences each. The text has `characters` characters; a
+        sequence reads T + 1 of them.
         """
         updates = np.arange(update, update + count)
         if self.name == POSITIONS:
@@ -44,9 +44,9 @@ class Order(NamedTuple):
         if self.name == READING:
             return turns * T, zero
         of_chunk = min(self.chunk_length // T, S)
-        each = np.split(turns, np.flatnonzero(np.diff(epochs)) + 1)
-        found = [_chunks(own, S, of_chunk, [seed, STREAM, epochs[0] + k]) for k, own in enumerate(each)]
-        chunk, at = np.concatenate(found, axis=1)
+        by_epoch = np.split(turns, np.flatnonzero(np.diff(epochs)) + 1)
+        places = [_chunks(own, S, of_chunk, [seed, STREAM, epochs[0] + k]) for k, own in enumerate(by_epoch)]
+        chunk, at = np.concatenate(places, axis=1)
         return (chunk * of_chunk + at) * T, zero | (at == 0)
 
 
@@ -54,14 +54,16 @@ AS_IT_STANDS = Order(READING)
 
 
 def sequences(characters: int, T: int) -> int:
-    """Return the number of sequences in a text, hence of updates in an epoch without batches."""
+    """Return the number of sequences of T characters in a text: the updates of an epoch with batch 1."""
     return (characters - 1) // T
 
 
 def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> Array:
-    """Return the chunk that is read at each turn of an epoch of n, and which sequence of its `length`; (2, …turns).
+    """Return for each turn the index of its chunk and of its sequence in the chunk: (2, *turns.shape).
 
-    The last chunk of the text may be shorter. Turns after it count as if it were not.
+    turns   numbers of sequences in the epoch's order, from 0 to n − 1
+    length  sequences in a chunk; the text's last chunk may have fewer, and the turns after it are shifted for that
+    stream  seed of the random order of the chunks
     """
     chunks = -(-n // length)
     order, short = np.random.default_rng(stream).permutation(chunks), n - (chunks - 1) * length
@@ -71,7 +73,7 @@ def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> Array:
 
 
 def _drawn(first: int, end: int, below: int, seed: int) -> Array:
-    """Return a position below that number for each sequence of the training from the first to that before `end`."""
+    """Return a random position from 0 to `below` − 1 for the training's sequences `first` to `end` − 1."""
     parts = range(first // AT_ONCE, (end - 1) // AT_ONCE + 1)
     drawn = [np.random.default_rng([seed, STREAM, part]).integers(0, below, AT_ONCE) for part in parts]
     start = parts[0] * AT_ONCE

@@ -1,7 +1,7 @@
-"""A recipe: all that determines a training beside its text, its seed and how long it goes on.
+"""A recipe: the settings that determine a training, except text, seed and number of updates.
 
-What knows an optimiser asks the recipe's `optimizer`, which is a value of one of the classes in OPTIMIZERS. What a new
-one needs stands in CONTRIBUTING.md.
+Code that depends on the optimiser asks `Recipe.optimizer`, an instance of a class in OPTIMIZERS. CONTRIBUTING.md lists
+the steps to add an optimiser.
 """
 
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ from charloom.network.order import AS_IT_STANDS, READING, Order, sequences
 from charloom.network.rnn import Gradients, Parameters, filled, init
 
 Optimizer = AdaGrad | Adam
-OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by their names in params.yaml
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by the name in params.yaml
 
-# Of compiled code: see Recipe.kind.
+# All values of Recipe.kind.
 KINDS = {f"{many}{name} {dtype}" for many in ("", "batch ") for name in OPTIMIZERS for dtype in ("float64", "float32")}
 
-Kept = tuple[Parameters, ...]  # what an optimiser keeps for each weight
+Accumulators = tuple[Parameters, ...]  # the optimiser's state: s of AdaGrad, or m and v of Adam, for every weight
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One.
+    """The settings that determine a training, except text, seed and number of updates.
 
     m           hidden units
-    seq_length  characters a sequence
-    sigma       standard deviation of the initial weights, or "fan_in": see rnn.py
-    clip        gradients are clipped to [−clip, clip], elementwise; ∞ where they are not
+    seq_length  characters of a sequence
+    sigma       standard deviation of the initial weights, or "fan_in": see `rnn.deviations`
+    clip        limit of elementwise gradient clipping to [−clip, clip]; ∞ for no clipping
     dtype       "float64" or "float32"
-    optimizer   its rates
-    loss        "sum" or "mean": of the sequence, whose gradient is followed
-    order       in which the text is read
-    batch       sequences an update, whose mean loss is followed
+    optimizer   rates of the optimiser; their class selects the optimiser
+    loss        "sum" or "mean" over the characters of a sequence: the loss to minimise
+    order       order in which the text is read
+    batch       sequences of an update; the loss to minimise is their mean
     """
 
     m: int
@@ -50,46 +50,45 @@ class Recipe:
 
     @property
     def scale(self) -> float:
-        """Return what the gradient of the sum over a batch is multiplied by.
+        """Return the factor from the gradient of the loss summed over a batch to the gradient of the loss to minimise.
 
-        Whatever is followed, all losses that are told are sums over a sequence, and means over a batch.
+        Reported losses do not depend on it: they are sums over a sequence, and means over a batch.
         """
         return 1 / (self.batch * (self.seq_length if self.loss == "mean" else 1))
 
     @property
     def reads_anywhere(self) -> bool:
-        """Return whether what is read next may lie anywhere in the text, not behind what was read last."""
+        """Return whether an update may read far from the one before. False only for READING with batch 1."""
         return self.order.name != READING or self.batch > 1
 
     @property
     def kind(self) -> str:
-        """Return which compiled code trains it, by optimiser and type: `adagrad float64`, `batch adam float32`."""
-        name = next(name for name, each in OPTIMIZERS.items() if type(self.optimizer) is each)
+        """Return the name of the compiled code for this recipe, such as `adagrad float64` or `batch adam float32`."""
+        name = next(name for name, rates in OPTIMIZERS.items() if type(self.optimizer) is rates)
         return f"{'batch ' if self.batch > 1 else ''}{name} {self.dtype}"
 
     def places(self, update: int, count: int, characters: int, seed: int) -> tuple[Array, Array]:
-        """Return where in a text of so many characters the sequences of these updates start: see Order.places."""
+        """Return the start of each sequence of `count` updates, and whether its state is zero: see Order.places."""
         return self.order.places(update, count, characters, self.seq_length, self.batch, seed)
 
     def epoch(self, characters: int) -> int:
-        """Return the updates in an epoch of a text of so many characters."""
+        """Return the number of updates in an epoch of a text of `characters` characters."""
         return sequences(characters, self.seq_length) // self.batch
 
-    def initial(self, K: int, seed: int) -> tuple[Parameters, Kept]:
-        """Return the weights before the first update, and what the optimiser keeps beside them."""
+    def initial(self, K: int, seed: int) -> tuple[Parameters, Accumulators]:
+        """Return the weights and the optimiser's state before the first update, for K characters."""
         drawn = init(self.m, K, self.sigma, np.random.default_rng(seed))
-        return Parameters(drawn.flat.astype(self.dtype), self.m, K), self.kept(K)
+        return Parameters(drawn.flat.astype(self.dtype), self.m, K), self.accumulators(K)
 
-    def kept(self, K: int) -> Kept:
-        """Return what the optimiser keeps before the first update."""
+    def accumulators(self, K: int) -> Accumulators:
+        """Return the optimiser's state before the first update."""
         return tuple(filled(start, self.m, K, np.dtype(self.dtype)) for start in self.optimizer.starts)
 
-    def step(self, theta: Parameters, kept: Kept, gradients: Gradients, update: int) -> None:
-        """Move theta and what is kept in place by one update, after `update` others. The gradients are used up.
+    def step(self, theta: Parameters, accumulators: Accumulators, gradients: Gradients, update: int) -> None:
+        """Update theta and the accumulators in place: g ← min(max(g, −clip), clip), then the optimiser's step.
 
-        gradients  of the sum over the batch, times `scale`
-
-        g ← min(max(g, −clip), clip), and then the optimiser's step.
+        gradients  of the loss summed over the batch, times `scale`; overwritten
+        update     number of updates before this one
         """
         g: Array = np.clip(gradients.flat, -self.clip, self.clip, out=gradients.flat)
-        self.optimizer.step(theta.flat, [each.flat for each in kept], g, update)
+        self.optimizer.step(theta.flat, [accumulator.flat for accumulator in accumulators], g, update)

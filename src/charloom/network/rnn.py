@@ -1,4 +1,4 @@
-"""A vanilla character-level RNN, from its equations.
+"""A vanilla character-level RNN: its equations, loss and gradients.
 
     a_t = W h_{t-1} + U x_t + b        x_t: one-hot, so U x_t is a column of U
     h_t = tanh(a_t)
@@ -6,10 +6,10 @@
     p_t = softmax(o_t)
     loss = Σ_t −log p_t[y_t]           nats, a sum over the sequence; seq_length · log K for a uniform guess
 
-Shapes, everywhere: m hidden units, K characters, T = seq_length.
+Shapes in the whole project: m hidden units, K characters, T = seq_length.
 
     W (m, m)   U (m, K)   V (K, m)   b (m,)   c (K,)
-    x, y (T,)  ids of the characters read, and of those that follow them
+    x, y (T,)  ids of the input characters, and of the characters that follow them
     h (T + 1, m)  h[0] is the state carried in, h[t + 1] the state after x[t]
     o, p (T, K)
 
@@ -26,14 +26,14 @@ from charloom.base.types import Array
 from charloom.network.normal import standard_normal
 
 NAMES = ("W", "U", "V", "b", "c")
-SATURATED = 0.99  # |h| beyond which a unit passes on less than a fiftieth of a gradient
+SATURATED = 0.99  # |h| above which a unit passes on less than a fiftieth of a gradient
 
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
     """W, U, V, b and c as views of one flat vector, in that order.
 
-    Gradients and what an optimiser keeps are of this type too: its step is a few lines on `flat`.
+    Gradients and an optimiser's accumulators have this type too, so an optimiser's step works on `flat` only.
     """
 
     flat: Array
@@ -46,7 +46,7 @@ class Parameters:
     c: Array = field(init=False)  # the output bias
 
     def __post_init__(self) -> None:
-        """Raise ValueError where flat has not the m·m + 2·m·K + m + K entries."""
+        """Create the views. Raises ValueError if flat does not have m·m + 2·m·K + m + K entries."""
         if self.flat.shape != (size(self.m, self.K),):
             raise ValueError(f"flat has shape {self.flat.shape}, not ({size(self.m, self.K)},)")
         start = 0
@@ -65,19 +65,19 @@ def size(m: int, K: int) -> int:
 
 
 def shapes(m: int, K: int) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each matrix by its name."""
+    """Return the shapes of W, U, V, b and c by name."""
     return {"W": (m, m), "U": (m, K), "V": (K, m), "b": (m,), "c": (K,)}
 
 
 def filled(value: float, m: int, K: int, dtype: Any = np.float64) -> Parameters:
-    """Return Parameters that are `value` everywhere."""
+    """Return Parameters with `value` in every entry."""
     return Parameters(np.full(size(m, K), value, dtype), m, K)
 
 
 def deviations(m: int, K: int, sigma: float | str) -> dict[str, float]:
-    """Return the standard deviations of W, U and V at the start: sigma.
+    """Return the standard deviations of the initial W, U and V: all equal to sigma, if sigma is a number.
 
-    "fan_in" is 1/√(2m) of W, 1/√(2K) of U and 1/√m of V, as in the assignment of 2025.
+    With "fan_in" they are 1/√(2m) for W, 1/√(2K) for U and 1/√m for V, as in the assignment of 2025.
     """
     if isinstance(sigma, str):
         return {"W": 1 / math.sqrt(2 * m), "U": 1 / math.sqrt(2 * K), "V": 1 / math.sqrt(m)}
@@ -85,9 +85,9 @@ def deviations(m: int, K: int, sigma: float | str) -> dict[str, float]:
 
 
 def init(m: int, K: int, sigma: float | str, rng: np.random.Generator) -> Parameters:
-    """Return the initial weights: W, U and V normal with their `deviations`, drawn in this order; b = c = 0.
+    """Return initial weights: W, U and V normal with their `deviations`, drawn in this order; b = c = 0.
 
-    rng  is used up: see standard_normal
+    rng  must not be used afterwards: see standard_normal
     """
     theta = filled(0.0, m, K)
     drawn = theta.flat[: -m - K]  # W, U and V
@@ -99,7 +99,7 @@ def init(m: int, K: int, sigma: float | str, rng: np.random.Generator) -> Parame
 
 
 def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
-    """Return h (T + 1, m) and o (T, K) for the characters x, read from the state h_0 (m,)."""
+    """Return the states h (T + 1, m) and outputs o (T, K) for the characters x (T,), from the state h_0 (m,)."""
     inputs = theta.U.T[x] + theta.b
     h = np.empty((len(x) + 1, theta.m), theta.flat.dtype)
     h[0] = h_0
@@ -111,16 +111,16 @@ def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
 
 
 def log_softmax(o: Array) -> Array:
-    """Return log p for each row of o (T, K). The largest output is taken off first: exp cannot overflow."""
+    """Return log softmax (T, K) of each row of o. The row's maximum is subtracted first, so exp cannot overflow."""
     shifted: Array = o - o.max(axis=-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return shifted
 
 
 def loss_and_gradients(theta: Parameters, x: Array, y: Array, h_0: Array) -> tuple[float, Gradients, Array]:
-    """Return the loss in nats, its gradients before any clipping, and the last hidden state (m,).
+    """Return the loss in nats, its gradients before clipping, and the last hidden state (m,).
 
-    Backward through time, with g = ∂loss/∂o and d = ∂loss/∂a:
+    Backpropagation through time, with g = ∂loss/∂o and d = ∂loss/∂a:
 
         g_t = p_t − onehot(y_t)                              V: Σ g_t h_tᵀ    c: Σ g_t
         d_t = (Vᵀ g_t + Wᵀ d_{t+1}) ⊙ (1 − h_t²)             W: Σ d_t h_{t-1}ᵀ   U: Σ d_t x_tᵀ   b: Σ d_t
@@ -144,7 +144,7 @@ def loss_and_gradients(theta: Parameters, x: Array, y: Array, h_0: Array) -> tup
     gradients = Parameters(np.empty_like(theta.flat), theta.m, theta.K)
     np.matmul(d.T, h[:-1], out=gradients.W)
     np.matmul(g.T, h[1:], out=gradients.V)
-    # A product with the one-hot matrix, because a plain `+=` by index would drop repeated characters.
+    # A product with the one-hot matrix, because `+=` with an index array counts a repeated character once.
     onehot = np.zeros((len(x), theta.K), theta.flat.dtype)
     onehot[steps, x] = 1
     np.matmul(d.T, onehot, out=gradients.U)

@@ -1,3 +1,3 @@
-"""Proof: the committed results rebuilt from nothing and compared bit for bit, rows of a study made again by the
-pipeline, and what a pull request changes.
+"""Verification: rebuild the committed results from nothing and compare them bit for bit, rebuild rows of a study by the
+pipeline, and summarise the changes of a pull request.
 """

@@ -1,4 +1,4 @@
-"""What differs between a committed file and the one that was made again, in a line that says where, and how far."""
+"""The differences between a committed and a rebuilt file, described in one line: place, values, distance."""
 
 import io
 import json
@@ -12,29 +12,33 @@ import numpy as np
 
 from charloom.base.terminal import in_line
 
-LONG = 40  # characters of a value that are shown
-BESIDE = 12  # characters before the first that differs in a text
-NOTHING = object()  # in place of a value that is not there
+LONG = 40  # characters of a value in a line, at most
+CONTEXT = 12  # characters before the first difference of two texts
+NOTHING = object()  # stands for a missing value
 
 
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
-    """Return the first difference of a file, or of a folder's files, and how many more there are; or an empty text."""
+    """Return a line with the first difference and the number of further ones, or "" if the contents are equal.
+
+    Each argument has the content of one file, or of all files in a folder, by name.
+    """
     if committed == rebuilt:
         return ""
     one, other = values(committed), values(rebuilt)
     differ = [key for key in one | other if one.get(key, NOTHING) != other.get(key, NOTHING)]
     if not differ:
-        return "the same values, written in another way"
+        return "the same values in another notation"
     names, more = list(committed | rebuilt), len(differ) - 1
     where = differ[0] if len(names) > 1 else differ[0].removeprefix(f"{names[0]}: ")
-    said = _beside(*(side.get(differ[0], NOTHING) for side in (one, other)))
-    return f"{in_line(where)}: {said}" + (f"; and {more:,} more value{'' if more == 1 else 's'}" if more else "")
+    both = _both_values(*(side.get(differ[0], NOTHING) for side in (one, other)))
+    return f"{in_line(where)}: {both}" + (f"; and {more:,} more value{'' if more == 1 else 's'}" if more else "")
 
 
 def values(files: dict[str, bytes]) -> dict[str, Any]:
-    """Return all that the files hold, by file and place in it: `train.json: updates`.
+    """Return the values in the files by a key such as `train.json: updates`.
 
-    That is the leaves of JSON, the numbers of a table, the arrays of an archive, and of another text its lines.
+    JSON has a value for each leaf, CSV for each cell, .npz for each array. Any other file is a text with a value for
+    each line; so is a file that does not parse.
     """
     return {f"{name}: {key}": value for name, content in files.items() for key, value in _values(name, content)}
 
@@ -50,32 +54,36 @@ def _values(name: str, content: bytes) -> list[tuple[str, Any]]:
                 return [(f"{head[0]} {row}: {column}", float(cell) if cell else None) for row, column, cell in cells]
             case ".npz":
                 with np.load(io.BytesIO(content)) as arrays:
-                    return [(key, (each.dtype, each.shape, each.tobytes())) for key, each in arrays.items()]
+                    return [(key, (array.dtype, array.shape, array.tobytes())) for key, array in arrays.items()]
     except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile, RecursionError):
-        pass  # it is not what its name says
+        pass  # not in the format of its suffix: treat it as a text
     lines = content.decode(errors="surrogateescape").splitlines() or [""]
     return [(f"line {number}", line) for number, line in enumerate(lines, 1)]
 
 
 def _leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield all that JSON holds by dotted keys and places in lists."""
+    """Yield (dotted key, value) for the leaves of JSON; an index stands for a place in a list."""
     if not isinstance(nested, dict | list) or (prefix and not nested):
         yield prefix.removesuffix(".") or "the file", nested
         return
-    for key, each in nested.items() if isinstance(nested, dict) else enumerate(nested):
-        yield from _leaves(each, f"{prefix}{key}.")
+    for key, value in nested.items() if isinstance(nested, dict) else enumerate(nested):
+        yield from _leaves(value, f"{prefix}{key}.")
 
 
-def _beside(one: Any, other: Any) -> str:
-    """Return both values, texts from shortly before the place where they part; of arrays how far they are apart."""
+def _both_values(one: Any, other: Any) -> str:
+    """Describe two different values.
+
+    Texts are shown from CONTEXT characters before their first difference. For two arrays of equal shape and type the
+    result is the number of different entries and the largest distance.
+    """
     match one, other:
         case (dtype, shape, first), (*form, second) if form == [dtype, shape] and dtype.kind in "biuf":
             arrays = np.frombuffer(first, dtype), np.frombuffer(second, dtype)
             count, far = np.count_nonzero(arrays[0] != arrays[1]), np.abs(np.subtract(*arrays, dtype=float)).max()
             return f"{count:,} of {arrays[0].size:,} entries, by up to {far:.3g}"
         case str(), str():
-            start = max(len(commonprefix([one, other])) - BESIDE, 0)  # noqa: RUF071  of texts, not of paths
-            one, other = (each[start : start + LONG] for each in (one, other))
+            start = max(len(commonprefix([one, other])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
+            one, other = (text[start : start + LONG] for text in (one, other))
     return f"committed {_shown(one)}, rebuilt {_shown(other)}"
 
 

@@ -1,4 +1,4 @@
-"""`dvc`, run as somebody would at a terminal, and where its cache is."""
+"""Run the command `dvc`, and find the folder of its cache."""
 
 import os
 import subprocess
@@ -12,9 +12,12 @@ from charloom.base.errors import Unavailable
 def dvc(
     *arguments: str, folder: Path | None = None, hear: Callable[[str], None] = lambda _: None, **variables: str
 ) -> tuple[int, str]:
-    """Return the exit code and what DVC prints, of which `hear` gets each line at once.
+    """Run DVC; return its exit code and its output, stdout and stderr together.
 
-    Stages run by the Python that runs this, and see no setting of ours.
+    hear       called with each line as soon as it is printed
+    variables  environment variables to add
+
+    Stages run with the current Python. Variables with the prefixes DVC_ and MLFLOW_ are removed.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
     environment |= variables | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
@@ -30,7 +33,7 @@ def dvc(
 
 
 def cache() -> Path:
-    """Return the folder in which DVC keeps files by their MD5. Raises Unavailable, with DVC's reason."""
+    """Return the folder of DVC's cache with files named by their MD5. Raises Unavailable, with DVC's message."""
     code, printed = dvc("cache", "dir")
     if code:
         raise Unavailable(f"dvc cache dir: {next(iter(printed.split(chr(10))), '') or f'exit {code}'}")

@@ -1,4 +1,6 @@
-"""What a difference means: what a commit says against itself, which edit explains it, and how near the results come."""
+"""Explanations of differences: contradictions within a commit, the edits that may have caused them, and a grade for the
+distance of the results.
+"""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -9,7 +11,7 @@ from typing import Any, NamedTuple
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.base.yaml_text import parsed
 from charloom.proof.differences import values
-from charloom.proof.outputs import Made, Output, hashes_of, outputs
+from charloom.proof.outputs import Output, Pair, hashes_of, outputs
 from charloom.results.git import git
 from charloom.results.records import MEASURE
 from charloom.settings.dvc_lock import LOCK, locked, md5
@@ -17,19 +19,19 @@ from charloom.settings.params import PARAMS, Params
 from charloom.settings.pipeline import PIPELINE, Project, names_of, params_of
 from dvc_summary.locks import Stages, compared, within
 
-# What DVC lets a stage say, and is known here.
+# The keys of a stage in dvc.yaml that this module knows.
 KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
 RESULTS = ("metrics/", "plots/")
-SUBMODULE = "160000"  # Git's mode of one
-NAMED = 3  # files of a sentence
+SUBMODULE = "160000"  # Git's mode for a submodule
+NAMED = 3  # files named in a sentence, at most
 NOT_FOUND = (
-    "{stage} comes to other results, and no file says why: they were made by other sources, params or text than the "
-    "committed ones, or on a machine that computes otherwise"
+    "{stage} gives other results, and no file shows why: the committed ones were made with other sources, params or "
+    "text, or on a machine with other arithmetic"
 )
 TOLERANCE = 1e-6  # relative
-LARGEST = 2**1000  # of whole numbers that are compared
-MATTERS = 0.01  # bits per character: a difference that a reader would care about
-SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # keys of outputs
+INTEGER_LIMIT = 2**1000  # integers below it fit a float
+MATTERS = 0.01  # bits per character: the smallest difference that matters to a reader
+SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # values of Output.key
 SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = (
     "the same bits", "the same text", "within tolerance", "the same conclusion", "another result",
 )  # fmt: skip
@@ -38,24 +40,24 @@ MEANINGS = {
     SAME_TEXT: f"every sample is the same, and every figure within {TOLERANCE:g} of the committed one, relative to it",
     WITHIN: f"every figure is within {TOLERANCE:g} of the committed one, relative to it; samples are not, or not known",
     SAME_CONCLUSION: f"held-out text costs the same within {MATTERS:g} bits per character; figures differ",
-    ANOTHER: "held-out text does not cost the same, or it cannot be said",
-}  # from the nearest on; each includes those before it
+    ANOTHER: "the cost of held-out text differs by more, or is not known",
+}  # from the smallest distance to the largest: the first one that holds is the grade
 
 
 class Contradiction(NamedTuple):
-    """What a commit says against itself, in words, and the stages that it is about."""
+    """A contradiction between two files of a commit, in words, and the stages that it concerns."""
 
     what: str
     stages: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Return the sentence."""
+        """Return the sentence for the user, with the stages."""
         return f"{self.what} (stages: {', '.join(self.stages)})"
 
 
 @contextmanager
 def _committed_files() -> Iterator[None]:
-    """Raise CheckFailed for what is wrong with the project's own files: HEAD has them, nobody typed them."""
+    """Convert exceptions about the project's files into CheckFailed: the files are HEAD's, not the user's input."""
     try:
         yield
     except WrongInput as error:
@@ -63,31 +65,31 @@ def _committed_files() -> Iterator[None]:
     except Damaged:
         raise CheckFailed(f"first difference: prepare: {LOCK}: not what DVC writes") from None
     except (OSError, AttributeError, LookupError, TypeError, ValueError):
-        raise CheckFailed(f"first difference: prepare: {PIPELINE}: not as DVC reads it") from None
+        raise CheckFailed(f"first difference: prepare: {PIPELINE}: DVC cannot read it") from None
 
 
 @_committed_files()
 def contradictions(clone: Project, *, results: bool) -> list[Contradiction]:
-    """Compare dvc.lock with what is committed beside it; return what differs, in the order of the stages.
+    """Compare dvc.lock with the other committed files; return the contradictions, in the order of the stages.
 
-    clone    one in which nothing was run
+    clone    a clone of HEAD in which no stage has run
     results  compare the committed results too
 
-    Raises CheckFailed if dvc.lock is not what DVC writes, or params.yaml has what is not allowed.
+    Raises CheckFailed if dvc.lock, dvc.yaml or params.yaml is invalid.
     """
     return _merged(_contradicted(clone, clone.params(), list(outputs(clone)), _lock(clone), results=results))
 
 
-def _merged(said: Iterable[tuple[str, str]]) -> list[Contradiction]:
-    """Return each sentence once, with all the stages that it is said of."""
-    found: dict[str, list[str]] = {}
-    for stage, what in said:
-        found.setdefault(what, []).append(stage)
-    return [Contradiction(what, tuple(stages)) for what, stages in found.items()]
+def _merged(sentences: Iterable[tuple[str, str]]) -> list[Contradiction]:
+    """Return a contradiction for each distinct sentence. The argument has pairs (stage, sentence)."""
+    by_sentence: dict[str, list[str]] = {}
+    for stage, sentence in sentences:
+        by_sentence.setdefault(sentence, []).append(stage)
+    return [Contradiction(sentence, tuple(stages)) for sentence, stages in by_sentence.items()]
 
 
 def _lock(clone: Project) -> Stages:
-    """Return what dvc.lock says. Raises WrongInput if it is missing, or a merge that nobody has finished."""
+    """Return the stages of dvc.lock. Raises WrongInput if it is missing or has Git's conflict marks."""
     path = clone.root / LOCK
     if not path.exists():
         raise WrongInput(f"{LOCK}: not in HEAD; `dvc repro` writes it, then commit it")
@@ -98,15 +100,15 @@ def _lock(clone: Project) -> Stages:
 
 
 def _contradicted(
-    clone: Project, params: Params, made: list[Output], lock: Stages, *, results: bool
+    clone: Project, params: Params, declared: list[Output], lock: Stages, *, results: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield stage and what is said against it."""
+    """Yield (stage, sentence) for each contradiction between dvc.lock and the committed files."""
     hashes = hashes_of(lock)
-    named = {(output.stage, output.path) for output in made}
-    for stage in dict.fromkeys(output.stage for output in made):
-        for what in _of_inputs(clone, stage, lock, params):
-            yield stage, what
-        for output in made:
+    named = {(output.stage, output.path) for output in declared}
+    for stage in dict.fromkeys(output.stage for output in declared):
+        for sentence in _of_inputs(clone, stage, lock, params):
+            yield stage, sentence
+        for output in declared:
             if output.stage != stage:
                 continue
             path, compared_here = clone.root / output.path, output.in_git and results
@@ -118,28 +120,28 @@ def _contradicted(
                 yield stage, f"{LOCK} has the hash of another {output.path} than the committed one"
     for stage, out in ((stage, out) for stage, entry in lock.items() for out in entry.outs):
         if (stage, out) not in named:
-            yield stage, f"{LOCK} has {out}, which {PIPELINE} does not name: it was not made again"
+            yield stage, f"{LOCK} has {out}, which {PIPELINE} does not name: it was not rebuilt"
 
 
 def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iterator[str]:
-    """Yield what dvc.lock says of a stage's command, params and files that is not so."""
+    """Yield a sentence for each command, param and input of a stage that differs between dvc.lock and the commit."""
     if stage not in lock:
         yield f"{LOCK} has no stage {stage}"
         return
-    entry, says, hashes = lock[stage], clone.declared(stage), hashes_of(lock)
-    if entry.cmd != str(says.get("cmd")):
-        yield f"{LOCK} is of another command: {entry.cmd}"
-    now = params_of(says, params)
+    entry, declared, hashes = lock[stage], clone.declared(stage), hashes_of(lock)
+    if entry.cmd != str(declared.get("cmd")):
+        yield f"{LOCK} was made with another command: {entry.cmd}"
+    now = params_of(declared, params)
     for name in now | entry.params:
-        if ":" not in name and now.get(name) != entry.params.get(name):  # with a colon it is one of another file
-            yield f"{LOCK} is of {name} {entry.params.get(name)}, {PARAMS} says {now.get(name)}"
-    for dep in names_of(says.get("deps", []), params.prepare.text):
+        if ":" not in name and now.get(name) != entry.params.get(name):  # a colon: a param of another file
+            yield f"{LOCK} was made with {name} {entry.params.get(name)}, {PARAMS} has {now.get(name)}"
+    for dep in names_of(declared.get("deps", []), params.prepare.text):
         path = clone.root / dep
         if dep not in entry.deps:
-            yield f"{LOCK} does not say which {dep} was used"
+            yield f"{LOCK} has no hash of the input {dep}"
         elif dep in hashes:
             if entry.deps[dep] != hashes[dep]:
-                yield f"{LOCK} is of two {dep}: one was made, another was used"
+                yield f"{LOCK} has two hashes of {dep}: one as output, another as input"
         elif not path.resolve().is_relative_to(git("rev-parse", "--show-toplevel", folder=clone.root)):
             yield f"{dep} is not in this repository, so nobody else has it"
         elif not path.exists():
@@ -147,122 +149,127 @@ def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iter
             yield by_dvc if Path(f"{path}.dvc").exists() else f"{dep} is not in Git, so nobody else has it"
         elif entry.deps[dep] != md5(path):
             kind = "source" if dep.startswith("src/") else "text" if dep == params.prepare.text else "file"
-            yield f"{LOCK} is of another {kind}: {dep}"
+            yield f"{LOCK} was made with another {kind}: {dep}"
 
 
 @_committed_files()
 def not_rebuilt(clone: Project, here: Project) -> list[tuple[str, str, str]]:
-    """Return stage, file and reason of what looks like a result, to DVC or in metrics/ and plots/, and is not rebuilt.
+    """Return (stage, file, reason) for each file that DVC or a reader takes for a result and that no stage rebuilds.
 
-    here  the repository's own folder, which has the files of Git's submodules
+    clone  a clone of HEAD
+    here   the repository's own folder, which has the files of Git's submodules
 
-    Raises CheckFailed if dvc.yaml is not as DVC reads it.
+    Raises CheckFailed if DVC cannot read dvc.yaml.
     """
     return list(_not_rebuilt(clone, here))
 
 
 def _not_rebuilt(clone: Project, here: Project) -> Iterator[tuple[str, str, str]]:
-    stages, made = clone.stages(), [each.path for each in outputs(clone)]
+    stages, rebuilt = clone.stages(), [output.path for output in outputs(clone)]
     last, pipeline = list(stages)[-1], parsed((clone.root / PIPELINE).read_text(encoding="utf-8"))
-    for stage, says in stages.items():
-        if says.get("frozen"):
+    for stage, declared in stages.items():
+        if declared.get("frozen"):
             yield stage, str(PIPELINE), f"{stage}: frozen: DVC does not run it"
-        for key in says.keys() - KEYS:
-            yield stage, str(PIPELINE), f"{key}: what it comes to is not known here, and was not made again"
+        for key in declared.keys() - KEYS:
+            yield stage, str(PIPELINE), f"{key}: an unknown key of a stage: its results were not rebuilt"
     for key in pipeline.keys() - {"stages", "plots"}:
-        yield last, str(PIPELINE), f"{key}: what it names was not made again"
+        yield last, str(PIPELINE), f"{key}: what it names was not rebuilt"
     files = [entry.partition("\t") for entry in git("ls-files", "-z", "--stage", folder=clone.root).split("\0")[:-1]]
     modules = [here.root / path for mode, _, path in files if mode.startswith(SUBMODULE)]
-    # DVC skips a submodule that is a project of DVC's own.
+    # DVC skips a submodule that is a DVC repository itself.
     other = [path for module in modules if not (module / ".dvc").exists() for path in module.rglob(str(PIPELINE))]
     named = [path for _, _, path in files if path.startswith(RESULTS) and not path.endswith("/.gitignore")]
     for path in {*_plotted(pipeline.get("plots", [])), *named} - {str(path) for path in modules}:
-        if not any(within(path, each) for each in made):
+        if not any(within(path, output) for output in rebuilt):
             yield last, path, "no stage makes it"
     for path in [*(path for _, _, path in files if path.endswith(f"/{PIPELINE}")), *map(str, other)]:
         yield last, path, "its stages were not run"
 
 
 def _plotted(plots: Any) -> Iterator[str]:
-    """Yield the files that dvc.yaml's `plots` names: as a plot's own name, or beside its columns."""
+    """Yield the files under `plots` in dvc.yaml. A plot names its file as its key, or under `x` and `y`."""
     for entry in plots if isinstance(plots, list) else [plots]:
         for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
             axes = ((options or {}).get(axis) for axis in ("x", "y"))
             yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
 
 
-def unexplained(committed: Stages, rebuilt: Stages, against: list[Contradiction]) -> list[Contradiction]:
-    """Return in which stages the two locks differ, outputs apart, that nothing is said against yet."""
-    said = {stage for each in against for stage in each.stages}
-    differ = [each for each in compared(committed, rebuilt) if each.inputs and each.name in rebuilt.keys() - said]
-    return [Contradiction(f"{LOCK} is of another {', '.join(each.inputs)}", (each.name,)) for each in differ]
+def unexplained(committed: Stages, rebuilt: Stages, conflicts: list[Contradiction]) -> list[Contradiction]:
+    """Return a contradiction for each stage whose inputs differ between the two locks and that `conflicts` lacks."""
+    named = {stage for conflict in conflicts for stage in conflict.stages}
+    differ = [stage for stage in compared(committed, rebuilt) if stage.inputs and stage.name in rebuilt.keys() - named]
+    return [Contradiction(f"{LOCK} was made with another {', '.join(stage.inputs)}", (stage.name,)) for stage in differ]
 
 
-def causes(against: list[Contradiction], made: list[Made]) -> list[str]:
-    """Return why a commit's results are not those that it comes to, in sentences, as far as its files tell.
+def causes(conflicts: list[Contradiction], pairs: list[Pair]) -> list[str]:
+    """Return sentences that explain the differences between committed and rebuilt outputs.
 
-    First what the commit says against itself, then what its outputs tell, stage by stage.
+    First come the contradictions within the commit, then the explanations from the outputs, stage by stage. The result
+    is empty if the files show no cause.
     """
-    found, blamed = [str(each) for each in against], {stage for each in against for stage in each.stages}
-    first = next((each.output.stage for each in made if not each.same), None)
-    for stage in dict.fromkeys(each.output.stage for each in made):
-        of_stage = [each for each in made if each.output.stage == stage]
-        # What is made of other inputs, or of what came out otherwise before, comes out otherwise.
-        found += _edited(stage, of_stage)
+    sentences, blamed = list(map(str, conflicts)), {stage for conflict in conflicts for stage in conflict.stages}
+    first = next((pair.output.stage for pair in pairs if not pair.same), None)
+    for stage in dict.fromkeys(pair.output.stage for pair in pairs):
+        of_stage = [pair for pair in pairs if pair.output.stage == stage]
+        sentences += _edited(stage, of_stage)
+        # A stage with other inputs, or after another stage with differences, has other outputs anyway.
         if stage == first and stage not in blamed:
-            found += _replaced(stage, of_stage, explained=bool(found))
-    return found
+            sentences += _replaced(stage, of_stage, explained=bool(sentences))
+    return sentences
 
 
-def _edited(stage: str, made: list[Made]) -> Iterator[str]:
-    """Yield which files are not those that dvc.lock has the hash of."""
-    other = [each for each in made if each.output.in_git and not each.content_same and each.locked != each.hashes[0]]
-    edited, removed = ([each for each in other if bool(each.committed) is there] for there in (True, False))
-    relocked = [each for each in made if each.content_same and not each.hash_same]
+def _edited(stage: str, pairs: list[Pair]) -> Iterator[str]:
+    """Yield sentences about committed outputs of the stage whose content does not match the hash in dvc.lock."""
+    other = [pair for pair in pairs if pair.output.in_git and not pair.content_same and pair.locked != pair.hashes[0]]
+    edited, removed = ([pair for pair in other if bool(pair.committed) is present] for present in (True, False))
+    relocked = [pair for pair in pairs if pair.content_same and not pair.hash_same]
     if edited:
-        whose = "the hash of what was rebuilt" if all(each.hash_same for each in edited) else "another hash"
+        whose = "the hash of what was rebuilt" if all(pair.hash_same for pair in edited) else "another hash"
         yield f"{_paths(edited)}: edited after {stage} made {_it(edited)}: {LOCK} has {whose}"
     if removed:
         yield f"{_paths(removed)}: not committed, or under another name"
     if relocked:
-        unknown = [each for each in made if not each.same and not each.committed]
-        yield f"{LOCK} is old, edited or made up: {stage} makes {_paths(relocked + unknown)} of another hash"
+        unknown = [pair for pair in pairs if not pair.same and not pair.committed]
+        yield f"{LOCK} is old, edited or made up: {stage} makes {_paths(relocked + unknown)} with another hash"
 
 
-def _replaced(stage: str, made: list[Made], *, explained: bool) -> Iterator[str]:
-    """Yield which files are not what the first stage that differs makes, while dvc.lock has their hash."""
-    agreeing = [each for each in made if not each.same and not each.content_same]
-    replaced = [each for each in agreeing if each.locked == each.hashes[0] or not each.output.in_git]
-    known = all(each.committed for each in replaced)
-    if len(replaced) == len(made):
+def _replaced(stage: str, pairs: list[Pair], *, explained: bool) -> Iterator[str]:
+    """Yield a sentence about outputs that differ although dvc.lock has their hash, for the first stage that differs.
+
+    explained  whether another sentence already explains differences
+    """
+    different = [pair for pair in pairs if not pair.same and not pair.content_same]
+    replaced = [pair for pair in different if pair.locked == pair.hashes[0] or not pair.output.in_git]
+    complete = all(pair.committed for pair in replaced)
+    if len(replaced) == len(pairs):
         yield NOT_FOUND.format(stage=stage)
-    elif replaced and (known or not explained):
-        how = f"edited or replaced, and {LOCK} with {_it(replaced)}" if known else f"replaced, or {LOCK} edited"
+    elif replaced and (complete or not explained):
+        how = f"edited or replaced, and {LOCK} with {_it(replaced)}" if complete else f"replaced, or {LOCK} edited"
         yield f"{_paths(replaced)}: {how}: all else that {stage} makes is the same"
 
 
-def _paths(made: list[Made]) -> str:
-    more = f" and {len(made) - NAMED} more" if len(made) > NAMED else ""
-    return ", ".join(each.output.path for each in made[:NAMED]) + more
+def _paths(pairs: list[Pair]) -> str:
+    more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+    return ", ".join(pair.output.path for pair in pairs[:NAMED]) + more
 
 
-def _it(made: list[Made]) -> str:
-    return "it" if len(made) == 1 else "them"
+def _it(pairs: list[Pair]) -> str:
+    return "it" if len(pairs) == 1 else "them"
 
 
-def grade(made: list[Made]) -> str:
-    """Return the first of MEANINGS that holds. Figures are those of the results that lie in Git."""
-    if all(each.same for each in made):
+def grade(pairs: list[Pair]) -> str:
+    """Return the first key of MEANINGS that holds. Only results in Git count as figures."""
+    if all(pair.same for pair in pairs):
         return SAME_BITS
-    figures = {each.output.key: [values(each.committed), values(each.rebuilt)] for each in made if each.output.in_git}
+    figures = {pair.output.key: [values(pair.committed), values(pair.rebuilt)] for pair in pairs if pair.output.in_git}
     if all(
         one.keys() == other.keys() and all(map(_near, one.values(), map(other.get, one)))
         for one, other in figures.values()
     ):
-        return SAME_TEXT if all(each.hash_same for each in made if each.output.key == SAMPLES) else WITHIN
-    metrics = [pair for side in figures.get(METRICS, []) for pair in side.items()]
-    known = [cost for key, cost in metrics if key.endswith(f": {MEASURE}") and _is_number(cost)]
-    return SAME_CONCLUSION if len(known) == 2 and abs(known[0] - known[1]) <= MATTERS else ANOTHER
+        return SAME_TEXT if all(pair.hash_same for pair in pairs if pair.output.key == SAMPLES) else WITHIN
+    metrics = [item for side in figures.get(METRICS, []) for item in side.items()]
+    costs = [cost for key, cost in metrics if key.endswith(f": {MEASURE}") and _is_number(cost)]
+    return SAME_CONCLUSION if len(costs) == 2 and abs(costs[0] - costs[1]) <= MATTERS else ANOTHER
 
 
 def _near(one: Any, other: Any) -> bool:
@@ -270,5 +277,5 @@ def _near(one: Any, other: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Return whether it is one that a float can hold."""
-    return isinstance(value, float) or (isinstance(value, int) and abs(value) < LARGEST)
+    """Return whether the value is a float, or an integer that fits a float."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < INTEGER_LIMIT)

@@ -1,4 +1,4 @@
-"""The first updates of a committed training, made again in seconds, compared with the rows of its tables."""
+"""A quick check: repeat the first updates of a committed training, and compare the rows of its tables."""
 
 import tempfile
 from contextlib import suppress
@@ -16,27 +16,30 @@ UPDATES = 200
 
 
 def first_updates(clone: Project) -> list[tuple[str, str, str]]:
-    """Return stage and file of each table with rows of the first updates, and what differs in those rows."""
+    """Repeat the first UPDATES updates; return (stage, file, difference or "") for each table with rows of them."""
     tables = {key: file for key, file in clone.files("train").items() if key.startswith("plots/")}
-    with tempfile.TemporaryDirectory() as place:
-        made = {key: Path(place) / file.name for key, file in tables.items()}
-        write_trace(_trace(clone, Path(place) / "text.npz"), made)
-        # A table that is not made has no row of each update.
-        compared = [(file, _difference(file, made[key])) for key, file in tables.items() if made[key].exists()]
+    with tempfile.TemporaryDirectory() as folder:
+        repeated = {key: Path(folder) / file.name for key, file in tables.items()}
+        write_trace(_trace(clone, Path(folder) / "text.npz"), repeated)
+        # write_trace writes no table whose rows exist only at checkpoints.
+        compared = [(file, _difference(file, repeated[key])) for key, file in tables.items() if repeated[key].exists()]
     return [("train", str(file.relative_to(clone.root)), what) for file, what in compared]
 
 
-def _difference(file: Path, made: Path) -> str:
-    """Return how the first rows of a committed table differ from these."""
+def _difference(file: Path, repeated: Path) -> str:
+    """Return the difference between the first rows of a committed table and a table of the repeated updates, or ""."""
     if not file.is_file():
         return "it is not committed"
-    rows = made.read_bytes()
+    rows = repeated.read_bytes()
     committed = b"".join(file.read_bytes().splitlines(keepends=True)[: rows.count(b"\n")])
     return difference({file.name: committed}, {file.name: rows})
 
 
 def _trace(clone: Project, prepared: Path) -> Trace:
-    """Return the trace of the first updates; it is shorter if they diverge."""
+    """Return the trace of the first updates. It ends early if training diverges.
+
+    prepared  path for the temporary file of the text's ids
+    """
     params = clone.params()
     with clone.naming_files():
         text = survey(clone.root / params.prepare.text)

@@ -1,6 +1,6 @@
-"""Rebuild results from sources alone: a folder without outputs, caches and history, and the dvc.lock of its stages.
+"""Rebuild results from sources only: run the stages in a clone without outputs, caches and Git history.
 
-The one mechanism behind `charloom verify` and `charloom study --prove`.
+`charloom verify` and `charloom study --prove` use this module.
 """
 
 import shutil
@@ -18,27 +18,31 @@ from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.pipeline import OWN, PIPELINE, Project
 from dvc_summary.locks import Stages
 
-ENDING_MAY_TAKE = 5.0  # seconds, of a process that was told to end
-STARTS = "Running stage '"  # what DVC prints then
-AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # whatever line ends the user wants
+END_TIMEOUT = 5.0  # seconds to wait for terminated processes
+STARTS = "Running stage '"  # DVC prints this when a stage starts
+AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversion of line ends by the user's settings
 
 
 class Failed(Exception):
-    """A stage failed: its name, and all that DVC and the stages printed."""
+    """A stage failed. `printed` is the output of DVC and all stages."""
 
     def __init__(self, stage: str, printed: str) -> None:
-        """Take both."""
+        """Store the stage's name and the output."""
         super().__init__(stage)
         self.stage, self.printed = stage, printed
 
 
 def cloned(folder: Path) -> Project:
-    """Return this project in a clone of HEAD, with the text if DVC keeps it: from its cache or a remote."""
+    """Clone HEAD into the folder and return the project in it.
+
+    If DVC tracks the text, it is fetched from DVC's cache or a remote. Raises CheckFailed if a link leads out of the
+    clone.
+    """
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
     git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", top, str(folder))
     project = Project(folder / place)
     _ensure_inside(folder)
-    with suppress(WrongInput):  # `contradictions` says what is wrong with the params
+    with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
         if not (project.root / text).exists() and (project.root / f"{text}.dvc").exists():
             dvc("get", top, f"{place}{text}", "--rev", "HEAD", "--out", text, folder=project.root)
@@ -46,16 +50,16 @@ def cloned(folder: Path) -> Project:
 
 
 def keep_sources_alone(project: Project) -> None:
-    """Remove from the clone what a stage could take for a result of its own; `rebuilt_lock` removes the outputs.
+    """Remove from the clone everything that could contain results, except outputs, which `rebuilt_lock` removes.
 
-    That is compiled Python, DVC's cache, and Git's history, which has every result.
+    These are compiled Python files, DVC's cache, and Git's history.
     """
     top = Path(git("rev-parse", "--show-toplevel", folder=project.root))
     bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
     for path in (*bytecode, project.root / ".dvc/cache", top / ".git"):
         remove(path)
     git("init", "--quiet", "--template=", str(top))
-    if (project.root / ".dvc").is_dir():  # HEAD's own settings may name folders elsewhere
+    if (project.root / ".dvc").is_dir():  # the committed DVC settings may name folders outside the clone
         site = project.root / ".dvc/tmp/site"
         config = f"[cache]\n    dir = cache\n[core]\n    site_cache_dir = {site}\n"
         (project.root / ".dvc/config.local").write_text(config, encoding="utf-8")
@@ -64,14 +68,17 @@ def keep_sources_alone(project: Project) -> None:
 def rebuilt_lock(
     project: Project, stages: Iterable[str], say: Callable[[object], None] = lambda _: None, **variables: str
 ) -> Stages:
-    """Run these stages, and those before them, from nothing; return the dvc.lock that DVC writes of them.
+    """Run the stages, and all stages that they depend on, from nothing; return the dvc.lock that DVC writes.
 
-    As no dvc.lock and no output is there at the start, it has the stages that ran, and the hash of each output as its
-    stage ended. Raises Failed, and CheckFailed if a stage is frozen.
+    say        called with a line when a stage starts
+    variables  environment variables for the stages
+
+    dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
+    stage fails, CheckFailed if one is frozen.
     """
-    if frozen := [name for name, says in project.stages().items() if says.get("frozen")]:
+    if frozen := [name for name, declared in project.stages().items() if declared.get("frozen")]:
         raise CheckFailed(f"{PIPELINE}: {', '.join(frozen)}: frozen: DVC does not run it")
-    for path in (*(each.path for each in outputs(project)), str(LOCK), str(OWN)):
+    for path in (*(output.path for output in outputs(project)), str(LOCK), str(OWN)):
         remove(project.root / path)
     last = ""
 
@@ -89,7 +96,7 @@ def rebuilt_lock(
 
 
 def remove(path: Path) -> None:
-    """Remove the file, or the folder with all that is in it."""
+    """Remove the file, or the folder with its content. A missing file is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -97,7 +104,7 @@ def remove(path: Path) -> None:
 
 
 def _ensure_inside(folder: Path) -> None:
-    """Raise CheckFailed if a link leads out of the folder, or nowhere: what is written there is not the clone's."""
+    """Raise CheckFailed if a symbolic link in the folder leads out of it: stages would write outside the clone."""
     for path in folder.rglob("*"):
         try:
             inside = not path.is_symlink() or path.resolve().is_relative_to(folder.resolve())
@@ -108,11 +115,11 @@ def _ensure_inside(folder: Path) -> None:
 
 
 def _end_processes(folder: Path) -> None:
-    """End what stages leave at work in the folder, to compile ahead or to tell MLflow: it would write on there."""
-    left = []
+    """Terminate background processes that stages have left in the folder, for compilation or for MLflow."""
+    running = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if Path(process.cwd()).is_relative_to(folder.resolve()):
                 process.terminate()
-                left.append(process)
-    psutil.wait_procs(left, timeout=ENDING_MAY_TAKE)
+                running.append(process)
+    psutil.wait_procs(running, timeout=END_TIMEOUT)

@@ -1,4 +1,4 @@
-"""Rows of a study, drawn at random and rebuilt by the pipeline, in a folder of their own."""
+"""Verification of a study: rebuild random rows of its table by the pipeline, in a temporary clone."""
 
 import random
 import re
@@ -25,49 +25,49 @@ DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 
 
 def prove(study: Study, count: int) -> None:
-    """Print a line for each row drawn, and last `same`. Raises CheckFailed at the first that the pipeline contradicts.
+    """Rebuild `count` random rows of the study; print a line for each, and `same` at the end.
 
-    All rows are rebuilt by the sources that are here at the start, committed or not. Raises WrongInput if the table has
-    no row, or the study's text is not here.
+    The rows are rebuilt with the sources of the working folder at the start, committed or not. Raises CheckFailed at
+    the first row that differs. Raises WrongInput if the table has no row, or the study's text is missing.
     """
     table = study.folder / "trials.csv"
-    rows = [trial for each in trials_there(study, study.runs).values() for trial in each]
+    rows = [trial for trials in trials_there(study, study.runs).values() for trial in trials]
     if not rows:
         raise WrongInput(f"{table}: no row of this study; `charloom study {study.path}` trains them")
     ensure_text(study)
-    with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as place:
-        project = _project_here(Path(place) / "clone", study.asked.text)
+    with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as folder:
+        project = _project_here(Path(folder) / "clone", study.asked.text)
         for trial in random.sample(rows, min(count, len(rows))):
-            what = f"{trial.setting}, seed {trial.seed}"
-            print(f"made again by the pipeline: {what}", flush=True)
+            name = f"{trial.setting}, seed {trial.seed}"
+            print(f"rebuilding {name}", flush=True)
             row, rebuilt = study.runs[trial.key], _rebuilt(project, trial.params)
             if differs := next(_differences(row, rebuilt), ""):
-                raise CheckFailed(f"first difference: {table}: {what}: {differs}")
-            print(f"same  {what}: {row.results or row.outcome}", flush=True)
-    if count >= len(rows):  # these sources say what those said that made the rows
+                raise CheckFailed(f"first difference: {table}: {name}: {differs}")
+            print(f"same  {name}: {row.results or row.outcome}", flush=True)
+    if count >= len(rows):  # all rows agree, so these sources may become the study's
         write_asked(study)
     print("same")
 
 
 def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
-    """Yield what the row says and the pipeline does not."""
+    """Yield a sentence for each difference between a row of the table and the rebuilt run."""
     if rebuilt.text_sha256 != row.text_sha256:
-        yield f"the study is of the text with SHA-256 {row.text_sha256}, the pipeline read {rebuilt.text_sha256}"
+        yield f"the study uses the text with SHA-256 {row.text_sha256}, the pipeline read {rebuilt.text_sha256}"
     for name in ("results", "outcome"):
-        said, found = getattr(row, name), getattr(rebuilt, name)
-        if said != found and not (name == "results" and rebuilt.outcome.startswith(DIVERGED)):
-            yield f"{name}: the table says {said or row.outcome}, the pipeline {found or rebuilt.outcome}"
+        old, new = getattr(row, name), getattr(rebuilt, name)
+        if old != new and not (name == "results" and rebuilt.outcome.startswith(DIVERGED)):
+            yield f"{name}: the table says {old or row.outcome}, the pipeline {new or rebuilt.outcome}"
     if row.metrics and rebuilt.metrics:
-        for (name, said), (_, found) in zip(row.metrics, rebuilt.metrics, strict=True):
-            if said != found:
-                yield f"{name}: the table says {said}, the pipeline {found}; their results are equal"
-        for name, most in POINTS.items():
-            if row.curves[name] != thinned(rebuilt.curves[name], most):
-                yield f"curves.csv: {name} is not the pipeline's; their results are equal"
+        for (name, old), (_, new) in zip(row.metrics, rebuilt.metrics, strict=True):
+            if old != new:
+                yield f"{name}: the table says {old}, the pipeline {new}; the hashes of their results are equal"
+        for name, points in POINTS.items():
+            if row.curves[name] != thinned(rebuilt.curves[name], points):
+                yield f"curves.csv: {name} differs from the pipeline's; the hashes of their results are equal"
 
 
 def _project_here(folder: Path, text: str) -> Project:
-    """Return a project with the sources and the text that lie here, and otherwise HEAD's files, without outputs."""
+    """Return a clone of HEAD with the sources and the text of the working folder, committed or not, without results."""
     clone = cloned(folder)
     for name in git("ls-files", "-z", "--deleted").split("\0")[:-1]:
         remove(clone.root / name)
@@ -87,17 +87,20 @@ def _is_inside(text: str) -> bool:
 
 
 def _rebuilt(project: Project, params: Params) -> Run:
-    """Return what the pipeline makes of the params. Its hash is taken of its models and tables."""
+    """Train with the params by the pipeline and return the run. A training that diverges is a run with that outcome.
+
+    The run's hash of results is computed from its models and tables. Raises CheckFailed if a stage fails.
+    """
     text = params.prepare.text
-    there = {} if _is_inside(text) else {"prepare.text": str(Path(text).absolute())}
-    values = overridden(params, there, PARAMS).model_dump()
+    overrides = {} if _is_inside(text) else {"prepare.text": str(Path(text).absolute())}
+    values = overridden(params, overrides, PARAMS).model_dump()
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")
     try:
         rebuilt_lock(project, ["train"])
     except Failed as failed:
-        if failed.stage == "train" and (found := DIVERGING.search(failed.printed)):
-            return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, found[1], None, {}, "")
-        last = (failed.printed.strip().splitlines() or ["without a word"])[-1]
+        if failed.stage == "train" and (match := DIVERGING.search(failed.printed)):
+            return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, match[1], None, {}, "")
+        last = (failed.printed.strip().splitlines() or ["no output"])[-1]
         raise CheckFailed(f"{failed.stage} fails: {last}") from None
     return from_folder(params, path)._replace(results=hashed(path))

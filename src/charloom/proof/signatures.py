@@ -1,4 +1,4 @@
-"""The committed signature beside this machine's: what arithmetic comes to, before anything is rebuilt."""
+"""Compare the committed signature with this machine's: a check of the arithmetic, before anything is rebuilt."""
 
 import json
 from collections.abc import Iterator
@@ -9,40 +9,40 @@ from charloom.results.git import git
 from charloom.results.identity import SIGNATURE
 from charloom.signature.hashes import everything
 
-NO_STATES = ("costs", "texts", "probes", "libraries")  # what else a signature holds
+NO_STATES = ("costs", "texts", "probes", "libraries")  # keys of a signature that are no trainings
 SHOWN = 8  # digits of a hash
 NOT_ONE = f"first difference: signature: {SIGNATURE}: not what `python -m charloom.signature` writes"
 
 
 class Signatures(NamedTuple):
-    """What signature.json holds in HEAD, and what it would hold if it were made here."""
+    """The content of signature.json in HEAD, and the signature computed on this machine."""
 
     committed: dict[str, Any]
     here: dict[str, Any]
 
     def compared(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of each hash that has to be equal, and what differs: nothing, where it is."""
+        """Yield (name, difference or "") for each hash that must be equal."""
         committed = named(self.committed)
         for name, digest in named(self.here).items():
             other = str(committed.get(name))
             yield name, "" if other == digest else f"committed {other[:SHOWN]}…, here {digest[:SHOWN]}…"
 
     def cause(self) -> str:
-        """Return what may have made the difference that there is."""
+        """Return a sentence with the likely cause of the differences. Call this only if there are some."""
         same = {name: not what for name, what in self.compared()}
         probes = [name for name, digest in self.here["probes"].items() if digest != self.committed["probes"].get(name)]
         if probes:
-            return f"this machine computes otherwise, or {SIGNATURE} was edited: other {', '.join(probes)}"
+            return f"this machine has other arithmetic, or {SIGNATURE} was edited: different {', '.join(probes)}"
         trained = dict.fromkeys(name.partition(" state after ")[0] for name in same if " state after " in name)
-        states = [[same[name] for name in same if name.startswith(f"{each} state after")] for each in trained]
-        if any(each != sorted(each, reverse=True) for each in states):
-            return f"{SIGNATURE} was edited: a later state is the same, and a state that differs never becomes it again"
+        states = [[same[name] for name in same if name.startswith(f"{key} state after")] for key in trained]
+        if any(by_update != sorted(by_update, reverse=True) for by_update in states):
+            return f"{SIGNATURE} was edited: a later state is the same, which is impossible after a different state"
         if not any(same.values()):
-            return "all of it differs: the kernel's source, or what the compiler makes of it, is another one"
-        return f"{SIGNATURE} was edited, or the kernel does this alone in another way: all else in it is the same"
+            return "everything differs: the kernel's sources or its compiled code differ from those of HEAD"
+        return f"{SIGNATURE} was edited, or the kernel differs in this computation only: everything else is the same"
 
     def probes(self) -> Iterator[str]:
-        """Yield a line for each ingredient: whether it is that of the committed results."""
+        """Yield lines for an explanation: the comparison of each elementary operation, then versions and processor."""
         for name, digest in self.here["probes"].items():
             yield f"probe  {name}: {'same' if digest == self.committed['probes'].get(name) else 'DIFFERENT'}"
         for name, value in self.here["libraries"].items():
@@ -51,7 +51,7 @@ class Signatures(NamedTuple):
 
 
 def signatures() -> Signatures:
-    """Return both. Raises CheckFailed where HEAD holds no signature."""
+    """Return the two signatures. Raises CheckFailed if HEAD's signature.json is missing or invalid."""
     try:
         committed = json.loads(git("show", f"HEAD:./{SIGNATURE}"))
         named(committed)
@@ -62,9 +62,9 @@ def signatures() -> Signatures:
 
 
 def named(signature: dict[str, Any]) -> dict[str, str]:
-    """Return the hashes that have to be equal, by name."""
+    """Return the hashes that must be equal on all machines, by name, from the content of signature.json."""
     trained = {name: states for name, states in signature.items() if name not in NO_STATES}
-    named_states = {f"{name} state after {n} updates": each[n] for name, each in trained.items() for n in each}
+    named_states = {f"{name} state after {n} updates": hashes[n] for name, hashes in trained.items() for n in hashes}
     return named_states | {
-        f"{name} {what}": hashed for what in NO_STATES[:2] for name, hashed in signature[what].items()
+        f"{name} {what}": digest for what in NO_STATES[:2] for name, digest in signature[what].items()
     }

@@ -1,7 +1,7 @@
-"""An in-toto statement of what was rebuilt, which others' tools can sign and check.
+"""An in-toto statement about rebuilt results, which other tools can sign and check.
 
-https://github.com/in-toto/attestation: Statement v1, with the predicate test-result v0.1, to which `environment` is
-added.
+Format: https://github.com/in-toto/attestation, Statement v1 with the predicate test-result v0.1 and the additional key
+`environment`.
 """
 
 from pathlib import Path
@@ -25,14 +25,14 @@ Descriptors = list[dict[str, Any]]
 
 
 def materials_of(clone: Project) -> Descriptors:
-    """Return of what all is made, as in-toto describes it, of a clone in which nothing was run: commit and files."""
+    """Return in-toto's descriptors of the inputs of the results: the commit and files, from a clone before any run."""
     commit = {"name": "commit", "digest": {"gitCommit": git("rev-parse", "HEAD", folder=clone.root)}}
     return [commit, *_hashed(clone, [*MATERIALS, Path(clone.params().prepare.text)])]
 
 
-def statement(materials: Descriptors, rebuilt: Project, made: list[Output]) -> dict[str, Any]:
-    """Return the statement: the SHA-256 of each rebuilt result, and what the results were made of."""
-    files = (file.relative_to(rebuilt.root) for each in made for file in files_in(rebuilt.root / each.path))
+def statement(materials: Descriptors, rebuilt: Project, results: list[Output]) -> dict[str, Any]:
+    """Return the statement with the SHA-256 of every rebuilt output, the inputs, and this machine."""
+    files = (file.relative_to(rebuilt.root) for output in results for file in files_in(rebuilt.root / output.path))
     return {
         "_type": TYPE,
         "subject": _hashed(rebuilt, sorted(files)),
@@ -47,6 +47,6 @@ def statement(materials: Descriptors, rebuilt: Project, made: list[Output]) -> d
 
 
 def _hashed(project: Project, files: list[Path]) -> Descriptors:
-    """Return in-toto's descriptor of each file of the project, if it is there."""
-    there = [file for file in files if (project.root / file).is_file()]
-    return [{"name": file.as_posix(), "digest": {"sha256": sha256(project.root / file)}} for file in there]
+    """Return in-toto's descriptors of the project's files. Missing files are left out."""
+    present = [file for file in files if (project.root / file).is_file()]
+    return [{"name": file.as_posix(), "digest": {"sha256": sha256(project.root / file)}} for file in present]

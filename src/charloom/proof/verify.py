@@ -1,4 +1,4 @@
-"""Verify HEAD: rebuild its results from nothing, compare two locks, and explain what differs."""
+"""Verify HEAD: rebuild its results from nothing, compare the two dvc.lock files, and explain differences."""
 
 import sys
 import tempfile
@@ -12,7 +12,7 @@ from charloom.base.terminal import visible
 from charloom.proof.differences import difference
 from charloom.proof.dvc_command import cache
 from charloom.proof.meaning import Contradiction, causes, contradictions, grade, not_rebuilt, unexplained
-from charloom.proof.outputs import Made, cached, contents, hashes_of, outputs
+from charloom.proof.outputs import Pair, cached, contents, hashes_of, outputs
 from charloom.proof.quick import first_updates
 from charloom.proof.rebuild import Failed, cloned, keep_sources_alone, rebuilt_lock
 from charloom.proof.signatures import Signatures, signatures
@@ -26,23 +26,26 @@ SAME = "same"
 
 
 class Row(NamedTuple):
-    """A file that was compared, and what differs: nothing if it is the same."""
+    """The result of comparing a file; `what` describes the difference and is "" for equal files."""
 
     stage: str
     file: str
     what: str
 
     def __str__(self) -> str:
-        """Return the line."""
+        """Return the line for the user."""
         return f"{'DIFFERENT' if self.what else 'same'}  {self.stage}: {self.file}{f': {self.what}' * bool(self.what)}"
 
 
 class Verified(NamedTuple):
-    """What came out.
+    """The result of a verification.
 
-    grade      one of MEANINGS of meaning.py; None if not everything was rebuilt
-    causes     why something differs: each a sentence
-    statement  of all that was rebuilt, as statement.py makes it; None if not all is the same
+    commit      HEAD's hash
+    rows        the compared files and hashes
+    arithmetic  the committed signature and this machine's
+    causes      sentences that explain differences
+    grade       a key of meaning.MEANINGS; None if not everything was rebuilt
+    statement   see statement.py; None if something differs or was not rebuilt
     """
 
     commit: str
@@ -54,14 +57,15 @@ class Verified(NamedTuple):
 
     @property
     def last(self) -> str:
-        """Return `same`, or the first difference."""
+        """Return the last line of the output: `same`, or `first difference: <stage>: <file>`."""
         return next((f"first difference: {row.stage}: {row.file}" for row in self.rows if row.what), SAME)
 
 
 def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
-    """Return what came out of HEAD; `say` gets a line for each file, and what is at work.
+    """Verify HEAD and return the result.
 
-    quick  the first updates alone are made again, and no other file
+    say    called with each Row, and with lines about progress
+    quick  repeat only the first updates of the training, and rebuild nothing else
 
     Raises WrongInput outside a repository, CheckFailed if HEAD has no valid signature.json, dvc.lock or params.yaml.
     """
@@ -70,87 +74,90 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         raise WrongInput("HEAD: no commit yet; `git commit` makes what can be checked")
     arithmetic = signatures()
     if uncommitted("src"):
-        say("uncommitted changes: the signature and the first updates are made by src/ as it is here, all else by HEAD")
+        say("uncommitted changes: the signature and the first updates use src/ of this folder, all else uses HEAD")
     elif uncommitted():
         say("uncommitted changes are not checked: this is about HEAD")
-    found = Verified(commit, [], arithmetic, [])
+    verified = Verified(commit, [], arithmetic, [])
 
-    def told(*rows: Row) -> bool:
-        """Say and keep the rows; return whether all so far are the same."""
+    def add(*rows: Row) -> bool:
+        """Report and store the rows; return whether all rows so far are the same."""
         for row in rows:
             say(row)
-        found.rows.extend(rows)
-        return found.last == SAME
+        verified.rows.extend(rows)
+        return verified.last == SAME
 
-    if not told(*(Row("signature", *compared) for compared in arithmetic.compared())):
-        return found._replace(causes=[arithmetic.cause()])
+    if not add(*(Row("signature", *compared) for compared in arithmetic.compared())):
+        return verified._replace(causes=[arithmetic.cause()])
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
         clone = cloned(Path(place) / "clone")
-        against = contradictions(clone, results=quick)
-        refused = [Row(*each) for each in not_rebuilt(clone, HERE)]
-        found = found._replace(causes=[*(f"{row.file}: {row.what}" for row in refused), *map(str, against)])
+        conflicts = contradictions(clone, results=quick)
+        refused = [Row(*file) for file in not_rebuilt(clone, HERE)]
+        verified = verified._replace(causes=[*(f"{row.file}: {row.what}" for row in refused), *map(str, conflicts)])
         if quick:
-            with suppress(WrongInput) if against else nullcontext():  # if they cannot be made, it is said why
-                told(*(Row(*each) for each in first_updates(clone)))
-            told(*_rows(against), *refused)
-            return found
-        if not told(*refused):
-            return found
+            with suppress(WrongInput) if conflicts else nullcontext():  # contradictions already explain an error
+                add(*(Row(*table) for table in first_updates(clone)))
+            add(*_rows(conflicts), *refused)
+            return verified
+        if not add(*refused):
+            return verified
         before, committed, materials = list(_committed(clone)), locked(clone), materials_of(clone)
         keep_sources_alone(clone)
-        made = [each.output for each in before]
+        results = [pair.output for pair in before]
         try:
             compiled = str(Path(place) / "compiled")
-            lock = rebuilt_lock(clone, dict.fromkeys(each.stage for each in made), say, NUMBA_CACHE_DIR=compiled)
+            lock = rebuilt_lock(clone, dict.fromkeys(result.stage for result in results), say, NUMBA_CACHE_DIR=compiled)
         except Failed as failed:
             sys.stderr.write(visible(failed.printed))
-            found.rows.append(Row(failed.stage, "it failed", "it failed"))
-            return found
+            verified.rows.append(Row(failed.stage, "it failed", "it failed"))
+            return verified
         pairs = list(_pairs(before, clone, lock))
-        if told(*(Row(each.output.stage, each.output.path, _what(each)) for each in pairs)):
-            told(*_rows(against + unexplained(committed, lock, against)))
-        proof = statement(materials, clone, made) if found.last == SAME else None
-        return found._replace(grade=grade(pairs), causes=causes(against, pairs), statement=proof)
+        if add(*(Row(pair.output.stage, pair.output.path, _what(pair)) for pair in pairs)):
+            add(*_rows(conflicts + unexplained(committed, lock, conflicts)))
+        proof = statement(materials, clone, results) if verified.last == SAME else None
+        return verified._replace(grade=grade(pairs), causes=causes(conflicts, pairs), statement=proof)
 
 
-def _rows(said: list[Contradiction]) -> list[Row]:
-    return [Row(each.stages[0], str(LOCK), str(each)) for each in said]
+def _rows(conflicts: list[Contradiction]) -> list[Row]:
+    return [Row(conflict.stages[0], str(LOCK), str(conflict)) for conflict in conflicts]
 
 
-def _committed(clone: Project) -> Iterator[Made]:
-    """Yield every output as it is committed, hashed before anything of HEAD's runs.
+def _committed(clone: Project) -> Iterator[Pair]:
+    """Yield a Pair without rebuilt content for every output, hashed before any stage runs.
 
-    A file that Git tracks is compared by its content, whatever dvc.yaml says of it.
+    An output with files that Git tracks counts as `in_git`, even if dvc.yaml does not declare that.
     """
     tracked, locks = git("ls-files", "-z", folder=clone.root).split("\0"), hashes_of(locked(clone))
-    for each in outputs(clone):
-        path, in_git = clone.root / each.path, each.in_git or any(within(name, each.path) for name in tracked)
-        known = contents(path) if in_git else {}
-        yield Made(each._replace(in_git=in_git), locks.get(each.path), known, {}, (md5(path), None))
+    for output in outputs(clone):
+        path, in_git = clone.root / output.path, output.in_git or any(within(name, output.path) for name in tracked)
+        content = contents(path) if in_git else {}
+        yield Pair(output._replace(in_git=in_git), locks.get(output.path), content, {}, (md5(path), None))
 
 
-def _pairs(before: list[Made], rebuilt: Project, lock: Stages) -> Iterator[Made]:
-    """Yield every output, committed and rebuilt; what is equal and not in Git without its content: it may be large."""
+def _pairs(before: list[Pair], rebuilt: Project, lock: Stages) -> Iterator[Pair]:
+    """Complete the pairs of `_committed` with rebuilt content and hashes.
+
+    An output outside Git with equal hashes gets no content, because it may be large.
+    """
     hashes = hashes_of(lock)
-    apart = [each for each in before if not each.output.in_git and hashes.get(each.output.path) != each.locked]
-    kept = cache() if apart else Path()  # a second of DVC's
-    for each in before:
-        path = each.output.path
-        known = cached(kept, path, each.locked) if each in apart else each.committed
-        again = contents(rebuilt.root / path) if each in apart or each.output.in_git else {}
-        yield each._replace(committed=known, rebuilt=again, hashes=(each.hashes[0], hashes.get(path)))
+    different = [pair for pair in before if not pair.output.in_git and hashes.get(pair.output.path) != pair.locked]
+    folder = cache() if different else Path()  # asking DVC takes a second
+    for pair in before:
+        path = pair.output.path
+        committed = cached(folder, path, pair.locked) if pair in different else pair.committed
+        content = contents(rebuilt.root / path) if pair in different or pair.output.in_git else {}
+        yield pair._replace(committed=committed, rebuilt=content, hashes=(pair.hashes[0], hashes.get(path)))
 
 
-def _what(made: Made) -> str:
-    """Return what differs, or nothing."""
-    if made.same:
+def _what(pair: Pair) -> str:
+    """Return a description of the difference, or ""."""
+    if pair.same:
         return ""
-    if made.hashes[1] is None:
-        return f"{made.output.stage} does not make it: it was not made again"
-    if made.content_same:
-        return f"the file is the same; {LOCK} has the hash of another one"
-    if not made.committed and made.output.in_git:
+    if pair.hashes[1] is None:
+        return f"the rebuilt {LOCK} has no hash: {pair.output.stage} did not make it"
+    if pair.content_same:
+        return f"the file is the same; {LOCK} has another hash"
+    if not pair.committed and pair.output.in_git:
         return "it is not committed"
-    if not made.committed:
-        return f"{LOCK} has the hash of another file, which is not on this machine"
-    return difference(made.committed, made.rebuilt) or f"a later stage overwrites what {made.output.stage} makes"
+    if not pair.committed:
+        return f"{LOCK} has another hash, and the file with that hash is not on this machine"
+    return difference(pair.committed, pair.rebuilt) or f"a later stage overwrites what {pair.output.stage} makes"

@@ -1,4 +1,4 @@
-"""Text from a model: the samples of a training and what they are like, a request for text and the numbers it may hold.
+"""Text from a model: the samples of a training and their quality, requests for text and the options they allow.
 
-A choice (temperature, top_k, top_p) is made here and applied in kernel/drawing.py, where a character is drawn.
+kernel/drawing.py draws the characters, with the temperature, top_k and top_p that are passed here.
 """

@@ -1,4 +1,4 @@
-"""What a training writes: a sample from every checkpoint, and one from the best model."""
+"""The samples of a training: one from every checkpoint, and one from the best model."""
 
 from itertools import islice
 from pathlib import Path
@@ -17,10 +17,13 @@ from charloom.text.corpus import Text
 def write_samples(
     params: Params, text: Text, checkpoints: Path, best: Path
 ) -> tuple[SampleTable, SampleMetrics, AllMarks]:
-    """Return the samples of the models in the folder, oldest first, and of the best one; what each is like, and where.
+    """Return the samples, the quality of each, and the marks for their pages: copied passages and unknown words.
 
-    Raises Unavailable where they would not fit into memory, Damaged, naming the file, where a model is damaged or has
-    another vocabulary than the text.
+    checkpoints  folder of the checkpoints' models; their samples come first, oldest first
+    best         file of the best model
+
+    Raises Unavailable if the samples would not fit into memory, and Damaged, with the path, if a model is corrupt or
+    its vocabulary is not the text's.
     """
     vocabulary, files = text.vocabulary, sorted(checkpoints.glob("*.npz"))
     length, best_length = params.sample.length, params.sample.best_length
@@ -35,16 +38,16 @@ def write_samples(
                 raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
             random = random_stream(params.seed, kind, model.update)
             drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
-            written = ""
-            while len(written) < count:
-                more = min(BLOCK, count - len(written))
-                written += vocabulary.decode(islice(drawn, more))
-                done += more
+            sample = ""
+            while len(sample) < count:
+                length = min(BLOCK, count - len(sample))
+                sample += vocabulary.decode(islice(drawn, length))
+                done += length
                 report(done, "")
             name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"
-            rows.append((name, written, model.update, model.smooth_loss))
-    found = qualities([written for _, written, _, _ in rows], text)
-    *along, of_best = [quality for quality, _ in found]
-    by_update = {update: quality for (_, _, update, _), quality in zip(rows[:-1], along, strict=True)}
-    marks = AllMarks(data=[each for _, each in found])
+            rows.append((name, sample, model.update, model.smooth_loss))
+    measured = qualities([sample for _, sample, _, _ in rows], text)
+    *of_checkpoints, of_best = [quality for quality, _ in measured]
+    by_update = {update: quality for (_, _, update, _), quality in zip(rows[:-1], of_checkpoints, strict=True)}
+    marks = AllMarks(data=[marks for _, marks in measured])
     return SampleTable(data=rows), SampleMetrics(checkpoints=by_update, best=of_best), marks

@@ -1,4 +1,4 @@
-"""What each number on a command line or in a request has to be, and its default."""
+"""The numeric options of command lines and requests: allowed values and defaults."""
 
 import math
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from typing import Any
 
 from charloom.base.errors import WrongInput
 
-# Used where a command line or a request to a server does not say otherwise.
+# Values of options that a command line or a request to a server leaves out.
 DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
 
-# What a number has to be, by its name: its type, a check, and the check in words.
+# By the option's name: a function from text to value, a check of the value, and the check in words.
 ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "length": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
     "temperature": (float, lambda t: 0 <= t < math.inf, "a number from 0; 0 takes the likeliest character"),
@@ -32,14 +32,17 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
 
 
 def allowed(name: str, given: str | float, shown: str = "") -> Any:
-    """Return the number. It may come as a text. Raises WrongInput, under the name `shown` where there is one."""
+    """Return the value of the option `name`, converted and checked. Raises WrongInput.
+
+    shown  the option's name for the message, for instance --top-k; empty means `name`
+    """
     kind, check, words = ALLOWED[name]
     try:
         value = kind(given)
-        fine = check(value)
+        valid = check(value)
     except (TypeError, ValueError, OverflowError):
-        fine = False
-    if not fine:
-        what = str(given) if str(given).isprintable() else ascii(given)
-        raise WrongInput(f"{shown or name}: {what} is not allowed: {words}")
+        valid = False
+    if not valid:
+        text = str(given) if str(given).isprintable() else ascii(given)
+        raise WrongInput(f"{shown or name}: {text} is not allowed: {words}")
     return value

@@ -1,7 +1,7 @@
-"""Which passages and words of short texts stand in a long one: all found in one compiled pass over the long one.
+"""Search of one long text for passages and words of short texts, in one compiled pass over the long text.
 
-The passages of the short texts are the paths of a suffix automaton. Following it through the long text takes a step or
-two a character, however many short texts there are. Their words are the paths of a trie.
+The passages of the short texts are the paths of a suffix automaton. A pass takes constant time per character of the
+long text, however many short texts there are. The words are the paths of a trie.
 
 Source: A. Blumer et al., "The smallest automaton recognizing the subwords of a text" (Theoretical Computer Science 40,
 1985).
@@ -15,61 +15,67 @@ import numpy as np
 from charloom.base.types import Array
 from charloom.kernel.cache import compiled
 
-ROOT = 1  # of the trie: the node before a word; 0 is on no word's way
+ROOT = 1  # the trie's root, before a word; node 0 means that no word matches
 
 
 class Passages:
-    """Short texts, each an array of symbols below S, that are looked for in a long one.
+    """A search for short texts and words in a long text.
 
-    letters (S,) says which symbols are letters. A word is a run of letters, as long as it is.
+    Texts are arrays of symbols, integers below S. A word matches a maximal run of letters in the long text.
     """
 
     def __init__(self, texts: list[Array], words: list[Array], letters: Array) -> None:
-        """Take the texts and the words to look for, each an array of symbols."""
+        """Build the suffix automaton of the texts and the trie of the words.
+
+        letters  (S,) whether a symbol is a letter
+        """
         shape = 2 * sum(map(len, texts)) + 1, len(letters)
-        self.next = np.zeros(shape, np.int32)  # the state after one more symbol; 0 is the state before any
-        self.link = np.zeros(shape[0], np.int32)  # the state of the longest suffix that has another one
-        self.length = np.zeros(shape[0], np.int32)  # of a state's longest passage
+        self.next = np.zeros(shape, np.int32)  # transitions of the automaton: the state after a symbol; 0 is initial
+        self.link = np.zeros(shape[0], np.int32)  # suffix links
+        self.length = np.zeros(shape[0], np.int32)  # length of a state's longest passage
         self.states = 1
-        # Of each text, the state after each character.
-        self.ways = [list(accumulate(text.tolist(), self._extended, initial=0))[1:] for text in texts]
+        # For each text, the state after each of its symbols.
+        self.paths = [list(accumulate(text.tolist(), self._extended, initial=0))[1:] for text in texts]
         self.by_length = np.argsort(self.length[: self.states], kind="stable")
-        self.longest = np.zeros(self.states, np.int32)  # passage of each state that was read
-        self.kept = self._completed()
+        self.longest = np.zeros(self.states, np.int32)  # longest passage of each state that the long text contains
+        self.suffixes = self._completed()
 
         self.letters = letters.astype(np.int32)
         self.trie = np.zeros((2 + sum(map(len, words)), len(letters)), np.int32)
         self.trie[:, ~letters] = ROOT
         self.nodes = 2
         self.ends = [reduce(self._node, word.tolist(), ROOT) for word in words]
-        self.seen = np.zeros((self.nodes, 2), np.bool_)  # whether a symbol came after the node: another one, a letter
-        self.at = np.array([0, 0, ROOT])  # the state, the length of the passage that was read last, the node
+        self.seen = np.zeros((self.nodes, 2), np.bool_)  # whether a non-letter, a letter followed the node
+        self.at = np.array([0, 0, ROOT])  # position of `read`: state, length of the current passage, node
 
     def _extended(self, last: int, symbol: int) -> int:
-        """Return the state of the passage of the state `last` and one more symbol."""
+        """Add a symbol to the text whose last state is `last`; return the state after the symbol."""
         if self.next[last, symbol]:
             return self._exact(last, symbol)
         new = self._state(int(self.length[last]) + 1)
-        state = self._led(last, symbol, 0, new)
+        state = self._redirected(last, symbol, 0, new)
         if state >= 0:
             self.link[new] = self._exact(state, symbol)
         return new
 
     def _exact(self, state: int, symbol: int) -> int:
-        """Return the state of the state's longest passage and the symbol: a new one where longer passages share it."""
+        """Return the state whose longest passage is the state's longest passage plus the symbol.
+
+        If the transition leads to a state with longer passages, split that state: clone it for the shorter ones.
+        """
         whole = int(self.next[state, symbol])
         if self.length[whole] == self.length[state] + 1:
             return whole
         shorter = self._state(int(self.length[state]) + 1)
         self.next[shorter] = self.next[whole]
         self.link[shorter], self.link[whole] = self.link[whole], shorter
-        self._led(state, symbol, whole, shorter)
+        self._redirected(state, symbol, whole, shorter)
         return shorter
 
-    def _led(self, state: int, symbol: int, before: int, to: int) -> int:
-        """Let the symbol lead to `to` from the state and its suffixes, as far as it leads to `before`.
+    def _redirected(self, state: int, symbol: int, before: int, to: int) -> int:
+        """Change transitions by the symbol from `before` to `to`, for the state and its suffix links in turn.
 
-        Return the first from which it does not; −1 where it does from all.
+        Return the first state whose transition does not lead to `before`, or −1 if all did.
         """
         while state >= 0 and self.next[state, symbol] == before:
             self.next[state, symbol] = to
@@ -82,58 +88,58 @@ class Passages:
         return self.states - 1
 
     def _completed(self) -> Array:
-        """Give each state a next one for each symbol: that of its longest suffix that has one.
+        """Add missing transitions: to the next state of the longest suffix that has a transition for the symbol.
 
-        Return the length of that suffix (states, S); −1 where there is none.
+        Return the length of that suffix for each state and symbol (states, S); −1 if no suffix has a transition.
         """
-        kept = np.full((self.states, self.next.shape[1]), -1, np.int32)
-        kept[0, self.next[0] > 0] = 0
+        suffixes = np.full((self.states, self.next.shape[1]), -1, np.int32)
+        suffixes[0, self.next[0] > 0] = 0
         for state in self.by_length[1:]:
-            none, suffix = self.next[state] == 0, self.link[state]
-            kept[state] = np.where(none, kept[suffix], self.length[state])
-            self.next[state, none] = self.next[suffix, none]
-        return kept
+            missing, suffix = self.next[state] == 0, self.link[state]
+            suffixes[state] = np.where(missing, suffixes[suffix], self.length[state])
+            self.next[state, missing] = self.next[suffix, missing]
+        return suffixes
 
     def _node(self, before: int, symbol: int) -> int:
-        """Return the node that the symbol leads to from the one before."""
+        """Return the trie's node after `before` and the symbol; create it if it is missing."""
         if not self.trie[before, symbol]:
             self.trie[before, symbol] = self.nodes
             self.nodes += 1
         return int(self.trie[before, symbol])
 
     def read(self, symbols: Array) -> None:
-        """Go on reading the long text: its next symbols, int32."""
-        _read(symbols, self.next, self.kept, self.longest, self.letters, self.trie, self.seen, self.at)
+        """Search the next piece of the long text, int32 symbols. Call this for all pieces in order."""
+        _read(symbols, self.next, self.suffixes, self.longest, self.letters, self.trie, self.seen, self.at)
 
-    def found(self) -> tuple[list[tuple[int, int]], list[bool]]:
-        """Return of each text where the longest passage that was read starts and ends, and whether each word was read.
+    def matches(self) -> tuple[list[tuple[int, int]], list[bool]]:
+        """Return (start, end) in each text of its longest passage in the long text, and whether each word occurred.
 
-        Of several that are as long it is the first.
+        Among equally long passages the first one is returned.
         """
         longest, (_, _, node) = self.longest.copy(), self.at
-        for state in self.by_length[:0:-1]:  # whose passage was read, its suffixes were too
+        for state in self.by_length[:0:-1]:  # if a passage was read, so were its suffixes
             if longest[state]:
                 longest[self.link[state]] = self.length[self.link[state]]
-        for state in self.by_length[1:]:  # what ends with a text's character: a state's passages and their suffixes
+        for state in self.by_length[1:]:  # passages that end at a text's symbol: the state's own and its suffixes
             longest[state] = max(longest[state], longest[self.link[state]])
         copies = []
-        for way in self.ways:
-            length = int(max(longest[way], default=0))
-            end = int(longest[way].argmax()) + 1 if length else 0
+        for path in self.paths:
+            length = int(max(longest[path], default=0))
+            end = int(longest[path].argmax()) + 1 if length else 0
             copies.append((end - length, end))
-        was_read = [bool(self.seen[end, 0] or end == node) for end in self.ends]  # the long text may end with a word
-        return copies, was_read
+        occurred = [bool(self.seen[end, 0] or end == node) for end in self.ends]  # the long text may end with a word
+        return copies, occurred
 
 
 @compiled
 def _read(
-    symbols: Array, following: Array, kept: Array, longest: Array, letters: Array, trie: Array, seen: Array, at: Array
+    symbols: Array, next_: Array, suffixes: Array, longest: Array, letters: Array, trie: Array, seen: Array, at: Array
 ) -> None:
-    """No branches: which one is taken would be a guess, and a wrong one costs more than all the rest."""
+    """Follow the automaton and the trie through the symbols without branches, as mispredictions would dominate."""
     state, passage, node = at
     for symbol in symbols:
-        passage = min(passage, kept[state, symbol]) + 1
-        state = following[state, symbol]
+        passage = min(passage, suffixes[state, symbol]) + 1
+        state = next_[state, symbol]
         longest[state] = max(longest[state], passage)
         seen[node, letters[symbol]] = True
         node = trie[node, symbol]

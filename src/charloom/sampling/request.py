@@ -1,4 +1,4 @@
-"""A request for text, from a command line or to a server: a prime goes in, the prime and what follows it come out."""
+"""Requests for text, from a command line or to a server: a model continues a given text, the prime."""
 
 import reprlib
 from collections.abc import Mapping
@@ -16,18 +16,19 @@ from charloom.sampling.options import allowed
 from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, random_stream
 from charloom.text.vocabulary import Vocabulary
 
-MOST = 1_000_000  # characters that are read and written for one request through a server: seconds of work
+REQUEST_LIMIT = 1_000_000  # characters read and written for one request to a server: seconds of work
 
 
-def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
-    """Return the prime's characters that the vocabulary has, and the others.
+def split_prime(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
+    """Return the prime's characters that are in the vocabulary, and its other characters.
 
-    Raises WrongInput, under the name, where there is nothing to go on from.
+    Raises WrongInput if the prime is not a text or has no character in the vocabulary. `name` is the option's name for
+    the message.
     """
     if not isinstance(prime, str):
         raise WrongInput(f"{name}: {reprlib.repr(prime)} is not allowed: a text")
     if not prime:
-        raise WrongInput(f"{name}: an empty text is not allowed: there is nothing to go on from")
+        raise WrongInput(f"{name}: an empty text is not allowed: there is no text to continue")
     _, inside, outside = vocabulary.part(prime)
     if not inside:
         raise WrongInput(f"{name}: no character of it is in the vocabulary of this model: {named(outside)}")
@@ -35,27 +36,32 @@ def known(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
 
 
 def primed(model: Model, prime: str) -> tuple[Array, int]:
-    """Return the state (m,) after the model, from its h on, has read all but the last character, and that one's id."""
+    """Return the state (m,) after reading all of the prime but its last character, and the id of that character.
+
+    The model reads from its own state h. The prime must contain only characters of the vocabulary.
+    """
     ids = model.vocabulary.encode(prime)
     return score(model.theta, ids, model.h).h, int(ids[-1])
 
 
 def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:
-    """Return each prime with what the model writes after it. Equal primes get what `charloom sample --samples` prints.
+    """Return the primes, each followed by the text that the model writes.
 
-    `given` are length, temperature, top_k, top_p and seed. Raises WrongInput.
+    given  the options length, temperature, top_k, top_p and seed
+
+    Equal primes get different texts, the same as those of `charloom sample --samples`. Raises WrongInput.
     """
     number = {name: allowed(name, value) for name, value in given.items()}
     length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
     if not primes:
         return []
     read = sum(len(prime) for prime in primes if isinstance(prime, str))
-    if read + len(primes) * max(length, BLOCK) > MOST:  # before any of it is read
+    if read + len(primes) * max(length, BLOCK) > REQUEST_LIMIT:  # checked before any prime is read
         raise WrongInput(
-            f"length: {length} for {len(primes):,} primes is not allowed: up to {MOST:,} characters are read and "
-            f"written for a request, at least {BLOCK} for each prime"
+            f"length: {length} for {len(primes):,} primes is not allowed: up to {REQUEST_LIMIT:,} characters are read "
+            f"and written for a request, at least {BLOCK} for each prime"
         )
-    texts = [known(model.vocabulary, prime, "prime")[0] for prime in primes]
+    texts = [split_prime(model.vocabulary, prime, "prime")[0] for prime in primes]
     h, first = zip(*(primed(model, text) for text in texts), strict=True)
     random = [random_stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
     written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))

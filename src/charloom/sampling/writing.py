@@ -1,4 +1,4 @@
-"""Writing: what is drawn how, and one text or many, a block of characters at a time."""
+"""Writing texts with a model, one or many at once, a block of characters at a time."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,17 +12,19 @@ from charloom.kernel.drawing import Streams, streams, write
 from charloom.kernel.layout import ROWS, weights
 from charloom.network.rnn import Parameters
 
-CHECKPOINT, BEST, ON_DEMAND = 1, 2, 3  # kinds of sample
-BLOCK = 256  # characters of each text at a time
+CHECKPOINT, BEST, ON_DEMAND = 1, 2, 3  # kinds of sample, part of the seed of their random streams
+BLOCK = 256  # characters of a text written at a time
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which characters are drawn: from softmax(o / temperature), of the top_k likeliest, of the fewest with top_p.
+    """The sampling method: softmax(o / temperature), then the top_k likeliest characters, then nucleus sampling.
 
-    In this order; a nucleus is one of what top_k has left. temperature 0 takes the likeliest, the first of equals;
-    top_k 0 and top_p 1 leave all. Source: A. Holtzman and others, "The Curious Case of Neural Text Degeneration"
-    (2020).
+    temperature  0 takes the likeliest character, among equals the first
+    top_k        0 allows all characters
+    top_p        the nucleus: the fewest of the top_k characters whose probabilities make up top_p; 1 allows all
+
+    Source: A. Holtzman et al., "The Curious Case of Neural Text Degeneration" (2020).
     """
 
     temperature: float
@@ -31,10 +33,10 @@ class Choice:
 
 
 def random_stream(seed: int, kind: int, update: int, number: int = 0) -> np.random.Generator:
-    """Return a random stream of its own for each sample; of many at once, number 0 is the one that is alone.
+    """Return the random stream of one sample. `number` counts the samples of one request; a single sample has 0.
 
-    The kind stands before the update because NumPy ignores trailing zeros: default_rng([seed, 0]) would be
-    default_rng(seed), the stream of the initial weights.
+    The kind precedes the update because NumPy ignores trailing zeros: default_rng([seed, 0]) equals default_rng(seed),
+    the stream of the initial weights.
     """
     return np.random.default_rng([seed, kind, update, number])
 
@@ -42,23 +44,26 @@ def random_stream(seed: int, kind: int, update: int, number: int = 0) -> np.rand
 def blocks(
     theta: Parameters, h: Array, x: Array, random: Sequence[np.random.Generator], choice: Choice
 ) -> Iterator[tuple[Array, Array]]:
-    """Yield BLOCK ids and their probabilities, (S, BLOCK) each, without end, of S texts.
+    """Write S texts without end; yield the next BLOCK ids and their probabilities, both (S, BLOCK).
 
-    h (S, m) are the states from which they go on, x (S,) the ids that they read first, `random` a stream for each.
-    A probability is that of softmax(o), whatever the choice. The texts are shared out among the processors.
+    h (S, m)  initial states
+    x (S,)    ids to read first
+    random    a stream for each text
+
+    Probabilities are those in softmax(o), before temperature, top_k and top_p. Texts are distributed over processors.
     """
     w, dtype = weights(theta, -np.inf), theta.flat.dtype
-    temperature = dtype.type(min(choice.temperature, float(np.finfo(dtype).max)))  # in float32 it may be 0 now
+    temperature = dtype.type(min(choice.temperature, float(np.finfo(dtype).max)))  # in float32 it may round to 0
     S = len(random)
-    each = -(-S // processors() // ROWS) * ROWS
-    parts = [slice(first, first + each) for first in range(0, S, each)]
+    count = -(-S // processors() // ROWS) * ROWS
+    parts = [slice(first, first + count) for first in range(0, S, count)]
     work = [streams(w, h[part], x[part], theta.K) for part in parts]
 
     def fill(z: Streams, uniform: Array, ids: Array, p: Array) -> None:
         write(w, z, theta.m, uniform, temperature, choice.top_k, choice.top_p, ids, p)
 
     while True:
-        uniform = np.stack([one.random(BLOCK) for one in random])
+        uniform = np.stack([stream.random(BLOCK) for stream in random])
         ids, p = np.empty((S, BLOCK), np.int64), np.empty((S, BLOCK))
         shares = [(z, uniform[part], ids[part], p[part]) for z, part in zip(work, parts, strict=True)]
         if len(shares) == 1:
@@ -70,6 +75,6 @@ def blocks(
 
 
 def characters(theta: Parameters, h: Array, first: int, choice: Choice, random: np.random.Generator) -> Iterator[int]:
-    """Yield the ids of one text without end, from the state h (m,), in which `first` is read first."""
+    """Yield the ids of one text without end. The model reads the id `first` from the state h (m,)."""
     for ids, _ in blocks(theta, h[None], np.array([first]), [random], choice):
         yield from ids[0].tolist()

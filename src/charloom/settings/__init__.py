@@ -1,5 +1,3 @@
-"""What a stage is told: params.yaml in typed sections, the files that dvc.yaml names, what dvc.lock says, the memory
-that a training needs; and how a stage or a command starts and ends.
-
-What a stage computes does not belong here.
+"""The settings of a stage: params.yaml in typed sections, the files in dvc.yaml, dvc.lock, and the memory that a
+training needs. Also the start and end of stages and commands. Computations of a stage do not belong here.
 """

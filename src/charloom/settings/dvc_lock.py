@@ -1,4 +1,4 @@
-"""dvc.lock: what every stage was run with. A record is made only where the same lies here now."""
+"""dvc.lock: the inputs and outputs of every stage's last run, and a check that the present files still match them."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ NOTES = OWN / "used"
 
 @cache
 def stages_in(lock: bytes) -> Stages:
-    """Return each stage of what a dvc.lock holds. Raises Damaged if it is not what DVC writes."""
+    """Return the stages of a dvc.lock with this content. Raises Damaged if the content is not DVC's format."""
     try:
         return stages_of({str(LOCK): lock.decode()})
     except (Refused, UnicodeDecodeError):
@@ -29,28 +29,28 @@ def stages_in(lock: bytes) -> Stages:
 
 
 def locked(project: Project = HERE) -> Stages:
-    """Return each stage of the project's dvc.lock. Raises Damaged if it is missing or not what DVC writes."""
+    """Return the stages of the project's dvc.lock. Raises Damaged if the file is missing or not in DVC's format."""
     path = project.root / LOCK
     return stages_in(path.read_bytes() if path.is_file() else b"")
 
 
 def note_used(stage: str) -> None:
-    """Write down what the stage has used and made, as dvc.lock is to have it.
+    """Write a note with the params and hashes of the stage's inputs and outputs, in the form of dvc.lock.
 
-    DVC hashes its inputs a moment later, when the stage has ended: an edit in between enters dvc.lock as what was used.
-    `ensure_recorded` compares.
+    DVC hashes the inputs shortly after the stage has ended, so dvc.lock may record an input that was edited in between.
+    `ensure_recorded` compares dvc.lock with the note. If the note cannot be written, that comparison is skipped.
     """
-    params, says = read_params(), HERE.declared(stage)
-    outs = [entry for kind in ("outs", "metrics", "plots") for entry in says.get(kind, [])]
+    params, declared = read_params(), HERE.declared(stage)
+    outs = [entry for kind in ("outs", "metrics", "plots") for entry in declared.get(kind, [])]
     if outs:
-        paths = (names_of(entries, params.prepare.text) for entries in (says["deps"], outs))
-        used, made = ({path: md5(Path(path)) for path in each} for each in paths)
-        with suppress(OSError):  # a folder that cannot be written is no reason to fail
-            write(_note(stage), sealed([params_of(says, params) | used, made]))
+        paths = (names_of(entries, params.prepare.text) for entries in (declared["deps"], outs))
+        inputs, outputs = ({path: md5(Path(path)) for path in group} for group in paths)
+        with suppress(OSError):
+            write(_note(stage), sealed([params_of(declared, params) | inputs, outputs]))
 
 
 def forget_notes() -> None:
-    """Remove the notes: dvc.lock has been compared with them, and other commits' locks are none of their business."""
+    """Remove the notes after dvc.lock was compared with them. They do not apply to the dvc.lock of other commits."""
     for stage in HERE.stages():
         with suppress(OSError):
             _note(stage).unlink()
@@ -61,35 +61,40 @@ def _note(stage: str) -> Path:
 
 
 def ensure_recorded(params: Params) -> None:
-    """Raise CheckFailed if a stage was run with other params than these, or with other files than are here.
-
-    Also if it noted that it used others than dvc.lock says. Raises Damaged as `locked` does.
+    """Raise CheckFailed if a stage's inputs in dvc.lock differ from these params, from the present files, or from the
+    stage's own note. Raises Damaged as `locked` does.
     """
     stages = {name: stage for name, stage in locked().items() if name != "track"}
     now = flat_of(params) | {dep: md5(Path(dep)) for dep in {dep for stage in stages.values() for dep in stage.deps}}
     for name, stage in stages.items():
-        # Params of other files, and files elsewhere, are not known here.
-        used = {each: value for each, value in (stage.params | stage.deps).items() if ":" not in each}
-        if what := difference(used, {each: now.get(each) for each in used}):
-            raise CheckFailed(f"{name}: edited since it ran: {what}: not recorded; `dvc repro` runs it again")
-        if what := _noted_otherwise(name, stage, used):
-            raise CheckFailed(f"{name}: edited as it ended: {what}: not recorded; `dvc repro --force` runs it again")
+        # A name with a colon is a param of another file, or a file elsewhere: it cannot be compared.
+        used = {key: value for key, value in (stage.params | stage.deps).items() if ":" not in key}
+        if changes := difference(used, {key: now.get(key) for key in used}):
+            raise CheckFailed(f"{name}: edited since it ran: {changes}: not recorded; `dvc repro` runs it again")
+        if changes := _note_difference(name, stage, used):
+            raise CheckFailed(f"{name}: edited as it ended: {changes}: not recorded; `dvc repro --force` runs it again")
 
 
-def _noted_otherwise(name: str, stage: Stage, used: dict[str, Any]) -> str:
-    """Return in what the stage's note differs from dvc.lock; nothing if it is of other outputs, or damaged."""
+def _note_difference(name: str, stage: Stage, used: dict[str, Any]) -> str:
+    """Return the difference between the inputs in the stage's note and those in dvc.lock, or "".
+
+    A note that is missing, corrupt or about other outputs is ignored.
+    """
     with suppress(OSError, ValueError):
-        noted, made = unsealed(_note(name).read_bytes().rstrip(b"\n"))
-        return difference(noted, used) if made == stage.outs else ""
+        inputs, outputs = unsealed(_note(name).read_bytes().rstrip(b"\n"))
+        return difference(inputs, used) if outputs == stage.outs else ""
     return ""
 
 
 def md5(path: Path) -> str | None:
-    """Return DVC's hash: MD5 of a file; of a folder, of a list of its files' as JSON; None where nothing is there."""
-    found = {file.relative_to(path).as_posix(): _md5_of(file) for file in files_in(path)}
+    """Return DVC's hash of a path, or None if it does not exist.
+
+    For a file it is the MD5. For a folder it is the MD5 of a JSON list of its files' MD5s, followed by `.dir`.
+    """
+    hashes = {file.relative_to(path).as_posix(): _md5_of(file) for file in files_in(path)}
     if not path.is_dir():
-        return found.get(".")
-    listed = [{"md5": md5, "relpath": name} for name, md5 in sorted(found.items())]
+        return hashes.get(".")
+    listed = [{"md5": md5, "relpath": name} for name, md5 in sorted(hashes.items())]
     return f"{hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest()}.dir"
 
 

@@ -1,4 +1,4 @@
-"""A project's folder: which files dvc.yaml lets a stage read and write, and what a stage depends on."""
+"""A project's folder: the files that dvc.yaml declares for a stage, and the inputs of a stage."""
 
 import os
 from collections.abc import Iterator
@@ -13,25 +13,25 @@ from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.settings.params import PARAMS, Params, flat_of, read_params
 
 PIPELINE = Path("dvc.yaml")
-OWN = Path(".charloom")  # what is ours and no result: locks, resume states, training logs, MLflow's outbox
-TEXT = "${prepare.text}"  # as dvc.yaml names it
+OWN = Path(".charloom")  # our files that are no results: locks, resume states, training logs, MLflow's outbox
+TEXT = "${prepare.text}"  # the text's path in dvc.yaml
 
 
 def root() -> Path:
-    """Return the main repository, also from a temporary or queued experiment's folder."""
+    """Return the absolute path of the main repository, also in the folder of a temporary or queued experiment."""
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 class Files(dict[str, Path]):
-    """Every file that dvc.yaml lets a stage read or write, by folder and name without ending."""
+    """The paths that dvc.yaml declares for a stage, by folder and stem: `models/best` for models/best.npz."""
 
     def __init__(self, stage: str, paths: list[Path]) -> None:
-        """Name the paths."""
+        """Build the mapping from paths of files and folders."""
         self.stage = stage
         super().__init__({f"{path.parent.name}/{path.stem}": path for path in paths})
 
     def __missing__(self, name: str) -> Path:
-        """Raise WrongInput: the stage is about to use a file that DVC does not know."""
+        """Raise WrongInput: dvc.yaml does not declare this file for the stage."""
         raise WrongInput(f"{PIPELINE}: stage {self.stage} lacks {name}; `git diff {PIPELINE}` shows what was edited")
 
 
@@ -42,7 +42,7 @@ class Project(NamedTuple):
 
     @contextmanager
     def naming_files(self) -> Iterator[None]:
-        """Name files in errors as they are named in this folder."""
+        """Make paths in the messages of CharloomErrors relative to this folder."""
         try:
             yield
         except CharloomError as error:
@@ -56,30 +56,30 @@ class Project(NamedTuple):
             return read_params(self.root / PARAMS)
 
     def stages(self) -> dict[str, dict[str, Any]]:
-        """Return what dvc.yaml says of each stage. Raises WrongInput if dvc.yaml is missing or not as DVC reads it."""
+        """Return the entries of dvc.yaml's stages by name. Raises WrongInput if dvc.yaml is missing or invalid."""
         try:
-            found: dict[str, dict[str, Any]] = parsed((self.root / PIPELINE).read_text(encoding="utf-8"))["stages"]
-            _ = [says.keys() for says in found.values()]
+            entries: dict[str, dict[str, Any]] = parsed((self.root / PIPELINE).read_text(encoding="utf-8"))["stages"]
+            _ = [entry.keys() for entry in entries.values()]
         except FileNotFoundError:
-            raise WrongInput(f"{PIPELINE}: there is none in this folder; start it from the project's") from None
+            raise WrongInput(f"{PIPELINE}: not in this folder; start it in the project's folder") from None
         except (OSError, TypeError, AttributeError, *NO_YAML) as error:
-            raise WrongInput(f"{PIPELINE}: not as DVC reads it: {' '.join(str(error).split())}") from None
-        return found
+            raise WrongInput(f"{PIPELINE}: DVC cannot read it: {' '.join(str(error).split())}") from None
+        return entries
 
     def declared(self, stage: str) -> dict[str, Any]:
-        """Return what dvc.yaml says of the stage. Raises WrongInput if it has no such stage."""
+        """Return the stage's entry in dvc.yaml. Raises WrongInput if dvc.yaml has no such stage."""
         try:
             return self.stages()[stage]
         except KeyError:
-            raise WrongInput(f"{PIPELINE}: no stage {stage} in this folder; start it from the project's") from None
+            raise WrongInput(f"{PIPELINE}: no stage {stage} in it; start it in the project's folder") from None
 
     def files(self, stage: str) -> Files:
-        """Return the stage's files: `models/best` is `models/best.npz`. Raises WrongInput as `declared` does.
+        """Return the paths that dvc.yaml declares for the stage. Raises WrongInput as `declared` does.
 
-        A stage gets its paths here alone, so DVC knows every file that it touches.
+        A stage gets its paths only from here, so DVC knows every file that it reads or writes.
         """
-        says = self.declared(stage)
-        names = [name for kind in ("deps", "outs", "metrics", "plots") for name in names_of(says.get(kind, []))]
+        entry = self.declared(stage)
+        names = [name for kind in ("deps", "outs", "metrics", "plots") for name in names_of(entry.get(kind, []))]
         return Files(stage, [self.root / name for name in names])
 
 
@@ -87,63 +87,66 @@ HERE = Project()  # the working folder
 
 
 def files(stage: str) -> Files:
-    """Return the files of a stage of the working folder."""
+    """Return the paths that dvc.yaml of the working folder declares for a stage: see Project.files."""
     return HERE.files(stage)
 
 
 def names_of(entries: list[Any], text: str = TEXT) -> list[str]:
-    """Return the paths of dvc.yaml's entries, of deps or of outs, with the path of the text."""
+    """Return the paths of entries under `deps` or `outs` in dvc.yaml. `text` replaces `${prepare.text}`."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
     return [text if name == TEXT else name for name in names]
 
 
-def params_of(says: dict[str, Any], params: Params) -> dict[str, Any]:
-    """Return, by dotted names, the params on which the stage depends of which dvc.yaml `says` this.
+def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
+    """Return the params, by dotted names, that a stage's entry in dvc.yaml declares as dependencies.
 
-    `train` is a section, `train.updates` one of its params; `params.yaml:` is all of it. Params of other files are
-    left out.
+    `train` declares a section, `train.updates` one param, `params.yaml:` all params. Params of other files are left
+    out.
     """
     names, values = list[str](), flat_of(params)
-    for entry in says.get("params", []):
+    for entry in declared.get("params", []):
         names += [entry] if isinstance(entry, str) else (entry[str(PARAMS)] or values) if str(PARAMS) in entry else []
-    return {each: values[each] for name in names for each in values if each == name or each.startswith(f"{name}.")}
+    return {key: values[key] for name in names for key in values if key == name or key.startswith(f"{name}.")}
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return the file, or each file in the folder, however deep, without those that .dvcignore names."""
-    with suppress(OSError, ValueError):  # no file can have such a name: the stage says so
-        found = [each for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
-        return [file for file in found if "__pycache__" not in file.parts and not file.match(".*.new")]
+    """Return [path] for a file, all files below for a folder, and [] if nothing exists.
+
+    Files that .dvcignore excludes are left out.
+    """
+    with suppress(OSError, ValueError):  # an impossible name, which the stage reports
+        paths = [file for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
+        return [file for file in paths if "__pycache__" not in file.parts and not file.match(".*.new")]
     return []
 
 
 class Inputs:
-    """What a stage of the working folder depends on, as it was when this was made.
+    """The inputs of a stage of the working folder when this object was created.
 
-    values  params by dotted names, `fingerprint` of files by path; of a folder, of each file in it, however deep
+    values  params by dotted name; `fingerprint` of each file by path, also of all files in input folders
     """
 
     def __init__(self, stage: str) -> None:
-        """Hash it. Raises WrongInput as `declared` does."""
-        watch([PARAMS])  # before it is read: an edit in between is noticed
+        """Read the params and hash the files. Raises WrongInput as `declared` does."""
+        watch([PARAMS])  # before reading it, so that an edit in between is detected
         self.stage, self.params = stage, read_params()
         watch(self._files())
         self.values = self._now()
 
     def ensure_unchanged(self) -> None:
-        """Raise CheckFailed if an input is not what it was, or if other content of it was imported or read meanwhile.
+        """Raise CheckFailed if an input has changed since, or was opened with another content in the meantime.
 
-        DVC hashes what is there when a stage has ended. Without this check it would record an edit as what was used.
+        DVC hashes inputs after a stage has ended. Without this check dvc.lock would record an edited input as used.
         """
         try:
             self.params = read_params()
-            what = difference(self.values, self._now())
+            edit = difference(self.values, self._now())
         except WrongInput as error:
-            what = str(error)
-        if not what and (names := edited_since_opened()):
-            what = f"edited after it was read: {', '.join(names)}"
-        if what:
-            raise CheckFailed(f"{self.stage}: edited while it ran: {what}: its results are not taken; start it again")
+            edit = str(error)
+        if not edit and (names := edited_since_opened()):
+            edit = f"edited after it was read: {', '.join(names)}"
+        if edit:
+            raise CheckFailed(f"{self.stage}: edited while it ran: {edit}; its results are discarded; start it again")
 
     def _files(self) -> list[Path]:
         says = HERE.declared(self.stage)
@@ -155,7 +158,7 @@ class Inputs:
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Return in what two values of `Inputs` differ: params with both values, files by name."""
+    """Return the differences between two `Inputs.values` in words, or "": params with both values, files by path."""
     differ = [name for name in now | before if before.get(name) != now.get(name)]
     files = [name for name in differ if "/" in name]
     values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]

@@ -1,4 +1,7 @@
-"""DVC's list of who reads and writes what. Killed as it writes it, DVC leaves it cut, and refuses to work then."""
+"""Repair of DVC's rwlock file, in which DVC lists the paths that its processes read and write.
+
+A DVC killed while writing the file leaves it truncated. Then every DVC command fails.
+"""
 
 import fcntl
 import json
@@ -9,37 +12,38 @@ from pathlib import Path
 from charloom.base.errors import Damaged
 
 RWLOCK = Path(".dvc/tmp/rwlock")
-AT_WORK, WRITING = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock.lock")  # DVC locks them while it is at it
+AT_WORK, WRITING = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock.lock")  # DVC's locks for a command, a write
 
 
 def ensure_whole() -> None:
-    """Raise Damaged, with what to type, where the list is cut."""
-    with suppress(OSError), _held(WRITING):
-        if _cut():
-            raise Damaged(f"{RWLOCK}: DVC was killed as it wrote it; where no DVC is at work: rm {RWLOCK}")
+    """Raise Damaged, with the command that repairs it, if the rwlock file is truncated."""
+    with suppress(OSError), _locked(WRITING):
+        if _truncated():
+            raise Damaged(f"{RWLOCK}: DVC was killed while it wrote this file; if no DVC is running: rm {RWLOCK}")
 
 
 def remove_cut() -> None:
-    """Remove the list, and say so, where it is cut and no DVC is at work. Where one is, it says itself what is wrong.
+    """Remove the rwlock file if it is truncated and no DVC is running, and print a line about it.
 
-    For a caller that holds the stage's lock: DVC lets its own go while a stage runs.
+    A running DVC reports the fault itself. The caller must hold the stage lock, because DVC releases its own lock while
+    a stage runs.
     """
-    with suppress(OSError), _held(AT_WORK, WRITING):
-        if _cut():
+    with suppress(OSError), _locked(AT_WORK, WRITING):
+        if _truncated():
             RWLOCK.unlink()
-            print(f"removed {RWLOCK}: DVC was killed as it wrote it", flush=True)
+            print(f"removed {RWLOCK}: DVC was killed while it wrote this file", flush=True)
 
 
 @contextmanager
-def _held(*paths: Path) -> Iterator[None]:
-    """Hold the locks as DVC does. Raises OSError where another process holds one, or DVC has never been here."""
+def _locked(*paths: Path) -> Iterator[None]:
+    """Hold DVC's locks (flock). Raises OSError if another process holds one, or the folder .dvc/tmp is missing."""
     with ExitStack() as opened:
         for path in paths:
             fcntl.flock(opened.enter_context(path.open("a")), fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
-def _cut() -> bool:
+def _truncated() -> bool:
     try:
         return not isinstance(json.loads(RWLOCK.read_bytes()), dict)
     except ValueError:

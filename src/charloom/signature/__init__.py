@@ -1,5 +1,5 @@
-"""What the kernel comes to: its update once more in plain loops, hashes of learning, reading and writing (the
-signature), and its code compiled ahead. No training stage imports this room, so an edit here trains nothing again.
+"""The signature: hashes of the kernel's results of training, reading and writing. Also the update in plain loops, and
+compilation ahead of time. No stage that trains imports this room, so an edit here does not run training again.
 
-`python -m charloom.signature > signature.json` writes the hashes anew. A commit that changes one says why.
+`python -m charloom.signature > signature.json` writes the hashes. A commit that changes one explains why.
 """

@@ -1,4 +1,4 @@
-"""Write what signature.json holds to standard output."""
+"""Compute the signature and write it to standard output, as the content of signature.json."""
 
 import json
 

@@ -1,6 +1,8 @@
-"""Compiling ahead: what later stages run is compiled by another process, while the first compiles what it runs.
+"""Compilation of the code of later stages in a process of its own: see checking/compiling.py.
 
-python -m charloom.signature.ahead K    (the rest it reads in params.yaml: no result depends on what it does)
+    python -m charloom.signature.ahead K
+
+K is the number of characters. The recipe comes from params.yaml. No result depends on this process.
 """
 
 import os
@@ -19,9 +21,9 @@ from charloom.settings.params import Params, read_params
 
 
 def compile_all(params: Params, K: int) -> None:
-    """Compile what scores a text, what writes one, and what compares samples with it, by running each on nothing.
+    """Compile the code that scores a text, writes one, and compares samples with it, by running each on tiny input.
 
-    So too the update, but in float64: that one is compiled by the gradient check.
+    The update is compiled only for float32, because the gradient check compiles it for float64.
     """
     number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1, batch=1)
     first = start(recipe, K, params.seed)
@@ -36,5 +38,5 @@ def compile_all(params: Params, K: int) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(5)  # whoever waits for a stage comes first
+    os.nice(5)  # lower priority than the stage that the user waits for
     compile_all(read_params(), int(sys.argv[1]))

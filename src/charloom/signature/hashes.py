@@ -1,4 +1,4 @@
-"""What learning, reading and writing come to on a small text, as hashes: equal everywhere, or something is wrong."""
+"""Hashes of training, reading and writing on a small text. They are equal on every machine, or something is wrong."""
 
 import hashlib
 import platform
@@ -29,10 +29,10 @@ from charloom.results.identity import arithmetic_digest
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
 VOCABULARY = sorted(set(TEXT))
 UPDATES = (1, 10, 100, 500, 2000)
-# No multiple of anything; the text is read seven times over or more; the clip is narrow enough to be active.
+# The sizes are multiples of no vector or tile; the text is read at least seven times; clipping is active.
 M, SEQ_LENGTH = 37, 11
 TYPES = ("float64", "float32")
-# By the names that their states have in signature.json.
+# The recipes of the trainings, by their names in signature.json.
 RECIPES = {dtype: Recipe(M, SEQ_LENGTH, 0.01, 0.5, dtype, AdaGrad(0.1)) for dtype in TYPES}
 RECIPES |= {
     f"adam {dtype}": Recipe(M, SEQ_LENGTH, "fan_in", 0.05, dtype, Adam(0.01), "mean", order)
@@ -43,7 +43,7 @@ CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temper
 
 
 def signature(name: str) -> dict[str, str]:
-    """Return the SHA-256 of the whole state of this training of RECIPES, losses included, after each of UPDATES."""
+    """Train the recipe with this name in RECIPES; return a SHA-256 of its state and losses after each of UPDATES."""
     recipe, ids = RECIPES[name], _ids()
     state = start(recipe, len(VOCABULARY), seed=1)
     digest, hashes = hashlib.sha256(), {}
@@ -58,15 +58,15 @@ def signature(name: str) -> dict[str, str]:
 
 @lru_cache
 def arithmetic(kind: str) -> str:
-    """Return the digest of what training and reading by this kind of recipe come to in this process."""
+    """Return a digest of training and reading, computed in this process with the compiled code `kind`: Recipe.kind."""
     name = next(name for name, recipe in RECIPES.items() if recipe.kind == kind)
     return arithmetic_digest(signature(name), costs(RECIPES[name].dtype))
 
 
 def state_bytes(state: TrainState) -> bytes:
-    """Return every number of the state, in a fixed order."""
+    """Return the numbers of the state as bytes, in a fixed order."""
     best = state.best
-    arrays = [state.theta.flat, *(each.flat for each in state.kept), state.h]
+    arrays = [state.theta.flat, *(accumulator.flat for accumulator in state.accumulators), state.h]
     numbers: list[float] = [state.update, state.smooth_loss or 0.0]
     if best is not None:
         arrays += [best.theta.flat, best.h]
@@ -75,14 +75,14 @@ def state_bytes(state: TrainState) -> bytes:
 
 
 def costs(dtype: str) -> str:
-    """Return the SHA-256 of what the text costs a model of large weights, character by character."""
+    """Return a SHA-256 of the cost of every character of TEXT under a model with large weights."""
     w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
     total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0, ALONE)
     return _hash(np.append(nats, total))
 
 
 def texts(dtype: str) -> str:
-    """Return the SHA-256 of what a model of large weights writes, in each way of choosing, alone and beside others."""
+    """Return a SHA-256 of texts written by a model with large weights, for each of CHOICES, one and seven at a time."""
     theta, digest = _large(dtype), hashlib.sha256()
     w, number = weights(theta, -np.inf), theta.flat.dtype.type
     for temperature, top_k, top_p in CHOICES:
@@ -90,7 +90,7 @@ def texts(dtype: str) -> str:
             z = streams(w, np.zeros((count, M)), np.arange(count), theta.K)
             random = [np.random.default_rng([1, 3, 0, row]) for row in range(count)]
             for _ in range(4):
-                uniform = np.stack([each.random(256) for each in random])
+                uniform = np.stack([stream.random(256) for stream in random])
                 ids, p = np.empty((count, 256), np.int64), np.empty((count, 256))
                 write(w, z, M, uniform, number(temperature), top_k, top_p, ids, p)
                 digest.update(ids.tobytes() + p.tobytes())
@@ -106,7 +106,7 @@ def _large(dtype: str) -> Parameters:
 
 
 def probes() -> dict[str, str]:
-    """Return hashes of what the result is made of, so that a difference can be traced to one of them."""
+    """Return hashes of elementary operations, to find the cause of a different result."""
     x = np.linspace(-30, 30, 4096)
     normal = standard_normal(np.random.default_rng(1), 8192)
     a, b = normal.reshape(2, 64, 64)
@@ -120,7 +120,7 @@ def probes() -> dict[str, str]:
 
 
 def libraries() -> dict[str, str]:
-    """Return versions and the processor: they may differ, but they are the first thing to look at."""
+    """Return versions of libraries and the processor, as a hint if results differ. No hash depends on them."""
     features = sorted(name for name, present in llvm.get_host_cpu_features().items() if present)
     return {
         "NumPy": np.__version__,
@@ -136,7 +136,7 @@ def _hash(array: Array) -> str:
 
 
 def everything() -> dict[str, Any]:
-    """Return what signature.json holds. Where nothing is compiled yet, that takes most of a minute."""
+    """Return the content of signature.json. It takes most of a minute if nothing is compiled yet."""
     trained = dict[str, dict[str, str]]()
     with progress("signature", len(RECIPES), stderr=True) as report:
         for number, name in enumerate(RECIPES, 1):

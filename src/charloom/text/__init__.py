@@ -1,4 +1,1 @@
-"""Texts: characters and their ids, a text file and its held-out end, what counting n-grams can predict.
-
-No network belongs here.
-"""
+"""Texts: characters and their ids, a text file with its held-out end, the entropy of n-grams. It knows no network."""

@@ -1,6 +1,6 @@
-"""A text from disk, its held-out end, and the file of both that `prepare` writes.
+"""Reading a text file, splitting off its held-out end, and the file of ids that `prepare` writes.
 
-A text may be larger than memory, so it is read a piece at a time: once to count its characters, once more to write
+A text may be larger than memory, so the file is read in pieces: once to count its characters, then again to write
 their ids.
 """
 
@@ -15,37 +15,39 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.base.pieces import opened, save, taken_from
+from charloom.base.pieces import load, reader, save
 from charloom.base.storage import whole
 from charloom.base.terminal import in_line
 from charloom.base.types import Array, Numbers
 from charloom.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 
-PIECE = 2**18  # bytes of text at a time: what is made of them stays in the second-level cache
+PIECE = 2**18  # bytes read at a time: the arrays computed from them fit the second-level cache
 
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A text as ids (characters,) in its own vocabulary: the part to learn from, and the end that is held out."""
+    """A text as ids (characters,) of its vocabulary: the training part, and the held-out end."""
 
     vocabulary: Vocabulary
     training: Numbers
     held_out: Numbers
 
     def __len__(self) -> int:
-        """Return the number of characters, in both parts."""
+        """Return the number of characters of both parts."""
         return len(self.training) + len(self.held_out)
 
     def check(self, path: Path, seq_length: int, batch: int) -> None:
-        """Raise WrongInput where the text in this file is too short for a batch of sequences and their targets."""
+        """Raise WrongInput if the training part is too short for one batch. `path` names the file in the message."""
         check_lengths(path, (len(self.training), len(self.held_out)), seq_length, batch)
 
 
 class Survey(NamedTuple):
-    """What is known of a text's file when its characters are counted: whose, how many, the file's SHA-256.
+    """The result of counting a text file's characters.
 
-    once   the characters that occur once
-    state  size and time of the file meanwhile
+    characters  how many, all occurrences
+    once        the characters that occur once
+    sha256      of the file
+    state       size and ctime (ns) of the file when the count began
     """
 
     path: Path
@@ -57,23 +59,28 @@ class Survey(NamedTuple):
 
 
 def check_lengths(path: Path, lengths: tuple[int, int], seq_length: int, batch: int) -> None:
-    """Raise WrongInput where a text of this file, of so many characters in each part, is too short for one batch."""
+    """Raise WrongInput if the training part is too short for one batch of sequences and their targets.
+
+    lengths  characters for training, and held out
+    """
     training, held_out = lengths
     if training < batch * seq_length + 1:
-        beside = f" with batch = {batch}" if batch > 1 else ""
+        with_batch = f" with batch = {batch}" if batch > 1 else ""
         raise WrongInput(
-            f"{path}: {training} characters for training beside {held_out} held out; "
-            f"seq_length = {seq_length}{beside} needs at least {batch * seq_length + 1}"
+            f"{path}: {training} characters for training and {held_out} held out; "
+            f"seq_length = {seq_length}{with_batch} needs at least {batch * seq_length + 1} for training"
         )
 
 
 def decoded(file: BinaryIO, name: str, digest: Any = None) -> Iterator[str]:
-    """Yield the text in pieces: UTF-8, a byte-order mark dropped, CRLF read as LF, nothing else changed.
+    """Decode a UTF-8 text and yield it in pieces, without byte-order mark and with CRLF replaced by LF.
 
-    `digest` takes the bytes. Raises WrongInput, under that name, where it is empty or not UTF-8; then it says which
-    byte is wrong.
+    name    of the source, for messages
+    digest  a hash object, updated with the raw bytes
+
+    Raises WrongInput if the text is empty, or at the first byte that is not UTF-8, with its offset.
     """
-    decoder, read, begun, some, kept = codecs.getincrementaldecoder("utf-8")(), 0, False, False, ""
+    decoder, read, begun, empty, pending = codecs.getincrementaldecoder("utf-8")(), 0, False, True, ""
     content = b"\0"
     while content:
         content = file.read(PIECE)
@@ -81,24 +88,24 @@ def decoded(file: BinaryIO, name: str, digest: Any = None) -> Iterator[str]:
         if digest:
             digest.update(content)
         try:
-            text = kept + decoder.decode(content, final=not content)
-        except UnicodeDecodeError as error:  # of bytes of the piece before, perhaps, and those of this one
+            text = pending + decoder.decode(content, final=not content)
+        except UnicodeDecodeError as error:  # error.object may begin with bytes of the previous piece
             offset, wrong = read - len(error.object) + error.start, error.object[error.start]
             raise WrongInput(f"{name}: byte {wrong:#04x} at offset {offset} is not UTF-8") from None
         if text and not begun:
             text, begun = text.removeprefix("\ufeff"), True
-        kept = "\r" if content and text.endswith("\r") else ""  # is a \n next?
-        if "\r" in text:  # asked first: most texts have none, and this is forty times faster
-            text = text.removesuffix(kept).replace("\r\n", "\n")
+        pending = "\r" if content and text.endswith("\r") else ""  # the next piece may begin with \n
+        if "\r" in text:  # most texts have no \r, and this test is forty times faster than replace
+            text = text.removesuffix(pending).replace("\r\n", "\n")
         if text:
-            some = True
+            empty = False
             yield text
-    if not some:
+    if empty:
         raise WrongInput(f"{name}: the text is empty")
 
 
 def read_text(path: Path, digest: Any = None) -> Iterator[str]:
-    """Yield the text of the file, as `decoded` does. Raises WrongInput naming the file."""
+    """Yield the text of the file in pieces: see `decoded`. Raises WrongInput, also if the file cannot be read."""
     _state(path)
     try:
         with path.open("rb") as file:
@@ -108,7 +115,7 @@ def read_text(path: Path, digest: Any = None) -> Iterator[str]:
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Return size and time of the file. Raises WrongInput where it is none."""
+    """Return size and ctime (ns) of the file. Raises WrongInput if it does not exist or is not a regular file."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -119,57 +126,59 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _refused(path: Path, error: OSError | ValueError) -> WrongInput:
-    """Return what to raise. A ValueError is a NUL in the name, which each Python words in its own way."""
+    """Return the exception for a file that cannot be read. A ValueError means a NUL in the file's name."""
     reason = error.strerror if isinstance(error, OSError) else "a file name cannot hold a NUL"
     return WrongInput(f"params.yaml: prepare.text: {in_line(str(path))}: {reason}")
 
 
 def survey(path: Path) -> Survey:
-    """Return what counting the text's characters says. Raises what `read_text` raises."""
+    """Count the characters of the text file. Raises WrongInput as `read_text` does."""
     state, digest, counts = _state(path), hashlib.sha256(), np.zeros(CODE_POINTS, np.int64)
     for text in read_text(path, digest):
-        some = np.bincount(code_points(text))
-        counts[: len(some)] += some
-    found = np.flatnonzero(counts)
-    vocabulary = Vocabulary.from_code_points(found)
-    once = vocabulary.decode(np.flatnonzero(counts[found] == 1))
+        in_piece = np.bincount(code_points(text))
+        counts[: len(in_piece)] += in_piece
+    occurring = np.flatnonzero(counts)
+    vocabulary = Vocabulary.from_code_points(occurring)
+    once = vocabulary.decode(np.flatnonzero(counts[occurring] == 1))
     return Survey(path, vocabulary, int(counts.sum()), once, digest.hexdigest(), state)
 
 
 def split(characters: int, held_out: float) -> tuple[int, int]:
-    """Return how many characters are for training, and how many at the end, that fraction, are held out."""
+    """Return the lengths of the training part and of the held-out end, which is the fraction `held_out` of the text."""
     end = int(held_out * characters)
     return characters - end, end
 
 
-def write_text(path: Path, of: Survey, lengths: tuple[int, int]) -> None:
-    """Write the text's vocabulary and ids, so many for training and held out, as an npz file.
+def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
+    """Write the ids and the vocabulary of a counted text file as an .npz file, atomically.
 
-    Raises CheckFailed where the text is not the one that was counted.
+    lengths  characters for training, and held out
+
+    Raises CheckFailed if the text file has changed since it was counted.
     """
 
     def ensure_same() -> None:
-        if _state(of.path) != of.state:
-            raise CheckFailed(f"{of.path}: edited while it was read: nothing is made of it; start prepare again")
+        if _state(source.path) != source.state:
+            raise CheckFailed(f"{source.path}: edited while it was read; no file is written; start prepare again")
 
     def ids() -> Iterator[Array]:
-        for text in read_text(of.path):
-            yield of.vocabulary.encode(text)
-        ensure_same()  # else it is too short, perhaps
+        for text in read_text(source.path):
+            yield source.vocabulary.encode(text)
+        ensure_same()  # before `save` complains that a shortened text has too few ids
 
     with whole(path) as file:
-        save_text(file, of.vocabulary.code_points, ids(), lengths)
+        save_text(file, source.vocabulary.code_points, ids(), lengths)
         ensure_same()
 
 
 def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths: tuple[int, int]) -> None:
-    """Write a vocabulary and the ids, so many for training and held out, as an npz file."""
-    K, take = len(code_points), taken_from(ids)
+    """Write a vocabulary and the ids of its text as an .npz file. `lengths` are those of training and held out."""
+    K, take = len(code_points), reader(ids)
     dtype = np.min_scalar_type(K - 1)
     save(
         file,
         {
-            "vocabulary": (K, np.uint32, taken_from([code_points])),
+            "vocabulary": (K, np.uint32, reader([code_points])),
             "training": (lengths[0], dtype, take),
             "held_out": (lengths[1], dtype, take),
         },
@@ -177,16 +186,16 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
 
 
 def read_prepared(path: Path) -> Text:
-    """Return the text that `prepare` wrote. Raises Damaged, naming the file, where it holds none.
+    """Return the text in a file that `prepare` wrote. Raises Damaged, with the path, if the file is not one.
 
-    So do its ids, where they are not those that `prepare` wrote, when they are read.
+    The ids stay in the file. They are verified when they are sliced, which may also raise Damaged.
     """
     try:
-        found = opened(path, _layout)
-        vocabulary = Vocabulary.from_code_points(found["vocabulary"][:])
+        arrays = load(path, _layout)
+        vocabulary = Vocabulary.from_code_points(arrays["vocabulary"][:])
     except (OSError, ValueError) as error:
         raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
-    return Text(vocabulary, found["training"], found["held_out"])
+    return Text(vocabulary, arrays["training"], arrays["held_out"])
 
 
 def _layout(sizes: Mapping[str, int]) -> dict[str, tuple[int, Any, int]]:

@@ -1,4 +1,4 @@
-"""Figures of a text, and what counting alone can predict: the entropy of n-grams."""
+"""Statistics of a text: its size, and the entropy of its n-grams, which is what counting alone can predict."""
 
 import math
 from collections.abc import Iterable
@@ -10,15 +10,19 @@ from charloom.base.types import Array, Numbers
 from charloom.results.records import Levels, TextMetrics
 from charloom.text.corpus import Text
 
-DENSE = 2**23  # trigrams that could occur, up to which each has a place in memory: K up to 203
-MOST = 5_000_000  # characters, counted where more could occur
-PART = 2**18  # characters at a time: what is made of them stays in the second-level cache
+DENSE = 2**23  # K³, the possible trigrams, up to which a dense array counts them: K up to 203
+SPARSE_LIMIT = 5_000_000  # characters counted, at most, for a larger K
+PART = 2**18  # characters counted at a time: the arrays computed from them fit the second-level cache
 
 
 def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMetrics:
-    """Return the figures of the text; `once` are the characters that occur once in it."""
+    """Return the statistics of the text.
+
+    sha256  of the text file
+    once    the characters that occur once
+    """
     K = len(text.vocabulary)
-    counted = len(text.training) if K**3 <= DENSE else min(len(text.training), MOST)
+    counted = len(text.training) if K**3 <= DENSE else min(len(text.training), SPARSE_LIMIT)
     entropy = entropies(text.training, counted, K)
     return TextMetrics(
         characters=len(text),
@@ -34,17 +38,17 @@ def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMet
 
 
 def as_levels(values: Iterable[float]) -> Levels:
-    """Return the values by name, rounded to six decimals."""
+    """Return the values for uniform, unigram, bigram, trigram in that order, rounded to six decimals."""
     rounded = (round(value, 6) for value in values)
     return Levels(**dict(zip(Levels.model_fields, rounded, strict=True)))
 
 
 def entropies(ids: Numbers, count: int, K: int) -> list[float]:
-    """Return the entropy, in nats, of the first `count` characters: of a uniform guess, and by n-grams up to 3.
+    """Return [log K, H_1, H_2, H_3]: entropies in nats per character of the first `count` ids, K characters.
 
-    That of n-grams is in-sample, of a character given the n − 1 before it: (Σ C log C − Σ c log c) / N over the counts
-    c of the N n-grams and C of their contexts. Optimistic for large n: a context that occurs once predicts its only
-    successor for certain.
+    H_n is the in-sample conditional entropy of a character given the n − 1 before it: (Σ C log C − Σ c log c) / N, with
+    c the counts of the N n-grams and C those of their contexts. It is optimistic for large n: a context that occurs
+    once predicts its only successor with certainty.
     """
     codes, counts = trigrams(ids, count, K)
     levels = []
@@ -52,16 +56,16 @@ def entropies(ids: Numbers, count: int, K: int) -> list[float]:
         contexts, sums = _added(codes // K, counts)
         total = int(counts.sum())
         levels.append((_weighted(sums) - _weighted(counts)) / total if total else 0.0)
-        if count >= n - 1 > 0:  # the last (n − 1)-gram is no context: nothing follows it
+        if count >= n - 1 > 0:  # the text's last (n − 1)-gram has no successor, so it is missing in `contexts`
             last = _codes(ids[count - n + 1 : count], n - 1, K)
             codes, counts = _added(np.append(contexts, last), np.append(sums, 1))
     return [log(K), *reversed(levels)]
 
 
 def trigrams(ids: Numbers, count: int, K: int) -> tuple[Array, Array]:
-    """Return the trigrams that occur in the first `count` characters, sorted, and how often each does.
+    """Return the codes of the trigrams in the first `count` ids, sorted, and the count of each.
 
-    A trigram's code is (x K + y) K + z, of its ids.
+    The code of a trigram with ids x, y, z is (x K + y) K + z.
     """
     if K**3 > DENSE:
         return np.unique(_codes(ids[:count], 3, K), return_counts=True)
@@ -73,7 +77,7 @@ def trigrams(ids: Numbers, count: int, K: int) -> tuple[Array, Array]:
 
 
 def _codes(ids: Array, n: int, K: int) -> Array:
-    """Return the codes of the n-grams of ids."""
+    """Return the codes (len(ids) − n + 1,) of all n-grams of ids, in order."""
     total = max(len(ids) - n + 1, 0)
     codes = np.zeros(total, np.int64)
     for i in range(n):
@@ -83,14 +87,14 @@ def _codes(ids: Array, n: int, K: int) -> Array:
 
 
 def _added(codes: Array, counts: Array) -> tuple[Array, Array]:
-    """Return each code once, sorted, with the sum of its counts."""
-    each, place = np.unique(codes, return_inverse=True)
-    sums = np.zeros(len(each), np.int64)
+    """Return the distinct codes, sorted, and the sum of the counts of each."""
+    distinct, place = np.unique(codes, return_inverse=True)
+    sums = np.zeros(len(distinct), np.int64)
     np.add.at(sums, place, counts)
-    return each, sums
+    return distinct, sums
 
 
 def _weighted(counts: Array) -> float:
-    """Return Σ c log c."""
+    """Return Σ c log c over the counts c; equal counts are computed once."""
     values, times = np.unique(counts, return_counts=True)
     return math.fsum(n * c * log(c) for c, n in zip(values.tolist(), times.tolist(), strict=True))

@@ -66,7 +66,7 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
         {
             "scalars": np.array(scalars, np.float64),
             "theta": state.theta.flat,
-            "kept": np.array([each.flat for each in state.kept]),
+            "kept": np.array([each.flat for each in state.accumulators]),
             "h": state.h,
             "best_theta": best.theta.flat,
             "best_h": best.h,
@@ -164,10 +164,10 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
         if not file.is_file() or sha256(file) != kept.sha256:
             raise ValueError(f"its checkpoint {file} is damaged or missing")
     update = int(path.stem) if path.stem.isdecimal() else -1
-    dtype, size, m = start.h.dtype, start.theta.flat.shape, start.theta.m
+    dtype, size, m, n = start.h.dtype, start.theta.flat.shape, start.theta.m, len(start.accumulators)
 
     def layout(_: Mapping[str, int]) -> Layout:
-        own = {"theta": size, "kept": (len(start.kept), *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
+        own = {"theta": size, "kept": (n, *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
         return (
             {"scalars": ((5,), np.float64)}
             | {name: (shape, dtype) for name, shape in own.items()}
