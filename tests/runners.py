@@ -195,6 +195,7 @@ def gitlab(
         command, cwd=project.folder, env=environment(folder, stand_ins), text=True, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
+    shutil.rmtree(state / "builds", ignore_errors=True)  # of each job a copy of all
     jobs = {name: ended for ended, name in re.findall(r"^ *(PASS|FAIL|WARN) +(\w+) *$", done.stdout, re.MULTILINE)}
     assert (done.returncode == 0) == ("FAIL" not in jobs.values() and bool(jobs)), done.stdout
     return Ran(jobs, _calls(folder), state / "artifacts", done.stdout)
