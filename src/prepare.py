@@ -11,7 +11,7 @@ from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_samples, check_training
 from charloom.settings.params import as_yaml, read_params
 from charloom.settings.pipeline import files
-from charloom.settings.rwlock import remove_cut
+from charloom.settings.rwlock import remove_truncated
 from charloom.text.corpus import check_lengths, read_prepared, split, survey, write_text
 from charloom.text.ngrams import text_metrics
 
@@ -20,7 +20,7 @@ def main() -> None:
     """Check the params and write the ids. With --check, used by `make run`, only check, and repair DVC's rwlock."""
     params = read_params()
     if idle := ", ".join(f"{name}: {as_yaml(value)}" for name, value in without_effect(params).items()):
-        print(f"without effect, as optimizer is {params.optimizer} and train.order is {params.train.order}: {idle}")
+        print(f"no effect, because optimizer is {params.optimizer} and train.order is {params.train.order}: {idle}")
     path = Path(params.prepare.text)
     source = survey(path)
     K, once, lengths = len(source.vocabulary), source.once, split(source.characters, params.prepare.held_out)
@@ -29,7 +29,7 @@ def main() -> None:
     check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample, K)
     if sys.argv[1:] == ["--check"]:
         ensure_repository()
-        remove_cut()
+        remove_truncated()
         return
     output = files("prepare")
     write_text(output["prepared/text"], source, lengths)

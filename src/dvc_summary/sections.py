@@ -154,7 +154,7 @@ def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
 
 
 def _stages(changes: list[Change]) -> str:
-    """Return a table with the outputs of each stage, compared, and the changed inputs."""
+    """Return a table of the stages: which outputs differ, and which inputs changed."""
     rows = []
     for change in changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""

@@ -117,7 +117,7 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(long, tmp_path):
         for change in ("eta: 0.1", "eta: 0.2"):
             long.edit("params.yaml", "eta: 0.1", change)
             assert long.run("python", "src/train.py", expect=5) == (
-                f"busy: process {stage.pid} is at a stage in this folder; wait until it has ended, or end it\n"
+                f"busy: process {stage.pid} runs a stage in this folder; wait until it has ended, or end it\n"
             )
         assert f"process {stage.pid}" in long.run("dvc", "repro", "train", expect=255)
         long.edit("params.yaml", "eta: 0.2", "eta: 0.1")
@@ -125,7 +125,7 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(long, tmp_path):
         shutil.copytree(long.folder, elsewhere, ignore=shutil.ignore_patterns(".charloom", "mlflow.db*"))
         root = {"DVC_ROOT": str(long.folder)}
         printed = long.run("python", "src/train.py", expect=5, cwd=elsewhere, **root)
-        assert printed.startswith(f"busy: process {stage.pid} is at this training; wait until it has ended")
+        assert printed.startswith(f"busy: process {stage.pid} runs this training; wait until it has ended")
     finally:
         stage.kill()
         stage.wait()

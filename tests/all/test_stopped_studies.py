@@ -101,7 +101,7 @@ def test_two_at_once_are_told_of_each_other(whole, tmp_path):
     study = started(project, "charloom", "study", "studies/a.yaml", "--jobs", "2")
     until(lambda: rows(project) >= 1)
     _, complaint = said(project, "study", "studies/a.yaml", code=5)
-    assert complaint == f"busy: process {study.pid} is at this study; wait until it has ended, or end it\n"
+    assert complaint == f"busy: process {study.pid} runs this study; wait until it has ended, or end it\n"
     assert study.wait(60) == 0
 
 

@@ -25,7 +25,7 @@ def test_every_output_is_the_same_also_in_a_strange_environment(project, tmp_pat
     printed = lines(project.run("charloom", "verify", "--statement", "here.json", **HOSTILE, TMPDIR=str(tmp_path)))
     assert printed[-1] == "same"
     assert "grade  the same bits: every result is equal to the last bit" in printed
-    assert "uncommitted changes are not checked: this is about HEAD" in printed
+    assert "uncommitted changes are not checked: only HEAD is" in printed
     assert "same  train: models/best.npz" in printed
     assert "same  sample: reports/sample_table.json" in printed
     assert "same  plot: reports/report.html" in printed

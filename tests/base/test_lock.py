@@ -23,7 +23,7 @@ def test_a_second_one_is_refused_with_the_process_number_of_the_first(tmp_path):
     lock = tmp_path / "deep/a.lock"
     with exclusive(lock, "this training"):
         with (
-            pytest.raises(Unavailable, match=rf"^busy: process {os.getpid()} is at this training; wait until"),
+            pytest.raises(Unavailable, match=rf"^busy: process {os.getpid()} runs this training; wait until"),
             exclusive(lock, "this training"),
         ):
             raise AssertionError("two hold it")

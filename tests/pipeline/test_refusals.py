@@ -122,7 +122,7 @@ def test_a_second_stage_in_the_folder_is_refused_with_the_process_number_of_the_
     with exclusive(project.folder / ".charloom/stage.lock", "it"):
         for stage in ("prepare", "train"):
             assert project.stage(stage, code=5) == (
-                f"busy: process {os.getpid()} is at a stage in this folder; wait until it has ended, or end it\n"
+                f"busy: process {os.getpid()} runs a stage in this folder; wait until it has ended, or end it\n"
             )
 
 
@@ -138,7 +138,7 @@ def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp
     elsewhere.edit("params.yaml", "eta: 0.1", "eta: 1e308")
     with exclusive(state.parent.with_suffix(".lock"), "it"):
         printed = elsewhere.stage("train", code=5)
-    assert printed.startswith(f"busy: process {os.getpid()} is at this training; wait until it has ended")
+    assert printed.startswith(f"busy: process {os.getpid()} runs this training; wait until it has ended")
     assert elsewhere.stage("train", code=4).startswith("resumed at update 1\n")
 
 

@@ -188,7 +188,7 @@ def saved(folder, ids, K=3):
 
 def test_a_prepared_text_with_foreign_ids_or_another_order_is_refused(tmp_path):
     path = saved(tmp_path, np.array([3, 1, 2], np.uint8))
-    with pytest.raises(Damaged, match=r"text\.npz: training does not hold numbers below 3"):
+    with pytest.raises(Damaged, match=r"text\.npz: training has numbers that are not below 3"):
         corpus.read_prepared(path).training[:]
     with path.open("wb") as file:
         corpus.save_text(file, np.array([99, 98, 97], np.uint32), [np.array([1, 2])], (2, 0))
@@ -207,7 +207,7 @@ def test_each_piece_is_checked_when_it_is_read_and_no_other(tmp_path, monkeypatc
     training = corpus.read_prepared(path).training
     assert np.array_equal(training[25_000:40_000], ids[25_000:40_000])
     assert np.array_equal(training[50_000:], ids[50_000:])
-    with pytest.raises(Damaged, match=r"text\.npz: piece 5 of training is not what its SHA-256 says; `dvc repro`"):
+    with pytest.raises(Damaged, match=r"text\.npz: piece 5 of training does not match its SHA-256; `dvc repro`"):
         training[39_999:40_001]
 
 

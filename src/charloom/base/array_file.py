@@ -50,7 +50,7 @@ def checked(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> It
             members = archive.infolist()
             room = file.seek(0, io.SEEK_END)
             if any(member.compress_type != zipfile.ZIP_STORED or member.file_size > room for member in members):
-                raise ValueError("it holds something compressed, or larger than the file")
+                raise ValueError("an array is compressed, or larger than the file")
             names = [member.filename for member in members]
             expected = layout({member.filename.removesuffix(".npy"): member.file_size - HEADER for member in members})
             if names != [f"{name}.npy" for name in expected]:

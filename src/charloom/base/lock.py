@@ -19,7 +19,7 @@ def in_turn(path: Path) -> Iterator[None]:
     try:
         held = FileLock(path).acquire(timeout=TIMEOUT)
     except Timeout:
-        raise Unavailable(f"{path}: another process has held it for a minute") from None
+        raise Unavailable(f"{path}: another process has held this lock for a minute") from None
     with held:
         yield
 
@@ -40,7 +40,7 @@ def exclusive(path: Path, activity: str) -> Iterator[None]:
         holder = "another one"
         with suppress(OSError):  # the holder removes the file when it releases the lock
             holder = path.read_text(encoding="ascii") or holder
-        raise Unavailable(f"busy: process {holder} is at {activity}; wait until it has ended, or end it") from None
+        raise Unavailable(f"busy: process {holder} runs {activity}; wait until it has ended, or end it") from None
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}; a stage has to write here") from None
     with held:

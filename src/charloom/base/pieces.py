@@ -116,10 +116,10 @@ class Pieces:
             except OSError as error:
                 raise self._damaged(error.strerror or str(error)) from None
             if hashlib.sha256(content).digest() != self.hashes[place].tobytes():
-                raise self._damaged(f"piece {place + 1} of {self.name} is not what its SHA-256 says")
+                raise self._damaged(f"piece {place + 1} of {self.name} does not match its SHA-256")
             numbers = np.frombuffer(content, self.dtype.newbyteorder("<"))
             if numbers.max() >= self.below:
-                raise self._damaged(f"{self.name} does not hold numbers below {self.below}")
+                raise self._damaged(f"{self.name} has numbers that are not below {self.below}")
             self._cached = place, numbers
         return self._cached[1]
 

@@ -20,11 +20,11 @@ def unsealed(line: bytes) -> Any:
     """
     content, tab, digest = line.partition(b"\t")  # JSON escapes a tab, so this is the first one
     if tab and digest.decode() != _digest(content):
-        raise ValueError("a line is not what was written")
+        raise ValueError("a line has a wrong checksum")
     try:
         return json.loads(content)
     except RecursionError:
-        raise ValueError("a line is too deep") from None
+        raise ValueError("a line has too deeply nested JSON") from None
 
 
 def _digest(line: bytes) -> str:

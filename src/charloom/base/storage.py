@@ -50,7 +50,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
         if not isinstance(error, OSError):
             raise
-        raise Unavailable(f"{path}: {error.strerror}: not written; what was there before is unharmed") from None
+        raise Unavailable(f"{path}: {error.strerror}: not written; the old content is unchanged") from None
     try:
         folder = os.open(path.parent, os.O_RDONLY)
         try:

@@ -8,7 +8,7 @@ Array = NDArray[Any]
 
 
 class Numbers(Protocol):
-    """An integer array (n,): a NumPy array, or `Pieces` in a file. A slice is an array in memory."""
+    """An array of integers (n,): a NumPy array, or `Pieces` in a file. A slice is an array in memory."""
 
     def __len__(self) -> int:
         """Return n."""

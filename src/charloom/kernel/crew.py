@@ -47,9 +47,9 @@ ALONE = Crew(0, 1, np.zeros(GATE_SIZE, np.int64))
 
 @njit(**PASTED)
 def share(total: int, unit: int, crew: Crew) -> tuple[int, int]:
-    """Return the half-open range of 0 … total that this thread works on; it starts at a multiple of `unit`.
+    """Return begin and end of the part of range(total) for this thread; begin is a multiple of `unit`.
 
-    The ranges of all threads are disjoint and cover 0 … total.
+    The parts of all threads are disjoint and cover range(total).
     """
     units = -(-total // unit)
     return units * crew.me // crew.size * unit, min(units * (crew.me + 1) // crew.size * unit, total)
@@ -77,7 +77,7 @@ def meet(crew: Crew) -> None:
 
 @njit(**PASTED)
 def aborted(crew: Crew) -> bool:
-    """Return whether a thread of the crew has raised an exception."""
+    """Return whether a thread of the crew has raised an exception, so that this thread should stop too."""
     return _load_atomic(crew.gate, ROUND) < 0  # type: ignore[no-any-return]  # compiled to a bool
 
 

@@ -67,7 +67,7 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
 
 
 def _project_here(folder: Path, text: str) -> Project:
-    """Return a clone of HEAD with the sources and the text of the working folder, committed or not, without results."""
+    """Clone HEAD, copy the working folder's sources and text into it, committed or not, and remove results."""
     clone = cloned(folder)
     for name in git("ls-files", "-z", "--deleted").split("\0")[:-1]:
         remove(clone.root / name)

@@ -71,12 +71,12 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     """
     ensure_repository()
     if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
-        raise WrongInput("HEAD: no commit yet; `git commit` makes what can be checked")
+        raise WrongInput("HEAD: no commit yet; `git commit` makes one")
     arithmetic = signatures()
     if uncommitted("src"):
         say("uncommitted changes: the signature and the first updates use src/ of this folder, all else uses HEAD")
     elif uncommitted():
-        say("uncommitted changes are not checked: this is about HEAD")
+        say("uncommitted changes are not checked: only HEAD is")
     verified = Verified(commit, [], arithmetic, [])
 
     def add(*rows: Row) -> bool:

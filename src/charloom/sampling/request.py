@@ -49,7 +49,7 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
 
     given  the options length, temperature, top_k, top_p and seed
 
-    Equal primes get different texts, the same as those of `charloom sample --samples`. Raises WrongInput.
+    Equal primes get the texts that `charloom sample --samples` prints. Raises WrongInput.
     """
     number = {name: allowed(name, value) for name, value in given.items()}
     length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from charloom.base.errors import Damaged
 
 RWLOCK = Path(".dvc/tmp/rwlock")
-AT_WORK, WRITING = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock.lock")  # DVC's locks for a command, a write
+RUNNING, WRITING = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock.lock")  # DVC's locks for a command, a write
 
 
 def ensure_whole() -> None:
@@ -22,13 +22,13 @@ def ensure_whole() -> None:
             raise Damaged(f"{RWLOCK}: DVC was killed while it wrote this file; if no DVC is running: rm {RWLOCK}")
 
 
-def remove_cut() -> None:
+def remove_truncated() -> None:
     """Remove the rwlock file if it is truncated and no DVC is running, and print a line about it.
 
     A running DVC reports the fault itself. The caller must hold the stage lock, because DVC releases its own lock while
     a stage runs.
     """
-    with suppress(OSError), _locked(AT_WORK, WRITING):
+    with suppress(OSError), _locked(RUNNING, WRITING):
         if _truncated():
             RWLOCK.unlink()
             print(f"removed {RWLOCK}: DVC was killed while it wrote this file", flush=True)

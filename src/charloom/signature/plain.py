@@ -59,7 +59,7 @@ def _order(step: int, n: int) -> range:
 
 @compiled
 def _forward(weights: Any, x: Array, h_0: Array) -> tuple[Array, Array]:
-    """Return h (T n + n, m) and o (T n, K): h[t + n] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + n] + c."""
+    """Return h (T·n + n, m) and o (T·n, K): h[t + n] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + n] + c."""
     W, U, V, b, c = weights
     (K, m), rows, n = V.shape, len(x), len(h_0)
     WT, VT = W.T.copy(), V.T.copy()  # so that the inner loops run along rows
