@@ -44,7 +44,7 @@ def test_a_killed_holder_frees_it(tmp_path):
     command = [sys.executable, "-c", HOLD, lock]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(Unavailable, match=f"process {holder.pid} is at it"), exclusive(lock, "it"):
+        with pytest.raises(Unavailable, match=f"process {holder.pid} runs it"), exclusive(lock, "it"):
             pass
         holder.kill()
         holder.wait()

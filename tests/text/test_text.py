@@ -215,7 +215,7 @@ def test_a_prepared_text_that_is_cut_or_gone_when_it_is_read_is_refused(tmp_path
     path = saved(tmp_path, np.zeros(9, np.uint8))
     training = corpus.read_prepared(path).training
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(Damaged, match=r"text\.npz: piece 1 of training is not what"):
+    with pytest.raises(Damaged, match=r"text\.npz: piece 1 of training does not match its SHA-256"):
         training[:]
     path.unlink()
     with pytest.raises(Damaged, match=r"text\.npz: No such file"):
