@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from ruamel.yaml.error import MarkedYAMLError
+from yaml import MarkedYAMLError
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.yaml_text import NO_YAML, parsed
@@ -165,7 +165,9 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         raise WrongInput(f"{path}: {error.strerror}") from None
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
+        raise WrongInput(
+            f"{path}: {line}not YAML: {' '.join(f'{error.context or str()} {error.problem}'.split())}"
+        ) from None
     except NO_YAML as error:
         why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
         raise WrongInput(f"{path}: not YAML: {why}") from None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml.error import YAMLError
+from yaml import YAMLError
 
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
