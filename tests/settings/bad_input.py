@@ -176,6 +176,8 @@ TABLES: list[tuple[str, bytes | Callable[[Path], object]]] = [
     ('a comma in a number, quoted: "2,6"', TABLE.replace("2.6", '"2,6"').encode()),
     ("no number: 2.6 bits", TABLE.replace("2.6", "2.6 bits").encode()),
     ("too large a number: 1e999", TABLE.replace("2.6", "1e999").encode()),
+    ("an underscore in a number: 2_6", TABLE.replace("2.6", "2_6").encode()),
+    ("digits of another script", TABLE.replace("2.6", "٢.٦").encode()),
     ("a colour of terminals", TABLE.replace("2.6", "\x1b[31m").encode()),
     ("a seed twice", TABLE.replace("sgd,2", "sgd,1").encode()),
     ("a row without a seed", TABLE.replace("sgd,2", "sgd,").encode()),

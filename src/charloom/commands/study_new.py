@@ -36,6 +36,9 @@ def new_study(arguments: argparse.Namespace) -> None:
     path = Path(arguments.file)
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: is there already, or its answer; another name is allowed")
+    text = arguments.text
+    if text and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
+        raise WrongInput(f"--text: {in_line(text)} is not allowed: a file inside this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     # What is asked is whether to leave what params.yaml has, where that is one of the values.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}
@@ -45,7 +48,7 @@ def new_study(arguments: argparse.Namespace) -> None:
         updates = min(SHORT, usual[UPDATES])
         vary, baseline = vary | {UPDATES: [updates]}, baseline | {UPDATES: updates}
     seeds = allowed("seeds", arguments.seeds or (3 if arguments.short else 5), "--seeds")
-    asked: dict[str, Any] = {"text": arguments.text} if arguments.text else {}
+    asked: dict[str, Any] = {"text": text} if text else {}
     asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
     asked |= {"measure": "held_out_bits_per_character", "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))

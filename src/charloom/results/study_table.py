@@ -144,6 +144,8 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
     if others := varied.keys() - set(can_matter(asked.params)):  # its key would not say so
         raise ValueError(f"{min(others)}: no param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
+    if odd := [name for name in METRICS if "_" in row[name]]:  # 1_0 is 10 to Python, and to nobody who reads a table
+        raise ValueError(f"{odd[0]}: {row[odd[0]]!r} is no number")
     outcome, results, values = row["outcome"], row["results"], {name: row[name] or None for name in METRICS}
     if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
         raise ValueError(f"outcome: {outcome!r} is none; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")

@@ -4,6 +4,7 @@ More seeds are the same question, and so are other looks before the first is rea
 whoever asks it says so.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_there
 
 ASKED = "asked.json"
+README = "README.md"  # of a study, by whoever asks it
 ANEW = "`charloom study FILE --anew` asks anew"
 
 
@@ -32,7 +34,8 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     """
     file = project.root / path
     given, folder = read_question(file), file.with_suffix("")
-    if anew or not any((folder / name).exists() for name in (ASKED, "trials.csv")):
+    if anew or not is_started(folder):
+        ensure_free(folder)
         return asked_now(path, given, project)
     if (folder / ASKED).exists():
         asked = read_asked(folder / ASKED)
@@ -43,6 +46,18 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no part of what {path} asks; {ANEW}")
     return study
+
+
+def is_started(folder: Path) -> bool:
+    """Return whether a study's tables lie in the folder."""
+    return any((folder / name).exists() for name in (ASKED, "trials.csv"))
+
+
+def ensure_free(folder: Path) -> None:
+    """Raise WrongInput if the folder holds files and no study: `charloom study reports.yaml` would write over one."""
+    names = [each.name for each in folder.glob("[!.]*") if each.name != README]
+    if names and not is_started(folder):
+        raise WrongInput(f"{folder}: holds {in_line(min(names))}, and no study; another name of the study is allowed")
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
@@ -109,11 +124,18 @@ def ensure_text(study: Study) -> None:
     asked, text = study.asked, Path(study.asked.text)
     why = f"{study.path}: asked of {text} with SHA-256 {asked.sha256[:16]}…"
     try:
-        now = sha256(text)
+        now = _digest(text)
     except OSError as error:
         raise WrongInput(f"{why}, and {text}: {error.strerror}; bring it back, or {ANEW}") from None
     if now != asked.sha256:
         raise WrongInput(f"{why}, and that file has {now[:16]}… now; bring it back, or {ANEW}")
+
+
+def _digest(text: Path) -> str:
+    """Return the SHA-256 of the text. Raises OSError if there is none, or if reading it could wait for ever."""
+    if text.exists() and not text.is_file():
+        raise OSError(errno.EINVAL, "not a file")
+    return sha256(text)
 
 
 def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -> Asked:
@@ -121,7 +143,7 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     text = given.text or params.prepare.text
     params = overridden(params, {"prepare.text": text}, path)
     try:
-        digest = sha256(project.root / text)
+        digest = _digest(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text in UTF-8") from None
     kinds = {params.recipe.kind}
