@@ -20,7 +20,7 @@ from charloom.study.duration import seconds
 from charloom.study.measuring import before_it_starts
 from charloom.study.study_file import read_question
 from charloom.study.trial import trials_of
-from paired.cautions import count
+from paired.numbers import number_of
 
 UPDATES, SHORT = "train.updates", 10_000  # for a class: seconds, and not the answer for the whole training
 LEAST = 0.01  # bits per character: what is below it is smaller than what a seed does
@@ -59,7 +59,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     known = before_it_starts(study)
     write(path, f"{HEAD}{as_yaml_text(asked)}")
     print(f"made {in_line(str(path))}: {len(study.settings)} settings, {seeds} seeds: {len(trials):,} trainings")
-    print(f"about {duration(took)} on {count(jobs, 'processor')}, as the first updates here say")
+    print(f"about {duration(took)} on {number_of(jobs, 'processor')}, as the first updates here say")
     print("".join(f"{line}\n" for line in known) + f"next: charloom study {shlex.quote(in_line(str(path)))}")
 
 

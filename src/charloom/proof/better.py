@@ -21,9 +21,8 @@ from charloom.study.study_file import NOT_VARIED, Study
 from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
-from paired import effect_sentences as effects
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL, Answer, Effect
+from paired.data_types import CANNOT_TELL, Answer, Contrast
 
 KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
@@ -170,7 +169,7 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Effect | None] | None:
+def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Contrast | None] | None:
     """Return a study's answer with the side before as its baseline, the other's setting, and the factor's effect.
 
     All settings of the study count: who picks the best of many out of it has had many chances. None if it lacks one.
@@ -181,10 +180,10 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Effect | None]
     if not all(found.settings.get(name) for name in names):
         return None
     answer = answered(found)
-    return answer, names[1], effects.of_change(answer, *(found.levels[name] for name in names))
+    return answer, names[1], words.of_change(answer, *(found.levels[name] for name in names))
 
 
-def _told(answer: Answer, setting: str, effect: Effect | None, file: Path) -> tuple[str, list[str]]:
+def _told(answer: Answer, setting: str, effect: Contrast | None, file: Path) -> tuple[str, list[str]]:
     """Return in a sentence what the answer says of the change, and all of it in a block.
 
     Where a factor is all that changed, and is known over the others, that is said; else the setting by itself.
@@ -192,14 +191,14 @@ def _told(answer: Answer, setting: str, effect: Effect | None, file: Path) -> tu
     (each,) = (each for each in answer.comparisons if each.setting == setting)
     where, many = code(f"studies/{file.stem}"), len(answer.comparisons)
     if effect and effect.verdict != CANNOT_TELL and each.verdict == CANNOT_TELL:
-        said, lines = f"{code(effects.name(effect))}: <b>{effect.verdict}</b>", effects.numbers(effect, answer.amount)
+        said, chosen = f"{code(words.name(effect))}: <b>{effect.verdict}</b>", effect
         counted = f", over all its other params. The setting by itself: {each.verdict}"
     else:
-        said = f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>"
-        lines = next(lines for title, lines in words.comparisons(answer) if title.startswith(f"{setting}: "))[0]
+        said, chosen = f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>", each
         counted = f", of whose {many} comparisons this is one" if many > 1 else ""
+    size = next(words.difference(chosen, answer))
     return (
-        f"{said}. {code(answer.measure)} ({answer.better} is better): {lines}, by the study {where}{counted}.",
+        f"{said}. {code(answer.measure)} ({answer.better} is better): {size}, by the study {where}{counted}.",
         [folded(f"What {where} says", as_markdown(answer).strip(), opened=True)],
     )
 

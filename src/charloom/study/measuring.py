@@ -11,9 +11,9 @@ from charloom.settings.params import Params, as_yaml
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from paired import answered
-from paired import effect_sentences as effects
 from paired.data_types import Measured, Measurement
 from paired.factors import inseparable
+from paired.sentences import listed, parted
 
 MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): what looks like a gain may come "
@@ -42,7 +42,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
 def before_it_starts(study: Study) -> list[str]:
     """Return what to know of a question before anything is trained: what its settings cannot tell apart."""
     answer = answered(measured(study))
-    return [*effects.parted(answer), *answer.warnings]
+    return [*parted(answer), *answer.warnings]
 
 
 def _parting(study: Study) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _parting(study: Study) -> Iterator[str]:
     }
     for group in (each for each in inseparable(levels) if len(each) > 1):
         values = {name: list(dict.fromkeys(each[name] for each in named.values())) for name in group}
-        yield f"a study with `vary: {json.dumps(values)}` parts {effects.listed(group)}"
+        yield f"a study with `vary: {json.dumps(values)}` parts {listed(group)}"
 
 
 def _short(study: Study) -> Iterator[str]:
