@@ -297,9 +297,9 @@ def notes(answer: Answer) -> list[str]:
         f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
         f"Looks: at {_looks(answer)} seeds, as declared; a p counts {looks} times."
         if looks > 1
-        else f"Looks: none declared, so this is the only one{''.join(f', at all {n} seeds' for n in answer.looks)}. "
-        "Who looks again after more seeds, until a verdict falls, finds differences where there are none; looks that "
-        "are declared do not.",
+        else f"Looks: none declared, so the first answer{''.join(f', at {n} seeds,' for n in answer.looks)} is the "
+        "only one. Who looks again after more seeds, until a verdict falls, finds differences where there are none; "
+        "looks that are declared do not.",
     ]
     if answer.effects:
         lines.append(SHARED)

@@ -47,7 +47,11 @@ def test_how_it_was_decided_is_said_in_a_line():
 
 def test_whoever_reads_it_first_learns_how_it_was_decided():
     one = noted(answer())
-    for note in ("at most 5 of 100 answers claim one.", "so this is the only one", f"`{NO_DIFFERENCE}` is never"):
+    for note in (
+        "at most 5 of 100 answers claim one.",
+        "so the first answer is the only",
+        f"`{NO_DIFFERENCE}` is never",
+    ):
         assert note in one
     for absent in ("Holm", "More seeds", "xploded", "target"):
         assert absent not in one

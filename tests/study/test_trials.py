@@ -29,7 +29,7 @@ from charloom.settings.pipeline import files
 from charloom.study import conduct
 from charloom.study.asking import differs_here, read_study, write_asked
 from charloom.study.engine import outcomes
-from charloom.study.measuring import measured
+from charloom.study.measuring import before_it_starts, measured
 from charloom.study.trial import small_trial, train_trial
 from charloom.text.corpus import read_prepared
 from charloom.training import protocol
@@ -221,15 +221,28 @@ def test_other_params_here_change_nothing_of_what_was_asked(study):
         assert differs_here(asked).startswith(differs)
 
 
+def test_what_the_question_leaves_open_is_said_if_it_is_not_as_committed(project):
+    ask(project, TWO.replace("baseline: {}", "baseline: {eta: 0.1}"))
+    project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # which the question says itself
+    line = "all else as in params.yaml at the first start, which differed from HEAD's: sigma 0.02, not 0.01"
+    with chdir(project.folder):
+        assert before_it_starts(read_study(Path("studies/a.yaml"))) == [line]
+        write_asked(read_study(Path("studies/a.yaml")))
+        project.run("git", "commit", "-qam", "another sigma")
+        assert measured(read_study(Path("studies/a.yaml"))).warnings == (line,)
+
+
 @pytest.mark.slow
 def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_back(study):
     project, folder = study
     made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed = conducted(project, anew=True)
-    first, second = printed.splitlines()[:2]
+    first, left_open, second = printed.splitlines()[:3]
     why = "4 rows are no part of this question, or of other sources: they go to .charloom/studies/a/"
     assert first.startswith(f"studies/a/trials.csv: {why}")
+    assert left_open.endswith("which differed from HEAD's: sigma 0.02, not 0.01")
     assert second == "studies/a.yaml: 4 of 4 trials to train"
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
     assert "to train" not in conducted(project, anew=True)
@@ -263,11 +276,18 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
 
 
 @pytest.mark.slow
-def test_more_seeds_are_the_same_question(study):
-    project, _ = study
+def test_more_seeds_are_the_same_question_and_each_answer_is_recorded(study):
+    project, folder = study
     question = (project.folder / "studies/a.yaml").read_text()
     project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
     assert conducted(project) == "studies/a.yaml: 2 of 6 trials to train\n"
+    with chdir(project.folder):
+        again = read_study(Path("studies/a.yaml"))
+    assert (again.asked.answers, again.first_answer) == ([2, 3], 2)
+    conducted(project, anew=True)  # the rows stay, and so does what was looked at
+    assert read_asked(folder / "asked.json").answers == [2, 3]
+    project.edit("studies/a.yaml", "seeds: 3", "seeds: [3, 1, 2, 4]")
+    assert "seeds: not what was asked" in said(project, "study", "studies/a.yaml", code=2)[1]
     (project.folder / "studies/a.yaml").write_text(question)
     assert "seeds: not what was asked" in said(project, "study", "studies/a.yaml", code=2)[1]
 

@@ -47,6 +47,8 @@ class Asked(Record):
     text        its file, and the SHA-256 of its content
     arithmetic  the digest by which its rows are named, for each kind of recipe
     question    what the study's file said
+    left_open   in what params.yaml, which says all that the question does not, differed from HEAD's; empty: in nothing
+    answers     numbers of seeds at which an answer was given
     small_trials  of each kind of recipe a digest of all that a row would say of a small training, by the rows' sources
     params      all of them; a setting has others in their place
     """
@@ -55,6 +57,8 @@ class Asked(Record):
     sha256: str
     arithmetic: dict[str, str]
     question: dict[str, Any]
+    left_open: str = ""
+    answers: list[int] = Field(default_factory=list)
     small_trials: dict[str, str] = Field(default_factory=dict)
     params: EarlierParams
 

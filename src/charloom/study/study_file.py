@@ -101,6 +101,20 @@ class Study(NamedTuple):
         """Return the params that a row has to say: those that vary, and those that params.yaml had otherwise."""
         return differing([self.asked.params, *self.settings.values()])
 
+    def answered_at(self, *seeds: int) -> "Study":
+        """Return the study with answers at these numbers of seeds, too."""
+        answers = sorted({*self.asked.answers, *seeds})
+        return self._replace(asked=self.asked.model_copy(update={"answers": answers}))
+
+    @property
+    def first_answer(self) -> int | None:
+        """Return at how many seeds an answer that declared no looks was given, if there are more seeds by now.
+
+        It has spent the level: seeds after it claim nothing.
+        """
+        answers, seeds = self.asked.answers, len(self.question.seeds)
+        return answers[0] if answers and answers[0] < seeds and not self.question.looks else None
+
     @property
     def named(self) -> str:
         """Return what names it, whatever its file is called and whoever asks it."""
