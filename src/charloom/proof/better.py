@@ -125,7 +125,7 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
 
 def _said(run: Run) -> dict[str, Any]:
     """Return what a run says of its training, the measure first; without a hash that nobody wrote down."""
-    metrics = run.metrics.model_dump() if run.metrics else {}
+    metrics = run.metrics.known() if run.metrics else {}
     hashed = {"results": run.results} if run.results else {}
     return {MEASURE: metrics.get(MEASURE), "outcome": run.outcome} | hashed | metrics
 

@@ -58,8 +58,8 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
         if said != found and not (name == "results" and rebuilt.outcome.startswith(DIVERGED)):
             yield f"{name}: the table says {said or row.outcome}, the pipeline {found or rebuilt.outcome}"
     if row.metrics and rebuilt.metrics:
-        for (name, said), (_, found) in zip(row.metrics, rebuilt.metrics, strict=True):
-            if said != found:
+        for name, said in row.metrics.known().items():
+            if said != (found := getattr(rebuilt.metrics, name)):
                 yield f"{name}: the table says {said}, the pipeline {found}; their results are equal"
         for name, most in POINTS.items():
             if row.curves[name] != thinned(rebuilt.curves[name], most):

@@ -17,7 +17,7 @@ from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, differing, with_silent
-from charloom.results.study_table import Asked, Runs, keys_in, read_asked, read_runs
+from charloom.results.study_table import METRICS, Asked, Runs, keys_in, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
 from charloom.settings.pipeline import HERE, Project
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
@@ -77,7 +77,7 @@ def write_asked(study: Study) -> None:
     now = {"question": question, "small_trials": _small_trials(study.asked)}
     content, file = study.asked.model_copy(update=now), study.folder / ASKED
     if not file.exists() or read_asked(file) != content:
-        write_json(file, content.model_dump(mode="json", exclude=None if content.left_open else {"left_open"}))
+        write_json(file, content.model_dump(mode="json", exclude_defaults=True))
 
 
 def differs_here(study: Study) -> str:
@@ -132,7 +132,7 @@ def by_these_sources(asked: Asked) -> bool:
 
 
 def _small_trials(asked: Asked) -> dict[str, str]:
-    return {kind: small_trial(kind) for kind in asked.arithmetic}
+    return {kind: small_trial(kind, asked.measures) for kind in asked.arithmetic}
 
 
 def ensure_text(study: Study) -> None:
@@ -170,7 +170,7 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     return Asked(
         text=text, sha256=digest, params=params,
         arithmetic={kind: arithmetic_of(kind, project) for kind in sorted(kinds)},
-        question=given.model_dump(mode="json", exclude_none=True), left_open=left_open,
+        question=given.model_dump(mode="json", exclude_none=True), left_open=left_open, measures=METRICS,
     )  # fmt: skip
 
 

@@ -104,7 +104,12 @@ def _before(folder: Path) -> Runs:
 def _write(study: Study, trials: Iterable[Trial]) -> None:
     """Write the tables: those of the trials that have run."""
     runs = study.runs
-    write_runs(study.folder, study.columns, [(each.key, runs[each.key]) for each in trials if each.key in runs])
+    write_runs(
+        study.folder,
+        study.columns,
+        [(each.key, runs[each.key]) for each in trials if each.key in runs],
+        study.asked.measures,
+    )
 
 
 def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:

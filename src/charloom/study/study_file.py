@@ -144,6 +144,8 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     for name in (name for each in [given.baseline, *given.overrides()] for name in each):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
+    if given.measure not in asked.measures:
+        raise WrongInput(f"{path}: measure: {given.measure} is of a later charloom than its rows; --anew asks anew")
     baseline = overridden(usual, given.baseline, path)
     settings = [overridden(usual, each, path) for each in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
