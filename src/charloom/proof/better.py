@@ -12,12 +12,12 @@ from charloom.results.git import objects
 from charloom.results.identity import arithmetic_of, differing, setting_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
-from charloom.settings.params import PARAMS, flat_of
+from charloom.settings.params import PARAMS, VARIED, flat_of
 from charloom.settings.pipeline import PIPELINE, Project
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
-from charloom.study.study_file import NOT_VARIED, Study
+from charloom.study.study_file import Study
 from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
@@ -152,7 +152,7 @@ def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
 def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[str, list[str]]:
     """Return the same of two sides whose bits per character differ."""
     old, new = (flat_of(run.params) for run in runs)
-    varied = [name for name in differing([run.params for run in runs]) if not name.startswith(NOT_VARIED)]
+    varied = [name for name in differing([run.params for run in runs]) if name in VARIED]
     if wrong := [code(str(each), 400) for each in studies.values() if varied and isinstance(each, CheckFailed)]:
         return f"<b>not known</b>: {wrong[0]}", [paragraph(f"{wrong[0]} One of the two is wrong.")]
     for study in studies.values() if varied else ():

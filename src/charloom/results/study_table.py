@@ -23,10 +23,10 @@ from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
 from charloom.network.recipe import KINDS
-from charloom.results.identity import EarlierParams, can_matter, trial_key, trial_key_0_1
+from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1
 from charloom.results.records import Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
-from charloom.settings.params import Params, as_yaml, flat_of, overridden
+from charloom.settings.params import IN_ROWS, Params, as_yaml, flat_of, overridden
 
 METRICS = tuple(TrainMetrics.model_fields)
 FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
@@ -148,7 +148,7 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
     the row contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
-    if others := varied.keys() - set(can_matter(asked.params)):  # its key would not say so
+    if others := varied.keys() - IN_ROWS:  # its key would not say so
         raise ValueError(f"{min(others)}: no param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
     if odd := [

@@ -19,16 +19,23 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.base.errors import WrongInput, allowed_are
-from charloom.results.identity import can_matter, differing, naming_params, question_key
+from charloom.results.identity import differing, naming_params, question_key
 from charloom.results.records import Measure
 from charloom.results.study_table import Asked, Runs
-from charloom.settings.params import Params, Positive, Section, Seed, as_yaml, checked, overridden, read_mapping
+from charloom.settings.params import (
+    VARIED,
+    Params,
+    Positive,
+    Section,
+    Seed,
+    as_yaml,
+    checked,
+    flat_of,
+    overridden,
+    read_mapping,
+)
 from charloom.study.baseline import setting_name
 
-# One for all: the text, and what of it is measured. What is drawn at the end, and when, changes no measure.
-NOT_VARIED = (
-    "seed", "prepare.", "sample.", "train.checkpoint_every", "train.target_smooth_loss", "train.held_out_characters",
-)  # fmt: skip
 MOST = 1_000_000  # trials
 
 Overrides = dict[str, Any]  # by dotted names
@@ -140,7 +147,7 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
     usual = asked.params
-    allowed = [name for name in can_matter(usual) if not name.startswith(NOT_VARIED)]
+    allowed = [name for name in flat_of(usual) if name in VARIED]
     for name in (name for each in [given.baseline, *given.overrides()] for name in each):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
