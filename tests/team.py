@@ -1,6 +1,5 @@
 """A team's server as `make server` starts it, and people who use it. It listens on 127.0.0.1 and ends with its test."""
 
-import configparser
 import os
 import re
 import signal
@@ -15,15 +14,6 @@ from stores import free_port
 
 PYTHON = ROOT / ".venv-server/bin/python"
 SCRIPT = ROOT / "server/server.py"
-ROLE = """
-import sys
-from mlflow.server import get_app_client
-client = get_app_client("basic-auth", sys.argv[1])
-role = client.create_role("default", "a team")
-for kind in ("experiment", "registered_model"):
-    client.add_role_permission(role.id, kind, "*", "EDIT")
-client.assign_role(sys.argv[2], role.id)
-"""
 MAY_TAKE = 120  # seconds, on a busy machine; 7 on a quiet one
 
 
@@ -65,6 +55,22 @@ class Team:
         of = [each for each in psutil.process_iter(["name"]) if each.info["name"] == "postgres"]
         return [each for each in of if str(self.data) in " ".join(each.cmdline())]
 
+    def run(self, command: str, *settings: str, expect: int = 0) -> str:
+        """Return all that another command of the server prints: `user` or `backup`."""
+        done = subprocess.run(
+            [PYTHON, "-W", "ignore", SCRIPT, command, self.settings[0], *settings],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=self._clean(),
+        )  # fmt: skip
+        assert done.returncode == expect, done.stdout
+        return done.stdout
+
+    def wait_for(self, line: str) -> None:
+        """Wait until the server has printed the line."""
+        end = time.monotonic() + MAY_TAKE
+        while line not in self.printed.read_text():
+            assert time.monotonic() < end, self.printed.read_text()
+            time.sleep(0.1)
+
     def kill(self) -> bool:
         """Kill MLflow, and wait until PostgreSQL has ended, too."""
         for each in psutil.Process(self.process.pid).children(recursive=True):
@@ -72,14 +78,11 @@ class Team:
                 each.kill()
         return bool(self.process.wait(60))
 
-    def let_in(self, name: str) -> str:
+    def let_in(self, name: str, *settings: str) -> str:
         """Make a user, or give them a new password, and return what is printed."""
-        done = subprocess.run(
-            [PYTHON, "-W", "ignore", SCRIPT, "user", self.settings[0], f"NAME={name}"],
-            capture_output=True, text=True, check=True, env=self._clean(),
-        )  # fmt: skip
-        self.people[name] = dict(re.findall(r"export (\w+)=(\S+)", done.stdout))
-        return done.stdout
+        printed = self.run("user", f"NAME={name}", *settings)
+        self.people[name] = dict(re.findall(r"export (\w+)=(\S+)", printed))
+        return printed
 
     def default_permission(self, permission: str) -> None:
         """End the server and start it again with another permission for who owns nothing."""
@@ -88,17 +91,6 @@ class Team:
         before = settings.read_text()
         settings.write_text(re.sub(r"default_permission = \w+", f"default_permission = {permission}", before))
         self.start()
-
-    def give_role(self, name: str) -> None:
-        """Let the person write to every experiment and model by a role, as an owner does it by MLflow's own client."""
-        settings = configparser.ConfigParser(interpolation=None)
-        settings.read(self.data / "auth.ini")
-        owner = {
-            f"MLFLOW_TRACKING_{each.upper()}": settings["mlflow"][f"admin_{each}"] for each in ("username", "password")
-        }
-        subprocess.run(
-            [PYTHON, "-W", "ignore", "-c", ROLE, self.here, name], check=True, env=self._clean() | owner, text=True,
-        )  # fmt: skip
 
     def said(self, name: str, project: Project, *command: str, expect: int | None = 0) -> str:
         """Return what a command prints to the person of this name."""

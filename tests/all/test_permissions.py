@@ -46,16 +46,21 @@ def made_by(runs: dict, name: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("way", "writes", "reads"),
-    [("READ", False, True), ("EDIT", True, True), ("NO_PERMISSIONS", False, False), ("a role", True, True)],
+    [
+        ("READ", False, True),
+        ("EDIT", True, True),
+        ("NO_PERMISSIONS", False, False),
+        ("NO_PERMISSIONS but for a role", True, True),
+    ],
 )
 def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, reads):
     bob, seed = copied(finished, tmp_path / "bob"), 10 + len(way)
     eta = seed / 100
     had = in_store(team, monkeypatch, bob)
     (anns,) = [run for run in had.values() if run.info.user_id == "ann" and REPRODUCTIONS in run.data.tags]
-    team.default_permission("NO_PERMISSIONS" if way == "a role" else way)
-    if way == "a role":
-        team.give_role("bob")
+    team.let_in("bob", f"PERMISSION={'EDIT' if writes else 'READ'}")
+    if way.startswith("NO_PERMISSIONS"):
+        team.default_permission("NO_PERMISSIONS")
 
     # A run of the pipeline: an experiment of DVC's, and ann's own, made again.
     said = team.said("bob", bob, "dvc", "exp", "run", "-S", f"seed={seed}")
@@ -92,7 +97,8 @@ def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, rea
 
 
 def test_two_who_send_one_study_at_once_have_one(team, finished, tmp_path, monkeypatch):
-    team.default_permission("EDIT")
+    team.default_permission("READ")
+    team.let_in("bob")
     projects = {name: copied(finished, tmp_path / name) for name in ("ann", "bob")}
     had = in_store(team, monkeypatch, projects["ann"])
     with before(team.here, 0.2) as (address, _):

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import time
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
 import psutil
@@ -13,9 +14,10 @@ import pytest
 from mlflow import MlflowClient
 from projects import copied
 from recorded import holds_what_the_files_hold
-from stores import before
+from stores import before, free_port
 from team import PYTHON, SCRIPT, Team
 
+MODEL = "models:/charloom-fox@best"
 DENIED = "experiment 'charloom fox': bob is not permitted: ask its owner for the permission EDIT"
 
 
@@ -53,8 +55,8 @@ def test_two_people_share_a_text_through_an_outage_and_permissions(team, two, mo
     assert [run.info.user_id for run in (first, second)] == ["ann", "bob"]
     assert "| bob |" in first.data.tags["mlflow.note.content"]
 
-    # With MLflow's own default the second person may only read: it is said to whom, and what to ask for.
-    team.default_permission("READ")
+    # A second person who may only read is told whom to ask, and for what.
+    team.let_in("bob", "PERMISSION=READ")
     bobs.edit("params.yaml", "seed: 2 ", "seed: 3 ")
     assert f"warning: MLflow not updated ({DENIED})" in team.said("bob", bobs, "dvc", "repro")
     said = team.said("bob", bobs, "charloom", "doctor", expect=1)
@@ -65,7 +67,8 @@ def test_two_people_share_a_text_through_an_outage_and_permissions(team, two, mo
     team.default_permission("NO_PERMISSIONS")
     assert "bob is not permitted" in team.said("bob", bobs, "charloom", "track", expect=5)
 
-    team.default_permission("EDIT")
+    team.default_permission("READ")
+    team.let_in("bob")
     team.said("bob", bobs, "charloom", "track")
     assert [run.info.user_id for run in runs(team, monkeypatch)] == ["bob", "bob", "ann"]
     assert f"ended; `make server {' '.join(team.settings)}` goes on" in team.end()
@@ -129,19 +132,89 @@ def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
     assert ann["MLFLOW_TRACKING_URI"] == f"http://mlflow.example.org:{team.port}"
 
 
-def test_whoever_kills_it_finds_the_data_as_they_were_and_the_next_end_ends_all(team):
+def test_a_killed_server_leaves_no_process_and_the_next_start_has_its_data(team):
+    left = [*psutil.Process(team.process.pid).children(recursive=True), *team.databases()]
+    team.process.kill()
+    team.process.wait()
+    _, alive = psutil.wait_procs(left, timeout=60)
+    assert not alive
+    team.start()
+    assert "exists, and has a new password" in team.let_in("bob")
+
+
+def test_data_left_by_a_guard_that_was_killed_too_are_used_again(team):
     left = psutil.Process(team.process.pid).children(recursive=True)
     team.process.kill()
     team.process.wait()
-    for each in left:
-        each.kill()
-    psutil.wait_procs(left)  # or the port is not free yet
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left)
     assert team.databases()
     team.start()
-    assert "was in already" in team.let_in("bob")
+    assert "exists, and has a new password" in team.let_in("bob")
     team.end()
     assert not team.databases()
     team.start()
+
+
+def test_a_second_server_on_the_same_data_is_refused_and_disturbs_nothing(team):
+    said = team.run("start", f"PORT={free_port()}", expect=5)
+    assert said == f"DATA={team.data}: a server uses it, with pid {team.process.pid}\n"
+    assert "ann" in team.run("user", "LIST=1")
+
+
+def test_a_killed_database_is_started_again(team, two):
+    psutil.Process(int((team.data / "postgres/postmaster.pid").read_text().split()[0])).kill()
+    team.wait_for("PostgreSQL has ended; starting it again")
+    team.wait_for("PostgreSQL answers again")
+    assert "warning" not in team.said("ann", two[0], "charloom", "track")
+
+
+def test_users_are_listed_removed_and_added_from_a_file(team, tmp_path):
+    names = [f"student{number:02}" for number in range(30)]
+    file = tmp_path / "class.txt"
+    file.write_text("\n".join([*names, ""]))
+    rows = dict(line.split() for line in team.run("user", f"FILE={file}").splitlines()[1:31])
+    assert list(rows) == names
+    assert len(set(rows.values())) == 30
+    team.let_in("teacher", "PERMISSION=READ")
+    again = team.run("user", f"FILE={file}")
+    assert again.count("(as before)") == 30
+    permissions = dict(line.split() for line in team.run("user", "LIST=1").splitlines())
+    assert (permissions["student07"], permissions["teacher"], permissions["admin"]) == ("EDIT", "READ", "owner")
+    assert team.run("user", f"FILE={file}", "REMOVE=1").count("removed student") == 30
+    assert "student" not in team.run("user", "LIST=1")
+    said = team.run("user", "NAME=student07", "REMOVE=1", expect=2)
+    assert said == "NAME=student07: no such user; `make server-user LIST=1` lists them\n"
+    file.write_text("ann\nb b\n")
+    assert "FILE=" in team.run("user", f"FILE={file}", expect=2)
+
+
+def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, tmp_path, tmp_path_factory, monkeypatch):
+    anns, _ = two
+    team.said("ann", anns, "charloom", "track")
+    anns.edit("params.yaml", "seed: 1 ", "seed: 77 ")
+    with ThreadPoolExecutor() as pool:
+        sending = pool.submit(team.said, "ann", anns, "dvc", "repro")
+        said = team.run("backup", f"TO={tmp_path / 'copy'}")
+        assert "warning" not in sending.result()
+    assert f"RESTORE={tmp_path / 'copy'}" in said
+    assert not [*tmp_path.glob(".*.new")]
+    assert "is not allowed: a new folder" in team.run("backup", f"TO={tmp_path / 'copy'}", expect=2)
+    there = {run.info.run_id for run in runs(team, monkeypatch)}
+    written = team.said("ann", anns, "charloom", "sample", "--model", MODEL)
+
+    other = Team(tmp_path_factory.mktemp("r"), f"RESTORE={tmp_path / 'copy'}", "NAMES=mlflow.example.org")
+    other.people = team.people
+    try:
+        restored = {run.info.run_id for run in runs(other, monkeypatch)}
+        assert restored
+        assert there - restored == set() or len(there - restored) == 1  # the run that was being sent
+        assert other.said("ann", anns, "charloom", "sample", "--model", MODEL) == written
+        assert other.run("user", "LIST=1") == team.run("user", "LIST=1")
+        assert "holds a server's data already" in other.run("start", f"RESTORE={tmp_path / 'copy'}", expect=2)
+    finally:
+        other.end()
 
 
 def test_under_nohup_the_end_of_a_terminal_does_not_end_it(team):
@@ -160,7 +233,7 @@ def test_under_nohup_the_end_of_a_terminal_does_not_end_it(team):
 def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(team, two):
     assert stat.S_IMODE((team.data / "auth.ini").stat().st_mode) == 0o600
     before = team.people["bob"]["MLFLOW_TRACKING_PASSWORD"]
-    assert "was in already, and has a new password" in team.let_in("bob")
+    assert "exists, and has a new password" in team.let_in("bob")
     assert team.people["bob"]["MLFLOW_TRACKING_PASSWORD"] != before
     assert before not in (team.data / "auth.ini").read_text()
     team.people["eve"] = team.people["bob"] | {"MLFLOW_TRACKING_PASSWORD": before}
@@ -177,7 +250,7 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
         (
             "user",
             ["NAME=b b"],
-            "NAME=b b is not allowed: letters, digits, _, . and -, not admin: `make server-user NAME=ann`\n",
+            "NAME=b b is not allowed: letters, digits, _, . and -, at most 64 characters, not admin: ",
         ),
         ("user", ["NAME=admin"], "NAME=admin is not allowed: "),
         (
@@ -190,19 +263,21 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
         ("start", ["DATA=/a&b"], "DATA=/a&b: PostgreSQL takes letters, digits, _, -, . and /, at most 75 of them\n"),
     ],
 )
-def test_a_wrong_setting_is_one_line(team, tmp_path, what, settings, said):
+def test_a_wrong_setting_is_one_line(team, tmp_path_factory, what, settings, said):
     del team  # it has made the environment
-    command = [PYTHON, SCRIPT, what, f"DATA={tmp_path / 'data'}", *settings]
+    folder = tmp_path_factory.mktemp("w")  # a short name
+    command = [PYTHON, SCRIPT, what, f"DATA={folder / 'data'}", *settings]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
-    assert not (tmp_path / "data").exists()
+    assert not (folder / "data").exists()
 
 
-def test_a_port_in_use_is_one_line(team, tmp_path):
+def test_a_port_in_use_is_one_line(team, tmp_path_factory):
     del team
+    folder = tmp_path_factory.mktemp("w")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        command = [PYTHON, SCRIPT, "start", f"DATA={tmp_path / 'data'}", f"PORT={taken.getsockname()[1]}"]
+        command = [PYTHON, SCRIPT, "start", f"DATA={folder / 'data'}", f"PORT={taken.getsockname()[1]}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, "`make server PORT=5001` takes another port" in done.stderr) == (2, True)

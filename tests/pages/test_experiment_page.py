@@ -20,7 +20,7 @@ from runs import a_run
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.pages.experiment import first_updates, loss, verdict
-from charloom.pages.experiment.experiment_files import read_published, read_results, study_rows
+from charloom.pages.experiment.experiment_files import read_published, read_results, seeds_of, study_rows
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 from charloom.pages.experiment.loss import lowest_point
 from charloom.pages.experiment.replay import replayed
@@ -73,6 +73,9 @@ class Page(HTMLParser):
 
     def text_of(self, tag):
         return [text for each, text in self.texts if each == tag]
+
+
+QUESTIONS = sorted((ROOT / "studies").glob("*/asked.json"))
 
 
 @pytest.fixture(scope="module")
@@ -388,24 +391,33 @@ def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     shown = part(results._replace(study=study), verdict, first_updates)
     assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
     assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
-    assert "with these settings" not in shown  # this run's settings are not the study's
-    assert "how far others end from it: the committed study is of other settings." in shown
-    assert "how far others end from it: the committed study is of another text or other settings." in page
+    assert "No committed study has trained another seed with these settings on this text" in page
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
 
 
 def test_a_run_with_the_studys_settings_is_placed_among_its_seeds(results, study):
     params = read_params(ROOT / "params.yaml")
     of_recipe = results._replace(params=params, study=study)
-    own = sorted(row.held_out_bits_per_character for row in study[0.0])
-    for place, bits in enumerate(own):
+    seeds = seeds_of(a_run(params), QUESTIONS)
+    of_recipe = of_recipe._replace(seeds=seeds)
+    others = sorted(bits for seed, bits in seeds.items() if seed != params.seed)
+    assert len(others) == 13
+    for place, bits in enumerate(others):
         found = concluded(of_recipe._replace(train=with_bits(results, bits)))
-        assert found["cheaper"] == (place, len(own))
+        assert found["cheaper"] == (place, 13)
         assert found["mended"] == 10
-    assert "how far others end" not in part(of_recipe, verdict)
+    assert "Studies have trained 13 other seeds with these settings" in part(of_recipe, verdict)
     cured = params.model_copy(update={"train": params.train.model_copy(update={"initial_accumulator_value": 10.0})})
     assert concluded(of_recipe._replace(params=cured))["mended"] is None
     assert concluded(results._replace(study=study))["cheaper"] is None  # another m
+
+
+def test_seeds_of_a_run_come_from_every_committed_study():
+    params = read_params(ROOT / "params.yaml").model_copy(update={"eta": 0.05})
+    seeds = seeds_of(a_run(params), QUESTIONS)
+    assert sorted(seeds) == [*range(1, 15)]  # of three studies
+    assert seeds[1] == 2.642259998572783  # as README has it
+    assert seeds_of(a_run(params, text="0" * 64), QUESTIONS) == {}
 
 
 def with_bits(results, bits):

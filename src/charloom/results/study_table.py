@@ -91,8 +91,8 @@ def read_asked(file: Path) -> Asked:
     return read_json(file, Asked, f"`git restore {file}` brings it back")
 
 
-def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False) -> Runs:
-    """Return what the tables in the folder hold; nothing where there are none.
+def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curves: bool = True) -> Runs:
+    """Return what the tables in the folder hold; nothing where there are none. Without `curves`, trials.csv alone.
 
     Raises Damaged, naming file and line, where a row is none. One that has another key than what was asked gives it
     is left out where that is wanted, and else damage.
@@ -117,7 +117,7 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False) -> R
         if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
             raise Damaged(f"{where}: seed {run.seed} has the results of seed {seeds[run.results]}; {AGAIN}")
         runs[key], older[row["trial"]] = run, key
-    for _, row in _rows(folder / "curves.csv", CURVES):
+    for _, row in _rows(folder / "curves.csv", CURVES) if curves else ():
         if row["trial"] not in older:
             continue  # it is written first: a kill came between the two
         if not _joins(row, runs[older[row["trial"]]]):
@@ -151,9 +151,8 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
     if others := varied.keys() - IN_ROWS:  # its key would not say so
         raise ValueError(f"{min(others)}: no param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
-    if odd := [
-        name for name, value in row.items() if name in METRICS and "_" in value
-    ]:  # 1_0 is 10 to Python, and to nobody who reads a table
+    # 1_0 is 10 to Python, and to nobody who reads a table
+    if odd := [name for name, value in row.items() if name in METRICS and "_" in value]:
         raise ValueError(f"{odd[0]}: {row[odd[0]]!r} is no number")
     outcome, results, values = row["outcome"], row["results"], {name: row.get(name) or None for name in METRICS}
     if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:

@@ -1,5 +1,6 @@
 """What the page of an experiment is about."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +49,7 @@ class Results(NamedTuple):
 
     curves     by name, as a run has them
     study      the committed study's trials by AdaGrad's start, where they are about this text
+    seeds      held-out bits per character by seed, of this run's settings and text in all committed studies
     best       the best model
     results    the hash of weights and trace
     """
@@ -62,6 +64,7 @@ class Results(NamedTuple):
     quality: SampleMetrics
     marks: AllMarks
     study: Study
+    seeds: dict[int, float]
     corpus: Text
     best: Model
     results: str
@@ -109,6 +112,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),
         study=study_rows(run, published.settings, path["initial_accumulator/asked"]),
+        seeds=seeds_of(run, (file for name, file in path.items() if name.endswith("/asked"))),
         best=read_model(path["models/best"]),
         results=run.results,
         corpus=read_prepared(path["prepared/text"]),
@@ -144,6 +148,27 @@ def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
             row = StudyRow(each.seed, bits, each.curves["smooth_loss"])
             found.setdefault(each.params.train.initial_accumulator_value, []).append(row)
     return dict(sorted(found.items()))
+
+
+def seeds_of(run: Run, questions: Iterable[Path]) -> dict[int, float]:
+    """Return the held-out bits per character, by seed, of all trials with this run's settings and text.
+
+    questions  files of what studies asked; their tables lie beside them
+    Raises Damaged, naming the file, if a table is invalid.
+    """
+
+    def setting(params: Params) -> dict[str, Any]:
+        return {name: value for name, value in trial_params(params).items() if name != "seed"}
+
+    bits: dict[int, float] = {}
+    for file in questions:
+        question = read_asked(file)
+        trials = read_runs(file.parent, question, curves=False) if question.sha256 == run.text_sha256 else {}
+        for trial in trials.values():
+            measured = trial.metrics.held_out_bits_per_character if trial.metrics else None
+            if measured is not None and setting(trial.params) == setting(run.params):
+                bits[trial.seed] = measured
+    return bits
 
 
 def bits_of(study: Study) -> dict[float, list[float]]:

@@ -51,7 +51,8 @@ def concluded(results: Results) -> dict[str, Any]:
     first, peak    the first loss and the highest of the first updates, and after how many updates that was
     saturated      the share of saturated hidden units at the end
     means          the study's mean by AdaGrad's start
-    cheaper        of its trials with this run's settings, how many cost less, and how many there are; None without
+    cheaper        of the other seeds with this run's settings in studies, how many cost less, and how many there are;
+                   None without another seed
     mended         the start whose mean is lowest, where it is not this run's
     """
     train, own = results.train, results.params.train.initial_accumulator_value
@@ -61,7 +62,8 @@ def concluded(results: Results) -> dict[str, Any]:
     trials = bits_of(results.study) if results.has_published_recipe else {}
     means = {value: fmean(each) for value, each in trials.items()}
     lowest = min(means, key=lambda value: means[value], default=own)
-    cheaper = None if bits is None or own not in trials else (sum(x < bits for x in trials[own]), len(trials[own]))
+    others = [cost for seed, cost in results.seeds.items() if seed != results.params.seed]
+    cheaper = (sum(cost < bits for cost in others), len(others)) if others and bits is not None else None
     return {
         "training_bits": training_bits,
         "unseen_more": None if bits is None else bits - training_bits,

