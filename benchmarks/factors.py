@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from paired import Measured, Measurement
-from paired.answering import Decided, decided
-from paired.data_types import AVERAGE, CANNOT_TELL, Effect
-from paired.factors import Contrast, design, tested
+from paired.answering import Verdicts, verdicts
+from paired.data_types import AVERAGE, CANNOT_TELL, Contrast
+from paired.factors import design, tested
 from paired.pairs import side
 
 DESIGNS = ((2, 2), (3, 2, 2), (4, 3))
@@ -30,8 +30,8 @@ Truth = Callable[..., float]  # of a setting, by the places of its levels
 class Study(NamedTuple):
     """Its verdicts, by factors and cell by cell."""
 
-    factors: Decided
-    cells: Decided
+    factors: Verdicts
+    cells: Verdicts
 
 
 def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, truth: Truth) -> Study:
@@ -52,13 +52,13 @@ def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ..
         looks=looks if len(looks) > 1 else (),
     )  # fmt: skip
     levels = {name: dict(pair.split("=") for pair in name.split()) for name in names}
-    return Study(decided(asked._replace(levels=levels)), decided(asked))
+    return Study(verdicts(asked._replace(levels=levels)), verdicts(asked))
 
 
-def claims(answer: Decided) -> list[str]:
+def claims(answer: Verdicts) -> list[str]:
     """Return all that it says is so: of factors and of settings."""
-    verdicts = [each.verdict for each in answer.effects] + [each.verdict for each in answer.settings.values()]
-    return [each for each in verdicts if each != CANNOT_TELL]
+    said = [each.verdict for each in answer.effects] + [each.verdict for each in answer.settings.values()]
+    return [each for each in said if each != CANNOT_TELL]
 
 
 def false_claims(
@@ -93,7 +93,7 @@ def false_beside_true(
     return float(np.mean(found))
 
 
-def _key(each: Effect | Contrast) -> tuple[object, ...]:
+def _key(each: Contrast) -> tuple[object, ...]:
     return each.kind, each.factor, each.level, each.reference, each.other, each.at
 
 
@@ -104,7 +104,7 @@ def _all_contrasts(shape: tuple[int, ...], truth: Truth) -> list[Contrast]:
     levels = {name: dict(pair.split("=") for pair in name.split()) for name in names}
     sides = {name: side({0: Measurement(truth(*cell))}, None) for name, cell in zip(names, cells, strict=True)}
     of = design(levels, names[0])
-    return tested(of, sides, (), {}).contrasts if of else []
+    return [each.contrast for each in tested(of, sides, (), {}).effects] if of else []
 
 
 def _name(cell: tuple[int, ...]) -> str:

@@ -1,6 +1,6 @@
 """Answers that a test writes down."""
 
-from paired.data_types import BETTER, Answer, Comparison, Summary
+from paired.data_types import ALONE, BETTER, Answer, Contrast, Summary
 
 BASE, OTHER = "train.initial_accumulator_value=0", "train.initial_accumulator_value=10"
 
@@ -10,15 +10,16 @@ def summary(setting: str, **other) -> Summary:
     return known._replace(**other)
 
 
-def comparison(setting: str = OTHER, **other) -> Comparison:
-    known = Comparison(
-        setting, 10, dict.fromkeys(range(10), -0.1), -0.10391, 0.05, (-0.14134, -0.06648), 0.95, (-0.14134, -0.06648),
-        0.12, (-0.15, -0.05), 0.0002, 0.0002, 0.002, BETTER, None, None, None, (),
+def comparison(setting: str = OTHER, **other) -> Contrast:
+    known = Contrast(
+        ALONE, setting, differences=dict.fromkeys(range(10), -0.1), n=10, mean_difference=-0.10391, sd=0.05,
+        interval=(-0.14134, -0.06648), tested_level=0.95, tested_interval=(-0.14134, -0.06648), p=0.0002,
+        adjusted_p=0.0002, verdict=BETTER,
     )  # fmt: skip
     return known._replace(**other)
 
 
-def answer(*comparisons: Comparison, summaries: list[Summary] | None = None, **other) -> Answer:
+def answer(*comparisons: Contrast, summaries: list[Summary] | None = None, **other) -> Answer:
     comparisons = comparisons or (comparison(),)
     summaries = summaries or [summary(BASE), *(summary(each.setting) for each in comparisons)]
     known = Answer("loss", "lower", BASE, (), None, "", summaries, list(comparisons), {}, (), "came to nothing")

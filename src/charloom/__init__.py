@@ -23,12 +23,12 @@ if STAGE:  # a signal during its imports ends it without a traceback
 
     opened.note_opened(sys.argv[0], __file__, opened.__file__)  # each source that is imported from here on is hashed
 
-NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "ruamel.yaml")
+NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "pyyaml")
 
 if STAGE or PROGRAM.name == "charloom":
     # At this size more threads are slower; and where none may start, OpenBLAS ends the process.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    if missing := [name for name in NEEDED if find_spec(name.split(".")[0]) is None]:
+    if missing := [name for name in NEEDED if find_spec("yaml" if name == "pyyaml" else name) is None]:
         sys.stderr.write(
             f"charloom: {sys.executable} has no {', '.join(missing)}: "
             "type `make setup` once and `. .venv/bin/activate`, then repeat the command\n"

@@ -1,70 +1,55 @@
-"""The answer of a comparison: every setting beside the baseline, paired by seed."""
+"""The answer of a comparison: every setting beside the baseline, paired by seed; and what each factor does."""
 
 from typing import NamedTuple
 
 from paired.cautions import cautions
-from paired.data_types import (
-    ALPHA,
-    CANNOT_TELL,
-    LEVEL,
-    Answer,
-    Band,
-    Comparison,
-    Curve,
-    Effect,
-    Measured,
-    Seed,
-    Summary,
-)
-from paired.effects import deciding, found
+from paired.data_types import ALONE, CANNOT_TELL, LEVEL, Answer, Band, Contrast, Curve, Measured, Seed, Summary
+from paired.effects import told
 from paired.factors import Tested, design_of, inseparable, tested
 from paired.pairs import Pairs, Side, minus, pair, side
-from paired.rule import Decision, Looked, decide
+from paired.rule import Decision, decide, decided, direction, looked
 from paired.seeds_needed import more_seeds
-from paired.statistics import (
-    LARGEST,
-    Moments,
-    correlation,
-    difference,
-    exploded_p,
-    moments,
-    sign_flip_p,
-    student_interval,
-    welch_interval,
-)
+from paired.statistics import LARGEST, difference, exploded_p, moments, student_interval
 
 NOTHING = Tested([], None, {})  # of settings that are no design: they share the level equally
 
 
-class Decided(NamedTuple):
+class Verdicts(NamedTuple):
     """The sides, and their pairs with the baseline; what was decided of these, all by setting; and the effects."""
 
     sides: dict[str, Side]
     pairs: dict[str, Pairs]
-    settings: dict[str, Decision]
-    effects: list[Effect]
+    decisions: dict[str, Decision]
+    settings: dict[str, Contrast]
+    effects: list[Contrast]
 
 
-def decided(measured: Measured) -> Decided:
+def verdicts(measured: Measured) -> Verdicts:
     """Return all verdicts."""
     budget = measured.budget if measured.target else None
     sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
-    base = sides[measured.baseline]
-    pairs = {name: pair(each, base) for name, each in sides.items() if name != measured.baseline}
-    looks, looked = max(1, len(measured.looks)), [each.at(measured.looks) for each in pairs.values()]
+    pairs = {name: pair(own, sides[measured.baseline]) for name, own in sides.items() if name != measured.baseline}
     of = design_of(measured)
-    contrasts, family, same = tested(of, sides, measured.looks, measured.amounts) if of else NOTHING
-    if contrasts:  # a look counts once all settings have its seeds
-        looked = [each[: len(contrasts[0].firsts)] for each in looked]
+    effects, family, same = tested(of, sides, measured.looks, measured.amounts) if of else NOTHING
+    base_amount = measured.amounts.get(measured.baseline, 1.0)
+    settings = []
+    for name, own in pairs.items():
+        amount = measured.amounts.get(name, 1.0) / base_amount
+        contrast = Contrast(ALONE, name, amount=amount, differences=own.differences)
+        firsts = own.firsts(measured.looks)
+        if effects:  # a look counts once all settings have its seeds
+            firsts = firsts[: len(effects[0].pairs)]
+        settings.append(looked(contrast, firsts, own.barred))
     for at, place in same.items():  # what is one and the same has the same seeds
-        own = list(pairs.values())[place - len(contrasts)].differences
-        firsts = contrasts[at].firsts if measured.looks else [list(own)]
-        contrasts[at] = contrasts[at]._replace(differences=own, firsts=firsts)
-    all_of_it = [Looked(each.pairs, each.barred) for each in contrasts]
-    all_of_it += [Looked(*each) for each in zip(looked, (each.barred for each in pairs.values()), strict=True)]
-    decisions = decide(all_of_it, looks, measured.better, measured.smallest_difference, family)
-    effects = found(contrasts, [decisions[same.get(at, at)] for at in range(len(contrasts))])
-    return Decided(sides, pairs, dict(zip(pairs, decisions[len(contrasts) :], strict=True)), effects)
+        setting = settings[place - len(effects)]
+        contrast = effects[at].contrast._replace(differences=setting.contrast.differences)
+        effects[at] = setting._replace(contrast=contrast)
+    looks = max(1, len(measured.looks))
+    decisions = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
+    of_effects = [decided(each, decisions[same.get(at, at)]) for at, each in enumerate(effects)]
+    of_settings = dict(zip(pairs, decisions[len(effects) :], strict=True))
+    alone = {name: decided(own, of_settings[name]) for name, own in zip(pairs, settings, strict=True)}
+    return Verdicts(sides, pairs, of_settings, alone, told(of_effects))
 
 
 def answered(measured: Measured) -> Answer:
@@ -72,14 +57,14 @@ def answered(measured: Measured) -> Answer:
 
     Seeds come in the order of the baseline's, and seeds beyond the looks that are reached are shown and decide nothing.
     """
-    told = decided(measured)
+    sides, pairs, decisions, settings, effects = verdicts(measured)
     asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}
     return Answer(
         **asked,
-        summaries=[_summary(name, each) for name, each in told.sides.items()],
-        comparisons=[_comparison(measured, name, each, told.settings[name]) for name, each in told.pairs.items()],
-        bands={name: _bands(curves, measured.baseline, told.pairs) for name, curves in measured.curves.items()},
-        effects=told.effects,
+        summaries=[_summary(name, own) for name, own in sides.items()],
+        comparisons=[_whole(measured, settings[name], own, decisions[name]) for name, own in pairs.items()],
+        bands={name: _bands(curves, measured.baseline, pairs) for name, curves in measured.curves.items()},
+        effects=effects,
         inseparable=tuple(
             {name: tuple(dict.fromkeys(each[name] for each in measured.levels.values())) for name in group}
             for group in inseparable(measured.levels)
@@ -97,31 +82,21 @@ def _summary(name: str, own: Side) -> Summary:
     )  # fmt: skip
 
 
-def _comparison(measured: Measured, name: str, pairs: Pairs, decision: Decision) -> Comparison:
-    sides, differences = (pairs.ours, pairs.baseline), list(pairs.differences.values())
-    ours, theirs = (moments(each.values.values()) for each in sides)
-    given = [measured.amounts.get(each, 1.0) for each in (name, measured.baseline)]
-    return Comparison(
-        setting=name,
-        correlation=correlation(*([each.values[seed] for seed in pairs.differences] for each in sides)),
-        welch_interval=welch_interval(ours, theirs, LEVEL),
-        sign_flip_p=sign_flip_p(differences),
-        more_seeds=_more_seeds(moments(differences), decision, measured.smallest_difference),
-        time_interval=student_interval(moments(minus(*(each.times for each in sides)).values()), LEVEL),
-        exploded_p=exploded_p(*(count for each in sides for count in (each.exploded, len(each.trials)))),
+def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decision) -> Contrast:
+    """Return a setting's contrast with all that is said of settings alone."""
+    sides = pairs.ours, pairs.baseline
+    more = None
+    if contrast.verdict == CANNOT_TELL:
+        whole, alpha = moments(contrast.differences.values()), 1.0 - decision.level
+        # Where trials without a value bar the verdict, nobody knows how many it takes.
+        barred = direction(whole, measured.better) in pairs.barred
+        more = (1, None) if barred else more_seeds(whole, alpha, measured.smallest_difference)
+    return contrast._replace(
+        more_seeds=more,
+        time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
+        exploded_p=exploded_p(*(count for own in sides for count in (own.exploded, len(own.trials)))),
         warnings=tuple(cautions(measured.looks, pairs, decision)),
-        amount=given[0] / given[1],
-        **deciding(pairs.differences, pairs.at(measured.looks), decision),
     )
-
-
-def _more_seeds(whole: Moments, decision: Decision, smallest: float | None) -> tuple[int, int | None] | None:
-    """Return how many more seeds; nobody knows where trials without a value bar a verdict, and not their number."""
-    if decision.verdict != CANNOT_TELL:
-        return None
-    if decision.adjusted_p is not None and decision.adjusted_p <= ALPHA:
-        return 1, None
-    return more_seeds(whole, 1.0 - decision.level, smallest)
 
 
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from paired.data_types import CANNOT_TELL, Seed
+from paired.numbers import number_of
 from paired.pairs import Pairs
 from paired.rule import Decision
 from paired.statistics import moments, student_p
@@ -13,10 +14,10 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterat
     """Give those of the comparison that was decided so."""
     sides, shared = (pairs.ours, pairs.baseline), len(pairs.shared)
     if len(pairs.differences) < 2:
-        yield f"{count(len(pairs.differences), 'pair')} of the same seed: a comparison needs two"
+        yield f"{number_of(len(pairs.differences), 'pair')} of the same seed: a comparison needs two"
     # with looks the baseline goes on where a setting stops
     if alone := sum(len(each.trials) - shared for each in (sides[:1] if looks else sides)):
-        yield f"{count(alone, 'seed')} not on both sides, left out"
+        yield f"{number_of(alone, 'seed')} not on both sides, left out"
     ours, theirs = pairs.without_value
     if ours or theirs:
         barred = f": neither {' nor '.join(sorted(pairs.barred))} can be said" if pairs.barred else ""
@@ -32,7 +33,7 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterat
     if looks and at is None:
         yield f"the first look is at {looks[0]} seeds"
     elif at is not None and decision.verdict == CANNOT_TELL and shared > at:
-        yield f"tested on the first {count(at, 'seed')}; the {shared - at} after them decide nothing here"
+        yield f"tested on the first {number_of(at, 'seed')}; the {shared - at} after them decide nothing here"
 
 
 def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:
@@ -54,8 +55,3 @@ def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:
     tells, others_tell = ((p := student_p(x)) is not None and p <= alpha for x in (whole, rest))
     if tells != others_tell or rest.sd <= whole.sd / 2:
         yield f"seed {seed} alone makes half of the difference or more"
-
-
-def count(n: int, noun: str) -> str:
-    """Return `1 seed`, `5 seeds`."""
-    return f"{n} {noun}" + "s" * (n != 1)

@@ -8,7 +8,7 @@ Curve = dict[int, float]  # a value by update
 
 BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL = "better", "worse", "no difference that matters", "cannot tell yet"
 VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
-AVERAGE, AT_LEVEL, INTERACTION = "average", "at a level", "interaction"  # what an effect is
+ALONE, AVERAGE, AT_LEVEL, INTERACTION = "setting", "average", "at a level", "interaction"  # what is compared
 DEPENDS = "depends"  # the verdict of an interaction that is there
 ALPHA = 0.05  # of all comparisons and looks together
 LEVEL = 0.95  # of the intervals that everybody knows
@@ -93,82 +93,61 @@ class Later(NamedTuple):
     interval: Interval | None
 
 
-class Comparison(NamedTuple):
-    """A setting beside the baseline. A difference is the setting's value minus the baseline's, of the same seed.
+class Contrast(NamedTuple):
+    """One level minus another, of the same seed: a setting minus the baseline, or what a factor does over all others.
 
+    kind      ALONE: a setting; AVERAGE: the mean over all levels of the other factors; AT_LEVEL: at one level of
+              another factor; INTERACTION: the difference at the second of two levels of another factor, minus that at
+              the first
+    setting   its name; of the other kinds it is empty
+    factor, level, reference   the level and the one that it is compared with; empty for a setting
+    other, at  the other factor, and its level or two; empty for a setting and an average
+    amount    how many times as much the first side was given; 1 where that is not known
     differences       of each pair, by seed: the seeds with a value on both sides
     n                 pairs that count: those of the look at which the verdict fell, or else all
     mean_difference, sd, interval   of these; the interval is Student's at LEVEL
     tested_level, tested_interval   the level at which it was decided, after looks and Holm; Student's interval there
-    correlation       of the pairs; None where it is not defined
-    welch_interval    at LEVEL, for the two settings unpaired
     p                 Student's two-sided p of the pairs that count
     adjusted_p        what decides: times the number of looks the smallest so far, over its share of the level
-    sign_flip_p       exact; None below six pairs, which cannot reach 0.05
-    verdict           one of the four
-    more_seeds        (at least, at most) so many more would tell; `at most` is None where there is no bound. None where
-                      the verdict has fallen
-    time_interval     Student's, at LEVEL, of the paired difference of restricted times; None where there are none
-    exploded_p        Boschloo's exact p for the numbers of explosions; None where none exploded
-    warnings          sentences about this comparison
+    verdict           one of the four; of an interaction DEPENDS or CANNOT_TELL
     later             None where all pairs count
-    amount            how many times as much the setting's trials were given; 1 where that is not known
-    """
-
-    setting: str
-    n: int
-    differences: dict[Seed, float]
-    mean_difference: float | None
-    sd: float | None
-    interval: Interval | None
-    tested_level: float
-    tested_interval: Interval | None
-    correlation: float | None
-    welch_interval: Interval | None
-    p: float | None
-    adjusted_p: float | None
-    sign_flip_p: float | None
-    verdict: str
-    more_seeds: tuple[int, int | None] | None
-    time_interval: Interval | None
-    exploded_p: float | None
-    warnings: tuple[str, ...]
-    later: Later | None = None
-    amount: float = 1.0
-
-
-class Effect(NamedTuple):
-    """What a factor does: one of its levels beside another, over all other factors. A difference is within a seed.
-
-    kind      AVERAGE: the mean over all levels of the others; AT_LEVEL: at one level of another factor; INTERACTION:
-              the difference at the second of two levels of another factor, minus that at the first
-    factor, level, reference   the level beside the one that it is compared with
-    other, at  the other factor, and its level or two; empty for an average
-    verdict    as of a comparison; of an interaction DEPENDS or CANNOT_TELL
-    turned_by  of an average that is none: the factors that turn its sign
-    others     as in Comparison
+    warnings          sentences about it
+    turned_by         of an average without a verdict: the factors that turn its sign
+    more_seeds        of a setting: (at least, at most) so many more would tell; `at most` is None where there is no
+                      bound. None where the verdict has fallen
+    time_interval     of a setting: Student's, at LEVEL, of the paired difference of restricted times
+    exploded_p        of a setting: Boschloo's exact p for the numbers of explosions; None where none exploded
     """
 
     kind: str
-    factor: str
-    level: str
-    reference: str
-    other: str
-    at: tuple[str, ...]
-    n: int
-    differences: dict[Seed, float]
-    mean_difference: float | None
-    sd: float | None
-    interval: Interval | None
-    tested_level: float
-    tested_interval: Interval | None
-    p: float | None
-    adjusted_p: float | None
-    verdict: str
-    turned_by: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    later: Later | None = None
+    setting: str = ""
+    factor: str = ""
+    level: str = ""
+    reference: str = ""
+    other: str = ""
+    at: tuple[str, ...] = ()
     amount: float = 1.0
+    differences: dict[Seed, float] = {}  # noqa: RUF012  nobody writes to it
+    n: int = 0
+    mean_difference: float | None = None
+    sd: float | None = None
+    interval: Interval | None = None
+    tested_level: float = 0.0
+    tested_interval: Interval | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    verdict: str = CANNOT_TELL
+    later: Later | None = None
+    warnings: tuple[str, ...] = ()
+    turned_by: tuple[str, ...] = ()
+    more_seeds: tuple[int, int | None] | None = None
+    time_interval: Interval | None = None
+    exploded_p: float | None = None
+
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """The levels that are compared, whatever the others are."""
+        return self.factor, self.level, self.reference
 
 
 class Band(NamedTuple):
@@ -198,10 +177,10 @@ class Answer(NamedTuple):
     smallest_difference: float | None
     target: str
     summaries: list[Summary]
-    comparisons: list[Comparison]
+    comparisons: list[Contrast]
     bands: dict[str, dict[str, Band]]
     warnings: tuple[str, ...]
     exploded: str = ""
     amount: str = ""
-    effects: list[Effect] = []  # noqa: RUF012  nobody writes to it
+    effects: list[Contrast] = []  # noqa: RUF012  nobody writes to it
     inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()

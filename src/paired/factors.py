@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Measured, Seed
+from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Contrast, Measured
 from paired.family import Family
-from paired.pairs import Side, barred, counted
-from paired.statistics import Moments, moments
+from paired.numbers import number_of
+from paired.pairs import Side, barred, counted, first_seeds
+from paired.rule import Looked, looked
 
 SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; the settings by themselves have the rest
 ROUNDING = 16 * np.finfo(float).eps  # beside the largest of the values: a difference below it is none
@@ -79,47 +80,15 @@ def design_of(measured: Measured) -> Design | None:
     return design({name: each for name, each in measured.levels.items() if name in there}, measured.baseline)
 
 
-class Contrast(NamedTuple):
-    """An effect before anything is decided, and the looks that all settings have reached. Names are those of Effect.
-
-    differences  by seed
-    firsts       the seeds of each look
-    lost         trials without a value, of the level and of its reference
-    """
-
-    kind: str
-    factor: str
-    level: str
-    reference: str
-    other: str
-    at: tuple[str, ...]
-    amount: float
-    differences: dict[Seed, float]
-    firsts: list[list[Seed]]
-    lost: tuple[int, int]
-
-    @property
-    def pairs(self) -> list[Moments]:
-        """The moments of the differences at each look."""
-        return [moments(self.differences[seed] for seed in each if seed in self.differences) for each in self.firsts]
-
-    @property
-    def barred(self) -> set[str]:
-        """The verdicts that may not be said."""
-        if self.kind == INTERACTION:
-            return {NO_DIFFERENCE, *((BETTER, WORSE) if any(self.lost) else ())}
-        return barred(*self.lost)
-
-
 class Tested(NamedTuple):
     """All that a page tests of a design.
 
-    contrasts  averages, then interactions, then effects at a level
-    family     of these, and after them of all settings but the baseline
-    same       of an effect that is a setting beside the baseline: its place, and the setting's in the family
+    effects  averages, then interactions, then effects at a level, at the looks that all settings have reached
+    family   of these, and after them of all settings but the baseline
+    same     of an effect that is a setting beside the baseline: its place, and the setting's in the family
     """
 
-    contrasts: list[Contrast]
+    effects: list[Looked]
     family: Family | None
     same: dict[int, int]
 
@@ -129,13 +98,13 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
     baseline = of.settings.flat[0]
     every = list(sides[baseline].trials)
     seeds = [seed for seed in every if all(seed in each.trials for each in sides.values())]
-    firsts = [every[:n] for n in looks if every[:n] == seeds[:n] and n <= len(seeds)] if looks else [seeds]
+    firsts = first_seeds(every, seeds, looks)
     values = np.array([[sides[name].values.get(seed, np.nan) for name in of.settings.flat] for seed in seeds])
     values = values.reshape(len(seeds), *of.settings.shape)
     given = np.array([amounts.get(name, 1.0) for name in of.settings.flat]).reshape(of.settings.shape)
     names, levels = list(of.levels), list(of.levels.values())
 
-    def contrast(kind: str, f: int, pair: Pair, g: int | None = None, at: Sequence[int] = ()) -> Contrast:
+    def effect(kind: str, f: int, pair: Pair, g: int | None = None, at: Sequence[int] = ()) -> Looked:
         """Return what the second level of the pair does beside the first: the last of `at` minus the one before it."""
         parts, lost, amount, sums = [], [0, 0], [1.0, 1.0], np.zeros(len(seeds))
         for n, other in enumerate(reversed(at) if at else [None]):
@@ -147,32 +116,35 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
                 lost[side] += int(np.isnan(cells).sum())
                 amount[side] = float(given[place].mean())
         sums[np.abs(sums) <= ROUNDING * np.abs(parts).max(axis=0)] = 0.0
-        return Contrast(
-            kind, names[f], levels[f][pair[1]], levels[f][pair[0]], "" if g is None else names[g],
+        contrast = Contrast(
+            kind, "", names[f], levels[f][pair[1]], levels[f][pair[0]], "" if g is None else names[g],
             tuple(levels[g][each] for each in at) if g is not None else (),
             1.0 if kind == INTERACTION else amount[0] / amount[1],
-            {seed: float(x) for seed, x in zip(seeds, sums, strict=True) if not np.isnan(x)}, firsts,
-            (lost[0], lost[1]),
+            {seed: float(x) for seed, x in zip(seeds, sums, strict=True) if not np.isnan(x)},
         )  # fmt: skip
+        excluded = barred(*lost)
+        if kind == INTERACTION:
+            excluded = {NO_DIFFERENCE, *((BETTER, WORSE) if any(lost) else ())}
+        return looked(contrast._replace(warnings=_warnings(sum(lost), excluded)), firsts, excluded)
 
     pairs = [_pairs(len(each)) for each in levels]
-    averages = [contrast(AVERAGE, f, pair) for f, each in enumerate(pairs) for pair in each]
+    averages = [effect(AVERAGE, f, pair) for f, each in enumerate(pairs) for pair in each]
     crossed = [(f, p, g, q) for f, g in combinations(range(len(names)), 2) for p in pairs[f] for q in pairs[g]]
-    interactions = [contrast(INTERACTION, f, p, g, q) for f, p, g, q in crossed]
+    interactions = [effect(INTERACTION, f, p, g, q) for f, p, g, q in crossed]
     at_levels = {
-        (f, p, g, level): contrast(AT_LEVEL, f, p, g, [level])
+        (f, p, g, level): effect(AT_LEVEL, f, p, g, [level])
         for f, g in permutations(range(len(names)), 2)
         for p in pairs[f]
         for level in range(len(levels[g]))
     }
-    contrasts = [*averages, *interactions, *at_levels.values()]
+    effects = [*averages, *interactions, *at_levels.values()]
     place, same = dict(zip(at_levels, count(len(averages) + len(interactions)))), dict[int, int]()
     if len(names) == 2:
         order = [name for name in sides if name != baseline]
         for f, p, g, level in at_levels:
             if p[0] == level == 0:
                 own = of.settings[tuple(p[1] if axis == f else 0 for axis in range(2))]
-                same[place[f, p, g, level]] = place[f, p, g, level] = len(contrasts) + order.index(own)
+                same[place[f, p, g, level]] = place[f, p, g, level] = len(effects) + order.index(own)
     splits = {
         len(averages) + n: (
             (place[f, p, g, q[0]], place[f, p, g, q[1]]), (place[g, q, f, p[0]], place[g, q, f, p[1]])
@@ -184,7 +156,16 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
     ]
     alone = len(sides) - 1
     shares += [0.0] * len(at_levels) + [(1 - sum(SHARES.values())) / alone] * alone
-    return Tested(contrasts, Family(shares, splits), same)
+    return Tested(effects, Family(shares, splits), same)
+
+
+def _warnings(lost: int, excluded: set[str]) -> tuple[str, ...]:
+    if not lost:
+        return ()
+    of_them = "its seed is" if lost == 1 else "their seeds are"
+    names = [each for each in (BETTER, WORSE, NO_DIFFERENCE) if each in excluded]
+    cannot = f": neither {' nor '.join(names)} can be said" if names else ""
+    return (f"{number_of(lost, 'trial')} without a value; {of_them} missing here{cannot}",)
 
 
 def _pairs(levels: int) -> list[Pair]:

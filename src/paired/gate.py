@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from scipy import special
 
-from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Comparison, Measured
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Contrast, Measured
 from paired.pairs import pair, side
 from paired.seeds_needed import POWER
 from paired.statistics import critical
@@ -61,7 +61,7 @@ def gate(measured: Measured, answer: Answer, requirement: str) -> Gate:
     return Gate(requirement, result, settings)
 
 
-def _result(measured: Measured, answer: Answer, comparison: Comparison, requirement: str) -> str:
+def _result(measured: Measured, answer: Answer, comparison: Contrast, requirement: str) -> str:
     if comparison.verdict == WORSE or (comparison.verdict == NO_DIFFERENCE and requirement == BETTER):
         return STOPPED
     if comparison.verdict != CANNOT_TELL or (requirement == NOT_WORSE and _not_inferior(measured, answer, comparison)):
@@ -69,7 +69,7 @@ def _result(measured: Measured, answer: Answer, comparison: Comparison, requirem
     return CANNOT_TELL
 
 
-def _not_inferior(measured: Measured, answer: Answer, comparison: Comparison) -> bool:
+def _not_inferior(measured: Measured, answer: Answer, comparison: Contrast) -> bool:
     """Return whether the tested interval excludes a difference on the worse side that matters.
 
     It excludes nothing where the setting has lost more trials than the baseline: they would have been its worst.
@@ -82,7 +82,7 @@ def _not_inferior(measured: Measured, answer: Answer, comparison: Comparison) ->
     return worst < margin
 
 
-def _power(comparison: Comparison, smallest: float | None, requirement: str) -> tuple[float | None, float | None]:
+def _power(comparison: Contrast, smallest: float | None, requirement: str) -> tuple[float | None, float | None]:
     """Return what the gate finds, and how likely it lets a change without effect pass.
 
     Both are those of Student's t with a noncentrality of √n · difference / sd, at the tested level. A difference below

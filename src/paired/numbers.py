@@ -42,3 +42,8 @@ def percent(level: float) -> str:
 def p_shown(p: float | None) -> str:
     """Return a p with two digits; - where there is none."""
     return "-" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def number_of(n: int, noun: str) -> str:
+    """Return `1 seed`, `5 seeds`."""
+    return f"{n} {noun}" + "s" * (n != 1)

@@ -1,9 +1,10 @@
 """A setting by itself, and beside the baseline: what is there, what is missing, and the differences of equal seeds."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from paired.data_types import BETTER, NO_DIFFERENCE, WORSE, Measurement, Seed
-from paired.statistics import LARGEST, Moments, difference, moments
+from paired.statistics import LARGEST, difference
 
 Trials = dict[Seed, Measurement]
 
@@ -60,14 +61,12 @@ class Pairs(NamedTuple):
     shared: list[Seed]
     differences: dict[Seed, float]
 
-    def at(self, looks: tuple[int, ...]) -> list[Moments]:
-        """Return the moments of the differences at each look that is reached; of all of them where none is declared.
+    def firsts(self, looks: tuple[int, ...]) -> list[list[Seed]]:
+        """Return the seeds of each look that is reached; all of them where none is declared.
 
         One at n seeds is, where the first n seeds of the baseline are on both sides.
         """
-        seeds = list(self.baseline.trials)
-        firsts = [seeds[:n] for n in looks if n <= len(seeds) and self.shared[:n] == seeds[:n]] if looks else [seeds]
-        return [moments(self.differences[seed] for seed in first if seed in self.differences) for first in firsts]
+        return first_seeds(list(self.baseline.trials), self.shared, looks)
 
     @property
     def without_value(self) -> tuple[int, int]:
@@ -79,6 +78,11 @@ class Pairs(NamedTuple):
     def barred(self) -> set[str]:
         """The verdicts that may not be said."""
         return barred(*self.without_value)
+
+
+def first_seeds(seeds: list[Seed], shared: list[Seed], looks: Sequence[int]) -> list[list[Seed]]:
+    """Return the first of the seeds at each look at which they are shared; all that are shared if none is declared."""
+    return [seeds[:n] for n in looks if n <= len(seeds) and shared[:n] == seeds[:n]] if looks else [shared]
 
 
 def barred(ours: int, theirs: int) -> set[str]:

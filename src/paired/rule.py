@@ -5,23 +5,43 @@ and looks together, one in twenty at most says *better* or *worse* where there i
 their order, and what has fallen at one of them stays.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from paired.data_types import ALPHA, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Interval
+from paired.data_types import (
+    ALONE,
+    ALPHA,
+    BETTER,
+    CANNOT_TELL,
+    LEVEL,
+    NO_DIFFERENCE,
+    WORSE,
+    Contrast,
+    Interval,
+    Later,
+    Seed,
+)
 from paired.family import Family, equal
-from paired.statistics import Moments, student_interval, student_p
+from paired.statistics import Moments, moments, student_interval, student_p
 
 
 class Looked(NamedTuple):
-    """What decides about a setting, or an effect.
+    """What decides about a contrast.
 
-    pairs    the moments of its differences, at each look that it has reached
-    barred   the verdicts that may not be said of it
+    pairs     the moments of its differences, at each look that it has reached
+    barred    the verdicts that may not be said of it
+    contrast  itself, without a decision
     """
 
     pairs: Sequence[Moments]
     barred: Collection[str] = ()
+    contrast: Contrast = Contrast(ALONE)
+
+
+def looked(contrast: Contrast, firsts: Iterable[Iterable[Seed]], barred: Collection[str]) -> Looked:
+    """Return the contrast as its looks see it, each of which has these first seeds."""
+    own = contrast.differences
+    return Looked([moments(own[seed] for seed in first if seed in own) for first in firsts], barred, contrast)
 
 
 class Decision(NamedTuple):
@@ -50,7 +70,7 @@ def decide(
     family = family or equal(len(settings))
     decisions = [Decision(CANNOT_TELL, None, 0.0, None, None)] * len(settings)
     p_values = [
-        [] if {BETTER, WORSE} <= {*setting.barred} else [student_p(pairs) for pairs in setting.pairs]
+        [None if direction(pairs, better) in setting.barred else student_p(pairs) for pairs in setting.pairs]
         for setting in settings
     ]
     best: list[tuple[float, int | None]] = [(1.0, None)] * len(settings)  # the smallest p so far, and its look
@@ -79,9 +99,28 @@ def _said(
             if interval == (0.0, 0.0) or (smallest and interval and -smallest < interval[0] and interval[1] < smallest):
                 return NO_DIFFERENCE, i, level, interval
     if best is not None and adjusted <= ALPHA:
-        lower = (setting.pairs[best].mean or 0.0) < 0.0
-        verdict = BETTER if lower == (better == "lower") else WORSE
-        if verdict not in setting.barred:
-            return verdict, best, level, intervals[best]
+        return direction(setting.pairs[best], better), best, level, intervals[best]
     last = len(intervals) - 1
     return CANNOT_TELL, last if intervals else None, level, intervals[-1] if intervals else None
+
+
+def direction(pairs: Moments, better: str) -> str:
+    """Return which verdict a small p would be. One that may not be said has no p, and leaves no share to others."""
+    return BETTER if ((pairs.mean or 0.0) < 0.0) == (better == "lower") else WORSE
+
+
+def decided(of: Looked, decision: Decision) -> Contrast:
+    """Return the contrast with its verdict, and the numbers of the look at which that fell.
+
+    Without a verdict they are those of all pairs. What came after the verdict is `later`.
+    """
+    whole, at = moments(of.contrast.differences.values()), decision.look
+    counts = whole if at is None or decision.verdict == CANNOT_TELL else of.pairs[at]
+    later = None
+    if counts.n < whole.n and whole.mean is not None:
+        later = Later(whole.n, whole.mean, student_interval(whole, LEVEL))
+    return of.contrast._replace(
+        n=counts.n, mean_difference=counts.mean, sd=counts.sd, interval=student_interval(counts, LEVEL),
+        tested_level=decision.level, tested_interval=decision.interval, p=student_p(counts),
+        adjusted_p=decision.adjusted_p, verdict=decision.verdict, later=later,
+    )  # fmt: skip

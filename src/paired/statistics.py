@@ -1,4 +1,4 @@
-"""Statistics of few numbers: Student's t, the exact sign flip, Boschloo's test and Holm's steps.
+"""Statistics of few numbers: Student's t and Boschloo's test.
 
 Nothing is bootstrapped: with three to ten pairs a bootstrap gives 9 to 27 false alarms in a hundred where it promises
 five, and Student's t five, for pairs of unequal spread too (benchmarks/calibration.md). Functions take and give plain
@@ -7,18 +7,16 @@ numbers; a size (a mean, an interval) is in units of what it is given. None stan
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from paired.data_types import Interval
 
 LARGEST = 1e300  # what is larger is no result, and would overflow
-FLIPPED = (6, 30)  # numbers of pairs for the exact sign flip: fewer cannot reach 0.05, more are too many to count
 BOSCHLOO = 200  # trials a side; with 1,000 it takes 12 seconds, and Fisher's exact p hardly differs
 
 
@@ -88,55 +86,6 @@ def student_interval(x: Moments, level: float) -> Interval | None:
 def critical(n: int, alpha: float) -> float:
     """Return the |t| of n pairs that chance exceeds with probability alpha."""
     return -float(special.stdtrit(n - 1, alpha / 2))
-
-
-def welch_interval(a: Moments, b: Moments, level: float) -> Interval | None:
-    """Return Welch's interval of the mean of a minus that of b, unpaired; None where a side has fewer than two."""
-    if a.mean is None or a.sd is None or b.mean is None or b.sd is None:
-        return None
-    u, v = a.sd / math.sqrt(a.n), b.sd / math.sqrt(b.n)
-    error = math.hypot(u, v)
-    if error == 0.0:
-        return None
-    freedom = 1.0 / ((u / error) ** 4 / (a.n - 1) + (v / error) ** 4 / (b.n - 1))
-    half = -float(special.stdtrit(freedom, (1.0 - level) / 2)) * error
-    return a.mean - b.mean - half, a.mean - b.mean + half
-
-
-def correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Return Pearson's, from three pairs on (two always give 1 or −1); None where a side has no spread."""
-    if len(a) < 3:
-        return None
-    sides = [np.ldexp(side, -math.frexp(max(map(abs, side)))[1]) for side in (a, b)]
-    u, v = (side - side.mean() for side in sides)
-    length = math.sqrt(u @ u) * math.sqrt(v @ v)
-    return min(1.0, max(-1.0, float(u @ v) / length)) if length else None
-
-
-def sign_flip_p(x: Sequence[float]) -> float | None:
-    """Return the exact two-sided p of the mean, over all 2ⁿ signs that the differences could have had.
-
-    None for fewer than 6, which cannot reach 0.05 (2 / 2⁵ = 0.0625), and for more than 30. The sums of the two halves
-    are counted against each other, so that 2^(n / 2) are enough.
-    """
-    if not FLIPPED[0] <= len(x) <= FLIPPED[1]:
-        return None
-    largest = max(map(abs, x)) or 1.0
-    sizes = np.abs(x) / largest
-    reached = abs(float(np.sum(np.asarray(x) / largest))) - 1e-12 * len(x)  # sums that are equal but for rounding count
-    if reached <= 0.0:
-        return 1.0
-    left, right = (_signed_sums(half) for half in np.array_split(sizes, 2))
-    above = len(right) - np.searchsorted(np.sort(right), reached - left)
-    return 2.0 * float(above.sum()) / 2.0 ** len(x)  # as many sums lie below −reached
-
-
-def _signed_sums(x: NDArray[Any]) -> NDArray[Any]:
-    """Return the 2ⁿ sums of ±x."""
-    sums = np.zeros(1)
-    for each in x:
-        sums = np.concatenate([sums - each, sums + each])
-    return sums
 
 
 @cache

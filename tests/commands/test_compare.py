@@ -47,7 +47,7 @@ def test_declared_looks_and_the_smallest_difference_reach_the_answer(project):
 @pytest.mark.parametrize("form", [(), ("--format", "markdown")])
 def test_what_decides_nothing_and_what_words_mean_is_said_when_asked(project, form):
     short, long = table(project, *form), table(project, "--explain", *form)
-    for line in ("sign flips: p", "unpaired (Welch): 95 % ", "Looks: none declared"):
+    for line in ("Looks: none declared",):
         assert line not in short
         assert line in long
 

@@ -1,5 +1,7 @@
 """A question of one's own: a line writes it, says what it takes, and refuses what is none; the next line answers it."""
 
+import os
+
 import pytest
 from projects import copied, said
 
@@ -75,12 +77,16 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: nothing differs from the baseline"),
         (["a", "--vary", "m=2,3"], "a: a study is a file that ends in .yaml, say studies/eta.yaml"),
         (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
-        (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "no.txt: No such file or directory; allowed is a text in"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "--text: no.txt is not allowed: a file inside"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "pipe"], "--text: pipe is not allowed: a file inside this folder"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "/etc/hosts"], "--text: /etc/hosts is not allowed: a file inside"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "../x"], "--text: ../x is not allowed: a file inside this folder"),
         (["a.yaml", "--vary", "seq_length=25,9999"], "data/fox.txt: "),
         (["params.yaml", "--vary", "m=2,3"], "params.yaml: is there already, or its answer; another name is allowed"),
     ],
 )
 def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
+    os.mkfifo(project.folder / "pipe")
     before = sorted(project.folder.rglob("*"))
     printed, complaint = said(project, "study", "new", *arguments, code=2)
     assert printed == ""

@@ -92,7 +92,7 @@ def test_it_is_written_again_where_it_is_gone_or_stale_and_has_the_same_bytes_fr
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("c.yaml", b"vary: [", "studies/c.yaml: line 1: not YAML"),
+        ("c.yaml", b"vary: [", "studies/c.yaml: line 2: not YAML"),
         ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
         ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: not what was asked"),
         ("d.yaml", b"vary: {eta: [1]}\n", "studies/d.yaml: "),

@@ -25,7 +25,6 @@ from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study, StudyFile
 from paired import answered
-from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import Answer, Measured, Measurement
 
@@ -271,7 +270,7 @@ def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
 
 def test_a_page_of_factors_leads_with_what_they_do():
     answer, content = CASES["factors"].answer, page("factors")
-    rows = [[*row] for row in effects.rows(answer)]
+    rows = [[*row] for row in words.effect_rows(answer)]
     assert [[row[0], *row[2:], row[1]] for row in cells(content, "all effects")] == rows
     read = Read(content)
     assert "What do eta and m do?" in read.text

@@ -11,7 +11,7 @@ from pages.test_study_page import CASES, GONE, MANY, results
 from scipy.stats import t
 
 from charloom.pages.pictures import STYLE, pictured
-from charloom.pages.study import bands, seed_by_seed
+from charloom.pages.study import bands, differences, seed_by_seed
 from charloom.pages.study.compared import COLORS, ROWS, Compared
 from charloom.pages.study.study_page import comparison_picture, study_page
 from paired.data_types import LEVEL
@@ -44,8 +44,9 @@ def figures(name):
         return pictured(figure, place, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (seed_by_seed, bands):
+        for module in (seed_by_seed, bands, differences):
             patch.setattr(module, "pictured", keep)
+        for module in (seed_by_seed, bands):
             module.section(compared(name))
         seed_by_seed.to_target(compared(name))
     return found

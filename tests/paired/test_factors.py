@@ -8,9 +8,10 @@ from compared import designed, effect, measured
 
 from paired import answered, factors
 from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, NO_DIFFERENCE, WORSE
-from paired.effect_sentences import of_change, parted, rows, told
 from paired.factors import design, inseparable
 from paired.pairs import side
+from paired.sentences import effect_rows as rows
+from paired.sentences import effects_by_verdict, of_change, parted
 from paired.sentences import told as told_in_a_line
 
 NOISE = np.random.default_rng(5).normal(size=(10, 4, 4)) * 0.01
@@ -69,8 +70,8 @@ def test_a_factor_that_turns_anothers_sign_leaves_no_average_but_the_levels():
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == DEPENDS
     assert effect(answer, AT_LEVEL, "a", 2, 1, 1).verdict == WORSE
     assert effect(answer, AT_LEVEL, "a", 2, 1, 2).verdict == BETTER
-    assert told(answer)[BETTER][:1] == ["a=2 than 1 at b=2"]
-    assert "a=2 than 1 at b=1" in told(answer)[WORSE]
+    assert effects_by_verdict(answer)[BETTER][:1] == ["a=2 than 1 at b=2"]
+    assert "a=2 than 1 at b=1" in effects_by_verdict(answer)[WORSE]
     assert [row[0] for row in rows(answer)][:3] == ["a=2 against 1", "a=2 against 1 at b=1", "a=2 against 1 at b=2"]
     assert next(rows(answer))[-1] == "depends on b"
 
@@ -180,7 +181,7 @@ def test_half_of_the_level_is_the_averages_and_what_is_at_a_level_has_none_of_it
     levels = {name: dict(zip("ab", name.split(), strict=True)) for name in answer.settings}
     sides = {name: side(trials, None) for name, trials in answer.settings.items()}
     found = factors.tested(design(levels, "0 0"), sides, (), {})
-    kinds = [each.kind for each in found.contrasts] + ["setting"] * 5
+    kinds = [each.contrast.kind for each in found.effects] + ["setting"] * 5
     shares = {
         kind: sum(x for each, x in zip(kinds, found.family.shares, strict=True) if each == kind) for kind in kinds
     }
@@ -213,7 +214,7 @@ def test_amounts_are_said_where_they_differ():
     given = {name: 50.0 if name.startswith("a=2") else 25.0 for name in names}
     answer = designed(TWO, lambda seed, a, b: -a + noise(seed, a, b), amounts=given, amount="text read")
     assert effect(answer, AVERAGE, "a", 2, 1).amount == 2.0
-    assert told(answer)[BETTER] == ["a=2 than 1 (with 2 times as much text read)"]
+    assert effects_by_verdict(answer)[BETTER] == ["a=2 than 1 (with 2 times as much text read)"]
     assert "(with 2 times as much text read)" in next(rows(answer))[0]
     assert told_in_a_line(answer).count("(with 2 times as much text read)") == 3
 
@@ -281,8 +282,8 @@ def test_where_two_factors_turn_a_sign_nothing_is_said_at_any_level():
 def test_an_average_that_does_not_hold_at_each_level_is_told_level_by_level():
     answer = designed(TWO, lambda s, a, b: -1.0 * (a == 2) * (b == 1) + noise(s, a, b), seeds=8)
     assert effect(answer, AT_LEVEL, "a", 2, 1, 1).verdict == BETTER
-    assert "a=2 than 1 at b=1" in told(answer)[BETTER]
-    assert "a=2 than 1" not in told(answer)[BETTER]
+    assert "a=2 than 1 at b=1" in effects_by_verdict(answer)[BETTER]
+    assert "a=2 than 1" not in effects_by_verdict(answer)[BETTER]
 
 
 def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
@@ -294,9 +295,10 @@ def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
     assert {each.level for each in answer.effects if each.factor == "a"} == {"2"}
 
 
-def test_between_looks_an_effect_has_the_numbers_of_the_last_one():
-    one = effect(designed(TWO, noise, seeds=5, looks=(3, 6)), AVERAGE, "a", 2, 1)
-    assert (one.verdict, one.n, one.later.n) == (CANNOT_TELL, 3, 5)
+def test_between_looks_an_effect_without_a_verdict_has_the_numbers_of_all_seeds_as_a_setting_has():
+    answer = designed(TWO, noise, seeds=5, looks=(3, 6))
+    for one in (effect(answer, AVERAGE, "a", 2, 1), answer.comparisons[0]):
+        assert (one.verdict, one.n, one.later) == (CANNOT_TELL, 5, None)
 
 
 def test_of_a_change_the_effect_is_that_of_the_one_factor_that_changed():

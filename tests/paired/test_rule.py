@@ -158,5 +158,7 @@ def test_what_may_not_be_said_at_all_leaves_no_share_to_others():
     clear, near = moments([1.0, 1.01, 0.99]), moments([1.0, 1.35, 0.65])
     told = decide([Looked([clear]), Looked([near])], 1, "lower", None)
     assert [each.verdict for each in told] == [WORSE, WORSE]
-    barred = decide([Looked([clear], {BETTER, WORSE}), Looked([near])], 1, "lower", None)
-    assert [each.verdict for each in barred] == [CANNOT_TELL, CANNOT_TELL]
+    for excluded in ({BETTER, WORSE}, {WORSE}):  # a side that has lost trials may be said to be better alone
+        barred = decide([Looked([clear], excluded), Looked([near])], 1, "lower", None)
+        assert [each.verdict for each in barred] == [CANNOT_TELL, CANNOT_TELL]
+        assert barred[1].adjusted_p == 2 * student_p(near)

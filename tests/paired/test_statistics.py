@@ -1,7 +1,6 @@
 """The statistics: by hand, by enumeration, and as SciPy has them where we do not call it."""
 
 import math
-from itertools import product
 
 import numpy as np
 import pytest
@@ -11,14 +10,11 @@ from scipy import stats
 
 from paired.statistics import (
     Moments,
-    correlation,
     difference,
     exploded_p,
     moments,
-    sign_flip_p,
     student_interval,
     student_p,
-    welch_interval,
 )
 
 NUMBERS = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
@@ -50,44 +46,6 @@ def test_student_is_scipys(x, level):
     assert student_interval(moments(x), level) == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-6)
 
 
-@given(SEVERAL, SEVERAL)
-def test_welch_is_scipys(a, b):
-    theirs = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    ours = welch_interval(moments(a), moments(b), 0.95)
-    assert ours == pytest.approx((theirs.low, theirs.high), rel=1e-6, abs=1e-6)
-
-
-@given(SEVERAL, st.data())
-def test_correlation_is_numpys(a, data):
-    b = data.draw(st.lists(NUMBERS, min_size=len(a), max_size=len(a)).filter(lambda x: np.ptp(x) > 0))
-    assert correlation(a, b) == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-6)
-    assert correlation(a, a) == pytest.approx(1.0)
-
-
-def test_a_correlation_needs_three_pairs_and_spread():
-    assert correlation([1.0, 2.0], [2.0, 1.0]) is None
-    assert correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) is None
-    assert correlation([], []) is None
-
-
-@given(st.lists(st.integers(-20, 20), min_size=6, max_size=9))
-def test_the_sign_flip_counts_every_sign(x):
-    sums = [
-        abs(sum(sign * each for sign, each in zip(signs, x, strict=True))) for signs in product((-1, 1), repeat=len(x))
-    ]
-    assert sign_flip_p(x) == sum(each >= abs(sum(x)) for each in sums) / len(sums)
-    tenths = [each / 10 for each in x]  # sums of them are equal but for rounding
-    assert sign_flip_p(tenths) == sign_flip_p(x)
-
-
-def test_the_sign_flip_begins_where_it_can_reach_a_twentieth():
-    assert sign_flip_p([1.0] * 5) is None
-    assert sign_flip_p([1.0] * 6) == 2 / 2**6 < 0.05 < 2 / 2**5
-    assert sign_flip_p([0.3] * 30) == 2 / 2**30
-    assert sign_flip_p([0.3] * 31) is None
-    assert sign_flip_p([0.0] * 6) == 1.0
-
-
 def test_four_of_five_exploded_against_none():
     """As rare by Fisher are 4 and 0, 5 and 0, 5 and 1: 5 + 1 + 5 of 2¹⁰ at the worst, one half; twice for two sides."""
     assert exploded_p(4, 5, 0, 5) == pytest.approx(22 / 1024)
@@ -110,7 +68,6 @@ def test_no_square_overflows_or_vanishes(power):
     small, large = moments([1.0, 2.0, 3.0]), moments(np.ldexp([1.0, 2.0, 3.0], power))
     assert large == Moments(3, math.ldexp(2.0, power), math.ldexp(1.0, power))
     assert student_p(large) == student_p(small)
-    assert correlation(list(np.ldexp([1.0, 2.0, 4.0], power)), [1.0, 2.0, 4.0]) == pytest.approx(1.0)
 
 
 def test_too_few_numbers_say_nothing():

@@ -1,12 +1,14 @@
 """What can matter to the results names an experiment, and nothing else does."""
 
+from typing import Annotated
+
 import pytest
 from projects import ROOT
 from pydantic import TypeAdapter
 
 from charloom.results import identity
 from charloom.results.identity import EarlierParams, experiment_key, run_name, setting, trial_key, trial_key_0_1
-from charloom.settings.params import Params, flat_of, read_params
+from charloom.settings.params import WEIGHTS, Params, flat_of, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
@@ -112,7 +114,7 @@ def test_a_param_that_is_new_renames_nothing_at_its_silent_value(monkeypatch, va
     """A param that a version to come could add, beside those of today."""
 
     class Later(Params):
-        order: str
+        order: Annotated[str, WEIGHTS]
 
     monkeypatch.setitem(identity.SILENT, "order", "silent")
     later = Later(order=value, **PARAMS.model_dump())

@@ -127,6 +127,15 @@ def test_a_worker_that_has_ended_while_it_had_nothing_to_do_is_replaced(at):
     assert len(ended(*[Gone(own)] * 5, Worker(own, run()))) == 1
 
 
+def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recursion():
+    class Broken(Worker):
+        def submit(self, *_):
+            raise BrokenExecutor
+
+    with pytest.raises(Unavailable, match="20 workers, one after the other, ended before"):
+        ended(*(Broken(None) for _ in range(5_000)))
+
+
 def test_a_trial_that_ends_four_workers_is_to_blame():
     with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have ended at it"):
         ended(*[Worker(identity([KIND]), dead())] * 4)

@@ -9,9 +9,9 @@ from compared import designed
 from markdown_it import MarkdownIt
 from rendered import OURS, Tags
 
-from charloom.study.formats import as_json, as_markdown, as_text
+from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_markdown, as_text
 from paired import sentences
-from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Comparison
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
 
 
 def plain(said: str) -> str:
@@ -26,13 +26,11 @@ def both(given: Answer, *, explain: bool = False) -> list[str]:
 def test_findings_are_said_and_the_rest_where_somebody_asks():
     given = answer(looks=(3, 10), warnings=("texts differ",))
     ((title, findings),) = sentences.comparisons(given)
-    ((_, everything),) = sentences.comparisons(given, explain=True)
-    undeciding = set(everything) - set(findings)
     for short, long in zip(both(given), both(given, explain=True), strict=True):
         for line in (title, *findings, "texts differ"):
             assert line in short
             assert line in long
-        for line in (*undeciding, *sentences.notes(given)):
+        for line in sentences.notes(given):
             assert line not in short
             assert line in long
         assert sentences.method(given) in short
@@ -113,16 +111,17 @@ def test_json_holds_all_of_the_answer_in_full():
     (first,) = read["comparisons"]
     assert first["setting"] == OTHER
     assert (first["n"], first["mean_difference"], first["interval"]) == (10, -0.10391, [-0.14134, -0.06648])
-    assert (first["sign_flip_p"], first["welch_interval"], first["correlation"]) == (0.002, [-0.15, -0.05], 0.12)
     assert first["verdict"] == BETTER
     assert first["differences"][9] == {"seed": 9, "difference": -0.1}
     assert read["bands"]["smooth_loss"][OTHER]["means"] == [-0.1, 1 / 3]
     assert read["summaries"][0]["mean"] == 2.84231
     assert (read["statistic"], read["level"], read["looks"]) == (sentences.STATISTIC, 0.95, [3, 10])
     assert set(Answer._fields) <= set(read)
-    assert set(Comparison._fields) == set(first)
+    assert set(first) == set(Contrast._fields) - OF_EFFECTS
     with pytest.raises(ValueError, match="JSON"):
         as_json(answer(comparison(p=math.nan)))
+    of_effect = json.loads(as_json(designed({"a": [1, 2], "b": [1, 2]}, lambda s, a, b: a + b * s)))["effects"][0]
+    assert set(of_effect) == set(Contrast._fields) - OF_SETTINGS
 
 
 def test_names_of_factors_do_nothing_in_markdown_and_on_a_terminal():

@@ -1,10 +1,19 @@
-"""What runs are held beside each other by: the text that they have read, and units that compare."""
+"""What runs are held beside each other by: the text that they have read, units that compare, and looks."""
+
+import json
+import shutil
+import subprocess
+from contextlib import chdir
+from pathlib import Path
 
 import pytest
 from projects import ROOT
 
 from charloom.settings.params import overridden, read_params
-from charloom.study.measuring import MORE_TEXT, of_runs
+from charloom.study.asking import read_study
+from charloom.study.measuring import MORE_TEXT, measured, of_runs
+from paired import answered
+from paired.data_types import BETTER, CANNOT_TELL
 
 USUAL = read_params(ROOT / "params.yaml")
 
@@ -24,3 +33,48 @@ def test_settings_that_read_more_text_are_told_apart_from_those_that_do_not(othe
 )
 def test_equal_amounts_of_text_need_no_warning(other):
     assert warnings(**other) == ()
+
+
+@pytest.fixture
+def accumulator(tmp_path):
+    """A copy of the committed study, whose ten seeds say `better`, and of what it is read with."""
+    for name in ("studies/initial_accumulator", "studies/initial_accumulator.yaml", "params.yaml", "signature.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    with chdir(tmp_path):
+        yield tmp_path / "studies/initial_accumulator/asked.json"
+
+
+def told(asked, **said):
+    """Return the answer of the study, of whose first start something else is recorded."""
+    recorded = json.loads(asked.read_text())
+    if "seeds" in said:
+        recorded["question"]["seeds"] = said.pop("seeds")
+    asked.write_text(json.dumps(recorded | said))
+    study = read_study(Path("studies/initial_accumulator.yaml"))
+    return study, answered(measured(study))
+
+
+def test_seeds_after_an_answer_that_declared_no_looks_claim_nothing(accumulator):
+    assert told(accumulator, answers=[])[1].comparisons[0].verdict == BETTER
+    study, answer = told(accumulator, answers=[1, 10])
+    (one,) = answer.comparisons
+    assert (one.verdict, one.n, one.p < 1e-4) == (CANNOT_TELL, 10, True)
+    assert "tested on the first 1 seed; the 9 after them decide nothing here" in one.warnings
+    (line,) = answer.warnings
+    assert line.startswith("an answer was given at 1 seed, and no looks were declared: so 9 more are shown here and ")
+    typed = line.partition("new seeds in a new study can: ")[2].partition(" && charloom study ")
+    subprocess.run(typed[0], shell=True, check=True)  # noqa: S602  as somebody types it
+    with_new = read_study(Path(typed[2]))
+    assert with_new.question.seeds == list(range(11, 21))
+    assert with_new.settings == study.settings
+
+
+def test_a_complete_table_of_an_earlier_version_was_answered(accumulator):
+    study, answer = told(accumulator, seeds=[1, 2, 3])
+    assert study.asked.answers == [3]
+    assert told(accumulator, seeds=[1, 2, 3])[1] == answer
+    assert answer.looks == (3,)
+    half = told(accumulator, seeds=list(range(1, 11)))[0]
+    assert (half.asked.answers, half.first_answer) == ([10], None)

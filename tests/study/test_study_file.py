@@ -41,7 +41,7 @@ WRONG = [
     ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed, it has to be 'held_out_bits_per_"),
     ("measure:", "smallest_difference: -1\nmeasure:", "smallest_difference: -1 is not allowed, it has to be greater"),
     (QUESTION, "[]", "holds []; allowed are the keys text, vary, settings, baseline"),
-    (QUESTION, "vary: {eta: [0.1", "line 1: not YAML: "),
+    (QUESTION, "vary: {eta: [0.1", "line 2: not YAML: while parsing a flow sequence "),
 ]
 
 
@@ -60,6 +60,24 @@ def test_a_wrong_file_gets_one_line_and_nothing_is_written(project, old, new, li
     assert complaint.startswith(f"studies/a.yaml: {line}")
     assert sorted(os.walk(project.folder)) == before
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("option", [[], ["--anew"]])
+def test_a_folder_that_holds_files_and_no_study_is_not_written_to(project, option):
+    """`charloom study reports.yaml` would replace reports/report.html."""
+    (project.folder / "mine.yaml").write_text(QUESTION)
+    (project.folder / "mine").mkdir(exist_ok=True)
+    (project.folder / "mine/report.html").write_text("mine")
+    line = said(project, "study", "mine.yaml", *option, code=2)[1]
+    assert line == "mine: holds report.html, and no study; another name of the study is allowed\n"
+    assert [(path.name, path.read_text()) for path in (project.folder / "mine").iterdir()] == [("report.html", "mine")]
+
+
+def test_a_text_that_is_a_pipe_is_refused_and_not_waited_for(project):
+    os.mkfifo(project.folder / "pipe")
+    ask(project, f"text: pipe\n{QUESTION}")
+    line = "pipe: not a file; allowed is a text in UTF-8\n"
+    assert said(project, "study", "studies/a.yaml", code=2)[1].endswith(line)
 
 
 def test_a_file_that_is_none_gets_one_line(project):

@@ -49,6 +49,7 @@ def refusal(folder) -> str:
         ({"outcome": "diverged at update 999999", **DIVERGED}, "outcome: 'diverged at update 999999' is none"),
         ({"outcome": "diverged at update ５", **DIVERGED}, "is in no table of ours"),
         ({"best_smooth_loss": "9999.0"}, "best_smooth_loss: 9999.0 contradicts"),
+        ({BITS: "2_0.5"}, f"{BITS}: '2_0.5' is no number"),
         ({"best_update": "100001"}, "best_update: 100001 contradicts"),
         ({"updates": "300"}, "updates: 300 contradicts"),
         ({"updates_per_epoch": "0"}, "updates_per_epoch: 0 contradicts"),

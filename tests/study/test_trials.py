@@ -6,15 +6,17 @@ import math
 import os
 import re
 import signal
+import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from compared import designed
-from projects import copied, said
+from projects import ROOT, copied, said
 from recorded import column
-from study_projects import ask, conducted, tables
+from study_projects import ask, conducted, other_sources, tables
 
 from charloom.base.errors import WrongInput
 from charloom.base.signals import Stopped
@@ -29,7 +31,7 @@ from charloom.settings.pipeline import files
 from charloom.study import conduct
 from charloom.study.asking import differs_here, read_study, write_asked
 from charloom.study.engine import outcomes
-from charloom.study.measuring import measured
+from charloom.study.measuring import before_it_starts, measured
 from charloom.study.trial import small_trial, train_trial
 from charloom.text.corpus import read_prepared
 from charloom.training import protocol
@@ -221,15 +223,28 @@ def test_other_params_here_change_nothing_of_what_was_asked(study):
         assert differs_here(asked).startswith(differs)
 
 
+def test_what_the_question_leaves_open_is_said_if_it_is_not_as_committed(project):
+    ask(project, TWO.replace("baseline: {}", "baseline: {eta: 0.1}"))
+    project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # which the question says itself
+    line = "all else as in params.yaml at the first start, which differed from HEAD's: sigma 0.02, not 0.01"
+    with chdir(project.folder):
+        assert before_it_starts(read_study(Path("studies/a.yaml"))) == [line]
+        write_asked(read_study(Path("studies/a.yaml")))
+        project.run("git", "commit", "-qam", "another sigma")
+        assert measured(read_study(Path("studies/a.yaml"))).warnings == (line,)
+
+
 @pytest.mark.slow
 def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_back(study):
     project, folder = study
     made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed = conducted(project, anew=True)
-    first, second = printed.splitlines()[:2]
+    first, left_open, second = printed.splitlines()[:3]
     why = "4 rows are no part of this question, or of other sources: they go to .charloom/studies/a/"
     assert first.startswith(f"studies/a/trials.csv: {why}")
+    assert left_open.endswith("which differed from HEAD's: sigma 0.02, not 0.01")
     assert second == "studies/a.yaml: 4 of 4 trials to train"
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
     assert "to train" not in conducted(project, anew=True)
@@ -263,13 +278,58 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
 
 
 @pytest.mark.slow
-def test_more_seeds_are_the_same_question(study):
-    project, _ = study
+def test_more_seeds_are_the_same_question_and_each_answer_is_recorded(study):
+    project, folder = study
     question = (project.folder / "studies/a.yaml").read_text()
     project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
-    assert conducted(project) == "studies/a.yaml: 2 of 6 trials to train\n"
+    assert conducted(project).startswith("studies/a.yaml: 2 of 6 trials to train\n")
+    with chdir(project.folder):
+        again = read_study(Path("studies/a.yaml"))
+    assert (again.asked.answers, again.first_answer) == ([2, 3], 2)
+    conducted(project, anew=True)  # the rows stay, and so does what was looked at
+    assert read_asked(folder / "asked.json").answers == [2, 3]
+    project.edit("studies/a.yaml", "seeds: 3", "seeds: [3, 1, 2, 4]")
+    assert "seeds: not what was asked" in said(project, "study", "studies/a.yaml", code=2)[1]
     (project.folder / "studies/a.yaml").write_text(question)
     assert "seeds: not what was asked" in said(project, "study", "studies/a.yaml", code=2)[1]
+
+
+WITH_ANOTHER_MEASURE = """
+from pathlib import Path
+from charloom.results.study_table import METRICS, read_asked, read_runs, write_runs
+from charloom.study.asking import by_these_sources, read_study
+from charloom.study.measuring import measured
+from paired import answered
+study = read_study(Path("studies/initial_accumulator.yaml"))
+assert METRICS[-1] == "twice" not in study.asked.measures, METRICS
+assert by_these_sources(study.asked), "the small trial says another thing"
+assert answered(measured(study)).comparisons[0].verdict == "better"
+folder, asked = Path(__import__("sys").argv[1]), study.asked.model_copy(update={"measures": METRICS})
+assert not by_these_sources(asked), "the small trial leaves the new measure out"
+runs = {
+    key: run._replace(metrics=run.metrics.model_copy(update={"twice": 2})) for key, run in study.runs.items()
+}
+write_runs(folder, study.columns, runs.items(), METRICS)
+assert read_runs(folder, asked) == runs
+old, new = (next(iter(each.values())).metrics for each in (study.runs, runs))
+assert (set(old.known()), set(new.known())) == (set(METRICS) - {"twice"}, set(METRICS))
+write_runs(folder, study.columns, study.runs.items(), study.asked.measures)
+assert (folder / "trials.csv").read_bytes() == (study.folder / "trials.csv").read_bytes()
+print("as before")
+"""
+
+
+@pytest.mark.slow
+def test_a_measure_that_is_added_invalidates_no_study(tmp_path):
+    last, records = "    updates_per_epoch: int\n", "charloom/results/records.py"
+    sources = other_sources(tmp_path / "src", records, last, f"{last}    twice: int | None = None\n")
+    file, value = sources / "charloom/training/protocol.py", "        updates_per_epoch=training.epoch,\n"
+    file.write_text(file.read_text().replace(value, f"{value}        twice=2 * training.epoch,\n"))
+    command = [sys.executable, "-c", WITH_ANOTHER_MEASURE, str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(sources)}, text=True, capture_output=True, check=False
+    )
+    assert done.stdout == "as before\n", done.stderr
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -1,62 +1,75 @@
-"""YAML by DVC's rules, 1.2."""
+"""YAML by DVC's rules, 1.2, read and written by PyYAML, whose own rules are those of 1.1."""
 
-import io
 import re
-from functools import cache, lru_cache
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+import yaml
 
-# A section's name, or a name and a plain value, on a line; perhaps inside a section, perhaps before a comment.
-_LINE = re.compile(r"(?P<inside>  )?(?P<name>[A-Za-z]\w{0,99}):(?: +(?P<value>-?[\w.][\w.+/-]*))?(?: +#.*)?", re.ASCII)
+NO_YAML = (yaml.YAMLError, ValueError, LookupError, RecursionError)  # what is raised; the last two: odd tags, too deep
 
-NO_YAML = (YAMLError, ValueError, LookupError, RecursionError)  # what is raised; the last two: odd tags, too deep
+TAG = "tag:yaml.org,2002:"
+PLAIN = (  # of a value without quotes: its tag, what it looks like, and its possible first characters
+    ("bool", "(true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("null", "(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("float", r"([-+]?[0-9][0-9_]*(\.[0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|[-+]?\.[0-9_]+([eE][-+][0-9]+)?"
+              r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$", "-+0123456789."),
+    ("int", "[-+]?([0-9_]+|0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+)$", "-+0123456789"),
+    ("merge", "(<<|=)$", "<="),  # it and the next have no constructor: they are refused
+    ("timestamp", r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?$", "0123456789"),
+)  # fmt: skip
 
 
-@lru_cache
+class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
+    """PyYAML's reader with the rules above. A key that is there twice, or is no plain value, is refused."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as PyYAML has it
+    yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping."""
+        values: dict[Any, Any] = {}
+        for key_node, value in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.construct_undefined(key_node)  # raises
+            if (key := self.construct_object(key_node)) in values:
+                twice = f'found duplicate key "{str(key)[:40]}"'
+                raise yaml.constructor.ConstructorError(None, None, twice, key_node.start_mark)
+            values[key] = self.construct_object(value, deep=deep)
+        return values
+
+    def construct_yaml_int(self, node: Any) -> int:
+        """Return the number: 012 is 12."""
+        digits = self.construct_scalar(node).replace("_", "")
+        return int(digits, 0 if re.search("[box]", digits) else 10)
+
+    def construct_yaml_float(self, node: Any) -> float:
+        """Return the number: 1:30 is none."""
+        return float(self.construct_undefined(node) if ":" in node.value else super().construct_yaml_float(node))
+
+
+class Writer(yaml.CSafeDumper):  # type: ignore[misc]
+    """PyYAML's writer, which quotes what the reader would take for something else than a text."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
+
+
+for kind in ("null", "bool", "int", "float", "str", "seq", "map"):
+    Reader.add_constructor(TAG + kind, getattr(Reader, f"construct_yaml_{kind}"))
+for kind, pattern, first in PLAIN:
+    for side in (Reader, Writer):
+        side.add_implicit_resolver(TAG + kind, re.compile(pattern), first)
+
+
 def parsed(text: str) -> Any:
-    """Return what the text says; it is not to be changed: the same text gives the same object, which costs nothing.
-
-    Raises one of NO_YAML.
-    """
-    if text.startswith("%") or "\n%" in text:  # DVC's reader, which is in C, leaves it out
-        raise ValueError("a line that begins with % is not allowed")
-    return YAML(typ="safe", pure=True).load(text)
+    """Return what the text says. Raises one of NO_YAML."""
+    return yaml.load(text, Reader)  # noqa: S506  its constructors are those of plain values
 
 
 def as_yaml_text(values: dict[str, Any]) -> str:
     """Return the mapping as YAML, lists within a line."""
-    writer, said = YAML(typ="safe", pure=True), io.StringIO()
-    writer.default_flow_style, writer.width = None, 10_000
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the library types it as None
-    writer.dump(values, said)
-    return said.getvalue()
+    return str(yaml.dump(values, Dumper=Writer, default_flow_style=None, width=10_000, sort_keys=False))
 
 
-def parsed_fast(text: str) -> Any:
-    """Return what `parsed` does, forty times as fast where lines like those of params.yaml are all there is.
-
-    Each line is read by itself, and equal values once. Raises what `parsed` does.
-    """
-    found: dict[str, Any] = {}
-    section: dict[str, Any] | None = None
-    for line in text.split("\n"):
-        match = _LINE.fullmatch(line)
-        if not (match or line.lstrip(" ")[:1] in {"", "#"}) or not line.isprintable():
-            return parsed(text)
-        if match:
-            name, value = plain(match["name"]), match["value"]
-            inside = section if match["inside"] else found
-            if inside is None or name in inside:
-                return parsed(text)
-            inside[name] = plain(value) if value else None if match["inside"] else {}
-            if inside is found:
-                section = None if value else found[name]
-    return found if found and {} not in found.values() else parsed(text)
-
-
-@cache
 def plain(value: str) -> Any:
-    """Return what the text says as a plain value: a number, a word. Raises what `parsed` does."""
+    """Return what the text says as a plain value: a number, a word. Raises one of NO_YAML."""
     return parsed(f"a: {value}")["a"]

@@ -14,7 +14,9 @@ from charloom.study.asking import differs_here, read_study
 from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
+from charloom.study.measuring import with_new_seeds
 from charloom.tracking.study_contents import PAGE, send_apart, study_contents
+from paired.data_types import CANNOT_TELL
 
 
 def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tuple[str, str]:
@@ -33,6 +35,8 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
         ensure_address(arguments.dask)
     study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
     text = as_text(answer, columns, explain=arguments.explain)
+    if not study.question.looks and any(each.verdict == CANNOT_TELL for each in answer.comparisons):
+        text += f"\nMore seeds are for a new study, as this one declared no looks: {with_new_seeds(study)}\n"
     sys.stdout.write(text)
     sys.stdout.flush()
     page, picture = study_page(study, Compared(measured, answer))

@@ -20,7 +20,7 @@ from charloom.study.duration import seconds
 from charloom.study.measuring import before_it_starts
 from charloom.study.study_file import read_question
 from charloom.study.trial import trials_of
-from paired.cautions import count
+from paired.numbers import number_of
 
 UPDATES, SHORT = "train.updates", 10_000  # for a class: seconds, and not the answer for the whole training
 LEAST = 0.01  # bits per character: what is below it is smaller than what a seed does
@@ -36,6 +36,9 @@ def new_study(arguments: argparse.Namespace) -> None:
     path = Path(arguments.file)
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: is there already, or its answer; another name is allowed")
+    text = arguments.text
+    if text and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
+        raise WrongInput(f"--text: {in_line(text)} is not allowed: a file inside this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     # What is asked is whether to leave what params.yaml has, where that is one of the values.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}
@@ -45,7 +48,7 @@ def new_study(arguments: argparse.Namespace) -> None:
         updates = min(SHORT, usual[UPDATES])
         vary, baseline = vary | {UPDATES: [updates]}, baseline | {UPDATES: updates}
     seeds = allowed("seeds", arguments.seeds or (3 if arguments.short else 5), "--seeds")
-    asked: dict[str, Any] = {"text": arguments.text} if arguments.text else {}
+    asked: dict[str, Any] = {"text": text} if text else {}
     asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
     asked |= {"measure": "held_out_bits_per_character", "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))
@@ -56,7 +59,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     known = before_it_starts(study)
     write(path, f"{HEAD}{as_yaml_text(asked)}")
     print(f"made {in_line(str(path))}: {len(study.settings)} settings, {seeds} seeds: {len(trials):,} trainings")
-    print(f"about {duration(took)} on {count(jobs, 'processor')}, as the first updates here say")
+    print(f"about {duration(took)} on {number_of(jobs, 'processor')}, as the first updates here say")
     print("".join(f"{line}\n" for line in known) + f"next: charloom study {shlex.quote(in_line(str(path)))}")
 
 

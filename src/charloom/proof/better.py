@@ -12,18 +12,17 @@ from charloom.results.git import objects
 from charloom.results.identity import arithmetic_of, differing, setting_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
-from charloom.settings.params import PARAMS, flat_of
+from charloom.settings.params import PARAMS, VARIED, flat_of
 from charloom.settings.pipeline import PIPELINE, Project
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
-from charloom.study.study_file import NOT_VARIED, Study
+from charloom.study.study_file import Study
 from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
-from paired import effect_sentences as effects
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL, Answer, Effect
+from paired.data_types import CANNOT_TELL, Answer, Contrast
 
 KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
@@ -126,7 +125,7 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
 
 def _said(run: Run) -> dict[str, Any]:
     """Return what a run says of its training, the measure first; without a hash that nobody wrote down."""
-    metrics = run.metrics.model_dump() if run.metrics else {}
+    metrics = run.metrics.known() if run.metrics else {}
     hashed = {"results": run.results} if run.results else {}
     return {MEASURE: metrics.get(MEASURE), "outcome": run.outcome} | hashed | metrics
 
@@ -153,7 +152,7 @@ def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
 def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[str, list[str]]:
     """Return the same of two sides whose bits per character differ."""
     old, new = (flat_of(run.params) for run in runs)
-    varied = [name for name in differing([run.params for run in runs]) if not name.startswith(NOT_VARIED)]
+    varied = [name for name in differing([run.params for run in runs]) if name in VARIED]
     if wrong := [code(str(each), 400) for each in studies.values() if varied and isinstance(each, CheckFailed)]:
         return f"<b>not known</b>: {wrong[0]}", [paragraph(f"{wrong[0]} One of the two is wrong.")]
     for study in studies.values() if varied else ():
@@ -170,7 +169,7 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Effect | None] | None:
+def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Contrast | None] | None:
     """Return a study's answer with the side before as its baseline, the other's setting, and the factor's effect.
 
     All settings of the study count: who picks the best of many out of it has had many chances. None if it lacks one.
@@ -181,10 +180,10 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Effect | None]
     if not all(found.settings.get(name) for name in names):
         return None
     answer = answered(found)
-    return answer, names[1], effects.of_change(answer, *(found.levels[name] for name in names))
+    return answer, names[1], words.of_change(answer, *(found.levels[name] for name in names))
 
 
-def _told(answer: Answer, setting: str, effect: Effect | None, file: Path) -> tuple[str, list[str]]:
+def _told(answer: Answer, setting: str, effect: Contrast | None, file: Path) -> tuple[str, list[str]]:
     """Return in a sentence what the answer says of the change, and all of it in a block.
 
     Where a factor is all that changed, and is known over the others, that is said; else the setting by itself.
@@ -192,14 +191,14 @@ def _told(answer: Answer, setting: str, effect: Effect | None, file: Path) -> tu
     (each,) = (each for each in answer.comparisons if each.setting == setting)
     where, many = code(f"studies/{file.stem}"), len(answer.comparisons)
     if effect and effect.verdict != CANNOT_TELL and each.verdict == CANNOT_TELL:
-        said, lines = f"{code(effects.name(effect))}: <b>{effect.verdict}</b>", effects.numbers(effect, answer.amount)
+        said, chosen = f"{code(words.name(effect))}: <b>{effect.verdict}</b>", effect
         counted = f", over all its other params. The setting by itself: {each.verdict}"
     else:
-        said = f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>"
-        lines = next(lines for title, lines in words.comparisons(answer) if title.startswith(f"{setting}: "))[0]
+        said, chosen = f"{code(each.setting)} beside {code(answer.baseline)}: <b>{words.verdict(each)}</b>", each
         counted = f", of whose {many} comparisons this is one" if many > 1 else ""
+    size = next(words.difference(chosen, answer))
     return (
-        f"{said}. {code(answer.measure)} ({answer.better} is better): {lines}, by the study {where}{counted}.",
+        f"{said}. {code(answer.measure)} ({answer.better} is better): {size}, by the study {where}{counted}.",
         [folded(f"What {where} says", as_markdown(answer).strip(), opened=True)],
     )
 

@@ -58,8 +58,8 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
         if old != new and not (name == "results" and rebuilt.outcome.startswith(DIVERGED)):
             yield f"{name}: the table says {old or row.outcome}, the pipeline {new or rebuilt.outcome}"
     if row.metrics and rebuilt.metrics:
-        for (name, old), (_, new) in zip(row.metrics, rebuilt.metrics, strict=True):
-            if old != new:
+        for name, old in row.metrics.known().items():
+            if old != (new := getattr(rebuilt.metrics, name)):
                 yield f"{name}: the table says {old}, the pipeline {new}; the hashes of their results are equal"
         for name, points in POINTS.items():
             if row.curves[name] != thinned(rebuilt.curves[name], points):

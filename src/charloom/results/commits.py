@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from charloom.base.errors import Damaged, WrongInput
-from charloom.base.yaml_text import NO_YAML, parsed_fast
+from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import objects
 from charloom.results.identity import with_silent
 from charloom.results.records import MEASURE_OF_PART, ResultsRecord, TextMetrics, TrainMetrics
@@ -57,7 +57,7 @@ def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Ru
 
 def _params(params_yaml: bytes) -> Params | None:
     try:
-        return checked(Params, with_silent(parsed_fast(params_yaml.decode())), PARAMS)
+        return checked(Params, with_silent(parsed(params_yaml.decode())), PARAMS)
     except (WrongInput, *NO_YAML):
         return None
 

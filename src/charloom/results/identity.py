@@ -1,6 +1,8 @@
 """Who is the same: what names an experiment, a trial of a study and a run; and the hash of what a training came to.
 
-A param that cannot change what is said is in no key. Nor is one at its silent value: so a new param renames nothing.
+A param that cannot change what is said is in no key: a run in MLflow shows samples, a row of a study does not. Nor is
+one at its silent value: so a new param renames nothing. Silent values also serve to read what was written earlier. They
+never fill params.yaml.
 """
 
 import hashlib
@@ -18,21 +20,22 @@ from charloom.base.terminal import in_line
 from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import commit, git
-from charloom.settings.params import PARAMS, Params, as_yaml, flat_of, nested
+from charloom.settings.params import (
+    MEASURE,
+    PARAMS,
+    SAMPLES,
+    SILENT,
+    WEIGHTS,
+    Affects,
+    Params,
+    affects,
+    as_yaml,
+    flat_of,
+    nested,
+)
 from charloom.settings.pipeline import HERE, Project
 from dvc_summary.locks import leaves
 
-# What was done before the param existed, by dotted names. It serves to name, and to read what was written earlier. It
-# never fills params.yaml.
-SILENT: dict[str, Any] = {
-    "optimizer": "adagrad", "batch": 1, "train.loss": "sum", "train.b1": 0.9, "train.b2": 0.999, "train.eps": 1e-8,
-    "train.order": "reading", "train.chunk_length": 1000,
-}  # fmt: skip
-
-# How often a training saves and how the gradient is checked leave no trace in the results. The text's file name does
-# not either: its content counts.
-NO_MATTER = ("train.save_every", "gradcheck.", "prepare.text")
-OF_SAMPLES = "sample."  # a run in MLflow shows samples, a row of a study does not
 FIRST = ("eta", "train.initial_accumulator_value")  # what is varied most often
 LONG = 13  # characters of a name
 
@@ -53,8 +56,13 @@ EarlierParams = Annotated[Params, BeforeValidator(with_silent)]  # as a file has
 
 def naming_params(params: Params) -> dict[str, Any]:
     """Return the params that name an experiment, by their dotted names; a key leaves those out that are silent."""
-    idle = params.idle
-    return {name: x for name, x in flat_of(params).items() if not name.startswith(NO_MATTER) and name not in idle}
+    return _affecting(params, WEIGHTS, MEASURE, SAMPLES)
+
+
+def _affecting(params: Params, *things: Affects) -> dict[str, Any]:
+    """Return the params that have an effect, and on such a thing: each key is of such a selection."""
+    kinds, known, idle = {each.what for each in things}, affects(type(params)), params.idle
+    return {name: value for name, value in flat_of(params).items() if known[name].what in kinds and name not in idle}
 
 
 def without_effect(params: Params) -> dict[str, Any]:
@@ -65,17 +73,12 @@ def without_effect(params: Params) -> dict[str, Any]:
 
 def trial_params(params: Params) -> dict[str, Any]:
     """Return the params that name a trial, by their dotted names: all that can change its row or its curves."""
-    return {name: value for name, value in naming_params(params).items() if not name.startswith(OF_SAMPLES)}
+    return _affecting(params, WEIGHTS, MEASURE)
 
 
 def setting_params(params: Params) -> dict[str, Any]:
     """Return what a setting is: the params that name a trial, but for the seed."""
     return {name: value for name, value in trial_params(params).items() if name != "seed"}
-
-
-def can_matter(params: Params) -> list[str]:
-    """Return the names of the params that name a trial with one optimiser or another."""
-    return [name for name in flat_of(params) if not name.startswith((*NO_MATTER, OF_SAMPLES))]
 
 
 def differing(each: Collection[Params]) -> list[str]:

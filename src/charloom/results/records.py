@@ -99,7 +99,7 @@ class TrainMetrics(Record):
 
     held_out_bits_per_character is the last model's and the measure of record, best_… the best model's. Both are about
     the first held_out_characters_read characters. lowest_… is the lowest point of plots/held_out.csv, whose points
-    are about fewer of them.
+    are about fewer of them. A metric that is added has the default None: what is there already is read without it.
     """
 
     held_out_bits_per_character: float | None
@@ -113,6 +113,10 @@ class TrainMetrics(Record):
     first_update_below_target: int | None
     updates: int
     updates_per_epoch: int
+
+    def known(self) -> dict[str, Any]:
+        """Return the metrics by name, without those that did not exist yet when they were measured."""
+        return {name: value for name, value in self if value is not None or type(self).model_fields[name].is_required()}
 
 
 class ResultsRecord(Record):

@@ -16,19 +16,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from charloom.base.errors import CharloomError, Damaged
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
 from charloom.network.recipe import KINDS
-from charloom.results.identity import EarlierParams, can_matter, trial_key, trial_key_0_1
+from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1
 from charloom.results.records import Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
-from charloom.settings.params import Params, as_yaml, flat_of, overridden
+from charloom.settings.params import IN_ROWS, Params, as_yaml, flat_of, overridden
 
 METRICS = tuple(TrainMetrics.model_fields)
+FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
 CURVES = ("trial", "update", *POINTS)
 ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -47,6 +48,9 @@ class Asked(Record):
     text        its file, and the SHA-256 of its content
     arithmetic  the digest by which its rows are named, for each kind of recipe
     question    what the study's file said
+    measures    the metrics that a row says: those that there were when it was asked
+    left_open   in what params.yaml, which says all that the question does not, differed from HEAD's; empty: in nothing
+    answers     numbers of seeds at which an answer was given
     small_trials  of each kind of recipe a digest of all that a row would say of a small training, by the rows' sources
     params      all of them; a setting has others in their place
     """
@@ -55,7 +59,10 @@ class Asked(Record):
     sha256: str
     arithmetic: dict[str, str]
     question: dict[str, Any]
-    small_trials: dict[str, str] = Field(default_factory=dict)
+    measures: tuple[str, ...] = FIRST_METRICS
+    left_open: str = ""
+    answers: list[int] = []  # noqa: RUF012  pydantic copies it
+    small_trials: dict[str, str] = {}  # noqa: RUF012  likewise
     params: EarlierParams
 
     @model_validator(mode="after")
@@ -91,7 +98,7 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
     is left out where that is wanted, and else damage.
     """
     file, runs, older, seeds = folder / "trials.csv", Runs(), dict[str, str](), dict[str, int]()
-    for line, row in _rows(file, ("seed", "outcome", *METRICS, "results", "trial")):
+    for line, row in _rows(file, ("seed", "outcome", *asked.measures, "results", "trial")):
         where = f"{file}: line {line}"
         try:
             run = from_row(row, asked)
@@ -141,10 +148,13 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
     the row contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
-    if others := varied.keys() - set(can_matter(asked.params)):  # its key would not say so
+    if others := varied.keys() - IN_ROWS:  # its key would not say so
         raise ValueError(f"{min(others)}: no param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
-    outcome, results, values = row["outcome"], row["results"], {name: row[name] or None for name in METRICS}
+    # 1_0 is 10 to Python, and to nobody who reads a table
+    if odd := [name for name, value in row.items() if name in METRICS and "_" in value]:
+        raise ValueError(f"{odd[0]}: {row[odd[0]]!r} is no number")
+    outcome, results, values = row["outcome"], row["results"], {name: row.get(name) or None for name in METRICS}
     if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
         raise ValueError(f"outcome: {outcome!r} is none; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
     diverged = outcome.startswith(DIVERGED)
@@ -175,15 +185,21 @@ def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, boo
     yield "first_update_below_target", (below is not None) == reached and 0 <= (below or 0) <= metrics.best_update
 
 
-def write_runs(folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]]) -> None:
-    """Write the tables of the runs, each with its key. `varied` are the params that a row says, by dotted names."""
-    rows: list[list[Any]] = [[*varied, "seed", "outcome", *METRICS, "results", "trial"]]
+def write_runs(
+    folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]], measures: Sequence[str] = METRICS
+) -> None:
+    """Write the tables of the runs, each with its key.
+
+    varied    the params that a row says, by dotted names
+    measures  the metrics that it says
+    """
+    rows: list[list[Any]] = [[*varied, "seed", "outcome", *measures, "results", "trial"]]
     points: list[list[Any]] = [list(CURVES)]
     for key, run in runs:
         values = flat_of(run.params)
         metrics = run.metrics.model_dump() if run.metrics else dict.fromkeys(METRICS)
         setting = [as_yaml(values[name]) for name in varied]
-        rows.append([*setting, run.seed, run.outcome, *metrics.values(), run.results, key])
+        rows.append([*setting, run.seed, run.outcome, *(metrics[name] for name in measures), run.results, key])
         for update in sorted({update for curve in run.curves.values() for update in curve}):
             points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])
     for name, table in (("curves.csv", points), ("trials.csv", rows)):  # a row is written when its curves are there

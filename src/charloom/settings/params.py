@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from ruamel.yaml.error import MarkedYAMLError
+from yaml import MarkedYAMLError
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.yaml_text import NO_YAML, parsed
@@ -30,6 +31,22 @@ WORDS = {"sigma": "fan_in", "train.clip": "null"}  # what may stand in place of 
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
+class Affects(NamedTuple):
+    """What a param can change, and its silent value: what was done before the param existed.
+
+    WEIGHTS  what training comes to
+    MEASURE  which text is held out, and what of it is measured when
+    SAMPLES  the samples: they are in no row of a study
+    NOTHING  no result: how often is saved, how the gradient is checked. Of a text the content counts, not its file
+    """
+
+    what: str
+    silent: Any = ...  # of one that was there from the beginning
+
+
+WEIGHTS, MEASURE, SAMPLES, NOTHING = (Affects(what) for what in ("weights", "measure", "samples", "nothing"))
+
+
 class Section(BaseModel):
     """A frozen section: unknown keys, missing keys, wrong types, NaN and infinity are refused."""
 
@@ -45,55 +62,55 @@ class Section(BaseModel):
 class Prepare(Section):
     """The text, and the fraction of it that training never sees."""
 
-    text: Annotated[str, Field(min_length=1)]
-    held_out: Annotated[float, Field(ge=0, lt=1)]
+    text: Annotated[str, Field(min_length=1), NOTHING]
+    held_out: Annotated[float, Field(ge=0, lt=1), MEASURE]
 
 
 class Gradcheck(Section):
     """The largest relative error of the complex step, how many entries of a matrix it visits, and at which weights."""
 
-    tolerance: Positive
-    entries: Count
-    seed: Seed
+    tolerance: Annotated[Positive, NOTHING]
+    entries: Annotated[Count, NOTHING]
+    seed: Annotated[Seed, NOTHING]
 
 
 class Train(Section):
     """The loop; params.yaml says what each number means."""
 
-    updates: Annotated[int, Field(ge=0, le=2**53)]
-    order: Literal["reading", "chunks", "positions"]
-    chunk_length: Count
-    loss: Literal["sum", "mean"]
-    initial_accumulator_value: Annotated[float, Field(ge=0)]
-    b1: Kept
-    b2: Kept
-    eps: Positive
-    clip: Positive | None
-    dtype: Literal["float64", "float32"]
-    checkpoint_every: Count
-    save_every: Count
-    target_smooth_loss: Positive
-    held_out_characters: Count
+    updates: Annotated[int, Field(ge=0, le=2**53), WEIGHTS]
+    order: Annotated[Literal["reading", "chunks", "positions"], Affects("weights", "reading")]
+    chunk_length: Annotated[Count, Affects("weights", 1000)]
+    loss: Annotated[Literal["sum", "mean"], Affects("weights", "sum")]
+    initial_accumulator_value: Annotated[float, Field(ge=0), WEIGHTS]
+    b1: Annotated[Kept, Affects("weights", 0.9)]
+    b2: Annotated[Kept, Affects("weights", 0.999)]
+    eps: Annotated[Positive, Affects("weights", 1e-8)]
+    clip: Annotated[Positive | None, WEIGHTS]
+    dtype: Annotated[Literal["float64", "float32"], WEIGHTS]
+    checkpoint_every: Annotated[Count, MEASURE]
+    save_every: Annotated[Count, NOTHING]
+    target_smooth_loss: Annotated[Positive, MEASURE]
+    held_out_characters: Annotated[Count, MEASURE]
 
 
 class Sample(Section):
     """The lengths, in characters, of the samples along the way and of the best model's."""
 
-    length: Count
-    best_length: Count
-    temperature: Annotated[float, Field(ge=0)]
+    length: Annotated[Count, SAMPLES]
+    best_length: Annotated[Count, SAMPLES]
+    temperature: Annotated[float, Field(ge=0), SAMPLES]
 
 
 class Params(Section):
     """All of params.yaml."""
 
-    m: Count
-    eta: Positive
-    seq_length: Count
-    batch: Count
-    sigma: Positive | Literal["fan_in"]
-    seed: Seed
-    optimizer: Literal["adagrad", "adam"]
+    m: Annotated[Count, WEIGHTS]
+    eta: Annotated[Positive, WEIGHTS]
+    seq_length: Annotated[Count, WEIGHTS]
+    batch: Annotated[Count, Affects("weights", 1)]
+    sigma: Annotated[Positive | Literal["fan_in"], WEIGHTS]
+    seed: Annotated[Seed, WEIGHTS]
+    optimizer: Annotated[Literal["adagrad", "adam"], Affects("weights", "adagrad")]
     prepare: Prepare
     gradcheck: Gradcheck
     train: Train
@@ -149,6 +166,23 @@ class Params(Section):
         return self
 
 
+@cache
+def affects(model: type[BaseModel]) -> dict[str, Affects]:
+    """Return by dotted name what each param of the model, or of a section of it, affects."""
+    known: dict[str, Affects] = {}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            known |= {f"{name}.{key}": each for key, each in affects(field.annotation).items()}
+        else:
+            (known[name],) = (each for each in field.metadata if isinstance(each, Affects))
+    return known
+
+
+SILENT = {name: each.silent for name, each in affects(Params).items() if each.silent is not ...}
+VARIED = {name for name, each in affects(Params).items() if each.what == WEIGHTS.what} - {"seed"}  # by studies
+IN_ROWS = VARIED | {name for name, each in affects(Params).items() if each.what == MEASURE.what}  # and in their tables
+
+
 def read_params(path: Path = PARAMS) -> Params:
     """Return the checked params.
 
@@ -165,7 +199,9 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         raise WrongInput(f"{path}: {error.strerror}") from None
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise WrongInput(f"{path}: {line}not YAML: {' '.join(str(error.problem).split())}") from None
+        raise WrongInput(
+            f"{path}: {line}not YAML: {' '.join(f'{error.context or str()} {error.problem}'.split())}"
+        ) from None
     except NO_YAML as error:
         why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
         raise WrongInput(f"{path}: not YAML: {why}") from None

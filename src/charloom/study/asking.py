@@ -4,9 +4,12 @@ More seeds are the same question, and so are other looks before the first is rea
 whoever asks it says so.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from charloom.base.errors import CharloomError, Damaged, WrongInput
 from charloom.base.storage import sha256, write_json
@@ -14,13 +17,14 @@ from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE, arithmetic_of, differing, with_silent
-from charloom.results.study_table import Asked, Runs, keys_in, read_asked, read_runs
+from charloom.results.study_table import METRICS, Asked, Runs, keys_in, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
 from charloom.settings.pipeline import HERE, Project
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
-from charloom.study.trial import small_trial, trials_there
+from charloom.study.trial import small_trial, trials_of, trials_there
 
 ASKED = "asked.json"
+README = "README.md"  # of a study, by whoever asks it
 ANEW = "`charloom study FILE --anew` asks anew"
 
 
@@ -32,17 +36,29 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     """
     file = project.root / path
     given, folder = read_question(file), file.with_suffix("")
-    if anew or not any((folder / name).exists() for name in (ASKED, "trials.csv")):
+    if anew or not is_started(folder):
+        ensure_free(folder)
         return asked_now(path, given, project)
     if (folder / ASKED).exists():
         asked = read_asked(folder / ASKED)
-        study = study_of(path, given, asked, read_runs(folder, asked))
-        _ensure_same(study, project)
+        study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
     else:
         study = _found_again(path, given, project)
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no part of what {path} asks; {ANEW}")
     return study
+
+
+def is_started(folder: Path) -> bool:
+    """Return whether a study's tables lie in the folder."""
+    return any((folder / name).exists() for name in (ASKED, "trials.csv"))
+
+
+def ensure_free(folder: Path) -> None:
+    """Raise WrongInput if the folder holds files and no study: `charloom study reports.yaml` would write over one."""
+    names = [each.name for each in folder.glob("[!.]*") if each.name != README]
+    if names and not is_started(folder):
+        raise WrongInput(f"{folder}: holds {in_line(min(names))}, and no study; another name of the study is allowed")
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
@@ -59,9 +75,9 @@ def write_asked(study: Study) -> None:
     question = study.question.model_dump(mode="json", exclude_none=True)
     question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: `{}` was params.yaml of then
     now = {"question": question, "small_trials": _small_trials(study.asked)}
-    content = study.asked.model_copy(update=now).model_dump(mode="json")
-    if not (study.folder / ASKED).exists() or read_asked(study.folder / ASKED).model_dump(mode="json") != content:
-        write_json(study.folder / ASKED, content)
+    content, file = study.asked.model_copy(update=now), study.folder / ASKED
+    if not file.exists() or read_asked(file) != content:
+        write_json(file, content.model_dump(mode="json", exclude_defaults=True))
 
 
 def differs_here(study: Study) -> str:
@@ -72,11 +88,26 @@ def differs_here(study: Study) -> str:
     except WrongInput:
         return ""
     then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
-    names = [name for name in differing([asked, params]) if name != "seed"]
-    if "text" not in study.asked.question and now["prepare.text"] != then["prepare.text"]:
+    differ = _differ(now, then, differing([asked, params]), text="text" not in study.asked.question)
+    return f"{PARAMS}: {differ}: {study.path} goes on as it was asked" if differ else ""
+
+
+def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
+    """Return `eta 0.05, not 0.1` for each of the names but the seed; and for the text, if it counts."""
+    names = [name for name in names if name != "seed"]
+    if text and now["prepare.text"] != then["prepare.text"]:
         names.append("prepare.text")
-    differ = [f"{name} {as_yaml(now[name])}, not {as_yaml(then[name])}" for name in names]
-    return f"{PARAMS}: {'; '.join(differ)}: {study.path} goes on as it was asked" if differ else ""
+    return "; ".join(f"{name} {as_yaml(now[name])}, not {as_yaml(then[name])}" for name in names)
+
+
+def _left_open(given: StudyFile, params: Params) -> str:
+    """Return in what params.yaml, which says all that the question does not, differs from HEAD's."""
+    with suppress(CharloomError, *NO_YAML):
+        head = checked(Params, with_silent(parsed(git("show", f"HEAD:./{PARAMS}"))), PARAMS)
+        named = set.intersection(*({*each} for each in [given.baseline, *given.overrides()]))
+        names = [name for name in differing([head, params]) if name not in named]
+        return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
+    return ""
 
 
 def ensure_version(study: Study) -> None:
@@ -101,7 +132,7 @@ def by_these_sources(asked: Asked) -> bool:
 
 
 def _small_trials(asked: Asked) -> dict[str, str]:
-    return {kind: small_trial(kind) for kind in asked.arithmetic}
+    return {kind: small_trial(kind, asked.measures) for kind in asked.arithmetic}
 
 
 def ensure_text(study: Study) -> None:
@@ -109,19 +140,27 @@ def ensure_text(study: Study) -> None:
     asked, text = study.asked, Path(study.asked.text)
     why = f"{study.path}: asked of {text} with SHA-256 {asked.sha256[:16]}…"
     try:
-        now = sha256(text)
+        now = _digest(text)
     except OSError as error:
         raise WrongInput(f"{why}, and {text}: {error.strerror}; bring it back, or {ANEW}") from None
     if now != asked.sha256:
         raise WrongInput(f"{why}, and that file has {now[:16]}… now; bring it back, or {ANEW}")
 
 
+def _digest(text: Path) -> str:
+    """Return the SHA-256 of the text. Raises OSError if there is none, or if reading it could wait for ever."""
+    if text.exists() and not text.is_file():
+        raise OSError(errno.EINVAL, "not a file")
+    return sha256(text)
+
+
 def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -> Asked:
     """Return what is asked of these params. Raises WrongInput where the text cannot be read."""
     text = given.text or params.prepare.text
+    left_open = _left_open(given, params) if project == HERE else ""
     params = overridden(params, {"prepare.text": text}, path)
     try:
-        digest = sha256(project.root / text)
+        digest = _digest(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text in UTF-8") from None
     kinds = {params.recipe.kind}
@@ -131,7 +170,7 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     return Asked(
         text=text, sha256=digest, params=params,
         arithmetic={kind: arithmetic_of(kind, project) for kind in sorted(kinds)},
-        question=given.model_dump(mode="json", exclude_none=True),
+        question=given.model_dump(mode="json", exclude_none=True), left_open=left_open, measures=METRICS,
     )  # fmt: skip
 
 
@@ -145,7 +184,7 @@ def _found_again(path: Path, given: StudyFile, project: Project) -> Study:
     fit, reasons, folder = list[Study](), list[Damaged](), (project.root / path).with_suffix("")
     for params in _perhaps(folder, project):
         try:
-            asked = _asked_now(path, given, project, params)
+            asked = _asked_now(path, given, project, params).model_copy(update={"left_open": ""})
             runs = read_runs(folder, asked)
             if not {*keys_in(folder)} <= {asked.key_0_1(run.params) for run in runs.values()}:
                 gone = folder / ASKED
@@ -166,8 +205,11 @@ def _perhaps(folder: Path, project: Project) -> Iterator[Params]:
         yield checked(Params, with_silent(parsed(git("show", f"{made}:./{PARAMS}"))), PARAMS)
 
 
-def _ensure_same(study: Study, project: Project) -> None:
-    """Raise WrongInput where the file asks another question than it did at its first start."""
+def _same(study: Study, project: Project) -> Study:
+    """Return the study, if the file asks what it asked at its first start; else raise WrongInput.
+
+    Earlier versions did not record that an answer was given: a complete table says it.
+    """
     asked = study.asked
     before = checked(StudyFile, asked.question, study.folder / ASKED)
     then = study_of(study.path, before, asked, study.runs)
@@ -178,7 +220,9 @@ def _ensure_same(study: Study, project: Project) -> None:
         "measure": before.measure != now.measure,
         "smallest_difference": before.smallest_difference != now.smallest_difference,
         "text": now.text not in {None, asked.text},
-        "seeds": not set(before.seeds) <= set(now.seeds),
+        "seeds": now.seeds[: len(before.seeds)] != before.seeds
+        if study.runs
+        else not set(before.seeds) <= set(now.seeds),
         "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= first,
     }
     if any(differs.values()):
@@ -189,3 +233,5 @@ def _ensure_same(study: Study, project: Project) -> None:
         if (says := arithmetic_of(kind, project)) != digest:
             other = f"{kind} was {digest}, {SIGNATURE} says {says}"
             raise WrongInput(f"{study.path}: its rows are of another arithmetic: {other}; {ANEW}")
+    complete = all(trial.key in study.runs for trial in chain.from_iterable(trials_of(then).values()))
+    return study.answered_at(len(before.seeds)) if complete and not asked.answers else study

@@ -50,6 +50,8 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
             study = study._replace(runs=read_runs(study.folder, study.asked))
         wanted = list(chain.from_iterable(trials.values()))
         study = study._replace(runs=_known(study, {trial.key for trial in wanted}, anew=anew))
+        if anew and study.runs and (study.folder / ASKED).exists():  # these seeds were looked at
+            study = study.answered_at(*read_asked(study.folder / ASKED).answers)
         write_asked(study)
         workers: Workers | None = None
         for line in [] if study.runs else before_it_starts(study):
@@ -66,6 +68,8 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         later = study.runs.keys() - {trial.key for trial in needed}
         _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decides")
         _write(study, needed)
+        study = study.answered_at(max(map(len, asked.values())))
+        write_asked(study)
     found = measured(study, asked)
     return study, found, answered(found)
 
@@ -100,7 +104,12 @@ def _before(folder: Path) -> Runs:
 def _write(study: Study, trials: Iterable[Trial]) -> None:
     """Write the tables: those of the trials that have run."""
     runs = study.runs
-    write_runs(study.folder, study.columns, [(each.key, runs[each.key]) for each in trials if each.key in runs])
+    write_runs(
+        study.folder,
+        study.columns,
+        [(each.key, runs[each.key]) for each in trials if each.key in runs],
+        study.asked.measures,
+    )
 
 
 def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:

@@ -27,6 +27,7 @@ from charloom.text.corpus import Text, read_prepared
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at which workers there are
 LOSSES = 3  # workers that a trial may lose before it is to blame
+IDLE_LOSSES = 20  # workers in a row that are lost while they have nothing to do
 QUOTED = 100  # characters, at most, of what a worker says
 PROCESS = uuid4().hex  # names this process: another one may come back at a worker's address
 
@@ -102,6 +103,16 @@ class Work:
 
     def hand_out(self) -> None:
         """Take back what lost workers had; give each worker that is free something. Raises as `outcomes` does."""
+        for _ in range(IDLE_LOSSES):
+            if self._handed_out():
+                break
+        else:
+            raise Unavailable(f"{IDLE_LOSSES} workers, one after the other, ended before they could be given anything")
+        if not self.tasks and not self.workers.may_come:
+            raise CheckFailed("no worker has proved itself: nothing is trained")
+
+    def _handed_out(self) -> bool:
+        """Do it; return False if a worker turns out to be lost."""
         there = self.workers.there()
         for future, task in [(future, task) for future, task in self.tasks.items() if task.worker not in there]:
             del self.tasks[future]
@@ -121,12 +132,10 @@ class Work:
                 self.tasks[there[name].submit(*work)] = Task(name, trial)
             except self.workers.losses:  # it has ended while it had nothing to do
                 self.workers.lost(name)
-                self.hand_out()
-                return
+                return False
             if trial:
                 self.waiting.popleft()
-        if not self.tasks and not self.workers.may_come:
-            raise CheckFailed("no worker has proved itself: nothing is trained")
+        return True
 
     def take_back(self, task: Task, why: str = "is there too little memory, or was the connection lost?") -> None:
         """Let the trial wait again, that its worker has not ended."""

@@ -8,24 +8,24 @@ from typing import Any
 from rich.cells import cell_len
 
 from charloom.base.terminal import in_line
-from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
 from paired.gate import Gate
 from paired.gate import lines as gate_lines
 
 READABLE = 100  # columns of a sentence
+OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"}  # in no JSON of a setting
+OF_SETTINGS = {"setting", "more_seeds", "time_interval", "exploded_p"}  # in no JSON of an effect
 GAP = 2  # between two columns
 
 
 def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate | None = None) -> str:
     """Return it for a terminal of so many columns: the verdict, tables, a paragraph for each setting that has one.
 
-    What decides nothing, what the words mean, and settings of which a factor's effect says all, are said where somebody
-    asks for it.
+    What the words mean, and settings of which a factor's effect says all, are said where somebody asks for it.
     """
     whole = explain or not answer.effects
-    told = words.comparisons(answer, explain=explain, open_too=whole)
+    told = words.comparisons(answer, open_too=whole)
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
         _wrapped(words.title(answer), width),
@@ -34,7 +34,7 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
         _settings(answer, width, whole=whole),
         *("\n".join([_wrapped(title, width), *(_wrapped(each, width, "  ") for each in said)]) for title, said in told),
         "\n".join(_wrapped(each, width) for each in decided),
-        "\n".join(_wrapped(each, width) for each in effects.remarks(answer)),
+        "\n".join(_wrapped(each, width) for each in words.remarks(answer)),
         "\n".join(_wrapped(f"warning: {each}", width) for each in answer.warnings),
         "\n".join(_wrapped(each, width) for each in gate_lines(required)) if required else "",
     ]
@@ -43,8 +43,8 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
 
 def _effects(answer: Answer, width: int) -> str:
     """Return what each factor does, its verdict before its numbers."""
-    rows = [(name, said, *numbers) for name, *numbers, said in effects.rows(answer)]
-    return _table((effects.HEAD[0], effects.HEAD[-1], *effects.HEAD[1:-1]), rows, width) if rows else ""
+    rows = [(name, said, *numbers) for name, *numbers, said in words.effect_rows(answer)]
+    return _table((words.EFFECTS[0], words.EFFECTS[-1], *words.EFFECTS[1:-1]), rows, width) if rows else ""
 
 
 def _settings(answer: Answer, width: int, *, whole: bool) -> str:
@@ -98,18 +98,18 @@ def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None 
     """Return it as a table with the verdicts, a list of what was found of each, and how it was decided."""
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
-    found = [tuple(map(_plain, cells)) for cells in effects.rows(answer)]
+    found = [tuple(map(_plain, cells)) for cells in words.effect_rows(answer)]
     parts = [
         f"**{_plain(words.told(answer))}**",
         f"{_plain(answer.measure)}: {answer.better} is better. Baseline: {_code(answer.baseline)}",
-        _markdown_table(effects.HEAD, found) if found else "",
+        _markdown_table(words.EFFECTS, found) if found else "",
         _markdown_table(words.COMPARED, rows),
         "\n".join(
             f"- **{_plain(title)}.** {_plain('; '.join(lines))}."
-            for title, lines in words.comparisons(answer, explain=explain, open_too=explain or not answer.effects)
+            for title, lines in words.comparisons(answer, open_too=explain or not answer.effects)
         ),
         "\n".join(f"- {_plain(each)}" for each in decided),
-        "\n".join(f"- {_plain(each)}" for each in effects.remarks(answer)),
+        "\n".join(f"- {_plain(each)}" for each in words.remarks(answer)),
         "\n".join(f"- **Warning:** {_plain(each)}" for each in answer.warnings),
         "\n".join(f"- {_plain(each)}" for each in gate_lines(required)) if required else "",
     ]
@@ -134,8 +134,11 @@ def as_json(answer: Answer, required: Gate | None = None) -> str:
     """Return all of it, floats in full; the list `comparisons` holds an object for each setting but the baseline."""
     content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
     content |= {"gate": _opened(required)} if required else {}
-    for each in (*content["comparisons"], *content["effects"]):
-        each["differences"] = [{"seed": seed, "difference": x} for seed, x in each["differences"].items()]
+    for kind, foreign in (("comparisons", OF_EFFECTS), ("effects", OF_SETTINGS)):
+        for each in content[kind]:
+            each["differences"] = [{"seed": seed, "difference": x} for seed, x in each["differences"].items()]
+            for name in foreign:
+                del each[name]
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -19,6 +19,7 @@ from paired.data_types import Measured, Measurement, Seed
 
 # what programs write where a run came to no value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() reads 1_0 and ١, too
 TABLE = "a CSV table in UTF-8"
 
 Row = dict[str, str]  # cells by column
@@ -130,10 +131,7 @@ def _measurement(text: str, where: str) -> Measurement:
     """Return what a cell measured. Raises WrongInput where it is no number."""
     if text.lower() in FAILED:
         return Measurement(None, exploded=True)
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
         allowed = "a number such as 2.81 or 1e-5, and nan or nothing where a run failed"
         raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; allowed is {allowed}")

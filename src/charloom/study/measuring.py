@@ -1,6 +1,7 @@
 """What runs came to, as the statistics take it: a study's trials, or any others by setting and seed."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,9 +12,10 @@ from charloom.settings.params import Params, as_yaml
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from paired import answered
-from paired import effect_sentences as effects
 from paired.data_types import Measured, Measurement
 from paired.factors import inseparable
+from paired.numbers import number_of
+from paired.sentences import listed, parted
 
 MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): what looks like a gain may come "
@@ -32,17 +34,27 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
         for setting, each in (trials or trials_of(study)).items()
     }
     return of_runs(
-        study.settings, done, study.question.measure, study.baseline, [*_parting(study), *_short(study)],
+        study.settings, done, study.question.measure, study.baseline,
+        [*_left_open(study), *_parting(study), *_short(study), *_spent(study)],
         better="lower",
-        looks=tuple(study.question.all_looks),  # without any, no verdict before all seeds are there
+        # Without looks there is no verdict before all seeds are there, and none after the first answer.
+        looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
+
+
+def with_new_seeds(study: Study) -> str:
+    """Return the lines to type for the same question with as many seeds that it has not used."""
+    first, count = max(study.question.seeds) + 1, len(study.question.seeds)
+    file, seeds = str(study.path.with_stem(f"{study.path.stem}_new_seeds")), [*range(first, first + count)]
+    edit, old, new = shlex.quote(f"s/^seeds:.*/seeds: {seeds}/"), shlex.quote(str(study.path)), shlex.quote(file)
+    return f"sed {edit} {old} > {new} && charloom study {new}"
 
 
 def before_it_starts(study: Study) -> list[str]:
     """Return what to know of a question before anything is trained: what its settings cannot tell apart."""
     answer = answered(measured(study))
-    return [*effects.parted(answer), *answer.warnings]
+    return [*parted(answer), *answer.warnings]
 
 
 def _parting(study: Study) -> Iterator[str]:
@@ -53,7 +65,24 @@ def _parting(study: Study) -> Iterator[str]:
     }
     for group in (each for each in inseparable(levels) if len(each) > 1):
         values = {name: list(dict.fromkeys(each[name] for each in named.values())) for name in group}
-        yield f"a study with `vary: {json.dumps(values)}` parts {effects.listed(group)}"
+        yield f"a study with `vary: {json.dumps(values)}` parts {listed(group)}"
+
+
+def _left_open(study: Study) -> Iterator[str]:
+    """Yield a line if what the question left open was not as in the committed params.yaml."""
+    if differs := study.asked.left_open:
+        yield f"all else as in params.yaml at the first start, which differed from HEAD's: {differs}"
+
+
+def _spent(study: Study) -> Iterator[str]:
+    """Yield a line if seeds came after an answer, and no looks were declared."""
+    if first := study.first_answer:
+        more = len(study.question.seeds) - first
+        yield (
+            f"an answer was given at {number_of(first, 'seed')}, and no looks were declared: so {more} more "
+            f"{'is' if more == 1 else 'are'} shown here and can claim nothing; new seeds in a new study can: "
+            f"{with_new_seeds(study)}"
+        )
 
 
 def _short(study: Study) -> Iterator[str]:

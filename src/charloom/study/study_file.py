@@ -19,16 +19,23 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.base.errors import WrongInput, allowed_are
-from charloom.results.identity import can_matter, differing, naming_params, question_key
+from charloom.results.identity import differing, naming_params, question_key
 from charloom.results.records import Measure
 from charloom.results.study_table import Asked, Runs
-from charloom.settings.params import Params, Positive, Section, Seed, as_yaml, checked, overridden, read_mapping
+from charloom.settings.params import (
+    VARIED,
+    Params,
+    Positive,
+    Section,
+    Seed,
+    as_yaml,
+    checked,
+    flat_of,
+    overridden,
+    read_mapping,
+)
 from charloom.study.baseline import setting_name
 
-# One for all: the text, and what of it is measured. What is drawn at the end, and when, changes no measure.
-NOT_VARIED = (
-    "seed", "prepare.", "sample.", "train.checkpoint_every", "train.target_smooth_loss", "train.held_out_characters",
-)  # fmt: skip
 MOST = 1_000_000  # trials
 
 Overrides = dict[str, Any]  # by dotted names
@@ -101,6 +108,20 @@ class Study(NamedTuple):
         """Return the params that a row has to say: those that vary, and those that params.yaml had otherwise."""
         return differing([self.asked.params, *self.settings.values()])
 
+    def answered_at(self, *seeds: int) -> "Study":
+        """Return the study with answers at these numbers of seeds, too."""
+        answers = sorted({*self.asked.answers, *seeds})
+        return self._replace(asked=self.asked.model_copy(update={"answers": answers}))
+
+    @property
+    def first_answer(self) -> int | None:
+        """Return at how many seeds an answer that declared no looks was given, if there are more seeds by now.
+
+        It has spent the level: seeds after it claim nothing.
+        """
+        answers, seeds = self.asked.answers, len(self.question.seeds)
+        return answers[0] if answers and answers[0] < seeds and not self.question.looks else None
+
     @property
     def named(self) -> str:
         """Return what names it, whatever its file is called and whoever asks it."""
@@ -126,10 +147,12 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
     usual = asked.params
-    allowed = [name for name in can_matter(usual) if not name.startswith(NOT_VARIED)]
+    allowed = [name for name in flat_of(usual) if name in VARIED]
     for name in (name for each in [given.baseline, *given.overrides()] for name in each):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
+    if given.measure not in asked.measures:
+        raise WrongInput(f"{path}: measure: {given.measure} is of a later charloom than its rows; --anew asks anew")
     baseline = overridden(usual, given.baseline, path)
     settings = [overridden(usual, each, path) for each in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]

@@ -16,6 +16,7 @@ from charloom.base.errors import Diverged
 from charloom.results.identity import DIGITS, with_silent
 from charloom.results.records import MEASURE_OF_PART
 from charloom.results.run import DIVERGED, POINTS, Run, outcome_of, thinned
+from charloom.results.study_table import METRICS
 from charloom.settings.params import Params, overridden
 from charloom.signature.hashes import RECIPES, TEXT
 from charloom.study.study_file import Study
@@ -61,8 +62,8 @@ def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]
 
 
 @lru_cache
-def small_trial(kind: str) -> str:
-    """Return a digest of all that rows say of small trainings by this kind of recipe: their metrics, their curves, too.
+def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
+    """Return a digest of all that rows say of small trainings by this kind of recipe: these metrics, their curves, too.
 
     The signature covers the kernel alone. This changes with an edit of a measure, and with no edit of words.
     """
@@ -87,7 +88,8 @@ def small_trial(kind: str) -> str:
         each = overridden(params, varied | {"eta": eta}, Path("a small trial"))
         end, _ = split(len(ids), each.prepare.held_out)
         run = train_trial(each, Text(vocabulary, ids[:end], ids[end:]), "")
-        came_to.append([run.outcome, run.metrics.model_dump() if run.metrics else None, run.curves, run.results])
+        metrics = {name: getattr(run.metrics, name) for name in measures} if run.metrics else None
+        came_to.append([run.outcome, metrics, run.curves, run.results])
     return hashlib.sha256(json.dumps(came_to).encode()).hexdigest()[:DIGITS]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml.error import YAMLError
+from yaml import YAMLError
 
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from charloom.pages.sections import Section
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.effects_section import effects_table
-from paired import effect_sentences as effects
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, VERDICTS
 from paired.numbers import shown, span
@@ -28,9 +27,9 @@ def section(compared: Compared) -> Section:
     open_ones = [each.interval for each in answer.comparisons if each.verdict == CANNOT_TELL and each.interval]
     it = {
         "effects": effects_table(answer),
-        "sure": [name for name, *_, said in effects.rows(answer) if said != CANNOT_TELL and said in VERDICTS],
-        "parted": list(effects.parted(answer)),
-        "remarks": list(effects.remarks(answer)),
+        "sure": [name for name, *_, said in words.effect_rows(answer) if said != CANNOT_TELL and said in VERDICTS],
+        "parted": list(words.parted(answer)),
+        "remarks": list(words.remarks(answer)),
         "facts": _facts(compared) if len(said) == 1 else [(name, str(counted[name]), (beside,)) for name in VERDICTS],
         "comparisons": told,
         "left": len(said) - len(told),
@@ -46,7 +45,7 @@ def section(compared: Compared) -> Section:
 def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
     """Return the few figures of a single comparison: a name, a number, and lines on it."""
     (each,) = compared.answer.comparisons
-    places = words.places_of(each)
+    places = words.places_of([each])
     rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
     means = [
         (name, mean, (compared.unit, f"mean of {n} seed{'s' * (n != '1')}", _interval(span)))

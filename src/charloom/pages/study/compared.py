@@ -6,9 +6,8 @@ from typing import NamedTuple
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION
 from charloom.pages.sections import Table
 from charloom.results.records import MEASURE_OF_PART
-from paired import effect_sentences as effects
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL, Answer, Comparison, Measured, Measurement, Seed, Summary
+from paired.data_types import CANNOT_TELL, Answer, Contrast, Measured, Measurement, Seed, Summary
 
 COLORS = (VERMILION, BLUE, GREEN, PINK)  # of the baseline and of others whose curves are drawn
 FEW = 3  # comparisons of which all is said at once
@@ -32,7 +31,7 @@ class Row(NamedTuple):
     color: str
     trials: dict[Seed, Measurement]
     summary: Summary
-    comparison: Comparison | None
+    comparison: Contrast | None
 
 
 class Compared(NamedTuple):
@@ -46,14 +45,14 @@ class Compared(NamedTuple):
         """The question in words."""
         others = [each.setting for each in self.answer.comparisons]
         if factors := dict.fromkeys(each.factor for each in self.answer.effects):
-            return f"What do {effects.listed(factors)} do?"
+            return f"What do {words.listed(factors)} do?"
         which = f"Is {others[0]}" if len(others) == 1 else f"Which of {len(others)} settings are"
         return f"{which} better than {self.answer.baseline}?"
 
     @property
     def told(self) -> list[str]:
         """The answer in words, a line for each verdict."""
-        return effects.lines(self.answer) or words.told_by_line(self.answer)
+        return words.effect_lines(self.answer) or words.told_by_line(self.answer)
 
     @property
     def unit(self) -> str:
@@ -88,7 +87,7 @@ class Compared(NamedTuple):
         return self._replace(answer=self.answer._replace(summaries=summaries, comparisons=comparisons))
 
     @property
-    def comparisons(self) -> dict[str, Comparison]:
+    def comparisons(self) -> dict[str, Contrast]:
         """By setting, all but the baseline, in that order."""
         found = {each.setting: each for each in self.answer.comparisons}
         return {name: found[name] for name in self.ordered if name in found}

@@ -1,18 +1,16 @@
 """What each factor does: all effects in rows; and where two factors turn each other, the one over the other."""
 
 from statistics import fmean
-from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
 from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
-from charloom.pages.study.setting_rows import Drawn, draw_differences, in_rows
-from paired import effect_sentences as words
+from charloom.pages.study.differences import Line, differences
+from paired import sentences as words
 from paired.data_types import CANNOT_TELL, DEPENDS, Answer
 from paired.factors import Design, design_of
 from paired.numbers import decimals, shown
@@ -21,13 +19,6 @@ from paired.statistics import moments
 
 COLORS = (BLUE, VERMILION, GREEN, PINK)  # of the levels of a factor
 MOST = 4  # pictures of two factors
-
-
-class Row(NamedTuple):
-    """An effect in a picture."""
-
-    setting: str
-    color: str
 
 
 def section(compared: Compared) -> Section | None:
@@ -45,39 +36,28 @@ def section(compared: Compared) -> Section | None:
 
 
 def _in_rows(compared: Compared) -> Picture:
-    """Return each effect with its seeds and the interval that decides."""
-    answer, smallest = compared.answer, compared.answer.smallest_difference
-    every = [each for average in words.averages(answer) for each in (average, *words.at_levels(answer, average))]
+    """Return each effect with its seeds and its intervals."""
+    answer, every = compared.answer, words.shown_effects(compared.answer)
     sure = [each for each in every if each.verdict != CANNOT_TELL]
     effects = every if len(every) <= ROWS else sure[:ROWS] or every[:ROWS]
-    names = [f"{words.name(each)}{words.amount(each.amount, answer.amount)}: {words.verdict(each)}" for each in effects]
-    rows = [Row(name, GREY if each.verdict == CANNOT_TELL else INK) for name, each in zip(names, effects, strict=True)]
-    drawn = [
-        Drawn(list(each.differences.values())[: each.n], each.mean_difference, each.tested_interval)
-        if each.mean_difference is not None else None
+    lines = [
+        Line(
+            f"{words.name(each)}{words.amount(each, answer)}: {words.verdict(each)}",
+            GREY if each.verdict == CANNOT_TELL else INK, each, list(each.differences.values())[: each.n],
+        )
         for each in effects
     ]  # fmt: skip
-
-    def draw(axes: Axes) -> None:
-        draw_differences(axes, rows, drawn, smallest)
-
-    bold = [row.setting for row in rows if row.color == INK]
-    arrow = "← better" if answer.better == "lower" else "better →"
-    caption = (
-        "A dot is a seed, a stroke the mean, a bar the interval that decides: better and worse need all of it on one "
-        "side of 0. Each is over all params that it does not name."
-    )
+    end = " Each is over all params that it does not name."
     if len(effects) < len(every):
-        caption += f" Shown are {len(effects)} of {len(every)}: those that are sure, if any."
-    if smallest is not None:
-        caption += f" The band: less than {smallest:g} does not matter."
-    figure = in_rows(rows, names, f"first level minus second ({arrow})", draw, bold)
-    return pictured(figure, "effects-picture", "what each factor does", caption, effects_table(answer))
+        end += f" Shown are {len(effects)} of {len(every)}: those that are sure, if any."
+    bold = [line.setting for line in lines if line.color == INK]
+    names = "effects-picture", "what each factor does", "first level minus second"
+    return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer), bold)
 
 
 def effects_table(answer: Answer) -> Table:
     """Return a row for each effect: an average over other params, or what holds at a level of one."""
-    return verdict_second(("one value against another", *words.HEAD[1:]), words.rows(answer))
+    return verdict_second(("one value against another", *words.EFFECTS[1:]), words.effect_rows(answer))
 
 
 def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture:

@@ -8,26 +8,27 @@ from charloom.pages.along_updates import over_updates
 from charloom.pages.pictures import pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.setting_rows import Drawn, draw_differences, draw_dots, draw_rows, in_rows
+from charloom.pages.study.differences import Line, differences
+from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_rows, in_rows
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL, LEVEL, Seed
+from paired.data_types import CANNOT_TELL, Seed
 from paired.numbers import decimals, shown, span
 from paired.pairs import counted
 
 
 def section(compared: Compared) -> Section:
     """Return the section."""
-    arrow = "← better" if compared.answer.better == "lower" else "better →"
     summaries = compared.answer.summaries
     means = [each.mean for each in summaries if each.mean is not None]
     places = decimals(means, (each.sd for each in summaries if each.sd is not None))
-    pictures = [_settings(compared, arrow, places), _differences(compared, arrow, places)]
+    pictures = [_settings(compared, places), _differences(compared, places)]
     return Section("settings", "Each setting, seed by seed", None, pictures)
 
 
-def _settings(compared: Compared, arrow: str, places: int) -> Picture:
+def _settings(compared: Compared, places: int) -> Picture:
     """Return the seeds of each setting, their mean and its interval."""
     rows, answer, end = compared.rows, compared.answer, compared.ends[0]
+    arrow = "← better" if answer.better == "lower" else "better →"
     drawn = [
         Drawn([t.value for t in row.trials.values() if t.value is not None and not t.exploded], row.summary.mean,
               row.summary.interval)
@@ -69,49 +70,27 @@ def _settings(compared: Compared, arrow: str, places: int) -> Picture:
     return pictured(figure, "settings-picture", f"{answer.measure} of each seed", caption, _by_seed(cells))
 
 
-def _differences(compared: Compared, arrow: str, places: int) -> Picture:
+def _differences(compared: Compared, places: int) -> Picture:
     """Return the difference of each pair, their mean and its intervals."""
-    rows, answer, smallest = compared.rows, compared.answer, compared.answer.smallest_difference
-    base = compared.measured.settings[answer.baseline]
-    drawn = [
-        Drawn([x for seed, x in [*c.differences.items()][: c.n] if not row.trials[seed].exploded | base[seed].exploded],
-              c.mean_difference, c.interval, c.tested_interval if c.tested_level != LEVEL else None)
-        if (c := row.comparison) else None
-        for row in rows
-    ]  # fmt: skip
-
-    def draw(axes: Axes) -> None:
-        draw_differences(axes, rows, drawn, smallest)
-
-    names = [
-        f"{row.setting}: {words.verdict(row.comparison)}"
-        if row.comparison and (compared.few or row.comparison.verdict != CANNOT_TELL)
-        else row.setting + " (baseline)" * (not row.comparison)
-        for row in rows
-    ]
-    caption = (
-        "A dot is a seed’s value minus the baseline’s with that seed, a stroke their mean, a bar its "
-        f"{words.PERCENT} interval."
-    )
-    if any(each and each.tested for each in drawn):
-        caption += (
-            " The line between two strokes is the interval that decides, wider since all comparisons and looks count: "
-            "better and worse need all of it on one side of 0. The bar alone decides nothing."
-        )
-    elif any(each.interval for each in answer.comparisons):
-        caption += " That interval decides: better and worse need all of it on one side of 0."
-    if any(each.later for each in answer.comparisons):
-        caption += " Of a verdict that fell at a look, the seeds of that look are drawn."
-    if smallest is not None:
-        caption += f" The band: less than {smallest:g} does not matter."
-    if not compared.few:
-        caption += f" Where no verdict stands beside a name: {CANNOT_TELL}."
+    answer, base = compared.answer, compared.measured.settings[compared.answer.baseline]
+    lines, bold = [], []
+    for row in compared.rows:
+        each, name = row.comparison, row.setting
+        if not each:
+            name = f"{name} (baseline)"
+        elif compared.few or each.verdict != CANNOT_TELL:
+            name = f"{name}: {words.verdict(each)}"
+        first = list(each.differences.items())[: each.n] if each else []
+        dots = [x for seed, x in first if not row.trials[seed].exploded | base[seed].exploded]
+        lines.append(Line(name, row.color, each, dots))
+        bold += [name] * (not compared.few and row.setting in compared.decided)
     cells = {
         each.setting: {seed: shown(x, places) for seed, x in each.differences.items()} for each in answer.comparisons
     }
-    bold = () if compared.few else compared.decided
-    figure = in_rows(rows, names, f"setting minus baseline ({arrow})", draw, bold)
-    return pictured(figure, "differences-picture", "the difference of each pair", caption, _by_seed(cells))
+    names = "differences-picture", "the difference of each pair", "setting minus baseline"
+    begin = "A dot is a seed’s value minus the baseline’s with that seed"
+    end = "" if compared.few else f" Where no verdict stands beside a name: {CANNOT_TELL}."
+    return differences(compared, lines, names, (begin, end), _by_seed(cells), bold)
 
 
 def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:

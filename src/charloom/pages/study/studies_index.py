@@ -8,7 +8,7 @@ from charloom.base.errors import CharloomError
 from charloom.pages.sections import Section, rendered
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.study_page import STUDIES, text_of
-from charloom.study.asking import ASKED, read_study
+from charloom.study.asking import is_started, read_study
 from charloom.study.measuring import measured
 from charloom.study.study_file import read_question
 from paired import answered
@@ -41,7 +41,7 @@ def studies_index() -> str:
 def _listed(file: Path) -> Listed:
     page, again = file.with_suffix("") / "report.html", f"Not answered yet: `charloom study {file}` answers it."
     try:
-        if not any((page.parent / name).exists() for name in (ASKED, "trials.csv")):
+        if not is_started(page.parent):
             read_question(file)
             return Listed(file, again)
         study = read_study(file)
