@@ -27,7 +27,7 @@ def main() -> None:
     lines = [*check.failures(errors, tolerance), *check.reference_failures(theta, ids, tolerance)]
     write_json(path["metrics/gradcheck"], check.verdict(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
-    print(f"gradient {'wrong' if lines else 'right'} (tolerance {tolerance:g}). Largest relative errors:")
+    print(f"gradient {'wrong' if lines else 'right'}; errors by complex step, and by the report's central differences:")
     print(f"{'':10}{'entries':>9}{'zero':>9}{'complex step':>14}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:
