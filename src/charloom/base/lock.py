@@ -24,15 +24,28 @@ def in_turn(path: Path) -> Iterator[None]:
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a process holds the lock file, which exists while it is held, or if its holder was killed."""
+    with suppress(OSError):
+        if path.exists():
+            try:
+                with FileLock(path).acquire(blocking=False):
+                    path.unlink()
+            except Timeout:
+                return True
+    return False
+
+
 @contextmanager
-def exclusive(path: Path, what: str) -> Iterator[None]:
+def exclusive(path: Path, what: str, patience: float = 0) -> Iterator[None]:
     """Hold the lock file, which exists only while it is held. The holder's process number stands in it.
 
-    Raises Unavailable, with that number, where another process holds it; and where the file cannot be made.
+    Raises Unavailable, with that number, if another process holds it for `patience` seconds; and if the file cannot
+    be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(path).acquire(blocking=False)
+        held = FileLock(path).acquire(timeout=patience)
     except Timeout:
         holder = "another one"
         with suppress(OSError):  # the file goes as the lock is let go

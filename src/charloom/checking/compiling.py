@@ -11,8 +11,8 @@ from charloom.kernel.update import updates
 SOURCES = Path(__file__).parents[2]
 
 
-def compile_ahead(K: int) -> None:
-    """Where nothing of these sources is compiled, have another process compile what later stages run.
+def compile_ahead(module: str, K: int) -> None:
+    """Start the module as a process that compiles what later stages run, if nothing of these sources is compiled.
 
     Nobody waits for it: what it has not done is done later.
     """
@@ -20,7 +20,7 @@ def compile_ahead(K: int) -> None:
     if kept is not None and not kept.exists():
         with suppress(OSError):  # no room for another process
             subprocess.Popen(
-                [sys.executable, "-P", "-m", "charloom.signature.ahead", str(K)],
+                [sys.executable, "-P", "-m", module, str(K)],
                 env=os.environ | {"PYTHONPATH": str(SOURCES)},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
