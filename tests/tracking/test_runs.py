@@ -11,7 +11,16 @@ from types import SimpleNamespace
 import pytest
 from projects import said
 from recorded import (
-    a_training, caught_up, column, history, holds_what_the_files_hold, in_order, sent, smooth_losses, tracked, waiting,
+    a_training,
+    caught_up,
+    column,
+    history,
+    holds_what_the_files_hold,
+    in_order,
+    sent,
+    smooth_losses,
+    tracked,
+    waiting,
 )  # fmt: skip
 from ruamel.yaml import YAML
 from stores import free_port

@@ -60,9 +60,12 @@ def this_run() -> Run:
 
 
 def entry_of(run: Run) -> Entry | None:
-    """Return the training in the spool that came to the run's results, if there is one."""
-    same = (each for each in entries() if each.first.experiment == run.experiment and each.results == run.results)
-    return next(same, None)
+    """Return the training in the spool that came to the run's results, by the run's points, if there is one."""
+    for entry in entries():
+        same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
+        if entry.first.experiment == run.experiment and entry.results == run.results and all(same):
+            return entry
+    return None
 
 
 def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
