@@ -21,13 +21,13 @@ def main() -> None:
     params = read_params()
     ensure_recorded(params)
     forget_notes()
-    begin()
+    since = begin()
     run = this_run()
     text, train = run.facts
     print("".join(f"  {file}\n" for file in made(files("track"))) + headline(train, text), flush=True)
     try:
         # Asked again when all is collected: a patch with edits since would lie.
-        deliver([put(run, partial(ensure_recorded, params))], SENDING_MAY_TAKE)
+        deliver([put(run, partial(ensure_recorded, params))], SENDING_MAY_TAKE, since)
     except Unavailable as error:  # or the spool cannot be written
         sys.stderr.write(f"warning: MLflow not updated ({first_line(error)}); mended, `make track` sends it\n")
 

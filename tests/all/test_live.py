@@ -230,7 +230,7 @@ def test_two_stores_and_two_passwords_in_one_repository_each_get_their_own(long)
     assert [each.wait(300) for each in at_work] == [0, 0], [
         (project.folder / "printed.txt").read_text() for project, _ in people.values()
     ]
-    for name, (project, uri) in people.items():
+    for name, (_, uri) in people.items():
         (run,) = long.runs(uri)
         assert (run.data.tags["mlflow.user"], run.data.params["seed"]) == (name, "1" if name == "ann" else "2")
         assert run.info.status == "FINISHED"

@@ -16,6 +16,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from recorded import a_training, holds_what_the_files_hold, sent, waiting
 
 from charloom.base.errors import Unavailable
+from charloom.results.identity import experiment_key
 from charloom.results.machine import process
 from charloom.tracking import alone as lock
 from charloom.tracking.collect import put, this_run
@@ -141,7 +142,7 @@ def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
         a_training(project, run.results)
         store.connect()
         store.choose(run.text_sha256, run.params.prepare.text)
-    tag = f"{SENDING}.{run.experiment}.0"
+    tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.0"
     client.set_experiment_tag(store.experiment_id, tag, f"{name} {until:.0f}")
     return client, store.experiment_id, tag
 

@@ -139,7 +139,7 @@ def test_what_is_no_record_is_left_out_and_named(capsys):
     folder = record.path.parent
     for name, content in {
         "headless": '["smooth_loss", 0, 1.5, 7.0]\n',
-        "lacking": start.partition("\t")[0].replace('"processor"', '"procesor"') + "\n",
+        "lacking": start.partition("\t")[0].replace('"commit"', '"comit"') + "\n",
     }.items():
         (folder.with_name(name)).mkdir()
         (folder.with_name(name) / "run.jsonl").write_text(content)

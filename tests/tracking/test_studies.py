@@ -229,19 +229,6 @@ def test_of_two_equal_trials_the_older_one_counts(project):
     assert (again["later"].info.status, again["later"].data.metrics) == ("RUNNING", {})
 
 
-def test_trials_that_charloom_0_1_has_sent_are_known_by_their_keys_of_then(project):
-    contents = a_study(project)
-    _, trials = sent(project, contents)
-    older = {trial.key: trial.key_0_1 for trial in contents.trials}
-    for run in trials.values():
-        key = older[run.data.tags["charloom.trial"]]
-        assert key != run.data.tags["charloom.trial"]
-        project.client().set_tag(run.info.run_id, "charloom.trial", key)
-    _, again = sent(project, contents)
-    assert {run.info.run_id for run in again.values()} == {run.info.run_id for run in trials.values()}
-    holds_what_the_tables_hold(project, again)
-
-
 def test_a_trial_on_which_the_process_ended_is_sent_again_and_no_point_is_doubled(project):
     contents = a_study(project)
     study, trials = sent(project, contents)

@@ -11,7 +11,6 @@ from typing import NamedTuple, TypeVar, cast
 
 from charloom.base.logarithm import LN2, log
 from charloom.base.storage import read_json, read_table
-from charloom.results.identity import experiment_key
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
 from charloom.settings.params import Params
 
@@ -50,11 +49,6 @@ class Run(NamedTuple):
     curves: dict[str, Curve]
     results: str
     text: TextMetrics | None = None
-
-    @property
-    def experiment(self) -> str:
-        """Return the experiment key."""
-        return experiment_key(self.params, self.text_sha256)
 
     @property
     def seed(self) -> int:

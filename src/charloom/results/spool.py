@@ -22,10 +22,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
-
-from pydantic import Field
 
 from charloom.base.lock import is_held
 from charloom.base.opened import SOURCES
@@ -41,6 +39,7 @@ from charloom.settings.pipeline import OWN, root
 RECORD, FILES = "run.jsonl", "files"
 RATE = "characters_per_second"
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
+STARTING_MAY_TAKE = 10.0  # seconds, until a sender holds its lock
 SECONDS_BETWEEN_RATES = 2.0
 # Variables without influence on where, as whom and through what MLflow is reached.
 NO_MATTER = re.compile(
@@ -48,9 +47,6 @@ NO_MATTER = re.compile(
     r"_$|SHLVL|(OLD)?PWD$|COLUMNS|LINES|(COLOR)?TERM|WINDOWID|TMUX|STY$|VTE_|PS[1-4]$|SSH_|XDG_|NUMBA_|OMP_"
 )
 Point = tuple[str, int, float, float]
-Machine = Annotated[  # each of these
-    dict[Annotated[str, Field(pattern="^(processor|system|python|numpy|numba)$")], str], Field(min_length=5)
-]
 
 
 class Start(Record):
@@ -77,7 +73,7 @@ class Start(Record):
     params: EarlierParams
     started: float
     process: str
-    machine: Machine
+    machine: dict[str, str]
     commit: str
     dvc_experiment: str
 
@@ -121,26 +117,23 @@ class Writer:
         """Begin. `sender` is the module to start: the sender's."""
         self.path, self.start, self.sender = folder / RECORD, start, sender
         self.results: str | None = None
-        self.began = self.looked = time.monotonic()
-        self.rated: tuple[int, float] | None = None
+        self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
         append(self.path, [start.model_dump()])
 
     def points(self, points: Iterable[tuple[str, int, float]]) -> None:
         """Append points: name, update and value of each. Their time is now."""
         now = round(time.time(), 3)
         lines = [(*point, now) for point in points]
-        if lines and self.rated is None:
+        if lines and self.rated[0] < 0:
             self.rated = lines[0][1], now
-        if lines and self.rated and (seconds := now - self.rated[1]) >= SECONDS_BETWEEN_RATES:
-            update = lines[-1][1]
-            characters = (update - self.rated[0]) * self.start.params.characters
-            lines.append((RATE, update, characters / seconds, now))
+        elif lines and (seconds := now - self.rated[1]) >= SECONDS_BETWEEN_RATES:
+            update, characters = lines[-1][1], self.start.params.characters
+            lines.append((RATE, update, (update - self.rated[0]) * characters / seconds, now))
             self.rated = update, now
-        if lines and not self.path.exists():  # the sender has delivered what was there
-            append(self.path, [self.start.model_dump()])
-        append(self.path, lines)
-        if min(time.monotonic() - self.began, time.monotonic() - self.looked) > SHORT:
-            self.looked = time.monotonic()
+        begun = self.path.exists()  # else the sender has delivered what was there
+        append(self.path, lines if begun else [self.start.model_dump(), *lines])
+        if time.monotonic() > self.next_look:
+            self.next_look = time.monotonic() + STARTING_MAY_TAKE
             start_sender(self.sender, self.start.sender)
 
     def ended(self, status: str) -> None:

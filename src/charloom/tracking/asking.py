@@ -8,7 +8,6 @@ import sys
 from charloom.base.errors import Damaged, Unavailable, WrongInput
 from charloom.base.opened import SOURCES
 from charloom.tracking.address import follow_folder
-from charloom.tracking.limits import WHOLE
 from charloom.tracking.reasons import first_line
 
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
@@ -21,13 +20,10 @@ def asked(question: str, *arguments: str, seconds: int) -> str:
     """
     follow_folder()  # here, so that its line is heard
     command = [sys.executable, "-P", "-m", "charloom.tracking.answering", str(seconds), question]
-    try:
-        done = subprocess.run(
-            command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
-            timeout=2 * WHOLE * seconds, env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"no answer within {2 * WHOLE * seconds} s") from None
+    done = subprocess.run(
+        command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
+        env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
+    )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
         raise RAISED.get(done.returncode, Unavailable)(first_line(last))

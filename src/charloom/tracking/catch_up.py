@@ -26,7 +26,7 @@ def catch_up(_: object = None) -> None:
     """
     ensure_repository()
     ensure_whole()
-    begin()
+    since = begin()
     status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *BEFORE]
     done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     if done.returncode:
@@ -54,7 +54,7 @@ def catch_up(_: object = None) -> None:
         if entry.tracked or entry.trainings:
             waiting.append(entry.folder)
     try:
-        deliver([*waiting, *filter(is_study, folders())], CATCHING_UP_MAY_TAKE)
+        deliver([*waiting, *filter(is_study, folders())], CATCHING_UP_MAY_TAKE, since)
     except Unavailable as error:
         raise Unavailable(f"MLflow has not got all of it ({error}); `make track` tries again") from None
 

@@ -17,10 +17,10 @@ from charloom import NEEDED
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
-from charloom.results.identity import setting
+from charloom.results.identity import experiment_key, setting
 from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable
 from charloom.results.run import Run, from_folder
-from charloom.results.spool import RATE, RECORD, Tracked, append, entry_folder, start_of
+from charloom.results.spool import RATE, RECORD, Tracked, append, entry_folder, identity, start_of
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
@@ -61,9 +61,10 @@ def this_run() -> Run:
 
 def entry_of(run: Run) -> Entry | None:
     """Return the training in the spool that came to the run's results, by the run's points, if there is one."""
+    experiment = experiment_key(run.params, run.text_sha256)
     for entry in entries():
         same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
-        if entry.first.experiment == run.experiment and entry.results == run.results and all(same):
+        if entry.first.experiment == experiment and entry.results == run.results and all(same):
             return entry
     return None
 
@@ -77,12 +78,13 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     entry = entry_of(run)
     if entry and entry.tracked and entry.is_whole and is_whole(entry.folder):
         check()
+        append(entry.path, [{"sender": identity()}])
         return entry.folder
     path = files("track")
-    folder = entry.folder if entry else entry_folder(run.experiment, run.results)
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
     first = entry.first if entry else start_of(run.params, run.text_sha256, "")
+    folder = entry.folder if entry else entry_folder(first.experiment, run.results)
     lines: list[Any] = [] if entry else [first.model_dump()]
     recorded = dict(entry.points) if entry else {}
     times = {update: when for (_, update), (_, when) in reversed(recorded.items())}
@@ -113,7 +115,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         copy(SERVED, new / CODE)
         _pack(new / CODE / "charloom.zip", SOURCES, _imported_by(SERVED))
         check()
-    append(folder / RECORD, [*lines, tracked.model_dump()])
+    append(folder / RECORD, [*lines, tracked.model_dump(), {"sender": identity()}])
     return folder
 
 

@@ -47,6 +47,8 @@ def live_run(store: Store, entry: Entry) -> Run | None:
         return None
     if not (own := _own(runs, entry)) and any(run.info.status == "RUNNING" for run in runs):
         return None
+    if own and not entry.over:  # it was stopped, and goes on
+        store.client.update_run(own.info.run_id, "RUNNING")
     return own or _new_run(store, entry)
 
 
@@ -78,7 +80,7 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run:
             if tracked:
                 upload(entry.folder / FILES / ARTIFACTS, run.info.artifact_uri, store.uri)
                 store.name_dataset(run, start, tracked)
-                send_models(store, run, entry)
+                send_models(store, run, entry, tracked)
             tags |= _listed(store, run, entry, tracked.description if tracked else ONLY_POINTS, same=True)
             tags |= tracked.tags if tracked else {}
             if others:

@@ -1,6 +1,5 @@
 """What waits in the spool, delivered by the sender while somebody looks on."""
 
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -9,22 +8,25 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import is_held
-from charloom.results.spool import asked_file, identity, sender_lock, start_sender
+from charloom.results.spool import STARTING_MAY_TAKE, asked_file, identity, sender_lock, start_sender
 from charloom.tracking.address import follow_folder
 from charloom.tracking.limits import WHOLE
 
 SENDER = "charloom.tracking.sender"
-STARTING_MAY_TAKE = 10  # seconds, until it holds its lock
 LOOK = 0.05  # seconds
 
 
-def begin() -> None:
-    """Start the sender: its imports take seconds."""
-    start_sender(SENDER, identity())
+def begin() -> int:
+    """Start the sender, as its imports take seconds; return from where on its log is about what comes now."""
+    sender = identity()
+    start_sender(SENDER, sender)
+    with suppress(OSError):
+        return sender_lock(sender).with_suffix(".log").stat().st_size
+    return 0
 
 
-def deliver(entries: Iterable[Path], seconds: float) -> None:
-    """Have the sender send these entries, and print what it prints of them.
+def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
+    """Have the sender send these entries, and print what its log says of them from `since` on.
 
     Raises Unavailable, with the reasons, if it fails, or if nothing goes on for so many seconds.
     """
@@ -32,13 +34,13 @@ def deliver(entries: Iterable[Path], seconds: float) -> None:
     mine = identity()
     lock, waiting, reasons = sender_lock(mine), {entry.name for entry in entries}, dict[str, None]()
     try:
-        log = lock.with_suffix(".log").open("a+b")
+        log = lock.with_suffix(".log").open("rb")
         asked_file(mine).touch()
     except OSError as error:
         raise Unavailable(f"{error.filename}: {error.strerror}") from None
     starts, began, end = 0, time.time(), time.monotonic() + WHOLE * seconds
     with log:
-        log.seek(0, os.SEEK_END)
+        log.seek(since)
         while waiting and time.monotonic() < end and time.time() - max(began, _last_sign(lock)) < seconds:
             alive = is_held(lock)  # asked before the log is read: what is read then is all that it says
             for line in log:

@@ -21,7 +21,7 @@ from charloom.base.errors import Unavailable
 MEMORY = 768 * 2**20  # bytes, besides what the imports map
 WHOLE = 10  # times the seconds of silence
 SWALLOWED = 10  # seconds: a library may have caught what we raised; then the process ends
-UNLIMITED = 600  # seconds: for others, the life of a process without a limit
+LONGEST = 600  # seconds that an entry may take
 LIMIT = SimpleNamespace(
     seconds=0, end=0.0, sign=None
 )  # of silence; when all has to be over; a file touched as it goes on
@@ -53,11 +53,6 @@ def went_on() -> None:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
         if LIMIT.sign:
             LIMIT.sign.touch()
-
-
-def seconds_left() -> float:
-    """Return how long this may last at most."""
-    return LIMIT.end - time.monotonic() if LIMIT.seconds else UNLIMITED
 
 
 def limit_memory() -> None:

@@ -67,25 +67,24 @@ def model_name(source: str) -> str:
     return re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(source)).stem}")
 
 
-def send_models(store: Store, run: Run, entry: Entry) -> None:
+def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> None:
     """Log the run's models, and register the better one."""
-    models = _log_models(store, run, entry)
+    models = _log_models(store, run, entry, tracked)
     name = model_name(entry.first.params.prepare.text)
     try:
-        _register(store, name, run, models, entry)
+        _register(store, name, run, models, entry.first, tracked.train)
     except MlflowException as error:  # somebody else's model has the name: that is no reason to lose the run
         if error.error_code != DENIED:
             raise
         warn_once(name, f"the best model is not registered: {first_line(error, f'model {name}')}")
 
 
-def _log_models(store: Store, run: Run, entry: Entry) -> dict[str, LoggedModel]:
+def _log_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, LoggedModel]:
     """Return the run's LoggedModels by name, made and linked to the run, with what was measured of each.
 
     The name in MLflow says what a model is best at.
     """
-    start, tracked = entry.first, entry.tracked
-    assert tracked  # noqa: S101  who calls has seen it
+    start = entry.first
     updates, measures = {"best": tracked.train.best_update, "last": tracked.train.updates}, ends(tracked.train)
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}'"
@@ -160,14 +159,15 @@ def measured(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
     return which, measure, what, f"{what}{length} {read} {start.text_sha256}"
 
 
-def _register(store: Store, name: str, run: Run, models: dict[str, LoggedModel], entry: Entry) -> None:
+def _register(
+    store: Store, name: str, run: Run, models: dict[str, LoggedModel], start: Start, train: TrainMetrics
+) -> None:
     """Make the better model a version of the registered one of that name, and the best of all that compare its `best`.
 
     Of equals it is the first version. A version with a measure that is none of ours is passed over, and named.
     """
-    assert entry.tracked  # noqa: S101  who calls has seen it
-    client, source, train = store.client, in_line(entry.first.params.prepare.text), entry.tracked.train
-    which, measure, what, comparable = measured(entry.first, train)
+    client, source = store.client, in_line(start.params.prepare.text)
+    which, measure, what, comparable = measured(start, train)
     logged, update = models[which], train.updates if which == "last" else train.best_update
     versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
     if not versions:

@@ -58,11 +58,20 @@ def one_round(mine: str, before: dict[Path, Work]) -> dict[Path, Work]:
     works = dict[Path, Work]()
     for folder in folders():
         work = before.get(folder) or Work(folder, None if is_study(folder) else read_entry(folder))
-        sender = work.entry.sender if work.entry else folder.name.rpartition("-")[2]
-        if (work.entry or is_study(folder)) and mine in {"", sender}:
-            works[folder] = work
-            if time.monotonic() >= work.next_time:
+        if work.entry:
+            size = work.entry.size
+            with suppress(OSError):
+                work.entry.read()
+            due, sender = work.entry.size > size, work.entry.sender
+        elif is_study(folder):
+            due, sender = False, folder.name.rpartition("-")[2]
+        else:
+            continue
+        if mine in {"", sender}:
+            if time.monotonic() >= work.next_time or (due and not work.left):
                 _try(work)
+            if folder.exists():  # else it was delivered
+                works[folder] = work
     return works
 
 

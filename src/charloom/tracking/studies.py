@@ -44,11 +44,11 @@ def send(folder: Path) -> str:
 
 def _complete(store: Store, run: Run, contents: StudyContents, files: Path, known: Trials) -> None:
     """Send what is missing of the study, alone in it. `known` are the pipeline's runs."""
-    there = _trials(store, run, {each.key_0_1: each.key for each in contents.trials})
+    there = _trials(store, run)
     wanted = contents.trials if len(contents.trials) <= NESTED else []
     for trial in reversed(wanted):  # the page shows the newest first
         _send_trial(store, run, trial, there, known.get((trial.experiment, trial.results)))
-    there = _trials(store, run, {})
+    there = _trials(store, run)
     differ = [each.name for each in wanted if _others(there, each)]
     if differ:
         warn_once(contents.name, f"MLflow study {contents.name}: other results there, too, of {', '.join(differ)}")
@@ -78,29 +78,20 @@ def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
 
 
 def _run_of(store: Store, contents: StudyContents) -> Run:
-    """Return the study's run, made if need be. One that charloom 0.1 sent is known by its file and its trials."""
-    tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
-    keys = {key for each in contents.trials for key in (each.key, each.key_0_1)}
+    """Return the study's run, made if need be."""
     same = f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
     for run in store.search(same)[:1]:
         return run
-    for run in store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'"):
-        earlier = QUESTION not in run.data.tags and run.data.tags[STUDY] == tags[STUDY]
-        if earlier and keys & {key for key, _ in _trials(store, run, {})}:
-            store.tag(run, {QUESTION: contents.question})
-            return run
+    tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
     return store.make(Path(contents.name).stem, tags)
 
 
-def _trials(store: Store, study: Run, renamed: dict[str, str]) -> Trials:
-    """Return the study's trials by keys and results, the oldest of the same; `renamed` ones get their new key."""
-    found: Trials = {}
+def _trials(store: Store, study: Run) -> Trials:
+    """Return the study's trials by keys and results, the oldest of the same."""
+    trials: Trials = {}
     for run in store.search(f"tags.`{PARENT}` = '{study.info.run_id}'"):
-        if (key := run.data.tags.get(TRIAL, "")) in renamed:
-            key = renamed[key]
-            store.tag(run, {TRIAL: key})
-        found.setdefault((key, run.data.tags.get(RESULTS, "")), run)
-    return found
+        trials.setdefault((run.data.tags.get(TRIAL, ""), run.data.tags.get(RESULTS, "")), run)
+    return trials
 
 
 def _others(there: Trials, trial: StudyTrial) -> list[Run]:

@@ -23,7 +23,6 @@ class StudyTrial(Record):
     """A trial.
 
     key         of its row
-    key_0_1     that it had in charloom 0.1, by which a store may know it
     name        what varies, short, and its seed
     experiment  the experiment key of its params and text, as the pipeline's run has it
     params      all of them
@@ -33,7 +32,6 @@ class StudyTrial(Record):
     """
 
     key: str
-    key_0_1: str
     name: str
     experiment: str
     params: Params
@@ -73,7 +71,6 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
         trials.append(
             StudyTrial(
                 key=trial.key,
-                key_0_1=study.asked.key_0_1(trial.params),
                 name=run_name(trial.params, {name: x for name, x in named.items() if name not in study.varied}),
                 experiment=experiment_key(trial.params, study.asked.sha256),
                 params=trial.params,

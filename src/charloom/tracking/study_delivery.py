@@ -13,7 +13,7 @@ from charloom.base.terminal import in_line
 from charloom.results.spool import identity, spool
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import address, database
-from charloom.tracking.delivery import deliver
+from charloom.tracking.delivery import begin, deliver
 from charloom.tracking.entries import STUDY
 from charloom.tracking.study_contents import CONTENTS, PICTURE, StudyContents
 from charloom.tracking.whole import filled
@@ -44,7 +44,8 @@ def send_study(contents: StudyContents) -> str:
             sys.stdout.write(has_it)
             sys.stdout.flush()
             return has_it
-        deliver([put_study(contents)], STUDY_MAY_TAKE)
+        since = begin()
+        deliver([put_study(contents)], STUDY_MAY_TAKE, since)
     except (CharloomError, OSError) as error:
         again = f"`charloom study {in_line(contents.name)}` sends it again"
         sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")
