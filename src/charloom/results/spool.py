@@ -37,16 +37,15 @@ from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN, root
 
 RECORD, FILES = "run.jsonl", "files"
+ASKED = ".asked"  # ends the name of a file, beside a sender's lock, whose time says when it was asked last
 RATE = "characters_per_second"
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
-STARTING_MAY_TAKE = 10.0  # seconds, until a sender holds its lock
-SECONDS_BETWEEN_RATES = 2.0
+STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
 # Variables without influence on where, as whom and through what MLflow is reached.
 NO_MATTER = re.compile(
     r"DVC_|PYTEST_|PYTHONPATH|MALLOC_ARENA_MAX|MLFLOW_(DISABLE|LOGGING|SUPPRESS|ENABLE|ALLOW|HTTP)_|"
     r"_$|SHLVL|(OLD)?PWD$|COLUMNS|LINES|(COLOR)?TERM|WINDOWID|TMUX|STY$|VTE_|PS[1-4]$|SSH_|XDG_|NUMBA_|OMP_"
 )
-Point = tuple[str, int, float, float]
 
 
 class Start(Record):
@@ -193,20 +192,15 @@ def entry_folder(experiment: str, key: str) -> Path:
 
 def identity() -> str:
     """Return a digest of what a sender works with: Python, libraries, sources, and variables with a store's secrets."""
-    variables = sorted(each for each in os.environ.items() if not NO_MATTER.match(each[0]))
+    state: list[Any] = sorted(each for each in os.environ.items() if not NO_MATTER.match(each[0]))
     packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes with each one installed
-    sources = [(str(path.relative_to(SOURCES)), path.read_bytes()) for path in sorted(SOURCES.rglob("*.py"))]
-    return sha256(repr((sys.executable, packages, variables, sources)).encode()).hexdigest()[:16]
+    state += [(str(path.relative_to(SOURCES)), path.read_bytes()) for path in sorted(SOURCES.rglob("*.py"))]
+    return sha256(repr((sys.executable, packages, state)).encode()).hexdigest()[:16]
 
 
 def sender_lock(sender: str) -> Path:
     """Return the lock that the sender of this identity holds."""
     return root() / OWN / "sender" / f"{sender}.lock"
-
-
-def asked_file(sender: str) -> Path:
-    """Return the file whose time says when the sender of this identity was asked last."""
-    return sender_lock(sender).with_suffix(".asked")
 
 
 def start_sender(module: str, sender: str) -> None:
@@ -218,9 +212,8 @@ def start_sender(module: str, sender: str) -> None:
     if not is_held(lock):
         with suppress(OSError):
             lock.parent.mkdir(parents=True, exist_ok=True)
-            variables = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
             # Each thread that MLflow starts would map 64 MB for small objects of its own.
-            variables = {"MALLOC_ARENA_MAX": "2"} | variables | {"PYTHONPATH": str(SOURCES)}
+            variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
             with lock.with_suffix(".log").open("ab") as log:
                 subprocess.Popen(
                     [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables, start_new_session=True,

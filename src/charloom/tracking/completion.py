@@ -18,13 +18,13 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from charloom.base.terminal import in_line, warn_once
-from charloom.results.spool import FILES, End, Point, Start
+from charloom.results.spool import FILES, End, Start
 from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import went_on
 from charloom.tracking.logged_models import send_models
-from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, Store, number_of
+from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, Point, Store, number_of
 
 ARTIFACTS = "artifacts"  # of FILES: what the run's page shows
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON

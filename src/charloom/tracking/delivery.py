@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import is_held
-from charloom.results.spool import STARTING_MAY_TAKE, asked_file, identity, sender_lock, start_sender
+from charloom.results.spool import ASKED, STARTING_MAY_TAKE, identity, sender_lock, start_sender
 from charloom.tracking.address import follow_folder
 from charloom.tracking.limits import WHOLE
 
@@ -35,7 +35,7 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     lock, waiting, reasons = sender_lock(mine), {entry.name for entry in entries}, dict[str, None]()
     try:
         log = lock.with_suffix(".log").open("rb")
-        asked_file(mine).touch()
+        lock.with_suffix(ASKED).touch()
     except OSError as error:
         raise Unavailable(f"{error.filename}: {error.strerror}") from None
     starts, began, end = 0, time.time(), time.monotonic() + WHOLE * seconds

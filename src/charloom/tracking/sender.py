@@ -24,7 +24,7 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import exclusive
-from charloom.results.spool import asked_file, sender_lock
+from charloom.results.spool import ASKED, sender_lock
 from charloom.settings.entry import run_command
 from charloom.tracking.address import database
 from charloom.tracking.limits import LIMIT, limit_memory
@@ -61,7 +61,7 @@ def _database() -> int:
 def _asked(mine: str) -> float:
     """Return when somebody has asked last."""
     with suppress(OSError):
-        return asked_file(mine).stat().st_mtime
+        return sender_lock(mine).with_suffix(ASKED).stat().st_mtime
     return 0.0
 
 

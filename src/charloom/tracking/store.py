@@ -23,7 +23,7 @@ from mlflow.utils import get_results_from_paginated_fn as all_pages
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import author, known
-from charloom.results.spool import Point, Start, Tracked
+from charloom.results.spool import Start, Tracked
 from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking.address import address, artifacts, turn
 from charloom.tracking.artifacts import ensure_allowed
@@ -46,6 +46,7 @@ ENDED = {"FINISHED", "FAILED"}  # states of runs
 PAGE = 1000  # things, or points, in a request
 ROOM = 8000  # characters of a tag: MLflow cuts a longer one without a word
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
+Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 
