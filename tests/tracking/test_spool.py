@@ -32,7 +32,9 @@ def waits(finished, tmp_path_factory):
 def taken(waits, monkeypatch):
     """Send what waits, and return which folders a store would get."""
     names = []
-    monkeypatch.setattr(rounds, "_complete", lambda work, _: names.append(work.folder.name) or remove(work.folder))
+    monkeypatch.setattr(
+        rounds, "_complete", lambda work, _: names.append(work.folder.name) or remove(work.folder) or "sent"
+    )
 
     def send():
         names.clear()

@@ -19,8 +19,10 @@ LOOK = 0.05  # seconds
 def begin() -> int:
     """Start the sender, as its imports take seconds; return from where on its log is about what comes now."""
     sender = identity()
-    start_sender(SENDER, sender)
     with suppress(OSError):
+        sender_lock(sender).parent.mkdir(parents=True, exist_ok=True)
+        sender_lock(sender).with_suffix(ASKED).touch()
+        start_sender(SENDER, sender)
         return sender_lock(sender).with_suffix(".log").stat().st_size
     return 0
 
@@ -38,7 +40,7 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
         lock.with_suffix(ASKED).touch()
     except OSError as error:
         raise Unavailable(f"{error.filename}: {error.strerror}") from None
-    starts, began, end = 0, time.time(), time.monotonic() + WHOLE * seconds
+    starts, began, end = 1, time.time(), time.monotonic() + WHOLE * seconds
     with log:
         log.seek(since)
         while waiting and time.monotonic() < end and time.time() - max(began, _last_sign(lock)) < seconds:

@@ -29,6 +29,7 @@ from charloom.settings.entry import run_command
 from charloom.tracking.address import database
 from charloom.tracking.limits import LIMIT, limit_memory
 
+PUTTING_MAY_TAKE = 10  # seconds, to put into the spool what the sender was asked for
 LOOK = 0.1  # seconds between looks whether somebody asks
 
 
@@ -41,7 +42,7 @@ def serve(mine: str) -> None:
     while base in {0, _database()}:
         base = _database()
         works = one_round(mine, works)
-        if not any(work.left for work in works.values()):
+        if not any(work.left for work in works.values()) and time.time() - asked > PUTTING_MAY_TAKE:
             return
         until = time.monotonic() + ROUND
         while time.monotonic() < until and _asked(mine) == asked:

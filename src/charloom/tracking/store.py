@@ -8,6 +8,7 @@ one that comes again with the same time: a point has its time from the training'
 import json
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -43,9 +44,12 @@ ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment
 USER = "mlflow.user"  # tag: who sent it, as MLflow's pages show it
 OF_RECORD = "charloom.record"  # tag: the record (see results/spool.py) that the run gets its points from
 ENDED = {"FINISHED", "FAILED"}  # states of runs
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 PAGE = 1000  # things, or points, in a request
 ROOM = 8000  # characters of a tag: MLflow cuts a longer one without a word
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
+FAILED = re.compile(r"error code 5\d\d|too many 5\d\d")  # of a server that answers, whose database is away
+OUTAGE = 1.5  # seconds, after which a database that is started again may be there
 Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
 NAME = re.compile(r"[A-Za-z0-9_.]+")
 
@@ -78,9 +82,19 @@ class Store:
         return f"{self.pages}/{place(run)}" if self.remote else "`make ui` shows it"
 
     def connect(self) -> None:
-        """Find the experiments."""
+        """Find the experiments. The first question is asked twice at most: of who is away one hears within seconds."""
         self.client = MlflowClient(self.uri)
-        texts = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+        retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
+        try:
+            try:
+                texts = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+            except MlflowException as error:
+                if not FAILED.search(str(error)):
+                    raise
+                time.sleep(OUTAGE)
+                texts = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+        finally:
+            os.environ[RETRIES] = retries
         self.experiments = {each.tags.get(TEXT, ""): each for each in texts}
 
     def choose(self, text_sha256: str, source: str) -> None:
