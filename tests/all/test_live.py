@@ -204,35 +204,3 @@ def test_a_store_that_is_broken_by_the_time_of_track_is_a_warning_and_the_run_wa
     database.write_bytes(whole)
     assert "MLflow run " in project.run("charloom", "track")
     holds_what_the_files_hold(project, project.client(), only(project))
-
-
-def test_two_stores_and_two_passwords_in_one_repository_each_get_their_own(long):
-    """The trainings are at work at once, in two folders of one repository, as queued experiments are."""
-    long.edit("params.yaml", "updates: 10000000", "updates: 600000")
-    other = f"sqlite:///{long.folder}/other.db"
-    elsewhere = Project(long.folder.with_name("elsewhere"))
-    shutil.copytree(long.folder, elsewhere.folder, symlinks=True, ignore=shutil.ignore_patterns(".charloom"))
-    elsewhere.edit("params.yaml", "seed: 1 ", "seed: 2 ")
-    root = {"DVC_ROOT": str(long.folder)}
-    noted = "python src/train.py && dvc commit --force --quiet train sample plot && python src/track.py"
-    people = {"ann": (long, ""), "bob": (elsewhere, other)}
-    at_work = [
-        started(
-            project,
-            "sh",
-            "-c",
-            noted,
-            MLFLOW_TRACKING_USERNAME=name,
-            **root | ({"MLFLOW_TRACKING_URI": uri} if uri else {}),
-        )
-        for name, (project, uri) in people.items()
-    ]
-    assert [each.wait(300) for each in at_work] == [0, 0], [
-        (project.folder / "printed.txt").read_text() for project, _ in people.values()
-    ]
-    for name, (_, uri) in people.items():
-        (run,) = long.runs(uri)
-        assert (run.data.tags["mlflow.user"], run.data.params["seed"]) == (name, "1" if name == "ann" else "2")
-        assert run.info.status == "FINISHED"
-    shutil.rmtree(elsewhere.folder)
-    assert not waiting(long)
