@@ -21,7 +21,7 @@ def main() -> None:
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
-    compile_ahead(len(text.vocabulary))
+    compile_ahead("charloom.signature.ahead", len(text.vocabulary))
     theta, ids = check.weights_and_batch(params, text)
     errors, tolerance = check.initial_errors(params, theta, ids), params.gradcheck.tolerance
     lines = [*check.failures(errors, tolerance), *check.reference_failures(theta, ids, tolerance)]

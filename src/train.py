@@ -5,7 +5,7 @@ from charloom.base.lock import exclusive
 from charloom.base.storage import read_json
 from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
-from charloom.results.training_log import logs_folder, training_log
+from charloom.results.spool import recorded
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
@@ -13,6 +13,8 @@ from charloom.settings.pipeline import OWN, Inputs, files, root
 from charloom.text.corpus import read_prepared
 from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
+
+SENDER = "charloom.tracking.sender"  # a process of its own: what it does changes no result
 
 
 def main() -> None:
@@ -27,10 +29,10 @@ def main() -> None:
     training = Training(params, text, root() / OWN / "train" / resume.key(inputs.values), inputs.values)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with training_log(logs_folder(), params, about.sha256) as log:
-            trained = run(training, path["models/checkpoints"], log.points)
-            metrics, log.results = write_results(training, trained, path)
-            # Before its saved state goes, and before the log says that all is well.
+        with recorded(training.save_to.name, params, about.sha256, SENDER) as record:
+            trained = run(training, path["models/checkpoints"], record.points)
+            metrics, record.results = write_results(training, trained, path)
+            # Before its saved state goes, and before the record says that all is well.
             inputs.ensure_unchanged()
         resume.forget(training.save_to)  # a forced run is to train again
     say(metrics, about, params.recipe, float(trained.trace.statistics[-1, -1]))

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,11 @@ def finished(tmp_path_factory) -> Project:
 
 
 @pytest.fixture
-def project(finished, tmp_path) -> Project:
+def project(finished, tmp_path) -> Iterator[Project]:
     """A copy of the finished project, with an MLflow store still to be made."""
-    return copied(finished, tmp_path / "project")
+    project = copied(finished, tmp_path / "project")
+    yield project
+    project.end_senders()
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+
+import psutil
 
 from charloom.base.signals import SIGNALS
 from charloom.commands import cli
@@ -104,6 +106,22 @@ class Project:
         """Return the states from which a stopped training would go on, the oldest first."""
         return sorted((self.folder / ".charloom/train").glob("*/*.state"))
 
+    def senders(self) -> list[psutil.Process]:
+        """Return the processes that send this project's spool."""
+        found = []
+        for lock in (self.folder / ".charloom/sender").glob("*.lock"):
+            with suppress(OSError, ValueError, psutil.Error):
+                process = psutil.Process(int(lock.read_text()))
+                if "charloom.tracking.sender" in process.cmdline():
+                    found.append(process)
+        return found
+
+    def end_senders(self) -> None:
+        """End them: a store that is away is tried for two minutes."""
+        for process in self.senders():
+            process.kill()
+            psutil.wait_procs([process], 10)
+
     def client(self, store: str = ""):
         """Return a client of the MLflow store, or else of this project's own."""
         mlflow = importlib.import_module("mlflow")  # a second to import, in few tests
@@ -143,7 +161,7 @@ def copied(project: Project, folder: Path) -> Project:
         """Python and Git write these files anew, never into them: a link is made in a tenth of the time."""
         (os.link if "/__pycache__/" in source or "/.git/objects/" in source else shutil.copy2)(source, target)
 
-    store = shutil.ignore_patterns("mlflow.db*", "mlartifacts", "*.socket")
+    store = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
     shutil.copytree(project.folder, folder, symlinks=True, ignore=store, copy_function=copy)
     return Project(folder)
 

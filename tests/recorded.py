@@ -9,10 +9,12 @@ from zipfile import ZipFile
 
 from projects import Project
 
-from charloom.results.training_log import logs_folder, training_log
+from charloom.base.errors import Unavailable
+from charloom.results.spool import RECORD, append, recorded
 from charloom.settings.params import read_params
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import send
+from charloom.tracking.entries import Entry, entries
+from charloom.tracking.rounds import one_round
 
 TABLES = {
     "plots/held_out.csv": ("held_out_part_bits_per_character",),
@@ -22,26 +24,42 @@ TABLES = {
 ARTIFACTS = {"report.html", "sample_table.json", "files.zip"}
 
 
+def sent() -> None:
+    """Send what is in the spool of this folder from this process. Raises Unavailable with what failed."""
+    works = one_round("", {})
+    if reasons := [work.reason for work in works.values() if work.reason]:
+        raise Unavailable("; ".join(reasons))
+
+
 def tracked(project: Project) -> None:
     """Send the project's run from this process."""
     with chdir(project.folder):
-        send(str(put(this_run())))
+        put(this_run())
+        sent()
 
 
 def caught_up(project: Project) -> None:
     """Count the trainings of the project whose `track` was skipped."""
     with chdir(project.folder):
-        send()
+        for entry in entries():
+            append(entry.folder / RECORD, [{"sender": ""}])
+        sent()
 
 
 def a_training(project: Project, results: str, points: Iterable[tuple[str, int, float]] = ()) -> None:
-    """Leave the log of a training of this project's experiment that came to these results."""
+    """Leave the record of a training of this project's experiment that came to these results."""
     with (
         chdir(project.folder),
-        training_log(logs_folder(), read_params(), this_run().text_sha256) as log,
+        recorded(results, read_params(), this_run().text_sha256, "none") as record,
     ):
-        log.points(points)
-        log.results = results
+        record.points(points)
+        record.results = results
+
+
+def waiting(project: Project) -> list[Entry]:
+    """Return the trainings in the project's spool."""
+    with chdir(project.folder):
+        return list(entries())
 
 
 def in_order(project: Project) -> list:

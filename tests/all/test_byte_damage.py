@@ -13,11 +13,11 @@ from states import EPOCH, SETTINGS, START, after, flat
 
 from charloom.base import terminal
 from charloom.base.errors import CharloomError
-from charloom.results import training_log
-from charloom.results.training_log import Log, logs_folder
+from charloom.results.spool import spool
 from charloom.settings.dvc_lock import ensure_recorded, note_used
 from charloom.settings.params import read_params
-from charloom.tracking import completion
+from charloom.tracking import completion, entries, rounds
+from charloom.tracking.entries import Entry
 from charloom.tracking.store import RESULTS
 from charloom.training import resume
 
@@ -106,11 +106,8 @@ class Told:
     def runs_of(self, experiment):
         return [self.run(**{RESULTS: self.results})] if experiment == self.complete else []
 
-    def points(self, *_):
-        return {}
-
-    def close_dead(self):
-        pass
+    def shows(self, _):
+        return ""
 
     def __getattr__(self, name):
         return lambda *what: self.all.append((name, re.sub(r"namespace\(.*?\)\)", "", repr(what))))
@@ -118,41 +115,46 @@ class Told:
 
 @pytest.fixture(scope="module")
 def trained(finished, tmp_path_factory):
-    """A project with the log of a training and the notes of its stages."""
+    """A project with the record of a training and the notes of its stages."""
     project = copied(finished, tmp_path_factory.mktemp("damage") / "project")
     project.clear()
     project.stage("train")
     with chdir(project.folder):
-        project.log = next(logs_folder().glob("*/*.jsonl"))
+        project.log = next(spool().glob("*/run.jsonl"))
     return project
 
 
-def test_a_log_is_told_as_it_was_written_or_named(trained, monkeypatch, capsys):
-    content, log = trained.log.read_bytes(), Log(trained.log)
-    monkeypatch.setattr(training_log, "gone", lambda _: True)  # stages of tests run in this process
+def test_a_record_is_told_as_it_was_written_or_named(trained, monkeypatch, capsys):
+    content, entry = trained.log.read_bytes(), Entry(trained.log.parent)
+    monkeypatch.setattr(entries, "gone", lambda _: True)  # stages of tests run in this process
+    monkeypatch.setattr(rounds, "TRACK_MAY_TAKE", 0)
 
     def read():
-        told = Told(log.head.experiment, log.end.results)
-        monkeypatch.setattr(completion, "connected", lambda: nullcontext(told))
+        told = Told(entry.first.experiment, entry.end.results)
+        monkeypatch.setattr(rounds, "connected", lambda: nullcontext(told))
         monkeypatch.setattr(completion, "alone", lambda *_: nullcontext())
         with chdir(trained.folder):
-            completion.send()
+            rounds.one_round("", {})
+        (trained.log.parent / "told").unlink(missing_ok=True)
         if not trained.log.exists():  # it was counted
+            trained.log.parent.mkdir()
             trained.log.write_bytes(content)
         return told.all
 
     assert wrong([trained.log], read, capsys) == {}
 
 
-def test_a_log_loses_no_line_but_the_damaged_one(trained):
-    lines = trained.log.read_bytes().splitlines(keepends=True)
-    before = Log(trained.log)
-    path = trained.log.with_name("another.jsonl")
+def test_a_record_loses_no_line_but_the_damaged_one(trained):
+    lines = [line for line in trained.log.read_bytes().splitlines(keepends=True) if line.strip()]
+    before = Entry(trained.log.parent)
+    path = trained.log.parent.with_name("another") / trained.log.name
+    path.parent.mkdir()
     path.write_bytes(b"".join([*lines[:3], lines[3].replace(b"0.", b"9.", 1).replace(b"1", b"2", 1), *lines[4:]]))
-    after_it = Log(path)
-    path.unlink()
-    assert after_it.points == before.points[:2] + before.points[3:]
-    assert (after_it.head, after_it.end) == (before.head, before.end)
+    after_it = Entry(path.parent)
+    shutil.rmtree(path.parent)
+    points = list(before.points.items())
+    assert list(after_it.points.items()) == points[:2] + points[3:]
+    assert (after_it.first, after_it.end) == (before.first, before.end)
 
 
 def test_a_note_of_a_stage_is_as_it_was_or_named(trained, capsys):

@@ -64,7 +64,7 @@ def test_no_command_needs_an_activated_environment(project):
 
 def test_ui_sends_what_waits_and_says_so_before_its_link(project):
     project.run("python", "src/track.py", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
-    (waits,) = (project.folder / ".charloom/outbox").glob("*/run.json")
+    (waits,) = (project.folder / ".charloom/spool").glob("*/files/SHA256SUMS")
     waits.write_text("{}")  # it cannot be sent
     pages = started(project, "charloom", "ui", "--port", str(free_port()))
     try:

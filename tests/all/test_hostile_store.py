@@ -18,9 +18,9 @@ from projects import Project, copied, until
 from stores import free_port
 
 from charloom.base.errors import Unavailable
-from charloom.tracking.apart import apart
+from charloom.tracking.asking import asked
 
-MEMORY = 1_500_000_000  # bytes of all processes of a command, and of the follower's
+MEMORY = 1_500_000_000  # bytes of all processes of a command, and of the sender's
 SECONDS = 60  # of a command
 DISK = 300_000_000  # bytes of temporary files
 PLENTY = b"x" * 65536
@@ -183,7 +183,7 @@ class Ended:
             with suppress(subprocess.TimeoutExpired):
                 self.printed, self.complaint = process.communicate(timeout=0.3)
                 break
-            at_work = {process.pid, *(each.pid for each in followers(project)), *children(process.pid)}
+            at_work = {process.pid, *(each.pid for each in senders(project)), *children(process.pid)}
             self.memory = max(self.memory, sum(map(resident, at_work)))
             self.disk = max(self.disk, size(temporary))
         self.code, self.seconds = process.returncode, time.monotonic() - began
@@ -199,9 +199,9 @@ def processes(project: Project) -> list[psutil.Process]:
     return found
 
 
-def followers(project: Project) -> list[psutil.Process]:
+def senders(project: Project) -> list[psutil.Process]:
     with suppress(psutil.Error):
-        return [each for each in processes(project) if "charloom.tracking.follower" in each.cmdline()]
+        return [each for each in processes(project) if "charloom.tracking.sender" in each.cmdline()]
     return []
 
 
@@ -233,7 +233,7 @@ def compiled(longer: Project) -> str:
 
 @pytest.fixture(scope="module")
 def longer(finished, tmp_path_factory):
-    """A project whose training takes a second or two, so that it is followed; and what it makes with tracking off."""
+    """A project whose training takes a second or two, so that it is shown; and what it makes with tracking off."""
     project = copied(finished, tmp_path_factory.mktemp("longer") / "project")
     for old, new in {
         "updates: 400": "updates: 600000",
@@ -280,7 +280,7 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
     warned = re.findall(line, track.complaint, re.MULTILINE)
     assert (len(warned), track.complaint.count("\n")) == ((0, 0) if name in TAKEN else (1, 1)), told
     assert track.printed.count("MLflow run") == (name in TAKEN)
-    assert len(list((project.folder / ".charloom/outbox").glob("[!.]*"))) == (name not in TAKEN), told
+    assert len(list((project.folder / ".charloom/spool").glob("[!.]*"))) == (name not in TAKEN), told
     assert sample.code in {2, 3, 5}, told
     assert (sample.printed, sample.complaint.count("\n")) == ("", 1), told
     acts = r"[\x00-\x09\x0b-\x1f\x7f\u202e]|^warning: all|Traceback"
@@ -291,7 +291,8 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
         assert each.seconds < SECONDS, told
     assert {path.name for path in folder.iterdir()} == {"project", "tmp", "home"}
     assert not list((folder / "tmp").iterdir()), told
-    until(lambda: not processes(project))  # who has sent for `track` ends a moment after it
+    project.end_senders()  # else it tries for two minutes
+    until(lambda: not processes(project))
     return told
 
 
@@ -299,7 +300,7 @@ def test_a_store_has_a_limit_of_memory(finished, monkeypatch):
     with hostile(lambda _: endless(without_end() + b'{"a": "', PLENTY), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with chdir(finished.folder), pytest.raises(Unavailable, match="its answer takes more memory"):
-            apart("ui.print_experiments", seconds=300)
+            asked("print_experiments", seconds=300)
 
 
 @pytest.mark.parametrize("name", ["refused", *FAST])

@@ -7,14 +7,13 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from mlflow import MlflowClient
 from projects import SMALL, Project, make, started, until
 from recorded import column, holds_what_the_files_hold
 from stores import Server, answering, free_port, locked, mounted
 
-from charloom.tracking.outbox import SUMS, sums
+from charloom.tracking.whole import SUMS, sums
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a disk")
 # Training has to last longer than MLflow's import, so that there is something to stream.
@@ -32,8 +31,8 @@ def outputs(project: Project) -> dict[str, bytes]:
 
 
 def waiting(project: Project) -> list[Path]:
-    """Return what waits in the project's outbox."""
-    return list((project.folder / ".charloom/outbox").glob("[!.]*"))
+    """Return what waits in the project's spool."""
+    return list((project.folder / ".charloom/spool").glob("[!.]*"))
 
 
 @pytest.fixture(scope="module")
@@ -169,17 +168,15 @@ def test_a_server_that_is_killed_and_comes_back_while_training_runs(copy):
         server.kill()
 
 
-def followers(train) -> list[psutil.Process]:
-    """Return the process that follows the training, if it has started; `git` is a child for a moment, too."""
-    return [each for each in psutil.Process(train.pid).children() if "charloom.tracking.follower" in each.cmdline()]
-
-
-def test_a_process_that_tells_mlflow_and_dies_changes_nothing(copy):
+def test_a_sender_that_dies_changes_nothing_and_another_one_goes_on(copy):
     train = started(copy, "python", "src/train.py")
-    until(lambda: followers(train), every=0.05)
-    followers(train)[0].kill()
+    until(copy.senders, every=0.05)
+    copy.end_senders()
     assert train.wait(timeout=copy.seconds + SLACK) == 0
     assert outputs(copy) == copy.outputs
+    copy.run("python", "src/track.py")
+    (run,) = copy.runs()
+    holds_what_the_files_hold(copy, copy.client(), run)
 
 
 def test_a_queue_of_two_ends_as_two_experiments_without_a_store_and_as_two_runs_with_one(project):
@@ -215,7 +212,8 @@ def test_a_run_whose_folder_has_gone_on_since_is_sent_as_it_was(project, tmp_pat
     project.run("dvc", "repro", **away)
     ours = (project.folder / "src/charloom/tracking/served.py").read_bytes()
     # What waits is data: MLflow executes a model's code to save it, and that is not this one.
-    (folder,) = waiting(project)
+    (entry,) = waiting(project)
+    folder = entry / "files"
     (folder / "code/served.py").write_bytes(ours + b"\nraise SystemExit('executed')\n")
     (folder / SUMS).write_text(sums(folder))
     project.run("git", "checkout", "-q", ".")

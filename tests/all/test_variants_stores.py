@@ -1,6 +1,5 @@
 """New variants of false claims about code that is not to run, and about MLflow stores: by what is claimed."""
 
-import json
 import os
 import shutil
 import signal
@@ -20,12 +19,13 @@ from projects import ROOT
 from stores import free_port
 
 sys.path.insert(0, str(ROOT / "tests/tracking"))
-from test_studies import a_study, in_studies, sent
+from recorded import sent as sent_spool
+from test_studies import a_study, in_studies, sent, sent_only
 
+from charloom.results.spool import append
 from charloom.tracking import studies
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import send as send_runs
-from charloom.tracking.outbox import SUMS, sums
+from charloom.tracking.whole import SUMS, sums
 
 
 def planted(folder: Path) -> str:
@@ -61,9 +61,9 @@ def test_code_of_a_folder_is_not_run_by_the_server_of_ui(project, name):
 
 
 @pytest.mark.parametrize("where", ["served.py", "charloom/__init__.py", "charloom/model/model_file.py"])
-def test_code_in_an_outbox_that_came_with_the_clone_is_not_run_by_track(project, where):
+def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project, where):
     with chdir(project.folder):
-        waits = put(this_run())
+        waits = put(this_run()) / "files"
     code = planted(project.folder)
     if where == "served.py":
         path = waits / "code" / where
@@ -81,21 +81,16 @@ def test_code_in_an_outbox_that_came_with_the_clone_is_not_run_by_track(project,
     assert not (project.folder / "executed").exists(), printed
 
 
-def test_a_run_in_an_outbox_that_came_with_the_clone_is_not_recorded_as_ours(project):
-    """Somebody committed .charloom/outbox by force: it says that 0.001 bits were measured."""
+def test_a_run_in_a_spool_that_came_with_the_clone_is_not_recorded_as_ours(project):
+    """Somebody committed .charloom/spool by force: it says that 0.001 bits were measured."""
     with chdir(project.folder):
         waits = put(this_run())
-    file = waits / "run.json"
-    run = json.loads(file.read_text())
-    run["results"] = "f" * 64
-    run["train"]["best_held_out_bits_per_character"] = run["train"]["held_out_bits_per_character"] = 0.001
-    for curve in run["series"].values():
-        for update in curve:
-            curve[update] = 0.001
-    file.write_text(json.dumps(run))
-    (waits / SUMS).write_text(sums(waits))
-    waits.rename(waits.with_name(waits.name[:-12] + "f" * 12))
-    project.run("git", "add", "-f", ".charloom/outbox")
+    append(
+        waits / "run.jsonl",
+        [["held_out_bits_per_character", update, 0.001, 1.0] for update in range(1000)],
+    )
+    waits.rename(waits.with_name("another"))
+    project.run("git", "add", "-f", ".charloom/spool")
     project.run("git", "commit", "-q", "-m", "what nobody looks at")
     printed = project.run("charloom", "track", expect=None)
     recorded = [each.data.metrics.get("held_out_bits_per_character") for each in project.runs()]
@@ -128,9 +123,7 @@ def test_a_trial_that_came_to_other_results_is_said_beside_the_older_one(project
         for each in contents.trials
     ]
     sent(project, contents.model_copy(update={"trials": forged}))
-    with chdir(project.folder):
-        (project.folder / "study.json").write_text(json.dumps(contents.model_dump(mode="json")))
-        studies.send("study.json")
+    sent_only(project, contents)
     results = {run.data.tags.get("charloom.results") for run in in_studies(project)}
     assert {each.results for each in contents.trials} <= results
 
@@ -145,9 +138,7 @@ def test_a_sender_who_may_not_delete_is_not_stopped_where_another_was_first(proj
         raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
 
     monkeypatch.setattr(MlflowClient, "delete_run", refused)
-    with chdir(project.folder):
-        (project.folder / "study.json").write_text(json.dumps(contents.model_dump(mode="json")))
-        studies.send("study.json")
+    sent_only(project, contents)
     assert {run.info.run_id for run in trials.values()} <= {run.info.run_id for run in in_studies(project)}
 
 
@@ -162,7 +153,8 @@ def test_a_run_whose_model_may_not_be_registered_is_complete_all_the_same(projec
 
     monkeypatch.setattr(MlflowClient, "create_model_version", refused)
     with chdir(project.folder), suppress(Exception):
-        send_runs(str(put(this_run())))
+        put(this_run())
+        sent_spool()
     (run,) = project.runs()
     assert run.info.status == "FINISHED"
     assert "charloom.results" in run.data.tags

@@ -9,6 +9,6 @@ import runpy
 import sys
 
 sys.path.insert(0, "src")  # the sources of this folder, as for the stage itself
-training_log = importlib.import_module("charloom.results.training_log")
-training_log.SHORT = math.inf  # seconds of training before MLflow is told
+spool = importlib.import_module("charloom.results.spool")
+spool.SHORT = math.inf  # seconds of training before the sender is started
 runpy.run_path("src/train.py", run_name="__main__")

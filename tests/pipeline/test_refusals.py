@@ -9,7 +9,7 @@ import pytest
 from projects import copied
 
 from charloom.base.lock import exclusive
-from charloom.results.training_log import Writer
+from charloom.results import spool
 
 WORDS = {
     "it is missing": (None, ["params.yaml: prepare.text", "No such file"]),
@@ -70,7 +70,7 @@ def test_training_refuses_a_gradient_check_that_has_not_passed(project):
 @pytest.fixture
 def untold(monkeypatch):
     """Let MLflow not be told of a training that failed: whoever tells it works for seconds, and nobody waits for it."""
-    monkeypatch.setattr(Writer, "_follow", lambda _: None)
+    monkeypatch.setattr(spool, "start_sender", lambda *_: None)
 
 
 @pytest.mark.usefixtures("untold")

@@ -9,9 +9,15 @@ from projects import Project
 
 from charloom.base.errors import Unavailable
 from charloom.results.git import branch, changes, commit, known
-from charloom.tracking.collect import this_run
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.entries import Entry
 
 TEXT = "data/fox.txt"
+
+
+def tags() -> dict[str, str]:
+    """Return the tags of the run in MLflow."""
+    return Entry(put(this_run())).tracked.tags
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def test_an_edited_file_is_in_the_patch_also_if_git_is_told_not_to_look(here, na
 def test_an_edited_source_or_text_is_an_uncommitted_change_and_a_param_is_none(here, name, said):
     path = here.folder / name
     path.write_text(path.read_text() + "\n# edited\n")
-    assert this_run().tags["charloom.uncommitted_changes"] == said
+    assert tags()["charloom.uncommitted_changes"] == said
 
 
 def test_the_patch_makes_the_changes_again(here):
@@ -84,6 +90,6 @@ def test_of_a_checkout_of_another_owner_all_is_unknown(here, tmp_path, monkeypat
     for name, value in {"HOME": str(tmp_path), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SUDO_UID", raising=False)
-    tags = this_run().tags
+    of_run = tags()
     for tag in ("mlflow.source.git.commit", "mlflow.source.git.branch", "charloom.uncommitted_changes"):
-        assert tags[tag].startswith("unknown: git: fatal: detected dubious ownership in repository at ")
+        assert of_run[tag].startswith("unknown: git: fatal: detected dubious ownership in repository at ")

@@ -2,19 +2,18 @@
 
 import errno
 import importlib
-import json
 import os
 import shutil
 import sys
 import warnings
-from contextlib import chdir, nullcontext
+from contextlib import chdir
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from projects import ROOT, STAGES, Project, called, said, started, until
+from recorded import waiting
 
-from charloom.results.training_log import Log
 from charloom.settings.entry import FOREIGN, run_command
 from charloom.tracking.collect import put, this_run
 
@@ -117,8 +116,8 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
     assert train.wait(timeout=300) == 1
     printed = (project.folder / "printed.txt").read_text()
     assert printed.endswith(f"train: edited while it ran: {line}; its results are discarded; start it again\n")
-    log = max((project.folder / ".charloom/trainings").glob("*/*.jsonl"))  # the file's name begins with its time
-    end = Log(log).end
+    (entry,) = waiting(project)
+    end = entry.end
     assert (end.status, end.results) == ("FAILED", None)
     (project.folder / name).write_bytes(before)
     assert "resumed at update 20000\n" in project.stage("train")
@@ -136,7 +135,8 @@ def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch)
 
     monkeypatch.setattr(main, "files", and_edited)
     if stage == "track":  # seconds of MLflow's import, for what is not taken
-        monkeypatch.setattr(main, "sender", lambda *_: nullcontext(lambda _: ""))
+        monkeypatch.setattr(main, "begin", lambda: 0)
+        monkeypatch.setattr(main, "deliver", lambda *_: None)
     printed = project.stage(stage, code=1)
     assert printed.splitlines()[-1] == (
         f"{stage}: edited while it ran: changed since: {edited}; its results are discarded; start it again"
@@ -242,8 +242,8 @@ def test_no_command_works_on_the_repository_that_a_hook_of_git_names(project, tm
         assert called(lambda: run_command(lambda: put(this_run()))) == (0, "", "")
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
-    (run,) = (project.folder / ".charloom/outbox").glob("*/run.json")
-    tags = json.loads(run.read_text())["tags"]
+    (entry,) = waiting(project)
+    tags = entry.tracked.tags
     assert tags["mlflow.source.git.commit"] == project.run("git", "rev-parse", "HEAD").strip()
     assert tags["charloom.uncommitted_changes"] == "false"
     assert not (other / "index").exists()

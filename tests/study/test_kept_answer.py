@@ -89,7 +89,7 @@ def test_an_answer_that_the_store_has_not_got_is_not_kept(finished, tmp_path, mo
     ask(project, "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setattr("sys.argv", ["charloom", "study", "studies/a.yaml", "--jobs", "1"])
-    monkeypatch.setattr("charloom.tracking.study_contents.apart", refused)
+    monkeypatch.setattr("charloom.tracking.study_delivery.deliver", refused)
     for _ in range(3):
         with chdir(project.folder), pytest.raises(SystemExit):
             cli.main()

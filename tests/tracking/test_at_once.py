@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-import threading
 import time
 from contextlib import chdir
 from pathlib import Path
@@ -12,52 +11,49 @@ import psutil
 import pytest
 from machines import LONG, Machine, at_once
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-from recorded import a_training, holds_what_the_files_hold
+from recorded import a_training, holds_what_the_files_hold, sent, waiting
 
 from charloom.base.errors import Unavailable
+from charloom.results.identity import experiment_key
 from charloom.results.machine import process
-from charloom.results.training_log import Log, logs_folder, logs_of
 from charloom.tracking import alone as lock
-from charloom.tracking import completion, follower
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import complete
-from charloom.tracking.outbox import waiting
+from charloom.tracking.completion import complete, live_run
+from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
 
 RESULTS, SENDING = "charloom.results", "charloom.sending"
 
 
 class Trained(Machine):
-    """A machine with the log of a training of its own, which completes the run."""
+    """A machine with the record of a training of its own, which completes the run."""
 
-    def __init__(self, project, folder: Path, work=None):
-        super().__init__(work or self.complete)
-        self.logs = folder / "trainings"
+    def __init__(self, project, folder: Path):
+        super().__init__(self.complete)
         with chdir(project.folder):
-            self.contents = this_run()
-            self.folder = put(self.contents)
-        a_training(project, self.contents.results)
-        shutil.move(project.folder / ".charloom/trainings", self.logs)
+            a_training(project, this_run().results)
+            self.folder = Path(shutil.move(put(this_run()), folder))
+        time.sleep(0.01)  # two trainings end at two times
 
     def complete(self) -> None:
         store = Store()
         store.connect()
-        complete(store, self.contents, self.folder)
+        complete(store, Entry(self.folder))
+
+    def show_and_complete(self) -> None:
+        store = Store()
+        store.connect()
+        live_run(store, Entry(self.folder))
+        self.complete()
 
 
 @pytest.fixture
 def machines(project, tmp_path, monkeypatch):
-    """Two machines, the first of which can be stopped; each has the logs of its own trainings."""
+    """Two machines, the first of which can be stopped; each has a spool of its own."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
-    made = [Trained(project, tmp_path / name) for name in ("first", "second")]
-
-    def logs() -> Path:
-        at_work = threading.current_thread()
-        return at_work.logs if isinstance(at_work, Trained) else logs_folder()
-
-    monkeypatch.setattr(completion, "logs_folder", logs)
-    return made
+    return [Trained(project, tmp_path / name) for name in ("first", "second")]
 
 
 def tells_the_results(*_, tags=(), **__) -> bool:
@@ -99,7 +95,25 @@ def test_two_who_send_a_new_run_at_once_have_one_that_lists_both_trainings(
 ):
     at_once(project, monkeypatch, machines, where, question, *[condition] * bool(condition))
     one_run_of(project, 2)
-    assert not [file for each in machines for file in each.logs.rglob("*.jsonl")]
+
+
+@pytest.mark.parametrize("question", ["create_run", "log_batch", "delete_run", "set_terminated"])
+@pytest.mark.parametrize("refused", [False, True])
+def test_two_whose_trainings_were_at_work_at_once_have_one_too(project, monkeypatch, machines, question, refused):
+    """A server may let nobody delete a run: the second one's own is closed then."""
+    for each in machines:
+        each.work = each.show_and_complete
+    if refused:
+
+        def no(*_):
+            raise MlflowException("no")
+
+        monkeypatch.setattr(MlflowClient, "delete_run", no)
+    at_once(project, monkeypatch, machines, MlflowClient, question, always=False)
+    statuses = sorted(run.info.status for run in project.runs())
+    assert statuses in ([["FINISHED"]] if not refused else [["FINISHED"], ["FINISHED", "KILLED"]])
+    if statuses == ["FINISHED"]:
+        one_run_of(project, 2)
 
 
 def test_two_who_reproduce_a_run_at_once_are_both_counted(project, tmp_path, monkeypatch, machines):
@@ -111,32 +125,13 @@ def test_two_who_reproduce_a_run_at_once_are_both_counted(project, tmp_path, mon
     one_run_of(project, 3)
 
 
-def test_a_follower_that_is_killed_as_it_has_made_its_run_leaves_no_empty_one(project, monkeypatch, machines):
-    """`track` ends the process that follows its training, wherever that is."""
-    first, _ = machines
-    with chdir(project.folder):
-        (log,) = logs_of(first.logs, first.contents.experiment)
-    first.work = lambda: follower.follow(Log(log.path))
+def test_a_sender_that_is_killed_as_it_has_made_its_run_leaves_none_but_the_one_that_it_completes_later(
+    project, monkeypatch, machines
+):
+    first, second = machines
+    second.work = first.complete
     at_once(project, monkeypatch, machines, MlflowClient, "create_run", dies=True)
     one_run_of(project, 1)
-
-
-def test_a_follower_sends_no_points_while_somebody_completes_its_run(project, monkeypatch):
-    """Each would have another time, and stand there twice."""
-    a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
-    tagged = Store.tag
-
-    def meanwhile(self, run, tags):
-        tagged(self, run, tags)
-        tag = f"{SENDING}.{run.data.tags['charloom.experiment']}.0"
-        self.client.set_experiment_tag(self.experiment_id, tag, f"elsewhere 1 1.0 {time.time() + 600:.0f}")
-
-    monkeypatch.setattr(Store, "tag", meanwhile)
-    with chdir(project.folder):
-        (log,) = logs_of(logs_folder(), this_run().experiment)
-        follower.follow(Log(log.path))
-    (run,) = project.runs()
-    assert (run.data.metrics, run.info.status) == ({}, "RUNNING")
 
 
 def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
@@ -147,42 +142,52 @@ def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
         a_training(project, run.results)
         store.connect()
         store.choose(run.text_sha256, run.params.prepare.text)
-    tag = f"{SENDING}.{run.experiment}.0"
+    tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.0"
     client.set_experiment_tag(store.experiment_id, tag, f"{name} {until:.0f}")
     return client, store.experiment_id, tag
 
 
 def dead() -> str:
-    host, _, started = process().split(" ")
+    numbers, _, started = process().split(" ")
     number = next(each for each in range(2**22 - 1, 0, -1) if not psutil.pid_exists(each))
-    return f"{host} {number} {started}"
+    return f"host {numbers} {number} {started}"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("who", "until"), [("dead, here", 600), ("elsewhere 1 1.0", -1), ("nonsense", math.inf)])
-def test_a_sender_who_is_gone_is_not_waited_for(project, who, until):
+@pytest.mark.parametrize(
+    ("who", "until"), [("dead, here", 600), ("elsewhere numbers 1 1.0", -1), ("nonsense", math.inf)]
+)
+def test_a_sender_who_is_gone_is_not_waited_for(project, who, until, capsys):
     left(project, dead() if who == "dead, here" else who, time.time() + until)
     with chdir(project.folder):
-        completion.send(str(put(this_run())))
+        put(this_run())
+        sent()
+    if who == "nonsense":  # it is somebody's, and stays
+        (run,) = project.runs()
+        tag = f"{SENDING}.{run.data.tags['charloom.experiment']}.0"
+        assert f"tag {tag} of experiment 'charloom fox': not one of charloom's" in capsys.readouterr().err
+        project.client()._tracking_client.store.delete_experiment_tag(run.info.experiment_id, tag)
     one_run_of(project, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("comes", ["before ours", "after ours"])
-def test_a_run_that_another_host_sends_for_too_long_waits_in_the_outbox(project, monkeypatch, comes):
-    client, experiment, tag = left(project, "elsewhere\x1b 1 1.0", time.time() + 600)
+def test_a_run_that_another_host_sends_for_too_long_waits_in_the_spool(project, monkeypatch, comes):
+    client, experiment, tag = left(project, "elsewhere\x1b numbers 1 1.0", time.time() + 600)
     if comes == "after ours":
         client.delete_experiment_tag(experiment, tag)
-        client.set_experiment_tag(experiment, tag := f"{tag[:-1]}z", f"elsewhere\x1b 1 1.0 {time.time() + 600:.0f}")
+        client.set_experiment_tag(
+            experiment, tag := f"{tag[:-1]}z", f"elsewhere\x1b numbers 1 1.0 {time.time() + 600:.0f}"
+        )
     monkeypatch.setattr(lock, "OTHERS_MAY_TAKE", 0)
     monkeypatch.setattr(lock, "SECONDS_BETWEEN_LOOKS", 0.01)
     with chdir(project.folder):
-        folder = put(this_run())
+        put(this_run())
         with pytest.raises(Unavailable, match=r"^another process, on elsewhere\\x1b.*, has been sending it for over 0"):
-            completion.send(str(folder))
-        assert waiting() == [folder]
+            sent()
+        assert len(waiting(project)) == 1
         assert project.runs() == []
         assert [each for each in client.get_experiment(experiment).tags if each.startswith(SENDING)] == [tag]
         client.delete_experiment_tag(experiment, tag)
-        completion.send(str(folder))
+        sent()
     one_run_of(project, 1)

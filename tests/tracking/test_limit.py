@@ -8,22 +8,31 @@ import pytest
 
 SENDS = """
 import time
-from charloom.tracking import apart
-apart.WHOLE = 3
-apart.limit_time(1)
-for _ in range({pieces}):
-    time.sleep({seconds})
-    apart.went_on()
+from charloom.base.errors import Unavailable
+from charloom.tracking import limits
+limits.WHOLE, limits.SWALLOWED = 3, 1
+try:
+    with limits.limited(1):
+        for _ in range({pieces}):
+            try:
+                time.sleep({seconds})
+            except BaseException:
+                if not {swallowed}:
+                    raise
+                time.sleep(9)
+            limits.went_on()
+except Unavailable:
+    raise SystemExit(5)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("pieces", "seconds", "code"),
-    [(5, 0.4, 0), (1, 5, -signal.SIGALRM), (100, 0.4, -signal.SIGALRM)],
-    ids=["each piece begins the wait anew", "silence ends it", "and so does the whole"],
+    ("pieces", "seconds", "swallowed", "code"),
+    [(5, 0.4, False, 0), (1, 5, False, 5), (100, 0.4, False, 5), (1, 5, True, -signal.SIGALRM)],
+    ids=["each piece begins the wait anew", "silence ends it", "and so does the whole", "also where it is caught"],
 )
-def test_silence_is_limited_and_the_whole(pieces, seconds, code):
-    script = SENDS.format(pieces=pieces, seconds=seconds)
+def test_silence_is_limited_and_the_whole(pieces, seconds, swallowed, code):
+    script = SENDS.format(pieces=pieces, seconds=seconds, swallowed=swallowed)
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=30, env={"PYTHONPATH": "src"})
     assert done.returncode == code

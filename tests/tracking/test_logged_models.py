@@ -1,6 +1,7 @@
 """Models in a real MLflow store: once each, ranked across runs, from code, and back to a file."""
 
 import json
+import shutil
 from contextlib import chdir
 from zipfile import ZipFile
 
@@ -8,7 +9,7 @@ import mlflow.pyfunc
 import pandas as pd
 import pytest
 from projects import said
-from recorded import history, tracked
+from recorded import history, sent, tracked
 
 from charloom import NEEDED
 from charloom.base.errors import Unavailable, WrongInput
@@ -16,6 +17,7 @@ from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
+from charloom.tracking.entries import Entry
 from charloom.tracking.logged_models import fetch, measured
 from charloom.tracking.store import RESULTS, connected
 
@@ -112,7 +114,7 @@ def test_of_a_runs_two_models_the_one_counts_that_is_better_on_held_out_text(fin
     with chdir(finished.folder):
         run = this_run()
     bits = {"best_held_out_bits_per_character": of_lowest, "held_out_bits_per_character": of_last}
-    assert measured(run, run.train.model_copy(update=bits | {"best_smooth_loss": 30.0}))[:2] == better
+    assert measured(run, run.metrics.model_copy(update=bits | {"best_smooth_loss": 30.0}))[:2] == better
 
 
 @pytest.mark.parametrize(
@@ -162,8 +164,8 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
 @pytest.mark.slow
 def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_measured_alike(project):
     with chdir(project.folder):
-        run = this_run()
-        folder = put(run)
+        entry = Entry(put(this_run()))
+        first, tracked_ = entry.first, entry.tracked
         measured = {"a" * 64: 2.0, "b" * 64: 1.0, "c" * 64: 1.0, "d" * 64: 0.5}
         for experiment, measure in measured.items():
             train = {
@@ -172,9 +174,11 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
                 "best_update": 0,
                 "held_out_characters_read": 5 if measure == 0.5 else 6,
             }
-            contents = run.model_copy(update={"experiment": experiment, "train": run.train.model_copy(update=train)})
+            entry.first = first.model_copy(update={"experiment": experiment, "record": experiment})
+            entry.tracked = tracked_.model_copy(update={"train": tracked_.train.model_copy(update=train)})
+            entry.points |= {(MEASURE, 0): (measure, first.started), ("smooth_loss", 0): (1.0, first.started)}
             with connected() as store:
-                complete(store, contents, folder)
+                complete(store, entry)
             number = {"a": 1, "b": 2, "c": 2, "d": 4}[experiment[0]]  # of equals the first one is the best
             assert int(project.client().get_model_version_by_alias("charloom-fox", "best").version) == number
     order = [{"field_name": f"metrics.{MEASURE}", "ascending": True, "dataset_name": "fox"}]
@@ -192,14 +196,17 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
     (project.folder / "metrics/train.json").write_text(json.dumps(content))
     with chdir(project.folder):
         run = this_run()
-    which, measure, what, comparable = measured(run, run.train)
+    which, measure, what, comparable = measured(run, run.metrics)
     assert (which, measure, what) == ("best", content["best_smooth_loss"], "best_smooth_loss")
     assert comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
 
 
 @pytest.mark.slow
 def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path):
-    tracked(project)
+    with chdir(project.folder):
+        entry = put(this_run())
+        shutil.copytree(entry, tmp_path / "entry")
+        sent()
     (run,) = project.runs()
     client = project.client()
     begun = client.create_logged_model(run.info.experiment_id, "best")  # of no run: somebody else's
@@ -209,7 +216,9 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     unfinished = client.create_logged_model(run.info.experiment_id, "last", run.info.run_id)
     client.delete_tag(run.info.run_id, RESULTS)  # the last thing that is written
     for _ in range(2):
-        tracked(project)
+        with chdir(project.folder):
+            shutil.copytree(tmp_path / "entry", entry)
+            sent()
     models = [model for model in logged(project) if model.source_run_id == run.info.run_id]
     assert sorted(model.name for model in models) == ["last", "lowest_smooth_loss"]
     assert {model.status for model in models} == {"READY"}

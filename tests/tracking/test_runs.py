@@ -10,7 +10,18 @@ from types import SimpleNamespace
 
 import pytest
 from projects import said
-from recorded import a_training, caught_up, column, history, holds_what_the_files_hold, in_order, smooth_losses, tracked
+from recorded import (
+    a_training,
+    caught_up,
+    column,
+    history,
+    holds_what_the_files_hold,
+    in_order,
+    sent,
+    smooth_losses,
+    tracked,
+    waiting,
+)  # fmt: skip
 from ruamel.yaml import YAML
 from stores import free_port
 
@@ -18,20 +29,12 @@ import track
 from charloom.base.terminal import visible
 from charloom.model.recorded import hashed
 from charloom.results.machine import machine
-from charloom.results.training_log import Log, logs_folder, logs_of
+from charloom.results.spool import spool
 from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import _list_trainings
-from charloom.tracking.follower import follow
-from charloom.tracking.outbox import waiting
+from charloom.tracking.completion import _listed
 from charloom.tracking.store import RESULTS
-
-
-def logs(project) -> list[Log]:
-    """Return the logs of the trainings of the project's experiment that MLflow has not counted."""
-    with chdir(project.folder):
-        return logs_of(logs_folder(), this_run().experiment)
 
 
 def trainings(run) -> list[bool]:
@@ -55,19 +58,18 @@ def test_the_run_holds_what_the_files_hold(finished):
     assert not any("/" in name for name in run.data.metrics)
     assert trainings(run) == [True]
     assert run.data.tags["charloom.reproductions"] == "0"
-    assert not list((finished.folder / ".charloom").rglob("*.jsonl"))
-    assert not list((finished.folder / ".charloom/outbox").iterdir())
+    assert not list((finished.folder / ".charloom/spool").iterdir())
 
 
 def test_a_training_tells_the_hash_of_what_the_files_hold_and_when_it_was(project):
     project.stage("train")
-    (log,) = logs(project)
+    (entry,) = waiting(project)
     with chdir(project.folder):
-        assert log.end.results == hashed(files("track")) == this_run().results
+        assert entry.end.results == hashed(files("track")) == this_run().results
     tracked(project)
     (run,) = project.runs()
-    assert run.info.start_time == round(log.head.started * 1000)
-    assert run.info.end_time == round(log.end.ended * 1000)
+    assert run.info.start_time == round(entry.first.started * 1000)
+    assert run.info.end_time == round(entry.end.ended * 1000)
 
 
 @pytest.mark.slow
@@ -84,18 +86,16 @@ def test_training_again_counts_a_reproduction_and_doubles_nothing(project):
     commit = project.run("git", "rev-parse", "HEAD").strip()
     assert all(each["processor"] and each["numba"] and each["commit"] == commit for each in listed)
     assert run.data.tags["mlflow.note.content"].count("| yes |") == 2
-    assert not logs(project)
+    assert not waiting(project)
 
 
 def test_a_list_of_trainings_stays_whole_in_a_tag_of_mlflow_whatever_names_are_in_it():
     store = SimpleNamespace(user="Ю" * 30)
     run, start = SimpleNamespace(data=SimpleNamespace(tags={})), 1.7e9
     for number in range(25):
-        head = SimpleNamespace(
-            started=start + number, dvc_experiment="я" * 20 + "\x85", machine=machine(), commit="c" * 40
-        )
-        log = SimpleNamespace(end=None, head=head)
-        run.data.tags |= _list_trainings(store, run, [log], "about", same=True) | {RESULTS: "there"}
+        begun = SimpleNamespace(dvc_experiment="я" * 20 + "\x85", machine=machine(), commit="c" * 40)
+        entry = SimpleNamespace(trainings=[(begun, SimpleNamespace(ended=start + number))])
+        run.data.tags |= _listed(store, run, entry, "about", same=True) | {RESULTS: "there"}
     listed = json.loads(visible(run.data.tags["charloom.trainings"]))  # as the store sets it
     assert len(run.data.tags["charloom.trainings"]) <= 8000
     assert 10 < len(listed) < 20
@@ -179,46 +179,85 @@ def test_a_training_whose_track_was_skipped_is_counted_by_the_next_one(project):
     assert second.info.status == "FINISHED"
     assert second.data.params == first.data.params
     assert history(project.client(), second, "smooth_loss") == {0: 1.5, 100: 1.25}
-    assert not logs(project)
+    assert not waiting(project)
 
 
-def test_a_training_of_an_experiment_without_a_complete_run_waits(project):
-    a_training(project, "f" * 64)
-    caught_up(project)
-    assert project.runs() == []
-    assert len(logs(project)) == 1
+def test_a_training_without_files_is_a_run_of_points_and_waits_for_its_track(project):
+    a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
+    for work in (caught_up, caught_up):
+        work(project)
+        (run,) = project.runs()
+        assert (run.info.status, history(project.client(), run, "smooth_loss")) == ("FINISHED", {0: 1.5})
+        assert "charloom.results" not in run.data.tags
+        assert len(waiting(project)) == 1
 
 
 @pytest.mark.slow
-def test_a_training_that_was_followed_is_completed_and_a_complete_run_is_not_followed_again(project):
+def test_a_training_that_was_shown_is_completed_as_the_same_run_and_a_complete_run_is_not_shown_again(project):
     project.stage("train")
-    (log,) = logs(project)
+    (entry,) = waiting(project)
     with chdir(project.folder):
-        follow(Log(log.path))
-    (run,) = project.runs()
-    assert (run.info.status, run.info.end_time) == ("FINISHED", round(log.end.ended * 1000))
-    assert history(project.client(), run, "smooth_loss") == column(project, "smooth_loss")
-    assert "charloom.results" not in run.data.tags
+        sent()
+    (shown,) = project.runs()
+    assert (shown.info.status, shown.info.end_time) == ("FINISHED", round(entry.end.ended * 1000))
+    assert history(project.client(), shown, "smooth_loss") == column(project, "smooth_loss")
+    assert "charloom.results" not in shown.data.tags
     tracked(project)
     (run,) = project.runs()
+    assert run.info.run_id == shown.info.run_id
     holds_what_the_files_hold(project, project.client(), run)
     a_training(project, "f" * 64, [("smooth_loss", 1, 1.5)])
     with chdir(project.folder):
-        follow(*logs(project))
+        sent()
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)
 
 
 @pytest.mark.slow
-def test_points_that_were_followed_and_are_not_those_of_the_results_stay_a_run_of_their_own(project):
+def test_points_that_were_shown_and_are_not_those_of_the_results_stay_a_run_of_their_own(project):
     a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
     with chdir(project.folder):
-        follow(*logs(project))
+        sent()
     tracked(project)
-    first, second = in_order(project)
+    first, second = sorted(project.runs(), key=lambda run: "charloom.results" in run.data.tags)
     assert history(project.client(), first, "smooth_loss") == {0: 1.5}
     holds_what_the_files_hold(project, project.client(), second)
-    assert second.data.tags["charloom.differs_from"] == first.info.run_id
+
+
+@pytest.mark.slow
+def test_a_run_that_two_trainings_showed_and_one_completed_counts_the_other_and_its_own_is_deleted(project):
+    """As on two machines: each has a record of its own."""
+    with chdir(project.folder):
+        results = this_run().results
+    a_training(project, results, [("smooth_loss", 0, 1.5)])
+    with chdir(project.folder):
+        sent()
+        (spool() / waiting(project)[0].folder.name).rename("elsewhere")
+    tracked(project)
+    assert len(project.runs()) == 2
+    (project.folder / "elsewhere").rename(project.folder / ".charloom/spool/elsewhere")
+    caught_up(project)
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+    assert trainings(run) == [True]
+    assert not waiting(project)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "tags", [{"charloom.trainings": "[1"}, {"charloom.reproductions": "many"}, {"charloom.trainings": "[{}]"}]
+)
+def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(project, capsys, tags):
+    tracked(project)
+    (run,) = project.runs()
+    for tag, value in tags.items():
+        project.client().set_tag(run.info.run_id, tag, value)
+    project.client().set_tag(run.info.run_id, "charloom.experiment", f"{run.data.tags['charloom.experiment']}:x")
+    project.stage("train")
+    tracked(project)
+    (run,) = project.runs()
+    assert trainings(run) == [True]
+    assert "charloom.trainings: not charloom's: begun anew" in capsys.readouterr().err
 
 
 def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):
@@ -239,12 +278,10 @@ def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(proje
 
 def test_the_patch_is_that_of_which_the_tag_speaks(project):
     with chdir(project.folder):
-        run = this_run()
-        project.edit("src/plot.py", '"""plot: ', '"""plot, changed: ')
-        folder = put(run)
-    assert run.tags["charloom.uncommitted_changes"] == "false"
-    assert not (folder / "artifacts/uncommitted.diff").exists()
-    assert '"patch"' not in (folder / "run.json").read_text()
+        folder = put(this_run(), lambda: project.edit("src/plot.py", '"""plot: ', '"""plot, changed: '))
+    (entry,) = waiting(project)
+    assert entry.tracked.tags["charloom.uncommitted_changes"] == "false"
+    assert not (folder / "files/artifacts/uncommitted.diff").exists()
 
 
 @pytest.mark.slow
@@ -254,33 +291,26 @@ def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(
     printed = project.stage("track")
     assert printed.count("warning: MLflow not updated (") == 1
     assert "Traceback" not in printed + "".join(capfd.readouterr())
-    with chdir(project.folder):
-        (folder,) = waiting()
-        assert folder.name == f"{this_run().experiment}-{this_run().results[:12]}"
+    (entry,) = waiting(project)
+    assert entry.tracked
     models = (project.folder / "models").rename(project.folder / "elsewhere")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     printed, _ = said(project, "track")
-    assert printed.startswith("this folder: nothing sent: ")
-    assert capfd.readouterr().out.startswith("MLflow run as committed · seed 1: ")
+    assert re.match(r"this folder: nothing sent: .*\nMLflow run as committed · seed 1: ", printed)
     models.rename(project.folder / "models")
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)
     assert trainings(run) == [True]
-    assert not list((project.folder / ".charloom/outbox").iterdir())
-    assert not logs(project)
+    assert not waiting(project)
 
 
-@pytest.mark.parametrize("name", ["outbox", "trainings"])
+@pytest.mark.parametrize("name", ["spool", "sender"])
 def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     path: Path = project.folder / ".charloom" / name
     shutil.rmtree(path, ignore_errors=True)
     path.write_text("a file where a folder belongs")
     project.stage("train")
-    if name == "outbox":
-        assert "warning: MLflow not updated (" in project.stage("track")
-    else:
-        tracked(project)
-        assert len(project.runs()) == 1
+    assert "warning: MLflow not updated (" in project.stage("track")
 
 
 @pytest.mark.parametrize("name", ["src/train.py", "data/fox.txt", "src/charloom/training/loop.py"])
@@ -289,7 +319,7 @@ def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name):
     path = project.folder / name
     path.write_text(path.read_text() + "# edited")
     assert "not recorded; `dvc repro` runs it again" in project.stage("track", code=1)
-    assert not list((project.folder / ".charloom/outbox").glob("*"))
+    assert not waiting(project)
 
 
 def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch):
@@ -297,7 +327,7 @@ def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch
         track, "this_run", lambda: (this_run(), project.edit("src/train.py", '"""train', '"""Train'))[0]
     )
     assert "changed since: src/train.py: not recorded" in project.stage("track", code=1)
-    assert not list((project.folder / ".charloom/outbox").glob("[!.]*"))
+    assert not any(entry.tracked for entry in waiting(project))
 
 
 def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
@@ -312,7 +342,7 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
         assert (
             project.stage("track", code=3) == "dvc.lock: not what DVC wrote; `git checkout dvc.lock` brings it back\n"
         )
-    assert not list((project.folder / ".charloom/outbox").glob("*"))
+    assert not waiting(project)
 
 
 def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_not_recorded(project):
@@ -321,7 +351,7 @@ def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_n
     project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
     assert "prepare: edited as it ended: seed was 1, is 77: not recorded; `dvc repro --force` runs it again" in printed
-    assert not list((project.folder / ".charloom/outbox").glob("*"))
+    assert not waiting(project)
 
 
 def test_a_source_of_that_moment_is_not_recorded_either(project):
@@ -333,22 +363,22 @@ def test_a_source_of_that_moment_is_not_recorded_either(project):
     project.edit("dvc.lock", before, md5(path.parent))
     printed = project.stage("track", code=1)
     assert "sample: edited as it ended: changed since: src/charloom/sampling: not recorded" in printed
-    assert not list((project.folder / ".charloom/outbox").glob("*"))
+    assert not waiting(project)
 
 
 @pytest.mark.slow
-def test_a_damaged_log_of_a_training_is_named_where_track_is_called(project):
-    log = project.folder / ".charloom/trainings/another/1.jsonl"
-    log.parent.mkdir(parents=True)
-    log.write_text("{")
-    assert f"warning: {log}: left out: a training's log begins with its head\n" in project.stage("track")
+def test_a_damaged_record_of_a_training_is_named_where_track_is_called(project):
+    record = project.folder / ".charloom/spool/another/run.jsonl"
+    record.parent.mkdir(parents=True)
+    record.write_text("{")
+    assert f"warning: {record}: left out: a training's record begins with its start\n" in project.stage("track")
 
 
 def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
     project.edit("params.yaml", "temperature: 1.0", "temperature: 0.5")
     printed = project.stage("track", code=1)
     assert "sample.temperature was 1.0, is 0.5: not recorded; `dvc repro` runs it again" in printed
-    assert not list((project.folder / ".charloom/outbox").glob("*"))
+    assert not waiting(project)
 
 
 @pytest.mark.slow
@@ -376,10 +406,12 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
 def test_a_point_has_the_time_at_which_training_came_to_it(project):
     a_training(project, "f" * 64)  # not of these results: its times are not these
     project.stage("train")
-    *_, log = logs(project)
+    with chdir(project.folder):
+        results = this_run().results
+    (entry,) = (each for each in waiting(project) if each.results == results)
     tracked(project)
     run = next(each for each in project.runs() if "charloom.results" in each.data.tags)
-    times = {update: round(when * 1000) for _, update, _, when in log.points}
+    times = {update: round(when * 1000) for (name, update), (_, when) in entry.points.items() if name == "smooth_loss"}
     points = project.client().get_metric_history(run.info.run_id, "smooth_loss")
     assert {point.step: point.timestamp for point in points if point.step in times} == times
     assert max(times.values()) <= run.info.end_time

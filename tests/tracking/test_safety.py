@@ -16,8 +16,9 @@ from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
 from charloom.tracking import artifacts
 from charloom.tracking.address import database, follow_folder
-from charloom.tracking.apart import LONGEST, apart, first_line
+from charloom.tracking.asking import asked
 from charloom.tracking.logged_models import fetch
+from charloom.tracking.reasons import LONGEST, first_line
 from charloom.tracking.store import Store, connected
 
 
@@ -91,7 +92,7 @@ def test_a_run_is_shown_at_the_servers_address_without_credentials_and_escapes(m
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
 def test_a_name_that_mlflow_could_not_show_is_refused(name):
     with pytest.raises(ValueError, match="cannot name a metric"):
-        Store().send(None, {name: {0: 1.0}}, {}, {})
+        Store().send(SimpleNamespace(info=SimpleNamespace(run_id="r")), [(name, 0, 1.0, 1.0)])
 
 
 def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch, tmp_path):
@@ -219,15 +220,15 @@ def test_a_store_has_a_deadline(finished, monkeypatch):
     with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with chdir(finished.folder), pytest.raises(Unavailable, match="nothing went on for 1 s"):
-            apart("ui.print_experiments", seconds=1)
+            asked("print_experiments", seconds=1)
 
 
 def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):
     monkeypatch.setattr(artifacts, "LARGEST", 100_000)
-    asked = []
+    requests = []
 
     def behave(request):
-        asked.append(request)
+        requests.append(request)
         return endless(without_end(), b"x" * 65536) if "mlflow-artifacts" in request.path else None
 
     with hostile(behave, Mlflow()) as address:
@@ -235,7 +236,7 @@ def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, 
         with chdir(finished.folder), pytest.raises(Unavailable, match="over 100,000 bytes"):
             fetch("models:/x@best", str(tmp_path / "model.npz"))
     assert (tmp_path / "model.npz").stat().st_size <= 100_000
-    assert sum("mlflow-artifacts" in request.path for request in asked) == 1
+    assert sum("mlflow-artifacts" in request.path for request in requests) == 1
 
 
 def test_a_name_with_escapes_and_direction_marks_is_shown_as_it_is_written(project):

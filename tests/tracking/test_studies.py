@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,19 +14,21 @@ from recorded import caught_up, history, tracked
 from stores import free_port
 
 from charloom.base.errors import Unavailable
-from charloom.base.storage import write_json
 from charloom.results.identity import experiment_key
 from charloom.results.study_table import read_runs, write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial, trials_of
 from charloom.text.corpus import read_prepared
+from charloom.tracking import studies
 from charloom.tracking.address import follow_folder
+from charloom.tracking.our_experiments import print_experiments
 from charloom.tracking.store import Store
-from charloom.tracking.studies import NESTED, send, send_study
-from charloom.tracking.study_contents import send_apart, study_contents
-from charloom.tracking.ui import print_experiments
+from charloom.tracking.studies import NESTED, send
+from charloom.tracking.study_contents import study_contents
+from charloom.tracking.study_delivery import put_study, send_study
 from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
+from charloom.tracking.whole import remove
 
 STUDY = Path("studies/eta.yaml")
 FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
@@ -50,25 +52,32 @@ def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
 
 def sent(project: Project, contents):
     """Send the study from this process; return its run, and its trials by their names."""
-    with chdir(project.folder):
-        write_json(Path("study.json"), contents.model_dump(mode="json"))
-        send("study.json")
+    sent_only(project, contents)
     return in_store(project)
+
+
+def sent_only(project: Project, contents) -> None:
+    with chdir(project.folder):
+        folder = put_study(contents)
+        try:
+            print(send(folder))
+        finally:
+            remove(folder)
 
 
 def in_studies(project: Project) -> list:
     """Return all runs in the experiment of studies."""
     client = project.client()
-    (studies,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
-    return client.search_runs([studies.experiment_id])
+    (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
+    return client.search_runs([experiment.experiment_id])
 
 
 def in_store(project: Project):
     """Return the study's run and its trials by their names, the only runs in the experiment of studies."""
     client = project.client()
-    (studies,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
-    assert studies.name == "charloom: studies"
-    runs = client.search_runs([studies.experiment_id])
+    (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
+    assert experiment.name == "charloom: studies"
+    runs = client.search_runs([experiment.experiment_id])
     (study,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     below = [run for run in runs if run is not study]
     assert {run.data.tags["mlflow.parentRunId"] for run in below} <= {study.info.run_id}
@@ -151,9 +160,7 @@ def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(pro
 
 def test_two_questions_in_files_of_one_name_are_two_studies_and_neither_loses_a_trial(project):
     first, trials = sent(project, a_study(project))
-    with chdir(project.folder):
-        write_json(Path("study.json"), a_study(project, eta=0.2).model_dump(mode="json"))
-        send("study.json")
+    sent_only(project, a_study(project, eta=0.2))
     studies = [run for run in in_studies(project) if "charloom.study" in run.data.tags]
     assert len({run.data.tags["charloom.study_question"] for run in studies}) == 2
     there = {run.info.run_id for run in in_studies(project)}
@@ -168,6 +175,14 @@ def test_the_same_question_under_another_name_is_the_same_study(project):
     assert {run.info.run_id for run in trials.values()} == {run.info.run_id for run in others.values()}
 
 
+@contextmanager
+def connected_without_turn():
+    """On two machines there is no lock between them."""
+    store = Store()
+    store.connect()
+    yield store
+
+
 @pytest.mark.parametrize(
     "question", ["create_experiment", "set_experiment_tag", "create_run", "log_batch", "set_terminated"]
 )
@@ -175,10 +190,12 @@ def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
     contents = a_study(project)
 
+    monkeypatch.setattr(studies, "connected", connected_without_turn)
+    with chdir(project.folder):
+        folder = put_study(contents)
+
     def work() -> None:
-        store = Store()
-        store.connect()
-        send_study(store, contents)
+        send(folder)
 
     at_once(project, monkeypatch, [Machine(work), Machine(work)], MlflowClient, question)
     study, trials = in_store(project)
@@ -189,15 +206,15 @@ def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
 def test_a_study_that_another_host_sends_for_too_long_is_sent_later(project, monkeypatch):
     contents, client = a_study(project), project.client()
     sent(project, contents)
-    (studies,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
+    (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
     tag = f"charloom.sending.{contents.question}.0"
-    client.set_experiment_tag(studies.experiment_id, tag, f"elsewhere 1 1.0 {time.time() + 600:.0f}")
-    monkeypatch.setattr("charloom.tracking.studies.STUDY_MAY_TAKE", 0)
+    client.set_experiment_tag(experiment.experiment_id, tag, f"elsewhere 1 1.0 {time.time() + 600:.0f}")
+    monkeypatch.setattr("charloom.tracking.alone.OTHERS_MAY_TAKE", 0)
     changed = contents.model_copy(update={"description": "**worse**"})
     with pytest.raises(Unavailable, match="another process, on elsewhere, has been sending it"):
         sent(project, changed)
     assert "worse" not in in_store(project)[0].data.tags["mlflow.note.content"]
-    client.delete_experiment_tag(studies.experiment_id, tag)
+    client.delete_experiment_tag(experiment.experiment_id, tag)
     assert "worse" in sent(project, changed)[0].data.tags["mlflow.note.content"]
 
 
@@ -210,19 +227,6 @@ def test_of_two_equal_trials_the_older_one_counts(project):
     _, again = sent(project, contents)
     assert again.keys() == trials.keys() | {"later"}
     assert (again["later"].info.status, again["later"].data.metrics) == ("RUNNING", {})
-
-
-def test_trials_that_charloom_0_1_has_sent_are_known_by_their_keys_of_then(project):
-    contents = a_study(project)
-    _, trials = sent(project, contents)
-    older = {trial.key: trial.key_0_1 for trial in contents.trials}
-    for run in trials.values():
-        key = older[run.data.tags["charloom.trial"]]
-        assert key != run.data.tags["charloom.trial"]
-        project.client().set_tag(run.info.run_id, "charloom.trial", key)
-    _, again = sent(project, contents)
-    assert {run.info.run_id for run in again.values()} == {run.info.run_id for run in trials.values()}
-    holds_what_the_tables_hold(project, again)
 
 
 def test_a_trial_on_which_the_process_ended_is_sent_again_and_no_point_is_doubled(project):
@@ -288,9 +292,7 @@ def test_of_a_study_with_more_trials_than_a_page_shows_the_table_alone_is_there(
 def test_the_same_question_on_another_text_is_another_run(project):
     contents = a_study(project)
     for text in (contents.text_sha256, "f" * 64, contents.text_sha256):
-        with chdir(project.folder):
-            write_json(Path("study.json"), contents.model_copy(update={"text_sha256": text}).model_dump(mode="json"))
-            send("study.json")
+        sent_only(project, contents.model_copy(update={"text_sha256": text}))
     runs = [run for run in project.runs() if "charloom.study" in run.data.tags]
     assert {run.data.tags["charloom.text_sha256"] for run in runs} == {contents.text_sha256, "f" * 64}
     assert len(runs) == 2
@@ -336,10 +338,10 @@ def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch
     contents = a_study(project)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     with chdir(project.folder):
-        send_apart(contents)
+        send_study(contents)
         said = capfd.readouterr().err
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
-        send_apart(contents)
+        send_study(contents)
     assert said.startswith("warning: MLflow has not got the study (")
     assert said.endswith("); `charloom study studies/eta.yaml` sends it again\n")
     assert said.count("\n") == 1
@@ -351,19 +353,19 @@ def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch
 def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(project, capfd):
     contents = a_study(project)
     with chdir(project.folder):
-        send_apart(contents)
+        send_study(contents)
         assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
-        send_apart(contents)
+        send_study(contents)
         said = "MLflow has got this study from here; `rm .charloom/studies/eta.sent` has it sent again\n"
         assert capfd.readouterr() == (said, "")
         Path(".charloom/studies/eta.sent").write_bytes(b"\xff")
-        send_apart(contents)
+        send_study(contents)
         assert "shows it" in capfd.readouterr().out
         Path("mlflow.db").rename("old.db")  # another store under the same name
-        send_apart(contents)
+        send_study(contents)
         assert "shows it" in capfd.readouterr().out
         Path("studies/eta/report.html").write_text("<!doctype html><p>\n")
-        send_apart(contents)
+        send_study(contents)
         assert "shows it" in capfd.readouterr().out
 
 
@@ -371,9 +373,7 @@ def test_the_page_follows_a_change_of_arithmetic_which_names_every_trial_anew(pr
     contents = a_study(project)
     sent(project, contents)
     anew = [each.model_copy(update={"key": each.key[::-1], "results": each.results[::-1]}) for each in contents.trials]
-    with chdir(project.folder):
-        write_json(Path("study.json"), contents.model_copy(update={"trials": anew, "description": "anew"}).model_dump())
-        send("study.json")
+    sent_only(project, contents.model_copy(update={"trials": anew, "description": "anew"}))
     (study,) = (run for run in in_studies(project) if "charloom.study" in run.data.tags)
     assert "anew" in study.data.tags["mlflow.note.content"]
 

@@ -24,18 +24,31 @@ def in_turn(path: Path) -> Iterator[None]:
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a process holds the lock file, which exists while it is held, or if its holder was killed."""
+    with suppress(OSError):
+        if path.exists():
+            try:
+                with FileLock(path).acquire(blocking=False):
+                    path.unlink()
+            except Timeout:
+                return True
+    return False
+
+
 @contextmanager
-def exclusive(path: Path, activity: str) -> Iterator[None]:
-    """Hold the lock without waiting. The lock file contains the holder's process number and exists while it is held.
+def exclusive(path: Path, activity: str, patience: float = 0) -> Iterator[None]:
+    """Hold the lock. The lock file contains the holder's process number and exists while it is held.
 
     activity  noun for the message, such as "this study"
+    patience  seconds to wait for the lock
 
     Raises Unavailable, with the holder's process number, if another process holds the lock, and if the file cannot be
     created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(path).acquire(blocking=False)
+        held = FileLock(path).acquire(timeout=patience)
     except Timeout:
         holder = "another one"
         with suppress(OSError):  # the holder removes the file when it releases the lock

@@ -11,8 +11,8 @@ from charloom.kernel.update import updates
 SOURCES = Path(__file__).parents[2]
 
 
-def compile_ahead(K: int) -> None:
-    """Start a process that compiles the code of later stages for K characters, if the cache for these sources is empty.
+def compile_ahead(module: str, K: int) -> None:
+    """Start a module that compiles the code of later stages for K characters, if the cache for these sources is empty.
 
     Returns at once. A later stage compiles whatever the process has not finished.
     """
@@ -20,7 +20,7 @@ def compile_ahead(K: int) -> None:
     if folder is not None and not folder.exists():
         with suppress(OSError):  # the system refuses another process
             subprocess.Popen(
-                [sys.executable, "-P", "-m", "charloom.signature.ahead", str(K)],
+                [sys.executable, "-P", "-m", module, str(K)],
                 env=os.environ | {"PYTHONPATH": str(SOURCES)},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip

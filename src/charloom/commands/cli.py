@@ -144,7 +144,7 @@ def _add_proof(commands: Any) -> None:
 
 def _add_record(commands: Any) -> None:
     """Add the commands about MLflow."""
-    about = "Send to MLflow this folder's run, and the runs that wait in .charloom/outbox."
+    about = "Send to MLflow this folder's run, and the runs and studies that wait in .charloom/spool."
     _added(commands, "track", "tracking.catch_up.catch_up", "send to MLflow what it has missed", about)
     about = "Say what stands in the way of a run here: settings, environment, MLflow, DVC's remote, Dask; a line each."
     add = _added(commands, "doctor", "commands.doctor.doctor", "say what stands in the way of a run", about)

@@ -16,7 +16,7 @@ from charloom.base.terminal import in_line, visible
 from charloom.results.git import ensure_repository
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.tracking.apart import apart
+from charloom.tracking.asking import asked
 
 LOCKS = Path("requirements.lock"), Path("requirements-team.lock")
 ASKING_MAY_TAKE = 30  # seconds
@@ -47,8 +47,8 @@ def _rows(dask: str | None) -> Iterator[Row]:
         yield "params.yaml", str(error), True
         return
     sizes = [file.stat().st_size for name in LARGEST if (file := files("track")[name]).exists()]
-    yield from _asked("MLflow", "doctor.ask_store", content, str(text), str(max(sizes, default=1_000_000)))
-    yield from _asked("DVC remote", "doctor.ask_remote")
+    yield from _asked("MLflow", "ask_store", content, str(text), str(max(sizes, default=1_000_000)))
+    yield from _asked("DVC remote", "ask_remote")
     if dask:
         yield _scheduler(dask)
 
@@ -67,10 +67,10 @@ def _environment() -> Row:
     return "environment", f"{said}, {f'as {LOCKS[0]} says' if pinned else f'without a {LOCKS[0]}'}", False
 
 
-def _asked(what: str, function: str, *arguments: str) -> list[Row]:
+def _asked(what: str, question: str, *arguments: str) -> list[Row]:
     """Return the rows that a process of its own finds: whatever it asks may not answer."""
     try:
-        return [(a, b, c) for a, b, c in json.loads(apart(function, *arguments, seconds=ASKING_MAY_TAKE, answers=True))]
+        return [(a, b, c) for a, b, c in json.loads(asked(question, *arguments, seconds=ASKING_MAY_TAKE))]
     except (CharloomError, ValueError) as error:
         return [(what, str(error), True)]
 

@@ -14,7 +14,7 @@ from charloom.model.model_file import Model, read_model
 from charloom.settings.memory import check_memory
 from charloom.settings.pipeline import files
 from charloom.text.corpus import decoded
-from charloom.tracking.apart import apart
+from charloom.tracking.asking import asked
 
 MODEL_MAY_TAKE = 30  # seconds, to come from a store
 COPIES = 5  # of a model's numbers in memory, while it is read and checked
@@ -36,7 +36,7 @@ def model_at(address: str | None) -> Model:
         return read_model(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
-        apart("logged_models.fetch", address, str(file), seconds=MODEL_MAY_TAKE)
+        asked("fetch", address, str(file), seconds=MODEL_MAY_TAKE)
         return read_model(file)
 
 

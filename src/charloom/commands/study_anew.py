@@ -15,7 +15,8 @@ from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
 from charloom.study.measuring import with_new_seeds
-from charloom.tracking.study_contents import PAGE, send_apart, study_contents
+from charloom.tracking.study_contents import PAGE, study_contents
+from charloom.tracking.study_delivery import send_study
 from paired.data_types import CANNOT_TELL
 
 
@@ -46,5 +47,5 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
     made = f"\nmade {study.folder / PAGE}{listed}\n"
     sys.stdout.write(made)
     sys.stdout.flush()
-    has_it = send_apart(study_contents(study, answer, picture))
+    has_it = send_study(study_contents(study, answer, picture))
     return (f"{text}{made}{has_it}", warned) if has_it else ("", "")

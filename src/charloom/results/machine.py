@@ -2,7 +2,9 @@
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import psutil
 from llvmlite.binding import get_host_cpu_name
@@ -20,8 +22,19 @@ def machine() -> dict[str, str]:
 
 
 def process() -> str:
-    """Return what names this process among all that ever ran here: host, pid, and when it started."""
-    return f"{platform.node()} {os.getpid()} {_started(os.getpid())}"
+    """Return the name of this process: its kernel's boot and its namespace of process numbers; number; start.
+
+    Two hosts, or two containers, never share the first part, whatever they are called. It is empty if unknown.
+    """
+    return f"{_numbers()} {os.getpid()} {_started(os.getpid())}"
+
+
+def _numbers() -> str:
+    """Return the name of the space in which a process number means one process, or "" if unknown."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116  the link itself leads nowhere
+    return ""
 
 
 def _started(pid: int) -> float:
@@ -29,15 +42,11 @@ def _started(pid: int) -> float:
     return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
-def gone(names: str) -> bool:
-    """Return whether all processes of this host, named by `process`, have ended; of another host nothing is known."""
-    return all(_gone(name) for name in names.split(", "))
-
-
-def _gone(name: str) -> bool:
+def gone(name: str) -> bool:
+    """Return whether the process with this name, from `process`, has ended. Return False if that is unknown."""
     try:
-        host, pid, started = name.split(" ")
-        if host != platform.node():
+        numbers, pid, started = name.split(" ")
+        if not numbers or numbers != _numbers():
             return False
         dead = psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE  # its parent has not asked for it yet
         return dead or abs(_started(int(pid)) - float(started)) > 1

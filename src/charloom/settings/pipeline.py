@@ -13,7 +13,7 @@ from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.settings.params import PARAMS, Params, flat_of, read_params
 
 PIPELINE = Path("dvc.yaml")
-OWN = Path(".charloom")  # our files that are no results: locks, resume states, training logs, MLflow's outbox
+OWN = Path(".charloom")  # our files that are no results: locks, resume states, the spool
 TEXT = "${prepare.text}"  # the text's path in dvc.yaml
 
 

@@ -5,11 +5,12 @@ MLflow cannot compare and set. But each sender can have a tag of its own, which 
 comes first keeps it and waits for the other, which takes its own away until nobody sends.
 
 A tag says which process set it, and until when that one may live: a killed one leaves it. It counts no more when that
-process is gone, on this host, or that time is over. What remains possible: two send at once where a machine slept in
-the middle of sending until its time was over, or where a clock is wrong by more than that time; and an earlier charloom
-knows no such tags.
+process is gone, on this machine, or that time is over. A tag in another form is passed over, and named. What remains
+possible: two send at once if a machine slept in the middle of sending until its time was over, or if a clock is wrong
+by more than that time.
 """
 
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,39 +19,38 @@ from uuid import uuid4
 from mlflow.exceptions import MlflowException
 
 from charloom.base.errors import Unavailable
-from charloom.base.terminal import in_line
+from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import gone, process
-from charloom.tracking.apart import seconds_left, went_on
+from charloom.tracking.limits import LONGEST, went_on
 from charloom.tracking.store import Store
 
 SENDING = "charloom.sending"  # tag of the MLflow experiment: who sends runs of which experiment, or which study
-OTHERS_MAY_TAKE = 45  # seconds, to send a run that we are about to send
+OTHERS_MAY_TAKE = 30  # seconds, to send a run that we are about to send
 SECONDS_BETWEEN_LOOKS = 1.0
 CLOCKS_MAY_DIFFER = 60  # seconds
 
 
 @contextmanager
-def alone(store: Store, experiment: str, others_may_take: float | None = None) -> Iterator[None]:
+def alone(store: Store, experiment: str) -> Iterator[None]:
     """Be the only one who makes or changes runs of the experiment, or study, of those that the store has chosen.
 
-    Raises Unavailable where somebody else is at it for so many seconds, or else for as long as a run may take.
+    Raises Unavailable if somebody else is at it for OTHERS_MAY_TAKE.
     """
-    patience = OTHERS_MAY_TAKE if others_may_take is None else others_may_take
     mine = f"{SENDING}.{experiment}.{uuid4().hex}"
     ask, take_back = store.client.set_experiment_tag, store.client.delete_experiment_tag
-    said = f"{process()} {time.time() + seconds_left() + CLOCKS_MAY_DIFFER:.0f}"
-    over = time.monotonic() + patience
+    value = f"{platform.node()} {process()} {time.time() + LONGEST + CLOCKS_MAY_DIFFER:.0f}"
+    over = time.monotonic() + OTHERS_MAY_TAKE
     try:
-        ask(store.experiment_id, mine, said)
+        ask(store.experiment_id, mine, value)
         while others := senders(store, experiment, mine):
             if min(others) < mine:
                 take_back(store.experiment_id, mine)
                 while others:
-                    _wait(others, over, patience)
+                    _wait(others, over)
                     others = senders(store, experiment, mine)
-                ask(store.experiment_id, mine, said)
+                ask(store.experiment_id, mine, value)
             else:
-                _wait(others, over, patience)
+                _wait(others, over)
         yield
     finally:
         with suppress(MlflowException):  # it is away already, or the server is; then it counts until we are gone
@@ -59,22 +59,25 @@ def alone(store: Store, experiment: str, others_may_take: float | None = None) -
 
 def senders(store: Store, experiment: str, mine: str = "") -> dict[str, str]:
     """Return on which hosts others send runs of the experiment, by tag; the tags of those that are gone are removed."""
-    found = {}
+    hosts = {}
     for tag, value in store.client.get_experiment(store.experiment_id).tags.items():
         if tag.startswith(f"{SENDING}.{experiment}.") and tag != mine:
-            name, _, until = value.rpartition(" ")
-            if gone(name) or not until.isdecimal() or float(until) < time.time():
+            host, _, rest = value.partition(" ")
+            name, _, until = rest.rpartition(" ")
+            if not until.isdecimal():
+                warn_once(tag, f"tag {in_line(tag)} of {store.about}: not one of charloom's: passed over")
+            elif gone(name) or float(until) < time.time():
                 with suppress(MlflowException):  # somebody else has
                     store.client.delete_experiment_tag(store.experiment_id, tag)
             else:
-                found[tag] = name.partition(" ")[0]
-    return found
+                hosts[tag] = host
+    return hosts
 
 
-def _wait(others: dict[str, str], over: float, patience: float) -> None:
+def _wait(others: dict[str, str], over: float) -> None:
     """Wait for a moment. Raises Unavailable where that has lasted too long."""
     if time.monotonic() > over:
         hosts = in_line(", ".join(sorted(set(others.values()))))
-        raise Unavailable(f"another process, on {hosts}, has been sending it for over {patience:g} s")
+        raise Unavailable(f"another process, on {hosts}, has been sending it for over {OTHERS_MAY_TAKE:g} s")
     went_on()
     time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -15,7 +15,7 @@ from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, quoted, setting_name
 from charloom.study.from_table import seed_of
 from charloom.tracking.address import address, database
-from charloom.tracking.apart import first_line
+from charloom.tracking.reasons import first_line
 from charloom.tracking.store import PAGE
 from paired.data_types import Measured, Measurement, Seed
 

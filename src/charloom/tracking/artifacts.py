@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from charloom.base.errors import Unavailable
-from charloom.tracking.apart import went_on
+from charloom.tracking.limits import went_on
 
 LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
 
@@ -27,12 +28,12 @@ def ensure_allowed(uri: str, store: str) -> None:
         )
 
 
-def upload(folder: Path, uri: str, store: str) -> None:
-    """Copy all that is in the folder to the artifacts' address."""
+def upload(folder: Path, uri: str, store: str, besides: Collection[str] = ()) -> None:
+    """Copy all that is in the folder, besides files of these names, to the artifacts' address."""
     ensure_allowed(uri, store)
     # Not through the client: it would ask the server once more where to.
     repository = get_artifact_repository(uri, tracking_uri=store)
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in besides):
         below = file.parent.relative_to(folder)
         repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
         went_on()

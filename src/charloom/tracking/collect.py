@@ -1,30 +1,35 @@
-"""What this folder's results say, put into the outbox. MLflow is not asked here."""
+"""What this folder's results say, put into the spool. MLflow is not asked here."""
 
 import json
 import os
 import textwrap
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from charloom import NEEDED
-from charloom.base.storage import read_json, write, write_json
+from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
-from charloom.results.identity import experiment_key, name_of, setting
-from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
+from charloom.results.identity import experiment_key, setting
+from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable
 from charloom.results.run import Run, from_folder
+from charloom.results.spool import RATE, RECORD, Tracked, append, entry_folder, identity, start_of
 from charloom.settings.dvc_lock import LOCK
-from charloom.settings.params import PARAMS, Params, read_params
+from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
-from charloom.tracking.contents import RunContents, Series, with_ends
-from charloom.tracking.outbox import ARTIFACTS, CODE, CONTENTS, folder_of, replaced
+from charloom.tracking.ends import with_ends
+from charloom.tracking.entries import Entry, entries
 from charloom.tracking.view import SETTING
+from charloom.tracking.whole import filled, is_whole
 
+ARTIFACTS, CODE = "artifacts", "code"
 SOURCES = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
@@ -39,64 +44,82 @@ def made(path: dict[str, Path]) -> list[Path]:
     return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
-def this_run() -> RunContents:
-    """Return what this folder's files say. Raises Damaged, naming the file, where one is none that a stage wrote."""
-    path, params = files("track"), read_params()
-    run = from_folder(params, path)
-    text, train = run.facts
-    samples = read_json(path["reports/sample_table"], SampleTable)
-    patch = known(partial(changes, params.prepare.text))
-    return RunContents(
-        experiment=experiment_key(params, text.sha256),
-        text_sha256=text.sha256,
-        name=name_of(params),
-        results=run.results,
-        params=params,
-        series=_series(run, train, read_json(path["metrics/sample"], SampleMetrics)),
-        tags=_tags(params, text, train, patch, path["reports/sample_table"].name),
-        text=text,
-        train=train,
-        models={name: f"models/{path[f'models/{name}'].name}" for name in ("best", "last")},
-        prime=samples.data[-1][1][:PRIME],
-        requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
-        description=_description(params, train, samples),
-        patch=patch,
-    )
+def this_run() -> Run:
+    """Return what this folder's files say, every metric as a curve.
 
-
-def put(run: RunContents, check: Callable[[], None] = lambda: None) -> Path:
-    """Put the run and its files into the outbox, and return its folder. Raises Unavailable where that fails.
-
-    What `check` raises when all is collected leaves nothing there.
+    Raises Damaged, naming the file, if one is not what a stage wrote.
     """
     path = files("track")
-    with replaced(folder_of(run)) as folder:
-        for below, names in ((ARTIFACTS, SHOWN), ("models", MODELS)):
-            (folder / below).mkdir()
-            for name in names:
-                copy(path[name], folder / below)
-        rest = [file for file in made(path) if file.parts[0] != "models" and file not in [path[name] for name in SHOWN]]
-        _pack(folder / ARTIFACTS / "files.zip", Path(), [PARAMS, PIPELINE, LOCK, *rest])
-        if run.patch and not run.patch.startswith(UNKNOWN):
-            write(folder / ARTIFACTS / "uncommitted.diff", run.patch)
-        (folder / CODE).mkdir()
-        copy(SERVED, folder / CODE)
-        _pack(folder / CODE / "charloom.zip", SOURCES, _imported_by(SERVED))
-        write_json(folder / CONTENTS, run.model_dump(mode="json"))
-        check()
-    return folder_of(run)
-
-
-def _series(run: Run, train: TrainMetrics, samples: SampleMetrics) -> Series:
-    """Return every metric as a curve."""
-    sample = samples.checkpoints
-    return with_ends(run.curves, train) | {
+    run = from_folder(read_params(), path)
+    sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
+    samples = {
         "known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None},
         "longest_copy": {update: float(each.longest_copy) for update, each in sample.items()},
     }
+    return run._replace(curves=with_ends(run.curves, run.facts[1]) | samples)
 
 
-def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, table: str) -> dict[str, str]:
+def entry_of(run: Run) -> Entry | None:
+    """Return the training in the spool that came to the run's results, by the run's points, if there is one."""
+    experiment = experiment_key(run.params, run.text_sha256)
+    for entry in entries():
+        same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
+        if entry.first.experiment == experiment and entry.results == run.results and all(same):
+            return entry
+    return None
+
+
+def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
+    """Add the run's files, and the points that its training did not record, to the spool; return the entry's folder.
+
+    An entry that has them already stays as it is. What `check` raises when all is collected leaves nothing there.
+    Raises Unavailable if the spool cannot be written.
+    """
+    entry = entry_of(run)
+    if entry and entry.tracked and entry.is_whole and is_whole(entry.folder):
+        check()
+        append(entry.path, [{"sender": identity()}])
+        return entry.folder
+    path = files("track")
+    patch = known(partial(changes, run.params.prepare.text))
+    samples = read_json(path["reports/sample_table"], SampleTable)
+    first = entry.first if entry else start_of(run.params, run.text_sha256, "")
+    folder = entry.folder if entry else entry_folder(first.experiment, run.results)
+    lines: list[Any] = [] if entry else [first.model_dump()]
+    recorded = dict(entry.points) if entry else {}
+    times = {update: when for (_, update), (_, when) in reversed(recorded.items())}
+    updates = sorted(times)
+    for name, curve in run.curves.items():
+        for update, value in curve.items():
+            if (name, update) not in recorded:  # at the time of the last update before it that is known
+                at = bisect_right(updates, update)
+                recorded[name, update] = value, times[updates[at - 1]] if at else first.started
+                lines.append([name, update, *recorded[name, update]])
+    text, train = run.facts
+    tracked = Tracked(
+        results=run.results, text=text, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
+        models={name: f"models/{path[f'models/{name}'].name}" for name in ("best", "last")},
+        prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+        description=_description(run, samples), points=sum(name != RATE for name, _ in recorded),
+    )  # fmt: skip
+    with filled(folder) as new:
+        for below, names in ((ARTIFACTS, SHOWN), ("models", MODELS)):
+            (new / below).mkdir()
+            for name in names:
+                copy(path[name], new / below)
+        rest = [file for file in made(path) if file.parts[0] != "models" and file not in [path[name] for name in SHOWN]]
+        _pack(new / ARTIFACTS / "files.zip", Path(), [PARAMS, PIPELINE, LOCK, *rest])
+        if patch and not patch.startswith(UNKNOWN):
+            write(new / ARTIFACTS / "uncommitted.diff", patch)
+        (new / CODE).mkdir()
+        copy(SERVED, new / CODE)
+        _pack(new / CODE / "charloom.zip", SOURCES, _imported_by(SERVED))
+        check()
+    append(folder / RECORD, [*lines, tracked.model_dump(), {"sender": identity()}])
+    return folder
+
+
+def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     """Return the tags: which code, which setting, which text, which experiment of DVC's, which table."""
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
     changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
@@ -106,23 +129,24 @@ def _tags(params: Params, text: TextMetrics, train: TrainMetrics, patch: str, ta
         "mlflow.source.git.branch": known(branch),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
         "charloom.uncommitted_changes": patch if patch.startswith(UNKNOWN) else str(changed).lower(),
-        SETTING: setting(params),
-        "charloom.first_update_below_target": str(train.first_update_below_target),
-        "charloom.text_sha256": text.sha256,
+        SETTING: setting(run.params),
+        "charloom.first_update_below_target": str(run.facts[1].first_update_below_target),
+        "charloom.text_sha256": run.text_sha256,
     }
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}
 
 
-def _description(params: Params, train: TrainMetrics, samples: SampleTable) -> str:
+def _description(run: Run, samples: SampleTable) -> str:
     """Return what came out, and what the network writes at its end."""
+    train = run.facts[1]
     _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
     bits = train.held_out_bits_per_character
     measure = f"{bits:.3f} bits per held-out character" if bits is not None else f"smooth loss {train.smooth_loss:.3f}"
     lines = visible(text[:EXCERPT]).splitlines()
     sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     return (
-        f"**{measure}** of `{in_line(params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
+        f"**{measure}** of `{in_line(run.params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates. "
         "`report.html` among the artifacts shows all of it.\n\n"
         f"What it writes after {update:,} updates:\n\n{sample}"

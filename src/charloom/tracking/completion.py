@@ -1,201 +1,167 @@
-"""Completing a run in MLflow from files: nothing twice, and results that differ beside each other, not over each other.
+"""A run in MLflow from a training's record: nothing twice; results that differ are runs of their own.
 
 Who is the same: runs with the same experiment key. Results with the same hash are one run; another training that has
 come to them counts a reproduction. Other results are a second run that names the first.
+
+While a training is at work, a run of its own shows it. If the experiment has a complete run with these results by the
+end, made by another machine say, the training is counted there, and its own run is deleted.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import groupby
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
-from charloom.base.errors import Unavailable
-from charloom.base.storage import read_json
-from charloom.base.terminal import in_line
-from charloom.results.machine import gone
-from charloom.results.training_log import Log, all_logs, logs_folder, logs_of
-from charloom.settings.params import Params
+from charloom.base.terminal import in_line, warn_once
+from charloom.results.spool import FILES, End, Start
 from charloom.tracking.alone import alone
-from charloom.tracking.apart import first_line, went_on
 from charloom.tracking.artifacts import upload
-from charloom.tracking.contents import RunContents, Series, Times
+from charloom.tracking.entries import Entry
+from charloom.tracking.limits import went_on
 from charloom.tracking.logged_models import send_models
-from charloom.tracking.outbox import ARTIFACTS, CONTENTS, ensure_ours, ensure_whole, held, remove
-from charloom.tracking.store import DIFFERS, RESULTS, ROOM, Store, connected
+from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, Point, Store, number_of
 
-RATE = "characters_per_second"
-SECONDS_BETWEEN_RATES = 2.0
+ARTIFACTS = "artifacts"  # of FILES: what the run's page shows
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
 NOTE = "mlflow.note.content"
 LIST = "\n\n| trained | from | on | with | these results |"  # so it began before it said who
 HEADING = f"{LIST} sent by |\n|---|---|---|---|---|---|\n"
+ROW = {"when", "commit", "processor", "system", "python", "numpy", "numba", "same"}
 KEPT = 20  # trainings in the list at most, the first among them
+ONLY_POINTS = "Only the record of this training is left: its points."
 
 
-def send(*folders: str) -> None:
-    """Send these folders of the outbox, the others too where one fails; count the trainings whose `track` was skipped.
+def live_run(store: Store, entry: Entry) -> Run | None:
+    """Return the run that shows the training at work, made if need be.
 
-    Raises Unavailable with the reasons.
+    None if the experiment has a complete run, or one of another training that is at work.
     """
-    ensure_ours()
-    reasons = dict[str, None]()
-    with connected() as store:
-        store.close_dead()
-        for folder in map(Path, folders):
-            try:
-                with held(folder):
-                    if not folder.exists():
-                        continue  # another process has sent it since it was listed
-                    ensure_whole(folder)
-                    run = complete(store, read_json(folder / CONTENTS, RunContents), folder)
-                    remove(folder)
-            except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
-                reasons[first_line(error, store.about)] = None
-            else:
-                print(f"MLflow run {in_line(run.info.run_name)}: {store.shows(run)}", flush=True)
-        for run in count_trainings(store):
-            print(f"MLflow run {in_line(run.info.run_name)}: it counts a training that was not told of", flush=True)
-    if reasons:
-        raise Unavailable("; ".join(reasons))
+    runs = _runs_of(store, entry)
+    if any(RESULTS in run.data.tags for run in runs):
+        return None
+    if not (own := _own(runs, entry)) and any(run.info.status == "RUNNING" for run in runs):
+        return None
+    if own and not entry.over:  # it was stopped, and goes on
+        store.client.update_run(own.info.run_id, "RUNNING")
+    return own or _new_run(store, entry)
 
 
-def complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
-    """Complete the run and return it, FINISHED. Its trainings are counted, and their logs removed.
+def can_be_counted(store: Store, entry: Entry) -> bool:
+    """Return whether the experiment has a complete run: then a training without files is told of, too."""
+    return any(RESULTS in run.data.tags for run in _runs_of(store, entry))
 
-    `folder` is the run's in the outbox. Without one only the points are known, and the run stays open to its files.
+
+def complete(store: Store, entry: Entry, sent: int = 0) -> Run:
+    """Complete the run and return it, FINISHED, with the entry's trainings counted.
+
+    sent  how many of the entry's points its own run has already; to send them again does no harm
     """
-    store.choose(contents.text_sha256, contents.params.prepare.text)
-    with alone(store, contents.experiment):
-        return _complete(store, contents, folder)
+    start, tracked = entry.first, entry.tracked
+    store.choose(start.text_sha256, start.params.prepare.text)
+    with alone(store, start.experiment):
+        runs = store.runs_of(start.experiment)
+        others = [run for run in runs if RESULTS in run.data.tags]
+        own, tags = _own(runs, entry), dict[str, str]()
+        run = next((each for each in others if each.data.tags[RESULTS] == entry.results), None)
+        if run:
+            others.remove(run)
+            if own and own is not run:
+                _delete(store, own)
+            tags |= _listed(store, run, entry, None, same=True)
+        else:
+            run = own or _new_run(store, entry)
+            store.send(run, points(entry, sent), None if run.data.params else start.params)
+            if tracked:
+                upload(entry.folder / FILES / ARTIFACTS, run.info.artifact_uri, store.uri)
+                store.name_dataset(run, start, tracked)
+                send_models(store, run, entry, tracked)
+            tags |= _listed(store, run, entry, tracked.description if tracked else ONLY_POINTS, same=True)
+            tags |= tracked.tags if tracked else {}
+            if others:
+                number = max(map(number_of, others)) + 1
+                tags |= {DIFFERS: others[0].info.run_id, KEY: f"{start.experiment}:{number}"}
+            if run.info.status != "FINISHED":  # else it has ended before, at another moment
+                store.close(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
+            tags |= {RESULTS: tracked.results} if tracked else {}
+        if others and entry.trainings:
+            store.tag(others[0], _listed(store, others[0], entry, None, same=False))
+        store.tag(run, tags)  # last: the one of the results says that all is there
+        went_on()
+        return run
 
 
-def _complete(store: Store, contents: RunContents, folder: Path | None) -> Run:
-    """Do it, alone in the experiment: what is read here is what is there until this ends."""
-    logs = logs_of(logs_folder(), contents.experiment)
-    mine = [log for log in logs if log.end and log.end.results == contents.results]
-    stopped = [log for log in logs if not (log.end and log.end.results)]
-    others, run, there = _run_for(store, contents, mine[0] if mine else None)
-    filled = RESULTS in run.data.tags
-    if not filled:
-        way = [*mine[:1], *stopped]
-        rates = [points(log, contents.params).get(RATE, {}) for log in way]
-        series = contents.series | {RATE: {update: rate for each in rates for update, rate in each.items()}}
-        store.send(run, series, times(way), there, None if run.data.params else contents.params)
-        if folder:
-            upload(folder / ARTIFACTS, run.info.artifact_uri, store.uri)
-        if folder and contents.text and contents.train:
-            store.name_dataset(run, contents, contents.text)
-            send_models(store, run, contents, contents.train, folder)
-    tags = _list_trainings(store, run, mine, None if filled else contents.description, same=True)
-    if others and mine:
-        store.tag(others[0], _list_trainings(store, others[0], mine, None, same=False))
-    if run.info.status != "FINISHED":  # else it has ended before, at another moment
-        store.close(run, "FINISHED", mine[0].end.ended if mine and mine[0].end else None)
-    if not filled:
-        tags |= contents.tags | ({DIFFERS: others[0].info.run_id} if others else {})
-        tags |= {RESULTS: contents.results} if folder else {}
-    store.tag(run, tags)  # last: the one of the results says that all is there
-    went_on()
-    for log in [*mine, *(log for log in stopped if gone(log.head.process))]:
-        log.path.unlink(missing_ok=True)
-    return run
+def points(entry: Entry, sent: int = 0) -> Iterator[Point]:
+    """Yield the points of the record after so many."""
+    for (name, update), (value, when) in islice(entry.points.items(), sent, None):
+        yield name, update, value, when
 
 
-def count_trainings(store: Store) -> Iterator[Run]:
-    """Count the trainings that have ended and whose `track` was skipped, and yield the run of each.
-
-    An experiment that has no complete run waits: its `track` is still to come.
-    """
-    ended = [log for log in all_logs() if log.end and log.end.results]
-    for experiment, logs in groupby(ended, lambda log: log.head.experiment):
-        by_results = {str(log.end and log.end.results): log for log in logs}
-        head = next(iter(by_results.values())).head
-        store.choose(head.text_sha256, head.params.prepare.text)
-        if any(RESULTS in run.data.tags for run in store.runs_of(experiment)):
-            for results, log in by_results.items():
-                yield complete(store, _contents(log, results), None)
+def _runs_of(store: Store, entry: Entry) -> list[Run]:
+    store.choose(entry.first.text_sha256, entry.first.params.prepare.text)
+    return store.runs_of(entry.first.experiment)
 
 
-def _run_for(store: Store, contents: RunContents, made: Log | None) -> tuple[list[Run], Run, Series]:
-    """Return the runs whose results differ; the run of these results, made if need be; and what it holds."""
-    others: list[Run] = []
-    runs = store.runs_of(contents.experiment)
-    for run in runs:
-        there: Series = {}
-        if RESULTS in run.data.tags:
-            same = run.data.tags[RESULTS] == contents.results
-        else:  # it holds points that were streamed on the way to some results
-            there = {name: store.points(run, name) for name in (*contents.series, RATE)}
-            same = all(there[name].items() <= each.items() for name, each in contents.series.items())
-        if same:
-            return others, run, there
-        others.append(run)
-    started = made.head.started if made else None
-    return others, store.new_run(contents.experiment, runs, contents.name, started), {}
+def _own(runs: list[Run], entry: Entry) -> Run | None:
+    return next((run for run in runs if run.data.tags.get(OF_RECORD) == entry.first.record), None)
 
 
-def _contents(log: Log, results: str) -> RunContents:
-    """Return what a log alone says of a run."""
-    params = log.head.params
-    series = {name: each for name, each in points(log, params).items() if name != RATE}
-    return RunContents(
-        experiment=log.head.experiment, text_sha256=log.head.text_sha256, name=log.head.name,
-        results=results, params=params, series=series, tags={"mlflow.source.git.commit": log.head.commit},
-        models={}, requirements=[],
-        description="Only the log of this training is left: its points.",
-    )  # fmt: skip
+def _new_run(store: Store, entry: Entry) -> Run:
+    start = entry.first
+    return store.make(start.name, {KEY: start.experiment, OF_RECORD: start.record}, start.started)
 
 
-def points(log: Log, params: Params) -> Series:
-    """Return the log's points by metric, and beside them the speed of training: the same from the same log."""
-    series: Series = {}
-    last, at = next(((update, when) for _, update, _, when in log.points), (0, 0.0))
-    for name, update, value, when in log.points:
-        series.setdefault(name, {})[update] = value
-        if update > last and when - at >= SECONDS_BETWEEN_RATES:
-            series.setdefault(RATE, {})[update] = (update - last) * params.characters / (when - at)
-            last, at = update, when
-    return series
+def _delete(store: Store, run: Run) -> None:
+    """Delete a run that has only points; close it if the server does not let us."""
+    try:
+        store.client.delete_run(run.info.run_id)
+    except MlflowException:
+        store.close(run, "KILLED", None)
 
 
-def times(logs: Iterable[Log]) -> Times:
-    """Return when each update of these trainings was done that a point tells of; of the first that did it."""
-    return {update: round(when * 1000) for log in reversed(list(logs)) for _, update, _, when in log.points}
+def _listed(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
+    """Return the run's list and description with the entry's trainings, and the number of reproductions.
 
-
-def _list_trainings(store: Store, run: Run, logs: list[Log], description: str | None, *, same: bool) -> dict[str, str]:
-    """Return the run's list and its description with these trainings, those apart that it has; count reproductions.
-
-    Of a run that is not complete yet, the first training made it, and is none.
+    A training that the list has is skipped. The training that created the run is not a reproduction.
     """
     tags = run.data.tags
-    listed: list[dict[str, Any]] = json.loads(tags.get(TRAININGS, "[]"))
-    made = int(RESULTS not in tags and not listed and same)
+    listed, counted = _list_of(run)
+    created = int(RESULTS not in tags and not listed and same)
     known = [{name: x for name, x in row.items() if name != "by"} for row in listed]
-    new = [row | {"by": store.user} for log in logs if (row := _row(log) | {"same": same}) not in known]
-    counted = int(tags.get(REPRODUCTIONS, "0")) + max(len(new) * same - made, 0)
+    rows = [_row(*each) | {"same": same} for each in entry.trainings]
+    new = [row | {"by": store.user} for row in rows if row not in known]
+    counted += max(len(new) * same - created, 0)
     listed += new
     listed[1:] = listed[1:][1 - KEPT :]
     while len(listed) > 1 and len(json.dumps(listed)) > ROOM:
         del listed[1]
     above = tags.get(NOTE, "").partition(LIST)[0] if description is None else description
-    rows = (
+    lines = (
         f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
         f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} | "
         f"{row.get('by') or '–'} |\n"
         for row in listed
     )
-    note = above + (HEADING + "".join(rows) if listed else "")
+    note = above + (HEADING + "".join(lines) if listed else "")
     return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note}
 
 
-def _row(log: Log) -> dict[str, Any]:
+def _list_of(run: Run) -> tuple[list[dict[str, Any]], int]:
+    """Return the trainings that the run lists, and the number of reproductions. Name a list that is not ours."""
+    with suppress(ValueError, TypeError):
+        listed, counted = json.loads(run.data.tags.get(TRAININGS, "[]")), int(run.data.tags.get(REPRODUCTIONS, "0"))
+        if all(isinstance(row, dict) and row.keys() >= ROW for row in listed):
+            return listed, counted
+    warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: {TRAININGS}: not charloom's: begun anew")
+    return [], 0
+
+
+def _row(start: Start, end: End) -> dict[str, Any]:
     """Return what is told of a training that has ended."""
-    ended = log.end.ended if log.end else log.head.started
-    when = datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return {"when": when, "experiment": log.head.dvc_experiment, **log.head.machine, "commit": log.head.commit}
+    when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}

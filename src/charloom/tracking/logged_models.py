@@ -12,6 +12,7 @@ from shutil import copy
 import pandas as pd
 from mlflow import set_tracking_uri
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
@@ -23,23 +24,25 @@ from mlflow.utils import get_results_from_paginated_fn as all_pages
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.base.errors import Damaged, WrongInput
-from charloom.base.terminal import in_line
+from charloom.base.terminal import in_line, warn_once
 from charloom.model.model_file import read_model
 from charloom.network.order import READING
 from charloom.results.records import MEASURE, TrainMetrics
+from charloom.results.spool import FILES, Start, Tracked
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
-from charloom.tracking.apart import DENIED, first_line
 from charloom.tracking.artifacts import download, upload
-from charloom.tracking.contents import RunContents, Series, ends
-from charloom.tracking.outbox import CODE
+from charloom.tracking.ends import ends
+from charloom.tracking.entries import Entry
+from charloom.tracking.reasons import DENIED, first_line
 from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
 
 # A third of a second for what is known: the requirements are this environment's own versions.
 environment.warn_dependency_requirement_mismatches = lambda _: None  # type: ignore[attr-defined,assignment]
 
-FILE = "model.npz"
+FILE, CODE = "model.npz", "code"
+OUR_CODE = Path(str(served.__file__)).read_bytes()  # now: an experiment's folder may vanish
 # "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(AnyType(), "prime")]),  # type: ignore[no-untyped-call]  # MLflow's own
@@ -64,31 +67,31 @@ def model_name(source: str) -> str:
     return re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(source)).stem}")
 
 
-def send_models(store: Store, run: Run, contents: RunContents, train: TrainMetrics, waits: Path) -> None:
-    """Log the run's models, and register the better one. `waits` is the run's folder in the outbox."""
-    models = _log_models(store, run, contents, {"best": train.best_update, "last": train.updates}, ends(train), waits)
-    name = model_name(contents.params.prepare.text)
+def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> None:
+    """Log the run's models, and register the better one."""
+    models = _log_models(store, run, entry, tracked)
+    name = model_name(entry.first.params.prepare.text)
     try:
-        _register(store, name, run, models, contents, train)
+        _register(store, name, run, models, entry.first, tracked.train)
     except MlflowException as error:  # somebody else's model has the name: that is no reason to lose the run
         if error.error_code != DENIED:
             raise
-        print(f"warning: the best model is not registered: {first_line(error, f'model {name}')}", flush=True)
+        warn_once(name, f"the best model is not registered: {first_line(error, f'model {name}')}")
 
 
-def _log_models(
-    store: Store, run: Run, contents: RunContents, updates: dict[str, int], measures: Series, waits: Path
-) -> dict[str, LoggedModel]:
-    """Return the LoggedModels of these updates by name, made and linked to the run, with what was measured of each.
+def _log_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, LoggedModel]:
+    """Return the run's LoggedModels by name, made and linked to the run, with what was measured of each.
 
     The name in MLflow says what a model is best at.
     """
+    start = entry.first
+    updates, measures = {"best": tracked.train.best_update, "last": tracked.train.updates}, ends(tracked.train)
     client, run_id = store.client, run.info.run_id
     which = f"source_run_id = '{run_id}'"
     logged = () if run_id in store.made else client.search_logged_models([store.experiment_id], which)
     there = {each.name: each for each in logged}
     found = {name: each for name in updates if (each := there.get(name) or there.get(SHOWN[name]))}
-    create, params = client.create_logged_model, shown(contents.params)
+    create, params = client.create_logged_model, shown(start.params)
     models = {
         name: found.get(name) or create(store.experiment_id, SHOWN[name], run_id, params=params) for name in updates
     }
@@ -97,14 +100,14 @@ def _log_models(
     for name, model in begun.items():
         with tempfile.TemporaryDirectory() as folder:
             saved = Model(run_id=run_id, model_id=model.model_id)
-            filled = _saved(Path(folder), contents.models[name], contents, waits, saved)
+            filled = _saved(Path(folder), tracked.models[name], tracked, entry.folder / FILES, saved)
             upload(filled, model.artifact_location, store.uri)
     points = []
     for name, model in begun.items():
         values = {key: curve[updates[name]] for key, curve in measures.items() if updates[name] in curve}
         for key, value in values.items():  # at the time of the run's own point: at another it would stand beside it
-            of_what = updates[name], model.model_id, *dataset_key(contents), run_id
-            points.append(Metric(key, value, store.time_of(run, key, updates[name]), *of_what))
+            of_what = updates[name], model.model_id, *dataset_key(start), run_id
+            points.append(Metric(key, value, round(1000 * entry.points[key, updates[name]][1]), *of_what))
     client.log_batch(run_id, metrics=points)
     outputs = client.get_run(run_id).outputs if found else None  # a model that is new is not linked
     linked = {each.model_id for each in outputs.model_outputs} if outputs else set()
@@ -114,25 +117,26 @@ def _log_models(
     return models | {name: client.finalize_logged_model(model.model_id, "READY") for name, model in begun.items()}
 
 
-def _saved(folder: Path, model: str, contents: RunContents, waits: Path, about: Model) -> Path:
+def _saved(folder: Path, model: str, tracked: Tracked, waits: Path, about: Model) -> Path:
     """Return MLflow's folder of the model, made in this folder: code and arrays, no pickle.
 
     MLflow executes the model's code to save it. So it is given ours; the run's own, which may be another experiment's,
     takes its place afterwards.
     """
     copy(waits / model, folder / FILE)
-    own = copy(str(served.__file__), folder)  # MLflow notes from where it has it
+    own = folder / Path(str(served.__file__)).name
+    own.write_bytes(OUR_CODE)
     save_model(
         folder / "model",
-        python_model=own,
+        python_model=str(own),  # MLflow notes from where it has it
         artifacts={"model": str(folder / FILE)},
-        code_paths=[str(each) for each in (waits / CODE).iterdir() if each.name != Path(own).name],
+        code_paths=[str(each) for each in (waits / CODE).iterdir() if each.name != own.name],
         signature=SIGNATURE,
-        input_example=(pd.DataFrame({"prime": [contents.prime]}), DEFAULTS),
-        pip_requirements=contents.requirements,
+        input_example=(pd.DataFrame({"prime": [tracked.prime]}), DEFAULTS),
+        pip_requirements=tracked.requirements,
         mlflow_model=about,
     )
-    copy(waits / CODE / Path(own).name, folder / "model")
+    copy(waits / CODE / own.name, folder / "model")
     for each in DERIVED:
         (folder / "model" / each).unlink()
     about.flavors["python_function"]["env"].pop("conda")
@@ -141,9 +145,9 @@ def _saved(folder: Path, model: str, contents: RunContents, waits: Path, about: 
     return folder / "model"
 
 
-def measured(contents: RunContents, train: TrainMetrics) -> tuple[str, float, str, str]:
+def measured(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
     """Return which model is better, its measure, the smaller the better; its name; what two have equal that compare."""
-    params, of_last = contents.params, train.held_out_bits_per_character
+    params, of_last = start.params, train.held_out_bits_per_character
     which, bits = "best", train.best_held_out_bits_per_character
     if bits is not None and of_last is not None and of_last < bits:
         which, bits = "last", of_last
@@ -152,18 +156,18 @@ def measured(contents: RunContents, train: TrainMetrics) -> tuple[str, float, st
     order += f" batch={params.batch}" if params.batch > 1 else ""
     length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # a smooth loss is of a sequence
     read = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
-    return which, measure, what, f"{what}{length} {read} {contents.text_sha256}"
+    return which, measure, what, f"{what}{length} {read} {start.text_sha256}"
 
 
 def _register(
-    store: Store, name: str, run: Run, models: dict[str, LoggedModel], contents: RunContents, train: TrainMetrics
+    store: Store, name: str, run: Run, models: dict[str, LoggedModel], start: Start, train: TrainMetrics
 ) -> None:
     """Make the better model a version of the registered one of that name, and the best of all that compare its `best`.
 
-    Of equals it is the first version.
+    Of equals it is the first version. A version with a measure that is none of ours is passed over, and named.
     """
-    client, source = store.client, in_line(contents.params.prepare.text)
-    which, measure, what, comparable = measured(contents, train)
+    client, source = store.client, in_line(start.params.prepare.text)
+    which, measure, what, comparable = measured(start, train)
     logged, update = models[which], train.updates if which == "last" else train.best_update
     versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
     if not versions:
@@ -184,9 +188,16 @@ def _register(
         mine = next(each for each in versions if each.run_id == run.info.run_id)
         shown = json.dumps([{"name": name, "version": mine.version}])
         client.set_logged_model_tags(mine.model_id or logged.model_id, {MLFLOW_MODEL_VERSIONS: shown})
-    rivals = [each for each in versions if each.tags.get(COMPARABLE) == comparable]
-    best = min(rivals, key=lambda each: (float(each.tags[MEASURED]), int(each.version)))
-    if ALIAS not in best.aliases:
+    rivals = list[tuple[float, int, ModelVersion]]()
+    for each in versions:
+        if each.tags.get(COMPARABLE) == comparable:
+            try:
+                rivals.append((float(each.tags[MEASURED]), int(each.version), each))
+            except (KeyError, ValueError):
+                warn_once(
+                    f"{name} {each.version}", f"model {name}, version {each.version}: its {MEASURED} is no number"
+                )
+    if rivals and ALIAS not in (best := min(rivals)[-1]).aliases:
         client.set_registered_model_alias(name, ALIAS, best.version)
 
 

@@ -1,21 +1,18 @@
 """The MLflow store: an MLflow experiment for each text, and what a run is made of.
 
 What is trained on different texts cannot be compared, so it lies apart. A run is found by the key of its experiment,
-so that training, tracking, a queue and a repetition all meet the same one. MLflow cannot take a point back: whoever
-sends points asks first which are there.
+so that training, tracking, a queue and a repetition all meet the same one. MLflow cannot take a point back, and drops
+one that comes again with the same time: a point has its time from the training's record, and may be sent again.
 """
 
 import json
 import os
 import re
 import time
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from mlflow import MlflowClient
@@ -27,13 +24,12 @@ from mlflow.utils import get_results_from_paginated_fn as all_pages
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import author, known
-from charloom.results.machine import gone, process
-from charloom.results.records import TextMetrics
+from charloom.results.spool import Start, Tracked
 from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking.address import address, artifacts, turn
-from charloom.tracking.apart import SETTINGS, first_line, went_on
 from charloom.tracking.artifacts import ensure_allowed
-from charloom.tracking.contents import RunContents, Series, Times
+from charloom.tracking.limits import went_on
+from charloom.tracking.reasons import SETTINGS, first_line
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 from dvc_summary.locks import leaves
 
@@ -46,24 +42,20 @@ DIFFERS = "charloom.differs_from"  # tag: the run of the same experiment or tria
 STUDIES = "charloom.studies"  # tag: of the experiment that holds studies, which are no runs of the pipeline
 ALL_STUDIES = "charloom: studies"  # its name: with a colon no text's experiment has it
 USER = "mlflow.user"  # tag: who sent it, as MLflow's pages show it
-PROCESS = "charloom.process"  # tag: who is at work on the run
+OF_RECORD = "charloom.record"  # tag: the record (see results/spool.py) that the run gets its points from
 ENDED = {"FINISHED", "FAILED"}  # states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 PAGE = 1000  # things, or points, in a request
 ROOM = 8000  # characters of a tag: MLflow cuts a longer one without a word
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
-NAME = re.compile(r"[A-Za-z0-9_.]+")
 FAILED = re.compile(r"error code 5\d\d|too many 5\d\d")  # of a server that answers, whose database is away
 OUTAGE = 1.5  # seconds, after which a database that is started again may be there
+Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
+NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 
 class Store:
-    """charloom's experiments in the store at `address`. Everything raises MlflowException where that fails.
-
-    histories  by run and metric what this process has sent, or asked for once; of a run that it made it knows all
-    """
-
-    histories: ClassVar[dict[str, dict[str, dict[int, Metric]]]] = {}
+    """charloom's experiments in the store at `address`. Everything raises MlflowException where that fails."""
 
     def __init__(self) -> None:
         """Take the address; nothing is asked of the store yet."""
@@ -95,15 +87,15 @@ class Store:
         retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
         try:
             try:
-                found = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+                texts = self._experiments(f"tags.`{TEXT}` LIKE '%'")
             except MlflowException as error:
                 if not FAILED.search(str(error)):
                     raise
                 time.sleep(OUTAGE)
-                found = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+                texts = self._experiments(f"tags.`{TEXT}` LIKE '%'")
         finally:
             os.environ[RETRIES] = retries
-        self.experiments = {each.tags.get(TEXT, ""): each for each in found}
+        self.experiments = {each.tags.get(TEXT, ""): each for each in texts}
 
     def choose(self, text_sha256: str, source: str) -> None:
         """Go on with the experiment of this text, made if need be; `source` is the text's file.
@@ -173,91 +165,31 @@ class Store:
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs of the experiment; the first one, and in their order those whose results have differed."""
-        found = self.search(f"tags.`{KEY}` LIKE '{experiment}%'")
-        return sorted(found, key=_number)
-
-    def new_run(self, experiment: str, others: list[Run], name: str, started: float | None) -> Run:
-        """Make a run of the experiment beside the others, for who is alone in it.
-
-        started  in seconds since 1970
-        """
-        key = f"{experiment}:{_number(others[-1]) + 1}" if others else experiment
-        run = self.make(name, {KEY: key, PROCESS: process()}, started)
-        ensure_allowed(run.info.artifact_uri, self.uri)
-        return run
+        return sorted(self.search(f"tags.`{KEY}` LIKE '{experiment}%'"), key=number_of)
 
     def make(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
         """Make a run, begun at this moment or then, in seconds since 1970."""
         start = milliseconds(started)
         run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
         self.made.add(run.info.run_id)
-        self.histories[run.info.run_id] = defaultdict(dict)
+        ensure_allowed(run.info.artifact_uri, self.uri)
         return run
 
     def close(self, run: Run, status: str, ended: float | None) -> None:
         """Say that the run has ended, and when, in seconds since 1970."""
         self.client.set_terminated(run.info.run_id, status, milliseconds(ended))
 
-    def close_dead(self) -> None:
-        """Close the runs whose processes on this host have ended without closing them."""
-        everywhere = [each.experiment_id for each in self.experiments.values()]
-        for run in self.search("attributes.status = 'RUNNING'", everywhere) if everywhere else ():
-            if gone(run.data.tags.get(PROCESS, "")):
-                self.close(run, "KILLED", None)
-
-    def history(self, run: Run, name: str) -> dict[int, Metric]:
-        """Return the metric's points in the store, by update; asked anew where the run has later ones than known."""
-        known = self.histories.setdefault(run.info.run_id, {})
-        latest = {each.key: (each.step, each.timestamp) for each in run.data._metric_objs}
-        if any(
-            known.get(key) and max((p.step, p.timestamp) for p in known[key].values()) < at
-            for key, at in latest.items()
-        ):
-            self.histories[run.info.run_id] = known = {}  # somebody else has sent points since
-        with suppress(KeyError):
-            return known[name]
-        known[name] = {each.step: each for each in self.client.get_metric_history(run.info.run_id, name)}
-        return known[name]
-
-    def time_of(self, run: Run, name: str, step: int) -> int:
-        """Return when the metric's point was made, in milliseconds since 1970; else when the run began."""
-        point = self.history(run, name).get(step)
-        return int(point.timestamp if point else run.info.start_time)
-
-    def points(self, run: Run, name: str) -> dict[int, float]:
-        """Return the metric's values in the store, by update."""
-        return {step: each.value for step, each in self.history(run, name).items()}
-
-    def send(self, run: Run, series: Series, times: Times, there: Series, params: Params | None = None) -> None:
-        """Send the points of each metric that are not there, each at its time, or else at the run's start.
-
-        params  of a run that has none yet: they go with the first points
-        """
-        known = sorted(times)
-
-        def when(step: int) -> int:
-            """Return the time of the last update before that is known."""
-            return times[known[at - 1]] if (at := bisect_right(known, step)) else run.info.start_time
-
+    def send(self, run: Run, points: Iterable[Point], params: Params | None = None) -> None:
+        """Send the points, and with the first of them the params of a run that has none yet."""
         metrics = [
-            Metric(_checked(name), value, when(step), step)
-            for name, each in series.items()
-            for step, value in each.items()
-            if step not in there.get(name, {})
+            Metric(_checked(name), value, round(1000 * when), update, run_id=run.info.run_id)
+            for name, update, value, when in points
         ]
-        said = [Param(*each) for each in shown(params).items()] if params else []
-        size = PAGE - len(said)
-        for first in range(0, max(len(metrics), 1), size):
-            part = metrics[first : first + size]
-            if not part and not said:
-                return
-            there_now = self.histories.pop(run.info.run_id, {})  # it is known no more where this fails
-            self.client.log_batch(run.info.run_id, metrics=part, params=said)
-            said = []
-            for each in part:
-                with suppress(KeyError):  # not asked for: not known
-                    there_now[each.key][each.step] = each
-            self.histories[run.info.run_id] = there_now
+        named = [Param(*each) for each in shown(params).items()] if params else []
+        while metrics or named:
+            room = PAGE - len(named)
+            self.client.log_batch(run.info.run_id, metrics=metrics[:room], params=named)
+            metrics, named = metrics[room:], []
             went_on()
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
@@ -265,11 +197,11 @@ class Store:
         said = [RunTag(_checked(key), _with_room(visible(value))) for key, value in tags.items()]
         self.client.log_batch(run.info.run_id, tags=said)
 
-    def name_dataset(self, run: Run, contents: RunContents, text: TextMetrics) -> None:
+    def name_dataset(self, run: Run, start: Start, tracked: Tracked) -> None:
         """Name the text that the run was trained on."""
-        source = json.dumps({"uri": in_line(contents.params.prepare.text), "sha256": text.sha256})
-        profile = json.dumps(dict(leaves(text.model_dump(exclude={"sha256"}))))
-        dataset = Dataset(*dataset_key(contents), "local", source, profile=profile)
+        source = json.dumps({"uri": in_line(start.params.prepare.text), "sha256": tracked.text.sha256})
+        profile = json.dumps(dict(leaves(tracked.text.model_dump(exclude={"sha256"}))))
+        dataset = Dataset(*dataset_key(start), "local", source, profile=profile)
         inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
         try:
             self.client.log_inputs(run.info.run_id, inputs)
@@ -283,9 +215,9 @@ def place(run: Run, part: str = "") -> str:
     return f"#/experiments/{experiment}/runs/{run_id}{part}?workflowType=machine_learning"
 
 
-def dataset_key(contents: RunContents) -> tuple[str, str]:
+def dataset_key(start: Start) -> tuple[str, str]:
     """Return the name and the digest by which MLflow knows the text."""
-    return in_line(Path(contents.params.prepare.text).stem)[:500], contents.text_sha256[:DIGEST]
+    return in_line(Path(start.params.prepare.text).stem)[:500], start.text_sha256[:DIGEST]
 
 
 def shown(params: Params) -> dict[str, str]:
@@ -298,9 +230,10 @@ def milliseconds(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
 
 
-def _number(run: Run) -> int:
+def number_of(run: Run) -> int:
     """Return which of its experiment's runs it is, from 0."""
-    return int(run.data.tags[KEY].partition(":")[2] or 0)
+    number = run.data.tags[KEY].partition(":")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _with_room(text: str) -> str:

@@ -4,18 +4,18 @@ Trials are no runs of the pipeline: they carry no experiment key, and lie in an 
 the pipeline has run the same and come to the same results, a trial links to that run.
 """
 
-import tempfile
 from pathlib import Path
-from shutil import copy
 
 from mlflow.entities import Run
 
-from charloom.base.storage import read_json, write
-from charloom.base.terminal import in_line, visible
+from charloom.base.storage import read_json
+from charloom.base.terminal import in_line, visible, warn_once
+from charloom.results.spool import FILES
 from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
 from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, Store, connected, place
-from charloom.tracking.study_contents import PAGE, STUDY_MAY_TAKE, StudyContents, StudyTrial
+from charloom.tracking.study_contents import CONTENTS, PAGE, PICTURE, StudyContents, StudyTrial
+from charloom.tracking.whole import SUMS
 
 STUDY = "charloom.study"  # tag of the study's run: its file
 QUESTION = "charloom.study_question"  # tag of the study's run: which question it asks
@@ -24,48 +24,43 @@ VERDICT = "charloom.verdict"  # tag of the study's run: its answer in a line
 OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
 PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
 PARENT, ABOUT = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own
-PICTURE = "comparison.svg"
 Trials = dict[tuple[str, str], Run]  # by the keys of their rows, and their results
 NESTED = 200  # trials that are runs; of more the table alone tells
 
 
-def send(file: str) -> None:
-    """Send the study that the file holds. Raises Unavailable, with the reason, if that fails."""
-    contents = read_json(Path(file), StudyContents)
+def send(folder: Path) -> str:
+    """Send the study in the spool's folder; return a line that says where it is shown.
+
+    Raises Unavailable, with the reason, if that fails. What others have sent of it stays.
+    """
+    contents = read_json(folder / FILES / CONTENTS, StudyContents)
     with connected() as store:
-        run = send_study(store, contents)
-        print(f"MLflow study {in_line(contents.name)}: {store.shows(run)}", flush=True)
+        store.choose_studies()
+        with alone(store, contents.question):
+            run = _run_of(store, contents)
+            _complete(store, run, contents, folder / FILES, _pipeline_runs(store, contents.text_sha256))
+        return f"MLflow study {in_line(contents.name)}: {store.shows(run)}"
 
 
-def send_study(store: Store, contents: StudyContents) -> Run:
-    """Send the study, once nobody else does, and return its run. What others have sent of it stays."""
-    store.choose_studies()
-    with alone(store, contents.question, STUDY_MAY_TAKE):
-        run = _run_of(store, contents)
-        _complete(store, run, contents, _pipeline_runs(store, contents.text_sha256))
-    return run
-
-
-def _complete(store: Store, run: Run, contents: StudyContents, known: Trials) -> None:
+def _complete(store: Store, run: Run, contents: StudyContents, files: Path, known: Trials) -> None:
     """Send what is missing of the study, alone in it. `known` are the pipeline's runs."""
-    there = _trials(store, run, {each.key_0_1: each.key for each in contents.trials})
+    there = _trials(store, run)
     wanted = contents.trials if len(contents.trials) <= NESTED else []
     for trial in reversed(wanted):  # the page shows the newest first
         _send_trial(store, run, trial, there, known.get((trial.experiment, trial.results)))
-    there = _trials(store, run, {})
+    there = _trials(store, run)
     differ = [each.name for each in wanted if _others(there, each)]
     if differ:
-        print(f"MLflow study {in_line(contents.name)}: other results there, too, of {in_line(', '.join(differ))}")
+        warn_once(contents.name, f"MLflow study {contents.name}: other results there, too, of {', '.join(differ)}")
     # A trial of another arithmetic has another key and the same name: it is none that this table lacks.
     ours = {each.key for each in contents.trials} | {in_line(each.name) for each in contents.trials}
     if more := sum(not {key, run.info.run_name} & ours for (key, _), run in there.items()):
-        print(f"MLflow study {in_line(contents.name)}: {more} trials there are not in this table: its page there stays")
+        about = (
+            f"MLflow study {in_line(contents.name)}: {more} trials there are not in this table: its page there stays"
+        )
+        warn_once(contents.question, about)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        for name in contents.files:
-            copy(name, folder)
-        write(Path(folder) / PICTURE, contents.picture)
-        upload(Path(folder), run.info.artifact_uri, store.uri)
+    upload(files, run.info.artifact_uri, store.uri, besides={CONTENTS, SUMS})
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({place(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")
@@ -83,29 +78,20 @@ def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
 
 
 def _run_of(store: Store, contents: StudyContents) -> Run:
-    """Return the study's run, made if need be. One that charloom 0.1 sent is known by its file and its trials."""
-    tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
-    keys = {key for each in contents.trials for key in (each.key, each.key_0_1)}
+    """Return the study's run, made if need be."""
     same = f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
     for run in store.search(same)[:1]:
         return run
-    for run in store.search(f"tags.`{STUDY}` LIKE '%' AND tags.`{TEXT}` = '{contents.text_sha256}'"):
-        earlier = QUESTION not in run.data.tags and run.data.tags[STUDY] == tags[STUDY]
-        if earlier and keys & {key for key, _ in _trials(store, run, {})}:
-            store.tag(run, {QUESTION: contents.question})
-            return run
+    tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
     return store.make(Path(contents.name).stem, tags)
 
 
-def _trials(store: Store, study: Run, renamed: dict[str, str]) -> Trials:
-    """Return the study's trials by keys and results, the oldest of the same; `renamed` ones get their new key."""
-    found: Trials = {}
+def _trials(store: Store, study: Run) -> Trials:
+    """Return the study's trials by keys and results, the oldest of the same."""
+    trials: Trials = {}
     for run in store.search(f"tags.`{PARENT}` = '{study.info.run_id}'"):
-        if (key := run.data.tags.get(TRIAL, "")) in renamed:
-            key = renamed[key]
-            store.tag(run, {TRIAL: key})
-        found.setdefault((key, run.data.tags.get(RESULTS, "")), run)
-    return found
+        trials.setdefault((run.data.tags.get(TRIAL, ""), run.data.tags.get(RESULTS, "")), run)
+    return trials
 
 
 def _others(there: Trials, trial: StudyTrial) -> list[Run]:
@@ -129,6 +115,7 @@ def _send_trial(store: Store, study: Run, trial: StudyTrial, there: Trials, same
         store.tag(run, link)
     if run.info.status in ENDED:
         return
-    # At the run's start: MLflow drops a point that comes again with its time.
-    store.send(run, trial.series, {}, {}, trial.params)
+    start = run.info.start_time / 1000  # MLflow drops a point that comes again with its time
+    points = [(name, update, x, start) for name, curve in trial.series.items() for update, x in curve.items()]
+    store.send(run, points, trial.params)
     store.close(run, "FINISHED" if trial.results else "FAILED", None)

@@ -1,30 +1,19 @@
-"""What a study says in MLflow, taken from its tables, and sent by a process of its own: no store can hold it up."""
+"""What a study says in MLflow, taken from its tables."""
 
-import hashlib
-import json
-import sys
-import tempfile
-from contextlib import suppress
-from pathlib import Path
-
-from charloom.base.errors import CharloomError
-from charloom.base.storage import sha256, write, write_json
 from charloom.base.terminal import in_line
 from charloom.results.identity import experiment_key, naming_params, run_name
 from charloom.results.records import Record, TrainMetrics
 from charloom.settings.params import Params
-from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
-from charloom.tracking.address import address, database
-from charloom.tracking.apart import apart
-from charloom.tracking.contents import Series, with_ends
+from charloom.tracking.ends import Series, with_ends
 from paired.data_types import Answer
 from paired.sentences import told
 
-STUDY_MAY_TAKE = 120  # seconds
+CONTENTS = "study.json"  # a StudyContents, in the spool
+PICTURE = "comparison.svg"  # of the page of MLflow
 VERDICT_ROOM = 5000  # characters of a tag: MLflow takes 8,000
 PAGE = "report.html"  # in the study's folder
 NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
@@ -34,7 +23,6 @@ class StudyTrial(Record):
     """A trial.
 
     key         of its row
-    key_0_1     that it had in charloom 0.1, by which a store may know it
     name        what varies, short, and its seed
     experiment  the experiment key of its params and text, as the pipeline's run has it
     params      all of them
@@ -44,7 +32,6 @@ class StudyTrial(Record):
     """
 
     key: str
-    key_0_1: str
     name: str
     experiment: str
     params: Params
@@ -84,7 +71,6 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
         trials.append(
             StudyTrial(
                 key=trial.key,
-                key_0_1=study.asked.key_0_1(trial.params),
                 name=run_name(trial.params, {name: x for name, x in named.items() if name not in study.varied}),
                 experiment=experiment_key(trial.params, study.asked.sha256),
                 params=trial.params,
@@ -104,36 +90,3 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
 def _single(train: TrainMetrics) -> Series:
     """Return the metrics that end no curve, as points."""
     return {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
-
-
-def send_apart(contents: StudyContents) -> str:
-    """Have the study sent to MLflow; where that fails, say so in a line. Nothing is raised.
-
-    What this store has got from here is not sent again; the line that says so is returned, too.
-    """
-    note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
-    try:
-        if note.is_file() and note.read_bytes() == _sent(contents).encode():
-            has_it = f"MLflow has got this study from here; `rm {note}` has it sent again\n"
-            sys.stdout.write(has_it)
-            sys.stdout.flush()
-            return has_it
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "study.json"
-            write_json(file, contents.model_dump(mode="json"))
-            apart("studies.send", str(file), seconds=STUDY_MAY_TAKE)
-    except (CharloomError, OSError) as error:
-        again = f"`charloom study {in_line(contents.name)}` sends it again"
-        sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")
-        return ""
-    with suppress(CharloomError, OSError):  # without the note it is sent again
-        write(note, _sent(contents))
-    return ""
-
-
-def _sent(contents: StudyContents) -> str:
-    """Return a digest of all that is sent and of where to: another database under the old name is another store."""
-    store = database()
-    place = [address(), store.stat().st_ino if store and store.exists() else None]
-    said = [contents.model_dump(mode="json"), *(sha256(Path(file)) for file in contents.files), place]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()

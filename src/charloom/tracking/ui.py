@@ -9,22 +9,16 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from urllib.parse import quote
-
-from mlflow.exceptions import MlflowException
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.signals import deferred
-from charloom.base.storage import sha256
-from charloom.settings.params import read_params
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import artifacts
-from charloom.tracking.apart import apart
+from charloom.tracking.asking import asked
 from charloom.tracking.browser import HOST, listening, show
 from charloom.tracking.catch_up import anything_waits, catch_up
-from charloom.tracking.store import Store, connected
-from charloom.tracking.view import GROUPED_VIEW, STUDIES_TAGS, TAGS, VIEW
+from charloom.tracking.store import Store
+from charloom.tracking.view import GROUPED_VIEW, VIEW
 
 ENDING_MAY_TAKE = 3  # seconds
 ASKING_MAY_TAKE = 45  # seconds, to say which experiment is ours
@@ -46,7 +40,7 @@ def serve(arguments: argparse.Namespace) -> None:
             catch_up()
         except Unavailable as error:
             print(error)
-    experiment, studies = apart("ui.print_experiments", seconds=ASKING_MAY_TAKE, answers=True).split("\n")[:2]
+    experiment, studies = asked("print_experiments", seconds=ASKING_MAY_TAKE).split("\n")[:2]
     runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
     page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
     lines = [f"open {page}"]
@@ -64,21 +58,6 @@ def serve(arguments: argparse.Namespace) -> None:
         tell()
     else:
         _serve(store.uri, port, tell)
-
-
-def print_experiments() -> None:
-    """Print which experiment has the runs on this folder's text, and which the studies, as an address can hold it.
-
-    A line each; it is empty where none has them. Views that an earlier version has left are renewed.
-    """
-    with connected() as store:
-        text = Path(read_params().prepare.text)
-        runs = store.experiments.get(sha256(text) if text.is_file() else "")
-        for found, tags in ((runs, TAGS), (store.studies(), STUDIES_TAGS)):
-            if found and not store.remote:  # the views of today, of what was sent before, too
-                with suppress(MlflowException):  # a store that may only be read shows its own
-                    store.go_on_with(found, {tag: view for tag, view in tags.items() if "View" in tag})
-            print(quote(str(found.experiment_id)[:100], safe="") if found else "")
 
 
 def _free(port: int) -> bool:

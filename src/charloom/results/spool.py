@@ -1,0 +1,221 @@
+"""The spool: a folder for each training that MLflow has not got yet, in the main repository.
+
+    .charloom/spool/<start of the experiment key>-<training key>/
+        run.jsonl    the record of the training: lines of JSON, each sealed (see base/sealed.py), only ever appended
+        files/       what `track` adds: artifacts, models and code, with their SHA-256 in SHA256SUMS
+
+A record begins with a Start. A line for each point follows: [name, update, value, time in seconds since 1970]. An End
+says how the training ended. A training that goes on appends another Start to the same record. `track` appends the
+points that only the files have, and a Tracked. The first line with a name and an update counts, so a point has one
+value and one time, and may be sent to MLflow any number of times.
+
+The sender (tracking/sender.py) reads the spool and removes an entry that MLflow has. Nothing else reads it.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from charloom.base.lock import is_held
+from charloom.base.opened import SOURCES
+from charloom.base.sealed import sealed
+from charloom.base.signals import Stopped
+from charloom.results.git import commit, known
+from charloom.results.identity import EarlierParams, experiment_key, name_of
+from charloom.results.machine import machine, process
+from charloom.results.records import Record, TextMetrics, TrainMetrics
+from charloom.settings.params import Params
+from charloom.settings.pipeline import OWN, root
+
+RECORD, FILES = "run.jsonl", "files"
+ASKED = ".asked"  # ends the name of a file, beside a sender's lock, whose time says when it was asked last
+RATE = "characters_per_second"
+SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
+STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
+# Variables without influence on where, as whom and through what MLflow is reached.
+NO_MATTER = re.compile(
+    r"DVC_|PYTEST_|PYTHONPATH|MALLOC_ARENA_MAX|MLFLOW_(DISABLE|LOGGING|SUPPRESS|ENABLE|ALLOW|HTTP)_|"
+    r"_$|SHLVL|(OLD)?PWD$|COLUMNS|LINES|(COLOR)?TERM|WINDOWID|TMUX|STY$|VTE_|PS[1-4]$|SSH_|XDG_|NUMBA_|OMP_"
+)
+
+
+class Start(Record):
+    """What is trained, when, and where.
+
+    record      a random name; that of a record's first Start is the record's
+    sender      see `identity`
+    experiment  the experiment key
+    text_sha256 of the text
+    name        says in what it differs from the committed params: see identity.run_name
+    params      all of params.yaml
+    started     seconds since 1970
+    process     see machine.process; empty if `track` found no training to tell of
+    machine     processor, system and versions: see machine.machine
+    commit      the Git commit; of a DVC experiment, its baseline
+    dvc_experiment  the name that DVC gave, or an empty text
+    """
+
+    record: str
+    sender: str
+    experiment: str
+    text_sha256: str
+    name: str
+    params: EarlierParams
+    started: float
+    process: str
+    machine: dict[str, str]
+    commit: str
+    dvc_experiment: str
+
+
+class End(Record):
+    """How a training ended: FINISHED with the hash of its results, KILLED or FAILED without."""
+
+    status: str
+    ended: float
+    results: str | None
+
+
+class Tracked(Record):
+    """What `track` knows of the run besides its points.
+
+    results       the hash of its results
+    text, train   what was measured
+    tags          of the MLflow run
+    models        the npz files of the best and the last model in files/, by name
+    prime         a text that the models can go on from: their input example
+    requirements  what the models need to be served: libraries with versions
+    description   Markdown; the list of trainings comes after it
+    points        how many points the whole record has, without rates
+    """
+
+    results: str
+    text: TextMetrics
+    train: TrainMetrics
+    tags: dict[str, str]
+    models: dict[str, str]
+    prime: str
+    requirements: list[str]
+    description: str
+    points: int
+
+
+class Writer:
+    """Appends to the record of a training at work. A record that cannot be written stops no training."""
+
+    def __init__(self, folder: Path, start: Start, sender: str):
+        """Begin. `sender` is the module to start: the sender's."""
+        self.path, self.start, self.sender = folder / RECORD, start, sender
+        self.results: str | None = None
+        self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
+        append(self.path, [start.model_dump()])
+
+    def points(self, points: Iterable[tuple[str, int, float]]) -> None:
+        """Append points: name, update and value of each. Their time is now."""
+        now = round(time.time(), 3)
+        lines = [(*point, now) for point in points]
+        if lines and self.rated[0] < 0:
+            self.rated = lines[0][1], now
+        elif lines and (seconds := now - self.rated[1]) >= SECONDS_BETWEEN_RATES:
+            update, characters = lines[-1][1], self.start.params.characters
+            lines.append((RATE, update, (update - self.rated[0]) * characters / seconds, now))
+            self.rated = update, now
+        begun = self.path.exists()  # else the sender has delivered what was there
+        append(self.path, lines if begun else [self.start.model_dump(), *lines])
+        if time.monotonic() > self.next_look:
+            self.next_look = time.monotonic() + STARTING_MAY_TAKE
+            start_sender(self.sender, self.start.sender)
+
+    def ended(self, status: str) -> None:
+        """Append the end: FINISHED, KILLED or FAILED."""
+        results = self.results if status == "FINISHED" else None
+        append(self.path, [End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
+        if status == "FAILED":
+            start_sender(self.sender, self.start.sender)  # no later stage would
+
+
+@contextmanager
+def recorded(key: str, params: Params, text_sha256: str, sender: str) -> Iterator[Writer]:
+    """Give a record to write to, and end it as the training ends. `results` has to be set if it ends well.
+
+    key  the training key: equal keys, equal results
+    """
+    start = start_of(params, text_sha256, process())
+    writer = Writer(entry_folder(start.experiment, key), start, sender)
+    try:
+        yield writer
+    except Stopped:
+        writer.ended("KILLED")
+        raise
+    except Exception:  # whatever it was, MLflow shows that this training failed
+        writer.ended("FAILED")
+        raise
+    writer.ended("FINISHED")
+
+
+def start_of(params: Params, text_sha256: str, process_name: str) -> Start:
+    """Return the Start of a training at this moment, or of a run without one if there is no process."""
+    return Start(
+        record=uuid4().hex, sender=identity(), experiment=experiment_key(params, text_sha256),
+        text_sha256=text_sha256, name=name_of(params), params=params, started=round(time.time(), 3),
+        process=process_name, machine=machine(), commit=known(commit),
+        dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
+    )  # fmt: skip
+
+
+def append(path: Path, lines: Iterable[Any]) -> None:
+    """Append the lines to the record, if that is possible. A last line that a kill has cut off is ended first."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab", buffering=0) as file:
+            file.write(("\n" + "".join(map(sealed, lines))).encode())
+
+
+def spool() -> Path:
+    """Return the folder of entries."""
+    return root() / OWN / "spool"
+
+
+def entry_folder(experiment: str, key: str) -> Path:
+    """Return the folder of a training."""
+    return spool() / f"{experiment[:12]}-{key[:16]}"
+
+
+def identity() -> str:
+    """Return a digest of what a sender works with: Python, libraries, sources, and variables with a store's secrets."""
+    state: list[Any] = sorted(each for each in os.environ.items() if not NO_MATTER.match(each[0]))
+    packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes with each one installed
+    state += [(str(path.relative_to(SOURCES)), path.read_bytes()) for path in sorted(SOURCES.rglob("*.py"))]
+    return sha256(repr((sys.executable, packages, state)).encode()).hexdigest()[:16]
+
+
+def sender_lock(sender: str) -> Path:
+    """Return the lock that the sender of this identity holds."""
+    return root() / OWN / "sender" / f"{sender}.lock"
+
+
+def start_sender(module: str, sender: str) -> None:
+    """Start the sender unless it is at work. It is never waited for: no store can hold training up.
+
+    It works in the main repository: an experiment's folder may vanish.
+    """
+    lock = sender_lock(sender)
+    if not is_held(lock):
+        with suppress(OSError):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            # Each thread that MLflow starts would map 64 MB for small objects of its own.
+            variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
+            with lock.with_suffix(".log").open("ab") as log:
+                subprocess.Popen(
+                    [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables, start_new_session=True,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                )  # fmt: skip

@@ -1,0 +1,75 @@
+"""No module imports itself in a circle, and none starts or imports a module of a higher room, by name or by string."""
+
+import ast
+import re
+import tomllib
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+from projects import ROOT
+
+SRC = ROOT / "src"
+MODULES = {
+    ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SRC.glob("charloom/**/*.py"))
+}
+LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+ROW = {room.strip(): number for number, row in enumerate(LAYERS) for room in row.split("|")}
+
+
+def module_of(words: str) -> str | None:
+    """Return the module that a dotted name in a string is, or is in: `tracking.ui.serve` is in charloom.tracking.ui."""
+    for name in (words, f"charloom.{words}"):
+        parts = name.split(".")
+        for size in range(len(parts), 2, -1):
+            if (module := ".".join(parts[:size])) in MODULES:
+                return module
+    return None
+
+
+def by_string(path: Path) -> set[str]:
+    """Return the modules that strings of the source name, but for docstrings, which are no code."""
+    tree = ast.parse(path.read_text())
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    strings = (
+        node.value for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    )  # fmt: skip
+    return {module for text in strings if re.fullmatch(r"\w+(\.\w+)+", text) and (module := module_of(text))}
+
+
+def by_statement(name: str, path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {f"{node.module}.{each.name}" for each in node.names} | {node.module}
+    return {module for module in modules & MODULES.keys() if module != name and path.name != "__init__.py"}
+
+
+def imports() -> dict[str, set[str]]:
+    return {name: by_statement(name, path) | by_string(path) - {name} for name, path in MODULES.items()}
+
+
+def test_strings_that_name_modules_are_found():
+    assert "charloom.tracking.answering" in by_string(MODULES["charloom.tracking.asking"])
+    assert "charloom.tracking.ui" in by_string(MODULES["charloom.commands.cli"])
+
+
+def test_no_module_imports_itself_in_a_circle():
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    graph = {name: {each for each in those if each not in packages} for name, those in imports().items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_no_string_points_upwards():
+    upwards = [
+        (name, module) for name, path in MODULES.items() for module in by_string(path)
+        if name.count(".") > 1 and ROW[module.split(".")[1]] < ROW[name.split(".")[1]]
+    ]  # fmt: skip
+    assert upwards == []

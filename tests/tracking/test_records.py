@@ -1,0 +1,206 @@
+"""The record of a training says how it went, whatever ends it, and is read while it grows."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+from projects import ROOT, until
+
+from charloom.base.lock import exclusive, is_held
+from charloom.base.signals import Stopped
+from charloom.results import spool
+from charloom.results.identity import experiment_key
+from charloom.results.spool import RATE, identity, recorded, sender_lock
+from charloom.settings.params import read_params
+from charloom.tracking.entries import Entry, entries
+
+PARAMS = read_params(ROOT / "params.yaml")
+KEY = experiment_key(PARAMS, "a" * 64)
+POINTS = [("smooth_loss", 0, 1.5), ("smooth_loss", 100, 1.25)]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def training(key: str = "k", params=PARAMS):
+    return recorded(key, params, "a" * 64, "none")
+
+
+def the_entry() -> Entry:
+    (entry,) = entries()
+    return entry
+
+
+def in_order(entry: Entry) -> list:
+    return [(name, update, value) for (name, update), (value, _) in entry.points.items()]
+
+
+def test_a_record_holds_the_points_and_at_its_end_the_hash_of_the_results():
+    with training() as record:
+        record.points(POINTS)
+        assert the_entry().end is None
+        assert not the_entry().over
+        record.results = "f" * 64
+    entry = the_entry()
+    assert in_order(entry) == POINTS
+    assert (entry.first.experiment, entry.first.params) == (KEY, PARAMS)
+    assert (entry.end.status, entry.end.results, entry.results) == ("FINISHED", "f" * 64, "f" * 64)
+    assert entry.first.started <= entry.points["smooth_loss", 0][1] <= entry.end.ended
+    assert entry.over
+
+
+def stopped() -> None:
+    with training() as record:
+        record.points(POINTS)
+        record.results = "f" * 64
+        raise Stopped(signal.SIGTERM)
+
+
+def test_a_stopped_training_says_so_and_goes_on_in_the_same_record_where_each_point_has_its_first_time():
+    with pytest.raises(Stopped):
+        stopped()
+    first = the_entry()
+    assert (first.end.status, first.end.results, first.trainings) == ("KILLED", None, [])
+    time.sleep(0.01)
+    with training() as record:
+        assert the_entry().end is None
+        record.points([*POINTS[1:], ("smooth_loss", 200, 1.0)])
+        record.results = "f" * 64
+    entry = the_entry()
+    assert entry.first == first.first
+    assert entry.start.started > entry.first.started
+    assert in_order(entry) == [*POINTS, ("smooth_loss", 200, 1.0)]
+    assert entry.points["smooth_loss", 100] == first.points["smooth_loss", 100]
+    assert len(entry.trainings) == 1
+
+
+def test_a_repetition_is_a_second_training_of_the_record_and_adds_no_point():
+    for rate in ((), (RATE, 300, 7.0)):
+        with training() as record:
+            record.points([*POINTS, *([rate] if rate else [])])
+            record.results = "f" * 64
+        time.sleep(0.01)
+    assert in_order(the_entry()) == POINTS
+    assert len(the_entry().trainings) == 2
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_the_rate_counts_the_characters_of_all_sequences_of_a_batch(batch, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(spool.time, "time", lambda: now[0])
+    with training(params=PARAMS.model_copy(update={"batch": batch})) as record:
+        record.points([("smooth_loss", 0, 4.0)])
+        now[0] = 120.0
+        record.points([("smooth_loss", 4000, 3.0)])
+        record.points([("smooth_loss", 4100, 3.0)])
+    rates = {at: value for at, (value, _) in the_entry().points.items() if at[0] == RATE}
+    assert rates == {(RATE, 4000): 4000 * 25 * batch / 20.0}
+
+
+def test_a_line_is_read_once_and_not_before_it_is_whole():
+    with training() as record:
+        reader = the_entry()
+        line = json.dumps([*POINTS[0], 7.0])
+        for part in (line[:9], line[9:], "\n"):
+            assert not reader.points
+            with record.path.open("a") as file:
+                file.write(part)
+            reader.read()
+        reader.read()
+        assert in_order(reader) == POINTS[:1]
+
+
+def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
+    with training() as record:
+        with record.path.open("a") as file:
+            file.write('["smooth_loss", 0, ')
+        record.points(POINTS[1:])
+    assert in_order(the_entry()) == POINTS[1:]
+    assert the_entry().end.status == "FINISHED"
+    assert capsys.readouterr().err == f"warning: {record.path}: damaged lines are left out\n"
+
+
+def test_a_changed_digit_costs_its_line_alone(capsys):
+    with training() as record:
+        record.points(POINTS)
+    record.path.write_text(record.path.read_text().replace("1.25", "1.26"))
+    assert in_order(the_entry()) == POINTS[:1]
+    assert the_entry().end
+    assert str(record.path) in capsys.readouterr().err
+
+
+def test_what_is_no_record_is_left_out_and_named(capsys):
+    with training() as record:
+        start = record.path.read_text()
+    folder = record.path.parent
+    for name, content in {
+        "headless": '["smooth_loss", 0, 1.5, 7.0]\n',
+        "lacking": start.partition("\t")[0].replace('"commit"', '"comit"') + "\n",
+    }.items():
+        (folder.with_name(name)).mkdir()
+        (folder.with_name(name) / "run.jsonl").write_text(content)
+    (folder.with_name("folder") / "run.jsonl").mkdir(parents=True)
+    the_entry()
+    said = capsys.readouterr().err
+    assert f"{folder.parent}/folder/run.jsonl: left out: Is a directory\n" in said
+    assert f"{folder.parent}/headless/run.jsonl: left out: a training's record begins with its start\n" in said
+    assert f"{folder.parent}/lacking/run.jsonl: damaged lines are left out\n" in said
+
+
+def test_a_record_that_cannot_be_written_stops_no_training(tmp_path):
+    (tmp_path / ".charloom").write_text("a file where a folder belongs")
+    with training() as record:
+        record.points(POINTS)
+    assert list(entries()) == []
+
+
+def test_a_record_that_was_delivered_while_its_training_went_on_begins_again():
+    with training() as record:
+        record.points(POINTS)
+        record.path.unlink()
+        record.path.parent.rmdir()
+        record.points([("smooth_loss", 200, 1.0)])
+        record.results = "f" * 64
+    assert in_order(the_entry()) == [("smooth_loss", 200, 1.0)]
+    assert len(the_entry().trainings) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "differs"),
+    [("MLFLOW_TRACKING_URI", True), ("MLFLOW_TRACKING_PASSWORD", True), ("HTTPS_PROXY", True), ("ANY", True)]
+    + [(name, False) for name in ("DVC_STAGE", "SHLVL", "COLUMNS", "MLFLOW_HTTP_REQUEST_TIMEOUT", "PYTHONPATH")],
+)
+def test_who_may_send_is_said_by_all_that_a_store_hangs_on_and_by_nothing_else(monkeypatch, name, differs):
+    before = identity()
+    monkeypatch.setenv(name, "another-secret")
+    assert (identity() != before) == differs
+    assert "secret" not in identity()
+
+
+def test_other_sources_and_libraries_are_another_sender(tmp_path, monkeypatch):
+    before = identity()
+    with monkeypatch.context() as changed:
+        changed.setattr(spool.sysconfig, "get_path", lambda _: str(tmp_path))
+        assert identity() != before
+    monkeypatch.setattr(spool, "SOURCES", tmp_path)
+    assert identity() != before
+
+
+def test_a_lock_is_held_until_its_holder_ends(tmp_path):
+    lock = sender_lock("a")
+    assert not is_held(lock)
+    child = os.fork()
+    if not child:
+        with exclusive(lock, "sending"):
+            time.sleep(60)
+    try:
+        until(lambda: is_held(lock))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert not is_held(lock)
+    assert list(tmp_path.glob("**/*.lock")) == []
