@@ -45,7 +45,8 @@ def test_updates_are_those_of_the_numpy_reference_to_rounding(m, K, T, length, c
     for update in range(6):
         position, x, y = sequence(ids, update, T)
         h = np.zeros_like(h) if position == 0 else h
-        loss, gradients, h = rnn.loss_and_gradients(theta, x, y, h)
+        with np.errstate(invalid="ignore"):  # BLAS also computes lanes beyond a small matrix, whatever is in them
+            loss, gradients, h = rnn.loss_and_gradients(theta, x, y, h)
         assert rows.losses[update] == pytest.approx(loss, rel=rounding, abs=rounding)
         tame.step(theta, kept, gradients, update)
     np.testing.assert_allclose(rows.after.theta.flat, theta.flat, rtol=0, atol=rounding)

@@ -33,8 +33,11 @@ PUTTING_MAY_TAKE = 10  # seconds, to put into the spool what the sender was aske
 LOOK = 0.1  # seconds between looks whether somebody asks
 
 
-def serve(mine: str) -> None:
-    """Send until nothing remains to be done, or another database has the place of the store's."""
+def serve(mine: str) -> bool:
+    """Send until nothing remains to be done. Return True if another database has taken the place of the store's.
+
+    Then a new process has to go on: MLflow keeps its connections to the old database.
+    """
     from charloom.tracking.rounds import ROUND, Work, one_round  # noqa: PLC0415  it imports MLflow: the lock is held before
 
     limit_memory()
@@ -43,12 +46,13 @@ def serve(mine: str) -> None:
         base = _database()
         works = one_round(mine, works)
         if not any(work.left for work in works.values()) and time.time() - asked > PUTTING_MAY_TAKE:
-            return
+            return False
         until = time.monotonic() + ROUND
         while time.monotonic() < until and _asked(mine) == asked:
             time.sleep(LOOK)
         if _asked(mine) != asked:
             works, asked = {}, _asked(mine)
+    return True
 
 
 def _database() -> int:
@@ -72,8 +76,11 @@ def main() -> None:
     LIMIT.sign = sender_lock(mine)
     asked = -1.0
     while asked != (asked := _asked(mine)):
+        replaced = False
         with suppress(Unavailable), exclusive(sender_lock(mine), "sending", 1):
-            serve(mine)
+            replaced = serve(mine)
+        if replaced:
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606  this program again
 
 
 if __name__ == "__main__":
