@@ -84,11 +84,12 @@ def main(tmp_path_factory) -> Project:
     for name in SET_UP:
         shutil.copy(ROOT / name, project.folder)
     shutil.copytree(ROOT / ".github", project.folder / ".github")
+    shutil.rmtree(project.folder / "studies/recipe")  # the committed study of this name: here it asks another question
     (project.folder / "studies/recipe.yaml").write_text(QUESTION)
     project.run("git", "checkout", "-q", "-b", "main")
     project.run("git", "remote", "add", "origin", "https://github.com/them/theirs.git")
-    project.run("dvc", "repro", "-q")
     conducted(project, "recipe")
+    project.run("dvc", "repro", "-q")
     committed(project, "main")
     return project
 
