@@ -57,16 +57,14 @@ def _added(commands: Any, name: str, function: str, short: str, about: str, **de
 
 def _add_text(commands: Any) -> None:
     """Add `sample` and `score`, the commands that use a model."""
-    about = "Write text, character by character, with a trained model."
-    defaults = DEFAULTS | {"length": None}  # the default length depends on --until
+    about, defaults = "Write text with a trained model.", DEFAULTS | {"length": None}  # its default depends on --until
     add = _added(commands, "sample", "commands.write_text.sample", "write text", about, **defaults)
     add("--model", help=MODEL)
     add("--prime", metavar="TEXT", help="continue this text; - is standard input (default: the state of training)")
     add("--strict", action="store_true", help="refuse a prime with characters outside the model's vocabulary")
     add("--length", metavar="N", help="characters to write (default 200; with --until at most 10,000)")
     add("--until", metavar="TEXT", help="stop after the model has written TEXT")
-    sharpness = "below 1: more likely characters, above 1: less likely ones, 0: always the likeliest"
-    add("--temperature", metavar="T", help=f"{sharpness} (default %(default)g)")
+    add("--temperature", metavar="T", help="randomness: 0 draws the likeliest, 1 as trained (default %(default)g)")
     add("--top-k", metavar="K", help="draw from the K likeliest characters (default %(default)g: all)")
     nucleus = "draw from the smallest set of likeliest characters with total probability P (default %(default)g: all)"
     add("--top-p", metavar="P", help=nucleus)

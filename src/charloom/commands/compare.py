@@ -76,7 +76,7 @@ def _measured(arguments: argparse.Namespace) -> Measured:
     if "source" in given:
         for name in (name for name in ASKED if name in given):
             raise WrongInput(
-                f"{_option(name)}: cannot be combined with {in_line(arguments.source)}: the study's file has it"
+                f"{_option(name)}: cannot be combined with {in_line(arguments.source)}, whose file sets it"
             )
         return _of_study(arguments.source)
     if "at" in given and "mlflow" not in given:

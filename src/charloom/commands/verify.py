@@ -44,8 +44,7 @@ def verify(arguments: argparse.Namespace) -> None:
     if outcome.grade:
         say(f"grade  {outcome.grade}: {MEANINGS[outcome.grade]}")
     for table in git("ls-files", "--", "*/trials.csv").splitlines():
-        study = f"{Path(table).parent}.yaml"
-        say(f"  --  {table}: not checked here; `charloom verify --study {study}` checks {ROWS} random rows")
+        say(f"  --  {table}: not checked here; `charloom verify --study {Path(table).parent}.yaml` checks {ROWS} rows")
     if arguments.json:
         content = {
             "commit": outcome.commit,
