@@ -96,7 +96,7 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     for name in ("studies/eta.yaml", "studies/eta/"):
         assert said(project, "compare", name)[0] == printed
     assert (
-        "--measure: cannot be combined with studies/eta"
+        "--measure: not allowed with studies/eta"
         in said(project, "compare", "studies/eta", "--measure", "loss", code=2)[1]
     )
 

@@ -75,9 +75,7 @@ def _measured(arguments: argparse.Namespace) -> Measured:
         raise WrongInput(f"{_option(sources[1])}: cannot be combined with {in_line(given[sources[0]])}: one is allowed")
     if "source" in given:
         for name in (name for name in ASKED if name in given):
-            raise WrongInput(
-                f"{_option(name)}: cannot be combined with {in_line(arguments.source)}, whose file sets it"
-            )
+            raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source)
     if "at" in given and "mlflow" not in given:
         raise WrongInput("--at: of an MLflow metric, so only with --mlflow EXPERIMENT")

@@ -1,7 +1,7 @@
 """Curves over updates, in pictures and in tables.
 
-A picture may leave out the first twentieth of the updates: every curve falls steeply there from a uniform guess, so that
-the rest would look flat. All later points are inside the picture.
+A picture may leave out the first twentieth of the updates: each curve falls steeply there from a uniform guess, and the
+rest would look flat. All later points are inside the picture.
 """
 
 from collections.abc import Mapping, Sequence

@@ -52,8 +52,8 @@ def concluded(results: Results) -> dict[str, Any]:
     peak_update    the update of the highest loss
     saturated      the share of saturated hidden units at the end, in [0, 1]
     means          the study's mean held-out loss by the initial accumulator
-    cheaper        among the other seeds with this run's settings in studies, the number with a lower loss, and the total
-                   number; None if there is no other seed
+    cheaper        the number of other seeds with this run's settings in studies whose loss is lower, and the number of
+                   all other seeds; None if there is none
     mended         the initial accumulator with the lowest mean; None if it is this run's
     """
     train, own = results.train, results.params.train.initial_accumulator_value

@@ -1,9 +1,9 @@
-// Below each picture and each table: buttons that save it as a file. The page holds all of it, so nothing is asked for.
+// Buttons below each picture and each table that save it as a file, from the page's content, without a request.
 "use strict"
-if (/^(file|https?):$/.test(location.protocol)) { // a frame of another program may forbid it
+if (/^(file|https?):$/.test(location.protocol)) { // a frame in another program may forbid downloads
   const MARGIN = 14 // points around a picture, in which labels may lie
   const folder = location.pathname.split("/").at(-2)
-  const light = document.styleSheets[0].cssRules[0].style // a file lies on white paper
+  const light = document.styleSheets[0].cssRules[0].style // a file has the colours of the light mode
 
   const svgOf = picture => {
     const [, , width, height] = picture.getAttribute("viewBox").split(" ").map(n => Number(n) + 2 * MARGIN)
