@@ -10,9 +10,9 @@ const shown = (number, digits = 0) =>
   number.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits })
 const quoted = text => /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 const element = (tag, content, attributes = {}) => {
-  const made = Object.assign(document.createElement(tag), attributes)
-  made.append(...[content].flat())
-  return made
+  const node = Object.assign(document.createElement(tag), attributes)
+  node.append(...[content].flat())
+  return node
 }
 const span = (text, className = "") => element("span", text, { className })
 
@@ -178,7 +178,7 @@ const training = (name, asked) => {
 training("again", () => ({ params, text: ownText, heldOut: 0, compared: true }))
 
 // Show a command. Its arguments are not broken across lines, except a long text.
-const command = (id, start, given) => byId(id).replaceChildren(start, ...given.flatMap(each => [" ", span(...each)]))
+const command = (id, start, given) => byId(id).replaceChildren(start, ...given.flatMap(part => [" ", span(...part)]))
 
 // Change one thing: the form starts with the published settings.
 const form = byId("change-form"), file = form.elements["prepare.text"]

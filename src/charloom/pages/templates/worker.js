@@ -27,7 +27,7 @@ const stream = numbers => {
 }
 
 const hash = (...arrays) => {
-  const parts = arrays.map(each => new Uint8Array(each.buffer ?? each, each.byteOffset, each.byteLength))
+  const parts = arrays.map(array => new Uint8Array(array.buffer ?? array, array.byteOffset, array.byteLength))
   const size = parts.reduce((sum, part) => sum + part.length, 0)
   run.message = run.room >= size ? run.message : wasm.allocate((run.room = size) + 72)
   const message = view(run.message, size, Uint8Array)
@@ -121,7 +121,7 @@ const answers = {
 const results = () => {
   const columns = [run.smooth, run.first, ...[0, 1, 2, 3].map(n => run.statistics.map(row => row[n]))]
   const arrays = [weights(0), weights(3), ...columns.map(column => new Float64Array(column))]
-  return hash(...arrays.flatMap(each => [new TextEncoder().encode(`<f8(${each.length},)`), each]))
+  return hash(...arrays.flatMap(array => [new TextEncoder().encode(`<f8(${array.length},)`), array]))
 }
 
 onmessage = ({ data }) => {
