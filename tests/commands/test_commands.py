@@ -221,7 +221,7 @@ WRONG = [
     ("sample --until конец", 2, "so never written: 'е', 'к', 'н', 'о', 'ц'"),
     ("sample --modal x", 2, "--modal: unknown option; allowed are --model, --prime, --strict, --length, --until"),
     ("sample --tempertaure=1", 2, "--show-probabilities, --help; did you mean --temperature?"),
-    ("sample fox", 2, "charloom sample: unrecognized arguments: fox; `charloom sample --help` says what is allowed"),
+    ("sample fox", 2, "charloom sample: unrecognized arguments: fox; `charloom sample --help` shows what is allowed"),
     ("ui --prot 5001", 2, "--prot: unknown option; allowed are --port, --help; did you mean --port?"),
     ("track --fast", 2, "--fast: unknown option; allowed are --help"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),

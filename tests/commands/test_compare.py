@@ -96,7 +96,8 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     for name in ("studies/eta.yaml", "studies/eta/"):
         assert said(project, "compare", name)[0] == printed
     assert (
-        "--measure: not beside studies/eta" in said(project, "compare", "studies/eta", "--measure", "loss", code=2)[1]
+        "--measure: not allowed with studies/eta"
+        in said(project, "compare", "studies/eta", "--measure", "loss", code=2)[1]
     )
 
 
@@ -112,7 +113,7 @@ WRONG = {
     ("--table", "none.csv"): "none.csv: No such file or directory; allowed is a CSV table in UTF-8",
     ("--measure", "los"): "results.csv: no column los; allowed are lr, seed, loss; did you mean loss?",
     ("--baseline", "0.2"): "results.csv: no setting 0.2; allowed are lr=0.5, lr=0.1",
-    ("studies/none",): "--table: not beside studies/none: one of them is allowed",
+    ("studies/none",): "--table: cannot be combined with studies/none: one is allowed",
 }
 
 
@@ -126,13 +127,16 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--setting", "lr"], "--setting: a column, so only with --table FILE"),
-        (["--table", "results.csv", "--seed", "seed"], "--table: needs --setting COLUMN, too"),
+        (["--setting", "lr"], "--setting: names a column, so it needs --table FILE"),
+        (["--table", "results.csv", "--seed", "seed"], "--table: also needs --setting COLUMN"),
         (
             ["--table", "results.csv", *COLUMNS[:-2]],
-            "--table: needs --better lower or higher, too: nobody else knows it of loss",
+            "--table: also needs --better lower or higher for loss",
         ),
-        (["results.csv"], "results.csv: no study; --table FILE --setting COLUMN --seed COLUMN --measure COLUMN"),
+        (
+            ["results.csv"],
+            "results.csv: no study; a table needs --table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN",
+        ),
         (["studies/none"], "studies/none.yaml: No such file or directory"),
     ],
 )

@@ -73,7 +73,7 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "n=2,3"], "a.yaml: n: no param that a study can vary; allowed are m, eta, "),
         (["a.yaml", "--vary", "clip=null,5"], "a.yaml: clip: no param that a study can vary; allowed are m, eta, "),
         (["a.yaml", "--vary", "etta="], "a.yaml: etta: no param that a study can vary; allowed are m, eta, "),
-        (["a.yaml", "--vary", "train.updates=4,5", "--short"], "--short: not beside --vary train.updates, which says"),
+        (["a.yaml", "--vary", "train.updates=4,5", "--short"], "--short: cannot be combined with --vary train.updates"),
         (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: nothing differs from the baseline"),
         (["a", "--vary", "m=2,3"], "a: a study is a file that ends in .yaml, say studies/eta.yaml"),
         (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
@@ -82,7 +82,7 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "m=2,3", "--text", "/etc/hosts"], "--text: /etc/hosts is not allowed: a file inside"),
         (["a.yaml", "--vary", "m=2,3", "--text", "../x"], "--text: ../x is not allowed: a file inside this folder"),
         (["a.yaml", "--vary", "seq_length=25,9999"], "data/fox.txt: "),
-        (["params.yaml", "--vary", "m=2,3"], "params.yaml: is there already, or its answer; another name is allowed"),
+        (["params.yaml", "--vary", "m=2,3"], "params.yaml: this file or its folder exists; choose another name"),
     ],
 )
 def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):

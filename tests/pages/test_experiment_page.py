@@ -204,7 +204,7 @@ def test_figures_are_those_of_the_files(finished, page, results):
     for matrix in (*zero, *carried):
         assert f"<td>{matrix.max_relative_error:.1e}</td>" in page
     worst = max(each.max_relative_error for each in (*zero, *carried))
-    assert f"Yes: the largest relative error of all entries that were compared is {worst:.1e}." in page
+    assert f"Yes: the largest relative error of all compared entries is {worst:.1e}." in page
     for update, nats in list(results.curves["smooth_loss"].items())[-2:]:
         assert f'<th scope="row">{update:,}</th><td>{nats:.3f}</td>' in page
     for update, bits in results.curves[MEASURE_OF_PART].items():
@@ -313,7 +313,7 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
     assert "AdaGrad" not in page
     said = " ".join(page.split())
     assert "Adam, eta 0.001, sigma fan_in, seed" in said
-    assert "So its first step moves every weight whose gradient is not zero by about eta = 0.001" in said
+    assert "So the first step moves every weight whose gradient is not zero by about eta = 0.001" in said
     assert "make the jump?" not in said  # there is none
     assert "-S train.clip=null" in said
 
@@ -331,21 +331,21 @@ def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
     params, page = said()
     run, held = made(params), made(params, held=True)
     peak = int(np.argmax(run.losses))
-    assert "one such step changes it by up to eta · m = 10, whatever sigma is" in page
+    assert "one step changes the sum by up to eta · m = 10, for every sigma" in page
     assert f"the loss jumps from {run.losses[0]:.1f} to {max(run.losses):.1f}, after {peak} updates" in page
-    assert f"There W h is {run.sums[peak]:.3g} (root mean square; at the start {run.sums[0]:.3g})" in page
-    assert f"whose signs are drawn would give {run.drawn[peak]:.3g}." in page
+    assert f"At this update W h is {run.sums[peak]:.3g} (root mean square; at the start {run.sums[0]:.3g})" in page
+    assert f"with random signs would give {run.drawn[peak]:.3g}." in page
     assert f"Then the loss is {max(held.losses):.1f} at most, and no hidden unit saturates." in page
     assert max(held.saturated) == 0
     assert f"Within 50 updates up to {100 * max(run.saturated):.0f} % of the hidden units saturate." in page
-    assert "Yes: without them there is no jump." in page
+    assert "Yes: without these steps the loss does not jump." in page
     assert page.count('<th scope="col">this run, but W never moves') == 3
     params, calm = said(eta=0.001)
     assert "make the jump?" not in calm
     assert "W never moves" not in calm
     assert f"W h is {max(made(params).sums):.3g} at most" in calm
     _, wild = said(eta=2.0)
-    assert "Not alone: there is a jump without them, too." in wild
+    assert "Not alone: without these steps the loss jumps, too." in wild
 
 
 def test_the_line_below_the_title_says_what_the_weights_started_from(results, page):
@@ -363,14 +363,14 @@ def test_a_page_of_another_order_says_nothing_of_places_that_were_passed_by(resu
     assert said in page
     assert "#position" not in page
     assert 'id="position"' not in page
-    assert ("what the last training text cost" in page) == (order == "chunks")
+    assert ("the loss on the last training text" in page) == (order == "chunks")
 
 
 def test_a_page_of_a_batch_says_how_much_an_update_reads_and_nothing_of_places_that_were_passed_by(results):
     page = written(results._replace(params=results.params.model_copy(update={"batch": 3})))
     T = results.params.seq_length
     assert f"updates of 3 × {T} characters" in page
-    assert "where the last sequence of the batch begins" in page
+    assert "the beginning of the batch’s last sequence" in page
     assert "#position" not in page
     assert 'id="position"' not in page
 
@@ -379,7 +379,7 @@ def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
     lowest = {"lowest_held_out_part_bits_per_character": 2.5, "lowest_held_out_part_update": 200}
     train, curve = results.train.model_copy(update=lowest), {0: 4.0, 200: 2.5, 400: 2.625}
     assert lowest_point(train, curve) == (
-        " The lowest point is 2.500, after 200 updates; then it rises, to 2.625 after 400."
+        " The lowest point is 2.500, after 200 updates; then the loss rises to 2.625 after 400."
     )
     assert lowest_point(train, {0: 4.0, 200: 2.5}) == " The lowest point is 2.500, after 200 updates."
     train = results.train.model_copy(update=dict.fromkeys(lowest))
@@ -389,8 +389,8 @@ def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):
 def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     assert "study-curves" not in page
     shown = part(results._replace(study=study), verdict, first_updates)
-    assert "10 seeds come to 2.876 in the mean (lowest 2.781, highest 3.013)" in shown
-    assert "10 seeds come to 2.627 in the mean (lowest 2.621, highest 2.635)" in shown
+    assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in shown
+    assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in shown
     assert "No committed study has trained another seed with these settings on this text" in page
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
 
@@ -433,11 +433,11 @@ def test_the_conclusion_says_what_the_first_losses_and_the_held_out_text_say(res
 
     wrong = conclusion([40.0, 41.0, 90.5, 40.0], 0.01)
     assert "the loss rose from 40.0 to 90.5 (update 2)" in wrong
-    assert "Unseen text costs about the same (+0.010)" in wrong
+    assert "The loss on unseen text is about the same (+0.010)" in wrong
     well = conclusion([40.0, 41.0, 39.0], 0.3)
-    assert "What went wrong" not in well
-    assert "Unseen text costs 0.300 more" in well
-    assert "Unseen text costs 0.300 less" in conclusion([40.0], -0.3)
+    assert "went wrong" not in well
+    assert "The loss on unseen text is 0.300 higher" in well
+    assert "The loss on unseen text is 0.300 lower" in conclusion([40.0], -0.3)
 
 
 def test_the_published_run_is_drawn_beside_english_prose_of_its_seq_length_alone(results):

@@ -148,6 +148,6 @@ def test_a_run_that_the_page_cannot_train_is_refused_by_name(written, results, c
 
 
 def test_a_text_of_more_than_ten_million_bytes_is_refused(written, results):
-    long = replace(results.corpus, training=np.zeros(live.LARGEST + 1, np.uint8))
+    long = replace(results.corpus, training=np.zeros(live.LONGEST + 1, np.uint8))
     refused = written(results._replace(corpus=long))
     assert "The training text has 10,000,001 characters; the page holds up to 10,000,000 bytes of text." in refused

@@ -229,7 +229,7 @@ def test_what_stands_over_other_params_is_said_where_there_are_others():
                   for place in product((1, 2), repeat=len(factors))}  # fmt: skip
         settings = {name: spread((each["eta"] == each["m"]) * 5, 6, 0.01) for name, each in levels.items()}
         content = results(settings, levels=levels, curves=False).page
-        assert "What one does depends on the other" in content
+        assert "the effect of one param depends on the value of the other" in content
         assert ("over all other params. A dot" in content) == said
 
 
@@ -264,8 +264,8 @@ def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
     intervals = [e.interval for e in CASES["24 settings"].answer.comparisons if e.verdict == "cannot tell yet"]
     beyond = [each for each in intervals if each[0] > 0 or each[1] < 0]
     assert 0 < len(beyond) < len(intervals)
-    assert f"Of the other {23 - len(decided)} nothing is sure yet." in front
-    assert f"interval of the difference leaves out 0 for {len(beyond)} of them." in front
+    assert f"For the other {23 - len(decided)} settings nothing is sure yet." in front
+    assert f"For {len(beyond)} of them the 95 % interval of the difference excludes 0." in front
 
 
 def test_a_page_of_factors_leads_with_what_they_do():
@@ -291,7 +291,7 @@ def test_the_committed_study_of_four_params_answers_which_eta():
     assert len(content) < 1_000_000
     text = Read(content).text
     assert "Better: eta=0.05 than 0.1 at m=100; seq_length=50 than 25 (with 2 times as much text read)." in text
-    assert "What one does depends on the other: m and eta. This is sure." in text
+    assert "It is sure that the effect of one param depends on the value of the other: m and eta." in text
     assert "m=100 eta=0.05 seq_length=50 sigma=0.01 (lowest mean)" in drawn(content, "settings-picture")
 
 
@@ -340,7 +340,7 @@ def test_of_many_settings_it_is_said_whose_curves_are_drawn_and_why():
     assert names == [made.answer.baseline, lowest, decided[0], decided[-1]]
     text = Read(page("24 settings")).text
     assert f"{lowest} , the lowest mean of the others ({verdicts[lowest]})" in text
-    assert f"{decided[-1]} , the highest mean of those with a verdict ({verdicts[decided[-1]]})" in text
+    assert f"{decided[-1]} , the highest mean of settings with a verdict ({verdicts[decided[-1]]})" in text
 
 
 def test_what_has_a_verdict_is_bold_in_the_table():
@@ -383,7 +383,7 @@ def test_the_time_to_a_target_counts_those_that_never_reached_it():
     assert [row[:4] for row in rows] == [
         ["a", "1", "3", "99,667"], ["b", "3", "3", "45,000"], ["c", "0", "3", "100,000"],
     ]  # fmt: skip
-    said = "None of the 6 trainings came to the target, smooth loss below 1, within 100,000 updates."
+    said = "None of the 6 trainings reached the target, smooth loss below 1, within 100,000 updates."
     assert said in Read(page("a target that none reached")).text
     assert "came to the target" not in Read(page("a target")).text
     for empty in ("target", "explosions"):  # no section where there is nothing

@@ -72,10 +72,10 @@ def test_before_the_first_commit_there_is_nothing_to_check(tmp_path):
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--quick", "--statement", "x.json"], "--statement: not beside --quick"),
+        (["--quick", "--statement", "x.json"], "--statement: cannot be combined with --quick"),
         (["--statement", "no/x.json"], "--statement: no/x.json is not allowed: a file in a folder that exists"),
         (["--statement", "src"], "--statement: src is not allowed: a file in a folder that exists"),
-        (["--study", "studies/x.yaml", "--json"], "--json: not beside --study"),
+        (["--study", "studies/x.yaml", "--json"], "--json: cannot be combined with --study"),
         (["--study", "studies/x.yaml"], "studies/x.yaml: No such file or directory"),
     ],
 )  # fmt: skip

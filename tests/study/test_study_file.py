@@ -103,7 +103,7 @@ def test_a_wrong_option_gets_one_line(project, option, value, allowed):
 def test_what_goes_not_beside_a_proof_is_refused(project, option):
     ask(project)
     _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", *option.split(), code=2)
-    assert complaint == f"{option.split()[0]}: not beside --prove, which trains rows again by the pipeline\n"
+    assert complaint == f"{option.split()[0]}: cannot be combined with --prove, which rebuilds rows with the pipeline\n"
 
 
 @pytest.mark.parametrize("varied", ["seq_length: [10, 20]", "train.order: [reading, positions]", "batch: [1, 2]"])

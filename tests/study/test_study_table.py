@@ -46,10 +46,10 @@ def refusal(folder) -> str:
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        ({"outcome": "diverged at update 999999", **DIVERGED}, "outcome: 'diverged at update 999999' is none"),
-        ({"outcome": "diverged at update ５", **DIVERGED}, "is in no table of ours"),
+        ({"outcome": "diverged at update 999999", **DIVERGED}, "outcome: 'diverged at update 999999' is not allowed"),
+        ({"outcome": "diverged at update ５", **DIVERGED}, "is not allowed in a cell"),
         ({"best_smooth_loss": "9999.0"}, "best_smooth_loss: 9999.0 contradicts"),
-        ({BITS: "2_0.5"}, f"{BITS}: '2_0.5' is no number"),
+        ({BITS: "2_0.5"}, f"{BITS}: '2_0.5' is not a number"),
         ({"best_update": "100001"}, "best_update: 100001 contradicts"),
         ({"updates": "300"}, "updates: 300 contradicts"),
         ({"updates_per_epoch": "0"}, "updates_per_epoch: 0 contradicts"),
@@ -61,8 +61,8 @@ def refusal(folder) -> str:
         ({"lowest_held_out_part_update": ""}, "lowest_held_out_part_update: missing contradicts"),
         ({"first_update_below_target": "100001"}, "first_update_below_target: 100001 contradicts"),
         ({"first_update_below_target": "5", "best_smooth_loss": "40.0", "smooth_loss": "41.0"}, "first_update_below"),
-        ({"trial": "0\n1"}, "line 3: 0\\n1 is in no table of ours"),
-        ({"results": "a" * 10_000}, "is in no table of ours"),
+        ({"trial": "0\n1"}, "line 3: 0\\n1 is not allowed in a cell"),
+        ({"results": "a" * 10_000}, "is not allowed in a cell"),
     ],
 )
 def test_a_row_that_contradicts_itself_is_damage(folder, cells, said):
@@ -98,7 +98,7 @@ def _inside(rows):
     ("edit", "said"),
     [
         (_seed_of_another, "line 3: seed 2 has the results of seed 1; "),
-        (_doubled, "a column is there twice; "),
+        (_doubled, "two columns have the same name; "),
         (_another_text, "line 2: prepare.text: no param that a study can vary; "),
         (_inside, "line 2: eta.x: no param that a study can vary; "),
         (lambda rows: rows[1].__setitem__(0, "5.0"), "is not the key of its own params, "),
@@ -132,7 +132,7 @@ def test_a_point_of_a_curve_is_there_once(folder):
 def test_what_was_asked_is_of_kinds_that_there_are_and_of_its_own(folder, said):
     path = folder / "asked.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | said))
-    assert refusal(folder).startswith("asked.json: Value error, arithmetic, small_trials: not of the kinds of recipe")
+    assert refusal(folder).startswith("asked.json: Value error, arithmetic, small_trials: not the kinds of recipe")
 
 
 def test_other_spellings_of_a_row_change_nothing(folder):

@@ -112,14 +112,14 @@ def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(
             "--seed: MLflow experiment theirs: no run has sed; allowed are depth, lr, model, seed; did you mean seed?",
         ),
         ({"--measure": "loss"}, "--measure: MLflow experiment theirs: no run has loss; allowed are val_loss"),
-        ({"--better": None}, "--mlflow: needs --better lower or higher, too"),
-        ({"--seed": None}, "--mlflow: needs --seed PARAM, too"),
+        ({"--better": None}, "--mlflow: also needs --better lower or higher"),
+        ({"--seed": None}, "--mlflow: also needs --seed PARAM"),
         ({"--at": "best"}, "--at: best is not allowed: last, lowest, highest, or a step"),
         (
             {"--setting": "lr,depht"},
             "--setting: MLflow experiment theirs: no run has depht; allowed are depth, lr, model, seed; ",
         ),
-        ({"--table": "x.csv"}, "--mlflow: not beside x.csv: one of them is allowed"),
+        ({"--table": "x.csv"}, "--mlflow: cannot be combined with x.csv: one is allowed"),
     ],
 )
 def test_a_wrong_request_is_a_line(project, store, changed, line):

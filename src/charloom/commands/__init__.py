@@ -1,1 +1,1 @@
-"""The command line: what `charloom` understands and prints. No stage depends on it."""
+"""The command line `charloom`: its options, and its output. No stage of the pipeline imports this package."""

@@ -1,4 +1,4 @@
-"""`charloom compare`: what is better than what, by how much, and how sure that is."""
+"""`charloom compare`: compare settings with a baseline, and print how large and how sure each difference is."""
 
 import argparse
 import shutil
@@ -17,14 +17,17 @@ from paired import answered
 from paired.data_types import CANNOT_TELL, Answer, Measured
 from paired.gate import STOPPED, Gate, gate
 
-COLUMNS = ("setting", "seed", "measure")  # of a table
-SOURCES = ("source", "table", "mlflow")  # one of these, or none
-NAMED = 3  # settings in a line; of more their number is said
-ASKED = (*COLUMNS, "at", "baseline", "better", "looks", "smallest_difference")  # a study's file says these itself
+COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
+SOURCES = ("source", "table", "mlflow")  # at most one is allowed
+NAMED = 3  # settings named in a line; further settings are counted
+ASKED = (*COLUMNS, "at", "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Print the answer, and draw it where a figure is asked for. Raises CheckFailed or Undecided at a gate."""
+    """Print the answer, and draw it if --figure is given.
+
+    With --require, raises CheckFailed if a setting fails, and Undecided if a setting cannot be judged yet.
+    """
     figure = None if arguments.figure is None else Path(arguments.figure)
     if figure and figure.suffix != ".svg":
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed: a file that ends in .svg")
@@ -32,7 +35,7 @@ def compare(arguments: argparse.Namespace) -> None:
     answer = answered(measured)
     if arguments.require and not answer.comparisons:
         raise WrongInput(
-            f"--require: nothing but the baseline {in_line(answer.baseline)}; two settings make a comparison"
+            f"--require: the baseline {in_line(answer.baseline)} is the only setting; a comparison needs two"
         )
     required = gate(measured, answer, arguments.require) if arguments.require else None
     if figure:
@@ -40,39 +43,39 @@ def compare(arguments: argparse.Namespace) -> None:
         from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
         write(figure, comparison_picture(Compared(measured, answer)))
-    sys.stdout.write(_said(answer, arguments.format, explain=arguments.explain, required=required))
+    sys.stdout.write(_formatted(answer, arguments.format, explain=arguments.explain, required=required))
     if required:
         _ensure_passed(required)
 
 
-def _said(answer: Answer, form: str | None, *, explain: bool, required: Gate | None) -> str:
+def _formatted(answer: Answer, form: str | None, *, explain: bool, required: Gate | None) -> str:
     if form == "json":
-        return as_json(answer, required)  # all of it, in any case
+        return as_json(answer, required)  # JSON always includes the explanation
     if form == "markdown":
         return as_markdown(answer, explain=explain, required=required)
     return as_text(answer, shutil.get_terminal_size().columns, explain=explain, required=required)
 
 
 def _ensure_passed(required: Gate) -> None:
-    """Raise CheckFailed or Undecided unless every setting passes, with the names of those that do not."""
-    names = [each.setting for each in required.settings if each.result == required.result]
+    """Raise CheckFailed or Undecided, with the settings' names, unless every setting passes."""
+    names = [row.setting for row in required.settings if row.result == required.result]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     settings = f"{', '.join(map(in_line, names[:NAMED]))}{more}"
     if required.result == STOPPED:
-        raise CheckFailed(f"--require {required.requirement}: not so: {settings}")
+        raise CheckFailed(f"--require {required.requirement}: failed: {settings}")
     if required.result == CANNOT_TELL:
         raise Undecided(f"--require {required.requirement}: {CANNOT_TELL}: {settings}")
 
 
 def _measured(arguments: argparse.Namespace) -> Measured:
-    """Return what was measured, in a study, a table, an MLflow experiment, or the experiments of this repository."""
+    """Return the measurements from a study, a table, an MLflow experiment, or this repository's experiments."""
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     sources = [name for name in SOURCES if name in given]
     if len(sources) > 1:
-        raise WrongInput(f"{_option(sources[1])}: not beside {in_line(given[sources[0]])}: one of them is allowed")
+        raise WrongInput(f"{_option(sources[1])}: cannot be combined with {in_line(given[sources[0]])}: one is allowed")
     if "source" in given:
         for name in (name for name in ASKED if name in given):
-            raise WrongInput(f"{_option(name)}: not beside {in_line(arguments.source)}: the study's file says it")
+            raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source)
     if "at" in given and "mlflow" not in given:
         raise WrongInput("--at: of an MLflow metric, so only with --mlflow EXPERIMENT")
@@ -86,17 +89,15 @@ def _measured(arguments: argparse.Namespace) -> Measured:
     if "table" in given:
         return _of_table(given, options)
     for name in (name for name in ("setting", "seed") if name in given):
-        raise WrongInput(f"--{name}: a column, so only with --table FILE")
+        raise WrongInput(f"--{name}: names a column, so it needs --table FILE")
     return experiments_measured(curves="figure" in given or arguments.format == "json", **options)
 
 
 def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
     for name in (name for name in COLUMNS if name not in given):
-        raise WrongInput(f"--table: needs --{name} COLUMN, too")
+        raise WrongInput(f"--table: also needs --{name} COLUMN")
     if "better" not in given and given["measure"] not in MEASURES:
-        raise WrongInput(
-            f"--table: needs --better lower or higher, too: nobody else knows it of {in_line(given['measure'])}"
-        )
+        raise WrongInput(f"--table: also needs --better lower or higher for {in_line(given['measure'])}")
     return table_measured(Path(given["table"]), setting=_names(given["setting"]), seed=given["seed"], **options)
 
 
@@ -105,12 +106,12 @@ def _names(given: str) -> list[str]:
 
 
 def _of_mlflow(given: dict[str, Any], options: dict[str, Any]) -> Measured:
-    """Return what the runs of an MLflow experiment measured."""
+    """Return the measurements of the runs in an MLflow experiment. Raises WrongInput if an option is missing."""
     from charloom.tracking.any_runs import runs_measured  # noqa: PLC0415  MLflow takes a second to import
 
     for name, what in (("seed", "PARAM"), ("measure", "METRIC"), ("better", "lower or higher")):
         if name not in given:
-            raise WrongInput(f"--mlflow: needs --{name} {what}, too")
+            raise WrongInput(f"--mlflow: also needs --{name} {what}")
     setting = _names(given["setting"]) if "setting" in given else ()
     at = given.get("at", "last")
     when = at if at in {"last", "lowest", "highest"} else allowed("at", at, "--at")
@@ -118,22 +119,23 @@ def _of_mlflow(given: dict[str, Any], options: dict[str, Any]) -> Measured:
 
 
 def _of_study(source: str) -> Measured:
-    """Return what a study measured, named by its file or its folder. Raises WrongInput where it is neither."""
+    """Return a study's measurements. `source` is the study's file or folder. Raises WrongInput if it has no trials."""
     from charloom.study.asking import differs_here, read_study  # noqa: PLC0415  imports the compiler
-    from charloom.study.measuring import measured  # noqa: PLC0415  it imports the compiler
+    from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)
     if path.suffix == ".csv":
-        raise WrongInput(f"{in_line(source)}: no study; --table FILE --setting COLUMN --seed COLUMN --measure COLUMN")
+        options = "--table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN"
+        raise WrongInput(f"{in_line(source)}: no study; a table needs {options}")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
     if differs := differs_here(study):
         sys.stderr.write(f"{differs}\n")
-    found = measured(study)
-    if not any(found.settings.values()):
+    trials = measured(study)
+    if not any(trials.settings.values()):
         raise WrongInput(f"{study.folder}/trials.csv: no trials yet; `charloom study {study.path}` trains them")
-    return found
+    return trials
 
 
 def _option(name: str) -> str:
-    """Return how a command line has it."""
+    """Return the option as it is typed on the command line."""
     return f"--{name.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""`charloom doctor`: what stands in the way of a run here, a line each, with what to do."""
+"""`charloom doctor`: check what a run needs, and print a line for each check, with the cure for each failure."""
 
 import argparse
 import json
@@ -20,22 +20,22 @@ from charloom.tracking.asking import asked
 
 LOCKS = Path("requirements.lock"), Path("requirements-team.lock")
 ASKING_MAY_TAKE = 30  # seconds
-LARGEST = ("models/best", "reports/report")  # what is sent at once
-Row = tuple[str, str, bool]
+LARGEST_FILES = ("models/best", "reports/report")  # keys of the largest files that are sent to MLflow in one request
+Check = tuple[str, str, bool]  # what is checked, the result, and whether it prevents a run
 
 
 def doctor(given: argparse.Namespace) -> None:
-    """Print a line for each thing. Raises CheckFailed where something stands in the way."""
-    bad = 0
-    for what, said, in_the_way in _rows(given.dask):
-        bad += in_the_way
-        print(visible(f"{'NO' if in_the_way else 'ok':4}{what:18}{said}"), flush=True)
-    if bad:
-        raise CheckFailed("1 of these stands in the way" if bad == 1 else f"{bad} of these stand in the way")
+    """Print a line for each check. Raises CheckFailed if a check fails."""
+    failures = 0
+    for what, result, failed in _checks(given.dask):
+        failures += failed
+        print(visible(f"{'NO' if failed else 'ok':4}{what:18}{result}"), flush=True)
+    if failures:
+        raise CheckFailed("1 of these stands in the way" if failures == 1 else f"{failures} of these stand in the way")
 
 
-def _rows(dask: str | None) -> Iterator[Row]:
-    """Yield what there is to say of each thing, and whether it stands in the way."""
+def _checks(dask: str | None) -> Iterator[Check]:
+    """Yield the checks. If params.yaml is not valid, the checks of MLflow, the remote and Dask are skipped."""
     yield _environment()
     try:
         ensure_repository()
@@ -46,37 +46,37 @@ def _rows(dask: str | None) -> Iterator[Row]:
     except (CharloomError, OSError) as error:
         yield "params.yaml", str(error), True
         return
-    sizes = [file.stat().st_size for name in LARGEST if (file := files("track")[name]).exists()]
+    sizes = [file.stat().st_size for name in LARGEST_FILES if (file := files("track")[name]).exists()]
     yield from _asked("MLflow", "ask_store", content, str(text), str(max(sizes, default=1_000_000)))
     yield from _asked("DVC remote", "ask_remote")
     if dask:
         yield _scheduler(dask)
 
 
-def _environment() -> Row:
-    """Say whether what is installed is what the lock says. What is missing may be another system's, or an extra."""
+def _environment() -> Check:
+    """Compare the installed versions with the lock files. A missing package is no failure: it may be optional."""
     others, pinned = [], "".join(lock.read_text(encoding="utf-8") for lock in LOCKS if lock.exists())
     for name in dict.fromkeys(re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE)):
         with suppress(PackageNotFoundError):
-            if not re.search(rf"^{re.escape(name)}=={re.escape(found := version(name))}[ ;\\\n]", pinned, re.MULTILINE):
-                others.append(f"{name} {found}")
-    said = f"Python {platform.python_version()} in {sys.prefix}"
+            if not re.search(rf"^{re.escape(name)}=={re.escape(own := version(name))}[ ;\\\n]", pinned, re.MULTILINE):
+                others.append(f"{name} {own}")
+    python = f"Python {platform.python_version()} in {sys.prefix}"
     if others:
-        mends = "`rm .venv/.ready; make setup` mends it"
-        return "environment", f"{said}: not as {LOCKS[0]} says: {', '.join(others[:3])}: {mends}", True
-    return "environment", f"{said}, {f'as {LOCKS[0]} says' if pinned else f'without a {LOCKS[0]}'}", False
+        cure = "`rm .venv/.ready; make setup` mends it"
+        return "environment", f"{python}: differs from {LOCKS[0]}: {', '.join(others[:3])}: {cure}", True
+    return "environment", f"{python}, {f'as in {LOCKS[0]}' if pinned else f'without a {LOCKS[0]}'}", False
 
 
-def _asked(what: str, question: str, *arguments: str) -> list[Row]:
-    """Return the rows that a process of its own finds: whatever it asks may not answer."""
+def _asked(what: str, question: str, *arguments: str) -> list[Check]:
+    """Return the checks that a child process makes. A server that does not answer within the timeout is a failure."""
     try:
         return [(a, b, c) for a, b, c in json.loads(asked(question, *arguments, seconds=ASKING_MAY_TAKE))]
     except (CharloomError, ValueError) as error:
         return [(what, str(error), True)]
 
 
-def _scheduler(address: str) -> Row:
-    """Say how many workers a Dask scheduler has."""
+def _scheduler(address: str) -> Check:
+    """Count the workers of a Dask scheduler. A scheduler without workers is a failure."""
     try:
         from distributed import Client  # noqa: PLC0415  a second to import
 

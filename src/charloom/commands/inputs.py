@@ -1,4 +1,4 @@
-"""What a command reads: a model, from a file or from MLflow, and a text."""
+"""Inputs of the commands: a model, from a file or from MLflow, and a text."""
 
 import io
 import sys
@@ -16,16 +16,16 @@ from charloom.settings.pipeline import files
 from charloom.text.corpus import decoded
 from charloom.tracking.asking import asked
 
-MODEL_MAY_TAKE = 30  # seconds, to come from a store
-COPIES = 5  # of a model's numbers in memory, while it is read and checked
-BYTES_PER_CHARACTER = 100  # of memory, of a text that is kept while it is scored
+MODEL_MAY_TAKE = 30  # seconds: the timeout for fetching a model from MLflow
+COPIES = 5  # memory for reading and checking a model, as a multiple of its file's size
+BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text that is kept while it is scored
 
 
 def model_at(address: str | None) -> Model:
-    """Return the model of an npz file or of an address in MLflow, `models:/…`; by default the pipeline's best.
+    """Return the model in an npz file or at an address in MLflow, `models:/…`; for None the pipeline's best model.
 
-    Raises WrongInput where there is none, Damaged where it is something else, Unavailable where MLflow is away or
-    memory is too small for it.
+    Raises WrongInput if the model does not exist, Damaged if the file is no model, and Unavailable if MLflow does not
+    answer or the memory is too small.
     """
     if address is None:
         return read_model(files("sample")["models/best"])
@@ -40,14 +40,14 @@ def model_at(address: str | None) -> Model:
         return read_model(file)
 
 
-def text_at(source: str, *, kept: bool = True) -> Iterator[str]:
-    """Yield the text of a file in pieces, or that of standard input for `-`; `kept` says whether all of it will be.
+def text_at(source: str, *, whole: bool = True) -> Iterator[str]:
+    """Yield the text of a file, or of standard input if `source` is `-`, in pieces.
 
-    Raises WrongInput where there is none, Unavailable where it is too large for the machine's memory, which a device
-    without end always is.
+    whole  whether the caller keeps all pieces in memory; then, and for a device such as /dev/zero, size is limited
+    Raises WrongInput if the file cannot be read, and Unavailable if the text exceeds the limit.
     """
     name, standard = source_name(source), sys.stdin.buffer if sys.stdin else io.BytesIO()
-    bounded = kept or _path(source).is_char_device()
+    bounded = whole or _path(source).is_char_device()
     most = left = psutil.virtual_memory().available // BYTES_PER_CHARACTER if bounded else sys.maxsize
     try:
         with nullcontext(standard) if source == "-" else Path(source).open("rb") as file:
@@ -61,12 +61,12 @@ def text_at(source: str, *, kept: bool = True) -> Iterator[str]:
 
 
 def source_name(source: str) -> str:
-    """Return what a message calls the source of a text."""
+    """Return the name of a text's source for messages."""
     return "standard input" if source == "-" else source or "''"
 
 
 def size_of(source: str) -> int:
-    """Return the bytes of the text where they are known: where it is a file."""
+    """Return the size of the text in bytes if it is a regular file, else 0."""
     path = _path(source)
     return path.stat().st_size if path.is_file() else 0
 

@@ -1,6 +1,6 @@
-"""`charloom score`: what a text costs a model, in all, by line, and where most.
+"""`charloom score`: the loss of a model on a text: in total, by line, and at the most surprising characters.
 
-The text is read a piece at a time. All of it is kept only for a table of its lines.
+The text is read piece by piece. The whole text is kept in memory only for the table of lines.
 """
 
 import argparse
@@ -27,16 +27,19 @@ from charloom.model.scoring import score, scores
 from charloom.sampling.options import allowed
 from charloom.text.vocabulary import code_points
 
-CONTEXT = 24  # characters before a surprising one
-LONG = 2_000_000  # bytes; a longer file shows its progress
+CONTEXT = 24  # characters printed before a surprising character
+LONG = 2_000_000  # bytes from which on a progress bar is shown
 
 
 class Piece(NamedTuple):
-    """A piece of a text; which of its characters are scored, and what they cost, in bits.
+    """A piece of a text, with the scores of its characters.
 
-    first           its place in the whole text
-    before          the last characters before it
-    lines, columns  of the characters that are scored, from 0
+    first           the index of the piece's first character in the whole text
+    before          the last CONTEXT characters before the piece
+    places          (n,) indices of the scored characters in the piece
+    lines, columns  (n,) line and column of each scored character in the whole text, from 0
+    bits            (n,) score of each scored character
+    unknown         the characters outside the model's vocabulary
     """
 
     text: str
@@ -49,25 +52,26 @@ class Piece(NamedTuple):
     unknown: str
 
 
-Surprise = tuple[float, int, int, int, str]  # -bits, place, line and column from 0, what stands there: in this order
+Surprise = tuple[float, int, int, int, str]  # -bits, place, line and column from 0, text: sorts by descending bits
 
 
 class Reading:
-    """A text as a model reads it.
+    """The scoring of a text by a model, piece by piece.
 
-    known, nats   when all its pieces have been gone through: how many characters the model knows, and what they cost
+    known  the number of characters in the model's vocabulary, complete after the last piece
+    nats   their total score, in nats, complete after the last piece
     """
 
     def __init__(self, model: Model, texts: Iterator[str]) -> None:
-        """Take both."""
+        """Prepare to score the text, which is given in pieces."""
         (self.texts, self.ahead), self.model, self.known, self.nats = tee(texts), model, 0, 0.0
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the text in pieces."""
+        """Yield the pieces of the text with their scores."""
         take, place, line, start, before = reader(self._scored()), 0, 0, 0, ""
         for text in self.texts:
             known, _, unknown = self.model.vocabulary.part(text)
-            places = np.flatnonzero(known)[int(self.known == 0) :]  # the first is only read
+            places = np.flatnonzero(known)[int(self.known == 0) :]  # the text's first character has no score
             self.known += int(known.sum())
             ends = np.flatnonzero(code_points(text) == ord("\n"))
             starts, lines = np.concatenate(([start], ends + 1)), np.searchsorted(ends, places)
@@ -77,27 +81,27 @@ class Reading:
             before = (before + text)[-CONTEXT:]
 
     def _scored(self) -> Iterator[Array]:
-        """Yield the nats of what the model knows, but for the first; it reads ahead of the pieces."""
+        """Yield arrays with the nats of all characters in the vocabulary but the first. They run ahead of `pieces`."""
         vocabulary = self.model.vocabulary
         ids = (vocabulary.encode(vocabulary.part(text)[1]) for text in self.ahead)
-        for each in scores(self.model.theta, ids, self.model.h):
-            self.nats = each.total
-            yield each.nats
+        for block in scores(self.model.theta, ids, self.model.h):
+            self.nats = block.total
+            yield block.nats
 
 
 def score_text(arguments: argparse.Namespace) -> None:
-    """Print what a text costs the model: in all, by line, and where it surprises most."""
+    """Print the model's loss on a text: in total, and if asked by line and at the most surprising characters."""
     top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
     model, size = model_at(arguments.model), size_of(arguments.file)
-    reading = Reading(model, text_at(arguments.file, kept=arguments.lines))
-    # Compiles before the progress begins: that belongs into no estimate.
+    reading = Reading(model, text_at(arguments.file, whole=arguments.lines))
+    # This call compiles the kernel now, so that the progress bar's estimate does not contain the compilation.
     score(model.theta, model.vocabulary.encode(model.vocabulary.characters[0] * 2), model.h)
-    unknown, kept, surprises, done = Counter[str](), list[Piece](), list[Surprise](), 0
+    unknown, pieces, surprises, done = Counter[str](), list[Piece](), list[Surprise](), 0
     with progress("score", size, stderr=True) if size > LONG else nullcontext(lambda *_: None) as report:
         for piece in reading.pieces():
             unknown.update(piece.unknown)
             if arguments.lines:
-                kept.append(piece)
+                pieces.append(piece)
             if top:
                 surprises = sorted([*surprises, *_surprises(piece, top)])[:top]
             done += len(piece.text.encode())
@@ -105,7 +109,7 @@ def score_text(arguments: argparse.Namespace) -> None:
     if reading.known < 2:
         raise WrongInput(
             f"{source_name(arguments.file)}: {reading.known} of its characters are in the vocabulary of this model; "
-            "allowed is a text with two or more: the first is only read"
+            "a text needs two or more, because the first has no score"
         )
     scored = reading.known - 1
     mean, uniform = reading.nats / scored / LN2, log(model.theta.K) / LN2
@@ -113,17 +117,17 @@ def score_text(arguments: argparse.Namespace) -> None:
     print(f"in full             {mean!r}")
     print(f"perplexity          {_perplexity(mean):.6g}")
     print(f"a uniform guess     {uniform:.3f} bits, perplexity {model.theta.K}")
-    print(f"characters          {scored:,} scored; the first is only read")
+    print(f"characters          {scored:,} scored; the first has no score")
     if unknown:
         skipped = f"{unknown.total():,} skipped, not in the vocabulary of this model"
         print(f"                    {skipped}: {named(unknown)}")
     if arguments.lines:
-        lines, bits = (np.concatenate([getattr(piece, name) for piece in kept]) for name in ("lines", "bits"))
-        _print_lines("".join(piece.text for piece in kept).split("\n"), lines, bits)
+        lines, bits = (np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("lines", "bits"))
+        _print_lines("".join(piece.text for piece in pieces).split("\n"), lines, bits)
     if mean > uniform:
         sys.stderr.write(
-            "warning: a uniform guess would cost less: the model has not learnt to write such a text; "
-            "where it was trained on its like, a smaller eta may help\n"
+            "warning: a uniform guess has a lower loss: the model has not learnt to predict such a text; "
+            "if the model was trained on similar text, a smaller eta may help\n"
         )
     if top:
         print(f"\n{'bits':>7}  {'line':>6}  {'column':>6}  most surprising")
@@ -132,35 +136,38 @@ def score_text(arguments: argparse.Namespace) -> None:
 
 
 def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
-    """Yield the dearest characters of the piece."""
+    """Yield the `top` most surprising characters of the piece."""
     text, shift = piece.before + piece.text, len(piece.before)
-    for each in np.argsort(-piece.bits, kind="stable")[:top]:
-        place, line, column = (int(of[each]) for of in (piece.places, piece.lines, piece.columns))
+    for index in np.argsort(-piece.bits, kind="stable")[:top]:
+        place, line, column = (int(values[index]) for values in (piece.places, piece.lines, piece.columns))
         at = place + shift
         shown = f"{_flat(text[max(at - CONTEXT, 0) : at])}[{_flat(text[at])}]"
-        yield -float(piece.bits[each]), piece.first + place, line, column, shown
+        yield -float(piece.bits[index]), piece.first + place, line, column, shown
 
 
 def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
-    """Print a row for each line, its end included."""
+    """Print a row for each line; a line's newline character counts.
+
+    at, bits  (n,) the line and the score of each scored character
+    """
     counts = np.bincount(at, minlength=len(lines))
     sums = np.bincount(at, bits, minlength=len(lines))
     room = max(Console().width - 37, 20) if sys.stdout.isatty() else None
     print(f"\n{'line':>6}  {'characters':>10}  {'bits':>6}  {'perplexity':>10}")
     for number, (line, n, total) in enumerate(zip(lines, counts, sums, strict=True), 1):
         if number == len(lines) and not line:
-            break  # what comes after the last line's end
+            break  # split() gives an empty string after the last newline
         mean = total / n if n else math.nan
         figures = f"{mean:6.3f}  {_perplexity(mean):10.4g}" if n else f"{'–':>6}  {'–':>10}"
         print(f"{number:6}  {n:10,}  {figures}  {_flat(line)[:room]}")
 
 
 def _perplexity(bits: float) -> float:
-    """Return 2^bits: among how many equally likely characters a choice would cost as much."""
-    with np.errstate(over="ignore"):  # a text that a model of large weights has never seen may cost a thousand bits
+    """Return 2^bits: the number of equally likely characters with the same loss."""
+    with np.errstate(over="ignore"):  # a model with large weights may score an unseen text at a thousand bits
         return float(np.exp2(bits))
 
 
 def _flat(text: str) -> str:
-    """Return the text on one line, harmless on a terminal."""
+    """Return the text on one line, with control characters escaped."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -1,4 +1,4 @@
-"""`charloom study`: what a study's file asks is trained and answered, and rows of its table are proved."""
+"""`charloom study`: run the trainings of a study and print its answer, or prove rows of its table."""
 
 import argparse
 import shutil
@@ -12,23 +12,26 @@ from charloom.study.kept_answer import KeptAnswer
 
 
 def run_study(arguments: argparse.Namespace) -> None:
-    """Train what is missing, print the answer and send it to MLflow; with --prove, make rows again."""
+    """Run the missing trainings, print the answer and send it to MLflow; with --prove, rebuild rows instead.
+
+    If nothing has changed since the last call, the stored answer is printed.
+    """
     if arguments.prove is not None:
         for name in ("anew", "jobs", "dask"):
             if getattr(arguments, name):
-                raise WrongInput(f"--{name}: not beside --prove, which trains rows again by the pipeline")
+                raise WrongInput(f"--{name}: cannot be combined with --prove, which rebuilds rows with the pipeline")
     jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
     path = Path(arguments.file)
     plain = path.suffix and not arguments.anew and arguments.prove is None and arguments.dask is None
     columns = shutil.get_terminal_size().columns
-    kept = KeptAnswer(path, columns, arguments.explain) if plain else None
-    if kept and (last := kept.again()):
-        said, warned = last
-        sys.stderr.write(warned)
-        sys.stdout.write(said)
+    stored = KeptAnswer(path, columns, arguments.explain) if plain else None
+    if stored and (last := stored.again()):
+        output, warnings = last
+        sys.stderr.write(warnings)
+        sys.stdout.write(output)
         return
-    from charloom.commands.study_anew import answer_study  # noqa: PLC0415  seconds that a kept answer need not wait
+    from charloom.commands.study_anew import answer_study  # noqa: PLC0415  takes seconds; a stored answer needs none
 
-    said, warned = answer_study(arguments, jobs, columns)
-    if kept and said:
-        kept.keep(said, warned)
+    output, warnings = answer_study(arguments, jobs, columns)
+    if stored and output:
+        stored.keep(output, warnings)

@@ -1,4 +1,4 @@
-"""A study conducted, answered, drawn and sent: what `charloom study` does where something may have changed."""
+"""`charloom study` without a stored answer: conduct the study, print the answer, write its page, send it to MLflow."""
 
 import argparse
 import sys
@@ -21,14 +21,15 @@ from paired.data_types import CANNOT_TELL
 
 
 def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tuple[str, str]:
-    """Train what is missing, print the answer and send it; or prove rows.
+    """Run the missing trainings, print the answer, and send it to MLflow; with --prove, only rebuild rows.
 
-    Return what was said and warned of where MLflow has the answer already; else nothing, for it is to be sent again.
+    Return the output and the warnings, to be stored, if MLflow has received the answer. Otherwise return two empty
+    texts, so that the next call sends the answer again.
     """
     study = read_study(Path(arguments.file), anew=arguments.anew)
-    if warned := differs_here(study):
-        warned = f"{warned}\n"
-        sys.stderr.write(warned)
+    if warnings := differs_here(study):
+        warnings = f"{warnings}\n"
+        sys.stderr.write(warnings)
     if arguments.prove is not None:
         prove(study, allowed("prove", arguments.prove, "--prove"))
         return "", ""
@@ -36,16 +37,16 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
         ensure_address(arguments.dask)
     study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
     text = as_text(answer, columns, explain=arguments.explain)
-    if not study.question.looks and any(each.verdict == CANNOT_TELL for each in answer.comparisons):
-        text += f"\nMore seeds are for a new study, as this one declared no looks: {with_new_seeds(study)}\n"
+    if not study.question.looks and any(row.verdict == CANNOT_TELL for row in answer.comparisons):
+        text += f"\nMore seeds need a new study, because this study declares no looks: {with_new_seeds(study)}\n"
     sys.stdout.write(text)
     sys.stdout.flush()
     page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)
     if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
         write(INDEX, studies_index())
-    made = f"\nmade {study.folder / PAGE}{listed}\n"
-    sys.stdout.write(made)
+    files = f"\nmade {study.folder / PAGE}{listed}\n"
+    sys.stdout.write(files)
     sys.stdout.flush()
-    has_it = send_study(study_contents(study, answer, picture))
-    return (f"{text}{made}{has_it}", warned) if has_it else ("", "")
+    receipt = send_study(study_contents(study, answer, picture))
+    return (f"{text}{files}{receipt}", warnings) if receipt else ("", "")

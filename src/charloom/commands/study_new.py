@@ -1,4 +1,4 @@
-"""`charloom study new`: a question as a file, from a line; and how long its answer takes here."""
+"""`charloom study new`: write a study's file from options, and estimate how long its trainings take."""
 
 import argparse
 import shlex
@@ -22,29 +22,29 @@ from charloom.study.study_file import read_question
 from charloom.study.trial import trials_of
 from paired.numbers import number_of
 
-UPDATES, SHORT = "train.updates", 10_000  # for a class: seconds, and not the answer for the whole training
-LEAST = 0.01  # bits per character: what is below it is smaller than what a seed does
+UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
+LEAST = 0.01  # bits per character: smaller than the differences between seeds
 HEAD = """\
-# What it does not name is as in params.yaml at its first start. docs/studies.md says what may stand here.
-# smallest_difference: whatever is smaller matters to nobody. It is yours to say.
+# Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
+# smallest_difference: a smaller difference does not matter in practice. Choose your own value.
 """
 VARY = "NAME=VALUE,VALUE"
 
 
 def new_study(arguments: argparse.Namespace) -> None:
-    """Write the question, and say how many trainings it is, how long they take, and what to type next."""
+    """Write the study's file; print the number of trainings, their estimated time, and the next command."""
     path = Path(arguments.file)
     if path.exists() or path.with_suffix("").exists():
-        raise WrongInput(f"{path}: is there already, or its answer; another name is allowed")
+        raise WrongInput(f"{path}: this file or its folder exists; choose another name")
     text = arguments.text
     if text and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
         raise WrongInput(f"--text: {in_line(text)} is not allowed: a file inside this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
-    # What is asked is whether to leave what params.yaml has, where that is one of the values.
+    # The baseline has the value of params.yaml if that is one of the values, else the first value.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}
     if arguments.short:
         if UPDATES in vary:
-            raise WrongInput(f"--short: not beside --vary {UPDATES}, which says how long a training is")
+            raise WrongInput(f"--short: cannot be combined with --vary {UPDATES}: both set a training's length")
         updates = min(SHORT, usual[UPDATES])
         vary, baseline = vary | {UPDATES: [updates]}, baseline | {UPDATES: updates}
     seeds = allowed("seeds", arguments.seeds or (3 if arguments.short else 5), "--seeds")
@@ -52,26 +52,26 @@ def new_study(arguments: argparse.Namespace) -> None:
     asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
     asked |= {"measure": "held_out_bits_per_character", "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))
-    trials = [trial.params for each in trials_of(study).values() for trial in each]
+    trials = [trial.params for setting in trials_of(study).values() for trial in setting]
     jobs = processors()
-    text, lengths = surveyed(study, 1)  # more at a time may need more memory: `charloom study --jobs` says how many
-    took = seconds(trials, len(text.vocabulary), lengths, jobs)
-    known = before_it_starts(study)
+    text, lengths = surveyed(study, 1)  # checks the memory for one job; `charloom study --jobs` checks for more
+    duration_seconds = seconds(trials, len(text.vocabulary), lengths, jobs)
+    warnings = before_it_starts(study)
     write(path, f"{HEAD}{as_yaml_text(asked)}")
     print(f"made {in_line(str(path))}: {len(study.settings)} settings, {seeds} seeds: {len(trials):,} trainings")
-    print(f"about {duration(took)} on {number_of(jobs, 'processor')}, as the first updates here say")
-    print("".join(f"{line}\n" for line in known) + f"next: charloom study {shlex.quote(in_line(str(path)))}")
+    print(f"about {duration(duration_seconds)} on {number_of(jobs, 'processor')}, estimated from the first updates")
+    print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {shlex.quote(in_line(str(path)))}")
 
 
 def _varied(given: list[str]) -> dict[str, list[Any]]:
-    """Return the values by the params' names. Raises WrongInput where a line is no such thing, or names one again."""
+    """Return the values by the params' names. Raises WrongInput if an option is not of this form or repeats a name."""
     vary: dict[str, list[Any]] = {}
-    for each in given:
-        name, equals, said = each.partition("=")
+    for option in given:
+        name, equals, listed = option.partition("=")
         values: list[Any] = []
         with suppress(*NO_YAML):
-            values = [plain(value) for value in said.split(",")]
+            values = [plain(value) for value in listed.split(",")]
         if not (name and equals and values) or name in vary:
-            raise WrongInput(f"--vary: {in_line(each)} is not allowed: {VARY}, each name once: eta=0.05,0.1")
+            raise WrongInput(f"--vary: {in_line(option)} is not allowed: {VARY}, each name once: eta=0.05,0.1")
         vary[name] = values
     return vary

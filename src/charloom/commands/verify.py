@@ -1,4 +1,4 @@
-"""`charloom verify`: the committed results are rebuilt and compared, or the rows of a study are."""
+"""`charloom verify`: rebuild and compare the committed results, or rows of a study."""
 
 import argparse
 import json
@@ -17,13 +17,13 @@ from charloom.results.git import git
 from charloom.results.machine import machine
 from charloom.study.asking import read_study
 
-ROWS = 3  # of a study
+ROWS = 3  # rows of a study that are rebuilt
 
 
 def verify(arguments: argparse.Namespace) -> None:
-    """Print what came out, as lines or as JSON, and write the statement that is asked for.
+    """Print the comparison, as lines or as JSON, and write the statement if --statement is given.
 
-    Raises CheckFailed where something differs: then no statement is written.
+    Raises CheckFailed if a file differs; then no statement is written.
     """
     _refuse(arguments)
     if arguments.study is not None:
@@ -32,47 +32,47 @@ def verify(arguments: argparse.Namespace) -> None:
     out = sys.stderr if arguments.json else sys.stdout
 
     def say(what: object) -> None:
-        print(in_line(str(what)), file=out, flush=True)  # names in it are whoever's who made the commit
+        print(in_line(str(what)), file=out, flush=True)  # the commit's author chose its file names
 
-    found = verified(say, quick=arguments.quick)
-    for cause in found.causes:
+    outcome = verified(say, quick=arguments.quick)
+    for cause in outcome.causes:
         say(f"cause  {cause}")
-    for probe in found.arithmetic.probes() if found.last != SAME else ():
+    for probe in outcome.arithmetic.probes() if outcome.last != SAME else ():
         say(probe)
     if arguments.quick:
         say(f"quick: the signature and {UPDATES} updates; `charloom verify` rebuilds everything")
-    if found.grade:
-        say(f"grade  {found.grade}: {MEANINGS[found.grade]}")
+    if outcome.grade:
+        say(f"grade  {outcome.grade}: {MEANINGS[outcome.grade]}")
     for table in git("ls-files", "--", "*/trials.csv").splitlines():
-        say(f"  --  {table}: no row is made again; `charloom verify --study {Path(table).parent}.yaml` draws {ROWS}")
+        say(f"  --  {table}: not checked here; `charloom verify --study {Path(table).parent}.yaml` checks {ROWS} rows")
     if arguments.json:
         content = {
-            "commit": found.commit,
-            "last": found.last,
-            "grade": found.grade,
+            "commit": outcome.commit,
+            "last": outcome.last,
+            "grade": outcome.grade,
             "quick": arguments.quick,
-            "files": [row._asdict() | {"result": "different" if row.what else SAME} for row in found.rows],
-            "causes": found.causes,
+            "files": [row._asdict() | {"result": "different" if row.what else SAME} for row in outcome.rows],
+            "causes": outcome.causes,
             "machine": machine(),
         }
         print(json.dumps(content, indent=2, ensure_ascii=False), flush=True)
-    if found.last != SAME:
-        raise CheckFailed(in_line(found.last))
+    if outcome.last != SAME:
+        raise CheckFailed(in_line(outcome.last))
     if arguments.statement is not None:
-        write_json(Path(arguments.statement), found.statement)
+        write_json(Path(arguments.statement), outcome.statement)
         say(f"made {arguments.statement}")
-    say(found.last)
+    say(outcome.last)
 
 
 def _refuse(arguments: argparse.Namespace) -> None:
-    """Raise WrongInput at options that do not go together, or a file that cannot be."""
+    """Raise WrongInput if options exclude each other, or if the statement's file cannot be written."""
     if arguments.study is not None:
         for name in ("quick", "json", "statement"):
             if getattr(arguments, name):
-                raise WrongInput(f"--{name}: not beside --study, which makes rows of a study again and no result")
+                raise WrongInput(f"--{name}: cannot be combined with --study, which rebuilds rows and no results")
     if arguments.statement is not None:
         if arguments.quick:
-            raise WrongInput("--statement: not beside --quick: it says that everything was rebuilt")
+            raise WrongInput("--statement: cannot be combined with --quick: the statement covers a full rebuild")
         target = Path(arguments.statement)
         if target.is_dir() or not target.parent.is_dir():
             name = in_line(arguments.statement)

@@ -1,4 +1,4 @@
-"""`charloom sample`: text as it is drawn, one or many, on a terminal or into a pipe."""
+"""`charloom sample`: write one or several texts with a model, to a terminal or a pipe, as they are drawn."""
 
 import argparse
 import sys
@@ -22,18 +22,18 @@ from charloom.settings.memory import check_memory
 from charloom.text.vocabulary import Vocabulary
 
 NUMBERS = ("length", "temperature", "top_k", "top_p", "seed", "samples")
-AT_ONCE = 64  # texts beside each other, for each processor
-LONGEST = 10_000  # characters, where --until is given and no --length
-# The least probability of each shade, on a terminal.
+AT_ONCE = 64  # texts in a batch, for each processor
+LONGEST = 10_000  # characters: the default of --length if --until is given
+# The least probability of each shade on a terminal, and its style.
 SHADES = [(1 / 2, ""), (1 / 4, "#111111 on #fff3bf"), (1 / 16, "#111111 on #ffd43b"), (1 / 64, "#111111 on #ff922b")]
 RARE = "#ffffff on #c92a2a"
 
 
-Piece = tuple[str, Array]  # of a text, with the probability of each of its characters
+Piece = tuple[str, Array]  # n characters of a text, and (n,) their probabilities
 
 
 def sample(arguments: argparse.Namespace) -> None:
-    """Print the prime and what the model writes after it, as it writes; of several texts one after the other."""
+    """Print the prime and the model's continuation, piece by piece; several texts are printed one after the other."""
     given = vars(arguments)
     if given["length"] is None:
         given["length"] = DEFAULTS["length"] if arguments.until is None else LONGEST
@@ -57,24 +57,24 @@ def sample(arguments: argparse.Namespace) -> None:
         check_memory(min(count, group) * length * 20, f"--samples {count} of --length {length}")
     for start in range(0, count, group):
         texts = range(start, min(start + group, count))
-        random = [random_stream(number["seed"], ON_DEMAND, model.update, each) for each in texts]
+        random = [random_stream(number["seed"], ON_DEMAND, model.update, index) for index in texts]
         hs, firsts = np.tile(h, (len(texts), 1)), np.full(len(texts), first)
         rounds = _pieces(model.vocabulary, blocks(model.theta, hs, firsts, random, choice), length, until, len(texts))
         if count == 1:
             page.text(prime, (pieces[0] for pieces in rounds))
             continue
-        columns = list(zip(*rounds, strict=True)) or [()] * len(texts)  # nothing, at length 0
-        for each, pieces in zip(texts, columns, strict=True):
-            print(f"{chr(10) if each else ''}==> sample {each + 1} of {count} <==")
+        columns = list(zip(*rounds, strict=True)) or [()] * len(texts)  # no rounds at length 0
+        for index, pieces in zip(texts, columns, strict=True):
+            print(f"{chr(10) if index else ''}==> sample {index + 1} of {count} <==")
             page.text(prime, iter(pieces))
     page.legend()
 
 
 def _ending(model: Model, until: str | None) -> str:
-    """Return the text that ends a sample. Raises WrongInput where the model cannot write it."""
+    """Return the text that ends a sample, or "". Raises WrongInput if the model cannot write the text."""
     if until == "":
-        raise WrongInput("--until: an empty text is not allowed; allowed is one that the model can write")
-    unknown = "".join(each for each in until or "" if each not in model.vocabulary.characters)
+        raise WrongInput("--until: an empty text is not allowed; give a text that the model can write")
+    unknown = "".join(character for character in until or "" if character not in model.vocabulary.characters)
     if unknown:
         raise WrongInput(f"--until: not in the vocabulary of this model, so never written: {named(unknown)}")
     return until or ""
@@ -83,7 +83,7 @@ def _ending(model: Model, until: str | None) -> str:
 def _pieces(
     vocabulary: Vocabulary, written: Iterator[tuple[Array, Array]], length: int, until: str, count: int
 ) -> Iterator[list[Piece]]:
-    """Yield the next piece of every text, until each has its length or has written the text that ends it."""
+    """Yield the next piece of each text, until every text has `length` characters or contains `until`."""
     tails, left = [""] * count, [length] * count
     while any(left):
         ids, p = next(written)
@@ -91,8 +91,8 @@ def _pieces(
         for row in range(count):
             text = vocabulary.decode(ids[row, : left[row]].tolist())
             left[row] -= len(text)
-            if until and (found := (tails[row] + text).find(until)) >= 0:
-                text, left[row] = text[: found + len(until) - len(tails[row])], 0
+            if until and (end := (tails[row] + text).find(until)) >= 0:
+                text, left[row] = text[: end + len(until) - len(tails[row])], 0
             seen = tails[row] + text
             tails[row] = seen[max(len(seen) - len(until) + 1, 0) :] if until else ""
             pieces.append((text, p[row, : len(text)]))
@@ -100,7 +100,7 @@ def _pieces(
 
 
 class _Page:
-    """Standard output: raw into a pipe or a file; on a terminal without controls, and with shades if wanted."""
+    """Standard output. A terminal gets escaped control characters, and shades if asked; a pipe gets raw text."""
 
     def __init__(self, *, shades: bool) -> None:
         self.console = Console()
@@ -108,7 +108,7 @@ class _Page:
         self.shown = visible if sys.stdout.isatty() else str
 
     def text(self, prime: str, pieces: Iterator[Piece]) -> None:
-        """Print the prime, the pieces as they come, and the end of a line."""
+        """Print the prime, each piece when it arrives, and a newline."""
         sys.stdout.write(self.shown(prime))
         for text, probabilities in pieces:
             if self.shades:
@@ -120,7 +120,7 @@ class _Page:
         print(flush=True)
 
     def legend(self) -> None:
-        """Say what the shades mean, where there are any."""
+        """Print the meaning of the shades if they are used."""
         if self.shades:
             shades = (Segment(f" from 1/{round(1 / least)} ", _style(least)) for least, _ in SHADES)
             self._print(Segment("\nprobability "), *shades, Segment(" less ", _style(0)), Segment("\n"))

@@ -1,4 +1,4 @@
-"""What people look at: pages in HTML, and their pictures as files.
+"""The reports: pages in HTML, and their pictures as SVG files.
 
-They show what result files hold. What stands in none is computed from the models and the text, by the equations.
+Pages show the content of result files. Figures that no file holds are computed from the models and the text.
 """

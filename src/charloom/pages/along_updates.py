@@ -1,7 +1,7 @@
-"""Curves over updates: what of them is drawn, and what stands in a table.
+"""Curves over updates, in pictures and in tables.
 
-The first twentieth of the updates may leave a picture: the fall from a uniform guess is steep and always the same, and
-would press the rest into a flat band. Nothing after it is cut.
+A picture may leave out the first twentieth of the updates: each curve falls steeply there from a uniform guess, and the
+rest would look flat. All later points are inside the picture.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,39 +18,42 @@ from charloom.results.run import thinned as every_nth
 
 Curve = dict[int, float]  # a value by update
 Point = TypeVar("Point")
-SETTLED = 20  # the part of the updates after which a curve is seen whole
-FEWEST = 3  # points that have to be left for the first to be left out
-POINTS = 1000  # of a curve that are drawn, at most: two for each pixel of a phone
-ROWS = 60  # of a table, at most
-DOTS = 50  # points of a curve up to which each has a dot
-MANY_EPOCHS = 30  # a line for each of more would be a grey wall
+SETTLED = 20  # a picture starts after 1 / SETTLED of the updates
+FEWEST = 3  # points that must remain; otherwise the curve is drawn from its first point
+POINTS = 1000  # most points of a curve that are drawn: two for each pixel of a phone
+ROWS = 60  # most rows of a table
+DOTS = 50  # most points of a curve that are drawn with dots
+MANY_EPOCHS = 30  # most epochs whose boundaries are drawn
 
 
 def settled(curve: Curve, updates: int) -> Curve:
-    """Return what comes after the first twentieth of the updates; all of it where that is less than three points."""
+    """Return the curve after the first twentieth of the updates, or the whole curve if less than 3 points remain."""
     later = {update: value for update, value in curve.items() if update >= updates / SETTLED}
     return later if len(later) >= FEWEST else curve
 
 
 def points_of(curve: dict[int, Point], most: int) -> dict[int, Point]:
-    """Return at most so many of the points, the last one among them."""
+    """Return at most `most` points of the curve, including the last one."""
     return every_nth(curve, most - 1) | dict(islice(reversed(curve.items()), 1))
 
 
 def by_update(columns: Sequence[tuple[str, dict[int, str]]]) -> Table:
-    """Return a table of what each column, by its head, says at some of its updates."""
+    """Return a table with a row for each of at most ROWS updates.
+
+    columns  pairs of a head and the cells by update; a missing cell is empty
+    """
     updates = sorted(set().union(*(points_of(column, ROWS) for _, column in columns)))
     rows = [(f"{update:,}", *(column.get(update, "") for _, column in columns)) for update in updates]
     return Table(("updates", *(head for head, _ in columns)), rows)
 
 
 def table_of(curves: Mapping[str, Curve], form: str) -> Table:
-    """Return a table of the curves' values, in this form."""
+    """Return a table of the curves' values. `form` is a format specification such as ".2f"."""
     return by_update([(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()])
 
 
 def over_updates(axes: Axes, updates: int, epoch: int | None = None) -> None:
-    """Let the axis be that of the updates, with a dotted line where an epoch begins."""
+    """Set up the x axis for updates, with a dotted line at the beginning of each epoch of `epoch` updates."""
     axes.set_xlim(0, max(updates, 1))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(update_label)
@@ -61,19 +64,19 @@ def over_updates(axes: Axes, updates: int, epoch: int | None = None) -> None:
 
 
 def update_label(value: float, _: float) -> str:
-    """Return a tick's label, short where there are millions."""
+    """Return a tick's label; millions are abbreviated, as in `1.5 M`."""
     return f"{value / 1e6:,g} M" if value >= 1e6 else f"{value:,.0f}"
 
 
 def draw(axes: Axes, curve: Curve, color: str, label: str | None = None, **look: Any) -> None:
-    """Draw the curve, and a dot for each point where they are few: a line of one point is not seen."""
+    """Draw the curve. At most DOTS points also get dots, because a line through one point is invisible."""
     points = points_of(curve, POINTS)
-    marker = "." if len(points) <= DOTS else ""  # a dot on the edge is seen whole
+    marker = "." if len(points) <= DOTS else ""
     axes.plot(list(points), list(points.values()), color=color, label=label, marker=marker, clip_on=not marker, **look)
 
 
 def mark(axes: Axes, point: tuple[float, float], marker: str, right: float, up: float, color: str = BLUE) -> None:
-    """Draw a sign beside the point, so many points away, so that it covers none of the curve."""
+    """Draw a marker, moved `right` and `up` by that many points from the data point so that the curve stays visible."""
     place = axes.transData + ScaledTranslation(right / 72, up / 72, axes.figure.dpi_scale_trans)
     inside = color if marker != "D" else "none"
     axes.plot(*zip(point, strict=True), marker, color=color, mfc=inside, ms=5.5, clip_on=False, transform=place)

@@ -1,7 +1,7 @@
-"""A page in one file: it asks for nothing, and shows text as text. Only our scripts may run, named by their hashes.
+"""A page in one HTML file. The page makes no request, escapes all text, and allows only our scripts, by their hashes.
 
-base.html is the layout of every page, parts.html what sections are made of, page.css how they look, save.js what saves
-a picture or a table.
+base.html is the layout of every page, parts.html has the macros of sections, page.css is the style sheet, and save.js
+saves a picture or a table as a file.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from markupsafe import Markup, escape
 from charloom.base.terminal import visible
 
 TEMPLATES = Path(__file__).with_name("templates")
-LONG = re.compile(r"\S{20,}")  # shorter words fit any line
+LONG = re.compile(r"\S{20,}")  # words that may be wider than a phone's line
 AFTER = re.compile(r"((?<!\d)\.|[_/])(?=\w)")
 
 
 class Table(NamedTuple):
-    """Cells as text; the first of a row names it, and breaks where it is long."""
+    """A table of texts. The first cell of a row is the row's name; long names are wrapped."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -32,11 +32,11 @@ class Table(NamedTuple):
 class Picture(NamedTuple):
     """A picture on a page.
 
-    name     its address on the page; by itself it is the file of that name
-    title    what it is, and what the numbers are of
-    svg      see pictures.py
-    caption  what to see in it
-    table    the numbers behind it
+    name     the picture's id on the page, and the name of its SVG file
+    title    the picture's title, also for its table
+    svg      the SVG element, see pictures.py
+    caption  an explanation of the picture
+    table    the numbers in the picture
     """
 
     name: str
@@ -49,9 +49,9 @@ class Picture(NamedTuple):
 class Section(NamedTuple):
     """A section of a page.
 
-    name      its address on the page, and its template: `name`.html in templates/
-    it        what the template calls so
-    pictures  likewise
+    name      the section's id on the page; its template is `name`.html in templates/
+    it        the template's variable `it`
+    pictures  the template's variable `pictures`
     """
 
     name: str
@@ -61,7 +61,7 @@ class Section(NamedTuple):
 
 
 class Program(NamedTuple):
-    """The code of a page that computes: its script, the script of a Worker, and the data that both read, as JSON."""
+    """The code of the live page: its script, the script of its Worker, and the data for both, as JSON."""
 
     script: Markup
     worker: Markup
@@ -69,7 +69,7 @@ class Program(NamedTuple):
 
     @property
     def hash(self) -> str:
-        """Return the script's hash, as a Content-Security-Policy names it."""
+        """Return the script's hash in the format of a Content-Security-Policy."""
         return _script_hash(self.script)
 
 
@@ -84,21 +84,22 @@ def rendered(
 ) -> str:
     """Return the page. Equal content gives equal bytes.
 
-    intro    what it is about, a paragraph a line
-    link     address and words of the way to another page
-    about    what the templates may ask, by name
+    intro     introduction; each line is a paragraph
+    sections  the sections; None is skipped
+    link      address and text of a link to another page
+    about     further variables of the templates, by name
     """
-    page, there = _environment().get_template("base.html"), [section for section in sections if section]
-    return page.render(title=title, intro=intro, sections=there, link=link, program=program, **about)
+    page, present = _environment().get_template("base.html"), [section for section in sections if section]
+    return page.render(title=title, intro=intro, sections=present, link=link, program=program, **about)
 
 
 def script(name: str) -> Markup:
-    """Return the script of that name in templates/, which is ours."""
+    """Return the script of that name in templates/, as trusted markup."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
 def breakable(text: object) -> Markup:
-    """Return it as text, with places where a narrow screen may break a long word: after a dot, a slash or a `_`."""
+    """Return the escaped text, with `<wbr>` in long words after a dot, a slash or a `_`, for narrow screens."""
     return Markup(LONG.sub(lambda word: AFTER.sub(r"\1<wbr>", word[0]), str(escape(visible(str(text))))))  # noqa: S704
 
 
@@ -107,7 +108,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,  # what is Markup is ours
+        finalize=lambda value: visible(value) if type(value) is str else value,  # Markup is trusted
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

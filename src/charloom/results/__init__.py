@@ -1,5 +1,5 @@
-"""What a training leaves behind: a record for each of our JSON files, the hash of its results, the log of its points
-that MLflow is fed from, the code and the machine that made it.
+"""The results of a training: a typed record for each JSON file, the hash of the results, the log of points that is sent
+to MLflow, and the provenance (code and machine).
 
-Nothing is computed here that a result depends on.
+No result depends on a computation in this package.
 """

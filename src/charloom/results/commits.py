@@ -1,4 +1,4 @@
-"""The runs that commits hold: a thousand in a second or two."""
+"""Reader of the runs that are stored in Git commits: a thousand commits in one or two seconds."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -18,11 +18,11 @@ CURVES = {"smooth_loss": "plots/smooth_loss", MEASURE_OF_PART: "plots/held_out"}
 
 
 class Committed(NamedTuple):
-    """What a commit holds.
+    """The content of a commit.
 
-    params   None where they are none of this version's
-    run      without curves; where there is none, why
-    sources  the id of the tree of its sources
+    params   None if this version cannot read the commit's params.yaml
+    run      the run, without curves; if the commit has no run, the reason as text
+    sources  Git's id of the tree `src`
     """
 
     params: Params | None
@@ -31,7 +31,7 @@ class Committed(NamedTuple):
 
 
 def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
-    """Yield what each commit holds. Raises WrongInput where this folder has no pipeline."""
+    """Yield the content of each commit. Raises WrongInput if this folder has no pipeline."""
     paths = files("track")
     names = (PARAMS, *(paths[f"metrics/{name}"] for name in ("train", "prepare", "results")), "src")
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
@@ -41,14 +41,14 @@ def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
 
 
 def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run | str:
-    """Return the run, or why there is none."""
+    """Return the run, or the reason why the commit has none."""
     if params is None:
         return "params.yaml of another version of charloom"
     if not train:
         return "no results"
     try:
         metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
-        hashed = ResultsRecord.model_validate_json(results).results if results else ""  # 0.1 did not write it down
+        hashed = ResultsRecord.model_validate_json(results).results if results else ""  # charloom 0.1 wrote no hash
     except ValidationError:
         return "metrics of another version of charloom"
     outcome = outcome_of(metrics, about.K, params.seq_length)
@@ -63,11 +63,15 @@ def _params(params_yaml: bytes) -> Params | None:
 
 
 def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
-    """Yield the thinned curves of each commit, given with its name. Raises Damaged, naming it, where one is none."""
+    """Yield the thinned curves of each commit.
+
+    commits  pairs of a name for messages and a commit
+    Raises Damaged, with name and file, if a curve's file is no table by update.
+    """
     paths, commits = files("track"), list(commits)
     contents = objects(f"{commit}:./{paths[key]}" for _, commit in commits for key in CURVES.values())
     for name, _ in commits:
-        yield {each: _curve(next(contents)[1], each, f"{name}: {paths[key]}") for each, key in CURVES.items()}
+        yield {curve: _curve(next(contents)[1], curve, f"{name}: {paths[key]}") for curve, key in CURVES.items()}
 
 
 def _curve(table: bytes, name: str, where: str) -> Curve:

@@ -1,4 +1,4 @@
-"""What came out of a training, in the two lines that everybody reads, and the warning that goes with them."""
+"""The headline of a training: two lines with its results, and a warning if the training went wrong."""
 
 import sys
 
@@ -6,11 +6,11 @@ from charloom.network.recipe import Recipe
 from charloom.results.records import TextMetrics, TrainMetrics
 from charloom.results.run import WORSE, outcome_of
 
-SATURATED = 0.95  # share of the hidden units above which next to nothing is learnt: their derivative is gone
+SATURATED = 0.95  # share of saturated hidden units above which hardly anything is learnt: their derivative vanishes
 
 
 def headline(train: TrainMetrics, text: TextMetrics) -> str:
-    """Return two lines: losses in nats per sequence, what the held-out text costs in bits per character."""
+    """Return two lines: the losses in nats per sequence, and the held-out loss in bits per character."""
     losses = f"smooth loss {train.smooth_loss:.3f}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     bits, counted = train.held_out_bits_per_character, text.bits_per_character
     whole = text.characters_counted == text.training_characters
@@ -21,9 +21,9 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
 
 
 def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float) -> None:
-    """Print the headline; warn in a line where something went wrong, and name the parameter that may help.
+    """Print the headline. If the training went wrong, write a warning to stderr that names a param that may help.
 
-    saturated  the share of saturated hidden units at the end
+    saturated  the share of saturated hidden units after the last update, in [0, 1]
     """
     print(headline(train, text))
     exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE

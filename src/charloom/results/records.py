@@ -1,20 +1,20 @@
-"""What our JSON files hold, said once: stages write them from these and check them against these."""
+"""The schemas of our JSON files: stages write each file from its record, and readers validate it by the same record."""
 
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-Row = TypeVar("Row")
+MatrixRow = TypeVar("MatrixRow")
 
 
 class Record(BaseModel):
-    """Frozen; an unknown key, a missing one, a wrong type, NaN and infinity are refused."""
+    """The base of all records: frozen. Unknown keys, missing keys, wrong types, NaN and infinity are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Levels(Record):
-    """The in-sample entropy of n-grams: what counting alone can reach."""
+    """In-sample entropies of n-grams: the losses of models that only count."""
 
     uniform: float
     unigram: float
@@ -23,9 +23,9 @@ class Levels(Record):
 
 
 class TextMetrics(Record):
-    """metrics/prepare.json: the text.
+    """metrics/prepare.json: figures about the text.
 
-    characters_counted is in how many characters, from the text's first on, n-grams were counted.
+    characters_counted is the number of characters, from the start of the text, in which n-grams were counted.
     """
 
     characters: int
@@ -40,7 +40,7 @@ class TextMetrics(Record):
 
 
 class MatrixAgreement(Record):
-    """One matrix at one state: how many entries were compared, and in how many decimal digits they agree."""
+    """The check of one matrix at one state: the number of entries compared, and of decimal digits that agree."""
 
     entries: int
     entries_zero: int
@@ -48,10 +48,11 @@ class MatrixAgreement(Record):
 
 
 class MatrixErrors(Record):
-    """One matrix at one state.
+    """The errors of one matrix at one state.
 
-    Up to `entries_zero` it compares the kernel's gradient with the complex step: the worst entry, then the number of
-    entries. report_relative_error is the largest error of the source report's own check, by central differences.
+    The fields up to `entries_zero` compare the kernel's gradient with the complex step: first the worst entry, then
+    the numbers of entries. report_relative_error is the largest error in the check by central differences, as in the
+    source report.
     """
 
     max_relative_error: float
@@ -63,21 +64,21 @@ class MatrixErrors(Record):
     report_relative_error: float
 
 
-class Matrices(Record, Generic[Row], extra="ignore"):
+class Matrices(Record, Generic[MatrixRow], extra="ignore"):
     """A row for each matrix."""
 
-    W: Row
-    U: Row
-    V: Row
-    b: Row
-    c: Row
+    W: MatrixRow
+    U: MatrixRow
+    V: MatrixRow
+    b: MatrixRow
+    c: MatrixRow
 
 
 class GradcheckErrors(Record):
     """reports/gradcheck.json: measured errors, in the kernel's arithmetic.
 
-    state_error is the largest error of the kernel's hidden states, each compared with one that is
-    computed from its predecessor.
+    state_error is the largest error of the kernel's hidden states. Each state is compared with the state that the
+    equation gives for its predecessor.
     """
 
     state_error: float
@@ -95,11 +96,12 @@ class GradcheckMetrics(Record):
 
 
 class TrainMetrics(Record):
-    """metrics/train.json: losses in nats per sequence, what the held-out text costs in bits per character.
+    """metrics/train.json: losses in nats per sequence, held-out losses in bits per character.
 
-    held_out_bits_per_character is the last model's and the measure of record, best_… the best model's. Both are about
-    the first held_out_characters_read characters. lowest_… is the lowest point of plots/held_out.csv, whose points
-    are about fewer of them. A metric that is added has the default None: what is there already is read without it.
+    held_out_bits_per_character belongs to the last model and is the measure of record; best_… belongs to the best
+    model. Both are measured on the first held_out_characters_read characters. lowest_… is the lowest point of
+    plots/held_out.csv, whose points are measured on fewer characters. A metric that a later version adds has the
+    default None, so that existing files stay readable.
     """
 
     held_out_bits_per_character: float | None
@@ -115,36 +117,37 @@ class TrainMetrics(Record):
     updates_per_epoch: int
 
     def known(self) -> dict[str, Any]:
-        """Return the metrics by name, without those that did not exist yet when they were measured."""
+        """Return the metrics by name, without the metrics that the version that measured the run did not have."""
         return {name: value for name, value in self if value is not None or type(self).model_fields[name].is_required()}
 
 
 class ResultsRecord(Record):
-    """metrics/results.json: the hash of what a training came to, its weights and its trace (see results_hash)."""
+    """metrics/results.json: the hash of a training's weights and trace (see results_hash)."""
 
     results: str
 
 
 class SampleQuality(Record):
-    """One sample: the share of its words that stand in the training text, and its longest passage that does.
+    """Quality of one sample, compared with the training text.
 
-    known_words is null where there is no whole word; longest_copy is in characters.
+    known_words   the share of the sample's words that the training text contains; null if the sample has no whole word
+    longest_copy  the length, in characters, of the longest passage that the training text contains
     """
 
     known_words: float | None
     longest_copy: int
 
     def __str__(self) -> str:
-        """Return it in words."""
+        """Return the sample's quality as a sentence."""
         share = "" if self.known_words is None else f"{self.known_words:.0%} of its words are in the text, "
         return f"{share}the longest passage copied from it has {self.longest_copy:,} characters"
 
 
 class SampleMarks(Record):
-    """What is marked in a sample, in characters from its first: [start, end).
+    """The marked passages of a sample, as half-open ranges of characters [start, end).
 
-    copied   its longest passage that stands in the training text, the first of those that are as long
-    unknown  its whole words that do not stand there
+    copied   the longest passage that the training text contains; the first one if several are as long
+    unknown  the whole words that the training text does not contain
     """
 
     copied: tuple[int, int]
@@ -152,13 +155,13 @@ class SampleMarks(Record):
 
 
 class AllMarks(Record):
-    """reports/sample_marks.json: a row for each of the sample table, in its order."""
+    """reports/sample_marks.json: the marks of each row of the sample table, in the same order."""
 
     data: list[SampleMarks]
 
 
 class SampleMetrics(Record):
-    """metrics/sample.json: the sample of each checkpoint, by its updates, and the best model's."""
+    """metrics/sample.json: the quality of each checkpoint's sample, by updates, and of the best model's."""
 
     checkpoints: dict[int, SampleQuality]
     best: SampleQuality
@@ -172,7 +175,7 @@ class Published(Record):
 
 
 class ReportFigures(Record):
-    """What a public report of the assignment came to."""
+    """The result of a public report of the assignment."""
 
     year: int
     update: int
@@ -181,7 +184,7 @@ class ReportFigures(Record):
 
 
 class EditionFigures(Record):
-    """An edition of the assignment: its recipe by dotted names, and what the lecturer and others came to with it."""
+    """An edition of the assignment: its recipe by dotted names, and the results of the lecturer and of others."""
 
     params: dict[str, Any]
     lecturer: dict[int, float]
@@ -189,10 +192,10 @@ class EditionFigures(Record):
 
 
 class PublishedFigures(Record, extra="ignore"):
-    """data/dd2424_report.yaml: of the published figures, those that a picture or a table shows.
+    """data/dd2424_report.yaml: the published figures that a picture or a table shows.
 
-    drawn_beside  SHA-256 of the texts beside whose curve the published one may stand
-    novel         characters and K of the text that all of them have read
+    drawn_beside  SHA-256 of the texts whose curve may be drawn together with the published one
+    novel         characters and K of the text on which all published networks were trained
     """
 
     text: str
@@ -207,13 +210,13 @@ class PublishedFigures(Record, extra="ignore"):
 
     @property
     def title(self) -> str:
-        """Return the name of the text, without what is said of it."""
+        """Return the name of the text, without the remark in parentheses."""
         return self.text.partition(" (")[0]
 
 
 STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv
-MEASURE = "held_out_bits_per_character"  # the measure of record: of the last model, on all that is measured
-# Of TrainMetrics, those by which settings can be compared: the lower, the better.
+MEASURE = "held_out_bits_per_character"  # the measure of record: the last model's, on all measured characters
+# The metrics in TrainMetrics by which settings can be compared; lower is better.
 Measure = Literal[
     "held_out_bits_per_character",
     "best_held_out_bits_per_character",
@@ -221,15 +224,15 @@ Measure = Literal[
     "smooth_loss",
     "best_smooth_loss",
 ]
-MEASURE_OF_PART = "held_out_part_bits_per_character"  # of each checkpoint, on less text: plots/held_out.csv
+MEASURE_OF_PART = "held_out_part_bits_per_character"  # at each checkpoint, on less text: plots/held_out.csv
 BEST_MODEL = "best model"
 SampleRow = tuple[str, str, int, float]
 
 
 class SampleTable(Record):
-    """reports/sample_table.json, an MLflow table: its page lays the second column side by side.
+    """reports/sample_table.json, an MLflow table: MLflow's page shows the texts of several runs side by side.
 
-    `sample` is "best model", or the updates of a checkpoint, so that runs meet at equal updates.
+    `sample` is "best model" or the updates of a checkpoint: MLflow aligns the rows of several runs by this column.
     """
 
     columns: tuple[str, ...] = ("sample", "text", "update", "smooth_loss")

@@ -1,8 +1,8 @@
-"""A run: what was trained, on which text, and what it came to; wherever it is read from, it is this value.
+"""A run: params, text and results of a training. Three functions read a run:
 
-from_folder   here, after its stages                         this module
-from_commits  a commit, HEAD's own or a DVC experiment's     commits.py
-from_row      a row of a study's table                       study_table.py
+from_folder   from this folder, after its stages              this module
+from_commits  from a commit: HEAD or a DVC experiment         commits.py
+from_row      from a row of a study's table                   study_table.py
 """
 
 from itertools import count, islice
@@ -15,13 +15,13 @@ from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord,
 from charloom.settings.params import Params
 
 TRAINED, WORSE, DIVERGED = "trained", "worse than uniform", "diverged"
-MARGIN = 1e-6  # relative: a model that guesses uniformly costs log₂ K but for rounding, and has not exploded
+MARGIN = 1e-6  # relative, for rounding: a model that guesses uniformly costs log₂ K and has not exploded
 
 Point = TypeVar("Point")
 Curve = dict[int, float]  # a value by update
-POINTS = {"smooth_loss": 150, MEASURE_OF_PART: 50}  # of each curve, those that a study's tables keep at most
-FIRST_LOSSES = 100  # updates whose losses are all kept
-TABLES = {  # of each table of a curve, the names of its columns
+POINTS = {"smooth_loss": 150, MEASURE_OF_PART: 50}  # the most points of each curve in a study's tables
+FIRST_LOSSES = 100  # the first updates, whose losses are all recorded
+TABLES = {  # the columns of each table, by the key of its file
     "plots/smooth_loss": ("smooth_loss",),
     "plots/held_out": (MEASURE_OF_PART,),
     "plots/first_losses": ("loss",),
@@ -31,15 +31,15 @@ TABLES = {  # of each table of a curve, the names of its columns
 
 
 class Run(NamedTuple):
-    """One.
+    """A run.
 
-    params       all of them
-    text_sha256  of the text
-    outcome      TRAINED; WORSE, than a uniform guess; or DIVERGED and at which update
-    metrics      None where it diverged
-    curves       by name, in nats per sequence or bits per character; of a row at most POINTS each
-    results      the hash of weights and trace; empty where it diverged, or where nobody wrote it down
-    text         figures about the text; None where only its hash is known
+    params       all params
+    text_sha256  SHA-256 of the text
+    outcome      TRAINED; WORSE (than a uniform guess); or DIVERGED with the update
+    metrics      None if the training diverged
+    curves       curves by name, in nats per sequence or bits per character; in a study's row at most POINTS points each
+    results      the hash of weights and trace; empty if the training diverged or no hash was recorded
+    text         figures about the text; None if only its hash is recorded
     """
 
     params: Params
@@ -52,40 +52,43 @@ class Run(NamedTuple):
 
     @property
     def seed(self) -> int:
-        """Return the seed of its weights."""
+        """Return the seed of the initial weights."""
         return self.params.seed
 
     @property
     def facts(self) -> tuple[TextMetrics, TrainMetrics]:
-        """Return its text's figures and its metrics: of one that was read from a folder or a commit, which has both."""
+        """Return the text's figures and the metrics of a run that was read from a folder or a commit: it has both."""
         return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)
 
     @property
     def measured_on(self) -> tuple[str, float, int]:
-        """Return what its measures are of: the text, and which part of that."""
+        """Return the text on which the run was measured: its SHA-256, the held-out share, and the characters read."""
         return self.text_sha256, self.params.prepare.held_out, self.params.train.held_out_characters
 
 
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
-    """Return TRAINED; or WORSE, where the last model costs more than a uniform guess among K characters."""
+    """Return WORSE if the last model's loss is higher than that of a uniform guess among K characters, else TRAINED."""
     bits = metrics.held_out_bits_per_character
     cost, uniform = (metrics.smooth_loss, seq_length * log(K)) if bits is None else (bits, log(K) / LN2)
     return WORSE if cost > (1 + MARGIN) * uniform else TRAINED
 
 
 def from_folder(params: Params, path: dict[str, Path]) -> Run:
-    """Return the run whose files lie here. Raises Damaged, naming the file, where one is none that a stage wrote."""
+    """Return the run in these files. Raises Damaged, with the file's name, if a stage did not write the file so.
+
+    path  the paths of the files, by their keys in the pipeline
+    """
     text, metrics = read_json(path["metrics/prepare"], TextMetrics), read_json(path["metrics/train"], TrainMetrics)
     curves: dict[str, Curve] = {}
     for key, names in TABLES.items():
         for name, curve in read_table(path[key], *names, may_be_empty=key == "plots/held_out").items():
-            curves[name] = curves.get(name, {}) | curve  # each of the first losses, then one in a thousand
+            curves[name] = curves.get(name, {}) | curve  # "loss" is in two tables: all first losses, then every 1000th
     results, outcome = read_json(path["metrics/results"], ResultsRecord), outcome_of(metrics, text.K, params.seq_length)
     return Run(params, text.sha256, outcome, metrics, curves, results.results, text)
 
 
 def thinned(curve: dict[int, Point], most: int) -> dict[int, Point]:
-    """Return at most so many of the points: each of them, or every second, fifth, tenth and so on from the first."""
+    """Return at most `most` points of the curve: all, or every 2nd, 5th, 10th and so on, from the first point."""
     steps = (step * 10**power for power in count() for step in (1, 2, 5))
     step = next(step for step in steps if -(-len(curve) // step) <= most)
     return dict(islice(curve.items(), None, None, step))

@@ -1,11 +1,12 @@
-"""The tables of a study: a row for each trial, and its curves; beside them what was asked.
+"""The files of a study: its question, a row for each trial, and the curves.
 
     studies/x/asked.json  text, params and question, as they were at the first start: see Asked
     studies/x/trials.csv  the params that vary, seed, outcome, metrics, hash of the results, key of the trial
-    studies/x/curves.csv  key of the trial, update, and each curve's value, empty where it has none
+    studies/x/curves.csv  key of the trial, update, and the value of each curve; a cell is empty if the curve has no
+                          point at this update
 
-There is no time and no host in them: the same study gives the same bytes, wherever it was trained and however often it
-was stopped. A row whose key is not that of its own params is damage, and so is one that contradicts itself.
+The files contain no time and no host name: the same study gives the same bytes on every machine, and also if it was
+stopped and resumed. A row is damaged if its key differs from the key of its params, or if it contradicts itself.
 """
 
 import csv
@@ -33,26 +34,27 @@ FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() 
 CURVES = ("trial", "update", *POINTS)
 ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
 HASH = re.compile(r"[0-9a-f]{64}")
-CELL = re.compile("[ -~]{0,80}")  # so that a message may quote it
+CELL = re.compile("[ -~]{0,80}")  # short and printable, so that a message can quote the cell
 WHOLE = re.compile("[0-9]{1,16}")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
-AGAIN = "`git restore` brings it back; without it `charloom study` trains all again"
-OR_ASKED = "or asked.json beside it is damaged"
+AGAIN = "`git restore` brings the file back; if it is deleted, `charloom study` trains all trials again"
+OR_ASKED = "or asked.json in its folder is damaged"
 
 Runs = dict[str, Run]  # by the keys of trials
 
 
 class Asked(Record):
-    """What a study asks, in full: written at its first start, and read ever after in place of params.yaml.
+    """The question of a study and its full params. The first start writes asked.json, later starts read no params.yaml.
 
-    text        its file, and the SHA-256 of its content
-    arithmetic  the digest by which its rows are named, for each kind of recipe
-    question    what the study's file said
-    measures    the metrics that a row says: those that there were when it was asked
-    left_open   in what params.yaml, which says all that the question does not, differed from HEAD's; empty: in nothing
-    answers     numbers of seeds at which an answer was given
-    small_trials  of each kind of recipe a digest of all that a row would say of a small training, by the rows' sources
-    params      all of them; a setting has others in their place
+    text          the text's file
+    sha256        SHA-256 of the text
+    arithmetic    for each kind of recipe, the digest of the signature that is part of each row's key
+    question      the content of the study's file
+    measures      the metrics in a row: those of the charloom version that started the study
+    left_open     the params in params.yaml, outside the question, that differed from HEAD's; empty if none differed
+    answers       the numbers of seeds at which an answer was given
+    small_trials  for each kind of recipe, the digest of the row of a small training by the sources that made the rows
+    params        all params; a setting replaces some of these values
     """
 
     text: str
@@ -67,9 +69,9 @@ class Asked(Record):
 
     @model_validator(mode="after")
     def _kinds(self) -> "Asked":
-        """Refuse a kind of recipe that is none, and the lack of the usual one: trials have no keys then."""
+        """Raise ValueError at an unknown kind of recipe, or if a kind in use has no arithmetic: its keys need one."""
         if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= KINDS:
-            raise ValueError("arithmetic, small_trials: not of the kinds of recipe that are asked of")
+            raise ValueError("arithmetic, small_trials: not the kinds of recipe of this study")
         return self
 
     def key(self, params: Params) -> str:
@@ -77,25 +79,26 @@ class Asked(Record):
         return trial_key(params, self.sha256, self._arithmetic(params))
 
     def key_0_1(self, params: Params) -> str:
-        """Return the key that it had in charloom 0.1."""
+        """Return the key that charloom 0.1 gave the trial with these params."""
         return trial_key_0_1(params, self.sha256, self._arithmetic(params))
 
     def _arithmetic(self, params: Params) -> str:
         if (kind := params.recipe.kind) not in self.arithmetic:
-            raise Damaged(f"asked.json: arithmetic: nothing of {kind}")
+            raise Damaged(f"asked.json: arithmetic: no entry for {kind}")
         return self.arithmetic[kind]
 
 
 def read_asked(file: Path) -> Asked:
-    """Return what was asked. Raises Damaged, naming the file, where it is not what `charloom study` wrote."""
+    """Return the question in asked.json. Raises Damaged, with the file's name, if the content is not valid."""
     return read_json(file, Asked, f"`git restore {file}` brings it back")
 
 
 def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curves: bool = True) -> Runs:
-    """Return what the tables in the folder hold; nothing where there are none. Without `curves`, trials.csv alone.
+    """Return the runs in the folder's tables, by key; no runs if the folder has no trials.csv.
 
-    Raises Damaged, naming file and line, where a row is none. One that has another key than what was asked gives it
-    is left out where that is wanted, and else damage.
+    curves           read curves.csv, too; otherwise the runs have no points
+    others_left_out  skip a row whose stored key differs from the key of its params; otherwise it is damage
+    Raises Damaged, with file and line, if a row is invalid.
     """
     file, runs, older, seeds = folder / "trials.csv", Runs(), dict[str, str](), dict[str, int]()
     for line, row in _rows(file, ("seed", "outcome", *asked.measures, "results", "trial")):
@@ -105,7 +108,7 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
             key = asked.key(run.params)
         except ValidationError as error:
             first = error.errors()[0]
-            raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is no number; {AGAIN}") from None
+            raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is not a number; {AGAIN}") from None
         except (CharloomError, *NO_YAML) as error:
             raise Damaged(f"{where}: {error}; {AGAIN}") from None
         if row["trial"] not in {key, asked.key_0_1(run.params)}:
@@ -119,14 +122,17 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
         runs[key], older[row["trial"]] = run, key
     for _, row in _rows(folder / "curves.csv", CURVES) if curves else ():
         if row["trial"] not in older:
-            continue  # it is written first: a kill came between the two
+            continue  # the study was killed between the writes of curves.csv and of trials.csv
         if not _joins(row, runs[older[row["trial"]]]):
             raise Damaged(f"{folder / 'curves.csv'}: trial {row['trial']}, update {row['update']}: {AGAIN}")
     return runs
 
 
 def _joins(row: dict[str, str], run: Run) -> bool:
-    """Add the points of a row of curves.csv to the run's; return whether they are finite, of its updates, and new."""
+    """Add the points in a row of curves.csv to the run's curves.
+
+    Return False if a value is not finite, the update is not one of the run's, or its curve has a point there already.
+    """
     update = int(row["update"]) if WHOLE.fullmatch(row["update"]) else run.params.train.updates + 1
     for name in filter(row.get, POINTS):
         value = float(row[name]) if NUMBER.fullmatch(row[name]) else math.nan
@@ -137,31 +143,31 @@ def _joins(row: dict[str, str], run: Run) -> bool:
 
 
 def keys_in(folder: Path) -> list[str]:
-    """Return the keys that the table's rows have, whatever they say."""
+    """Return the keys in trials.csv, without checking the rows."""
     return [row["trial"] for _, row in _rows(folder / "trials.csv", ("trial",))]
 
 
 def from_row(row: dict[str, str], asked: Asked) -> Run:
-    """Return what a row of trials.csv says, without curves.
+    """Return the run in a row of trials.csv, with empty curves.
 
-    Raises ValidationError where a metric is no number, CharloomError where a param is not allowed, ValueError where
-    the row contradicts itself.
+    Raises ValidationError if a metric is not a number, CharloomError if a param is not allowed, and ValueError if the
+    row contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
-    if others := varied.keys() - IN_ROWS:  # its key would not say so
+    if others := varied.keys() - IN_ROWS:  # the trial's key would not contain the param
         raise ValueError(f"{min(others)}: no param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
-    # 1_0 is 10 to Python, and to nobody who reads a table
+    # Python reads 1_0 as 10; other readers of CSV do not.
     if odd := [name for name, value in row.items() if name in METRICS and "_" in value]:
-        raise ValueError(f"{odd[0]}: {row[odd[0]]!r} is no number")
+        raise ValueError(f"{odd[0]}: {row[odd[0]]!r} is not a number")
     outcome, results, values = row["outcome"], row["results"], {name: row.get(name) or None for name in METRICS}
     if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
-        raise ValueError(f"outcome: {outcome!r} is none; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
+        raise ValueError(f"outcome: {outcome!r} is not allowed; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
     diverged = outcome.startswith(DIVERGED)
     if diverged != (not results) or (results and not HASH.fullmatch(results)):
-        raise ValueError(f"{outcome}, and its results are {results or 'missing'}")
+        raise ValueError(f"outcome {outcome} contradicts results: {results or 'missing'}")
     if diverged and any(value is not None for value in values.values()):
-        raise ValueError(f"{outcome}, and it has metrics")
+        raise ValueError(f"outcome {outcome} contradicts the metrics: they must be empty")
     metrics = None if diverged else TrainMetrics.model_validate(values)
     if metrics and (wrong := [name for name, holds in _relations(metrics, params) if not holds]):
         raise ValueError(f"{wrong[0]}: {row[wrong[0]] or 'missing'} contradicts its params or the rest of the row")
@@ -169,7 +175,7 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
 
 
 def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, bool]]:
-    """Yield what holds of each training, under the name of a metric."""
+    """Yield each relation that a valid row satisfies: the metric's name, and whether the relation holds."""
     read, part = metrics.held_out_characters_read, "lowest_held_out_part_bits_per_character"
     lowest, at, below = getattr(metrics, part), metrics.lowest_held_out_part_update, metrics.first_update_below_target
     yield "updates", metrics.updates == params.train.updates
@@ -188,10 +194,11 @@ def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, boo
 def write_runs(
     folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]], measures: Sequence[str] = METRICS
 ) -> None:
-    """Write the tables of the runs, each with its key.
+    """Write trials.csv and curves.csv.
 
-    varied    the params that a row says, by dotted names
-    measures  the metrics that it says
+    varied    the params in a row, by dotted names
+    runs      pairs of key and run
+    measures  the metrics in a row
     """
     rows: list[list[Any]] = [[*varied, "seed", "outcome", *measures, "results", "trial"]]
     points: list[list[Any]] = [list(CURVES)]
@@ -202,14 +209,14 @@ def write_runs(
         rows.append([*setting, run.seed, run.outcome, *(metrics[name] for name in measures), run.results, key])
         for update in sorted({update for curve in run.curves.values() for update in curve}):
             points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])
-    for name, table in (("curves.csv", points), ("trials.csv", rows)):  # a row is written when its curves are there
+    for name, table in (("curves.csv", points), ("trials.csv", rows)):  # curves first: a row promises its curves
         content = io.StringIO()
-        csv.writer(content, lineterminator="\n").writerows(table)  # floats in full, None as nothing
+        csv.writer(content, lineterminator="\n").writerows(table)  # floats with all digits, None as an empty cell
         write(folder / name, content.getvalue())
 
 
 def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the number of each row's line, and its cells by column."""
+    """Yield the line number of each row, and its cells by column. Raises Damaged if the file is not such a table."""
     if not path.exists():
         return
     try:
@@ -218,12 +225,12 @@ def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, s
             if missing := set(names) - set(reader.fieldnames or ()):
                 raise ValueError(f"no column {', '.join(sorted(missing))}")
             if len(set(head := reader.fieldnames or ())) < len(head):
-                raise ValueError("a column is there twice")
+                raise ValueError("two columns have the same name")
             for row in reader:
                 if None in row or None in row.values():
                     raise ValueError(f"line {reader.line_num}: not one value for each column")
                 if odd := [cell for pair in row.items() for cell in pair if not CELL.fullmatch(cell)]:
-                    raise ValueError(f"line {reader.line_num}: {in_line(odd[0][:80])} is in no table of ours")
+                    raise ValueError(f"line {reader.line_num}: {in_line(odd[0][:80])} is not allowed in a cell")
                 yield reader.line_num, row
     except (OSError, ValueError, csv.Error) as error:
         raise Damaged(f"{path}: {error}; {AGAIN}") from None

@@ -1,4 +1,4 @@
-"""The experiment's page: a module for each section (samples.py has two), and a template for its words.
+"""The experiment's page: each section has a module (samples.py has two sections) and a template for its text.
 
-Each number comes from a result file, or from the models and the text that these are about.
+Each number comes from a result file, or is computed from the models and the text.
 """

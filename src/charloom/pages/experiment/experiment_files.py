@@ -1,4 +1,4 @@
-"""What the page of an experiment is about."""
+"""Reader of the files that the experiment's page shows."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,22 +34,23 @@ START = "train.initial_accumulator_value"
 
 
 class StudyRow(NamedTuple):
-    """A trial: its seed, what held-out text costs it, and its smooth loss in nats per sequence."""
+    """A trial: its seed, its held-out loss, and its smooth loss in nats per sequence."""
 
     seed: int
     held_out_bits_per_character: float
     smooth_loss: Curve
 
 
-Study = dict[float, list[StudyRow]]  # by what AdaGrad's accumulator started at, the smallest first
+Study = dict[float, list[StudyRow]]  # trials by the initial value of AdaGrad's accumulator, in ascending order
 
 
 class Results(NamedTuple):
-    """What the stages before have written. Curves are by update.
+    """The outputs of the earlier stages.
 
-    curves     by name, as a run has them
-    study      the committed study's trials by AdaGrad's start, where they are about this text
-    seeds      held-out bits per character by seed, of this run's settings and text in all committed studies
+    curves     the run's curves by name; each has its values by update
+    study      the committed study's trials by the initial accumulator; empty if the study has another text
+    seeds      held-out bits per character by seed, of all trials in committed studies with this run's settings and text
+    corpus     the prepared text
     best       the best model
     results    the hash of weights and trace
     """
@@ -71,34 +72,34 @@ class Results(NamedTuple):
 
     @property
     def has_published_recipe(self) -> bool:
-        """Return whether its recipe is the report's, but for what AdaGrad's sum starts from: that is what mends it."""
-        said, own = self.published.settings, self.params.recipe
-        optimizer = AdaGrad(said["eta"], self.params.train.initial_accumulator_value)
-        m, T = int(said["m"]), int(said["seq_length"])
+        """Return whether the recipe is the report's. The initial accumulator of AdaGrad may differ: it is the cure."""
+        published, own = self.published.settings, self.params.recipe
+        optimizer = AdaGrad(published["eta"], self.params.train.initial_accumulator_value)
+        m, T = int(published["m"]), int(published["seq_length"])
         return isinstance(own.optimizer, AdaGrad) and own == Recipe(
-            m, T, said["sigma"], said["clip"], "float64", optimizer
+            m, T, published["sigma"], published["clip"], "float64", optimizer
         )
 
     @property
     def published_curve(self) -> Curve:
-        """The published smooth loss where it may stand beside this run's, else nothing.
+        """The published smooth loss if it can be compared with this run's, else an empty curve.
 
-        That is where an update reads as much, and the text is known to be English prose, as the published one is.
+        It can if an update reads as many characters, and if the text is listed as English prose like the published one.
         """
         same = self.params.loss_of == (self.published.settings["seq_length"], 1, AS_IT_STANDS)
         return self.published.smooth_loss if same and self.text.sha256 in self.published.drawn_beside else {}
 
     @property
     def edition(self) -> EditionFigures | None:
-        """Return what others came to with this recipe, where this run has read the novel that they have read."""
+        """Return the results of others with this recipe; None if this run's text is not the assignment's novel."""
         if self.published.novel != {"characters": self.text.characters, "K": self.text.K}:
             return None
         own, editions = self.params, self.published.editions.values()
-        return next((each for each in editions if overridden(own, each.params, PARAMS).recipe == own.recipe), None)
+        return next((row for row in editions if overridden(own, row.params, PARAMS).recipe == own.recipe), None)
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
-    """Return what the files hold. Raises Damaged, naming the file, where one is none that a stage wrote."""
+    """Return the content of the files. Raises Damaged, with the file's name, if a stage did not write the file so."""
     run, published = from_folder(params, path), read_published(path["data/dd2424_report"])
     text, train = run.facts
     return Results(
@@ -120,7 +121,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
 
 
 def read_published(path: Path) -> PublishedFigures:
-    """Return the published figures. Raises Damaged, naming the file, where they are not there."""
+    """Return the published figures. Raises Damaged, with the file's name, if the file is missing or invalid."""
     try:
         return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
     except (OSError, YAMLError, ValueError) as error:
@@ -128,32 +129,32 @@ def read_published(path: Path) -> PublishedFigures:
 
 
 def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
-    """Return the study's trials where this run's text is theirs, and all params but those of the recipe are; else none.
+    """Return the study's trials with this run's text and params. Params of the published recipe may differ.
 
-    published  m, eta, seq_length and sigma, which the study has as the published recipe has them
-    asked      what the study asked; its tables lie beside it
-    Raises Damaged, naming the file, where one is none.
+    published  m, eta, seq_length, sigma and clip of the published recipe, which the study also has
+    asked      the study's asked.json; its tables are in the same folder
+    Raises Damaged, with the file's name, if a file is invalid.
     """
     question = read_asked(asked)
     if run.text_sha256 != question.sha256:
         return {}
 
-    def apart(params: dict[str, Any]) -> dict[str, Any]:
+    def other_params(params: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in params.items() if name not in {*published, START, "seed"}}
 
-    found: Study = {}
-    for each in read_runs(asked.parent, question).values():
-        bits = each.metrics.held_out_bits_per_character if each.metrics else None
-        if bits is not None and apart(trial_params(each.params)) == apart(trial_params(run.params)):
-            row = StudyRow(each.seed, bits, each.curves["smooth_loss"])
-            found.setdefault(each.params.train.initial_accumulator_value, []).append(row)
-    return dict(sorted(found.items()))
+    study: Study = {}
+    for trial in read_runs(asked.parent, question).values():
+        bits = trial.metrics.held_out_bits_per_character if trial.metrics else None
+        if bits is not None and other_params(trial_params(trial.params)) == other_params(trial_params(run.params)):
+            row = StudyRow(trial.seed, bits, trial.curves["smooth_loss"])
+            study.setdefault(trial.params.train.initial_accumulator_value, []).append(row)
+    return dict(sorted(study.items()))
 
 
 def seeds_of(run: Run, questions: Iterable[Path]) -> dict[int, float]:
     """Return the held-out bits per character, by seed, of all trials with this run's settings and text.
 
-    questions  files of what studies asked; their tables lie beside them
+    questions  the asked.json of each study; its tables are in the same folder
     Raises Damaged, naming the file, if a table is invalid.
     """
 

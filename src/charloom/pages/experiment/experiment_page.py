@@ -1,4 +1,4 @@
-"""The experiment's page, section by section."""
+"""The experiment's page: the list of its sections, and its introduction."""
 
 from pathlib import PurePath
 
@@ -12,16 +12,16 @@ SECTIONS = (
     verdict.section, gradients.section, loss.section, first_updates.section, samples.section, samples.best_passage,
     inside.section, position.section,
 )  # fmt: skip
-LIVE = ("live.html", "Train it again, in this browser")  # written beside it
+LIVE = ("live.html", "Train it again, in this browser")  # in the same folder
 ORDERS = {READING: "", CHUNKS: ", in chunks of random order", POSITIONS: ", from random places"}
 
 
 def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
-    """Return the page in one HTML file, and each of its pictures by its name, as an SVG that stands alone."""
+    """Return the page as HTML, and the page's pictures by name, each as the content of an SVG file."""
     params, train = results.params, results.train
     batch = f"{params.batch:,} × " if params.batch > 1 else ""
     epochs = train.updates / train.updates_per_epoch
-    sections = [made for section in SECTIONS if (made := section(results))]
+    sections = [content for section in SECTIONS if (content := section(results))]
     page = rendered(
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
         f"{params.m:,} hidden units, {train.updates:,} updates of {batch}{params.seq_length:,} characters "

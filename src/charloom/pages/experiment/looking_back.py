@@ -1,6 +1,6 @@
-"""How far back a network looks: gradients of a character's loss with respect to what it read before.
+"""The network's memory: gradients of one character's loss with respect to earlier characters and states.
 
-With g = p_t − onehot(y_t), for the loss of the character that follows place t alone:
+With g = p_t − onehot(y_t), for the loss of the character y_t alone:
 
     d_0 = Vᵀ g ⊙ (1 − h_t²)
     d_k = Wᵀ d_{k−1} ⊙ (1 − h_{t−k}²)          ∂loss_t / ∂a_{t−k}
@@ -17,9 +17,10 @@ from charloom.network.rnn import Parameters
 def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: int) -> tuple[Array, Array]:
     """Return ‖∂loss_t / ∂x_{t−k}‖ and ‖∂loss_t / ∂h_{t−k}‖, both (places, back), for k = 0, 1, …
 
-    h       (T + 1, m) the states of a text that was read, h[t + 1] the one after its character t
-    y       (T,) the characters that follow
-    places  (n,) the t of which the loss is; the smallest is back − 1 or more
+    h       (T + 1, m) the states over a text; h[t + 1] is the state after character t
+    y       (T,) ids of the next characters
+    places  (n,) the t of the losses, each at least back − 1
+    back    the number of k
     """
     g = softmax(product(h[places + 1], theta.V.T) + theta.c)
     g[np.arange(len(places)), y[places]] -= 1

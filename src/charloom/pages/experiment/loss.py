@@ -1,4 +1,4 @@
-"""Smooth loss along training, whole and enlarged, and what held-out text costs: its Figure 1."""
+"""Smooth loss over the updates, whole and enlarged, and the held-out loss: Figure 1 of the report."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,18 +13,18 @@ from charloom.pages.sections import Picture, Section
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 
 UNITS = "nats per sequence"
-Points = Mapping[str, list[tuple[int, float]]]  # by whose they are
+Points = Mapping[str, list[tuple[int, float]]]  # updates and smooth losses of others, by source: a key of SIGNS
 PUBLISHED, LECTURER, REPORTS = "published", "lecturer", "public reports"
 SIGNS = {
     PUBLISHED: ("o", "Circles: the published run, on another novel."),
     LECTURER: ("o", "Circles: the run of the lecturer, on this novel."),
-    REPORTS: ("s", "Squares: what public reports came to on it, one run each."),
+    REPORTS: ("s", "Squares: public reports on this novel, one run each."),
 }
-BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # of a text that lines would cross
+BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # background of a text that lines would cross
 
 
 def section(results: Results) -> Section:
-    """Return the section."""
+    """Return the section with the losses over the updates."""
     others = {name: points for name, points in elsewhere(results).items() if points}
     held_out = [_held_out(results)] if results.curves[MEASURE_OF_PART] else []
     pictures = [*held_out, _whole(results, others), _enlarged(results, others)]
@@ -32,16 +32,16 @@ def section(results: Results) -> Section:
 
 
 def elsewhere(results: Results) -> Points:
-    """Return the smooth losses, by whose they are, that may stand beside this run's: update and loss of each."""
-    found = {PUBLISHED: list(results.published_curve.items())}
+    """Return the smooth losses of others that can be compared with this run's, by source, up to its last update."""
+    sources = {PUBLISHED: list(results.published_curve.items())}
     if edition := results.edition:
-        found[LECTURER] = list(edition.lecturer.items())
-        found[REPORTS] = [(each.update, each.smooth_loss) for each in edition.reports]
-    return {name: [point for point in each if point[0] <= results.train.updates] for name, each in found.items()}
+        sources[LECTURER] = list(edition.lecturer.items())
+        sources[REPORTS] = [(report.update, report.smooth_loss) for report in edition.reports]
+    return {name: [point for point in points if point[0] <= results.train.updates] for name, points in sources.items()}
 
 
 def _whole(results: Results, others: Points) -> Picture:
-    """Return the curve from its first update on, with the levels of counting."""
+    """Return the picture of the whole curve, with the levels of counted n-grams."""
     train, curve = results.train, results.curves["smooth_loss"]
     with drawing(2.7) as (figure, (axes,)):
         _draw(results, axes, f"smooth loss ({UNITS})", curve, others)
@@ -49,7 +49,7 @@ def _whole(results: Results, others: Points) -> Picture:
         written = -top
         for name, level in reversed(results.text.nats_per_sequence.model_dump().items()):
             axes.axhline(level, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
-            if level > written + top / 15:  # else it would lie on the one below
+            if level > written + top / 15:  # otherwise it would cover the label below
                 written, label = level, name if name == "uniform" else f"in-sample {name}"
                 axes.annotate(
                     label, (1, level), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
@@ -58,14 +58,14 @@ def _whole(results: Results, others: Points) -> Picture:
         axes.set_ylim(0, top)
     first = next(iter(curve.values()))
     caption = (
-        f"From {first:.1f} at the start to {train.smooth_loss:.1f} at the end. Dashed: what counting alone gets to."
+        f"From {first:.1f} at the start to {train.smooth_loss:.1f} at the end. Dashed: the losses of counted n-grams."
     )
     columns = [("smooth loss", {update: f"{loss:.3f}" for update, loss in curve.items()})]
     for name, points in others.items():
         by: dict[int, list[str]] = {}
         for update, loss in points:
             by.setdefault(update, []).append(f"{loss:.3f}")
-        columns.append((name, {update: ", ".join(sorted(each)) for update, each in by.items()}))
+        columns.append((name, {update: ", ".join(sorted(losses)) for update, losses in by.items()}))
     return pictured(
         figure, "loss-whole", f"smooth loss over all updates, {UNITS}",
         " ".join([caption, *(SIGNS[name][1] for name in others)]), by_update(columns),
@@ -73,10 +73,10 @@ def _whole(results: Results, others: Points) -> Picture:
 
 
 def _enlarged(results: Results, others: Points) -> Picture:
-    """Return what comes after the start, with epochs, means, the lowest point and the first below the target."""
+    """Return the picture of the curve after the start, with epochs and their means, the minimum and the target."""
     train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
     start, means = next(iter(later)), results.curves["epoch_mean"]
-    later_others = {name: [point for point in each if point[0] >= start] for name, each in others.items()}
+    later_others = {name: [point for point in points if point[0] >= start] for name, points in others.items()}
     first, target = train.first_update_below_target, results.params.train.target_smooth_loss
     with drawing(2.7) as (figure, (axes,)):
         _draw(results, axes, f"smooth loss ({UNITS})", later, later_others)
@@ -85,9 +85,9 @@ def _enlarged(results: Results, others: Points) -> Picture:
             if end >= start:
                 axes.plot([max(begun, start), end], [mean, mean], color=GREY, linewidth=2, alpha=0.5)
             begun = end
-        seen = [*later.values(), train.best_smooth_loss, *(loss for each in later_others.values() for _, loss in each)]
-        room = 0.14 * (max(seen) - min(seen)) or 1.0
-        axes.set_ylim(min(seen) - room, max(seen) + room)
+        losses = [*later.values(), train.best_smooth_loss, *(loss for row in later_others.values() for _, loss in row)]
+        room = 0.14 * (max(losses) - min(losses)) or 1.0
+        axes.set_ylim(min(losses) - room, max(losses) + room)
         mark(axes, (train.best_update, train.best_smooth_loss), "^", 0, -7)
         notes = [f"▲ lowest: {train.best_smooth_loss:.2f} after {train.best_update:,}"]
         if first is not None and first >= start:
@@ -96,14 +96,14 @@ def _enlarged(results: Results, others: Points) -> Picture:
         axes.text(1, 1, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", bbox=BEHIND)
     return pictured(
         figure, "loss-enlarged", f"smooth loss after the start, and its mean in each epoch, {UNITS}",
-        "Smooth loss after the first twentieth of the updates, enlarged. Grey bars: the mean loss of each epoch; "
-        "dotted: where an epoch begins.",
+        "Smooth loss after the first twentieth of the updates, enlarged. Grey bars: the mean loss of each epoch. "
+        "Dotted lines: the beginnings of epochs.",
         table_of({"mean loss of the epoch that ends there": means}, ".3f"),
     )  # fmt: skip
 
 
 def _held_out(results: Results) -> Picture:
-    """Return what the first held-out characters cost each checkpoint."""
+    """Return the picture of the checkpoints' losses on the first held-out characters."""
     train, curve = results.train, results.curves[MEASURE_OF_PART]
     later = settled(curve, train.updates)
     with drawing(2.2) as (figure, (axes,)):
@@ -111,27 +111,27 @@ def _held_out(results: Results) -> Picture:
         if train.held_out_bits_per_character is not None:
             mark(axes, (train.updates, train.held_out_bits_per_character), "D", 10, 0)
     return pictured(
-        figure, "held-out", "what held-out text costs the checkpoints, bits per character",
-        "What text that training never saw costs, measured on a part of it at each checkpoint. The diamond, beside the "
-        f"last one, is the measure of record, on {train.held_out_characters_read:,} characters."
+        figure, "held-out", "held-out loss of the checkpoints, bits per character",
+        "The loss on held-out text, which training never saw, measured on a part of it at each checkpoint. The diamond "
+        f"is the measure of record: the last model on {train.held_out_characters_read:,} characters."
         + lowest_point(train, curve)
-        + " The first checkpoint, which knows nothing yet, is left out." * (len(later) < len(curve)),
+        + " Checkpoints in the first twentieth of the updates are left out." * (len(later) < len(curve)),
         table_of({"bits per character": curve}, ".4f"),
     )  # fmt: skip
 
 
 def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
-    """Return a sentence on the lowest point of the curve, and on what comes after it; nothing where it is not known."""
+    """Return a sentence about the minimum of the curve and a later rise; "" if the minimum was not recorded."""
     update, bits = train.lowest_held_out_part_update, train.lowest_held_out_part_bits_per_character
     if update is None or bits is None:
         return ""
     last, end = list(held_out.items())[-1]
-    after = f"; then it rises, to {end:.3f} after {last:,}" if last > update and end > bits else ""
+    after = f"; then the loss rises to {end:.3f} after {last:,}" if last > update and end > bits else ""
     return f" The lowest point is {bits:.3f}, after {update:,} updates{after}."
 
 
 def _draw(results: Results, axes: Axes, title: str, curve: Curve, others: Points = MappingProxyType({})) -> None:
-    """Draw this run's curve over the updates, and a sign for each point of others."""
+    """Draw this run's curve over the updates, and a marker for each point of others."""
     over_updates(axes, results.train.updates, results.train.updates_per_epoch)
     draw(axes, curve, BLUE)
     for name, points in others.items():

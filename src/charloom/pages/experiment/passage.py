@@ -1,4 +1,4 @@
-"""The text that the best model reads here, and what goes on inside while it does."""
+"""The passage that the best model reads for the section `inside`, with its states and outputs."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,17 @@ from charloom.model.model_file import Model
 from charloom.network.rnn import Parameters
 from charloom.text.corpus import Text
 
-MOST = 10_000  # characters that are read
-WORK = 10**9  # multiplications that reading may take: fewer characters for a large network
-SHORTEST = 100  # characters of a held-out text that is worth reading
+LONGEST = 10_000  # most characters of the passage
+WORK = 10**9  # most multiplications for reading: a large network reads fewer characters
+SHORTEST = 100  # least characters of the passage; a shorter held-out text is not used
 
 
 class Passage(NamedTuple):
-    """A text that was read.
+    """A passage that the model has read.
 
-    held_out  whether training never saw it
-    text      the characters read, x (T,) their ids, y (T,) those that follow
+    held_out  whether the passage is from the held-out text
+    text      the characters
+    x, y      (T,) ids of the characters, and of the next characters
     theta     the model's weights in double precision
     h, o      states (T + 1, m) and outputs (T, K), as in network/rnn.py
     """
@@ -34,11 +35,11 @@ class Passage(NamedTuple):
 
 
 def read(model: Model, corpus: Text) -> Passage:
-    """Return the beginning of the held-out text, or where none is held out the end of the other, as the model reads it.
+    """Read the beginning of the held-out text, or, if no text is held out, the end of the training text.
 
-    It starts from the state that the model carries: with most orders of reading a zero state is foreign to it.
+    The model starts from its stored state, because most trainings never start from a zero state.
     """
-    most = max(SHORTEST, min(MOST, WORK // (model.theta.m * (model.theta.m + model.theta.K)))) + 1
+    most = max(SHORTEST, min(LONGEST, WORK // (model.theta.m * (model.theta.m + model.theta.K)))) + 1
     held_out = len(corpus.held_out) > SHORTEST
     ids = corpus.held_out[:most] if held_out else corpus.training[max(0, len(corpus.training) - most) :]
     x, y = ids[:-1].astype(np.intp), ids[1:].astype(np.intp)

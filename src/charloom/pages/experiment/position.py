@@ -1,4 +1,4 @@
-"""Smooth loss by position in the text: why its minimum sits where it sits."""
+"""Smooth loss by position in the text, which explains the position of its minimum."""
 
 import math
 from itertools import pairwise
@@ -14,17 +14,17 @@ from charloom.pages.experiment.units import correlations
 from charloom.pages.pictures import BLUE, FAINT, GREY, PINK, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 
-EPOCHS = 5  # that are drawn, at most: the last ones
-LONGEST = 5_000_000  # characters of a text in which pairs are counted
-MANY = 5_000  # different characters, up to which there is a table of pairs
-KEPT = 0.999  # of smooth loss from one update to the next
+EPOCHS = 5  # most epochs that are drawn: the last ones
+LONGEST = 5_000_000  # most characters of a text whose pairs of characters are counted
+MANY = 5_000  # most distinct characters of a text whose pairs are counted
+KEPT = 0.999  # the share of the previous smooth loss in the next one
 EVERY = 100  # updates between two points of plots/smooth_loss.csv
-LEFT_OUT = 5  # times 1 / (1 − KEPT): the updates after the start in which the fall would press the rest flat
-EXCERPT = 240  # characters
+LEFT_OUT = 5  # multiple of 1 / (1 − KEPT) updates that are left out at the start, where the loss falls steeply
+EXCERPT = 240  # characters of the excerpt
 
 
 def section(results: Results) -> Section | None:
-    """Return the section; None where the text was not read from front to back in one go."""
+    """Return the section; None if the run did not read the text in order with batch 1."""
     if results.params.train.order != READING or results.params.batch > 1:
         return None
     train, T = results.train, results.params.seq_length
@@ -55,9 +55,10 @@ def section(results: Results) -> Section | None:
 
 
 def costliest(costs: Array, end: int, run: int) -> int:
-    """Return which sequence begins the costliest run, of that many, of those that smooth loss tells of at `end`.
+    """Return the first sequence of the costliest `run` successive sequences; of equal ones the earliest.
 
-    Of equals the first.
+    costs  (sequences,) nats
+    end    the search covers the sequences before `end` that smooth loss averages there
     """
     end = max(end, run)
     first = max(0, end - round(1 / (1 - KEPT)))
@@ -67,31 +68,31 @@ def costliest(costs: Array, end: int, run: int) -> int:
 
 
 def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
-    """Return by epoch, from 1 on, smooth loss by the character of the text that it was reached at.
+    """Return the smooth loss by position, in characters, for each epoch from 1 on.
 
-    The updates after the start are left out.
+    The first LEFT_OUT / (1 − KEPT) updates are left out, at most half of the run.
     """
     last = max(smooth_loss)
     start = min(LEFT_OUT / (1 - KEPT), last / 2)
-    found: dict[int, Curve] = {}
+    curves: dict[int, Curve] = {}
     for update, loss in smooth_loss.items():
         if update >= start:
-            found.setdefault(update // epoch + 1, {})[update % epoch * seq_length] = loss
-    return found
+            curves.setdefault(update // epoch + 1, {})[update % epoch * seq_length] = loss
+    return curves
 
 
 def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, float] | None:
-    """Return smooth loss at the place in that epoch, and its mean there; None where the epoch is not known whole."""
+    """Return the smooth loss at the place in that epoch, and the epoch's mean; None if the epoch is incomplete."""
     curve = epochs.get(epoch, {})
-    if not curve or min(curve) > place or len(curve) < max(len(each) for each in epochs.values()) - 1:
+    if not curve or min(curve) > place or len(curve) < max(len(other) for other in epochs.values()) - 1:
         return None
     return float(_at(curve, [place])[0]), float(np.mean(list(curve.values())))
 
 
 def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
-    """Return what each sequence of the text costs who has counted its pairs of characters: nats (sequences,).
+    """Return the loss of a bigram model on each sequence of the text: nats (sequences,).
 
-    Pairs are counted in the text itself, and the cost of a character is −log p(character | the one before).
+    The bigrams are counted in the text itself. The loss of a character is −log p(character | previous character).
     """
     read = ids[:].astype(np.int64)
     pairs = read[:-1] * K + read[1:]
@@ -104,22 +105,25 @@ def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
 
 
 def smoothed(costs: Array, seq_length: int) -> Curve:
-    """Return the costs smoothed as smooth loss is, every EVERY sequences, by the character where they stand.
+    """Return the costs, smoothed like smooth loss, every EVERY sequences, by position in characters.
 
-    It goes round once before, so that the beginning of the text follows on its end, as in training.
+    The text is read twice, so that its beginning follows its end, as in training.
     """
     blocks = [float(costs[start : start + EVERY].mean()) for start in range(0, len(costs), EVERY)]
-    kept = math.prod([KEPT] * EVERY)  # `**` is the C library's pow, which rounds differently in another library
+    decay = math.prod([KEPT] * EVERY)  # not `**`: the pow of different C libraries rounds differently
     smooth = float(costs.mean())
-    found: Curve = {}
+    curve: Curve = {}
     for n, block in enumerate([*blocks, *blocks]):
-        found[n % len(blocks) * EVERY * seq_length] = smooth
-        smooth = kept * smooth + (1 - kept) * block
-    return found
+        curve[n % len(blocks) * EVERY * seq_length] = smooth
+        smooth = decay * smooth + (1 - decay) * block
+    return curve
 
 
 def agreement(loss: Curve, pairs: Curve) -> float | None:
-    """Return the correlation of two curves, each by place, over the places of the first; None where either is flat."""
+    """Return the correlation of two curves at the positions of the first.
+
+    The result is None if a curve is constant, or if the first has less than 10 points.
+    """
     if len(loss) < 10:
         return None
     at, values = _at(pairs, list(loss)), np.array(list(loss.values()))
@@ -129,7 +133,7 @@ def agreement(loss: Curve, pairs: Curve) -> float | None:
 
 
 def _at(curve: Curve, places: list[int]) -> Array:
-    """Return what np.interp does, whose compiled code may fuse a multiplication with an addition."""
+    """Interpolate linearly, like np.interp, whose compiled code may fuse a multiplication and an addition."""
     x, y = np.array(list(curve), float), np.array(list(curve.values()))
     left = np.clip(np.searchsorted(x, places, "right") - 1, 0, max(len(x) - 2, 0))
     right = np.minimum(left + 1, len(x) - 1)
@@ -139,7 +143,7 @@ def _at(curve: Curve, places: list[int]) -> Array:
 
 
 def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) -> Picture:
-    """Return smooth loss by position, a line for each epoch, and below it what pairs of characters cost there."""
+    """Return the picture of smooth loss by position, a line for each epoch, above the losses of bigrams."""
     train, end = results.train, results.text.training_characters
     looks = [(BLUE, "-"), (GREY, "--"), (GREY, ":"), (FAINT, "-"), (FAINT, "--")]
     with drawing(3.6 if pairs else 2.6, panels=(2, 1) if pairs else (1,)) as (figure, panels):
@@ -156,17 +160,17 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
         panels[-1].set_xlim(0, max(end, 1))
         panels[-1].xaxis.set_major_formatter(update_label)
         panels[-1].set_xlabel("character of the text")
-    caption = f"Smooth loss by the place in the text where it was reached; the triangle is the lowest, at {place:,}."
+    caption = f"Smooth loss by position in the text. The triangle is the lowest value, at character {place:,}."
     if pairs:
         caption += (
-            " Below, smoothed in the same way: what each place costs a reader who has counted pairs of characters and "
-            "learns nothing. Where both fall, the text itself is easier."
+            " Below: the loss of counted pairs of characters (a bigram model, which learns nothing), smoothed in the "
+            "same way. If both curves fall, the text itself is easier there."
         )
     columns = {f"epoch {epoch}": curve for epoch, curve in epochs.items()} | ({"pairs": pairs} if pairs else {})
     rows = []
     for low, high in pairwise(np.linspace(0, end, 41)):
         means = [[value for at, value in curve.items() if low <= at < high] for curve in columns.values()]
-        rows.append((f"{low:,.0f}", *(f"{np.mean(each):.2f}" if each else "" for each in means)))
+        rows.append((f"{low:,.0f}", *(f"{np.mean(values):.2f}" if values else "" for values in means)))
     return pictured(
         figure, "fold", "smooth loss by position in the text, nats per sequence", caption,
         Table(("from character", *columns), rows),

@@ -1,4 +1,4 @@
-"""The first updates of a training, repeated by the kernel: measures that no file has."""
+"""Replay of a training's first updates by the kernel, for measures that no file records."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,12 @@ UPDATES = 50
 
 
 class First(NamedTuple):
-    """Of each update from 0 on, before its step: the loss, in nats, and the share of saturated units.
+    """Measures of the first updates, from update 0 on, each before the update's step.
 
-    sums   what a unit gets from the units before it, W h: the root mean square
-    drawn  the same as it would be if the signs in W were drawn, in the mean over all draws
+    losses     loss, in nats per sequence
+    saturated  share of saturated units, in [0, 1]
+    sums       root mean square of W h, a unit's input from all units
+    drawn      expected root mean square of W h if the signs in W were random
     """
 
     losses: list[float]
@@ -28,13 +30,14 @@ class First(NamedTuple):
 
 
 def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers, held: bool = False) -> First:
-    """Return the first of so many updates of a training by this recipe, up to the update at which it diverges.
+    """Return the measures of the first UPDATES updates of a training, up to the update at which it diverges.
 
-    ids   all characters that are trained on
-    held  W keeps its initial values; all other weights learn
+    updates  the length of the whole training
+    ids      all training characters
+    held     whether W keeps its initial values; all other weights learn
     """
     state, T = start(recipe, K, seed), recipe.seq_length
-    W, found = state.theta.W.copy(), []
+    W, rows_of_updates = state.theta.W.copy(), []
     starts, _ = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
     for of_batch in starts:
         try:
@@ -49,8 +52,8 @@ def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers, held
             sums_now, drawn_now = product(states[:-1], to_next) ** 2, product(states[:-1] ** 2, squared)
             means.append([saturated_now.mean(), sums_now.mean(), drawn_now.mean()])
         saturated, *sums = np.mean(means, axis=0)
-        found.append([float(rows.losses[0]), float(saturated), *np.sqrt(sums).tolist()])
+        rows_of_updates.append([float(rows.losses[0]), float(saturated), *np.sqrt(sums).tolist()])
         state = rows.after
         if held:
             state.theta.W[:] = W
-    return First(*map(list, zip(*found, strict=True)))
+    return First(*map(list, zip(*rows_of_updates, strict=True)))

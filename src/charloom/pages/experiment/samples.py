@@ -1,6 +1,6 @@
-"""The text grows up: what the network writes along training, beside the losses that the report printed; and its best.
+"""Samples along training, with the losses in the report; and a passage by the best model.
 
-What is known of a sample is marked in it: words that do not exist, and its longest passage that is a copy.
+Two things are marked in a sample: words that the training text lacks, and the longest passage copied from it.
 """
 
 from itertools import pairwise
@@ -11,14 +11,14 @@ from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.sections import Section, Table
 from charloom.results.records import SampleMarks, SampleQuality
 
-LONGEST = 600  # characters of a sample that are shown
-BEST = 5000  # of the best model's
-MOST = 11  # samples: the report has as many
+LONGEST = 600  # most characters of a sample that are shown
+BEST = 5000  # most characters of the best model's passage that are shown
+SAMPLES = 11  # most samples that are shown, as many as in the report
 HEADS = ("updates", "smooth loss", "published", "words that the text has", "longest copy, characters")
 
 
 class Piece(NamedTuple):
-    """A part of a sample: whether it is in the copied passage, and in a word that the text has not."""
+    """A part of a sample: whether it belongs to the copied passage, and to a word that the training text lacks."""
 
     text: str
     copied: bool
@@ -26,7 +26,13 @@ class Piece(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A sample; `published` is the report's smooth loss there, `length` that of all of it."""
+    """A sample.
+
+    update, loss  updates before the sample, and smooth loss there
+    published     the report's smooth loss at this update; None if the report has none
+    pieces        the shown part of the text
+    length        characters of the whole text
+    """
 
     update: int
     loss: float
@@ -37,16 +43,16 @@ class Sample(NamedTuple):
 
 
 def section(results: Results) -> Section:
-    """Return the section."""
-    *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the best model's is not one of these
+    """Return the section with the checkpoints' samples."""
+    *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the last row is the best model's
     published, quality = results.published_curve, results.quality.checkpoints
     table = []
     for (_, _, update, loss), _ in rows[:: -(-len(rows) // ROWS)]:
-        beside = f"{published[update]:.2f}" if update in published else ""
+        report_loss = f"{published[update]:.2f}" if update in published else ""
         words = quality[update].known_words
-        known = "" if words is None else f"{words:.0%}"
-        table.append((f"{update:,}", f"{loss:.2f}", beside, known, f"{quality[update].longest_copy:,}"))
-    last, places = len(rows) - 1, range(min(len(rows), MOST))
+        share = "" if words is None else f"{words:.0%}"
+        table.append((f"{update:,}", f"{loss:.2f}", report_loss, share, f"{quality[update].longest_copy:,}"))
+    last, places = len(rows) - 1, range(min(len(rows), SAMPLES))
     it = {
         "samples": [
             Sample(update, loss, published.get(update), quality[update], pieces(text, marks, LONGEST), len(text))
@@ -60,7 +66,7 @@ def section(results: Results) -> Section:
 
 
 def best_passage(results: Results) -> Section:
-    """Return a passage of the model at the lowest smooth loss, with where in training and text it comes from."""
+    """Return the section with a passage by the best model, and the model's place in training and text."""
     train, (_, text, update, loss) = results.train, results.samples.data[-1]
     params, characters = results.params, len(results.corpus.training)
     place = params.recipe.places(update, 1, characters, params.seed)[0][0, -1]
@@ -76,12 +82,12 @@ def best_passage(results: Results) -> Section:
 
 
 def pieces(text: str, marks: SampleMarks, most: int) -> list[Piece]:
-    """Return the first so many characters of the text, cut where a mark begins or ends."""
+    """Return the first `most` characters of the text in pieces, split at the ends of the marks."""
     end = min(len(text), most)
     cuts = {0, end, *(cut for span in (marks.copied, *marks.unknown) for cut in span if cut < end)}
     begins, ends = {start for start, _ in marks.unknown}, {stop for _, stop in marks.unknown}
-    found, unknown = [], False
+    parts, unknown = [], False
     for start, stop in pairwise(sorted(cuts)):
         unknown = start in begins or (unknown and start not in ends)
-        found.append(Piece(text[start:stop], marks.copied[0] <= start < marks.copied[1], unknown))
-    return found
+        parts.append(Piece(text[start:stop], marks.copied[0] <= start < marks.copied[1], unknown))
+    return parts

@@ -1,4 +1,4 @@
-"""Which hidden unit follows which feature of the text: a rule, not a choice by eye."""
+"""For each feature of the text, the hidden unit that follows it most closely, chosen by a rule."""
 
 import re
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from charloom.kernel.arrays import product
 QUOTED = re.compile(r"“[^“”]*”|«[^«»]*»|「[^「」]*」|\"[^\"\n]*\"")
 
 
-VARIES = 0.1  # standard deviation of a unit below which nobody would see what it follows
+VARIES = 0.1  # least standard deviation of a unit that may be chosen: a smaller one would be invisible
 
 
 class Unit(NamedTuple):
     """The unit that follows a feature most closely.
 
-    feature      its name
+    feature      the name of the feature
     unit         the number of the unit
-    chosen_by    its correlation with the feature where it was chosen
-    correlation  the same in the text after that: what the choice is worth
+    chosen_by    correlation with the feature in the first half of the text, by which the unit was chosen
+    correlation  correlation in the second half, which tests the choice
     """
 
     feature: str
@@ -31,10 +31,10 @@ class Unit(NamedTuple):
 
 
 def features(text: str) -> dict[str, Array]:
-    """Return each feature (characters,) of a text: of each character that is read, what is true there."""
+    """Return the features of a text, by name: an array (characters,) each, 0 or 1 or a distance in characters."""
     quoted = np.zeros(len(text))
-    for each in QUOTED.finditer(text):
-        quoted[each.start() : each.end() - 1] = 1  # the closing one ends it
+    for quotation in QUOTED.finditer(text):
+        quoted[quotation.start() : quotation.end() - 1] = 1  # without the closing quotation mark
     return {
         "how far into the line": _since(text, lambda character: character == "\n"),
         "how far into the word": _since(text, lambda character: not character.isalpha()),
@@ -51,34 +51,34 @@ def _where(text: str, true: Callable[[str], bool]) -> Array:
 
 
 def _since(text: str, begins: Callable[[str], bool]) -> Array:
-    """Return how many characters ago the last one was that begins something; 0 at it."""
+    """Return for each character its distance, in characters, to the last one for which `begins` is true."""
     places = np.arange(len(text))
     last = np.maximum.accumulate(np.where([begins(character) for character in text], places, 0))
     return (places - last).astype(float)
 
 
 def correlations(h: Array, feature: Array) -> Array:
-    """Return Pearson's correlation (m,) of each unit (characters, m) with the feature; 0 where either never varies."""
+    """Return Pearson's correlations (m,) of the units h (characters, m) with the feature; 0 if either is constant."""
     units, follows = h - h.mean(axis=0), feature - feature.mean()
     norms = np.sqrt((units**2).sum(axis=0) * (follows**2).sum())
     products = product(follows[None], units)[0]
-    found: Array = np.divide(products, norms, out=np.zeros_like(products), where=norms > 1e-9 * len(feature))
-    return found
+    values: Array = np.divide(products, norms, out=np.zeros_like(products), where=norms > 1e-9 * len(feature))
+    return values
 
 
 def chosen(h: Array, text: str) -> list[Unit]:
-    """Return for each feature the unit with the largest absolute correlation over the text's first half.
+    """Return, for each feature, the unit with the largest absolute correlation in the first half of the text.
 
-    It is one of those that vary there. Left out is a feature that never varies, there or in the second half. The
-    closest come first.
+    Units whose standard deviation is below VARIES are excluded. Features that are constant in a half are left out.
+    The result is sorted by the absolute correlation in the second half, largest first.
 
-    h  (characters, m), the activations after each character
+    h  (characters, m) the activations after each character
     """
-    half, found = len(text) // 2, []
+    half, units = len(text) // 2, []
     for name, feature in features(text).items():
         if min(len(np.unique(feature[:half])), len(np.unique(feature[half:]))) > 1:
             first = correlations(h[:half], feature[:half]) * (h[:half].std(axis=0) >= VARIES)
             unit = int(np.abs(first).argmax())
             second = correlations(h[half:, unit : unit + 1], feature[half:])
-            found.append(Unit(name, unit, float(first[unit]), float(second[0])))
-    return sorted(found, key=lambda each: -abs(each.correlation))
+            units.append(Unit(name, unit, float(first[unit]), float(second[0])))
+    return sorted(units, key=lambda unit: -abs(unit.correlation))

@@ -1,4 +1,4 @@
-"""The verdict: what was trained on what, and what it came to beside what counting alone gets to."""
+"""The verdict: the run's result, compared with counted n-grams and with the committed study."""
 
 import shlex
 from statistics import fmean
@@ -17,11 +17,11 @@ from charloom.results.run import FIRST_LOSSES
 from charloom.settings.params import as_yaml
 
 OWN = "this run, held-out"
-NEAR = 0.05  # bits per character by which unseen text and the last that was read may differ and cost "about the same"
+NEAR = 0.05  # bits per character: a smaller difference between unseen and training text is "about the same"
 
 
 def section(results: Results) -> Section:
-    """Return the section."""
+    """Return the section with the verdict."""
     params, text_sha256 = results.params, results.text.sha256
     again = " ".join(f"-S {shlex.quote(f'{name}={as_yaml(value)}')}" for name, value in naming_params(params).items())
     text_of = f"-S {shlex.quote(f'prepare.text={params.prepare.text}')}"
@@ -40,27 +40,28 @@ def section(results: Results) -> Section:
         ],
         "again": f"dvc exp run {text_of} {again}",
     }
-    return Section("verdict", "What it came to", it, [_ladder(results)])
+    return Section("verdict", "The result", it, [_ladder(results)])
 
 
 def concluded(results: Results) -> dict[str, Any]:
-    """Return what there is to say first.
+    """Return the figures of the conclusion, by name.
 
     training_bits  smooth loss at the end, in bits per character
-    unseen_more    how many bits more unseen text costs than that; None where none was held out
-    first, peak    the first loss and the highest of the first updates, and after how many updates that was
-    saturated      the share of saturated hidden units at the end
-    means          the study's mean by AdaGrad's start
-    cheaper        of the other seeds with this run's settings in studies, how many cost less, and how many there are;
-                   None without another seed
-    mended         the start whose mean is lowest, where it is not this run's
+    unseen_more    held-out loss minus training_bits, in bits per character; None if no text was held out
+    first, peak    the first loss and the highest loss of the first updates, in nats per sequence
+    peak_update    the update of the highest loss
+    saturated      the share of saturated hidden units at the end, in [0, 1]
+    means          the study's mean held-out loss by the initial accumulator
+    cheaper        the number of other seeds with this run's settings in studies whose loss is lower, and the number of
+                   all other seeds; None if there is none
+    mended         the initial accumulator with the lowest mean; None if it is this run's
     """
     train, own = results.train, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
     training_bits = train.smooth_loss / results.params.seq_length / LN2
     bits, peak = train.held_out_bits_per_character, max(losses, key=lambda update: losses[update])
     trials = bits_of(results.study) if results.has_published_recipe else {}
-    means = {value: fmean(each) for value, each in trials.items()}
+    means = {value: fmean(costs) for value, costs in trials.items()}
     lowest = min(means, key=lambda value: means[value], default=own)
     others = [cost for seed, cost in results.seeds.items() if seed != results.params.seed]
     cheaper = (sum(cost < bits for cost in others), len(others)) if others and bits is not None else None
@@ -78,12 +79,12 @@ def concluded(results: Results) -> dict[str, Any]:
 
 
 def _ladder(results: Results) -> Picture:
-    """Return the bits per character of this run beside those of counting and of the study, on one scale."""
+    """Return the picture that compares this run with counted n-grams and with the study, in bits per character."""
     bits, levels = results.train.held_out_bits_per_character, results.text.bits_per_character.model_dump()
-    found = [(name if name == "uniform" else f"in-sample {name}", GREY, [level]) for name, level in levels.items()]
-    found += [(f"AdaGrad from {start:g}", color_of(start), own) for start, own in bits_of(results.study).items()]
-    found += [] if bits is None else [(OWN, BLUE, [bits])]
-    rows = sorted(found, key=lambda row: -fmean(row[2]))
+    marks = [(name if name == "uniform" else f"in-sample {name}", GREY, [level]) for name, level in levels.items()]
+    marks += [(f"AdaGrad from {start:g}", color_of(start), own) for start, own in bits_of(results.study).items()]
+    marks += [] if bits is None else [(OWN, BLUE, [bits])]
+    rows = sorted(marks, key=lambda row: -fmean(row[2]))
     with drawing(0.65 + 0.24 * len(rows), 1.3) as (figure, (axes,)):
         for place, (name, color, values) in enumerate(rows):
             mean, marker, weight = fmean(values), *(("D", "bold") if name == OWN else ("o", "normal"))
@@ -101,13 +102,13 @@ def _ladder(results: Results) -> Picture:
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("bits per character (lower is better)")
     caption = (
-        "A uniform guess knows nothing. N-grams are counted in the very text that they are measured on (in-sample), "
-        "so a model that has to read unseen text has it harder than they have."
+        "A uniform guess knows nothing about the text. N-grams are counted in the same text on which they are measured "
+        "(in-sample). The model is measured on unseen text, which is harder."
     )
     if results.study:
         caption += (
-            " AdaGrad from 0 and from 10: the published recipe and its cure in the committed study of this text, a "
-            "dot for each seed; the number is their mean."
+            " AdaGrad from 0 and from 10: the published recipe and its cure in the committed study of this text. A dot "
+            "is a seed; the number is the mean of the seeds."
         )
     table = [(name, f"{fmean(v):.6f}", f"{min(v):.6f}", f"{max(v):.6f}") for name, _, v in rows]
     return pictured(

@@ -1,4 +1,4 @@
-"""The page that trains the run again, writes text and changes one thing: what it holds, and when it refuses."""
+"""The live page, which trains the run again in the browser, writes text, and trains with a changed setting."""
 
 import hashlib
 from base64 import b64encode
@@ -18,16 +18,16 @@ from charloom.results.records import SampleTable
 from charloom.settings.params import Params, flat_of
 
 KERNEL = Path(__file__).with_name("kernel.wasm")
-LARGEST = 10_000_000  # bytes of training text that the page holds
-POINTS = 2000  # of a curve and of the checkpoints that it holds, at most
-ALONE = {"train.dtype": "float64", "train.order": READING, "batch": 1}  # what the page can train
+LONGEST = 10_000_000  # most bytes of training text in the page
+POINTS = 2000  # most points of a curve, and most checkpoints, in the page
+ALONE = {"train.dtype": "float64", "train.order": READING, "batch": 1}  # the only params that the page can train
 REPORT = ("report.html", "The whole experiment on one page")
 
 
 def live_page(results: Results, checkpoints: Path) -> str:
-    """Return the page in one HTML file. A run that it cannot train again is refused in a sentence.
+    """Return the page as HTML. If the browser cannot train the run, the page has only a sentence with the reason.
 
-    checkpoints  the folder of the models that were kept along training
+    checkpoints  the folder with the models saved during training
     """
     text = PurePath(results.params.prepare.text).name
     title, reason = f"Train the network on {text} again, in this browser", refusal(results)
@@ -35,8 +35,8 @@ def live_page(results: Results, checkpoints: Path) -> str:
         return rendered(title, reason, [], link=REPORT)
     intro = (
         f"This file holds the settings, the text and the results of {results.train.updates:,} updates. Your browser "
-        "trains the network again from nothing, in WebAssembly, and compares every checkpoint with the published one, "
-        "bit for bit.\nIt works offline: the page makes no request, and nothing leaves this machine."
+        "trains the network again from its initial weights, in WebAssembly, and compares every checkpoint with the "
+        "published one, bit for bit.\nThe page works offline: it makes no request, and no data leaves this machine."
     )
     sections = [
         Section("train-again", "Run it again", results),
@@ -51,19 +51,19 @@ def live_page(results: Results, checkpoints: Path) -> str:
 
 
 def refusal(results: Results) -> str:
-    """Return why the page cannot train this run, in a sentence; nothing if it can."""
+    """Return a sentence with the reason why the page cannot train this run, or "" if it can."""
     values = flat_of(results.params)
     if other := [f"{name}: {values[name]}" for name, value in ALONE.items() if values[name] != value]:
         can = ", ".join(f"{name}: {value}" for name, value in ALONE.items())
         return f"This run has {', '.join(other)}; the page trains runs with {can}."
     characters = len(results.corpus.training)
-    if characters > LARGEST or len(training_text(results).encode()) > LARGEST:
-        return f"The training text has {characters:,} characters; the page holds up to {LARGEST:,} bytes of text."
+    if characters > LONGEST or len(training_text(results).encode()) > LONGEST:
+        return f"The training text has {characters:,} characters; the page holds up to {LONGEST:,} bytes of text."
     return ""
 
 
 def training_text(results: Results) -> str:
-    """Return the part of the text that training reads."""
+    """Return the training text."""
     text = results.corpus
     return text.vocabulary.decode(text.training[0 : len(text.training)].tolist())
 
@@ -80,7 +80,7 @@ def sha256_of(model: Model) -> str:
 
 
 def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict[str, Any]:
-    """Return all that the scripts read. Numbers go through JSON unchanged; a seed may be larger than a script's."""
+    """Return the data for the scripts. JSON keeps all floats; the seed is text, since it may exceed 2^53."""
     best, params = results.best, results.params
     return {
         "params": page_params(params),
@@ -103,5 +103,5 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
 
 
 def page_params(params: Params) -> dict[str, Any]:
-    """Return the params by their dotted names, the seed as text."""
+    """Return the params by their dotted names, with the seed as text."""
     return flat_of(params) | {"seed": str(params.seed)}

@@ -1,4 +1,4 @@
-"""The study's page, and the pictures that `charloom compare` shares with it; a template for the words of each section.
+"""The study's page, and the pictures for `charloom compare --figure`. Each section's text is in a template.
 
-Each number comes from the answer, or from the trials that it is an answer about.
+Each number comes from the answer or from the trials.
 """

@@ -1,4 +1,4 @@
-"""The answer: the verdict in words, and what a reader has to know before the pictures."""
+"""The section `answer`: the verdicts in words, with their figures, warnings and remarks."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,48 +10,48 @@ from paired import sentences as words
 from paired.data_types import CANNOT_TELL, VERDICTS
 from paired.numbers import shown, span
 
-DECIDING = 3  # lines of a comparison: the difference, the interval that decides, p
+DECIDING = 3  # the first lines of a comparison: difference, tested interval, p
 
 
 def section(compared: Compared) -> Section:
-    """Return the section."""
+    """Return the section with the answer. If the comparisons are many, it shows only those with a verdict."""
     answer = compared.answer
-    said = list(words.comparisons(answer))
-    told = [
+    texts = list(words.comparisons(answer))
+    shown_texts = [
         (title, lines if compared.few else lines[:DECIDING])
-        for (title, lines), each in zip(said, answer.comparisons, strict=True)
-        if compared.few or each.verdict != CANNOT_TELL
+        for (title, lines), contrast in zip(texts, answer.comparisons, strict=True)
+        if compared.few or contrast.verdict != CANNOT_TELL
     ]
-    counted = Counter(each.verdict for each in answer.comparisons)
-    beside = f"of {len(said)} settings"
-    open_ones = [each.interval for each in answer.comparisons if each.verdict == CANNOT_TELL and each.interval]
+    verdicts = Counter(contrast.verdict for contrast in answer.comparisons)
+    total = f"of {len(texts)} settings"
+    undecided = [row.interval for row in answer.comparisons if row.verdict == CANNOT_TELL and row.interval]
     it = {
         "effects": effects_table(answer),
-        "sure": [name for name, *_, said in words.effect_rows(answer) if said != CANNOT_TELL and said in VERDICTS],
+        "sure": [name for name, *_, end in words.effect_rows(answer) if end != CANNOT_TELL and end in VERDICTS],
         "parted": list(words.parted(answer)),
         "remarks": list(words.remarks(answer)),
-        "facts": _facts(compared) if len(said) == 1 else [(name, str(counted[name]), (beside,)) for name in VERDICTS],
-        "comparisons": told,
-        "left": len(said) - len(told),
-        "beyond_zero": sum(not low <= 0.0 <= high for low, high in open_ones),
-        "counted": "all that is tested is"
+        "facts": _facts(compared) if len(texts) == 1 else [(name, str(verdicts[name]), (total,)) for name in VERDICTS],
+        "comparisons": shown_texts,
+        "left": len(texts) - len(shown_texts),
+        "beyond_zero": sum(not low <= 0.0 <= high for low, high in undecided),
+        "counted": "all tests are"
         if answer.effects
-        else f"all {len(said)} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
+        else f"all {len(texts)} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
         "nothing": " ".join(_nothing(compared)),
     }
     return Section("answer", "The answer", it)
 
 
 def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return the few figures of a single comparison: a name, a number, and lines on it."""
-    (each,) = compared.answer.comparisons
-    places = words.places_of([each])
+    """Return the figures of a single comparison: for each a name, a number, and lines about the number."""
+    (contrast,) = compared.answer.comparisons
+    places = words.places_of([contrast])
     rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
     means = [
         (name, mean, (compared.unit, f"mean of {n} seed{'s' * (n != '1')}", _interval(span)))
         for name, n, mean, _, span in rows
     ]
-    difference = shown(each.mean_difference, places), (compared.unit, _interval(span(each.interval, places)))
+    difference = shown(contrast.mean_difference, places), (compared.unit, _interval(span(contrast.interval, places)))
     return [*means, ("difference", *difference)]
 
 
@@ -60,14 +60,14 @@ def _interval(span: str) -> str:
 
 
 def _nothing(compared: Compared) -> Iterator[str]:
-    """Yield in sentences that nothing exploded, and that no training reached the target, where it is so."""
+    """Yield a sentence if no training exploded, and a sentence if no training reached the target."""
     answer, budget = compared.answer, compared.measured.budget
-    none = f"None of the {sum(each.trials for each in answer.summaries):,} trainings"
-    if not any(each.exploded for each in answer.summaries):
+    none = f"None of the {sum(summary.trials for summary in answer.summaries):,} trainings"
+    if not any(summary.exploded for summary in answer.summaries):
         yield (
-            f"{none} exploded: none diverged (to a loss or a gradient that is no finite number), and none ended worse "
-            "than a uniform guess."
+            f"{none} exploded: none diverged (to a loss or a gradient that is not finite), and none ended worse than a "
+            "uniform guess."
         )
-    if answer.target and not any(each.reached for each in answer.summaries):
+    if answer.target and not any(summary.reached for summary in answer.summaries):
         within = f", within {budget:,} updates" if budget else ""
-        yield f"{none} came to the target, {answer.target}{within}."
+        yield f"{none} reached the target, {answer.target}{within}."

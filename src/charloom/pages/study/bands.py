@@ -1,6 +1,6 @@
-"""The way there: the settings' curves with their bands, and their paired differences to the baseline.
+"""The section `curves`: the settings' mean curves with interval bands, and their paired differences to the baseline.
 
-A picture is as high as what the seeds themselves did after the first twentieth of the updates; a band may leave it.
+The y axis covers all seeds' values after the first twentieth of the updates; a band may extend beyond it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,19 +15,19 @@ from paired.answering import band
 from paired.data_types import Band, Curve
 from paired.numbers import decimals, shown, span
 
-LINES = ("-", "--", "-.", ":")  # of COLORS: nothing is told by a colour alone
-HEIGHT, LINE, TITLE = 2.2, 0.165, 0.23  # inches: of a panel, of a line in the legend, of its title
-WIDE = 44  # letters of such a line
+LINES = ("-", "--", "-.", ":")  # a line style for each of COLORS, for readers who cannot tell colours apart
+HEIGHT, LINE, TITLE = 2.2, 0.165, 0.23  # inches: of a panel, of a line in the legend, of the legend's title
+WIDE = 44  # letters of a line in the legend
 
 
 def section(compared: Compared) -> Section | None:
-    """Return the section; None where there are no curves."""
+    """Return the section with the curves; None if there are no curves."""
     pictures = [picture for name in compared.measured.curves for picture in _pictures(compared, name)]
     return Section("curves", "Along training", None, pictures) if pictures else None
 
 
 def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
-    """Yield the settings' means, then their differences to the baseline, of what there is."""
+    """Yield the picture of the settings' means, then that of their differences to the baseline, if they have points."""
     trials, curves, paired = compared.measured.settings, compared.measured.curves[name], compared.answer.bands[name]
     ended = {
         setting: [curve for seed, curve in curves.get(setting, {}).items() if trials[setting][seed].value is not None]
@@ -49,17 +49,21 @@ def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
 
 
 def _picture(
-    compared: Compared, place: str, title: str, about: str, bands: dict[str, Band], seen: list[Curve],
+    compared: Compared, place: str, title: str, about: str, bands: dict[str, Band], visible: list[Curve],
     lines: Sequence[float] = (),
 ) -> Iterator[Picture]:  # fmt: skip
-    """Yield the picture of these bands, if any has a point, with the settings' names above it, and lines at values."""
+    """Yield the picture of these bands, unless all are empty, with the settings' names above it.
+
+    visible  curves that must be inside the picture
+    lines    values of horizontal lines
+    """
     looks = dict(zip(compared.drawn, zip(COLORS, LINES, strict=True), strict=False))
     bands = {setting: band for setting, band in bands.items() if band.updates}
     if not bands:
         return
     names = {setting: in_lines(setting, WIDE) for setting in bands}
     above = TITLE + LINE * sum(name.count("\n") + 1 for name in names.values())
-    last = max(update for curve in seen for update in curve)
+    last = max(update for curve in visible for update in curve)
     with drawing(HEIGHT + above) as (figure, (axes,)):
         figure.subplots_adjust(top=1 - above / (HEIGHT + above))
         for setting, band in bands.items():
@@ -70,7 +74,7 @@ def _picture(
                 axes.fill_between(band.updates, low, high, color=color, alpha=0.25, linewidth=0)
         for line in lines:
             axes.axhline(line, color=GREY, linewidth=0.6, zorder=0)
-        later = [*lines, *(value for curve in seen for value in settled(curve, last).values())]
+        later = [*lines, *(value for curve in visible for value in settled(curve, last).values())]
         axes.set_ylim(*with_room(min(later), max(later)))
         over_updates(axes, last)
         axes.legend(
@@ -84,20 +88,20 @@ def _picture(
 
 
 def _end(band: Band) -> str:
-    """Return the last point in words."""
+    """Return the last mean as text, with its interval if there is one."""
     interval = band.intervals[-1] if band.intervals else None
     places = decimals(band.means[-1:], [(interval[1] - interval[0]) / 2] if interval else [])
-    said = f" ({words.PERCENT} interval {span(interval, places)})" if interval else ""
-    return shown(band.means[-1], places) + said
+    remark = f" ({words.PERCENT} interval {span(interval, places)})" if interval else ""
+    return shown(band.means[-1], places) + remark
 
 
 def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
-    """Return its means and their intervals by update, with as many decimals as its median interval leaves."""
+    """Return the columns of the band's means and intervals by update, rounded by the median interval."""
     halves = [(high - low) / 2 for low, high in band.intervals]
     places = decimals(band.means, [median(halves)] if halves else [])
     means = [shown(mean, places) for mean in band.means]
     spans = [span(interval, places) for interval in band.intervals] or ["-"] * len(means)
     return [
-        (head, dict(zip(band.updates, said, strict=True)))
-        for head, said in ((setting, means), (f"{words.PERCENT} interval", spans))
+        (head, dict(zip(band.updates, cells, strict=True)))
+        for head, cells in ((setting, means), (f"{words.PERCENT} interval", spans))
     ]

@@ -1,4 +1,4 @@
-"""The picture of differences: of each setting to the baseline, or of what each factor does."""
+"""The picture of differences: each setting minus the baseline, or the effects of the factors."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from paired.data_types import LEVEL, Contrast
 
 
 class Line(NamedTuple):
-    """A contrast in the picture: what is written above it, its colour, and its seeds. The baseline has no contrast."""
+    """A row of the picture: label, colour, contrast, and the seeds' differences. The baseline has no contrast."""
 
     setting: str
     color: str
@@ -23,38 +23,40 @@ class Line(NamedTuple):
 
 
 def differences(
-    compared: Compared, lines: Sequence[Line], names: tuple[str, str, str], said: tuple[str, str], table: Table,
+    compared: Compared, lines: Sequence[Line], names: tuple[str, str, str], caption_ends: tuple[str, str], table: Table,
     bold: Collection[str] = (),
 ) -> Picture:  # fmt: skip
-    """Return it.
+    """Return the picture of the lines.
 
-    names  the picture's place in the page, its title, and what its axis shows
-    said   what the caption begins with, and what it ends with
+    names         the picture's name on the page, its title, and the label of its axis
+    caption_ends  the beginning and the end of the caption
+    bold          labels in bold
     """
     answer, smallest = compared.answer, compared.answer.smallest_difference
-    contrasts = [each.contrast for each in lines if each.contrast]
-    tested = {id(each): each.tested_interval for each in contrasts if round(each.tested_level, 6) != LEVEL}
+    contrasts = [line.contrast for line in lines if line.contrast]
+    tested = {id(row): row.tested_interval for row in contrasts if round(row.tested_level, 6) != LEVEL}
     drawn = [
-        Drawn(line.dots, each.mean_difference, each.interval, tested.get(id(each))) if (each := line.contrast) else None
+        Drawn(line.dots, row.mean_difference, row.interval, tested.get(id(row))) if (row := line.contrast) else None
         for line in lines
     ]
 
     def draw(axes: Axes) -> None:
         draw_differences(axes, lines, drawn, smallest)
 
-    caption = f"{said[0]}, a stroke their mean, a bar its {words.PERCENT} interval."
+    caption = f"{caption_ends[0]}, a stroke is their mean, a bar is the mean’s {words.PERCENT} interval."
     if any(tested.values()):
         caption += (
-            " The line between two strokes is the interval that decides, wider since all that is tested counts, and "
-            "all looks: better and worse need all of it on one side of 0. The bar alone decides nothing."
+            " The verdict comes from the line between two short strokes: an interval that is widened because several "
+            "effects are tested, or at several looks. If the whole line is on one side of 0, the verdict can be "
+            "better or worse. The bar decides nothing."
         )
-    elif any(each.interval for each in contrasts):
-        caption += " That interval decides: better and worse need all of it on one side of 0."
-    if any(each.later for each in contrasts):
-        caption += " Of a verdict that fell at a look, the seeds of that look are drawn."
+    elif any(row.interval for row in contrasts):
+        caption += " If the whole interval is on one side of 0, the verdict can be better or worse."
+    if any(row.later for row in contrasts):
+        caption += " If a verdict was reached at a look, only the seeds of that look are drawn."
     if smallest is not None:
-        caption += f" The band: less than {smallest:g} does not matter."
+        caption += f" Grey band: differences below {smallest:g} do not matter."
     place, title, axis = names
     arrow = "← better" if answer.better == "lower" else "better →"
     figure = in_rows(lines, [line.setting for line in lines], f"{axis} ({arrow})", draw, bold)
-    return pictured(figure, place, title, caption + said[1], table)
+    return pictured(figure, place, title, caption + caption_ends[1], table)

@@ -1,4 +1,4 @@
-"""What each setting came to, every seed a dot; its differences to the baseline; and the time to the target."""
+"""Sections about the seeds of each setting: values, differences to the baseline, and the time to the target."""
 
 from collections.abc import Mapping
 
@@ -17,16 +17,16 @@ from paired.pairs import counted
 
 
 def section(compared: Compared) -> Section:
-    """Return the section."""
+    """Return the section with the values and the differences of each setting's seeds."""
     summaries = compared.answer.summaries
-    means = [each.mean for each in summaries if each.mean is not None]
-    places = decimals(means, (each.sd for each in summaries if each.sd is not None))
+    means = [summary.mean for summary in summaries if summary.mean is not None]
+    places = decimals(means, (summary.sd for summary in summaries if summary.sd is not None))
     pictures = [_settings(compared, places), _differences(compared, places)]
     return Section("settings", "Each setting, seed by seed", None, pictures)
 
 
 def _settings(compared: Compared, places: int) -> Picture:
-    """Return the seeds of each setting, their mean and its interval."""
+    """Return the picture of each setting's seeds, with their mean and its interval."""
     rows, answer, end = compared.rows, compared.answer, compared.ends[0]
     arrow = "← better" if answer.better == "lower" else "better →"
     drawn = [
@@ -48,16 +48,17 @@ def _settings(compared: Compared, places: int) -> Picture:
         notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] * bool(row.summary.exploded)
         notes += [f"{end} mean"] * (not compared.few and row is rows[0])
         names.append(f"{row.setting} ({', '.join(notes)})" if notes else row.setting)
-    caption = f"A dot is a seed, a stroke their mean, a bar its {words.PERCENT} interval."
+    caption = f"A dot is a seed, a stroke is their mean, a bar is the mean’s {words.PERCENT} interval."
     if any(row.summary.exploded for row in rows):
         caption += " A cross at the edge: exploded (diverged, or worse than a uniform guess)."
     if not compared.few:
         caption += (
-            f" The {end} mean is on top, which is no verdict. In bold: settings that have one. Coloured: those whose "
-            "curves are drawn."
+            f" The {end} mean is at the top; this order is no verdict. In bold: settings that have a verdict. "
+            "Coloured: settings whose curves are drawn."
         )
     if len(rows) < len(answer.summaries):
-        caption += f" Shown are {len(rows)} of {len(answer.summaries)}: the baseline, the best, and those with curves."
+        shown_rows = f"{len(rows)} of {len(answer.summaries)} settings"
+        caption += f" Shown are {shown_rows}: the baseline, the best, and those with curves."
     cells = {
         name: {
             seed: "diverged" if (x := counted(trial).value) is None else shown(x, places) + " exploded" * trial.exploded
@@ -71,45 +72,40 @@ def _settings(compared: Compared, places: int) -> Picture:
 
 
 def _differences(compared: Compared, places: int) -> Picture:
-    """Return the difference of each pair, their mean and its intervals."""
+    """Return the picture of the paired differences, with their means and intervals."""
     answer, base = compared.answer, compared.measured.settings[compared.answer.baseline]
     lines, bold = [], []
     for row in compared.rows:
-        each, name = row.comparison, row.setting
-        if not each:
+        contrast, name = row.comparison, row.setting
+        if not contrast:
             name = f"{name} (baseline)"
-        elif compared.few or each.verdict != CANNOT_TELL:
-            name = f"{name}: {words.verdict(each)}"
-        first = list(each.differences.items())[: each.n] if each else []
+        elif compared.few or contrast.verdict != CANNOT_TELL:
+            name = f"{name}: {words.verdict(contrast)}"
+        first = list(contrast.differences.items())[: contrast.n] if contrast else []
         dots = [x for seed, x in first if not row.trials[seed].exploded | base[seed].exploded]
-        lines.append(Line(name, row.color, each, dots))
+        lines.append(Line(name, row.color, contrast, dots))
         bold += [name] * (not compared.few and row.setting in compared.decided)
-    cells = {
-        each.setting: {seed: shown(x, places) for seed, x in each.differences.items()} for each in answer.comparisons
-    }
+    cells = {row.setting: {seed: shown(x, places) for seed, x in row.differences.items()} for row in answer.comparisons}
     names = "differences-picture", "the difference of each pair", "setting minus baseline"
-    begin = "A dot is a seed’s value minus the baseline’s with that seed"
-    end = "" if compared.few else f" Where no verdict stands beside a name: {CANNOT_TELL}."
+    begin = "A dot is a seed’s value minus the baseline’s value with the same seed"
+    end = "" if compared.few else f" A name without a verdict: {CANNOT_TELL}."
     return differences(compared, lines, names, (begin, end), _by_seed(cells), bold)
 
 
 def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
-    """Return a row for each setting, a column for each seed."""
+    """Return the table with a row for each setting and a column for each seed."""
     seeds = list(dict.fromkeys(seed for row in cells.values() for seed in row))
     rows = [(name, *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
     return Table(("setting", *(f"seed {seed}" for seed in seeds)), rows)
 
 
 def to_target(compared: Compared) -> Section | None:
-    """Return for each setting the updates after which its seeds reached the target, and those that never did.
-
-    It is a section of its own. None where no training reached a target.
-    """
-    if not compared.answer.target or not any(each.reached for each in compared.answer.summaries):
+    """Return the section with the updates at which the seeds reached the target; None if no training reached it."""
+    if not compared.answer.target or not any(summary.reached for summary in compared.answer.summaries):
         return None
     rows, comparisons = compared.rows, compared.comparisons
     reached = [[trial.reached for trial in row.trials.values() if trial.reached is not None] for row in rows]
-    last = compared.measured.budget or max(update for each in reached for update in each)
+    last = compared.measured.budget or max(update for updates in reached for update in updates)
 
     def draw(axes: Axes) -> None:
         over_updates(axes, last)
@@ -125,16 +121,16 @@ def to_target(compared: Compared) -> Section | None:
         ("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"),
         [
             (
-                each.setting, f"{each.reached}", f"{each.trials}", shown(each.mean_time, 0),
-                span(comparisons[each.setting].time_interval, 0) if each.setting in comparisons else "",
+                own.setting, f"{own.reached}", f"{own.trials}", shown(own.mean_time, 0),
+                span(comparisons[own.setting].time_interval, 0) if own.setting in comparisons else "",
             )
-            for each in compared.answer.summaries
+            for own in compared.answer.summaries
         ],
     )  # fmt: skip
     picture = pictured(
         in_rows(rows, names, "updates", draw), "target-picture", f"updates to the target, {compared.answer.target}",
-        "A dot is a seed, at the update where it came below the target first; an open triangle at the edge stands for "
-        "those that never did. A stroke is the mean, where those count with all their updates.",
+        "A dot is a seed, at the update where its loss first fell below the target. An open triangle at the edge: "
+        "seeds that never reached the target. A stroke is the mean; those seeds count with all their updates.",
         table,
     )  # fmt: skip
     return Section("target", "Time to the target", None, [picture])

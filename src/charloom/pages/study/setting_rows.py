@@ -1,8 +1,7 @@
-"""A picture whose rows are settings, with their names above them: beside them a phone has no room.
+"""A picture whose rows are settings. A setting's name is above its row, because a phone has no room on the left.
 
-What the seeds themselves did is seen whole. An interval may leave a picture, as that of two seeds does, which is nine
-standard deviations wide; and so may what exploded, which would press the rest into a line: a cross at the edge stands
-for it.
+All seeds are inside the picture, except exploded ones, which are drawn as a cross at the edge: their values would make
+all others look equal. An interval may extend beyond the picture: with two seeds it is nine standard deviations wide.
 """
 
 import textwrap
@@ -16,12 +15,12 @@ from matplotlib.ticker import MaxNLocator
 from charloom.pages.pictures import BOTTOM, FAINT, GREY, PAPER, TOP, WIDE, drawing, in_lines, known, with_room
 from paired.data_types import Interval
 
-MANY = 12  # rows, above which the axis is at the top too
-LINE, ROW = 10.5, 19.0  # points: of a line of a name, of what is drawn below it
+MANY = 12  # most rows without a second axis at the top
+LINE, ROW = 10.5, 19.0  # heights in points: of a name's line, and of the drawing below the name
 
 
 class Named(Protocol):
-    """What a row is of."""
+    """The subject of a row: a setting or an effect, with its colour."""
 
     @property
     def setting(self) -> str: ...  # noqa: D102  as in compared.Row
@@ -30,7 +29,7 @@ class Named(Protocol):
 
 
 class Drawn(NamedTuple):
-    """What is drawn in a row: a dot for each seed, a stroke at the mean, a bar, a line for the tested interval."""
+    """The content of a row: dots of the seeds, a stroke at the mean, a bar and a line for two intervals."""
 
     dots: list[float]
     mean: float | None
@@ -41,12 +40,12 @@ class Drawn(NamedTuple):
 def in_rows(
     rows: Sequence[Named], names: Sequence[str], what: str, draw: Callable[[Axes], None], bold: Collection[str] = ()
 ) -> Figure:
-    """Return the figure.
+    """Return the figure with a row for each setting.
 
-    names  what is written above each row
-    what   the axis shows
-    draw   fills the panel: the first row lies at 0, the next one at 1
-    bold   settings that are to be found at once
+    names  the text above each row
+    what   the label of the x axis
+    draw   function that draws into the panel: the first row is at y = 0, the next one at 1
+    bold   settings whose names are bold
     """
     written = [in_lines(name) for name in names]
     pitch = LINE * max(name.count("\n") + 1 for name in written) + ROW
@@ -72,17 +71,17 @@ def in_rows(
 
 
 def draw_rows(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], always: Sequence[float] = ()) -> None:
-    """Draw each row, on an axis that holds what is `always` to be seen, too."""
-    found = [each for each in drawn if each]
-    dots = [*always, *(dot for each in found for dot in each.dots)]
-    _limit(axes, dots, [interval for each in found for interval in (each.interval, each.tested) if interval])
-    for place, (row, each) in enumerate(zip(rows, drawn, strict=True)):
-        if each:
-            _draw_row(axes, place, row.color, each)
+    """Draw the rows. `always` are values that must be inside the x axis."""
+    contents = [content for content in drawn if content]
+    dots = [*always, *(dot for content in contents for dot in content.dots)]
+    _limit(axes, dots, [interval for row in contents for interval in (row.interval, row.tested) if interval])
+    for place, (row, content) in enumerate(zip(rows, drawn, strict=True)):
+        if content:
+            _draw_row(axes, place, row.color, content)
 
 
 def draw_differences(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], smallest: float | None) -> None:
-    """Draw each row beside a line at 0, with a band where a difference does not matter."""
+    """Draw the rows with a line at 0 and a band for differences below `smallest`, which do not matter."""
     draw_rows(axes, rows, drawn, [0.0] if smallest is None else [-smallest, 0.0, smallest])
     axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
     if smallest is not None:
@@ -90,30 +89,33 @@ def draw_differences(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | 
 
 
 def draw_dots(axes: Axes, place: int, color: str, dots: Sequence[float]) -> None:
-    """Draw a dot for each seed; of no point matplotlib would believe that it lies in the figure's corner."""
+    """Draw a dot for each seed. An empty plot is skipped, because matplotlib would extend the axes for it."""
     if dots:
         axes.plot(dots, [place] * len(dots), "o", ms=3, color=color, mec=PAPER, mew=0.4, clip_on=False, zorder=4)
 
 
-def _draw_row(axes: Axes, place: int, color: str, each: Drawn) -> None:
+def _draw_row(axes: Axes, place: int, color: str, content: Drawn) -> None:
     low, high = axes.get_xlim()
-    interval = each.interval
+    interval = content.interval
     leaves = interval is not None and interval[0] < low and high < interval[1]
-    for line in (each.tested, interval if leaves else None):
+    for line in (content.tested, interval if leaves else None):
         if line:
             axes.plot(line, [place] * 2, "|-", color=color, linewidth=0.8, ms=7, mew=0.8, solid_capstyle="butt")
     if interval and not leaves:
         axes.barh(place, interval[1] - interval[0], 0.44, interval[0], color=color, alpha=0.25, linewidth=0)
-    if each.mean is not None:
-        axes.plot([each.mean] * 2, [place - 0.3, place + 0.3], color=color, linewidth=1.4, solid_capstyle="butt")
-    draw_dots(axes, place, color, each.dots)
+    if content.mean is not None:
+        axes.plot([content.mean] * 2, [place - 0.3, place + 0.3], color=color, linewidth=1.4, solid_capstyle="butt")
+    draw_dots(axes, place, color, content.dots)
     for goes_on, edge, arrow in ((interval[0] < low, low, "<"), (interval[1] > high, high, ">")) if interval else ():
         if goes_on:
             axes.plot([edge], [place], arrow, ms=4, color=color, clip_on=False)
 
 
 def _limit(axes: Axes, dots: list[float], intervals: Sequence[Interval]) -> None:
-    """Let the panel hold all dots, and the intervals but for those that leave these by their width on both sides."""
+    """Set the x axis to include all dots and intervals, but at most the dots' range on either side of the dots.
+
+    An interval that exceeds this on both sides is ignored.
+    """
     if not dots:
         axes.set_xlim(0, 1)
         axes.set_xticks([])
@@ -121,7 +123,7 @@ def _limit(axes: Axes, dots: list[float], intervals: Sequence[Interval]) -> None
     low, high = min(dots), max(dots)
     reach = (high - low) or 0.05 * abs(high) or 1.0
     far = low - reach, high + reach
-    ends = [end for each in intervals if each[0] >= far[0] or each[1] <= far[1] for end in each]
+    ends = [end for pair in intervals if pair[0] >= far[0] or pair[1] <= far[1] for end in pair]
     low, high = max(min([low, *ends]), far[0]), min(max([high, *ends]), far[1])
     axes.set_xlim(*with_room(low, high))
     axes.xaxis.set_major_locator(MaxNLocator(4))

@@ -1,4 +1,4 @@
-"""All studies of the project on one page: what each asks, of which text, and what it says."""
+"""The page `studies/index.html`: question, text and answer of every study in the project."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,15 @@ INDEX = STUDIES / "index.html"
 
 
 class Listed(NamedTuple):
-    """A study: its file, what is missing, its question in words, facts about it, its answer by line, and its page."""
+    """A study in the list.
+
+    file     the study's file
+    missing  a sentence about what is missing: the answer, the page, or a readable file; "" if nothing is missing
+    asked    the question in words
+    about    facts about text and trainings
+    told     the answer, by lines
+    page     the page's path, relative to `studies/`
+    """
 
     file: Path
     missing: str
@@ -28,28 +36,28 @@ class Listed(NamedTuple):
 
 
 def studies_index() -> str:
-    """Return the page in one HTML file, of what lies in `studies/`: equal files there give equal bytes."""
+    """Return the page as HTML. Equal files in `studies/` give equal bytes."""
     listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
     answers = [study for study in listed if study.told]
-    said = (
+    intro = (
         f"{len(listed)} question{'s' * (len(listed) != 1)}, {len(answers)} answered. "
-        "Each answer holds for its text and its settings, and for no others."
+        "Each answer is valid for its own text and settings only."
     )
-    return rendered("Studies of this project", said, [Section("studies", "Questions and answers", listed)])
+    return rendered("Studies of this project", intro, [Section("studies", "Questions and answers", listed)])
 
 
 def _listed(file: Path) -> Listed:
-    page, again = file.with_suffix("") / "report.html", f"Not answered yet: `charloom study {file}` answers it."
+    page, again = file.with_suffix("") / "report.html", f"No answer yet: `charloom study {file}` answers it."
     try:
         if not is_started(page.parent):
             read_question(file)
             return Listed(file, again)
         study = read_study(file)
-        found = measured(study)._replace(curves={})  # which say nothing of a verdict
-        compared = Compared(found, answered(found)).in_order
+        trials = measured(study)._replace(curves={})  # verdicts do not depend on curves
+        compared = Compared(trials, answered(trials)).in_order
     except CharloomError as error:
-        return Listed(file, f"Not read: {error}")
-    trainings = sum(each.trials for each in compared.answer.summaries)
+        return Listed(file, f"Not readable: {error}")
+    trainings = sum(summary.trials for summary in compared.answer.summaries)
     about = "; ".join([text_of(study.asked), f"{trainings:,} trainings", *compared.answer.warnings])
     if not trainings:
         return Listed(file, again, compared.asked, about)

@@ -1,4 +1,4 @@
-"""The study's page, section by section, and the pictures that it shares with `charloom compare`."""
+"""The study's page, and the picture of `charloom compare --figure`, which has the page's pictures."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,12 +14,12 @@ from charloom.settings.params import as_yaml, flat_of
 from charloom.study.study_file import Study
 from paired import sentences as words
 
-STUDIES = Path("studies")  # in a project
-INDEX = ("../index.html", "All studies of this project")  # the page of them
+STUDIES = Path("studies")  # the folder of a project's studies
+INDEX = ("../index.html", "All studies of this project")
 
 
 def comparison_picture(compared: Compared) -> str:
-    """Return as one SVG what each factor does, what each setting came to, the differences, and the curves."""
+    """Return one SVG with the pictures of the effects, the settings' seeds, the differences, and the curves."""
     return _together(_shared(compared))
 
 
@@ -28,9 +28,9 @@ def _shared(compared: Compared) -> list[Section | None]:
 
 
 def study_page(study: Study, compared: Compared) -> tuple[str, str]:
-    """Return the page in one HTML file, and `comparison_picture`, drawn once for both."""
+    """Return the page as HTML, and the SVG of `comparison_picture`; the pictures are drawn once for both."""
     compared = compared.in_order
-    answer, trials, shared = compared.answer, [each.trials for each in compared.answer.summaries], _shared(compared)
+    answer, trials, shared = compared.answer, [row.trials for row in compared.answer.summaries], _shared(compared)
     seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
     long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""
     if len(read := {*compared.measured.amounts.values()}) == 1:
@@ -56,7 +56,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
 
 
 def text_of(asked: Asked) -> str:
-    """Return which text was read: a page may go to somebody who has not got it."""
+    """Return the name and the hash of the text, for readers of the page who do not have the text."""
     return f"{in_line(asked.text)} (SHA-256 {asked.sha256[:12]}…)"
 
 
@@ -65,27 +65,27 @@ def _together(sections: Iterable[Section | None]) -> str:
 
 
 def _explosions(compared: Compared) -> Section | None:
-    """Return how many trials diverged, or ended worse than a uniform guess; None where nothing exploded."""
+    """Return the section with the number of exploded trials of each setting; None if no trial exploded."""
     summaries = compared.summaries
-    said = [
-        (each.setting, line)
-        for each in compared.answer.comparisons
-        for line in words.explosions(each, summaries[each.setting], summaries[compared.answer.baseline])
+    lines = [
+        (row.setting, line)
+        for row in compared.answer.comparisons
+        for line in words.explosions(row, summaries[row.setting], summaries[compared.answer.baseline])
     ]
-    return Section("explosions", "Explosions", said) if said else None
+    return Section("explosions", "Explosions", lines) if lines else None
 
 
 def _numbers(compared: Compared) -> Section:
-    """Return the table, and what there is to say of each comparison."""
+    """Return the section with the table of all numbers, and with the sentences about each comparison."""
     answer = compared.answer
-    said = [] if compared.few else list(words.comparisons(answer))
+    comparisons = [] if compared.few else list(words.comparisons(answer))
     table = verdict_second(words.COMPARED, words.table(answer))
-    it = {"title": words.title(answer), "table": table, "comparisons": said}
+    it = {"title": words.title(answer), "table": table, "comparisons": comparisons}
     return Section("numbers", "All numbers", it)
 
 
 def _again(study: Study, trials: int) -> Section:
-    """Return the question again, and the commands that answer it, train it, and prove its rows."""
+    """Return the section with the question, and with the commands that answer it, train it, and prove its rows."""
     params = study.settings[study.baseline]
     named = set[str]().union(*map(setting_params, study.settings.values())).difference(study.varied)
     same = {name: value for name, value in flat_of(params).items() if name in named}
@@ -95,4 +95,4 @@ def _again(study: Study, trials: int) -> Section:
         "text": study.asked.sha256,
         "same": Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()]),
     }
-    return Section("again", "Make it again, and prove a row", it)
+    return Section("again", "Repeat the study, or prove a row", it)

@@ -1,4 +1,4 @@
-// What a reader sees and presses. Each training and each text is computed in a Worker of its own: worker.js.
+// The user interface of the live page. Each training and each text runs in a Worker of its own: worker.js.
 "use strict"
 const byId = id => document.getElementById(id)
 const data = JSON.parse(byId("data").textContent), { params } = data, updates = params["train.updates"]
@@ -10,9 +10,9 @@ const shown = (number, digits = 0) =>
   number.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits })
 const quoted = text => /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 const element = (tag, content, attributes = {}) => {
-  const made = Object.assign(document.createElement(tag), attributes)
-  made.append(...[content].flat())
-  return made
+  const node = Object.assign(document.createElement(tag), attributes)
+  node.append(...[content].flat())
+  return node
 }
 const span = (text, className = "") => element("span", text, { className })
 
@@ -27,7 +27,7 @@ const workerOf = () => {
   return { ask, end: () => worker.terminate() }
 }
 
-// Draw curves over updates, { name: [[update, value], …] }. What lies above the frame is left out.
+// Draw curves over updates, { name: [[update, value], …] }. Points above the frame are left out.
 const draw = (svg, curves, low, high, label) => {
   const x = update => (36 + 296 * update / (updates || 1)).toFixed(1)
   const y = value => (166 - 156 * (value - low) / (high - low)).toFixed(1)
@@ -57,7 +57,7 @@ const drawBoth = (box, name, { curve, saturated }) => {
     0, 1, value => `${shown(value * 100)} %`)
 }
 
-// Take an answer of the Worker into the run; note the first point at which it is not the published one.
+// Add an answer of the Worker to the run, and record the first difference to the published run.
 const take = (run, { update, smooth, statistics, checkpoint, results, diverged }) => {
   const compare = (what, here, there) => {
     if (run.compared && there !== undefined && here !== there) run.differs ||= `${what}: ${here} here, ${there} published`
@@ -177,10 +177,10 @@ const training = (name, asked) => {
 }
 training("again", () => ({ params, text: ownText, heldOut: 0, compared: true }))
 
-// Show a command; its arguments break nowhere, but for a long text.
-const command = (id, start, given) => byId(id).replaceChildren(start, ...given.flatMap(each => [" ", span(...each)]))
+// Show a command. Its arguments are not broken across lines, except a long text.
+const command = (id, start, given) => byId(id).replaceChildren(start, ...given.flatMap(part => [" ", span(...part)]))
 
-// Change one thing: the form has the published settings until somebody writes others.
+// Change one thing: the form starts with the published settings.
 const form = byId("change-form"), file = form.elements["prepare.text"]
 const settings = [...form.elements].filter(field => field !== file)
 const valueOf = ({ name, value }) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
@@ -201,7 +201,7 @@ training("changed", async () => form.reportValidity() && {
   heldOut: file.files.length ? params["prepare.held_out"] : 0,
 })
 
-// Write: the characters, and the command that prints the same ones.
+// Write: show the characters, and the command that prints the same characters.
 const writing = byId("write-form"), field = name => writing.elements.namedItem(name)
 const NUMBERS = ["temperature", "top_k", "top_p", "length", "seed"]
 const choice = () => Object.fromEntries(NUMBERS.map(name => [name, Number(field(name).value)]))

@@ -1,15 +1,15 @@
-// Below each picture and each table: buttons that save it as a file. The page holds all of it, so nothing is asked for.
+// Buttons below each picture and each table that save it as a file, from the page's content, without a request.
 "use strict"
-if (/^(file|https?):$/.test(location.protocol)) { // a frame of another program may forbid it
+if (/^(file|https?):$/.test(location.protocol)) { // a frame in another program may forbid downloads
   const MARGIN = 14 // points around a picture, in which labels may lie
   const folder = location.pathname.split("/").at(-2)
-  const light = document.styleSheets[0].cssRules[0].style // a file lies on white paper
+  const light = document.styleSheets[0].cssRules[0].style // a file has the colours of the light mode
 
   const svgOf = picture => {
     const [, , width, height] = picture.getAttribute("viewBox").split(" ").map(n => Number(n) + 2 * MARGIN)
     const copy = picture.cloneNode(true)
     const look = { viewBox: `-${MARGIN} -${MARGIN} ${width} ${height}`, width: `${width}pt`, height: `${height}pt` }
-    Object.entries({ ...look, fill: "var(--ink)" }).forEach(each => copy.setAttribute(...each))
+    Object.entries({ ...look, fill: "var(--ink)" }).forEach(entry => copy.setAttribute(...entry))
     return new XMLSerializer().serializeToString(copy)
       .replace(">", `><rect x="-${MARGIN}" y="-${MARGIN}" width="100%" height="100%" fill="var(--page)"/>`)
       .replace(/var\((--\w+)\)/g, (_, name) => light.getPropertyValue(name).trim())
@@ -21,7 +21,7 @@ if (/^(file|https?):$/.test(location.protocol)) { // a frame of another program 
       : /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
   const csvOf = box => [...box.querySelectorAll("tr")].map(row => [...row.cells].map(cellOf).join(",") + "\n").join("")
 
-  const offer = (last, kind, name, made) => {
+  const offer = (last, kind, name, content) => {
     let line = last
     if (!line.matches(".save")) {
       line = Object.assign(document.createElement("p"), { className: "save", textContent: "Save as" })
@@ -30,7 +30,7 @@ if (/^(file|https?):$/.test(location.protocol)) { // a frame of another program 
     const button = Object.assign(document.createElement("button"), { textContent: kind, ariaLabel: `${kind}: ${name}` })
     button.onclick = () => {
       const download = `${folder} ${name}`.replace(/[^\w.]+/g, "-") + `.${kind.toLowerCase()}`
-      Object.assign(document.createElement("a"), { download, href: URL.createObjectURL(new Blob([made()])) }).click()
+      Object.assign(document.createElement("a"), { download, href: URL.createObjectURL(new Blob([content()])) }).click()
     }
     line.append(" ", button)
   }

@@ -1,14 +1,14 @@
-// The experiment in a Worker: each request gets one answer. The arithmetic is that of live/kernel.c.
+// The experiment in a Worker: each request gets one answer. live/kernel.c does the arithmetic.
 "use strict"
 const LARGEST = 10_000_000 // bytes of a text
-const AT_ONCE = 100 // updates of an answer, at most
+const AT_ONCE = 100 // most updates in an answer
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
-// As `room` of kernel.c returns them.
+// The addresses that `room` in kernel.c returns, in its order.
 const PLACES = "ids flat losses smooth statistics recipe ziggurat words digest probability h best_h".split(" ")
 let wasm, place, run
 
-// A view of n numbers at a place of that name; memory that grows makes earlier views useless.
+// A view of n numbers at the address of that name. When memory grows, earlier views become invalid.
 const view = (name, n, Type = Float64Array) => new Type(wasm.memory.buffer, place[name] ?? name, n)
 
 const open = ({ wasm: bytes, ziggurat }, m, K, T, characters, updates) => {
@@ -19,7 +19,7 @@ const open = ({ wasm: bytes, ziggurat }, m, K, T, characters, updates) => {
   view("ziggurat", 768).set(ziggurat)
 }
 
-// The stream default_rng(numbers): each is cut into 32-bit words, the lowest first.
+// The random stream of default_rng(numbers): each number is split into 32-bit words, lowest first.
 const stream = numbers => {
   const words = numbers.map(BigInt).flatMap(n => n >> 32n ? [n & 0xffffffffn, n >> 32n] : [n])
   view("words", words.length, Uint32Array).set(words.map(Number))
@@ -27,7 +27,7 @@ const stream = numbers => {
 }
 
 const hash = (...arrays) => {
-  const parts = arrays.map(each => new Uint8Array(each.buffer ?? each, each.byteOffset, each.byteLength))
+  const parts = arrays.map(array => new Uint8Array(array.buffer ?? array, array.byteOffset, array.byteLength))
   const size = parts.reduce((sum, part) => sum + part.length, 0)
   run.message = run.room >= size ? run.message : wasm.allocate((run.room = size) + 72)
   const message = view(run.message, size, Uint8Array)
@@ -37,7 +37,7 @@ const hash = (...arrays) => {
 }
 const weights = which => (wasm.give(which), view("flat", run.count).slice())
 
-// The text as training reads it: text/corpus.py. A vocabulary that is given is the one of more than this text.
+// The training part of the text, as in text/corpus.py. A given vocabulary may have more characters than the text.
 const prepared = ({ bytes, text, vocabulary }, heldOut) => {
   if (bytes?.byteLength > LARGEST) throw new Error(`the text has more than ${LARGEST.toLocaleString("en")} bytes`)
   text ??= new TextDecoder("utf-8", { fatal: true }).decode(bytes).replaceAll("\r\n", "\n")
@@ -48,7 +48,7 @@ const prepared = ({ bytes, text, vocabulary }, heldOut) => {
   return { vocabulary, ids: training.map(character => id.get(character)) }
 }
 
-// Characters that are drawn one after the other, and the probability of each.
+// Characters, drawn one after the other, and the probability of each.
 const written = (first, length, { temperature, top_k = 0, top_p = 1 }) => {
   const p = [], text = []
   for (let x = first; text.length < length;) {
@@ -60,7 +60,7 @@ const written = (first, length, { temperature, top_k = 0, top_p = 1 }) => {
 }
 
 const answers = {
-  // A training before its first update. p has the params by their dotted names.
+  // Prepare a training before its first update. p: the params by their dotted names.
   start({ program, params: p, text, heldOut }) {
     const { ids, vocabulary } = prepared(text, heldOut), K = vocabulary.length, m = p.m, T = p.seq_length
     if (ids.length <= T) throw new Error(`${ids.length} characters for training; seq_length ${T} needs ${T + 1}`)
@@ -76,7 +76,7 @@ const answers = {
     return { K, characters: ids.length }
   },
 
-  // The next rows of the trace, up to the next checkpoint; and at a checkpoint, before its row, weights and text.
+  // Compute the next rows of the trace, up to the next checkpoint; at a checkpoint, first its hash and its text.
   advance() {
     const { params: p, ids, update } = run, every = p["train.checkpoint_every"], updates = p["train.updates"]
     const answer = {}
@@ -100,7 +100,7 @@ const answers = {
     return answer
   },
 
-  // Text from a model whose weights, in the order of network/rnn.py, and state are given.
+  // Write text with a model, given by its weights, in the order of network/rnn.py, and its state.
   write({ program, model, prime, length, seed, ...choice }) {
     const { m, vocabulary, theta, h, update } = model, K = vocabulary.length
     open(program, m, K, 1, 0, 0)
@@ -117,11 +117,11 @@ const answers = {
   },
 }
 
-// SHA-256 of last and best weights and of the trace: results/identity.py, `results_hash`.
+// The SHA-256 of last and best weights and of the trace, as `results_hash` in results/identity.py.
 const results = () => {
   const columns = [run.smooth, run.first, ...[0, 1, 2, 3].map(n => run.statistics.map(row => row[n]))]
   const arrays = [weights(0), weights(3), ...columns.map(column => new Float64Array(column))]
-  return hash(...arrays.flatMap(each => [new TextEncoder().encode(`<f8(${each.length},)`), each]))
+  return hash(...arrays.flatMap(array => [new TextEncoder().encode(`<f8(${array.length},)`), array]))
 }
 
 onmessage = ({ data }) => {
