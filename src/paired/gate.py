@@ -72,7 +72,7 @@ def _result(measured: Measured, answer: Answer, comparison: Contrast, requiremen
 def _not_inferior(measured: Measured, answer: Answer, comparison: Contrast) -> bool:
     """Return whether the tested interval excludes a difference on the worse side that matters.
 
-    It excludes nothing if the setting has lost more trials than the baseline: its worst values are missing.
+    Return False if the setting has lost more trials than the baseline: its worst values are missing.
     """
     sides = (side(measured.settings[name], None) for name in (comparison.setting, answer.baseline))
     margin, interval = answer.smallest_difference, comparison.tested_interval

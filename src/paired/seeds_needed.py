@@ -1,4 +1,4 @@
-"""How many more seeds a verdict needs: a range, because effect and sd are estimated from few seeds.
+"""Estimate how many more seeds a verdict needs: a range, because effect and sd come from few seeds.
 
 A test at a level tells if Student's interval at that level excludes 0, or lies inside ± the smallest difference that
 matters. Sizes are in units of the sd: θ = mean / sd of the true differences, ρ = smallest difference / sd. The true

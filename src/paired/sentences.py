@@ -130,7 +130,7 @@ def averages(answer: Answer) -> list[Contrast]:
 
 
 def at_levels(answer: Answer, average: Contrast) -> list[Contrast]:
-    """Return the same effect at the levels of the factors that it depends on."""
+    """Return the average's effect at the levels of the factors that it depends on."""
     return [effect for effect in answer.effects if effect.kind == AT_LEVEL and effect.of == average.of]
 
 

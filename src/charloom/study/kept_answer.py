@@ -49,10 +49,10 @@ class KeptAnswer:
                 return str(last["said"]), str(last["warned"])
         return None
 
-    def keep(self, said: str, warned: str) -> None:
+    def keep(self, output: str, warnings: str) -> None:
         """Cache the output, if the files are still as at the start."""
         if self._state() == self.before:
-            content = {"options": self.options, "state": self.before, "said": said, "warned": warned}
+            content = {"options": self.options, "state": self.before, "said": output, "warned": warnings}
             write(self.note, json.dumps(content))
 
     def _state(self) -> str:
