@@ -60,9 +60,9 @@ def verdicts(measured: Measured) -> Verdicts:
 
 
 def answered(measured: Measured) -> Answer:
-    """Return the answer of the trials.
+    """Compare the settings and return the answer.
 
-    Seeds are in the baseline's order. Seeds after the last look that is reached are shown, and decide nothing.
+    The baseline's trials define the order of seeds. Seeds after the last reached look are shown, but not tested.
     """
     sides, pairs, decisions, settings, effects = verdicts(measured)
     asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}

@@ -316,7 +316,7 @@ def notes(answer: Answer) -> list[str]:
         )
         lines.append(
             f"More seeds: how many would tell, with probability {POWER:g}. {here} are for a new study, with seeds that "
-            "are not used here; where it may stop early, it declares its looks before it starts."
+            "are not used here; if it may stop early, it declares its looks before it starts."
         )
     matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
     if smallest is not None:

@@ -56,8 +56,8 @@ def difference(a: float, b: float) -> float:
 def standard_error(x: Moments) -> float | None:
     """Return the standard error of the mean; None if it is unknown.
 
-    Two equal values give None: rounded values are equal by chance (in one of eight pairs, if the sd is one unit of the
-    last digit). Three equal values give 0.
+    A sample of two equal values gives None: rounded values are equal by chance (in one of eight pairs, if the sd is
+    one unit of the last digit). Three or more equal values give 0.
     """
     if x.sd is None or (x.sd == 0.0 and x.n == 2):
         return None

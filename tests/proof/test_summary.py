@@ -52,7 +52,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     printed, _ = said(project, "summary", "--base", "base", "--verified", statement, statement)  # it counts once
     ensure_harmless(printed)
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
-    assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in printed
+    assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in printed
     # The answer at three seeds was the only one: the fourth is shown, and decides nothing.
     assert "3 seeds, by the study <code>studies/a</code>, one of its 2 comparisons." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
@@ -137,7 +137,7 @@ def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path, monkeyp
     study, run = read_study(Path("studies/initial_accumulator.yaml")), a_run(held_out_bits_per_character=0.5)
     said = _contradiction(study, [Side(Folder(ROOT), run)], [])
     assert said.startswith("studies/initial_accumulator says 2.8")
-    assert said.endswith(" of seed 1 (held_out_bits_per_character), and the commit's own files 0.5.")
+    assert said.endswith(" for seed 1 (held_out_bits_per_character), and the commit's own files 0.5.")
     signature = (ROOT / "signature.json").read_text()
     (tmp_path / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
     assert _contradiction(study, [Side(Folder(tmp_path), run)], []) == ""

@@ -274,7 +274,7 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
     (project.folder / "studies/a.yaml").write_text(question)
     assert complaint == (
         f"studies/a.yaml: {named}: not what was asked at its first start, which studies/a/asked.json holds; "
-        "`charloom study FILE --anew` asks anew\n"
+        "`charloom study FILE --anew` starts a new question\n"
     )
     assert tables(folder) == made
 

@@ -80,7 +80,7 @@ def summary(arguments: argparse.Namespace) -> None:
 
 
 def _verified(file: Path) -> tuple[str, Report]:
-    """Return the file's content in canonical JSON, and the report. Raises WrongInput for another kind of file."""
+    """Return the normalized JSON of the file, and a report. Raises WrongInput unless it is one of a full `verify`."""
     try:
         report = Report.model_validate_json(content := file.read_bytes())
     except OSError as error:

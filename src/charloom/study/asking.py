@@ -25,7 +25,7 @@ from charloom.study.trial import small_trial, trials_of, trials_there
 
 ASKED = "asked.json"
 README = "README.md"  # written by the user; may lie in a study's folder
-ANEW = "`charloom study FILE --anew` asks anew"
+ANEW = "`charloom study FILE --anew` starts a new question"
 
 
 def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
@@ -208,7 +208,7 @@ def _possible_params(folder: Path, project: Project) -> Iterator[Params]:
 def _same(study: Study, project: Project) -> Study:
     """Return the study, if the file's question is still that of asked.json; else raise WrongInput.
 
-    Versions that did not record answers have given one if the table is complete.
+    Earlier versions did not record answers: if the table is complete, they have given one, which is added here.
     """
     asked = study.asked
     before = checked(StudyFile, asked.question, study.folder / ASKED)

@@ -38,8 +38,8 @@ class Cluster:
     def __init__(
         self, address: str, client: Any, losses: tuple[type[BaseException], ...], text: Text, sha256: str
     ) -> None:
-        """Take the scheduler's address, Dask's client, the exceptions by which it tells that a worker has ended, and
-        the text.
+        """Store the connection: address, Dask's client, the exceptions that Dask raises if a worker has ended, and the
+        text.
         """
         self.address, self.client, self.losses = address, client, losses
         self.content, self.key = text, f"charloom-text-{sha256}"

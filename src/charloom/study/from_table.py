@@ -129,7 +129,7 @@ def _number(text: str) -> Decimal | str:
 
 
 def _measurement(text: str, where: str) -> Measurement:
-    """Return the measurement of a cell. Raises WrongInput if it is no number."""
+    """Return the measurement of a cell, without a value for a word of FAILED. Raises WrongInput for other words."""
     if text.lower() in FAILED:
         return Measurement(None, exploded=True)
     value = float(text) if NUMBER.fullmatch(text) else math.nan
