@@ -1,6 +1,6 @@
-"""Which of several settings is better, and how sure that is, from a few runs of each: Student's t on pairs of one seed.
+"""Compare settings from a few runs of each: Student's t on pairs of runs with the same seed.
 
-It needs NumPy and SciPy and knows nothing of what was run: README.md has an example.
+The package needs NumPy and SciPy, and nothing of the program that was run. README.md has an example.
 """
 
 from paired.answering import answered

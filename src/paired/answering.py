@@ -1,4 +1,4 @@
-"""The answer of a comparison: every setting beside the baseline, paired by seed; and what each factor does."""
+"""The answer of a comparison: each setting against the baseline, paired by seed, and each factor's effect."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,18 @@ from paired.rule import Decision, decide, decided, direction, looked
 from paired.seeds_needed import more_seeds
 from paired.statistics import LARGEST, difference, exploded_p, moments, student_interval
 
-NOTHING = Tested([], None, {})  # of settings that are no design: they share the level equally
+NOTHING = Tested([], None, {})  # used if the settings are no complete design: they share the level equally
 
 
 class Verdicts(NamedTuple):
-    """The sides, and their pairs with the baseline; what was decided of these, all by setting; and the effects."""
+    """The verdicts of all settings, keyed by the setting's name.
+
+    sides      each setting with its counted trials
+    pairs      each setting but the baseline, paired with it
+    decisions  verdict, level and adjusted p of each setting but the baseline
+    settings   the contrast of each setting with the baseline
+    effects    the contrasts of the factors
+    """
 
     sides: dict[str, Side]
     pairs: dict[str, Pairs]
@@ -25,7 +32,7 @@ class Verdicts(NamedTuple):
 
 
 def verdicts(measured: Measured) -> Verdicts:
-    """Return all verdicts."""
+    """Decide about all settings and effects."""
     budget = measured.budget if measured.target else None
     sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
     pairs = {name: pair(own, sides[measured.baseline]) for name, own in sides.items() if name != measured.baseline}
@@ -40,22 +47,22 @@ def verdicts(measured: Measured) -> Verdicts:
         if effects:  # a look counts once all settings have its seeds
             firsts = firsts[: len(effects[0].pairs)]
         settings.append(looked(contrast, firsts, own.barred))
-    for at, place in same.items():  # what is one and the same has the same seeds
+    for at, place in same.items():  # an effect that equals a setting's contrast has the setting's seeds
         setting = settings[place - len(effects)]
         contrast = effects[at].contrast._replace(differences=setting.contrast.differences)
         effects[at] = setting._replace(contrast=contrast)
     looks = max(1, len(measured.looks))
     decisions = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
-    of_effects = [decided(each, decisions[same.get(at, at)]) for at, each in enumerate(effects)]
+    of_effects = [decided(effect, decisions[same.get(at, at)]) for at, effect in enumerate(effects)]
     of_settings = dict(zip(pairs, decisions[len(effects) :], strict=True))
     alone = {name: decided(own, of_settings[name]) for name, own in zip(pairs, settings, strict=True)}
     return Verdicts(sides, pairs, of_settings, alone, told(of_effects))
 
 
 def answered(measured: Measured) -> Answer:
-    """Return what the trials say.
+    """Compare the settings and return the answer.
 
-    Seeds come in the order of the baseline's, and seeds beyond the looks that are reached are shown and decide nothing.
+    The baseline's trials define the order of seeds. Seeds after the last reached look are shown, but not tested.
     """
     sides, pairs, decisions, settings, effects = verdicts(measured)
     asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}
@@ -66,7 +73,7 @@ def answered(measured: Measured) -> Answer:
         bands={name: _bands(curves, measured.baseline, pairs) for name, curves in measured.curves.items()},
         effects=effects,
         inseparable=tuple(
-            {name: tuple(dict.fromkeys(each[name] for each in measured.levels.values())) for name in group}
+            {name: tuple(dict.fromkeys(factors[name] for factors in measured.levels.values())) for name in group}
             for group in inseparable(measured.levels)
             if len(group) > 1
         ),
@@ -83,12 +90,12 @@ def _summary(name: str, own: Side) -> Summary:
 
 
 def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decision) -> Contrast:
-    """Return a setting's contrast with all that is said of settings alone."""
+    """Return the setting's contrast, with the fields that only settings have: seeds needed, times, explosions."""
     sides = pairs.ours, pairs.baseline
     more = None
     if contrast.verdict == CANNOT_TELL:
         whole, alpha = moments(contrast.differences.values()), 1.0 - decision.level
-        # Where trials without a value bar the verdict, nobody knows how many it takes.
+        # If lost trials bar the verdict, the number of further seeds is unknown.
         barred = direction(whole, measured.better) in pairs.barred
         more = (1, None) if barred else more_seeds(whole, alpha, measured.smallest_difference)
     return contrast._replace(
@@ -100,11 +107,11 @@ def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decis
 
 
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:
-    """Return the band of each setting, at the updates that all its pairs have; of two pairs or more."""
+    """Return the band of each setting that has two pairs or more, at the updates that all its pairs have."""
     bands, theirs = {}, curves.get(baseline, {})
-    for name, each in pairs.items():
+    for name, own in pairs.items():
         ours = curves.get(name, {})
-        both = [(ours[seed], theirs[seed]) for seed in each.differences if seed in ours and seed in theirs]
+        both = [(ours[seed], theirs[seed]) for seed in own.differences if seed in ours and seed in theirs]
         if len(both) > 1:
             bands[name] = band([_beside(*curves) for curves in both])
     return bands
@@ -115,13 +122,13 @@ def _beside(x: Curve, y: Curve) -> Curve:
 
 
 def band(curves: list[Curve]) -> Band:
-    """Return mean and interval where all the curves have a value; of a single one there is no interval."""
-    found = Band([], [], [])
+    """Return mean and interval at the updates that all curves have; a single curve gets no intervals."""
+    result = Band([], [], [])
     for update in sorted(set.intersection(*map(set, curves))):
         at = moments(curve[update] for curve in curves)
         interval = student_interval(at, LEVEL)
         if at.mean is not None and (interval or at.n == 1):
-            found.updates.append(update)
-            found.means.append(at.mean)
-            found.intervals.extend([interval] if interval else [])
-    return found
+            result.updates.append(update)
+            result.means.append(at.mean)
+            result.intervals.extend([interval] if interval else [])
+    return result

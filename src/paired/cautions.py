@@ -1,4 +1,4 @@
-"""What a reader has to know of one comparison: a sentence each."""
+"""The warnings of one comparison, a sentence each."""
 
 import math
 from collections.abc import Iterator
@@ -11,24 +11,24 @@ from paired.statistics import moments, student_p
 
 
 def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterator[str]:
-    """Give those of the comparison that was decided so."""
+    """Yield the warnings of these pairs, given the decision about them."""
     sides, shared = (pairs.ours, pairs.baseline), len(pairs.shared)
     if len(pairs.differences) < 2:
         yield f"{number_of(len(pairs.differences), 'pair')} of the same seed: a comparison needs two"
-    # with looks the baseline goes on where a setting stops
-    if alone := sum(len(each.trials) - shared for each in (sides[:1] if looks else sides)):
+    # with looks the baseline has more seeds than a setting that is decided already
+    if alone := sum(len(own.trials) - shared for own in (sides[:1] if looks else sides)):
         yield f"{number_of(alone, 'seed')} not on both sides, left out"
     ours, theirs = pairs.without_value
     if ours or theirs:
         barred = f": neither {' nor '.join(sorted(pairs.barred))} can be said" if pairs.barred else ""
         counts = f"{ours} of {shared} have no value, and {theirs} of {shared} in the baseline"
         yield f"{counts}; their pairs are missing{barred}"
-    if any(each.trials[seed].exploded for each in sides for seed in each.values):
-        yield "trials that exploded rule mean and spread: compare how many did"
+    if any(own.trials[seed].exploded for own in sides for seed in own.values):
+        yield "trials that exploded dominate mean and spread: compare the numbers of explosions"
     seeds = list(pairs.baseline.trials)
     at = None if not looks or decision.look is None else looks[decision.look]
-    told = seeds if at is None or decision.verdict == CANNOT_TELL else seeds[:at]
-    counting = {seed: difference for seed, difference in pairs.differences.items() if seed in told}
+    counted = seeds if at is None or decision.verdict == CANNOT_TELL else seeds[:at]
+    counting = {seed: difference for seed, difference in pairs.differences.items() if seed in counted}
     yield from _about_pairs(counting, 1.0 - decision.level)
     if looks and at is None:
         yield f"the first look is at {looks[0]} seeds"
@@ -37,10 +37,10 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterat
 
 
 def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:
-    """Give what makes a mean difference less than it seems.
+    """Yield warnings if the mean difference rests on one pair, or if all differences are equal.
 
-    A pair with half of the sum is nothing rare where there is no difference. It is worth a word where the others would
-    tell something else at alpha, or have half of the spread.
+    Without a true difference it is common that one pair has half of the sum. So a pair is named only if the other pairs
+    alone would give another test result at alpha, or have at most half of the spread.
     """
     whole = moments(differences.values())
     if whole.sd == 0.0:
@@ -48,10 +48,10 @@ def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:
     if not whole.mean or not whole.sd:
         return
     sign = math.copysign(1.0, whole.mean)
-    seed = max(differences, key=lambda each: sign * differences[each])
-    rest = moments(difference for each, difference in differences.items() if each != seed)
+    seed = max(differences, key=lambda name: sign * differences[name])
+    rest = moments(difference for name, difference in differences.items() if name != seed)
     if rest.sd is None or 2 * abs(differences[seed]) < whole.n * abs(whole.mean):
         return
     tells, others_tell = ((p := student_p(x)) is not None and p <= alpha for x in (whole, rest))
     if tells != others_tell or rest.sd <= whole.sd / 2:
-        yield f"seed {seed} alone makes half of the difference or more"
+        yield f"seed {seed} alone contributes half of the difference or more"

@@ -1,25 +1,25 @@
-"""What was measured, by setting and seed; and what a comparison says of it: the words and numbers of every output."""
+"""The types of measurements and answers, and the words of the verdicts."""
 
 from typing import NamedTuple
 
 Interval = tuple[float, float]
 Seed = int | str
-Curve = dict[int, float]  # a value by update
+Curve = dict[int, float]  # update to value
 
 BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL = "better", "worse", "no difference that matters", "cannot tell yet"
 VERDICTS = (BETTER, WORSE, NO_DIFFERENCE, CANNOT_TELL)
-ALONE, AVERAGE, AT_LEVEL, INTERACTION = "setting", "average", "at a level", "interaction"  # what is compared
-DEPENDS = "depends"  # the verdict of an interaction that is there
-ALPHA = 0.05  # of all comparisons and looks together
-LEVEL = 0.95  # of the intervals that everybody knows
+ALONE, AVERAGE, AT_LEVEL, INTERACTION = "setting", "average", "at a level", "interaction"  # kinds
+DEPENDS = "depends"  # the verdict of a significant interaction
+ALPHA = 0.05  # family-wise error rate of all comparisons and looks
+LEVEL = 0.95  # of the plain intervals, which are not corrected for several tests
 
 
 class Measurement(NamedTuple):
     """One trial.
 
-    value     of the measure; None where there is none: the trial failed, or diverged
-    exploded  it came to nothing, as whoever measured it says; without a value it counts as such in any case
-    reached   the first update at which it had reached the target; None where none was
+    value     the measure; None if the trial failed or diverged
+    exploded  the caller's judgement that the result is useless; a trial without a value always counts as exploded
+    reached   the first update at which the trial had reached the target; None if it never did, or no target is set
     """
 
     value: float | None
@@ -30,20 +30,20 @@ class Measurement(NamedTuple):
 class Measured(NamedTuple):
     """All trials of a comparison.
 
-    measure     its name
-    better      "lower" or "higher": of which values are better
-    baseline    the setting to which the others are compared: one of `settings`
-    settings    by name, in the order in which they are shown: each one's trials by seed
-    curves      by name of the curve, setting and seed: its values at equal updates
-    looks       numbers of seeds at which it was declared that somebody looks, the last the most; empty: not declared
-    smallest_difference  in units of the measure: below it nobody cares; None: not declared
-    target      what `reached` is about, "loss below 2"; empty: nothing is
-    budget      updates of each trial, for times to the target; None: not known, or not one for all
-    warnings    what a reader has to know of where they come from: each a sentence
-    exploded    what `exploded` is about, in words
-    levels      of each setting, by the name of a factor, its level: what varies and has an effect there
-    amounts     of each setting, how much its trials were given: text, time; empty: not known
-    amount      what that is, in words
+    measure     name of the measure
+    better      "lower" or "higher": which values are better
+    baseline    name of the setting that the others are compared with, one of `settings`
+    settings    name, in display order, to the setting's trials by seed
+    curves      name of the curve, then setting, then seed, to values at the same updates
+    looks       declared numbers of seeds, ascending, at which the data are tested; empty: none declared
+    smallest_difference  in units of the measure: smaller differences do not matter; None: not declared
+    target      the target that `reached` refers to, "loss below 2"; empty: no target
+    budget      updates of each trial, for times to the target; None: unknown, or not equal for all trials
+    warnings    sentences about the origin of the trials
+    exploded    words for what `exploded` stands for
+    levels      setting, then factor, to the level: factors that vary and have an effect in that setting
+    amounts     setting to the amount of text or time that its trials got; empty: unknown
+    amount      words for that amount
     """
 
     measure: str
@@ -63,15 +63,15 @@ class Measured(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """A setting by itself.
+    """One setting.
 
     n             trials with a value
-    mean, sd      of them; None where there are too few
-    interval      Student's, at LEVEL, of the mean; None for fewer than two
-    exploded      trials that did, of `trials`
-    reached       trials that reached the target, of `trials`
-    mean_time     updates to the target, a trial that did not reach it counted with the whole budget: the restricted
-                  mean; None where no budget is known
+    mean, sd      of these values; None if there are too few
+    interval      Student's interval of the mean, at LEVEL; None for fewer than two values
+    exploded      number of the `trials` that exploded
+    reached       number of the `trials` that reached the target
+    mean_time     mean of the updates to the target; a trial that did not reach it counts with the whole budget (the
+                  restricted mean); None if the budget is unknown
     """
 
     setting: str
@@ -86,7 +86,7 @@ class Summary(NamedTuple):
 
 
 class Later(NamedTuple):
-    """All pairs, where a verdict fell before the last of them: their number, mean, and Student's interval at LEVEL."""
+    """All pairs, if some came after the verdict: their number, their mean, and Student's interval at LEVEL."""
 
     n: int
     mean_difference: float
@@ -94,29 +94,29 @@ class Later(NamedTuple):
 
 
 class Contrast(NamedTuple):
-    """One level minus another, of the same seed: a setting minus the baseline, or what a factor does over all others.
+    """One level minus another with the same seed: a setting minus the baseline, or an effect of a factor.
 
     kind      ALONE: a setting; AVERAGE: the mean over all levels of the other factors; AT_LEVEL: at one level of
-              another factor; INTERACTION: the difference at the second of two levels of another factor, minus that at
-              the first
-    setting   its name; of the other kinds it is empty
-    factor, level, reference   the level and the one that it is compared with; empty for a setting
-    other, at  the other factor, and its level or two; empty for a setting and an average
-    amount    how many times as much the first side was given; 1 where that is not known
-    differences       of each pair, by seed: the seeds with a value on both sides
-    n                 pairs that count: those of the look at which the verdict fell, or else all
-    mean_difference, sd, interval   of these; the interval is Student's at LEVEL
-    tested_level, tested_interval   the level at which it was decided, after looks and Holm; Student's interval there
+              another factor; INTERACTION: the difference at the second of two levels of another factor, minus the
+              difference at the first
+    setting   name of the setting; empty for the other kinds
+    factor, level, reference   the level, and the level that it is compared with; empty for a setting
+    other, at  the other factor, and its one level or two levels; empty for a setting and an average
+    amount    the first side's amount divided by the second side's; 1 if unknown
+    differences       seed to difference, for the seeds with a value on both sides
+    n                 pairs that count: those of the look that decided; all pairs if no look did
+    mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
+    tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval there
     p                 Student's two-sided p of the pairs that count
-    adjusted_p        what decides: times the number of looks the smallest so far, over its share of the level
-    verdict           one of the four; of an interaction DEPENDS or CANNOT_TELL
-    later             None where all pairs count
-    warnings          sentences about it
-    turned_by         of an average without a verdict: the factors that turn its sign
-    more_seeds        of a setting: (at least, at most) so many more would tell; `at most` is None where there is no
-                      bound. None where the verdict has fallen
-    time_interval     of a setting: Student's, at LEVEL, of the paired difference of restricted times
-    exploded_p        of a setting: Boschloo's exact p for the numbers of explosions; None where none exploded
+    adjusted_p        the smallest p so far times the number of looks, divided by the contrast's share of the level
+    verdict           one of the four VERDICTS; for an interaction DEPENDS or CANNOT_TELL
+    later             all pairs; None if all of them count
+    warnings          sentences about the contrast
+    turned_by         for an average without a verdict: the factors that reverse its sign
+    more_seeds        for a setting: at least and at most so many more seeds would give a verdict; `at most` is None if
+                      there is no bound. None once there is a verdict
+    time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
+    exploded_p        for a setting: Boschloo's exact p of the numbers of explosions; None if no trial exploded
     """
 
     kind: str
@@ -146,12 +146,12 @@ class Contrast(NamedTuple):
 
     @property
     def of(self) -> tuple[str, str, str]:
-        """The levels that are compared, whatever the others are."""
+        """The factor, the level and its reference, without the other factor."""
         return self.factor, self.level, self.reference
 
 
 class Band(NamedTuple):
-    """The paired difference along training: at each update its mean and Student's interval at LEVEL."""
+    """The paired difference during training: its mean and Student's interval at LEVEL, at each of the updates."""
 
     updates: list[int]
     means: list[float]
@@ -159,15 +159,15 @@ class Band(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """All of it.
+    """The answer of a comparison. The fields that `Measured` has too are copied from there.
 
-    looks       as declared; empty: not declared, one look at the n there is
-    summaries   of each setting, in the order of the settings, the baseline among them
-    comparisons of each setting but the baseline, in that order
-    bands       by name of the curve and setting
-    effects     of the factors, where the settings are all of their levels with each other: averages, interactions, and
+    looks       as declared; empty: none declared, so there is one look, at the present number of seeds
+    summaries   one for each setting, in the order of the settings, with the baseline
+    comparisons one for each setting but the baseline, in the same order
+    bands       name of the curve, then setting, to the band
+    effects     of the factors, if the settings are all combinations of their levels: averages, interactions, and
                 effects at the levels of factors that interact
-    inseparable  factors that always change together, by name, each with its levels
+    inseparable  groups of factors that always change together: name of each factor to its levels
     """
 
     measure: str

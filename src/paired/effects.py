@@ -1,4 +1,4 @@
-"""What is said of effects: which interactions are there, and which averages they turn."""
+"""The effects that an answer reports: significant interactions, and the averages whose sign they reverse."""
 
 from collections.abc import Sequence
 
@@ -8,28 +8,27 @@ from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, I
 def told(effects: Sequence[Contrast]) -> list[Contrast]:
     """Return the averages, the interactions, and the effects at the levels of factors that interact.
 
-    An average may lose its verdict at a later look, to those at levels: where an interaction is found that turns it.
+    An average with a verdict of an earlier look loses it if a later look shows that an interaction reverses its sign.
     """
-    of_kind = {kind: [each for each in effects if each.kind == kind] for kind in (AVERAGE, INTERACTION, AT_LEVEL)}
-    interactions = [
-        each._replace(verdict=DEPENDS) if each.verdict in {BETTER, WORSE} else each for each in of_kind[INTERACTION]
-    ]
+    of_kind = {kind: [effect for effect in effects if effect.kind == kind] for kind in (AVERAGE, INTERACTION, AT_LEVEL)}
+    interactions = [x._replace(verdict=DEPENDS) if x.verdict in {BETTER, WORSE} else x for x in of_kind[INTERACTION]]
     named = set[tuple[tuple[str, str, str], str]]()
-    for each in interactions:
-        if each.verdict == DEPENDS:
-            named |= {(each.of, each.other), ((each.other, each.at[1], each.at[0]), each.factor)}
-    at_levels = [each for each in of_kind[AT_LEVEL] if (each.of, each.other) in named]
-    averages = [_turned(each, at_levels) for each in of_kind[AVERAGE]]
-    turned = {each.of: each.turned_by for each in averages if each.turned_by}
-    # Where a factor turns the sign, an effect at a level of another one is a mean over it, and says as little.
+    for interaction in interactions:
+        if interaction.verdict == DEPENDS:
+            reverse = interaction.other, interaction.at[1], interaction.at[0]
+            named |= {(interaction.of, interaction.other), (reverse, interaction.factor)}
+    at_levels = [effect for effect in of_kind[AT_LEVEL] if (effect.of, effect.other) in named]
+    averages = [_turned(average, at_levels) for average in of_kind[AVERAGE]]
+    turned = {average.of: average.turned_by for average in averages if average.turned_by}
+    # An effect at a level of a third factor is a mean over the factor that reverses the sign: it is left out, too.
     return [*averages, *interactions, *(x for x in at_levels if turned.get(x.of, (x.other,)) == (x.other,))]
 
 
 def _turned(average: Contrast, at_levels: Sequence[Contrast]) -> Contrast:
-    """Return the average; without a verdict where a factor that it interacts with turns its sign."""
+    """Return the average. If factors that it interacts with reverse its sign, replace its verdict by their names."""
     signs: dict[str, set[bool]] = {}
-    for each in at_levels:
-        if each.of == average.of and each.mean_difference and each.tested_level < 1.0:
-            signs.setdefault(each.other, set()).add(each.mean_difference > 0)
+    for effect in at_levels:
+        if effect.of == average.of and effect.mean_difference and effect.tested_level < 1.0:
+            signs.setdefault(effect.other, set()).add(effect.mean_difference > 0)
     turning = tuple(other for other, both in signs.items() if len(both) > 1)
     return average._replace(verdict=CANNOT_TELL, turned_by=turning) if turning else average

@@ -1,7 +1,7 @@
-"""Settings as levels of factors: which design that is, and what each factor does within a seed.
+"""Settings as combinations of factor levels: the factorial design, and the effects of its factors.
 
-An effect is a mean over settings minus a mean over others, both of one seed, so that Student's t over the seeds serves
-as it does for two settings, whatever their spreads are.
+An effect is a mean over some settings minus a mean over others, with the same seed. So it is one number a seed, and
+Student's t over the seeds applies as it does to two settings, also if the settings' spreads differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,20 @@ from paired.numbers import number_of
 from paired.pairs import Side, barred, counted, first_seeds
 from paired.rule import Looked, looked
 
-SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; the settings by themselves have the rest
-ROUNDING = 16 * np.finfo(float).eps  # beside the largest of the values: a difference below it is none
+SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; comparisons of single settings share the rest
+ROUNDING = 16 * np.finfo(float).eps  # relative to the largest value: a smaller difference is taken for 0
 
-FEW = 4  # levels of a factor that are compared each with each: of more there would be too many pairs
+FEW = 4  # up to so many levels of a factor are compared pairwise; more would give too many pairs
 
-Pair = tuple[int, int]  # places of two levels: the reference first
-Levels = Mapping[str, Mapping[str, str]]  # by setting and factor
+Pair = tuple[int, int]  # indices of two levels, the reference first
+Levels = Mapping[str, Mapping[str, str]]  # setting, then factor, to the level
 
 
 class Design(NamedTuple):
-    """A complete one: each level of each factor with each of all others, once.
+    """A complete factorial design: each combination of levels is one setting.
 
-    levels   by factor, that of the baseline first
-    settings their names, by the places of their levels: an axis for each factor
+    levels   factor to its levels, the baseline's level first
+    settings array of setting names, with one axis for each factor
     """
 
     levels: dict[str, list[str]]
@@ -39,53 +39,53 @@ class Design(NamedTuple):
 
 
 def inseparable(levels: Levels) -> list[list[str]]:
-    """Return the factors that all settings have and that vary, in groups whose levels always change together."""
-    names = [name for name in next(iter(levels.values()), {}) if all(name in each for each in levels.values())]
+    """Return the factors that all settings have and that vary, grouped if their levels always change together."""
+    names = [name for name in next(iter(levels.values()), {}) if all(name in own for own in levels.values())]
     groups: dict[tuple[int, ...], list[str]] = {}
     for name in names:
-        own = [each[name] for each in levels.values()]
+        own = [factors[name] for factors in levels.values()]
         if len({*own}) > 1:
             groups.setdefault(tuple(map(own.index, own)), []).append(name)
     return list(groups.values())
 
 
 def design(levels: Levels, baseline: str) -> Design | None:
-    """Return it; None where the settings are not complete, or differ in one factor only."""
+    """Return the design of the settings; None if combinations are missing, or if fewer than two factors vary."""
     groups = inseparable(levels)
-    if len({frozenset(each) for each in levels.values()}) > 1:
-        return None  # some have no effect in some settings
-    joined = {  # of `a` and `b` that are one the levels are `1 b=5` and `2 b=6`, of `a`
-        setting: {name: " ".join([each[name], *(f"{x}={each[x]}" for x in others)]) for name, *others in groups}
-        for setting, each in levels.items()
+    if len({frozenset(own) for own in levels.values()}) > 1:
+        return None  # some factors have no effect in some settings
+    joined = {  # factors `a` and `b` that change together are one factor `a`, with levels `1 b=5` and `2 b=6`
+        setting: {name: " ".join([own[name], *(f"{x}={own[x]}" for x in others)]) for name, *others in groups}
+        for setting, own in levels.items()
     }
-    of_each = {
-        name: list(dict.fromkeys([joined[baseline][name], *(each[name] for each in joined.values())]))
+    levels_of = {
+        name: list(dict.fromkeys([joined[baseline][name], *(own[name] for own in joined.values())]))
         for name in joined.get(baseline, {})
     }
-    shape = [len(each) for each in of_each.values()]
+    shape = [len(own) for own in levels_of.values()]
     if len(shape) < 2 or prod(shape) != len(joined):
         return None
     settings = np.full(shape, "", dtype=object)
     for setting, own in joined.items():
-        settings[tuple(each.index(own[name]) for name, each in of_each.items())] = setting
-    return None if (settings == "").any() else Design(of_each, settings)
+        settings[tuple(levels_of[name].index(own[name]) for name in levels_of)] = setting
+    return None if (settings == "").any() else Design(levels_of, settings)
 
 
 def design_of(measured: Measured) -> Design | None:
-    """Return that of the settings with a value: one without any would take all averages with it."""
-    there = {
+    """Return the design of the settings that have a value: one without would leave all averages undefined."""
+    with_value = {
         name for name, trials in measured.settings.items()
         if any(counted(trial).value is not None for trial in trials.values())
     }  # fmt: skip
-    return design({name: each for name, each in measured.levels.items() if name in there}, measured.baseline)
+    return design({name: own for name, own in measured.levels.items() if name in with_value}, measured.baseline)
 
 
 class Tested(NamedTuple):
-    """All that a page tests of a design.
+    """All tests of a design.
 
     effects  averages, then interactions, then effects at a level, at the looks that all settings have reached
-    family   of these, and after them of all settings but the baseline
-    same     of an effect that is a setting beside the baseline: its place, and the setting's in the family
+    family   the hypotheses: these effects, and then all settings but the baseline
+    same     index of an effect that equals a setting's contrast with the baseline, to the setting's index in the family
     """
 
     effects: list[Looked]
@@ -94,10 +94,10 @@ class Tested(NamedTuple):
 
 
 def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts: Mapping[str, float]) -> Tested:
-    """Return it: the effects within each seed that has a trial in all settings."""
+    """Return the effects, computed within each seed that has a trial in all settings."""
     baseline = of.settings.flat[0]
     every = list(sides[baseline].trials)
-    seeds = [seed for seed in every if all(seed in each.trials for each in sides.values())]
+    seeds = [seed for seed in every if all(seed in own.trials for own in sides.values())]
     firsts = first_seeds(every, seeds, looks)
     values = np.array([[sides[name].values.get(seed, np.nan) for name in of.settings.flat] for seed in seeds])
     values = values.reshape(len(seeds), *of.settings.shape)
@@ -105,7 +105,10 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
     names, levels = list(of.levels), list(of.levels.values())
 
     def effect(kind: str, f: int, pair: Pair, g: int | None = None, at: Sequence[int] = ()) -> Looked:
-        """Return what the second level of the pair does beside the first: the last of `at` minus the one before it."""
+        """Return the effect of the second level compared with the first.
+
+        With two levels of g in `at`: the effect at the last minus the effect at the first; with one: at that level.
+        """
         parts, lost, amount, sums = [], [0, 0], [1.0, 1.0], np.zeros(len(seeds))
         for n, other in enumerate(reversed(at) if at else [None]):
             for side, level in enumerate(reversed(pair)):
@@ -118,7 +121,7 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
         sums[np.abs(sums) <= ROUNDING * np.abs(parts).max(axis=0)] = 0.0
         contrast = Contrast(
             kind, "", names[f], levels[f][pair[1]], levels[f][pair[0]], "" if g is None else names[g],
-            tuple(levels[g][each] for each in at) if g is not None else (),
+            tuple(levels[g][index] for index in at) if g is not None else (),
             1.0 if kind == INTERACTION else amount[0] / amount[1],
             {seed: float(x) for seed, x in zip(seeds, sums, strict=True) if not np.isnan(x)},
         )  # fmt: skip
@@ -127,8 +130,8 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
             excluded = {NO_DIFFERENCE, *((BETTER, WORSE) if any(lost) else ())}
         return looked(contrast._replace(warnings=_warnings(sum(lost), excluded)), firsts, excluded)
 
-    pairs = [_pairs(len(each)) for each in levels]
-    averages = [effect(AVERAGE, f, pair) for f, each in enumerate(pairs) for pair in each]
+    pairs = [_pairs(len(own)) for own in levels]
+    averages = [effect(AVERAGE, f, pair) for f, own in enumerate(pairs) for pair in own]
     crossed = [(f, p, g, q) for f, g in combinations(range(len(names)), 2) for p in pairs[f] for q in pairs[g]]
     interactions = [effect(INTERACTION, f, p, g, q) for f, p, g, q in crossed]
     at_levels = {
@@ -163,12 +166,12 @@ def _warnings(lost: int, excluded: set[str]) -> tuple[str, ...]:
     if not lost:
         return ()
     of_them = "its seed is" if lost == 1 else "their seeds are"
-    names = [each for each in (BETTER, WORSE, NO_DIFFERENCE) if each in excluded]
+    names = [verdict for verdict in (BETTER, WORSE, NO_DIFFERENCE) if verdict in excluded]
     cannot = f": neither {' nor '.join(names)} can be said" if names else ""
     return (f"{number_of(lost, 'trial')} without a value; {of_them} missing here{cannot}",)
 
 
 def _pairs(levels: int) -> list[Pair]:
-    """Return which levels are compared: each with each, and of many each with the baseline's."""
-    found = list(combinations(range(levels), 2))
-    return found if levels <= FEW else found[: levels - 1]
+    """Return the pairs of levels to compare: all pairs; with more than FEW levels, each one with the baseline's."""
+    pairs = list(combinations(range(levels), 2))
+    return pairs if levels <= FEW else pairs[: levels - 1]

@@ -1,10 +1,10 @@
-"""How the level is shared among all that a page tests, and what is found leaves its share to the rest.
+"""Multiple testing: the hypotheses share the level, and a rejected one passes its share on to the others.
 
-Holm's steps are the case of equal shares. An interaction that is found gives its share to what it is made of, the
-effect of either factor at the levels of the other: two such effects that differ are not both zero, so at most one of
-each two claims can be false. By the sequential rejection principle (Goeman & Solari 2010, Annals of Statistics 38) one
-answer in twenty at most claims anything that is not there, however the p depend on each other: the shares of what is
-true never sum to more than 1, and no share becomes smaller.
+With equal shares this is Holm's procedure. A rejected interaction passes its share on to the effects that it is made
+of, those of either factor at the levels of the other: if two such effects differ, they are not both zero, so at most
+one of the two claims can be false. By the sequential rejection principle (Goeman & Solari 2010, Annals of Statistics
+38) at most one answer in twenty claims a difference that does not exist, however the p-values depend on each other:
+the shares of the true hypotheses never sum to more than 1, and no share becomes smaller.
 """
 
 import math
@@ -14,25 +14,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Split = tuple[tuple[int, int], tuple[int, int]]  # the effects of one factor at two levels of another; then vice versa
+Split = tuple[tuple[int, int], tuple[int, int]]  # one factor's effects at two levels of another; then vice versa
 
 
 class Family(NamedTuple):
-    """Hypotheses.
+    """Hypotheses, referred to by their indices.
 
-    shares  of each, above 0, in any unit; 0 for one that has a share of others only
-    splits  of an interaction, by its place: the places of the effects that it gives its share to
+    shares  of the level, above 0, in any unit; 0 for a hypothesis that only inherits shares
+    splits  index of an interaction to the indices of the effects that inherit its share
     """
 
     shares: Sequence[float]
     splits: Mapping[int, Split] = {}
 
     def steps(self, p: Sequence[float], alpha: float) -> list[tuple[float, float]]:
-        """Return of each p its adjusted p and the number by which its step divides alpha: infinite without a share.
+        """Return for each p its adjusted p and the number that divides alpha in its step: infinite without a share.
 
-        The p that is smallest beside its share goes first, until one is above: those after it are tested where they
-        were then. Equal ones go together, so that the order of the hypotheses is all one. An adjusted p is at most
-        alpha exactly where the p passes its step.
+        The procedure rejects the p that is smallest relative to its share, and stops at the first p above its step; the
+        p-values after it keep the divisors of the last step. Equal p-values are rejected together, so the order of
+        the hypotheses does not matter. An adjusted p is at most alpha if and only if the p passes its step.
         """
         values, open_ = np.asarray(p, dtype=float), np.ones(len(p), dtype=bool)
         splits = np.array(list(self.splits), dtype=int), np.array(list(self.splits.values()), dtype=int)
@@ -41,8 +41,8 @@ class Family(NamedTuple):
         while open_.any() and largest < 1.0:
             divisors = self._divisors(open_, *splits)
             sizes = np.full(len(p), math.inf)
-            there = open_ & np.isfinite(divisors)
-            sizes[there] = np.minimum(1.0, values[there] * divisors[there])
+            candidates = open_ & np.isfinite(divisors)
+            sizes[candidates] = np.minimum(1.0, values[candidates] * divisors[candidates])
             largest = max(largest, float(sizes.min()))
             if not stopped:
                 steps[open_], stopped = divisors[open_], largest > alpha
@@ -51,10 +51,10 @@ class Family(NamedTuple):
         return list(zip(adjusted.tolist(), steps.tolist(), strict=True))
 
     def _divisors(self, open_: NDArray[Any], parents: NDArray[Any], parts: NDArray[Any]) -> NDArray[Any]:
-        """Return the sum of all shares that are in use, in units of each one's own.
+        """Return for each hypothesis the sum of all shares in use, divided by its own share.
 
-        parents  the places of k interactions
-        parts    (k, 2, 2): of what each is made of
+        parents  the indices of k interactions
+        parts    (k, 2, 2): the indices of the effects that inherit their shares
         """
         shares = np.asarray(self.shares)
         own = np.where(open_, shares, 0.0)
@@ -69,5 +69,5 @@ class Family(NamedTuple):
 
 
 def equal(n: int) -> Family:
-    """Return n hypotheses with equal shares: Holm's."""
+    """Return n hypotheses with equal shares: Holm's procedure."""
     return Family([1.0] * n)

@@ -1,9 +1,9 @@
-"""A gate: whether every setting is better than the baseline, or not worse, and what so many seeds can find.
+"""A gate: does every setting meet a requirement, and which difference could so many seeds detect?
 
 A setting passes `better` when its verdict is *better*. It passes `not-worse` when its verdict is *better* or *no
 difference that matters*, or when the tested interval ends below the smallest difference that matters on the worse side
-(a test of non-inferiority: the rest of the interval may be as good as it likes). All settings have to pass, so a gate
-passes wrongly no more often than the one setting that should have stopped it: in 2.5 % of all cases, one side of 5 %.
+(a test of non-inferiority: the other end of the interval does not matter). All settings have to pass, so the gate
+passes wrongly no more often than the one setting that should have stopped it: in 2.5 % of cases, one side of 5 %.
 """
 
 import math
@@ -27,8 +27,8 @@ class Checked(NamedTuple):
     result  PASSED, STOPPED or CANNOT_TELL
     verdict as in the comparison
     n       pairs that count
-    finds   the size of a true difference that the gate finds with probability POWER, at the spread of these pairs
-    lets    the probability with which it lets a change without any effect pass; both are None where no spread is known
+    finds   the true difference that the gate detects with probability POWER, at the sd of these pairs
+    lets    the probability that a change without any effect passes; `finds` and `lets` are None if the sd is unknown
     """
 
     setting: str
@@ -40,7 +40,7 @@ class Checked(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """What was required, what came of it over all settings, and each of them."""
+    """The requirement, the result over all settings, and the settings."""
 
     requirement: str
     result: str
@@ -48,15 +48,15 @@ class Gate(NamedTuple):
 
 
 def gate(measured: Measured, answer: Answer, requirement: str) -> Gate:
-    """Return what the answer to these measurements says of the requirement, one of REQUIREMENTS."""
+    """Check the requirement, one of REQUIREMENTS, against the answer to these measurements."""
     settings = [
         Checked(
-            each.setting, _result(measured, answer, each, requirement), each.verdict, each.n,
-            *_power(each, answer.smallest_difference, requirement),
+            comparison.setting, _result(measured, answer, comparison, requirement), comparison.verdict, comparison.n,
+            *_power(comparison, answer.smallest_difference, requirement),
         )
-        for each in answer.comparisons
+        for comparison in answer.comparisons
     ]  # fmt: skip
-    results = {each.result for each in settings}
+    results = {setting.result for setting in settings}
     result = STOPPED if STOPPED in results else CANNOT_TELL if CANNOT_TELL in results else PASSED
     return Gate(requirement, result, settings)
 
@@ -72,7 +72,7 @@ def _result(measured: Measured, answer: Answer, comparison: Contrast, requiremen
 def _not_inferior(measured: Measured, answer: Answer, comparison: Contrast) -> bool:
     """Return whether the tested interval excludes a difference on the worse side that matters.
 
-    It excludes nothing where the setting has lost more trials than the baseline: they would have been its worst.
+    Return False if the setting has lost more trials than the baseline: its worst values are missing.
     """
     sides = (side(measured.settings[name], None) for name in (comparison.setting, answer.baseline))
     margin, interval = answer.smallest_difference, comparison.tested_interval
@@ -83,10 +83,10 @@ def _not_inferior(measured: Measured, answer: Answer, comparison: Contrast) -> b
 
 
 def _power(comparison: Contrast, smallest: float | None, requirement: str) -> tuple[float | None, float | None]:
-    """Return what the gate finds, and how likely it lets a change without effect pass.
+    """Return the difference that the gate detects with probability POWER, and the probability that no effect passes.
 
-    Both are those of Student's t with a noncentrality of √n · difference / sd, at the tested level. A difference below
-    the smallest that matters is not looked for.
+    Both are from Student's noncentral t, with noncentrality √n · difference / sd, at the tested level. The first is at
+    least the smallest difference that matters. Both are None if the sd is unknown.
     """
     n, sd, alpha = comparison.n, comparison.sd, 1.0 - comparison.tested_level
     if n < 2 or sd is None or not 0.0 < alpha < 1.0:
@@ -98,14 +98,14 @@ def _power(comparison: Contrast, smallest: float | None, requirement: str) -> tu
     if requirement == BETTER or smallest is None:
         return finds, alpha / 2
     stopped = float(special.nctdtr(n - 1, math.sqrt(n) * smallest / sd, limit))
-    return finds, 1.0 - (stopped if math.isfinite(stopped) else 0.0)  # SciPy knows no value that is next to nothing
+    return finds, 1.0 - (stopped if math.isfinite(stopped) else 0.0)  # SciPy returns NaN for a probability near 0
 
 
 def lines(gate: Gate) -> list[str]:
-    """Return the gate in words: what is required, and a line for each setting."""
+    """Return the gate as text: a line for the requirement and its result, and a line for each setting."""
     asked = "better" if gate.requirement == BETTER else "not worse"
     head = f"Required: {asked} than the baseline. {gate.result[0].upper()}{gate.result[1:]}."
-    return [head, *(_line(each, gate.requirement) for each in gate.settings)]
+    return [head, *(_line(setting, gate.requirement) for setting in gate.settings)]
 
 
 def _line(checked: Checked, requirement: str) -> str:

@@ -1,4 +1,4 @@
-"""A setting by itself, and beside the baseline: what is there, what is missing, and the differences of equal seeds."""
+"""The trials of a setting, and their pairs with the baseline's trials of the same seeds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,19 +10,19 @@ Trials = dict[Seed, Measurement]
 
 
 def counted(trial: Measurement) -> Measurement:
-    """Return the trial as it counts: without a value and exploded, where its number is none, or none that is a result.
+    """Return the trial as all statistics use it: without a value, and exploded, if its value is missing or no result.
 
-    All that is said of trials is said of these.
+    A value that is NaN or larger than LARGEST is no result.
     """
     is_result = trial.value is not None and abs(trial.value) <= LARGEST
     return trial if is_result else trial._replace(value=None, exploded=True)
 
 
 class Side(NamedTuple):
-    """A setting.
+    """The trials of one setting.
 
-    values  by seed, of the trials that have one
-    times   by seed, updates to the target, at most the budget; empty where there is no budget
+    values  seed to value, for the trials that have one
+    times   seed to updates to the target, at most the budget; empty if there is no budget
     """
 
     trials: Trials
@@ -31,12 +31,12 @@ class Side(NamedTuple):
 
     @property
     def exploded(self) -> int:
-        """How many trials have, those without a value among them."""
+        """The number of trials that exploded; those without a value count, too."""
         return sum(trial.exploded for trial in self.trials.values())
 
 
 def side(trials: Trials, budget: int | None) -> Side:
-    """Return the setting of these trials."""
+    """Return the setting that has these trials."""
     own = {seed: counted(trial) for seed, trial in trials.items()}
     return Side(
         own,
@@ -53,7 +53,7 @@ class Pairs(NamedTuple):
     """A setting and the baseline.
 
     shared       seeds with a trial on both sides, in the baseline's order
-    differences  by seed, of those with a value on both sides: the setting's minus the baseline's
+    differences  seed to the setting's value minus the baseline's, for seeds with a value on both sides
     """
 
     ours: Side
@@ -62,40 +62,43 @@ class Pairs(NamedTuple):
     differences: dict[Seed, float]
 
     def firsts(self, looks: tuple[int, ...]) -> list[list[Seed]]:
-        """Return the seeds of each look that is reached; all of them where none is declared.
+        """Return the seeds of each look that is reached; all shared seeds if no look is declared.
 
-        One at n seeds is, where the first n seeds of the baseline are on both sides.
+        A look at n seeds is reached if the first n seeds of the baseline are on both sides.
         """
         return first_seeds(list(self.baseline.trials), self.shared, looks)
 
     @property
     def without_value(self) -> tuple[int, int]:
-        """How many of the shared seeds have no value, in the setting and in the baseline."""
-        ours, theirs = (sum(seed not in each.values for seed in self.shared) for each in (self.ours, self.baseline))
+        """The numbers of shared seeds without a value, in the setting and in the baseline."""
+        ours, theirs = (sum(seed not in own.values for seed in self.shared) for own in (self.ours, self.baseline))
         return ours, theirs
 
     @property
     def barred(self) -> set[str]:
-        """The verdicts that may not be said."""
+        """The verdicts that lost trials exclude."""
         return barred(*self.without_value)
 
 
 def first_seeds(seeds: list[Seed], shared: list[Seed], looks: Sequence[int]) -> list[list[Seed]]:
-    """Return the first of the seeds at each look at which they are shared; all that are shared if none is declared."""
+    """Return the first n seeds for each look at n seeds, if all are shared; without looks, return all shared seeds."""
     return [seeds[:n] for n in looks if n <= len(seeds) and shared[:n] == seeds[:n]] if looks else [shared]
 
 
 def barred(ours: int, theirs: int) -> set[str]:
-    """Return them where so many trials are lost: a side looks better without those that it has lost than it is."""
+    """Return the verdicts that lost trials exclude, given their number on each side.
+
+    A side that has lost more trials looks better than it is, because its worst values are missing.
+    """
     return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
 
 
 def pair(ours: Side, baseline: Side) -> Pairs:
-    """Return the two beside each other."""
+    """Pair a setting with the baseline."""
     shared = [seed for seed in baseline.trials if seed in ours.trials]
     return Pairs(ours, baseline, shared, minus(ours.values, baseline.values))
 
 
 def minus(ours: dict[Seed, float], theirs: dict[Seed, float]) -> dict[Seed, float]:
-    """Return ours minus theirs, of each seed that both have, in their order."""
+    """Return ours minus theirs for each seed that both have, in the order of theirs."""
     return {seed: difference(ours[seed], x) for seed, x in theirs.items() if seed in ours}

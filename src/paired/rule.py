@@ -1,8 +1,8 @@
-"""When a verdict falls: looks, Holm's steps, and what an interval at the tested level says.
+"""The decision rule: looks, the shared level, and the interval at the tested level.
 
-Where k looks are declared, a p is k times its smallest so far, and the level is shared on these: of all comparisons
-and looks together, one in twenty at most says *better* or *worse* where there is nothing. The looks are gone through in
-their order, and what has fallen at one of them stays.
+With k declared looks a p counts k times, at its smallest so far, and all looks share the level: over all comparisons
+and looks together, at most one answer in twenty says *better* or *worse* without a true difference. The looks are
+tested in their order, and a verdict of one look is final.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -26,11 +26,11 @@ from paired.statistics import Moments, moments, student_interval, student_p
 
 
 class Looked(NamedTuple):
-    """What decides about a contrast.
+    """A contrast with its data at each look.
 
     pairs     the moments of its differences, at each look that it has reached
-    barred    the verdicts that may not be said of it
-    contrast  itself, without a decision
+    barred    the verdicts that are excluded
+    contrast  the contrast without a decision
     """
 
     pairs: Sequence[Moments]
@@ -39,17 +39,17 @@ class Looked(NamedTuple):
 
 
 def looked(contrast: Contrast, firsts: Iterable[Iterable[Seed]], barred: Collection[str]) -> Looked:
-    """Return the contrast as its looks see it, each of which has these first seeds."""
+    """Return the contrast with the moments of its differences at each look, given the seeds of each look."""
     own = contrast.differences
     return Looked([moments(own[seed] for seed in first if seed in own) for first in firsts], barred, contrast)
 
 
 class Decision(NamedTuple):
-    """A verdict, and what it hangs on.
+    """A verdict and the numbers behind it.
 
-    look            the place of the look that decided, or of the last one reached; None where none is
-    level, interval as tested: after looks and Holm
-    adjusted_p      likewise; None where there is no p
+    look            index of the look that decided, or of the last one reached; None if none is reached
+    level, interval after correction for looks and several tests
+    adjusted_p      the p after the same correction; None if no p is defined
     """
 
     verdict: str
@@ -62,10 +62,11 @@ class Decision(NamedTuple):
 def decide(
     settings: Sequence[Looked], looks: int, better: str, smallest_difference: float | None, family: Family | None = None
 ) -> list[Decision]:
-    """Return a decision for each, of so many looks in all.
+    """Return a decision for each contrast.
 
+    looks   the number of declared looks, or 1
     better  "lower" or "higher"
-    family  how they share the level; equally, if not said
+    family  how the contrasts share the level; equally if None
     """
     family = family or equal(len(settings))
     decisions = [Decision(CANNOT_TELL, None, 0.0, None, None)] * len(settings)
@@ -77,22 +78,22 @@ def decide(
     for look in range(looks):
         undecided = [j for j, decision in enumerate(decisions) if decision.verdict == CANNOT_TELL]
         for j in undecided:
-            there = [(p, i) for i, p in enumerate(p_values[j][: look + 1]) if p is not None]
-            best[j] = min(there, default=best[j])
+            candidates = [(p, i) for i, p in enumerate(p_values[j][: look + 1]) if p is not None]
+            best[j] = min(candidates, default=best[j])
         steps = family.steps([min(1.0, looks * p) for p, _ in best], ALPHA)
         for j in undecided:
             (adjusted, left), at = steps[j], best[j][1]
             level = 1.0 - ALPHA / (looks * left)
-            said = _said(settings[j], look, at, adjusted, level, better, smallest_difference)
-            decisions[j] = Decision(*said, None if at is None else adjusted)
+            result = _result(settings[j], look, at, adjusted, level, better, smallest_difference)
+            decisions[j] = Decision(*result, None if at is None else adjusted)
     return decisions
 
 
-def _said(
+def _result(
     setting: Looked, look: int, best: int | None, adjusted: float, level: float, better: str, smallest: float | None
 ) -> tuple[str, int | None, float, Interval | None]:
-    """Return verdict, look, level and interval of a setting after this look."""
-    tested = setting.pairs[: look + 1] if level < 1.0 else ()  # without a share of the level nothing is tested
+    """Return verdict, index of the look, level and interval of a contrast after this look."""
+    tested = setting.pairs[: look + 1] if level < 1.0 else ()  # level 1: the contrast has no share of ALPHA yet
     intervals = [student_interval(pairs, level) for pairs in tested]
     if NO_DIFFERENCE not in setting.barred:
         for i, interval in enumerate(intervals):
@@ -105,14 +106,14 @@ def _said(
 
 
 def direction(pairs: Moments, better: str) -> str:
-    """Return which verdict a small p would be. One that may not be said has no p, and leaves no share to others."""
+    """Return BETTER or WORSE by the sign of the mean. A barred direction gets no p, and so passes no share on."""
     return BETTER if ((pairs.mean or 0.0) < 0.0) == (better == "lower") else WORSE
 
 
 def decided(of: Looked, decision: Decision) -> Contrast:
-    """Return the contrast with its verdict, and the numbers of the look at which that fell.
+    """Return the contrast with its verdict, and with the numbers of the look that decided.
 
-    Without a verdict they are those of all pairs. What came after the verdict is `later`.
+    Without a verdict the numbers are those of all pairs. If pairs came after the deciding look, `later` has all pairs.
     """
     whole, at = moments(of.contrast.differences.values()), decision.look
     counts = whole if at is None or decision.verdict == CANNOT_TELL else of.pairs[at]

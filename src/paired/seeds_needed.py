@@ -1,8 +1,8 @@
-"""How many more seeds would tell: a range, since effect and sd are themselves known from few seeds alone.
+"""Estimate how many more seeds a verdict needs: a range, because effect and sd come from few seeds.
 
-A test at a level tells, where Student's interval at that level excludes 0, or lies inside ± the smallest difference
-that matters. A size is θ = mean / sd of the true differences, ρ = smallest difference / sd. The true need is the
-smallest number of seeds that tells with probability POWER.
+A test at a level tells if Student's interval at that level excludes 0, or lies inside ± the smallest difference that
+matters. Sizes are in units of the sd: θ = mean / sd of the true differences, ρ = smallest difference / sd. The true
+need is the smallest number of seeds that tells with probability POWER.
 """
 
 import math
@@ -17,20 +17,21 @@ from scipy import special
 from paired.statistics import Moments, critical, standard_error
 
 POWER = 0.8
-MISS_LARGEST = 0.1  # how often the upper bound of |θ| may lie below the truth, among samples that do not tell
-MISS_LEAST = 0.2  # how often the lower one may lie above it; among samples that do not tell it is half as often
-MISS_SD = 0.05  # either bound of the sd; samples that do not tell have larger sds than others
-MOST = 20  # times the seeds there are: what may need more has no bound worth the name
-SIZES, FINE = (1, 2, 4, 8, 16, 32, 64), 1024  # of a noncentrality, from near, as SciPy errs far out; and steps of 1
-FAR = 1e3  # sds: what is farther away tells at once
+MISS_LARGEST = 0.1  # probability that the upper bound of |θ| is below the truth, for samples that do not tell
+MISS_LEAST = 0.2  # probability that the lower bound is above the truth; half of that for samples that do not tell
+MISS_SD = 0.05  # the same for either bound of the sd; samples that do not tell have larger sds than others
+MOST_TIMES = 20  # a need above so many times the present seeds is reported as having no bound
+SIZES, FINE = (1, 2, 4, 8, 16, 32, 64), 1024  # noncentralities, smallest first, as SciPy errs far out; steps of 1
+FAR = 1e3  # sds: a larger size always tells
 NODES, WEIGHTS = ((0.5 * x) for x in np.polynomial.legendre.leggauss(64))  # of an integral over (−½, ½)
 
 
 def silence(n: int, theta: NDArray[Any], rho: float, alpha: float) -> NDArray[Any]:
-    """Return how likely n seeds do not tell, for each size θ (k,), at the level 1 − alpha.
+    """Return the probability that n seeds do not tell, for each size θ (k,), at the level 1 − alpha.
 
-    Given the sd of the seeds, half an interval is h. Their mean tells nothing where it is at most h (0 is inside) and
-    at least ρ − h (it reaches out of ±ρ): nowhere, for h below ρ / 2. So we integrate over the sds with h above it.
+    Let h be half of the interval, given the sd of the seeds. Their mean does not tell if it is at most h (the interval
+    holds 0) and at least ρ − h (the interval reaches outside ±ρ). That is impossible for h below ρ / 2, so we integrate
+    over the sds with larger h.
     """
     freedom, scale = n - 1, critical(n, alpha) / math.sqrt(n)
     below = float(special.gammainc(freedom / 2, freedom / 2 * (rho / (2 * scale)) ** 2))
@@ -45,16 +46,16 @@ def silence(n: int, theta: NDArray[Any], rho: float, alpha: float) -> NDArray[An
 
 
 def smallest(tells: Callable[[int], bool], most: int) -> int | None:
-    """Return the smallest number of seeds that tells, where more seeds tell more; None where `most` do not."""
+    """Return the smallest number of seeds that tells, at most `most`; None if `most` seeds do not tell."""
     n = 2 + bisect_left(range(2, most + 1), True, key=tells)
     return n if n <= most else None
 
 
 def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) -> tuple[int, int | None]:
-    """Return at least and at most how many more seeds a test at 1 − alpha needs, where these pairs have not told.
+    """Return bounds of the number of further seeds that a test at 1 − alpha needs, for pairs that have not told.
 
-    `at most` is None where nothing bounds the need, or not below MOST times the seeds there are. In at least four of
-    five cases the true need lies inside (benchmarks/calibration.md).
+    The upper bound is None if the need has no bound, or one above MOST_TIMES the present seeds. In at least four of
+    five cases the true need is between the bounds (benchmarks/calibration.md).
     """
     error = standard_error(pairs)
     if pairs.mean is None or pairs.sd is None or not error:
@@ -66,24 +67,24 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     )
     easy, hard = (min((smallest_difference or 0.0) / sd, FAR) for sd in (small, large))
     easiest = np.array([least, min(largest, FAR), max(least, 0.0)])
-    at_least = smallest(lambda k: bool(silence(k, easiest, easy, alpha).min() <= 1.0 - POWER), MOST * n)
-    hardest = np.unique(np.linspace(least, max(least, min(largest, hard)), 33))  # beyond ρ a larger one needs fewer
+    at_least = smallest(lambda k: bool(silence(k, easiest, easy, alpha).min() <= 1.0 - POWER), MOST_TIMES * n)
+    hardest = np.unique(np.linspace(least, max(least, min(largest, hard)), 33))  # above ρ a larger θ needs fewer seeds
     at_most = None
-    if hard or least > 0.0:  # no difference at all would never be told
-        at_most = smallest(lambda k: bool(silence(k, hardest, hard, alpha).max() <= 1.0 - POWER), MOST * n)
-    return max(1, (at_least or MOST * n) - n), None if at_most is None else max(1, at_most - n)
+    if hard or least > 0.0:  # otherwise θ = 0 is possible, and never tells
+        at_most = smallest(lambda k: bool(silence(k, hardest, hard, alpha).max() <= 1.0 - POWER), MOST_TIMES * n)
+    return max(1, (at_least or MOST_TIMES * n) - n), None if at_most is None else max(1, at_most - n)
 
 
 def least_size(n: int, t: float) -> float:
-    """Return the θ below which a |t| as large as this is rarer than MISS_LEAST; negative where 0 is not below it."""
+    """Return the θ at which a |t| this large or larger has probability MISS_LEAST; negative if 0 is not below it."""
     return float(special.nctdtrinc(n - 1, 1.0 - MISS_LEAST, t)) / math.sqrt(n)
 
 
 def largest_size(n: int, t: float, alpha: float) -> float:
-    """Return the θ above which a t as small as this is rarer than MISS_LARGEST, among those that do not tell.
+    """Return the θ at which a t this small or smaller has probability MISS_LARGEST, given a sample that does not tell.
 
-    Only who cannot tell asks for more seeds. A large θ rarely ends among them, and then with a t that is too small: so
-    its t is compared with those below the critical one alone.
+    Only a sample that does not tell leads to this question. With a large θ such samples are rare, and their t is
+    too small. So the t is compared only with those below the critical one.
     """
     limit = critical(n, alpha)
 

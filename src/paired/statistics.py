@@ -1,8 +1,8 @@
-"""Statistics of few numbers: Student's t and Boschloo's test.
+"""Statistics of small samples: Student's t and Boschloo's test.
 
-Nothing is bootstrapped: with three to ten pairs a bootstrap gives 9 to 27 false alarms in a hundred where it promises
-five, and Student's t five, for pairs of unequal spread too (benchmarks/calibration.md). Functions take and give plain
-numbers; a size (a mean, an interval) is in units of what it is given. None stands where nothing is defined, never NaN.
+There is no bootstrap: with three to ten pairs a bootstrap gives 9 to 27 false alarms in a hundred instead of five, and
+Student's t gives five, also for pairs of unequal spread (benchmarks/calibration.md). Functions take and return plain
+numbers; means and intervals have the units of the input. An undefined result is None, never NaN.
 """
 
 import math
@@ -16,12 +16,12 @@ from scipy import special
 
 from paired.data_types import Interval
 
-LARGEST = 1e300  # what is larger is no result, and would overflow
-BOSCHLOO = 200  # trials a side; with 1,000 it takes 12 seconds, and Fisher's exact p hardly differs
+LARGEST = 1e300  # a larger value is no result, and would overflow
+BOSCHLOO = 200  # trials a side; with 1,000 Boschloo's test takes 12 s, and Fisher's exact p hardly differs
 
 
 class Moments(NamedTuple):
-    """How many numbers, their mean and their sd (with n − 1); None where there are too few, and not for larger ones."""
+    """The number of values, their mean, and their sd (with n − 1). Mean and sd are None if there are too few values."""
 
     n: int
     mean: float | None = None
@@ -29,9 +29,9 @@ class Moments(NamedTuple):
 
 
 def moments(x: Iterable[float]) -> Moments:
-    """Return them of the numbers, each at most LARGEST.
+    """Return the moments of the values, each at most LARGEST.
 
-    A power of two is taken out first, which costs no bit, so that no square overflows or vanishes.
+    The values are divided by a power of two first, which is exact, so that no square overflows or underflows.
     """
     values = np.fromiter(x, dtype=float)
     n = len(values)
@@ -46,18 +46,18 @@ def moments(x: Iterable[float]) -> Moments:
 
 
 def difference(a: float, b: float) -> float:
-    """Return a − b; 0 where it is no more than the rounding of the two.
+    """Return a − b; 0 if it is within the rounding error of the two.
 
-    Else 0.3 beside 0.1 + 0.2, the same in every pair, would be a difference beyond all doubt.
+    Otherwise 0.3 minus (0.1 + 0.2), equal in every pair, would be a certain difference.
     """
     return a - b if abs(a - b) > 4 * sys.float_info.epsilon * max(abs(a), abs(b)) else 0.0
 
 
 def standard_error(x: Moments) -> float | None:
-    """Return it, or None where nothing says what it is.
+    """Return the standard error of the mean; None if it is unknown.
 
-    Two equal numbers do not: rounded values agree by chance (in one of eight pairs, where the sd is one unit of the
-    last digit). Three do, and give 0.
+    A sample of two equal values gives None: rounded values are equal by chance (in one of eight pairs, if the sd is
+    one unit of the last digit). Three or more equal values give 0.
     """
     if x.sd is None or (x.sd == 0.0 and x.n == 2):
         return None
@@ -65,7 +65,7 @@ def standard_error(x: Moments) -> float | None:
 
 
 def student_p(x: Moments) -> float | None:
-    """Return Student's two-sided p for a true mean of 0; None where there is no standard error."""
+    """Return Student's two-sided p for a true mean of 0; None if there is no standard error."""
     error = standard_error(x)
     if error is None or x.mean is None:
         return None
@@ -75,7 +75,7 @@ def student_p(x: Moments) -> float | None:
 
 
 def student_interval(x: Moments, level: float) -> Interval | None:
-    """Return Student's interval of the mean; a point where all numbers are equal; None as in `student_p`."""
+    """Return Student's interval of the mean; a point if all values are equal; None if there is no standard error."""
     error = standard_error(x)
     if error is None or x.mean is None:
         return None
@@ -84,21 +84,22 @@ def student_interval(x: Moments, level: float) -> Interval | None:
 
 
 def critical(n: int, alpha: float) -> float:
-    """Return the |t| of n pairs that chance exceeds with probability alpha."""
+    """Return the |t| that n pairs without a true difference exceed with probability alpha."""
     return -float(special.stdtrit(n - 1, alpha / 2))
 
 
 @cache
 def exploded_p(a: int, of_a: int, b: int, of_b: int) -> float | None:
-    """Return Boschloo's exact two-sided p for a of of_a beside b of of_b; None where none is, or a side has no trials.
+    """Return Boschloo's exact two-sided p for a of of_a compared with b of of_b explosions.
 
-    Above 200 trials a side it is Fisher's, which is exact too.
+    None if both counts are 0, or if a side has no trials. With more than BOSCHLOO trials a side p is Fisher's
+    exact p.
     """
     if not of_a or not of_b or not a + b:
         return None
     if a + b == of_a + of_b:
         return 1.0
-    from scipy.stats import boschloo_exact, fisher_exact  # noqa: PLC0415  a second of imports, and few need them
+    from scipy.stats import boschloo_exact, fisher_exact  # noqa: PLC0415  importing it takes a second, and few comparisons need it
 
     test = boschloo_exact if max(of_a, of_b) <= BOSCHLOO else fisher_exact
     return min(1.0, float(test([[a, b], [of_a - a, of_b - b]]).pvalue))

@@ -138,7 +138,7 @@ def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
     (folder / "trials.csv").write_text("\n".join([head, *forged, ""]))
     project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
     printed, _ = said(project, "summary", "--base", "base")
-    assert "<b>Better:</b> <b>not known</b>: <code>studies/<wbr>a says 0.0" in printed
+    assert "<b>Better:</b> <b>not known</b>: <code>studies/<wbr>a has 0.0" in printed
     assert "One of the two is wrong." in printed
     assert "better: eta=0.05" not in printed
 

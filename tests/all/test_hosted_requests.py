@@ -162,7 +162,7 @@ def test_a_request_is_told_in_markdown(main, tmp_path, name, host):
         assert "<b>Made again:</b> bit for bit, on 1 machine." in summary
     if name in {"eta", "fork"}:
         assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in summary
-        assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in summary
+        assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in summary
         assert summary.count("<td>best model, after ") == 2  # samples of both sides, which are in no commit
     if name == "study":
         assert "<b>Better:</b> <code>seq.yaml</code> says: <code>" in summary

@@ -40,7 +40,7 @@ def test_which_is_better_turns_with_what_is_better_and_with_the_baseline(project
 
 def test_declared_looks_and_the_smallest_difference_reach_the_answer(project):
     printed = table(project, "--looks", "3,6", "--smallest-difference", "0.5")
-    assert "looks at 3 and 6 seeds; less than 0.5" in printed.replace("\n  ", " ")
+    assert "looks at 3 and 6 seeds; differences below 0.5" in printed.replace("\n  ", " ")
     assert "lr=0.1: no difference that matters\n" in printed
 
 

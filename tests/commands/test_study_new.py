@@ -43,7 +43,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
 def test_a_short_one_says_so_wherever_it_is_answered(project):
     project.edit("params.yaml", "updates: 400", "updates: 20000")
     printed, _ = said(project, "study", "new", "studies/a.yaml", "--vary", "m=2,3", "--short")
-    short = "a short study: 10,000 updates, where a whole training has 20,000; that may end otherwise"
+    short = "a short study: 10,000 updates; a whole training has 20,000, and may have another result"
     assert "2 settings, 3 seeds: 6 trainings\nabout " in printed
     assert f"\n{short}\n" in printed
     answer, _ = said(project, "study", "studies/a.yaml")

@@ -217,7 +217,7 @@ def test_params_that_always_change_together_are_named_where_no_factor_is_tested(
     made = results({"a": spread(2.9, 5), "b": spread(2.6, 5)}, levels=levels)
     assert not made.answer.effects
     text = Read(made.page).text
-    assert "eta and sigma always change together: no number of seeds says which of them did it." in text
+    assert "eta and sigma always change together: no number of seeds shows which of them has the effect." in text
     assert "over all" not in text
     assert "always change together" not in Read(page("two settings")).text
 

@@ -249,8 +249,8 @@ def test_factors_that_always_change_together_are_one():
 def test_the_settings_that_would_part_them_are_written_out():
     answer = designed(TWO, noise)._replace(inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
     assert list(parted(answer)) == [
-        "a and b always change together: no number of seeds says which of them did it. Settings with each level of one "
-        "and each of the other would: a 1, 2; b 5, 6."
+        "a and b always change together: no number of seeds shows which of them has the effect. Settings with each "
+        "level of one and each level of the other would: a 1, 2; b 5, 6."
     ]
 
 

@@ -24,7 +24,7 @@ def test_a_difference_stands_beside_its_intervals_with_equal_digits():
     assert said(one) == [
         "difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds",
         "tested at 99 %: interval -0.158 to -0.050",
-        "p 0.0002; all that is tested counted, 0.0018",
+        "p 0.0002; corrected for all tests, 0.0018",
     ]
 
 
@@ -42,7 +42,9 @@ def test_the_answer_in_a_line_names_few_settings_and_counts_many():
 def test_how_it_was_decided_is_said_in_a_line():
     assert sentences.method(answer()) == "Decided by Student's t, two-sided, paired by seed, at a level of 0.05."
     line = sentences.method(answer(looks=(3, 5, 10), smallest_difference=0.01))
-    assert line.endswith("settings and looks together; looks at 3, 5 and 10 seeds; less than 0.01 does not matter.")
+    assert line.endswith(
+        "settings and looks together; looks at 3, 5 and 10 seeds; differences below 0.01 do not matter."
+    )
 
 
 def test_whoever_reads_it_first_learns_how_it_was_decided():

@@ -52,9 +52,9 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     printed, _ = said(project, "summary", "--base", "base", "--verified", statement, statement)  # it counts once
     ensure_harmless(printed)
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
-    assert "<b>Better:</b> <code>eta=0.05</code> beside <code>eta=0.1</code>: <b>" in printed
+    assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in printed
     # The answer at three seeds was the only one: the fourth is shown, and decides nothing.
-    assert "3 seeds, by the study <code>studies/a</code>, of whose 2 comparisons this is one." in printed
+    assert "3 seeds, by the study <code>studies/a</code>, one of its 2 comparisons." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
     assert "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n" in printed
     assert printed.count("<td>best model, after ") == 2
@@ -136,8 +136,8 @@ def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path, monkeyp
     monkeypatch.chdir(ROOT)
     study, run = read_study(Path("studies/initial_accumulator.yaml")), a_run(held_out_bits_per_character=0.5)
     said = _contradiction(study, [Side(Folder(ROOT), run)], [])
-    assert said.startswith("studies/initial_accumulator says 2.8")
-    assert said.endswith(" of seed 1 (held_out_bits_per_character), and the commit's own files 0.5.")
+    assert said.startswith("studies/initial_accumulator has 2.8")
+    assert said.endswith(" for seed 1 (held_out_bits_per_character), and the commit's own files 0.5.")
     signature = (ROOT / "signature.json").read_text()
     (tmp_path / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
     assert _contradiction(study, [Side(Folder(tmp_path), run)], []) == ""
@@ -215,7 +215,7 @@ def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content
 def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(finished, tmp_path):
     file = verified(finished, tmp_path, quick=True)
     line = said(finished, "summary", "--base", "HEAD", "--verified", file, code=2)[1]
-    assert line.endswith("here.json: of --quick, which makes no result again; `charloom verify --json` does\n")
+    assert line.endswith("here.json: of --quick, which reproduces no result; `charloom verify --json` does\n")
 
 
 @pytest.mark.slow
@@ -229,9 +229,7 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
     other = verified(project, tmp_path, "other", commit="0" * 40)
     printed, _ = said(project, "summary", "--base", "HEAD~1", "--verified", file, other)
     ensure_harmless(printed)
-    assert (
-        "<b>Better:</b> not known: no <code>dvc.lock</code> says that the results are of what is committed." in printed
-    )
+    assert "<b>Better:</b> not known: no <code>dvc.lock</code> shows that committed files made the results." in printed
     assert "⚠️ Different from <code>dvc.lock</code>: <code>prepare</code>: <code>sigma</code>; " in printed
     assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed

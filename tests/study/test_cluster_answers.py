@@ -56,7 +56,7 @@ def test_a_worker_that_is_not_heard_of_for_a_minute_is_left_out_until_it_is(here
     for _ in range(2):
         client.seen["a"] += 1
         assert later(2) == {"a": "a"}
-    assert capsys.readouterr().err == "warning: worker b is left out: it has not been heard of for 60 s\n"
+    assert capsys.readouterr().err == "warning: worker b is left out: no heartbeat for 60 s\n"
     client.seen["b"] = 2.0
     assert later(2) == {"a": "a", "b": "b"}
 
@@ -88,6 +88,6 @@ def test_a_text_that_cannot_be_sent_now_is_sent_later(here, broken, capsys):
     terminal._warned.clear()
     client.broken = broken
     assert made.text() is made.text() is None
-    assert capsys.readouterr().err.count(f"is sent again: {broken}\n") == 1
+    assert capsys.readouterr().err.count(f"is tried again: {broken}\n") == 1
     client.broken = None
     assert made.text().status == "finished"

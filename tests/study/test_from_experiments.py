@@ -110,7 +110,7 @@ def test_experiments_of_another_commit_count_too(folder):
     experiments.commit(folder, {"late": run(2.6, eta=0.2, seed=2)})
     found = read(folder)
     assert list(found.settings["eta=0.2"]) == [1, 2]
-    assert found.warnings == ("they come from 2 states of src: where more than words was edited, that differs too",)
+    assert found.warnings == ("the runs come from 2 states of src: edits of code are a difference between them, too",)
 
 
 def test_two_experiments_of_one_name_on_two_baselines_both_count_and_so_does_one_named_head(folder):
@@ -178,7 +178,7 @@ def test_results_that_head_has_of_other_params_are_left_out(folder):
     assert said.startswith("--baseline: HEAD's own setting has no results, name another; allowed are eta=0.2, eta=0.4")
     found = read(folder, baseline="eta=0.2")
     assert "eta=0.1" not in found.settings
-    assert "dvc.lock says other params" in found.warnings[0]
+    assert "dvc.lock has other params" in found.warnings[0]
 
 
 def test_another_measure_is_one_of_the_trainings_and_fits_what_is_compared(folder):

@@ -25,7 +25,7 @@ WRONG = [
     (
         "vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}",
         "",
-        "vary, settings: one of them has to",
+        "vary, settings: exactly one of them",
     ),
     ("baseline: {}", "", "baseline: missing"),
     ("baseline: {}", "baseline: {eta.x: 1}", "eta.x: no param that a study can vary; allowed are m, eta"),

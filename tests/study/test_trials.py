@@ -108,7 +108,7 @@ def test_rows_beyond_the_look_that_decides_go_aside_and_come_back(project):
     conducted(project)
     ask(project, f"{question}looks: [3, 4]\n")
     assert re.sub("[0-9a-f]{12}", "…", conducted(project, anew=True)) == (
-        "studies/a/trials.csv: 2 rows come after the look that decides: they go to .charloom/studies/a/…\n"
+        "studies/a/trials.csv: 2 rows come after the look that decided; they are moved to .charloom/studies/a/…\n"
     )
     assert len((folder / "trials.csv").read_text().splitlines()) == 1 + 6
     ask(project, question)
@@ -227,7 +227,9 @@ def test_what_the_question_leaves_open_is_said_if_it_is_not_as_committed(project
     ask(project, TWO.replace("baseline: {}", "baseline: {eta: 0.1}"))
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # which the question says itself
-    line = "all else as in params.yaml at the first start, which differed from HEAD's: sigma 0.02, not 0.01"
+    line = (
+        "all other params are those of params.yaml at the first start, which differed from HEAD's: sigma 0.02, not 0.01"
+    )
     with chdir(project.folder):
         assert before_it_starts(read_study(Path("studies/a.yaml"))) == [line]
         write_asked(read_study(Path("studies/a.yaml")))
@@ -242,7 +244,7 @@ def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_ba
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed = conducted(project, anew=True)
     first, left_open, second = printed.splitlines()[:3]
-    why = "4 rows are no part of this question, or of other sources: they go to .charloom/studies/a/"
+    why = "4 rows are no part of this question, or were made by other sources; they are moved to .charloom/studies/a/"
     assert first.startswith(f"studies/a/trials.csv: {why}")
     assert left_open.endswith("which differed from HEAD's: sigma 0.02, not 0.01")
     assert second == "studies/a.yaml: 4 of 4 trials to train"
@@ -272,7 +274,7 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
     (project.folder / "studies/a.yaml").write_text(question)
     assert complaint == (
         f"studies/a.yaml: {named}: not what was asked at its first start, which studies/a/asked.json holds; "
-        "`charloom study FILE --anew` asks anew\n"
+        "`charloom study FILE --anew` starts a new question\n"
     )
     assert tables(folder) == made
 
@@ -355,7 +357,9 @@ def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study, monk
     small_trial.cache_clear()
     project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
     try:
-        with pytest.raises(WrongInput, match=r"of other sources: a small trial \(adagrad float64\) came to "):
+        with pytest.raises(
+            WrongInput, match=r"other sources made its rows: the digest of a small trial \(adagrad float64\) is "
+        ):
             conducted(project)
     finally:
         project.edit("studies/a.yaml", "seeds: 3", "seeds: 2")
@@ -424,7 +428,7 @@ def test_a_table_of_charloom_0_1_is_named_anew_and_nothing_is_trained(study):
     project.run("git", "add", "-f", "params.yaml", "studies")
     project.run("git", "commit", "-qm", "as charloom 0.1 left it")
     project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # the params of the table's commit say what was asked
-    with pytest.raises(WrongInput, match="came to nobody knows what"):
+    with pytest.raises(WrongInput, match="is not recorded, and"):
         conducted(project)
     with chdir(project.folder):
         write_asked(read_study(Path("studies/a.yaml")))  # as `--prove` does at its end

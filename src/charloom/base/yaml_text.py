@@ -1,32 +1,33 @@
-"""YAML by DVC's rules, 1.2, read and written by PyYAML, whose own rules are those of 1.1."""
+"""Read and write YAML 1.2, as DVC does, with PyYAML, whose own rules are those of YAML 1.1."""
 
 import re
 from typing import Any
 
 import yaml
 
-NO_YAML = (yaml.YAMLError, ValueError, LookupError, RecursionError)  # what is raised; the last two: odd tags, too deep
+# Raised for invalid YAML; LookupError for an unknown tag, RecursionError for deep nesting.
+NO_YAML = (yaml.YAMLError, ValueError, LookupError, RecursionError)
 
 TAG = "tag:yaml.org,2002:"
-PLAIN = (  # of a value without quotes: its tag, what it looks like, and its possible first characters
+PLAIN = (  # unquoted values: tag, pattern, and possible first characters
     ("bool", "(true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("null", "(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("float", r"([-+]?[0-9][0-9_]*(\.[0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|[-+]?\.[0-9_]+([eE][-+][0-9]+)?"
               r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$", "-+0123456789."),
     ("int", "[-+]?([0-9_]+|0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+)$", "-+0123456789"),
-    ("merge", "(<<|=)$", "<="),  # it and the next have no constructor: they are refused
+    ("merge", "(<<|=)$", "<="),  # merge and timestamp have no constructor: they are refused
     ("timestamp", r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?$", "0123456789"),
 )  # fmt: skip
 
 
 class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
-    """PyYAML's reader with the rules above. A key that is there twice, or is no plain value, is refused."""
+    """PyYAML's reader with the rules of PLAIN. Duplicate keys, and keys that are no scalars, are refused."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as PyYAML has it
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as in PyYAML
     yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping."""
+        """Return the mapping. Raises ConstructorError for a duplicate key."""
         values: dict[Any, Any] = {}
         for key_node, value in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -38,17 +39,17 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
         return values
 
     def construct_yaml_int(self, node: Any) -> int:
-        """Return the number: 012 is 12."""
+        """Return the integer; 012 is decimal, 12."""
         digits = self.construct_scalar(node).replace("_", "")
         return int(digits, 0 if re.search("[box]", digits) else 10)
 
     def construct_yaml_float(self, node: Any) -> float:
-        """Return the number: 1:30 is none."""
+        """Return the float; a sexagesimal such as 1:30 is refused."""
         return float(self.construct_undefined(node) if ":" in node.value else super().construct_yaml_float(node))
 
 
 class Writer(yaml.CSafeDumper):  # type: ignore[misc]
-    """PyYAML's writer, which quotes what the reader would take for something else than a text."""
+    """PyYAML's writer, which quotes texts that the reader would read as another type."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
 
@@ -61,15 +62,15 @@ for kind, pattern, first in PLAIN:
 
 
 def parsed(text: str) -> Any:
-    """Return what the text says. Raises one of NO_YAML."""
-    return yaml.load(text, Reader)  # noqa: S506  its constructors are those of plain values
+    """Parse a YAML document. Raises one of NO_YAML."""
+    return yaml.load(text, Reader)  # noqa: S506  it constructs only plain values
 
 
 def as_yaml_text(values: dict[str, Any]) -> str:
-    """Return the mapping as YAML, lists within a line."""
+    """Return the mapping as YAML, with lists in flow style."""
     return str(yaml.dump(values, Dumper=Writer, default_flow_style=None, width=10_000, sort_keys=False))
 
 
 def plain(value: str) -> Any:
-    """Return what the text says as a plain value: a number, a word. Raises one of NO_YAML."""
+    """Parse one value, such as a number or a word. Raises one of NO_YAML."""
     return parsed(f"a: {value}")["a"]

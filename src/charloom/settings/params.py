@@ -1,4 +1,4 @@
-"""params.yaml into frozen, typed sections: read once, at the door, and by DVC's rules (YAML 1.2)."""
+"""Read params.yaml once, by DVC's rules (YAML 1.2), into frozen and typed sections."""
 
 import math
 from collections.abc import Mapping
@@ -17,31 +17,31 @@ from dvc_summary.locks import leaves
 
 PARAMS = Path("params.yaml")
 
-QUOTED = 100  # characters, at most, of what is not allowed
+QUOTED = 100  # characters of a wrong value that a message shows
 TOO_LONG = "a number of more than 4,300 digits"
-SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, subnormal numbers left out
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # normal numbers of float32
 
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
-Kept = Annotated[float, Field(ge=0, le=0.999999)]  # of what Adam keeps, in an update
+Decay = Annotated[float, Field(ge=0, le=0.999999)]  # fraction of its moments that Adam keeps in an update
 
-WORDS = {"sigma": "fan_in", "train.clip": "null"}  # what may stand in place of a number
+WORDS = {"sigma": "fan_in", "train.clip": "null"}  # allowed in place of a number
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class Affects(NamedTuple):
-    """What a param can change, and its silent value: what was done before the param existed.
+    """The results that a param can change, and its silent value: the behaviour before the param existed.
 
-    WEIGHTS  what training comes to
-    MEASURE  which text is held out, and what of it is measured when
-    SAMPLES  the samples: they are in no row of a study
-    NOTHING  no result: how often is saved, how the gradient is checked. Of a text the content counts, not its file
+    WEIGHTS  the trained weights
+    MEASURE  the held-out text, and what is measured of it, and when
+    SAMPLES  the samples, which are in no row of a study
+    NOTHING  no result: intervals of saving, the gradient check, the text's file name (its content counts by its hash)
     """
 
     what: str
-    silent: Any = ...  # of one that was there from the beginning
+    silent: Any = ...  # `...` for a param of the first version
 
 
 WEIGHTS, MEASURE, SAMPLES, NOTHING = (Affects(what) for what in ("weights", "measure", "samples", "nothing"))
@@ -60,14 +60,14 @@ class Section(BaseModel):
 
 
 class Prepare(Section):
-    """The text, and the fraction of it that training never sees."""
+    """The text's file, and the held-out fraction of the text, which training does not read."""
 
     text: Annotated[str, Field(min_length=1), NOTHING]
     held_out: Annotated[float, Field(ge=0, lt=1), MEASURE]
 
 
 class Gradcheck(Section):
-    """The largest relative error of the complex step, how many entries of a matrix it visits, and at which weights."""
+    """The gradient check: largest relative error allowed, entries checked in each matrix, and seed of the weights."""
 
     tolerance: Annotated[Positive, NOTHING]
     entries: Annotated[Count, NOTHING]
@@ -75,15 +75,15 @@ class Gradcheck(Section):
 
 
 class Train(Section):
-    """The loop; params.yaml says what each number means."""
+    """The training loop; comments in params.yaml explain the params."""
 
     updates: Annotated[int, Field(ge=0, le=2**53), WEIGHTS]
     order: Annotated[Literal["reading", "chunks", "positions"], Affects("weights", "reading")]
     chunk_length: Annotated[Count, Affects("weights", 1000)]
     loss: Annotated[Literal["sum", "mean"], Affects("weights", "sum")]
     initial_accumulator_value: Annotated[float, Field(ge=0), WEIGHTS]
-    b1: Annotated[Kept, Affects("weights", 0.9)]
-    b2: Annotated[Kept, Affects("weights", 0.999)]
+    b1: Annotated[Decay, Affects("weights", 0.9)]
+    b2: Annotated[Decay, Affects("weights", 0.999)]
     eps: Annotated[Positive, Affects("weights", 1e-8)]
     clip: Annotated[Positive | None, WEIGHTS]
     dtype: Annotated[Literal["float64", "float32"], WEIGHTS]
@@ -94,7 +94,7 @@ class Train(Section):
 
 
 class Sample(Section):
-    """The lengths, in characters, of the samples along the way and of the best model's."""
+    """The lengths of samples during training and of the best model's sample, in characters, and the temperature."""
 
     length: Annotated[Count, SAMPLES]
     best_length: Annotated[Count, SAMPLES]
@@ -118,42 +118,42 @@ class Params(Section):
 
     @property
     def recipe(self) -> Recipe:
-        """Return what they say of a training: all but text, seed, updates, and what is measured and kept."""
-        optimizer, each = OPTIMIZERS[self.optimizer], self.train
-        rates = {name: value for name, value in {"eta": self.eta, **dict(each)}.items() if name in optimizer._fields}
-        clip = math.inf if each.clip is None else each.clip
-        order = Order(each.order, each.chunk_length if each.order == CHUNKS else 0)
-        rest = optimizer(**rates), each.loss, order, self.batch
-        return Recipe(self.m, self.seq_length, self.sigma, clip, each.dtype, *rest)
+        """Return the recipe of a training: all params but text, seed, updates, and those of measuring and saving."""
+        optimizer, train = OPTIMIZERS[self.optimizer], self.train
+        rates = {name: value for name, value in {"eta": self.eta, **dict(train)}.items() if name in optimizer._fields}
+        clip = math.inf if train.clip is None else train.clip
+        order = Order(train.order, train.chunk_length if train.order == CHUNKS else 0)
+        rest = optimizer(**rates), train.loss, order, self.batch
+        return Recipe(self.m, self.seq_length, self.sigma, clip, train.dtype, *rest)
 
     @property
     def characters(self) -> int:
-        """Return how many characters an update reads."""
+        """Return the number of characters that an update reads."""
         return self.batch * self.seq_length
 
     @property
     def loss_of(self) -> tuple[int, int, Order]:
-        """Return what smooth losses that compare have in common: a sequence's length, how many an update, and where."""
+        """Return what runs with comparable smooth losses have in common: seq_length, batch and order."""
         return self.seq_length, self.batch, self.recipe.order
 
     @property
     def idle(self) -> frozenset[str]:
-        """Return the names of what has no effect: rates of another optimiser, the length of no chunks."""
-        rates = {name for each in OPTIMIZERS.values() for name in each._fields} - {*OPTIMIZERS[self.optimizer]._fields}
+        """Return the names of params without effect: other optimizers' rates, and chunk_length without chunks."""
+        rates = {name for kind in OPTIMIZERS.values() for name in kind._fields} - {*OPTIMIZERS[self.optimizer]._fields}
         chunks = set() if self.train.order == CHUNKS else {"chunk_length"}
         return frozenset(f"train.{name}" for name in rates | chunks)
 
     @model_validator(mode="after")
     def _fit_a_chunk(self) -> "Params":
-        """Refuse chunks that are shorter than a sequence."""
-        each = self.train
-        if each.order == CHUNKS and each.chunk_length < self.seq_length:
-            raise ValueError(f"train.chunk_length: {each.chunk_length} is shorter than seq_length, {self.seq_length}")
+        """Raise ValueError if chunks are shorter than a sequence."""
+        train = self.train
+        if train.order == CHUNKS and train.chunk_length < self.seq_length:
+            raise ValueError(f"train.chunk_length: {train.chunk_length} is shorter than seq_length, {self.seq_length}")
         return self
 
     @model_validator(mode="after")
     def _fit_the_dtype(self) -> "Params":
-        """Refuse what float32 would turn into 0 or infinity."""
+        """Raise ValueError for a value that float32 would turn into 0 or infinity."""
         if self.train.dtype == "float32":
             values: dict[str, Any] = {"sigma": self.sigma, "train.clip": self.train.clip}
             for name, value in self.recipe.optimizer._asdict().items():
@@ -168,23 +168,23 @@ class Params(Section):
 
 @cache
 def affects(model: type[BaseModel]) -> dict[str, Affects]:
-    """Return by dotted name what each param of the model, or of a section of it, affects."""
-    known: dict[str, Affects] = {}
+    """Return, for each param of the model or of its sections, its dotted name and what it affects."""
+    by_name: dict[str, Affects] = {}
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            known |= {f"{name}.{key}": each for key, each in affects(field.annotation).items()}
+            by_name |= {f"{name}.{key}": effect for key, effect in affects(field.annotation).items()}
         else:
-            (known[name],) = (each for each in field.metadata if isinstance(each, Affects))
-    return known
+            (by_name[name],) = (effect for effect in field.metadata if isinstance(effect, Affects))
+    return by_name
 
 
-SILENT = {name: each.silent for name, each in affects(Params).items() if each.silent is not ...}
-VARIED = {name for name, each in affects(Params).items() if each.what == WEIGHTS.what} - {"seed"}  # by studies
-IN_ROWS = VARIED | {name for name, each in affects(Params).items() if each.what == MEASURE.what}  # and in their tables
+SILENT = {name: effect.silent for name, effect in affects(Params).items() if effect.silent is not ...}
+VARIED = {name for name, effect in affects(Params).items() if effect.what == WEIGHTS.what} - {"seed"}  # by studies
+IN_ROWS = VARIED | {name for name, effect in affects(Params).items() if effect.what == MEASURE.what}  # of their tables
 
 
 def read_params(path: Path = PARAMS) -> Params:
-    """Return the checked params.
+    """Read and check the params.
 
     Raises WrongInput with one line that names the file, the key, the value and what is allowed.
     """
@@ -192,7 +192,7 @@ def read_params(path: Path = PARAMS) -> Params:
 
 
 def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
-    """Return what the YAML file holds, which may have the model's keys. Raises WrongInput where it is no mapping."""
+    """Read a YAML file that holds a mapping with keys of the model. Raises WrongInput if it holds no mapping."""
     try:
         loaded = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -211,7 +211,7 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def checked(model: type[Checked], values: Any, path: Path) -> Checked:
-    """Return the values as the model's. Raises WrongInput that names the file, the key and what is allowed."""
+    """Validate the values. Raises WrongInput with the file, the key and what is allowed."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -219,16 +219,16 @@ def checked(model: type[Checked], values: Any, path: Path) -> Checked:
 
 
 def _line(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the first complaint as `key: value: what is allowed`. An unknown key comes before a missing one."""
-    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    # Of a number or a word the library names the kind of number, too.
+    """Return the first error as `key: value: what is allowed`. Unknown keys come before missing ones."""
+    first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+    # For a union of number and word, Pydantic appends the type's name to the location.
     names = first["loc"][:1] if first["loc"][:1] == ("sigma",) else first["loc"]
     key, value = ".".join(map(str, names))[:QUOTED], first["input"]
     word = f", or {WORDS[key]}" if key in WORDS else ""
     match first["type"]:
         case "extra_forbidden":
-            known = _section(model, first["loc"][:-1]).model_fields
-            return f"{key}: unknown key; {allowed_are(known, str(first['loc'][-1]))}"
+            fields = _section(model, first["loc"][:-1]).model_fields
+            return f"{key}: unknown key; {allowed_are(fields, str(first['loc'][-1]))}"
         case "value_error":
             return first["msg"].removeprefix("Value error, ")
         case "missing":
@@ -245,50 +245,50 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return the value as it is quoted: a line that somebody has to read."""
+    """Return the value's repr, shortened to QUOTED characters."""
     try:
         shown = repr(value)
-    except ValueError:  # Python writes no longer ones
+    except ValueError:  # Python's limit of digits
         return TOO_LONG
     return shown if len(shown) <= QUOTED else f"{shown[:QUOTED]}…"
 
 
 def _section(model: Any, names: tuple[int | str, ...]) -> Any:
-    """Return the section of that name in the model, or in a section of it."""
+    """Return the section at this path of names in the model."""
     for name in names:
         model = model.model_fields[name].annotation
     return model
 
 
 def as_yaml(value: Any) -> str:
-    """Return a param's value as it stands in params.yaml and after `-S`: DVC reads `None` as a text."""
+    """Return a param's value as written in params.yaml and after `-S`: `null` for None, which DVC reads as a text."""
     return "null" if value is None else str(value)
 
 
 def in_order(value: Any) -> tuple[bool, float, str]:
-    """Return what puts values of a param in order: numbers by size, then words."""
+    """Return a sort key for values of a param: numbers by size, then words."""
     word = value is None or isinstance(value, str)
     return (word, 0.0, as_yaml(value)) if word else (word, value, "")
 
 
 def flat_of(params: BaseModel) -> dict[str, Any]:
-    """Return the values by their dotted names."""
+    """Return the values by dotted name."""
     return dict(leaves(params.model_dump()))
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the mapping whose leaves these are."""
-    found: dict[str, Any] = {}
+    """Return the nested mapping of values by dotted name."""
+    mapping: dict[str, Any] = {}
     for name, value in values.items():
         section, _, key = name.rpartition(".")
-        inside = found.setdefault(section, {}) if section else found
+        inside = mapping.setdefault(section, {}) if section else mapping
         if isinstance(inside, dict):
             inside[key] = value
         else:
-            found[name] = value  # `eta.x`: inside a number there is nothing, and the model refuses the name
-    return found
+            mapping[name] = value  # `eta.x`: a number has no keys, and the model refuses the name
+    return mapping
 
 
 def overridden(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
-    """Return the params with these values, by dotted names, in place of theirs. Raises WrongInput, naming that file."""
+    """Return the params with values replaced by dotted name. Raises WrongInput, which names the file."""
     return checked(Params, nested(flat_of(params) | dict(overrides)), path)

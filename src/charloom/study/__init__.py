@@ -1,5 +1,5 @@
-"""Studies: trainings of several settings over several seeds, and what they say about the settings.
+"""Studies: train several settings with several seeds, and compare the settings.
 
-A trial is a function of its params and its text. Engines call it, on this machine or on many.
+A trial is a pure function of its params and its text. Engines run trials, on this machine or on a cluster.
 The statistics are in src/paired.
 """

@@ -1,7 +1,7 @@
-"""A study is asked once: what its first start found in params.yaml is written down, and read ever after.
+"""Freeze a study's question: the first start writes params, text hash and question to asked.json; later starts read it.
 
-More seeds are the same question, and so are other looks before the first is reached. Anything else is another one, and
-whoever asks it says so.
+More seeds do not change the question, nor do other looks before the first look is reached. Any other change is another
+question, which needs `--anew`.
 """
 
 import errno
@@ -24,15 +24,15 @@ from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_of, trials_there
 
 ASKED = "asked.json"
-README = "README.md"  # of a study, by whoever asks it
-ANEW = "`charloom study FILE --anew` asks anew"
+README = "README.md"  # written by the user; may lie in a study's folder
+ANEW = "`charloom study FILE --anew` starts a new question"
 
 
 def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
-    """Return the study of the file as it was asked at its first start; asked now if it never was, or `anew`.
+    """Return the file's study, with the question of its first start; with the present one if none, or if `anew`.
 
-    Raises WrongInput with one line that names the file, the key and what is allowed, also where the file asks another
-    question than it did, or its table has rows of another one. Raises Damaged where a table is none.
+    Raises WrongInput with one line that names the file, the key and what is allowed: also if the file's question has
+    changed, or if the table has rows of another question. Raises Damaged if a table is invalid.
     """
     file = project.root / path
     given, folder = read_question(file), file.with_suffix("")
@@ -43,45 +43,45 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
         asked = read_asked(folder / ASKED)
         study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
     else:
-        study = _found_again(path, given, project)
+        study = _without_asked(path, given, project)
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no part of what {path} asks; {ANEW}")
     return study
 
 
 def is_started(folder: Path) -> bool:
-    """Return whether a study's tables lie in the folder."""
+    """Return whether the folder holds a study's tables."""
     return any((folder / name).exists() for name in (ASKED, "trials.csv"))
 
 
 def ensure_free(folder: Path) -> None:
-    """Raise WrongInput if the folder holds files and no study: `charloom study reports.yaml` would write over one."""
-    names = [each.name for each in folder.glob("[!.]*") if each.name != README]
+    """Raise WrongInput if the folder holds files but no study: `charloom study reports.yaml` would mix the two."""
+    names = [path.name for path in folder.glob("[!.]*") if path.name != README]
     if names and not is_started(folder):
         raise WrongInput(f"{folder}: holds {in_line(min(names))}, and no study; another name of the study is allowed")
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
-    """Return the study of what the file holds, or would hold, asked with params.yaml of now. Raises WrongInput."""
+    """Return the study that the file asks with the present params.yaml. Raises WrongInput."""
     return study_of(path, given, _asked_now(path, given, project, project.params()), Runs())
 
 
 def write_asked(study: Study) -> None:
-    """Write down what is asked, where it is not there as it is by now: with more seeds, say.
+    """Write asked.json if its content has changed, for instance by more seeds.
 
-    Its rows have to be these sources' own: see `ensure_version`.
+    The caller checks with `ensure_version` that the rows are of these sources.
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.model_dump(mode="json", exclude_none=True)
-    question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: `{}` was params.yaml of then
-    now = {"question": question, "small_trials": _small_trials(study.asked)}
-    content, file = study.asked.model_copy(update=now), study.folder / ASKED
+    question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: params.yaml may change
+    update = {"question": question, "small_trials": _small_trials(study.asked)}
+    content, file = study.asked.model_copy(update=update), study.folder / ASKED
     if not file.exists() or read_asked(file) != content:
         write_json(file, content.model_dump(mode="json", exclude_defaults=True))
 
 
 def differs_here(study: Study) -> str:
-    """Return in what params.yaml differs from what was asked, without effect by now; nothing where it does not."""
+    """Return a line on how params.yaml differs from asked.json, which is what counts; empty if it does not differ."""
     asked = study.asked.params
     try:
         params = read_params()
@@ -93,7 +93,7 @@ def differs_here(study: Study) -> str:
 
 
 def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
-    """Return `eta 0.05, not 0.1` for each of the names but the seed; and for the text, if it counts."""
+    """Return `eta 0.05, not 0.1` for each of the names but the seed; with `text`, for prepare.text, too."""
     names = [name for name in names if name != "seed"]
     if text and now["prepare.text"] != then["prepare.text"]:
         names.append("prepare.text")
@@ -101,33 +101,33 @@ def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text
 
 
 def _left_open(given: StudyFile, params: Params) -> str:
-    """Return in what params.yaml, which says all that the question does not, differs from HEAD's."""
+    """Return how params.yaml differs from HEAD's, in the params that the question leaves to it."""
     with suppress(CharloomError, *NO_YAML):
         head = checked(Params, with_silent(parsed(git("show", f"HEAD:./{PARAMS}"))), PARAMS)
-        named = set.intersection(*({*each} for each in [given.baseline, *given.overrides()]))
+        named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
         names = [name for name in differing([head, params]) if name not in named]
         return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
     return ""
 
 
 def ensure_version(study: Study) -> None:
-    """Raise WrongInput where these sources would say other things of a trial than those that made the study's rows.
+    """Raise WrongInput if the rows are of sources that give other results than these sources.
 
-    So it does where nobody wrote down what those said.
+    The digests of small trials decide: asked.json has those of the rows' sources. A missing digest is an error, too.
     """
     if study.runs and not by_these_sources(study.asked):
         then, now = study.asked.small_trials, _small_trials(study.asked)
         kind = next(kind for kind in now if then.get(kind) != now[kind])
         raise WrongInput(
-            f"{study.path}: its rows are of other sources: a small trial ({kind}) came to "
-            f"{f'{in_line(then[kind])[:80]}, by {study.folder / ASKED},' if kind in then else 'nobody knows what,'} "
-            f"and comes to {now[kind]} here; `charloom study FILE --prove {len(study.runs)}` proves "
-            f"all rows and takes them over, or {ANEW}"
+            f"{study.path}: other sources made its rows: the digest of a small trial ({kind}) is "
+            f"{f'{in_line(then[kind])[:80]} in {study.folder / ASKED}' if kind in then else 'not recorded'}, "
+            f"and {now[kind]} here; `charloom study FILE --prove {len(study.runs)}` checks all rows, and keeps them "
+            f"if they are right; or {ANEW}"
         )
 
 
 def by_these_sources(asked: Asked) -> bool:
-    """Return whether the rows of what was asked are of sources that say of a trial what these say."""
+    """Return whether these sources have the digests of small trials that asked.json holds."""
     return asked.small_trials == _small_trials(asked)
 
 
@@ -136,7 +136,7 @@ def _small_trials(asked: Asked) -> dict[str, str]:
 
 
 def ensure_text(study: Study) -> None:
-    """Raise WrongInput where the study's text is not there, or is another one by now."""
+    """Raise WrongInput if the study's text is missing, or has another SHA-256 than at the first start."""
     asked, text = study.asked, Path(study.asked.text)
     why = f"{study.path}: asked of {text} with SHA-256 {asked.sha256[:16]}…"
     try:
@@ -148,14 +148,14 @@ def ensure_text(study: Study) -> None:
 
 
 def _digest(text: Path) -> str:
-    """Return the SHA-256 of the text. Raises OSError if there is none, or if reading it could wait for ever."""
+    """Return the SHA-256 of the text. Raises OSError if it is no regular file: reading a FIFO could block forever."""
     if text.exists() and not text.is_file():
         raise OSError(errno.EINVAL, "not a file")
     return sha256(text)
 
 
 def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -> Asked:
-    """Return what is asked of these params. Raises WrongInput where the text cannot be read."""
+    """Return the content of asked.json for these params. Raises WrongInput if the text cannot be read."""
     text = given.text or params.prepare.text
     left_open = _left_open(given, params) if project == HERE else ""
     params = overridden(params, {"prepare.text": text}, path)
@@ -164,9 +164,9 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text in UTF-8") from None
     kinds = {params.recipe.kind}
-    for each in [given.baseline, *given.overrides()]:
-        with suppress(WrongInput):  # said where the settings are made
-            kinds.add(overridden(params, each, path).recipe.kind)
+    for values in [given.baseline, *given.overrides()]:
+        with suppress(WrongInput):  # study_of raises it
+            kinds.add(overridden(params, values, path).recipe.kind)
     return Asked(
         text=text, sha256=digest, params=params,
         arithmetic={kind: arithmetic_of(kind, project) for kind in sorted(kinds)},
@@ -174,41 +174,41 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     )  # fmt: skip
 
 
-def _found_again(path: Path, given: StudyFile, project: Project) -> Study:
-    """Return the study of a table beside which nobody wrote down what was asked: of charloom 0.1.
+def _without_asked(path: Path, given: StudyFile, project: Project) -> Study:
+    """Return the study of a table of charloom 0.1, which wrote no asked.json.
 
-    Its rows' keys say whether it was asked with the params here, or with those of the table's commit. Where both fit,
-    it is the one that asks of fewer settings. Raises WrongInput where the keys are of a later version: that did write
-    it down, and without it the question could be any.
+    The keys of its rows show whether the params were those here, or those of the table's commit. If both fit, the study
+    with fewer settings is the right one. Raises WrongInput if the keys are of a later version: it wrote asked.json, and
+    without that file the question is unknown.
     """
     fit, reasons, folder = list[Study](), list[Damaged](), (project.root / path).with_suffix("")
-    for params in _perhaps(folder, project):
+    for params in _possible_params(folder, project):
         try:
             asked = _asked_now(path, given, project, params).model_copy(update={"left_open": ""})
             runs = read_runs(folder, asked)
             if not {*keys_in(folder)} <= {asked.key_0_1(run.params) for run in runs.values()}:
-                gone = folder / ASKED
-                raise WrongInput(f"{gone}: No such file or directory; `git restore {gone}` brings it back, or {ANEW}")
+                file = folder / ASKED
+                raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
             fit.append(study_of(path, given, asked, runs))
         except Damaged as error:
             reasons.append(error)
     if not fit:
         raise reasons[0]
-    return min(fit, key=lambda study: len(study.settings))  # a baseline of other params would be one more setting
+    return min(fit, key=lambda study: len(study.settings))  # a baseline of other params is a setting of its own
 
 
-def _perhaps(folder: Path, project: Project) -> Iterator[Params]:
-    """Yield the params with which a table may have been made."""
+def _possible_params(folder: Path, project: Project) -> Iterator[Params]:
+    """Yield the params that a table may be of: those here, then those of the table's last commit."""
     yield project.params()
     with suppress(CharloomError, *NO_YAML):
-        made = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
-        yield checked(Params, with_silent(parsed(git("show", f"{made}:./{PARAMS}"))), PARAMS)
+        commit = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
+        yield checked(Params, with_silent(parsed(git("show", f"{commit}:./{PARAMS}"))), PARAMS)
 
 
 def _same(study: Study, project: Project) -> Study:
-    """Return the study, if the file asks what it asked at its first start; else raise WrongInput.
+    """Return the study, if the file's question is still that of asked.json; else raise WrongInput.
 
-    Earlier versions did not record that an answer was given: a complete table says it.
+    Earlier versions did not record answers: if the table is complete, they have given one, which is added here.
     """
     asked = study.asked
     before = checked(StudyFile, asked.question, study.folder / ASKED)
@@ -230,8 +230,8 @@ def _same(study: Study, project: Project) -> Study:
         first_start = f"at its first start, which {study.folder / ASKED} holds"
         raise WrongInput(f"{study.path}: {names}: not what was asked {first_start}; {ANEW}")
     for kind, digest in asked.arithmetic.items():
-        if (says := arithmetic_of(kind, project)) != digest:
-            other = f"{kind} was {digest}, {SIGNATURE} says {says}"
-            raise WrongInput(f"{study.path}: its rows are of another arithmetic: {other}; {ANEW}")
+        if (present := arithmetic_of(kind, project)) != digest:
+            other = f"{kind} was {digest}, {SIGNATURE} has {present}"
+            raise WrongInput(f"{study.path}: its rows were computed with another arithmetic: {other}; {ANEW}")
     complete = all(trial.key in study.runs for trial in chain.from_iterable(trials_of(then).values()))
     return study.answered_at(len(before.seeds)) if complete and not asked.answers else study

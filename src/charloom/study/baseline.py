@@ -1,4 +1,4 @@
-"""Which setting is the baseline."""
+"""Names of settings, and the choice of the baseline by name."""
 
 import json
 import re
@@ -7,27 +7,27 @@ from collections.abc import Collection, Iterable
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 
-MANY = 12  # names in a message
-ODD = re.compile(r"[\s=,\"\\]")  # what could be taken for the end of a name or of a value
-WORD = r'("(?:[^"\\]|\\.)*"|[^\s=,"\\]+)'  # as `quoted` writes it
+NAMES_SHOWN = 12  # in a message
+ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value
+WORD = r'("(?:[^"\\]|\\.)*"|[^\s=,"\\]+)'  # a name or value as `quoted` writes it
 PAIR = re.compile(rf"{WORD}={WORD}(?:[\s,]+|$)")
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
-    """Return `eta=0.1 train.initial_accumulator_value=10`. Two settings never have one name: what is odd is quoted."""
+    """Return `eta=0.1 train.initial_accumulator_value=10`. Quotes keep the names of different settings different."""
     return " ".join(f"{quoted(name)}={quoted(str(value))}" for name, value in zip(names, values, strict=True))
 
 
 def quoted(text: str) -> str:
-    """Return the text, in quotes where it could be taken for more than one name or value."""
+    """Return the text, as a JSON string if it is empty or holds a character that could end a name or a value."""
     return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
 
 
 def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
-    """Return the setting that is meant: `a=1`, `a=1,b=2` in any order, the value alone where there is one column.
+    """Return the name of the setting that `baseline` refers to; the first setting if it is None.
 
-    It is the first where none is named. Raises WrongInput where it is not there, where it could be two of them, or
-    where there is no other to compare with it.
+    Allowed are `a=1`, `a=1,b=2` in any order, and the value alone if settings have one column. Raises WrongInput if no
+    setting or more than one fits, or if there is only one setting.
     """
     if len(settings) < 2:
         raise WrongInput(f"{where}: one setting only, {in_line(next(iter(settings)))}; allowed are two or more")
@@ -37,24 +37,24 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
         return baseline
     alone, pairs = ([baseline], [quoted(baseline)]), _pairs(baseline)
     named = {name: _pairs(name) for name in settings}
-    meant = [n for n, each in named.items() if each and (each == pairs or [*map(quoted, each.values())] in alone)]
+    meant = [n for n, own in named.items() if own and (own == pairs or [*map(quoted, own.values())] in alone)]
     if len(meant) == 1:
         return meant[0]
     names = [in_line(name) for name in settings]
-    if len(names) > MANY:
-        names[MANY:] = [f"{len(names) - MANY} more"]
+    if len(names) > NAMES_SHOWN:
+        names[NAMES_SHOWN:] = [f"{len(names) - NAMES_SHOWN} more"]
     no = "no setting" if not meant else "more than one setting could be"
     raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(names, in_line(baseline))}")
 
 
 def _pairs(name: str) -> dict[str, str]:
-    """Return the values by name that a setting's name says; nothing where it is none."""
-    found = PAIR.findall(name)
+    """Return the values by name in a setting's name; empty if the text is no such name."""
+    matches = PAIR.findall(name)
     try:
-        pairs = {_read(key): _read(value) for key, value in found}
+        pairs = {_read(key): _read(value) for key, value in matches}
     except ValueError:
         return {}
-    return pairs if len(pairs) == len(found) and not PAIR.sub("", name) else {}
+    return pairs if len(pairs) == len(matches) and not PAIR.sub("", name) else {}
 
 
 def _read(word: str) -> str:

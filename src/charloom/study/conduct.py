@@ -1,4 +1,4 @@
-"""A study from its file to its tables: what is not there yet is trained, look by look."""
+"""Run a study: train the missing trials look by look, and write the tables."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -28,29 +28,29 @@ from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, spl
 from paired import answered
 from paired.data_types import CANNOT_TELL, INTERACTION, Answer, Measured
 
-WRITING = 20  # times as long as the last writing of the tables took, the next one waits
+WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
 
 
 def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
-    """Train what is missing, write the tables, and return the study with its runs, what they measured, what that says.
+    """Train missing trials and write the tables; return the study with its runs, their measurements, and the answer.
 
-    jobs     processes of this machine; where there is an address of a Dask scheduler, its workers do it
-    anew     rows that are no part of the question go aside
+    jobs     processes on this machine
+    address  of a Dask scheduler, whose workers then replace the processes; or None
+    anew     rows that are no part of the question are moved aside
 
-    Raises WrongInput where the text does not fit the study, and Stopped where a signal came: what has been trained by
-    then is kept.
+    Raises WrongInput if the text does not fit the study, and Stopped after a signal: the trained trials are kept.
     """
     ensure_text(study)
     text, lengths = surveyed(study, 1 if address else jobs)
     trials = trials_of(study)
-    asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # of each setting, so far
+    asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # setting to the trials of the looks so far
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
         ensure_version(study)
-        if not anew:  # as they are now: another process may just have ended
+        if not anew:  # read again under the lock: another process may just have written them
             study = study._replace(runs=read_runs(study.folder, study.asked))
         wanted = list(chain.from_iterable(trials.values()))
-        study = study._replace(runs=_known(study, {trial.key for trial in wanted}, anew=anew))
-        if anew and study.runs and (study.folder / ASKED).exists():  # these seeds were looked at
+        study = study._replace(runs=_stored_runs(study, {trial.key for trial in wanted}, anew=anew))
+        if anew and study.runs and (study.folder / ASKED).exists():  # answers at these seeds stay recorded
             study = study.answered_at(*read_asked(study.folder / ASKED).answers)
         write_asked(study)
         workers: Workers | None = None
@@ -59,75 +59,75 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         for look in study.question.all_looks:
             asked |= {setting: trials[setting][:look] for setting in _undecided(study, asked)}
             if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
-                expected = None  # of other machines nobody knows
+                expected = None  # other machines' speed is unknown
                 if not address:
-                    expected = seconds([each.params for each in missing], len(text.vocabulary), lengths, jobs)
+                    expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
                 _train(study, missing, wanted, workers, expected)
         needed = list(chain.from_iterable(asked.values()))
         later = study.runs.keys() - {trial.key for trial in needed}
-        _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decides")
+        _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decided")
         _write(study, needed)
         study = study.answered_at(max(map(len, asked.values())))
         write_asked(study)
-    found = measured(study, asked)
-    return study, found, answered(found)
+    results = measured(study, asked)
+    return study, results, answered(results)
 
 
-def _known(study: Study, wanted: set[str], *, anew: bool) -> Runs:
-    """Return the runs that are wanted and there. Rows that are not wanted leave the table, if `anew`, and are kept."""
+def _stored_runs(study: Study, wanted: set[str], *, anew: bool) -> Runs:
+    """Return the stored runs with the wanted keys. If `anew`, tables with other rows are copied aside first."""
     aside, here = OWN / "studies" / study.path.stem, _before(study.folder) if anew else study.runs
     if anew:
         leaving = len(keys_in(study.folder)) - len(here.keys() & wanted)
-        _put_aside(study, leaving, "are no part of this question, or of other sources")
+        _put_aside(study, leaving, "are no part of this question, or were made by other sources")
     for folder in [aside, *aside.glob("*/")] if wanted - here.keys() else []:
         here = _before(folder) | here
-    return {each: here[each] for each in wanted & here.keys()}
+    return {key: here[key] for key in wanted & here.keys()}
 
 
 def _put_aside(study: Study, leaving: int, why: str) -> None:
-    """Copy the tables, of which so many rows are about to leave, to where these are found again, and say so."""
+    """If rows are about to leave the tables, copy the tables aside and say so; `_stored_runs` reads such copies."""
     if leaving:
         table = study.folder / "trials.csv"
         to = OWN / "studies" / study.path.stem / sha256(table)[:12]
-        print(f"{table}: {leaving} rows {why}: they go to {to}", flush=True)
+        print(f"{table}: {leaving} rows {why}; they are moved to {to}", flush=True)
         copytree(study.folder, to, dirs_exist_ok=True)
 
 
 def _before(folder: Path) -> Runs:
-    """Return the runs of the tables in the folder, as they were asked; none where they are not these sources' own."""
+    """Return the runs of the folder's tables; none if other sources made them, or if there is no asked.json."""
     if not (folder / ASKED).exists() or not by_these_sources(asked := read_asked(folder / ASKED)):
         return {}
     return read_runs(folder, asked, others_left_out=True)
 
 
 def _write(study: Study, trials: Iterable[Trial]) -> None:
-    """Write the tables: those of the trials that have run."""
+    """Write the tables, with those of the trials that have run."""
     runs = study.runs
     write_runs(
         study.folder,
         study.columns,
-        [(each.key, runs[each.key]) for each in trials if each.key in runs],
+        [(trial.key, runs[trial.key]) for trial in trials if trial.key in runs],
         study.asked.measures,
     )
 
 
 def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
-    """Return the settings that need more seeds, and the baseline if there is one.
+    """Return the settings that need more seeds, with the baseline if there are any.
 
-    Where factors are tested these are all settings, while a setting, an average or an effect at a level is open: an
-    average rests on each of them.
+    If factors are tested, return all settings while a setting, an average or an effect at a level has no verdict: an
+    average needs the seeds of all settings.
     """
     answer = answered(measured(study, asked))
-    open_ = [each.setting for each in answer.comparisons if each.verdict == CANNOT_TELL]
+    open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
     if answer.effects:
-        said = [each for each in answer.effects if each.kind != INTERACTION and not each.turned_by]
-        return list(study.settings) if open_ or any(each.verdict == CANNOT_TELL for each in said) else []
+        effects = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]
+        return list(study.settings) if open_ or any(effect.verdict == CANNOT_TELL for effect in effects) else []
     return [study.baseline, *open_] if open_ else []
 
 
 def _in_order(asked: dict[str, list[Trial]]) -> Iterator[Trial]:
-    """Yield the trials seed by seed, of each seed the longest first: so few workers wait at the end."""
+    """Yield the trials seed by seed, the longest trial of a seed first, so that few workers are idle at the end."""
     for of_a_seed in zip_longest(*asked.values()):
         yield from sorted(filter(None, of_a_seed), key=lambda trial: -_cost(trial.params))
 
@@ -137,9 +137,9 @@ def _cost(params: Params) -> int:
 
 
 def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None) -> None:
-    """Train the trials that are missing; their runs join the study's, and those of all `wanted` ones are written.
+    """Train the missing trials, add their runs to the study, and write the runs of all `wanted` trials.
 
-    expected  seconds that they take, where that is known
+    expected  seconds that the trials take; None if unknown
     """
     took, wrote, count, note = 0.0, time.monotonic(), 0, ""
     about = "" if expected is None else f", about {duration(expected)}"
@@ -153,8 +153,8 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
                     note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
                 report(count, note)
                 if received:
-                    kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
-                    raise Stopped(received[0], f"{study.path}: {kept}; the same command goes on")
+                    count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
+                    raise Stopped(received[0], f"{study.path}: {count_kept}; the same command goes on")
                 if ended and time.monotonic() - wrote > WRITING * took:
                     began = time.monotonic()
                     _write(study, wanted)
@@ -165,9 +165,9 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
 
 
 def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
-    """Return what is known of the text, and how many of its characters are for training, and held out.
+    """Return the survey of the text, and its numbers of characters for training and held out.
 
-    Raises WrongInput where it does not fit a setting, Unavailable where memory does not, with so many trials at a time.
+    Raises WrongInput if the text is too short for a setting, Unavailable if `jobs` trials need too much memory.
     """
     text = survey(Path(study.asked.text))
     lengths = split(text.characters, study.asked.params.prepare.held_out)
@@ -185,9 +185,9 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
 
 @contextmanager
 def _workers(study: Study, text: Survey, lengths: tuple[int, int], jobs: int, address: str | None) -> Iterator[Workers]:
-    """Give the workers, which have the text: in a file on this disk, or in a cluster's memory.
+    """Yield the workers with access to the text: in a file on this disk, or in the cluster's memory.
 
-    The file has one name, and the study is locked: what a kill leaves is written over by the next.
+    The file's name is fixed, and the study is locked: the next run overwrites a file that a kill leaves.
     """
     path = OWN / "studies" / f"{study.path.stem}.npz"
     try:

@@ -1,4 +1,4 @@
-"""How long trials take on this machine, as their first updates say."""
+"""Estimate how long trials take on this machine, by timing first updates."""
 
 import math
 import time
@@ -11,47 +11,47 @@ from charloom.base.errors import Diverged
 from charloom.kernel.advance import advance, start
 from charloom.settings.params import Params
 
-STARTING = 5.0  # seconds, about, until a worker has started and proved itself
-MEASURED = 1.0  # seconds, of all kinds of settings together
-LEAST = 0.02  # of each of them
-LONG = 100_000  # characters of which chunks are made
-READ = 3  # characters are read, for a measure, in the time in which one is trained on
+STARTING = 5.0  # seconds, roughly, until a worker has started and passed its check
+MEASURED = 1.0  # seconds of timing for all kinds of settings together
+LEAST = 0.02  # seconds of timing for one kind, at least
+LONG = 100_000  # characters of the text that is used for timing, at least
+READ = 3  # a measure reads so many characters in the time that training takes for one
 
 
 def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: int) -> float:
-    """Return about how many seconds these trials take together.
+    """Return the estimated seconds for all these trials.
 
-    K        different characters of the text
-    lengths  its characters for training and held out
-    jobs     trials at a time; a single one has all processors
+    K        number of different characters of the text
+    lengths  numbers of its characters for training and held out
+    jobs     trials at a time; a single one uses all processors
     """
-    kinds = {_kind(each): each for each in trials}
+    kinds = {_kind(params): params for params in trials}
     threads, budget = None if jobs == 1 else 1, MEASURED / len(kinds)
-    rates = {kind: _rate(each, K, threads, budget, lengths[0]) for kind, each in kinds.items()}
-    took = sum(rates[_kind(each)] * _characters(each, lengths[1]) for each in trials)
+    rates = {kind: _rate(params, K, threads, budget, lengths[0]) for kind, params in kinds.items()}
+    took = sum(rates[_kind(params)] * _characters(params, lengths[1]) for params in trials)
     return STARTING + took / min(jobs, len(trials))
 
 
 def _kind(params: Params) -> tuple[object, ...]:
-    """Return what the time of a character depends on."""
+    """Return the params that the time per character depends on."""
     return params.m, params.seq_length, params.batch, params.recipe.kind, params.train.order
 
 
 def _characters(params: Params, held_out: int) -> float:
-    """Return as how many characters of training a trial counts: the last and the best model are measured, too."""
+    """Return a trial's work in characters of training, with the measurement of the last and the best model."""
     return params.train.updates * params.characters + 2 * min(held_out, params.train.held_out_characters) / READ
 
 
 def _rate(params: Params, K: int, threads: int | None, budget: float, most: int) -> float:
-    """Return the seconds that a character takes in training: updates are timed, ever more of them.
+    """Return the seconds of training per character, timed with doubling numbers of updates.
 
-    They read `most` characters at most, and any: the time does not depend on which.
+    The timed updates read at most `most` characters. Their content is arbitrary: it does not affect the time.
     """
     recipe, count, took = params.recipe, 1, math.inf
     ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K
     state = start(recipe, K, 1)
-    with suppress(Diverged):  # what it took until then says enough
-        advance(state, ids, 1, recipe, threads)  # compiles
+    with suppress(Diverged):  # the time until then is enough
+        advance(state, ids, 1, recipe, threads)  # compiles the kernel
         while True:
             began = time.perf_counter()
             advance(state, ids, count, recipe, threads)

@@ -1,4 +1,4 @@
-"""An answer as text: for a terminal, as Markdown or as JSON."""
+"""An answer as terminal text, Markdown or JSON."""
 
 import json
 import textwrap
@@ -13,54 +13,54 @@ from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
 from paired.gate import Gate
 from paired.gate import lines as gate_lines
 
-READABLE = 100  # columns of a sentence
-OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"}  # in no JSON of a setting
-OF_SETTINGS = {"setting", "more_seeds", "time_interval", "exploded_p"}  # in no JSON of an effect
+READABLE = 100  # columns of running text, at most
+OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"}  # left out of a setting's JSON
+OF_SETTINGS = {"setting", "more_seeds", "time_interval", "exploded_p"}  # left out of an effect's JSON
 GAP = 2  # between two columns
 
 
 def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate | None = None) -> str:
-    """Return it for a terminal of so many columns: the verdict, tables, a paragraph for each setting that has one.
+    """Return the answer for a terminal of `width` columns: the verdicts, the tables, and a paragraph for each verdict.
 
-    What the words mean, and settings of which a factor's effect says all, are said where somebody asks for it.
+    `explain` adds the meaning of the terms. If effects were tested, only it shows the settings without a verdict.
     """
     whole = explain or not answer.effects
-    told = words.comparisons(answer, open_too=whole)
+    texts = words.comparisons(answer, open_too=whole)
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
         _wrapped(words.title(answer), width),
-        "\n".join(_wrapped(each, width, "  ") for each in words.told_by_line(answer)),
+        "\n".join(_wrapped(line, width, "  ") for line in words.told_by_line(answer)),
         _effects(answer, width),
         _settings(answer, width, whole=whole),
-        *("\n".join([_wrapped(title, width), *(_wrapped(each, width, "  ") for each in said)]) for title, said in told),
-        "\n".join(_wrapped(each, width) for each in decided),
-        "\n".join(_wrapped(each, width) for each in words.remarks(answer)),
-        "\n".join(_wrapped(f"warning: {each}", width) for each in answer.warnings),
-        "\n".join(_wrapped(each, width) for each in gate_lines(required)) if required else "",
+        *("\n".join([_wrapped(title, width), *(_wrapped(x, width, "  ") for x in lines)]) for title, lines in texts),
+        "\n".join(_wrapped(line, width) for line in decided),
+        "\n".join(_wrapped(line, width) for line in words.remarks(answer)),
+        "\n".join(_wrapped(f"warning: {line}", width) for line in answer.warnings),
+        "\n".join(_wrapped(line, width) for line in gate_lines(required)) if required else "",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _effects(answer: Answer, width: int) -> str:
-    """Return what each factor does, its verdict before its numbers."""
-    rows = [(name, said, *numbers) for name, *numbers, said in words.effect_rows(answer)]
+    """Return the table of effects, with the verdict before the numbers; empty if there are none."""
+    rows = [(name, verdict, *numbers) for name, *numbers, verdict in words.effect_rows(answer)]
     return _table((words.EFFECTS[0], words.EFFECTS[-1], *words.EFFECTS[1:-1]), rows, width) if rows else ""
 
 
 def _settings(answer: Answer, width: int, *, whole: bool) -> str:
-    """Return the settings, their verdicts and their numbers; if not all of them, those that have a verdict."""
-    verdicts = {each.setting: each.verdict for each in answer.comparisons}
+    """Return the table of settings; if not `whole`, only those with a verdict, and the number of the others."""
+    verdicts = {contrast.setting: contrast.verdict for contrast in answer.comparisons}
     head = (words.HEAD[0], "verdict", *words.HEAD[1:])
     every = [(name, verdicts.get(name, words.BASELINE), *numbers) for name, *numbers in words.rows(answer)]
     rows = [row for row in every if whole or row[1] != CANNOT_TELL]
     if left := len(every) - len(rows):
-        more = f"{left} more settings: {CANNOT_TELL} of each by itself; --explain shows them"
+        more = f"{left} more settings: {CANNOT_TELL} for each by itself; --explain shows them"
         return f"{_table(head, rows, width)}\n{_wrapped(more, width)}"
     return _table(head, rows, width)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    """Return the table, nothing left out: where it is too wide, a name has a line, or each cell has one."""
+    """Return the table without truncation: if it is too wide, names, and then cells, get lines of their own."""
     cells = [tuple(map(in_line, row)) for row in (head, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     if sum(widths) + GAP * (len(widths) - 1) <= width:
@@ -70,7 +70,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> st
     folded = (
         [
             _wrapped(name, width),
-            *(_wrapped(f"{what}: {cell}", width, " " * GAP) for what, cell in zip(head[1:], row, strict=True)),
+            *(_wrapped(f"{column}: {cell}", width, " " * GAP) for column, cell in zip(head[1:], row, strict=True)),
         ]
         for name, *row in cells[1:]
     )
@@ -78,10 +78,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> st
 
 
 def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
-    """Return the cells side by side: so many of the first to the left, as words are, numbers to the right."""
+    """Return a line of the table: the first `names` cells aligned left, the others, numbers, aligned right."""
     room = (" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-    each = (cell + rest if n < names else rest + cell for n, (cell, rest) in enumerate(zip(row, room, strict=True)))
-    return (" " * GAP).join(each).rstrip()
+    aligned = (cell + rest if n < names else rest + cell for n, (cell, rest) in enumerate(zip(row, room, strict=True)))
+    return (" " * GAP).join(aligned).rstrip()
 
 
 def _wrapped(line: str, width: int, indent: str = "") -> str:
@@ -95,23 +95,23 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
 
 
 def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
-    """Return it as a table with the verdicts, a list of what was found of each, and how it was decided."""
+    """Return the answer as Markdown: the verdicts, tables, a list of comparisons, and the method."""
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
-    found = [tuple(map(_plain, cells)) for cells in words.effect_rows(answer)]
+    effects = [tuple(map(_plain, cells)) for cells in words.effect_rows(answer)]
     parts = [
         f"**{_plain(words.told(answer))}**",
         f"{_plain(answer.measure)}: {answer.better} is better. Baseline: {_code(answer.baseline)}",
-        _markdown_table(words.EFFECTS, found) if found else "",
+        _markdown_table(words.EFFECTS, effects) if effects else "",
         _markdown_table(words.COMPARED, rows),
         "\n".join(
             f"- **{_plain(title)}.** {_plain('; '.join(lines))}."
             for title, lines in words.comparisons(answer, open_too=explain or not answer.effects)
         ),
-        "\n".join(f"- {_plain(each)}" for each in decided),
-        "\n".join(f"- {_plain(each)}" for each in words.remarks(answer)),
-        "\n".join(f"- **Warning:** {_plain(each)}" for each in answer.warnings),
-        "\n".join(f"- {_plain(each)}" for each in gate_lines(required)) if required else "",
+        "\n".join(f"- {_plain(line)}" for line in decided),
+        "\n".join(f"- {_plain(line)}" for line in words.remarks(answer)),
+        "\n".join(f"- **Warning:** {_plain(line)}" for line in answer.warnings),
+        "\n".join(f"- {_plain(line)}" for line in gate_lines(required)) if required else "",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -121,31 +121,31 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _code(text: str) -> str:
-    """Return the text as code in a table, whatever it holds but a backtick."""
+    """Return the text as inline code for a table cell; a backtick becomes an apostrophe."""
     return "`" + in_line(text).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _plain(text: str) -> str:
-    """Return the text with all that Markdown and HTML would take for a sign of theirs as itself."""
+    """Return the text with Markdown's and HTML's special characters escaped."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#&~$" else c for c in in_line(text))
 
 
 def as_json(answer: Answer, required: Gate | None = None) -> str:
-    """Return all of it, floats in full; the list `comparisons` holds an object for each setting but the baseline."""
+    """Return the answer as JSON, with full precision; `comparisons` has an object for each setting but the baseline."""
     content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
     content |= {"gate": _opened(required)} if required else {}
     for kind, foreign in (("comparisons", OF_EFFECTS), ("effects", OF_SETTINGS)):
-        for each in content[kind]:
-            each["differences"] = [{"seed": seed, "difference": x} for seed, x in each["differences"].items()]
+        for contrast in content[kind]:
+            contrast["differences"] = [{"seed": seed, "difference": x} for seed, x in contrast["differences"].items()]
             for name in foreign:
-                del each[name]
+                del contrast[name]
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _opened(value: Any) -> Any:
-    """Return named tuples as mappings, however deep."""
+    """Convert named tuples to mappings, recursively."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
-        return {key: _opened(each) for key, each in value.items()}
-    return [_opened(each) for each in value] if isinstance(value, list) else value
+        return {key: _opened(item) for key, item in value.items()}
+    return [_opened(item) for item in value] if isinstance(value, list) else value

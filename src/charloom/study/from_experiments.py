@@ -1,4 +1,4 @@
-"""What DVC's experiments, and HEAD's own run, measured. A setting is what differs between them, but for the seed."""
+"""Measurements of DVC's experiments and of HEAD's own run; params that differ, but for the seed, make the settings."""
 
 import re
 from collections import Counter
@@ -20,13 +20,13 @@ from charloom.study.study_file import named
 from paired.data_types import Measured
 
 HEAD = "HEAD"
-OTHER_PARAMS = "HEAD's own: dvc.lock says other params than params.yaml; `dvc repro` mends that"
+OTHER_PARAMS = "HEAD's own: its dvc.lock has other params than its params.yaml; `dvc repro` mends that"
 MEASURES: tuple[str, ...] = get_args(Measure)
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another, `charloom study FILE` many; --table FILE reads any table"
 
 
 class Experiment(NamedTuple):
-    """A run as its commit holds it, and the id of the tree of its sources."""
+    """A commit's run, and the id of the Git tree of its sources."""
 
     name: str
     commit: str
@@ -34,47 +34,47 @@ class Experiment(NamedTuple):
     sources: str
 
 
-Trials = dict[str, dict[int, Experiment]]  # by setting and seed
+Trials = dict[str, dict[int, Experiment]]  # setting, then seed, to the experiment
 
 
 def experiments_measured(
     measure: str = MEASURE, baseline: str | None = None, *, curves: bool = False, **declared: Any
 ) -> Measured:
-    """Return it. Runs of another text than HEAD's, or of another part of it, are left out: that is no comparison.
+    """Return the measurements. Runs on another text than HEAD's, or with another part held out, are left out.
 
-    baseline  as `chosen` takes it; HEAD's own setting where none is named
-    curves    read those too: they are most of what there is to read
+    baseline  as `chosen` takes it; None: HEAD's own setting
+    curves    read the curves, too: they are most of the data
     declared  `better`, `looks` and `smallest_difference` of Measured
 
-    Raises WrongInput where the measure, the baseline, or anything to compare is missing.
+    Raises WrongInput if the measure or the baseline is unknown, or if there are fewer than two settings.
     """
     if measure not in MEASURES:
         raise WrongInput(f"--measure: {in_line(measure)} is unknown; {allowed_are(MEASURES, measure)}")
-    head, found, left_out = _there()
-    kept = _of_one_text(found)
-    if others := len(found) - len(kept):
+    head, runs_read, left_out = _all_runs()
+    comparable = _of_one_text(runs_read)
+    if others := len(runs_read) - len(comparable):
         left_out["another text, or another part of it held out"] += others
-    trials, twice = _trials(kept)
+    trials, twice = _trials(comparable)
     warnings = [*(f"{_runs(count)} left out: {why}" for why, count in left_out.items()), *twice]
     if len(trials) < 2:
-        there = f"one setting only in {_runs(len(kept))}" if kept else "no run with results"
-        raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([there, *warnings])}; {TWO_NEEDED}")
-    if any(getattr(each.run.metrics, measure) is None for each in kept):
+        present = f"one setting only in {_runs(len(comparable))}" if comparable else "no run with results"
+        raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {TWO_NEEDED}")
+    if any(getattr(trial.run.metrics, measure) is None for trial in comparable):
         raise WrongInput(f"--measure: no {measure}, as no text was held out; {allowed_are(MEASURES, measure)}")
-    if "smooth_loss" in measure and len({each.run.params.loss_of for each in kept}) > 1:
+    if "smooth_loss" in measure and len({trial.run.params.loss_of for trial in comparable}) > 1:
         raise WrongInput(
             f"--measure: {measure} is smoothed nats per sequence, and settings differ in seq_length, batch or "
             f"train.order; {MEASURE} serves"
         )
     base = chosen(trials, baseline or _own(head, trials), "DVC's experiments and HEAD")
-    trials = {base: trials[base]} | trials  # it comes first
-    used = [each for group in trials.values() for each in group.values()]
-    states = len({each.sources for each in used})
+    trials = {base: trials[base]} | trials  # the baseline comes first
+    used = [trial for group in trials.values() for trial in group.values()]
+    states = len({trial.sources for trial in used})
     if states > 1:
-        warnings.append(f"they come from {states} states of src: where more than words was edited, that differs too")
-    read = curves_of((each.name, each.commit) for each in used) if curves else repeat({})
+        warnings.append(f"the runs come from {states} states of src: edits of code are a difference between them, too")
+    read = curves_of((trial.name, trial.commit) for trial in used) if curves else repeat({})
     runs = {
-        setting: {seed: each.run._replace(curves=next(read)) for seed, each in group.items()}
+        setting: {seed: trial.run._replace(curves=next(read)) for seed, trial in group.items()}
         for setting, group in trials.items()
     }
     params = {setting: next(iter(group.values())).run.params for setting, group in trials.items()}
@@ -85,37 +85,37 @@ def _runs(count: int) -> str:
     return f"{count:,} run{'' if count == 1 else 's'}"
 
 
-def _of_one_text(found: list[Experiment]) -> list[Experiment]:
-    """Return the runs measured on what HEAD's is, or, where HEAD has none, on what most are."""
-    if not found:
+def _of_one_text(experiments: list[Experiment]) -> list[Experiment]:
+    """Return the runs measured on the same text as HEAD's run; if HEAD has none, on the most frequent text."""
+    if not experiments:
         return []
-    most = Counter(each.run.measured_on for each in found).most_common(1)[0][0]
-    usual = found[0].run.measured_on if found[0].commit == HEAD else most
-    return [each for each in found if each.run.measured_on == usual]
+    most = Counter(experiment.run.measured_on for experiment in experiments).most_common(1)[0][0]
+    usual = experiments[0].run.measured_on if experiments[0].commit == HEAD else most
+    return [experiment for experiment in experiments if experiment.run.measured_on == usual]
 
 
-def _trials(kept: list[Experiment]) -> tuple[Trials, list[str]]:
-    """Return the runs by setting and seed, in the order of what varies; of equal ones, the first.
+def _trials(experiments: list[Experiment]) -> tuple[Trials, list[str]]:
+    """Return the runs by setting and seed, sorted by the params that vary; of equal runs, the first.
 
-    And a warning where two of one setting and seed have other results.
+    Also return a warning if runs of one setting and seed have different results.
     """
-    settings = [(flat_of(each.run.params), each) for each in kept]
-    varying = [name for name in differing([each.run.params for each in kept]) if name != "seed"]
+    settings = [(flat_of(experiment.run.params), experiment) for experiment in experiments]
+    varying = [name for name in differing([experiment.run.params for experiment in experiments]) if name != "seed"]
     trials, contradictions = Trials(), list[str]()
-    for _, each in sorted(settings, key=lambda pair: [in_order(pair[0][name]) for name in [*varying, "seed"]]):
-        name, seed = named(each.run.params, varying), each.run.seed
-        before = trials.setdefault(name, {}).setdefault(seed, each)
-        if before.run.metrics != each.run.metrics:
-            contradictions.append(f"{before.name} and {each.name} ({name}, seed {seed})")
+    for _, experiment in sorted(settings, key=lambda pair: [in_order(pair[0][name]) for name in [*varying, "seed"]]):
+        name, seed = named(experiment.run.params, varying), experiment.run.seed
+        before = trials.setdefault(name, {}).setdefault(seed, experiment)
+        if before.run.metrics != experiment.run.metrics:
+            contradictions.append(f"{before.name} and {experiment.name} ({name}, seed {seed})")
     if not contradictions:
         return trials, []
     many = "" if len(contradictions) == 1 else f" and {len(contradictions) - 1} more"
-    why = f"equal params, other results: {contradictions[0]}{many}; the first of each counts: HEAD's, or the newest"
+    why = f"equal params, different results: {contradictions[0]}{many}; the first of each counts: HEAD's, or the newest"
     return trials, [why]
 
 
 def _own(head: Params, trials: Trials) -> str:
-    """Return HEAD's own setting. Raises WrongInput where it has no results."""
+    """Return HEAD's own setting. Raises WrongInput if it has no results."""
     own = setting_params(head)
     for name, group in trials.items():
         if setting_params(next(iter(group.values())).run.params) == own:
@@ -123,29 +123,29 @@ def _own(head: Params, trials: Trials) -> str:
     raise WrongInput(f"--baseline: HEAD's own setting has no results, name another; {allowed_are(trials, '')}")
 
 
-def _there() -> tuple[Params, list[Experiment], Counter[str]]:
-    """Return HEAD's params, all runs, HEAD's first and then the newest first, and why how many are left out.
+def _all_runs() -> tuple[Params, list[Experiment], Counter[str]]:
+    """Return HEAD's params; all runs, HEAD's first, then the newest first; and the number left out for each reason.
 
-    Raises WrongInput where this folder has no pipeline, no Git repository, or wrong params at its HEAD.
+    Raises WrongInput if there is no Git repository, no pipeline, or no valid params.yaml at HEAD.
     """
     ensure_repository()
     commits = [(HEAD, HEAD), *_experiments()]
     head, *others = from_commits(commit for _, commit in commits)
     if head.params is None:
         raise WrongInput("HEAD: no commit with a params.yaml of this version of charloom")
-    found, left_out = list[Experiment](), Counter[str]()
+    runs, left_out = list[Experiment](), Counter[str]()
     for (name, commit), held in zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True):
         if isinstance(held.run, str):
             left_out[held.run] += 1
         else:
-            found.append(Experiment(name, commit, held.run, held.sources))
-    return head.params, found, left_out
+            runs.append(Experiment(name, commit, held.run, held.sources))
+    return head.params, runs, left_out
 
 
 def _experiments() -> list[tuple[str, str]]:
     """Return name and commit of each of DVC's experiments, the newest first.
 
-    DVC's other refs are its queue, its stash, what it works on.
+    Other refs of DVC are left out: its queue, its stash, its temporary ones.
     """
     refs = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
     matches = (re.fullmatch(r"(\w+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(.+)", line) for line in refs.split("\n"))
@@ -153,14 +153,14 @@ def _experiments() -> list[tuple[str, str]]:
 
 
 def _of_head(run: Run | str) -> Run | str:
-    """Return HEAD's own run, or why it does not count: DVC commits an experiment whole, here somebody may have not."""
+    """Return HEAD's own run, or the reason to leave it out: unlike an experiment, it may be committed incompletely."""
     if isinstance(run, str):
         return "HEAD's own: no results are committed"
     ((_, lock),) = objects([f"{HEAD}:./dvc.lock"])
     try:
         stages = stages_in(lock)
-        then = [stages[stage].params for stage in ("prepare", "train")]
+        recorded = [stages[stage].params for stage in ("prepare", "train")]
     except (Damaged, KeyError):
         return OTHER_PARAMS
     now = setting_params(run.params) | {"seed": run.seed}
-    return OTHER_PARAMS if any(now.get(name, value) != value for each in then for name, value in each.items()) else run
+    return OTHER_PARAMS if any(now.get(name, value) != value for x in recorded for name, value in x.items()) else run

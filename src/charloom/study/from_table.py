@@ -1,5 +1,6 @@
-"""What was measured, from any CSV table with a row for each trial: a column for the seed, one or more that say the
-setting, one for the measure.
+"""Measurements from a CSV table with a row for each trial.
+
+The table has a column for the seed, one or more for the setting, and one for the measure.
 """
 
 import csv
@@ -17,25 +18,25 @@ from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, quoted, setting_name
 from paired.data_types import Measured, Measurement, Seed
 
-# what programs write where a run came to no value
+# what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
-NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() reads 1_0 and ١, too
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
 TABLE = "a CSV table in UTF-8"
 
-Row = dict[str, str]  # cells by column
-Rows = dict[int, Row]  # by the number of the line, from 1
+Cells = dict[str, str]  # by column
+Rows = dict[int, Cells]  # by line number, from 1
 
 
 def table_measured(
     file: Path, *, setting: Sequence[str], seed: str, measure: str, baseline: str | None = None, **declared: Any
 ) -> Measured:
-    """Return what the table holds; settings are in its order. Rows without a value are trials that failed.
+    """Return the table's measurements, settings in its order. A row without a value is a failed trial.
 
-    setting   names of the columns that say it
+    setting   names of the columns that make the setting
     baseline  as `chosen` takes it
     declared  `better`, `looks` and `smallest_difference` of Measured
 
-    Raises WrongInput, which names file, line, value and what is allowed.
+    Raises WrongInput, which names the file, the line, the value and what is allowed.
     """
     used = [*setting, seed, measure]
     rows = _rows(file, used)
@@ -76,7 +77,7 @@ def table_measured(
 
 
 def _rows(file: Path, used: Sequence[str]) -> Rows:
-    """Return the rows, their cells without spaces around: each has the columns that are used, and each of them once."""
+    """Return the rows, with stripped cells. Raises WrongInput unless each used column is in the table once."""
     head, *rows = _read(file)
     if not rows:
         missing = "no row below the names of the columns" if head[1] else "empty"
@@ -95,7 +96,7 @@ def _rows(file: Path, used: Sequence[str]) -> Rows:
 
 
 def _read(file: Path) -> list[tuple[int, list[str]]]:
-    """Return the lines that are not empty, each with its number; one without cells where there are none."""
+    """Return the non-empty lines, each with its number; line 1 without cells if there are none."""
     try:
         if file.exists() and not (file.is_file() or file.is_fifo()):
             raise WrongInput(f"{file}: not a file; allowed is {TABLE}")
@@ -106,7 +107,7 @@ def _read(file: Path) -> list[tuple[int, list[str]]]:
     except UnicodeDecodeError as error:
         line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
         raise WrongInput(f"{file}: line {line}: byte {byte:#04x} is not UTF-8; allowed is {TABLE}") from None
-    except (OSError, ValueError) as error:  # the second: no file has such a name
+    except (OSError, ValueError) as error:  # ValueError: invalid in a file name
         reason = error.strerror if isinstance(error, OSError) else error
         raise WrongInput(f"{in_line(str(file))}: {reason}; allowed is {TABLE}") from None
     except csv.Error as error:
@@ -114,12 +115,12 @@ def _read(file: Path) -> list[tuple[int, list[str]]]:
 
 
 def seed_of(text: str) -> Seed:
-    """Return the number that the text writes, where it is the only way to write it, else the text."""
+    """Return the integer if the text is its canonical form, else the text."""
     return int(text) if re.fullmatch("0|[1-9][0-9]{0,99}", text) else text
 
 
 def _number(text: str) -> Decimal | str:
-    """Return the number that the text writes, however it does; the text where it writes none."""
+    """Return the number that the text stands for, in any notation; else the text."""
     try:
         number = Decimal(text)
     except ArithmeticError:
@@ -128,7 +129,7 @@ def _number(text: str) -> Decimal | str:
 
 
 def _measurement(text: str, where: str) -> Measurement:
-    """Return what a cell measured. Raises WrongInput where it is no number."""
+    """Return the measurement of a cell, without a value for a word of FAILED. Raises WrongInput for other words."""
     if text.lower() in FAILED:
         return Measurement(None, exploded=True)
     value = float(text) if NUMBER.fullmatch(text) else math.nan

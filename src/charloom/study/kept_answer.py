@@ -1,7 +1,7 @@
-"""The answer that `charloom study` gave last, kept. Where nothing has changed since, it is said again at once.
+"""A cache of the last answer of `charloom study`, printed again at once if nothing has changed.
 
-What it depends on are files: the study's own, its text, params.yaml, these sources. They are read anew each time. So
-this needs no compiler, no statistics and no store, which take seconds to import.
+The answer depends on files: the study's own, its text, params.yaml, the sources. Their hashes are compared at each
+call. This module imports no compiler, no statistics and no MLflow, which take seconds to import.
 """
 
 import hashlib
@@ -23,45 +23,45 @@ SQLITE = "sqlite:///"
 
 
 class KeptAnswer:
-    """That of a study's file, as it is said with these options."""
+    """The cached answer of a study's file and these options."""
 
     def __init__(self, path: Path, *options: Any) -> None:
-        """Take both, and look at all that the answer depends on."""
-        of_it, folder = OWN / "studies", path.with_suffix("")
-        self.note, self.options = of_it / f"{path.stem}.answer", [str(path), *map(str, options)]
+        """Hash the files that the answer depends on."""
+        cache, folder = OWN / "studies", path.with_suffix("")
+        self.note, self.options = cache / f"{path.stem}.answer", [str(path), *map(str, options)]
         uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
         self.store = root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
-        self.files = [path, *(folder / each for each in OF_A_STUDY), of_it / f"{path.stem}.sent", PARAMS]
+        self.files = [path, *(folder / name for name in OF_A_STUDY), cache / f"{path.stem}.sent", PARAMS]
         self.files += [Path("signature.json"), path.with_name("index.html")]
-        for listed in ("*.y*ml", "*/asked.json", "*/trials.csv", "*/report.html"):  # of all studies, by the index
+        for listed in ("*.y*ml", "*/asked.json", "*/trials.csv", "*/report.html"):  # the index lists all studies
             self.files += sorted(path.parent.glob(listed))
         with suppress(OSError, ValueError, LookupError, TypeError):
             self.files.append(Path(json.loads((folder / "asked.json").read_text(encoding="utf-8"))["text"]))
-        # As they are at the start: libraries set some of their own.
+        # Read at the start, because libraries set some of their own later.
         self.variables = sorted((name, value) for name, value in os.environ.items() if name.startswith(VARIABLES))
         self.before = self._state()
 
     def again(self) -> tuple[str, str] | None:
-        """Return what was said, on standard output and on standard error, where it holds; else None."""
+        """Return the cached standard output and standard error, or None if anything has changed."""
         with suppress(OSError, ValueError, LookupError, TypeError):
             last = json.loads(self.note.read_text(encoding="utf-8"))
             if (last["options"], last["state"]) == (self.options, self.before):
                 return str(last["said"]), str(last["warned"])
         return None
 
-    def keep(self, said: str, warned: str) -> None:
-        """Keep what was said, if nothing had to be done for it: all is still as it was at the start."""
+    def keep(self, output: str, warnings: str) -> None:
+        """Cache the output, if the files are still as at the start."""
         if self._state() == self.before:
-            kept = {"options": self.options, "state": self.before, "said": said, "warned": warned}
-            write(self.note, json.dumps(kept))
+            content = {"options": self.options, "state": self.before, "said": output, "warned": warnings}
+            write(self.note, json.dumps(content))
 
     def _state(self) -> str:
-        """Return a digest of the files, of these sources, and of what else decides what they come to."""
-        # A database is told by which file it is: its content changes with each run.
+        """Return a digest of the files, the sources, the environment variables and the store."""
+        # The inode identifies a database, because its content changes with each run.
         store = self.store.stat().st_ino if self.store and self.store.exists() else None
-        said = [self.variables, Path(sysconfig.get_path("purelib")).stat().st_mtime_ns, store]
-        sources = (each for each in SOURCES.rglob("*") if each.is_file() and "__pycache__" not in each.parts)
+        facts = [self.variables, Path(sysconfig.get_path("purelib")).stat().st_mtime_ns, store]
+        sources = (file for file in SOURCES.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
         for path in [*self.files, *sorted(sources)]:
             with suppress(OSError):
-                said.append((str(path), hashlib.sha256(path.read_bytes()).hexdigest()))
-        return hashlib.sha256(repr(said).encode()).hexdigest()
+                facts.append((str(path), hashlib.sha256(path.read_bytes()).hexdigest()))
+        return hashlib.sha256(repr(facts).encode()).hexdigest()

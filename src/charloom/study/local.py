@@ -1,4 +1,4 @@
-"""Workers on this machine: processes, each an executor of its own, so that one that dies takes no other along."""
+"""Workers on this machine: processes, each with an executor of its own, so that they fail independently."""
 
 import multiprocessing
 import os
@@ -14,40 +14,41 @@ from charloom.base.signals import end_at_once
 
 
 class Processes:
-    """So many processes. One that ends is replaced."""
+    """A fixed number of processes. A process that ends is replaced."""
 
     losses: tuple[type[BaseException], ...] = (BrokenExecutor,)
     may_come = False
 
     def __init__(self, jobs: int, text: Path) -> None:
-        """Take how many, and the file of the text."""
+        """Store the number of processes and the path of the text's file."""
         self.jobs, self.path, self.numbers = jobs, text, count(1)
         self.threads = None if jobs == 1 else 1
         self.executors: dict[str, Executor] = {}
 
     def there(self) -> dict[str, Executor]:
-        """Return the processes: a new one for each that is missing."""
+        """Return the processes by name; start those that are missing."""
         while len(self.executors) < self.jobs:
-            # spawn: a fork of a process that has threads may hang
+            # spawn: a fork of a process with threads may deadlock
             context = multiprocessing.get_context("spawn")
             started = self.executors[f"process {next(self.numbers)}"] = ProcessPoolExecutor(1, context, _begin)
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # its imports would end in a traceback
-            started.submit(int)  # starts it, with this mask
+            # Ctrl-C during its imports would print a traceback.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            started.submit(int)  # starts the process, with this mask
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self.executors
 
     def text(self) -> Path:
-        """Return where the text lies."""
+        """Return the path of the text's file."""
         return self.path
 
     def lost(self, name: str) -> None:
-        """Forget the process."""
+        """Drop the process; the next `there` starts another one."""
         del self.executors[name]
 
 
 @contextmanager
 def processes(jobs: int, text: Path) -> Iterator[Processes]:
-    """Give so many processes of this machine; at the end none is left, whatever it is at."""
+    """Yield `jobs` processes of this machine; kill them at the end."""
     workers = Processes(jobs, text)
     try:
         yield workers
@@ -59,7 +60,7 @@ def processes(jobs: int, text: Path) -> Iterator[Processes]:
 
 
 def _begin() -> None:
-    """Begin a worker: a signal ends it at once, and so does the end of its parent, however that ends."""
+    """Set up a worker process: a signal, or the end of its parent, ends it at once."""
     end_at_once()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

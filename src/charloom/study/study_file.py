@@ -1,14 +1,14 @@
-"""A study's file: which settings, over which seeds, beside which baseline, and when it may stop.
+"""A study's file: settings, seeds, baseline and looks, as YAML.
 
-    text: data/my.txt                                      # without it, the text of params.yaml
-    vary: {train.initial_accumulator_value: [0.0, 10.0]}   # each with each; or `settings:`, a list of such mappings
+    text: data/my.txt                                      # default: the text of params.yaml
+    vary: {train.initial_accumulator_value: [0.0, 10.0]}   # all combinations; or `settings:`, a list of such mappings
     baseline: {train.initial_accumulator_value: 0.0}
     seeds: 10                                              # 1 to 10; or a list
     measure: held_out_bits_per_character
-    looks: [3, 5, 10]                                      # numbers of seeds; without them one look, at the end
-    smallest_difference: 0.01                              # below it nobody cares
+    looks: [3, 5, 10]                                      # numbers of seeds; default: one look, at the end
+    smallest_difference: 0.01                              # smaller differences do not matter
 
-What it does not name is as in params.yaml at the first start: asking.py writes that down.
+All other params are those of params.yaml at the first start: asking.py records them.
 """
 
 from itertools import product
@@ -36,13 +36,13 @@ from charloom.settings.params import (
 )
 from charloom.study.baseline import setting_name
 
-MOST = 1_000_000  # trials
+TRIALS_LIMIT = 1_000_000
 
-Overrides = dict[str, Any]  # by dotted names
+Overrides = dict[str, Any]  # dotted name of a param to its value
 
 
 class StudyFile(Section):
-    """What the file holds."""
+    """The content of a study's file."""
 
     text: Annotated[str, Field(min_length=1)] | None = None
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
@@ -56,13 +56,13 @@ class StudyFile(Section):
     @field_validator("seeds", mode="before")
     @classmethod
     def _number_of_seeds(cls, value: Any) -> Any:
-        """Return the seeds 1, 2, …; of a list, the list."""
-        return list(range(1, min(value, MOST) + 1)) if type(value) is int else value
+        """Return the seeds 1 to n for a number n; return a list unchanged."""
+        return list(range(1, min(value, TRIALS_LIMIT) + 1)) if type(value) is int else value
 
     @model_validator(mode="after")
     def _fit_together(self) -> "StudyFile":
         if (self.vary is None) == (self.settings is None):
-            raise ValueError("vary, settings: one of them has to be there: `vary: {eta: [0.05, 0.1]}`")
+            raise ValueError("vary, settings: exactly one of them is needed: `vary: {eta: [0.05, 0.1]}`")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds: {self.seeds} is not allowed, each may be there once")
         looks = self.looks
@@ -71,28 +71,28 @@ class StudyFile(Section):
                 f"looks: {looks} is not allowed, they have to be numbers of seeds from 2 up, each larger than the one "
                 f"before, and the last all {len(self.seeds)} of them"
             )
-        if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > MOST:
-            raise ValueError(f"vary: so many settings and seeds are more than {MOST:,} trials")
+        if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > TRIALS_LIMIT:
+            raise ValueError(f"vary: so many settings and seeds are more than {TRIALS_LIMIT:,} trials")
         return self
 
     @property
     def all_looks(self) -> list[int]:
-        """Return the looks; where none is declared, the one at the end."""
+        """Return the looks; if none is declared, one at the end."""
         return self.looks or [len(self.seeds)]
 
     def overrides(self) -> list[Overrides]:
-        """Return the settings, each as what it has in place of params.yaml's."""
+        """Return for each setting the values that replace those of params.yaml."""
         if self.vary is not None:
             return [dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())]
         return self.settings or []
 
 
 class Study(NamedTuple):
-    """A question: what its file holds, its settings by name, in the order of the file, and the baseline's name.
+    """A question and its runs. Settings are by name, in the order of the file; `baseline` is one of the names.
 
     varied  the params in which settings differ, by their dotted names
-    asked   what it was asked of: text and params of the first start
-    runs    the trials that its table holds, by their keys
+    asked   the content of asked.json: text and params of the first start
+    runs    key of a trial to its run, as in the table
     """
 
     path: Path
@@ -105,37 +105,37 @@ class Study(NamedTuple):
 
     @property
     def columns(self) -> list[str]:
-        """Return the params that a row has to say: those that vary, and those that params.yaml had otherwise."""
+        """Return the params that the table has as columns: those that vary, or differ from params.yaml."""
         return differing([self.asked.params, *self.settings.values()])
 
     def answered_at(self, *seeds: int) -> "Study":
-        """Return the study with answers at these numbers of seeds, too."""
+        """Return the study with these numbers of seeds added to its answers."""
         answers = sorted({*self.asked.answers, *seeds})
         return self._replace(asked=self.asked.model_copy(update={"answers": answers}))
 
     @property
     def first_answer(self) -> int | None:
-        """Return at how many seeds an answer that declared no looks was given, if there are more seeds by now.
+        """Return the number of seeds of the first answer, if no looks are declared and there are more seeds by now.
 
-        It has spent the level: seeds after it claim nothing.
+        That answer has used up the level, so later seeds cannot claim anything.
         """
         answers, seeds = self.asked.answers, len(self.question.seeds)
         return answers[0] if answers and answers[0] < seeds and not self.question.looks else None
 
     @property
     def named(self) -> str:
-        """Return what names it, whatever its file is called and whoever asks it."""
+        """Return a key of the question, which does not depend on the file's name."""
         declared = [self.question.measure, self.question.smallest_difference]
         return question_key(self.asked.sha256, self.settings.values(), self.settings[self.baseline], declared)
 
     @property
     def folder(self) -> Path:
-        """Where its tables lie: `studies/x/` for `studies/x.yaml`."""
+        """The folder of the tables: `studies/x/` for `studies/x.yaml`."""
         return self.path.with_suffix("")
 
 
 def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
-    """Return what the file holds, or would hold with these values.
+    """Return the file's question, or the question that these values would be.
 
     Raises WrongInput with one line that names the file, the key and what is allowed.
     """
@@ -148,13 +148,13 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
     usual = asked.params
     allowed = [name for name in flat_of(usual) if name in VARIED]
-    for name in (name for each in [given.baseline, *given.overrides()] for name in each):
+    for name in (name for values in [given.baseline, *given.overrides()] for name in values):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
     if given.measure not in asked.measures:
-        raise WrongInput(f"{path}: measure: {given.measure} is of a later charloom than its rows; --anew asks anew")
+        raise WrongInput(f"{path}: measure: {given.measure} is of a later charloom than its rows; --anew starts over")
     baseline = overridden(usual, given.baseline, path)
-    settings = [overridden(usual, each, path) for each in given.overrides()]
+    settings = [overridden(usual, values, path) for values in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
     varied = differing(settings)
     names = [named(params, varied) for params in settings]
@@ -167,14 +167,14 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise WrongInput(
-            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice; what has no effect makes no setting"
+            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice; params without effect do not count"
         )
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)
 
 
 def named(params: Params, varied: list[str]) -> str:
-    """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`. What has no effect is left out."""
-    each = naming_params(params)
-    own = [name for name in varied if name in each]
-    return setting_name(own, (as_yaml(each[name]).removesuffix(".0") for name in own))
+    """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`, without params that have no effect."""
+    values = naming_params(params)
+    own = [name for name in varied if name in values]
+    return setting_name(own, (as_yaml(values[name]).removesuffix(".0") for name in own))

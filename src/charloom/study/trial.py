@@ -1,6 +1,6 @@
-"""One trial: params and a text go in, what their training comes to goes out. No file, no DVC, no MLflow.
+"""One trial: a pure function from params and a text to a run. It uses no file, no DVC and no MLflow.
 
-Its bits are those of the pipeline's run of the same params and text, on any processor.
+Its results have the same bits as the pipeline's run of these params and this text, on any processor.
 """
 
 import hashlib
@@ -26,19 +26,19 @@ from charloom.training.loop import train
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
 from charloom.training.trace import EMPTY, EVERY, extended
 
-SMALL: tuple[dict[str, Any], ...] = (  # trainings in which each thing that a row can say is said by one at least
+SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind of entry that a row can have
     {},
     {  # starts above 0, reads the text several times, and has more points than a table keeps of a curve
         "seed": 2, "train.initial_accumulator_value": 10.0, "m": 2, "seq_length": 1, "prepare.held_out": 0.3,
         "train.updates": 15_100, "train.checkpoint_every": 300,
     },
-    {"eta": 1000.0, "train.updates": 40, "train.checkpoint_every": 10},  # ends worse than uniform
-    {"eta": None, "train.updates": 40},  # diverges, by the largest rate of its type
+    {"eta": 1000.0, "train.updates": 40, "train.checkpoint_every": 10},  # ends worse than a uniform guess
+    {"eta": None, "train.updates": 40},  # diverges, with nearly the largest rate that its dtype has
 )  # fmt: skip
 
 
 class Trial(NamedTuple):
-    """A setting, by its name, and a seed: what is trained, and the key of its row."""
+    """A training with a setting's name, its seed, and the key of its row."""
 
     setting: str
     seed: int
@@ -47,7 +47,7 @@ class Trial(NamedTuple):
 
 
 def trials_of(study: Study) -> dict[str, list[Trial]]:
-    """Return the trials of each setting, in the order of the seeds."""
+    """Return each setting's trials, in the order of the seeds."""
 
     def trial(setting: str, seed: int) -> Trial:
         params = study.settings[setting].model_copy(update={"seed": seed})
@@ -57,19 +57,19 @@ def trials_of(study: Study) -> dict[str, list[Trial]]:
 
 
 def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]]:
-    """Return those of each setting that have a run."""
-    return {name: [trial for trial in each if trial.key in runs] for name, each in trials_of(study).items()}
+    """Return each setting's trials that have a run."""
+    return {name: [trial for trial in own if trial.key in runs] for name, own in trials_of(study).items()}
 
 
 @lru_cache
 def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
-    """Return a digest of all that rows say of small trainings by this kind of recipe: these metrics, their curves, too.
+    """Return a digest of the rows of small trainings with this kind of recipe: outcomes, these metrics, and curves.
 
-    The signature covers the kernel alone. This changes with an edit of a measure, and with no edit of words.
+    The signature covers only the kernel. This digest also changes if a measure changes, and not with edits of comments.
     """
     recipe = next(recipe for recipe in RECIPES.values() if recipe.kind == kind)
     name, chunk_length = recipe.order
-    said = {
+    values = {
         "m": recipe.m, "eta": recipe.optimizer.eta, "seq_length": recipe.seq_length, "sigma": recipe.sigma, "seed": 1,
         "batch": recipe.batch, "optimizer": kind.split()[-2], "prepare": {"text": "-", "held_out": 0.5},
         "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
@@ -80,27 +80,27 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
         },
         "sample": {"length": 1, "best_length": 1, "temperature": 1.0},
     }  # fmt: skip
-    params = Params.model_validate(with_silent(said))
+    params = Params.model_validate(with_silent(values))
     vocabulary = Vocabulary("".join(sorted(set(TEXT))))
-    ids, came_to = vocabulary.encode(TEXT), list[Any]()
-    for varied in SMALL:
-        eta = varied.get("eta", recipe.optimizer.eta) or 0.9 * float(np.finfo(recipe.dtype).max)
-        each = overridden(params, varied | {"eta": eta}, Path("a small trial"))
-        end, _ = split(len(ids), each.prepare.held_out)
-        run = train_trial(each, Text(vocabulary, ids[:end], ids[end:]), "")
+    ids, rows = vocabulary.encode(TEXT), list[Any]()
+    for overrides in SMALL:
+        eta = overrides.get("eta", recipe.optimizer.eta) or 0.9 * float(np.finfo(recipe.dtype).max)
+        varied = overridden(params, overrides | {"eta": eta}, Path("a small trial"))
+        end, _ = split(len(ids), varied.prepare.held_out)
+        run = train_trial(varied, Text(vocabulary, ids[:end], ids[end:]), "")
         metrics = {name: getattr(run.metrics, name) for name in measures} if run.metrics else None
-        came_to.append([run.outcome, metrics, run.curves, run.results])
-    return hashlib.sha256(json.dumps(came_to).encode()).hexdigest()[:DIGITS]
+        rows.append([run.outcome, metrics, run.curves, run.results])
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:DIGITS]
 
 
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
-    """Train, with so many threads (see `advance`), and return what it came to."""
-    each, training, outcome = params.train, Training(params, text, Path(), {}), ""
+    """Train with `threads` threads (see `advance`), and return the run. A diverged training is a run, too."""
+    section, training, outcome = params.train, Training(params, text, Path(), {}), ""
     trace, held_out, metrics, results = EMPTY, dict[int, float](), None, ""
     try:
-        for rows in train(training.initial(), text.training, each.updates, training.every, params.recipe, threads):
-            trace = extended(trace, rows, training.epoch, each.target_smooth_loss)
-            if rows.state.update % each.checkpoint_every == 0:
+        for rows in train(training.initial(), text.training, section.updates, training.every, params.recipe, threads):
+            trace = extended(trace, rows, training.epoch, section.target_smooth_loss)
+            if rows.state.update % section.checkpoint_every == 0:
                 bits = training.held_out_along(rows.state)
                 if bits is not None:
                     held_out[rows.state.update] = bits
