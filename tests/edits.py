@@ -26,7 +26,7 @@ EDITS = {
         "src/charloom/pages/experiment/loss.py", 'f"smooth loss (', 'f"the smooth loss (', ("plot",), ("plot", "track")
     ),
     "the MLflow room": Edit("src/charloom/tracking/__init__.py", '"""', '"""Now: ', ("track",), ("track",)),
-    "the command line": Edit("src/charloom/commands/cli.py", '"""Studies', '"""All studies', (), ()),
+    "the command line": Edit("src/charloom/commands/cli.py", '"""Train', '"""All, Train', (), ()),
     "sampling": Edit(
         "src/charloom/sampling/quality.py", '"""The quality', '"""A quality', ("sample", "track"), ("sample", "track")
     ),

@@ -90,7 +90,7 @@ def test_rows_taken_away_do_not_decide_earlier_than_was_asked(study):
 
 def by_other_sources(monkeypatch) -> None:
     """Let the sources be edited: a small trial comes to something else, before and after."""
-    monkeypatch.setattr(asking, "small_trial", lambda _: OTHER)
+    monkeypatch.setattr(asking, "small_trial", lambda *_: OTHER)
 
 
 def refused(project) -> str:
