@@ -9,6 +9,7 @@ from mlflow.entities import Run
 
 from charloom.base.errors import Damaged, Unavailable
 from charloom.base.terminal import in_line
+from charloom.results.spool import FILES
 from charloom.tracking import studies
 from charloom.tracking.completion import can_be_counted, complete, live_run, points
 from charloom.tracking.entries import Entry, folders, is_study, read_entry
@@ -18,6 +19,7 @@ from charloom.tracking.store import Store, connected
 from charloom.tracking.whole import ensure_ours, ensure_whole, remove
 
 SILENCE = 30  # seconds, while an entry is sent
+PUTTING_MAY_TAKE = 10  # seconds, to put the files of a study into the spool
 OUTAGE = 120  # seconds for which an entry that fails is tried again
 TRACK_MAY_TAKE = 60  # seconds, to come after a training has ended
 QUIET = 600  # seconds without a point, of a training that may be anywhere
@@ -96,7 +98,9 @@ def _try(work: Work) -> None:
 
 
 def _send_study(folder: Path) -> tuple[str, bool]:
-    """Send the study, and remove the entry."""
+    """Send the study, and remove the entry. Files that are being put there are waited for."""
+    if not (folder / FILES).exists():
+        return "", time.time() - folder.stat().st_mtime < PUTTING_MAY_TAKE
     ensure_whole(folder)
     line = studies.send(folder)
     remove(folder)
