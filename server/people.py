@@ -1,5 +1,7 @@
 """Users of a team's server: add, change, remove and list them, through MLflow's REST API.
 
+MLflow's own client is not used: its import takes seconds, and it cannot list users.
+
 The server's default permission is READ. A user with EDIT has the role `team`, which may add to every experiment and
 model. MLflow combines permissions by taking the largest, so a default of EDIT could not be restricted for one user.
 """
@@ -11,6 +13,7 @@ import secrets
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +26,12 @@ V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
 
 
 class Refused(Exception):
-    """The server refused a request, or did not answer; the message is a line for the user."""
+    """Wrong input (code 2), or the server refused a request or did not answer (code 1); the message is one line."""
+
+    def __init__(self, line: str, code: int = 2) -> None:
+        """Take the line and the exit code."""
+        super().__init__(line)
+        self.code = code
 
 
 class Server:
@@ -46,19 +54,20 @@ class Server:
         request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310  our own server
         try:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  likewise
-                return json.loads(answer.read() or b"{}")  # type: ignore[no-any-return]
+                return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
-            raise Refused(f"{self.local}: {error.code} {error.read(300).decode(errors='replace')!a}") from None
+            raise Refused(f"{self.local}: {error.code} {error.read(300).decode(errors='replace')!a}", 1) from None
         except (OSError, ValueError):
-            raise Refused(f"{self.local}: no answer; is `make server` running?") from None
+            raise Refused(f"{self.local}: no answer; is `make server` running?", 1) from None
 
     def roles(self) -> dict[str, dict[str, int]]:
         """Return each user's roles, their ids by name."""
         users = self.ask("GET", f"{V2}/users/list")["users"]
         return {user["username"]: {role["name"]: role["id"] for role in user["roles"]} for user in users}
 
+    @cached_property
     def team_role(self) -> int:
-        """Return the id of the role `team`; create it if it is missing."""
+        """The id of the role `team`, which is created if it is missing."""
         for role in self.ask("GET", f"{V3}/roles/list", workspace="default")["roles"]:
             if role["name"] == TEAM:
                 return int(role["id"])
@@ -68,22 +77,23 @@ class Server:
             self.ask("POST", f"{V3}/roles/permissions/add", role_id=number, **permission)
         return number
 
-    def let_in(self, name: str, permission: str, *, keep_password: bool = False) -> str:
+    def let_in(self, name: str, permission: str, roles: dict[str, int] | None, *, keep_password: bool = False) -> str:
         """Create the user or change their permission; return the new password.
 
+        roles          the user's roles, as `roles` returns them; None if there is no such user
         keep_password  leave the password of a user who exists, and return an empty text
         """
-        password, users = secrets.token_urlsafe(12), self.roles()
-        if name not in users:
+        password = secrets.token_urlsafe(12)
+        if roles is None:
             self.ask("POST", f"{V2}/users/create", username=name, password=password)
         elif keep_password:
             password = ""
         else:
             self.ask("PATCH", f"{V2}/users/update-password", username=name, password=password)
-        has_role = TEAM in users.get(name, {})
+        has_role = TEAM in (roles or {})
         if has_role != (permission == EDIT):
             path = f"{V3}/roles/unassign" if has_role else f"{V3}/roles/assign"
-            self.ask("DELETE" if has_role else "POST", path, username=name, role_id=self.team_role())
+            self.ask("DELETE" if has_role else "POST", path, username=name, role_id=self.team_role)
         return password
 
     def remove(self, name: str) -> None:
@@ -92,7 +102,7 @@ class Server:
 
 
 def names_in(file: Path) -> list[str]:
-    """Return the names in a file, one per line. Raises Refused, naming the line, if one is not allowed."""
+    """Return the names in a file, one per line. Raises Refused, naming the file and the name, if one is not allowed."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeError) as error:

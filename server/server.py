@@ -31,14 +31,15 @@ from typing import NoReturn
 
 import database
 import psutil
-from people import EDIT, READ, Refused, Server, ensure_name, names_in
+from people import EDIT, READ, TEAM, Refused, Server, ensure_name, names_in
 
 GIVEN = {name: value for name, _, value in (each.partition("=") for each in sys.argv[2:])}
 DATA = Path(GIVEN.get("DATA") or Path(__file__).with_name("data")).resolve()
 HOST, PORT = GIVEN.get("HOST") or "127.0.0.1", GIVEN.get("PORT") or "5000"
 NAMES = GIVEN.get("NAMES", "").replace(",", " ").split()
 ARTIFACTS = GIVEN.get("ARTIFACTS") or str(DATA / "artifacts")
-SETTINGS, LOG, POSTGRES = DATA / "auth.ini", DATA / "mlflow.log", DATA / "postgres"
+SETTINGS, LOG, POSTGRES, LOCK = (DATA / name for name in ("auth.ini", "mlflow.log", "postgres", "server.lock"))
+LARGEST_PORT = 2**16 - 1
 LONGEST = 75  # characters of DATA: with a longer name PostgreSQL's socket would lie where everybody can reach it
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_MAY_TAKE = 120  # seconds
@@ -46,7 +47,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
 LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  it is asked for
 MLFLOW = [sys.executable, "-m", "mlflow"]
-SAME = shlex.join(["make", "server", *(each for each in sys.argv[2:] if not each.startswith("UPGRADE="))])
+SAME = shlex.join(["make", "server", *(word for word in sys.argv[2:] if not word.startswith(("UPGRADE=", "RESTORE=")))])
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nobody is told what runs here
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",  # a redirect could carry the owner's password elsewhere
@@ -60,9 +61,9 @@ def refuse(line: str, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
-def settings(uri: str) -> configparser.SectionProxy:
-    """Return what auth.ini says, which nobody else may read: it holds the owner's password. Made at the first start."""
-    found = known()
+def write_settings(uri: str) -> configparser.SectionProxy:
+    """Complete auth.ini, write it and return it. Nobody else may read it: it holds the owner's password."""
+    found = read_settings()
     found.setdefault("admin_username", "admin")
     found.setdefault("admin_password", secrets.token_urlsafe(18))
     found.setdefault("secret_key", secrets.token_urlsafe(32))  # signs what the pages' forms send
@@ -70,6 +71,7 @@ def settings(uri: str) -> configparser.SectionProxy:
     found.setdefault("auth_cache_ttl_seconds", "60")  # else each request costs a second, to check its password
     found["database_uri"] = uri  # the folder may lie elsewhere by now
     found["charloom_address"], found["charloom_local"] = ADDRESS, LOCAL  # for `user`
+    found["charloom_artifacts"] = ARTIFACTS  # for `backup`
     new = SETTINGS.with_suffix(".new")  # the old one is there until this one is whole
     with new.open("w") as file:
         found.parser.write(file)
@@ -77,8 +79,8 @@ def settings(uri: str) -> configparser.SectionProxy:
     return found
 
 
-def known() -> configparser.SectionProxy:
-    """Return what auth.ini says; nothing, where there is none."""
+def read_settings() -> configparser.SectionProxy:
+    """Return the section of auth.ini, empty if the file is missing."""
     found = configparser.RawConfigParser()
     found.read_dict({"mlflow": {}})
     found.read(SETTINGS)
@@ -95,7 +97,7 @@ def upgrade(uri: str) -> None:
 
 def started(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
     """Start MLflow, and return when it answers. One worker: two do not fit onto two cores."""
-    secret = settings(uri)["secret_key"]
+    secret = write_settings(uri)["secret_key"]
     hosts = [f"{host}{end}" for host in ("localhost", "127.0.0.1", HOST, *NAMES) for end in ("", ":*")]
     variables = QUIET | {
         "MLFLOW_AUTH_CONFIG_PATH": str(SETTINGS),
@@ -130,33 +132,38 @@ def start() -> None:
         refuse(f"HOST={HOST}: NAMES has to say how others reach it: `make server HOST={HOST} NAMES=mlflow.example.org`")
     if not re.fullmatch(r"[\w./-]+", str(DATA)) or len(os.fsencode(DATA)) > LONGEST:
         refuse(f"DATA={DATA}: PostgreSQL takes letters, digits, _, -, . and /, at most {LONGEST} of them")
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            free.bind((HOST, int(PORT)))
-        except (ValueError, OverflowError):
-            refuse(f"PORT={PORT} is not allowed: a whole number up to 65535")
-        except OSError as error:
-            why = f"{error.strerror}; is it running already?"
-            refuse(f"HOST={HOST} PORT={PORT}: {why} `make server PORT=5001` takes another port")
+    if not PORT.isdecimal() or int(PORT) > LARGEST_PORT:
+        refuse(f"PORT={PORT} is not allowed: a whole number up to {LARGEST_PORT}")
     os.umask(0o077)  # passwords, runs and logs are nobody else's
-    backup = Path(GIVEN["RESTORE"]).resolve() if GIVEN.get("RESTORE") else None
-    if backup and SETTINGS.exists():
-        refuse(f"DATA={DATA}: holds a server's data already; RESTORE= needs a new folder")
-    if backup and not (backup / database.DUMP).is_file():
-        refuse(f"RESTORE={backup}: no {database.DUMP} in it; `make server-backup` makes such a folder")
+    source = Path(GIVEN["RESTORE"]).resolve() if GIVEN.get("RESTORE") else None
+    if source and not all((source / name).is_file() for name in (database.DUMP, SETTINGS.name)):
+        refuse(f"RESTORE={source}: no {database.DUMP} and {SETTINGS.name} in it; `make server-backup` makes a backup")
+    if source and DATA.exists() and (SETTINGS.exists() or not LOCK.exists()):  # a killed restore leaves the lock
+        refuse(f"DATA={DATA}: exists already; RESTORE= needs a new folder")
     for number in ENDS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup: a terminal may end
             signal.signal(number, lambda *_: sys.exit(0))
     with alone() as lock:
+        ensure_free_port()
         guard = database.Guard(POSTGRES, lock)
         try:
-            run(began, guard, backup)
+            run(began, guard, source)
         finally:
             for number in ENDS:
                 signal.signal(number, signal.SIG_IGN)
             guard.end()
             print(f"ended; `{SAME}` goes on with the same data", flush=True)
+
+
+def ensure_free_port() -> None:
+    """Exit with 2 if another program listens on the port."""
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            free.bind((HOST, int(PORT)))
+        except OSError as error:
+            why = f"{error.strerror}; is another server running?"
+            refuse(f"HOST={HOST} PORT={PORT}: {why} `make server PORT=5001` takes another port")
 
 
 @contextmanager
@@ -166,7 +173,7 @@ def alone() -> Iterator[int]:
     It stays locked until everything that a server has started has ended: see database.Guard.
     """
     DATA.mkdir(parents=True, exist_ok=True)
-    with (DATA / "server.lock").open("a+") as file:
+    with LOCK.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -181,22 +188,24 @@ def alone() -> Iterator[int]:
         yield file.fileno()
 
 
-def run(began: float, guard: database.Guard, backup: Path | None) -> None:
+def run(began: float, guard: database.Guard, source: Path | None) -> None:
     """Start PostgreSQL and MLflow, and watch both. Raises RuntimeError when MLflow has ended."""
     print(f"starting PostgreSQL, its files in {POSTGRES}", flush=True)
-    if backup:  # what a restore that was killed has left is removed: the settings come last
+    if source:  # a killed restore may have left these two; the settings come last
         for folder in (POSTGRES, DATA / "artifacts"):
             shutil.rmtree(folder, ignore_errors=True)
     postgres = database.start(POSTGRES)
     if postgres.system_user:
         print(f"root may not run PostgreSQL: it runs as the user {postgres.system_user}", flush=True)
     uri = postgres.get_uri(driver="psycopg")
-    if backup:
-        database.restore(POSTGRES, backup / database.DUMP)
-        if (backup / "artifacts").is_dir():
-            shutil.copytree(backup / "artifacts", DATA / "artifacts")
-        shutil.copy(backup / SETTINGS.name, SETTINGS)
-        print(f"restored {backup}", flush=True)
+    if source:
+        database.restore(POSTGRES, source / database.DUMP)
+        if (source / "artifacts").is_dir():
+            shutil.copytree(source / "artifacts", DATA / "artifacts")
+        new = SETTINGS.with_suffix(".new")
+        shutil.copy(source / SETTINGS.name, new)
+        new.replace(SETTINGS)
+        print(f"restored {source}", flush=True)
     if GIVEN.get("UPGRADE") == "1":
         upgrade(uri)
     print(f"starting MLflow, its log in {LOG}", flush=True)
@@ -208,7 +217,7 @@ def run(began: float, guard: database.Guard, backup: Path | None) -> None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
         if not database.running(POSTGRES):
             print("PostgreSQL has ended; starting it again", flush=True)
-            database.restart(postgres)
+            database.ensure_running(postgres)
             print("PostgreSQL answers again; nothing that was recorded is lost", flush=True)
     raise RuntimeError(f"MLflow has ended; why: {LOG}")
 
@@ -243,9 +252,9 @@ A password is shown once; `make server-user NAME=…` makes a new one.
 """
 
 
-def owner() -> configparser.SectionProxy:
+def settings_of_started_server() -> configparser.SectionProxy:
     """Return the settings of a server that has been started. Exit with 2 if DATA has none."""
-    if "charloom_local" not in (settings := known()):
+    if "charloom_local" not in (settings := read_settings()):
         refuse(f"{SETTINGS}: not there; `make server` makes it, and a server with a DATA= needs the same one here")
     return settings
 
@@ -258,32 +267,34 @@ def user() -> None:
     names = names_in(Path(GIVEN["FILE"])) if GIVEN.get("FILE") else [GIVEN.get("NAME", "")]
     for name in [] if GIVEN.get("LIST") == "1" else names:
         ensure_name(name)
-    settings = owner()
+    settings = settings_of_started_server()
     server, address = Server(settings), settings["charloom_address"]
     if permission == READ and settings["default_permission"] in {EDIT, "MANAGE"}:
         refuse(f"{SETTINGS}: default_permission = {settings['default_permission']} holds for everybody: set READ, and "
                "`make server-user` for each who may write")  # fmt: skip
+    users = server.roles()
     if GIVEN.get("LIST") == "1":
-        for name, roles in sorted(server.roles().items()):
-            print(f"{name:24} {'owner' if name == settings['admin_username'] else EDIT if roles else READ}")
+        for name, roles in sorted(users.items()):
+            permission = EDIT if TEAM in roles else settings["default_permission"]  # other roles are of own experiments
+            print(f"{name:24} {'owner' if name == settings['admin_username'] else permission}")
         return
     if GIVEN.get("REMOVE") == "1":
-        known_names = server.roles()
-        if unknown := [name for name in names if name not in known_names]:
+        if unknown := [name for name in names if name not in users]:
             refuse(f"NAME={unknown[0]}: no such user; `make server-user LIST=1` lists them")
         for name in names:
             server.remove(name)
             print(f"removed {name}; their runs stay")
         return
     if not GIVEN.get("FILE"):
-        (name,), before = names, server.roles()
-        done = f"{'exists, and has a new password' if name in before else 'is a user now'}, with {permission}"
-        password = server.let_in(name, permission)
+        (name,) = names
+        done = f"{'exists, and has a new password' if name in users else 'is a user now'}, with {permission}"
+        password = server.let_in(name, permission, users.get(name))
         print(TYPES.format(name=name, done=done, address=address, password=password), end="")
         return
     print(f"{'name':24} password")
     for name in names:
-        print(f"{name:24} {server.let_in(name, permission, keep_password=True) or '(as before)'}", flush=True)
+        password = server.let_in(name, permission, users.get(name), keep_password=True)
+        print(f"{name:24} {password or '(as before)'}", flush=True)
     print(CLASS.format(address=address), end="")
 
 
@@ -292,7 +303,7 @@ def backup() -> None:
 
     The dump comes first: artifacts that it names are there before it, so the copy holds them.
     """
-    owner()
+    artifacts = Path(settings_of_started_server()["charloom_artifacts"])
     if not database.running(POSTGRES):
         refuse(f"DATA={DATA}: PostgreSQL does not run; `make server` starts it", 5)
     target = Path(
@@ -306,19 +317,22 @@ def backup() -> None:
     new.mkdir(parents=True)
     database.dump(POSTGRES, new / database.DUMP)
     shutil.copy(SETTINGS, new)
-    if (DATA / "artifacts").is_dir():
-        shutil.copytree(DATA / "artifacts", new / "artifacts")
+    if artifacts.is_dir():
+        shutil.copytree(artifacts, new / "artifacts")
     new.rename(target)
-    elsewhere = "" if (target / "artifacts").is_dir() else f"; no artifacts in it: {DATA} has none"
-    print(f"made {target}{elsewhere}; `make server DATA=NEW RESTORE={target}` starts a server with it")
+    missing = "" if artifacts.is_dir() else f"; without artifacts: {artifacts} is no folder here"
+    print(f"made {target}{missing}; `make server DATA=NEW RESTORE={target}` starts a server with it")
 
 
 if __name__ == "__main__":
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")  # nothing here is for a proxy, passwords least of all
+    for switch in ("UPGRADE", "REMOVE", "LIST"):
+        if GIVEN.get(switch, "") not in {"", "1"}:
+            refuse(f"{switch}={GIVEN[switch]} is not allowed: 1")
     try:
         {"start": start, "user": user, "backup": backup}[sys.argv[1]]()
     except Refused as refused:
-        refuse(str(refused), 2 if str(refused).startswith(("FILE=", "NAME=")) else 1)
+        refuse(str(refused), refused.code)
     except (OSError, RuntimeError, ValueError, configparser.Error, subprocess.SubprocessError, psutil.Error) as failed:
         sys.stderr.write(" ".join(f"{failed}".split()) + "\n")
         sys.exit(1)

@@ -1,7 +1,8 @@
-"""Figures in prose are those of the result files: each sentence that has one is written here from the files.
+"""Figures in prose: each one in README, docs/course.md and the studies' READMEs stands inside a sentence listed here.
 
-A figure is a number with three decimals or more, or with a comma between thousands. Each one in README, in a study's
-README and in these docs stands inside a sentence that is listed; so an edit of a figure, or of a result, is found.
+A figure is a number with three decimals or more, or with a comma between thousands. A sentence whose figure a result
+file has is written from that file, so an edit of either is found. The other sentences are literals, outputs of the
+commands that stand beside them in the text: there only an edit of the text is found.
 """
 
 import json
@@ -25,9 +26,14 @@ SETTING = re.compile(r"eta[:=] ?[\d.]+|[\d.]+, 0\.9, 0\.999|\b0\.0\d+: ")
 
 
 @cache
-def answer(study):
+def trials(study):
     with chdir(ROOT):
-        return answered(measured(read_study(Path(f"studies/{study}.yaml"))))
+        return measured(read_study(Path(f"studies/{study}.yaml")))
+
+
+@cache
+def answer(study):
+    return answered(trials(study))
 
 
 def number(value, digits=3):
@@ -74,10 +80,8 @@ def metrics(name):
 
 def values(study, *words):
     """Return the measure of each seed of a setting, in order."""
-    with chdir(ROOT):
-        settings = measured(read_study(Path(f"studies/{study}.yaml"))).settings
-    (trials,) = (trials for name, trials in settings.items() if set(words) <= set(name.split()))
-    return sorted(trial.value for trial in trials.values())
+    (found,) = (row for name, row in trials(study).settings.items() if set(words) <= set(name.split()))
+    return sorted(trial.value for trial in found.values())
 
 
 def readme():
@@ -88,7 +92,7 @@ def readme():
     yield f"held-out {train['held_out_bits_per_character']:.3f} bits per character (uniform {text['uniform']:.3f};"
     for row in start:
         yield " ".join(f"{x:.4f}" for x in (row.mean, row.sd, row.interval[0])) + f" to {row.interval[1]:.4f}"
-    yield f"by {difference(ten, -1)} bits, with a 95 % interval from {interval(ten, -1).replace(' to ', ' to ')}"
+    yield f"by {difference(ten, -1)} bits, with a 95 % interval from {interval(ten, -1)}"
     yield "The page after 30,000 updates"
     yield "``` 2.700 bits per character ```"  # tests/all/test_readme.py types the command
     eta = next(row for row in table("recipe") if row["m"] == "100" and row["eta"] == "0.05" and row["sigma"] == "0.01")

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -IS
-"""What stands in for a job's commands and actions on this machine: it notes each call, and does what others wait for.
+"""Stand-ins for the commands and actions of a job. They log each call and produce the files that later jobs read.
 
 A link to this file has the name of a command. An action has its name as the first argument, and what it is given as
 JSON in INPUTS. Artifacts are folders in the folder that ARTIFACTS names; a call that FAIL matches ends with exit 1.

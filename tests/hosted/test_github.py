@@ -178,7 +178,7 @@ def test_a_failing_verify_fails_its_jobs_and_is_told_in_the_summary(theirs, tmp_
     assert comments(ran)[0]["body"].endswith("the same on 0 of 9 machines\n")
 
 
-def test_of_a_failing_verify_main_signs_and_publishes_nothing(theirs, tmp_path):
+def test_a_failing_verify_publishes_nothing(theirs, tmp_path):
     ran = act(theirs, tmp_path / "run", "reproduce.yml", "push", PUSH, FAIL="charloom verify")
     assert ran.jobs == dict.fromkeys(REPRODUCED, "failure")
 

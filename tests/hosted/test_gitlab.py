@@ -122,7 +122,7 @@ def test_a_failing_verify_fails_and_is_told_in_the_note(theirs, tmp_path):
     assert notes[0]["body"].endswith("the same on 0 of 1 machines\n")
 
 
-def test_of_a_failing_verify_the_default_branch_publishes_nothing(theirs, tmp_path):
+def test_a_failing_verify_publishes_nothing(theirs, tmp_path):
     ran = gitlab(theirs, tmp_path / "run", "push", FAIL="charloom verify")
     assert ran.jobs["verify"] == "FAIL"
     assert "pages" not in ran.jobs

@@ -49,7 +49,7 @@ class Unavailable(CharloomError):
 
 
 class Undecided(CharloomError):
-    """What was required of a comparison cannot be told yet."""
+    """A comparison has too few seeds to decide whether it meets the requirement."""
 
     exit_code = 6
 

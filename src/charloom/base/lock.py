@@ -25,7 +25,7 @@ def in_turn(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a process holds the lock file, which exists while it is held, or if its holder was killed."""
+    """Return whether a process holds the lock. Remove the lock file that a killed holder has left."""
     with suppress(OSError):
         if path.exists():
             try:
