@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -51,6 +52,14 @@ def test_a_record_holds_the_points_and_at_its_end_the_hash_of_the_results():
     assert (entry.end.status, entry.end.results, entry.results) == ("FINISHED", "f" * 64, "f" * 64)
     assert entry.first.started <= entry.points["smooth_loss", 0][1] <= entry.end.ended
     assert entry.over
+
+
+def test_a_record_that_the_sender_removed_begins_again_also_with_its_end():
+    with training() as record:
+        record.points(POINTS)
+        shutil.rmtree(the_entry().folder)
+        record.results = "f" * 64
+    assert (the_entry().end.status, len(the_entry().trainings)) == ("FINISHED", 1)
 
 
 def stopped() -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,11 +30,12 @@ import track
 from charloom.base.terminal import visible
 from charloom.model.recorded import hashed
 from charloom.results.machine import machine
-from charloom.results.spool import spool
+from charloom.results.spool import recorded, spool
 from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import _listed
+from charloom.tracking.rounds import one_round
 from charloom.tracking.store import RESULTS
 
 
@@ -221,7 +223,27 @@ def test_points_that_were_shown_and_are_not_those_of_the_results_stay_a_run_of_t
     tracked(project)
     first, second = sorted(project.runs(), key=lambda run: "charloom.results" in run.data.tags)
     assert history(project.client(), first, "smooth_loss") == {0: 1.5}
+    assert "charloom.differs_from" not in second.data.tags  # the first run has no results
     holds_what_the_files_hold(project, project.client(), second)
+
+
+def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_again(project):
+    results = json.loads((project.folder / "metrics/results.json").read_text())["results"]
+    curve = list(column(project, "smooth_loss").items())
+    with chdir(project.folder):
+        run = this_run()
+        with recorded(results, run.params, run.text_sha256, "none") as record:
+            record.points(("smooth_loss", *point) for point in curve[:2])
+            works = one_round("", {})
+            (shown,) = project.runs()
+            project.client().delete_run(shown.info.run_id)
+            record.points(("smooth_loss", *point) for point in curve[2:])
+            works = one_round("", works | {folder: replace(work, next_time=0.0) for folder, work in works.items()})
+            record.results = results
+        put(run)
+        one_round("", {folder: replace(work, next_time=0.0) for folder, work in works.items()})
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
 
 
 @pytest.mark.slow

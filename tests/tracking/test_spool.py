@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+import time
 from contextlib import chdir
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from charloom.base.errors import CharloomError, Unavailable
 from charloom.results.spool import spool
 from charloom.tracking import rounds
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.delivery import begin, deliver
 from charloom.tracking.entries import Entry
 from charloom.tracking.whole import ensure_whole, remove
 
@@ -148,9 +150,22 @@ def test_a_spool_that_git_brought_is_not_sent(finished, tmp_path):
     with chdir(project.folder):
         folder = put(this_run())
         project.run("git", "add", "-f", str(folder / "run.jsonl"))
+        began = time.monotonic()
         with pytest.raises(Unavailable, match=r"^\.charloom/spool/.*/run\.jsonl: in Git, .*`git rm -r \.charloom`"):
-            sent()
+            deliver([folder], 30, begin())
+        assert time.monotonic() - began < 20  # it is said at once, not when nothing has gone on
         assert waiting(project)
+    assert not project.runs()
+
+
+def test_a_record_that_cannot_be_written_is_said_and_nothing_is_waited_for(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    with chdir(project.folder):
+        folder = put(this_run())
+        shutil.rmtree(folder)
+        (folder / "run.jsonl").mkdir(parents=True)
+        with pytest.raises(Unavailable, match=r"run\.jsonl: Is a directory"):
+            put(this_run())
 
 
 def test_what_another_process_has_sent_meanwhile_is_not_said_to_be_missing(waits, taken, monkeypatch, tmp_path):

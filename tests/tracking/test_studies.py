@@ -25,8 +25,7 @@ from charloom.tracking.address import follow_folder
 from charloom.tracking.our_experiments import print_experiments
 from charloom.tracking.store import Store
 from charloom.tracking.studies import NESTED, send
-from charloom.tracking.study_contents import study_contents
-from charloom.tracking.study_delivery import put_study, send_study
+from charloom.tracking.study_delivery import put_study, send_study, study_contents
 from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
 from charloom.tracking.whole import remove
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-# Control characters except \n and \t, lone surrogates, line and paragraph separators, directional embeddings, overrides and isolates.
+# Control characters except \n and \t, lone surrogates, line and paragraph separators; directional embeddings,
+# overrides and isolates.
 HARMFUL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 SHOWN = 20  # distinct characters in a message, at most
 _warned: set[str] = set()

@@ -15,8 +15,8 @@ from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
 from charloom.study.measuring import with_new_seeds
-from charloom.tracking.study_contents import PAGE, study_contents
-from charloom.tracking.study_delivery import send_study
+from charloom.tracking.study_contents import PAGE
+from charloom.tracking.study_delivery import send_study, study_contents
 from paired.data_types import CANNOT_TELL
 
 

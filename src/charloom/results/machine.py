@@ -24,7 +24,8 @@ def machine() -> dict[str, str]:
 def process() -> str:
     """Return the name of this process: its kernel's boot and its namespace of process numbers; number; start.
 
-    Two hosts, or two containers, never share the first part, whatever they are called. It is empty if unknown.
+    Two hosts, or two containers, never share the first part, whatever they are called. It is empty if the system does
+    not tell it (macOS): then no process counts as ended.
     """
     return f"{_numbers()} {os.getpid()} {_started(os.getpid())}"
 

@@ -1,6 +1,6 @@
 """The spool: a folder for each training that MLflow has not got yet, in the main repository.
 
-    .charloom/spool/<start of the experiment key>-<training key>/
+    .charloom/spool/<start of the experiment key>-<training key, or the results' hash if no training was recorded>/
         run.jsonl    the record of the training: lines of JSON, each sealed (see base/sealed.py), only ever appended
         files/       what `track` adds: artifacts, models and code, with their SHA-256 in SHA256SUMS
 
@@ -9,7 +9,8 @@ says how the training ended. A training that goes on appends another Start to th
 points that only the files have, and a Tracked. The first line with a name and an update counts, so a point has one
 value and one time, and may be sent to MLflow any number of times.
 
-The sender (tracking/sender.py) reads the spool and removes an entry that MLflow has. Nothing else reads it.
+The sender (tracking/sender.py) sends the entries and removes those that MLflow has. `track` and `charloom track` read
+the spool to find the entry of a run.
 """
 
 import os
@@ -37,6 +38,10 @@ from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN, root
 
 RECORD, FILES = "run.jsonl", "files"
+SHOWN_FILES, MODEL_CODE = (
+    "artifacts",
+    "code",
+)  # folders of FILES: what the run's page shows; what a served model imports
 ASKED = ".asked"  # ends the name of a file, beside a sender's lock, whose time says when it was asked last
 RATE = "characters_per_second"
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
@@ -112,12 +117,13 @@ class Tracked(Record):
 class Writer:
     """Appends to the record of a training at work. A record that cannot be written stops no training."""
 
-    def __init__(self, folder: Path, start: Start, sender: str):
-        """Begin. `sender` is the module to start: the sender's."""
-        self.path, self.start, self.sender = folder / RECORD, start, sender
+    def __init__(self, folder: Path, start: Start, module: str):
+        """Begin the record. `module` is the sender's, which is started."""
+        self.path, self.start, self.module = folder / RECORD, start, module
         self.results: str | None = None
         self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
-        append(self.path, [start.model_dump()])
+        with suppress(OSError):
+            append(self.path, [start.model_dump()])
 
     def points(self, points: Iterable[tuple[str, int, float]]) -> None:
         """Append points: name, update and value of each. Their time is now."""
@@ -129,28 +135,33 @@ class Writer:
             update, characters = lines[-1][1], self.start.params.characters
             lines.append((RATE, update, (update - self.rated[0]) * characters / seconds, now))
             self.rated = update, now
-        begun = self.path.exists()  # else the sender has delivered what was there
-        append(self.path, lines if begun else [self.start.model_dump(), *lines])
+        self._append(lines)
         if time.monotonic() > self.next_look:
             self.next_look = time.monotonic() + STARTING_MAY_TAKE
-            start_sender(self.sender, self.start.sender)
+            start_sender(self.module, self.start.sender)
+
+    def _append(self, lines: Iterable[Any]) -> None:
+        """Append the lines, after another Start if the sender has delivered and removed the record."""
+        with suppress(OSError):
+            append(self.path, lines if self.path.exists() else [self.start.model_dump(), *lines])
 
     def ended(self, status: str) -> None:
         """Append the end: FINISHED, KILLED or FAILED."""
         results = self.results if status == "FINISHED" else None
-        append(self.path, [End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
+        self._append([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
         if status == "FAILED":
-            start_sender(self.sender, self.start.sender)  # no later stage would
+            start_sender(self.module, self.start.sender)  # no later stage would
 
 
 @contextmanager
-def recorded(key: str, params: Params, text_sha256: str, sender: str) -> Iterator[Writer]:
+def recorded(key: str, params: Params, text_sha256: str, module: str) -> Iterator[Writer]:
     """Give a record to write to, and end it as the training ends. `results` has to be set if it ends well.
 
-    key  the training key: equal keys, equal results
+    key     the training key: equal keys, equal results
+    module  the sender's
     """
     start = start_of(params, text_sha256, process())
-    writer = Writer(entry_folder(start.experiment, key), start, sender)
+    writer = Writer(entry_folder(start.experiment, key), start, module)
     try:
         yield writer
     except Stopped:
@@ -173,11 +184,10 @@ def start_of(params: Params, text_sha256: str, process_name: str) -> Start:
 
 
 def append(path: Path, lines: Iterable[Any]) -> None:
-    """Append the lines to the record, if that is possible. A last line that a kill has cut off is ended first."""
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as file:
-            file.write(("\n" + "".join(map(sealed, lines))).encode())
+    """Append the lines to the record. A last line that a kill has cut off is ended first. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab", buffering=0) as file:
+        file.write(("\n" + "".join(map(sealed, lines))).encode())
 
 
 def spool() -> Path:

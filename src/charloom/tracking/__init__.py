@@ -1,7 +1,6 @@
 """MLflow: the only room that imports it. Runs, models and the pages that show them are made from files.
 
-No number of a result comes from here, and no store can hold a training up or fail it. How long anything is waited for
-stands where it is waited for, under a name that ends in MAY_TAKE.
+No number of a result comes from here, and no store can hold a training up or fail it.
 """
 
 import os

@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 from charloom.base.errors import Unavailable
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import gone, process
-from charloom.tracking.limits import LONGEST, went_on
+from charloom.tracking.limits import LIMIT, went_on
 from charloom.tracking.store import Store
 
 SENDING = "charloom.sending"  # tag of the MLflow experiment: who sends runs of which experiment, or which study
@@ -36,9 +36,9 @@ def alone(store: Store, experiment: str) -> Iterator[None]:
 
     Raises Unavailable if somebody else is at it for OTHERS_MAY_TAKE.
     """
-    mine = f"{SENDING}.{experiment}.{uuid4().hex}"
+    mine, left = f"{SENDING}.{experiment}.{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
     ask, take_back = store.client.set_experiment_tag, store.client.delete_experiment_tag
-    value = f"{platform.node()} {process()} {time.time() + LONGEST + CLOCKS_MAY_DIFFER:.0f}"
+    value = f"{platform.node()} {process()} {time.time() + left + CLOCKS_MAY_DIFFER:.0f}"
     over = time.monotonic() + OTHERS_MAY_TAKE
     try:
         ask(store.experiment_id, mine, value)

@@ -14,7 +14,7 @@ RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 
 
 def asked(question: str, *arguments: str, seconds: int) -> str:
-    """Return what answers the question, one of answering.py's, within these seconds of silence.
+    """Return the answer to a question of answering.py. The process is ended after these seconds of silence.
 
     Raises WrongInput, Damaged or Unavailable, as it does there; Unavailable too if the process ends in another way.
     """

@@ -14,13 +14,25 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from charloom import NEEDED
+from charloom.base.errors import Unavailable
+from charloom.base.opened import SOURCES
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
 from charloom.results.identity import experiment_key, setting
 from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable
 from charloom.results.run import Run, from_folder
-from charloom.results.spool import RATE, RECORD, Tracked, append, entry_folder, identity, start_of
+from charloom.results.spool import (
+    MODEL_CODE,
+    RATE,
+    RECORD,
+    SHOWN_FILES,
+    Tracked,
+    append,
+    entry_folder,
+    identity,
+    start_of,
+)
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
@@ -29,8 +41,6 @@ from charloom.tracking.entries import Entry, entries
 from charloom.tracking.view import SETTING
 from charloom.tracking.whole import filled, is_whole
 
-ARTIFACTS, CODE = "artifacts", "code"
-SOURCES = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
 SHOWN = ("reports/report", "reports/sample_table")  # what one opens, and what MLflow's page shows as a table
@@ -40,7 +50,7 @@ PRIME = 16  # characters of a model's input example
 
 
 def made(path: dict[str, Path]) -> list[Path]:
-    """Return what the run has made, of all files that dvc.yaml names for `track`."""
+    """Return the run's outputs among the files that dvc.yaml names for `track`."""
     return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
@@ -78,7 +88,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     entry = entry_of(run)
     if entry and entry.tracked and entry.is_whole and is_whole(entry.folder):
         check()
-        append(entry.path, [{"sender": identity()}])
+        _append(entry.folder, [{"sender": identity()}])
         return entry.folder
     path = files("track")
     patch = known(partial(changes, run.params.prepare.text))
@@ -103,20 +113,27 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         description=_description(run, samples), points=sum(name != RATE for name, _ in recorded),
     )  # fmt: skip
     with filled(folder) as new:
-        for below, names in ((ARTIFACTS, SHOWN), ("models", MODELS)):
+        for below, names in ((SHOWN_FILES, SHOWN), ("models", MODELS)):
             (new / below).mkdir()
             for name in names:
                 copy(path[name], new / below)
         rest = [file for file in made(path) if file.parts[0] != "models" and file not in [path[name] for name in SHOWN]]
-        _pack(new / ARTIFACTS / "files.zip", Path(), [PARAMS, PIPELINE, LOCK, *rest])
+        _pack(new / SHOWN_FILES / "files.zip", Path(), [PARAMS, PIPELINE, LOCK, *rest])
         if patch and not patch.startswith(UNKNOWN):
-            write(new / ARTIFACTS / "uncommitted.diff", patch)
-        (new / CODE).mkdir()
-        copy(SERVED, new / CODE)
-        _pack(new / CODE / "charloom.zip", SOURCES, _imported_by(SERVED))
+            write(new / SHOWN_FILES / "uncommitted.diff", patch)
+        (new / MODEL_CODE).mkdir()
+        copy(SERVED, new / MODEL_CODE)
+        _pack(new / MODEL_CODE / "charloom.zip", SOURCES, _imported_by(SERVED))
         check()
-    append(folder / RECORD, [*lines, tracked.model_dump(), {"sender": identity()}])
+    _append(folder, [*lines, tracked.model_dump(), {"sender": identity()}])
     return folder
+
+
+def _append(folder: Path, lines: list[Any]) -> None:
+    try:
+        append(folder / RECORD, lines)
+    except OSError as error:
+        raise Unavailable(f"{error.filename or folder}: {error.strerror}") from None
 
 
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from charloom.base.terminal import in_line, warn_once
-from charloom.results.spool import FILES, End, Start
+from charloom.results.spool import FILES, SHOWN_FILES, End, Start
 from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
@@ -26,7 +26,6 @@ from charloom.tracking.limits import went_on
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, Point, Store, number_of
 
-ARTIFACTS = "artifacts"  # of FILES: what the run's page shows
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
 NOTE = "mlflow.note.content"
@@ -52,13 +51,10 @@ def live_run(store: Store, entry: Entry) -> Run | None:
     return own or _new_run(store, entry)
 
 
-def can_be_counted(store: Store, entry: Entry) -> bool:
-    """Return whether the experiment has a complete run: then a training without files is told of, too."""
-    return any(RESULTS in run.data.tags for run in _runs_of(store, entry))
-
-
-def complete(store: Store, entry: Entry, sent: int = 0) -> Run:
+def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
     """Complete the run and return it, FINISHED, with the entry's trainings counted.
+
+    A training without files is counted only if its experiment has a complete run; else None is returned.
 
     sent  how many of the entry's points its own run has already; to send them again does no harm
     """
@@ -67,6 +63,8 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run:
     with alone(store, start.experiment):
         runs = store.runs_of(start.experiment)
         others = [run for run in runs if RESULTS in run.data.tags]
+        if not (tracked or others):
+            return None
         own, tags = _own(runs, entry), dict[str, str]()
         run = next((each for each in others if each.data.tags[RESULTS] == entry.results), None)
         if run:
@@ -76,9 +74,9 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run:
             tags |= _listed(store, run, entry, None, same=True)
         else:
             run = own or _new_run(store, entry)
-            store.send(run, points(entry, sent), None if run.data.params else start.params)
+            store.send(run, points(entry, sent if own else 0), None if run.data.params else start.params)
             if tracked:
-                upload(entry.folder / FILES / ARTIFACTS, run.info.artifact_uri, store.uri)
+                upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri, store.uri)
                 store.name_dataset(run, start, tracked)
                 send_models(store, run, entry, tracked)
             tags |= _listed(store, run, entry, tracked.description if tracked else ONLY_POINTS, same=True)

@@ -11,13 +11,14 @@ from charloom.base.lock import is_held
 from charloom.results.spool import ASKED, STARTING_MAY_TAKE, identity, sender_lock, start_sender
 from charloom.tracking.address import follow_folder
 from charloom.tracking.limits import WHOLE
+from charloom.tracking.whole import ensure_ours
 
 SENDER = "charloom.tracking.sender"
 LOOK = 0.05  # seconds
 
 
 def begin() -> int:
-    """Start the sender, as its imports take seconds; return from where on its log is about what comes now."""
+    """Start the sender, as its imports take seconds; return the size of its log: later lines are about this request."""
     sender = identity()
     with suppress(OSError):
         sender_lock(sender).parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +33,7 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
 
     Raises Unavailable, with the reasons, if it fails, or if nothing goes on for so many seconds.
     """
+    ensure_ours()
     follow_folder()  # here, so that its line is heard
     mine = identity()
     lock, waiting, reasons = sender_lock(mine), {entry.name for entry in entries}, dict[str, None]()

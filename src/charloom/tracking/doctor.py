@@ -13,11 +13,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from stat import S_IWGRP
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 from mlflow.entities import Experiment
 from mlflow.tracking._tracking_service.utils import get_default_host_creds  # type: ignore[attr-defined]  # MLflow's own
 from mlflow.utils.rest_utils import http_request
@@ -101,6 +99,9 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
 
 def ask_remote() -> None:
     """Print the row of DVC's default remote, as JSON: a file is written there, read and removed."""
+    from dvc.exceptions import DvcException  # noqa: PLC0415  a quarter of a second, for this question alone
+    from dvc.repo import Repo  # noqa: PLC0415  likewise
+
     try:
         with Repo() as repo:
             name = repo.config["core"].get("remote")
@@ -110,7 +111,7 @@ def ask_remote() -> None:
     print(json.dumps([row]))
 
 
-def _remote(repo: Repo, name: str) -> Row:
+def _remote(repo: Any, name: str) -> Row:
     """Write a file to the remote of that name, read it, and remove it."""
     remote = repo.cloud.get_remote(name)
     file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")

@@ -26,7 +26,7 @@ class Entry:
 
     def __init__(self, folder: Path):
         """Read the record. Raises ValueError if it does not begin with a Start."""
-        self.folder, self.path, self.size, self.rest = folder, folder / RECORD, 0, b""
+        self.folder, self.path, self.size = folder, folder / RECORD, 0
         self.points: dict[tuple[str, int], tuple[float, float]] = {}
         self.trainings: list[tuple[Start, End]] = []
         self.end: End | None = None
@@ -55,7 +55,7 @@ class Entry:
         """Read the lines that were added since. A last line that is not whole is left for later."""
         with self.path.open("rb") as file:
             file.seek(self.size)
-            whole, end, self.rest = file.read().rpartition(b"\n")
+            whole, end, _ = file.read().rpartition(b"\n")
         self.size += len(whole) + len(end)
         for line in filter(None, whole.split(b"\n")):
             try:

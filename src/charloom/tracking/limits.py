@@ -21,10 +21,8 @@ from charloom.base.errors import Unavailable
 MEMORY = 768 * 2**20  # bytes, besides what the imports map
 WHOLE = 10  # times the seconds of silence
 SWALLOWED = 10  # seconds: a library may have caught what we raised; then the process ends
-LONGEST = 600  # seconds that an entry may take
-LIMIT = SimpleNamespace(
-    seconds=0, end=0.0, sign=None
-)  # of silence; when all has to be over; a file touched as it goes on
+# Seconds of silence; when all has to be over; a file that is touched as something goes on.
+LIMIT = SimpleNamespace(seconds=0, end=0.0, sign=None)
 
 
 @contextmanager
@@ -48,7 +46,7 @@ def limited(seconds: int) -> Iterator[None]:
 
 
 def went_on() -> None:
-    """Say that one of the pieces is sent, of which we know the number."""
+    """Restart the limit of silence: a piece was sent. Touch LIMIT.sign, so that `deliver` sees it."""
     if LIMIT.seconds:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
         if LIMIT.sign:

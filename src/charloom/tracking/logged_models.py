@@ -28,7 +28,7 @@ from charloom.base.terminal import in_line, warn_once
 from charloom.model.model_file import read_model
 from charloom.network.order import READING
 from charloom.results.records import MEASURE, TrainMetrics
-from charloom.results.spool import FILES, Start, Tracked
+from charloom.results.spool import FILES, MODEL_CODE, Start, Tracked
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.address import database
@@ -41,7 +41,7 @@ from charloom.tracking.store import PAGE, Store, connected, dataset_key, shown
 # A third of a second for what is known: the requirements are this environment's own versions.
 environment.warn_dependency_requirement_mismatches = lambda _: None  # type: ignore[attr-defined,assignment]
 
-FILE, CODE = "model.npz", "code"
+FILE = "model.npz"
 OUR_CODE = Path(str(served.__file__)).read_bytes()  # now: an experiment's folder may vanish
 # "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
 SIGNATURE = ModelSignature(
@@ -130,13 +130,13 @@ def _saved(folder: Path, model: str, tracked: Tracked, waits: Path, about: Model
         folder / "model",
         python_model=str(own),  # MLflow notes from where it has it
         artifacts={"model": str(folder / FILE)},
-        code_paths=[str(each) for each in (waits / CODE).iterdir() if each.name != own.name],
+        code_paths=[str(each) for each in (waits / MODEL_CODE).iterdir() if each.name != own.name],
         signature=SIGNATURE,
         input_example=(pd.DataFrame({"prime": [tracked.prime]}), DEFAULTS),
         pip_requirements=tracked.requirements,
         mlflow_model=about,
     )
-    copy(waits / CODE / own.name, folder / "model")
+    copy(waits / MODEL_CODE / own.name, folder / "model")
     for each in DERIVED:
         (folder / "model" / each).unlink()
     about.flavors["python_function"]["env"].pop("conda")

@@ -11,23 +11,20 @@ from charloom.base.errors import Damaged, Unavailable
 from charloom.base.terminal import in_line
 from charloom.results.spool import FILES
 from charloom.tracking import studies
-from charloom.tracking.completion import can_be_counted, complete, live_run, points
+from charloom.tracking.completion import complete, live_run, points
 from charloom.tracking.entries import Entry, folders, is_study, read_entry
 from charloom.tracking.limits import limited
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import Store, connected
-from charloom.tracking.whole import ensure_ours, ensure_whole, remove
+from charloom.tracking.whole import ensure_whole, remove
 
 SILENCE = 30  # seconds, while an entry is sent
 PUTTING_MAY_TAKE = 10  # seconds, to put the files of a study into the spool
 OUTAGE = 120  # seconds for which an entry that fails is tried again
 TRACK_MAY_TAKE = 60  # seconds, to come after a training has ended
 QUIET = 600  # seconds without a point, of a training that may be anywhere
-ROUND, LOOK, LONGEST_PAUSE = (
-    2.0,
-    0.1,
-    30.0,
-)  # seconds between rounds, between looks whether somebody asks, between tries
+ROUND = 2.0  # seconds between rounds
+LONGEST_PAUSE = 30.0  # seconds between tries of an entry that fails
 TOLD = "told"  # file of an entry: how long its record was when its run was closed
 
 
@@ -56,7 +53,6 @@ class Work:
 
 def one_round(mine: str, before: dict[Path, Work]) -> dict[Path, Work]:
     """Send what can be sent now for the entries of this identity, of all if it is empty; print the outcomes."""
-    ensure_ours()
     works = dict[Path, Work]()
     for folder in folders():
         work = before.get(folder) or Work(folder, None if is_study(folder) else read_entry(folder))
@@ -64,13 +60,14 @@ def one_round(mine: str, before: dict[Path, Work]) -> dict[Path, Work]:
             size = work.entry.size
             with suppress(OSError):
                 work.entry.read()
-            due, sender = work.entry.size > size, work.entry.sender
+            work.left |= work.entry.size > size
+            sender = work.entry.sender
         elif is_study(folder):
-            due, sender = False, folder.name.rpartition("-")[2]
+            sender = folder.name.rpartition("-")[2]
         else:
             continue
         if mine in {"", sender}:
-            if time.monotonic() >= work.next_time or (due and not work.left):
+            if work.left and time.monotonic() >= work.next_time:
                 _try(work)
             if folder.exists():  # else it was delivered
                 works[folder] = work
@@ -92,7 +89,7 @@ def _try(work: Work) -> None:
         work.reason = str(error) if isinstance(error, Unavailable) else first_line(error)
         work.failing_since, work.store = work.failing_since or now, None
         work.left, work.pause = now - work.failing_since < OUTAGE, min(2 * work.pause, LONGEST_PAUSE)
-    work.next_time = now + work.pause if work.left else float("inf")
+    work.next_time = now + work.pause
     if line or work.reason or (work.entry and work.entry.asked):
         print(f"{work.folder.name}\t{in_line(line)}\t{in_line(work.reason)}", flush=True)
 
@@ -119,9 +116,8 @@ def _send_training(work: Work, entry: Entry) -> tuple[str, bool]:
     if entry.trainings and entry.end:
         if not entry.asked and time.time() - entry.end.ended < TRACK_MAY_TAKE:
             return "", True
-        with connected() as store:
-            counted = can_be_counted(store, entry)
-        return f"{_complete(work, entry)}; its `track` was skipped" if counted else "", False
+        counted = _complete(work, entry)
+        return f"{counted}; its `track` was skipped" if counted else "", False
     return "", not over and time.time() - entry.path.stat().st_mtime < QUIET
 
 
@@ -129,7 +125,7 @@ def _show(work: Work, entry: Entry, over: bool) -> None:
     """Send the points that are new to the training's own run, and close it if the training is over."""
     if not work.store:
         with connected() as work.store:
-            work.run = live_run(work.store, entry)
+            work.run, work.sent = live_run(work.store, entry), 0  # a run that is made again has no point
     if work.run and work.sent < len(entry.points):
         count = len(entry.points)
         work.store.send(work.run, points(entry, work.sent), None if work.sent else entry.first.params)
@@ -149,13 +145,15 @@ def _is_told(entry: Entry) -> bool:
 
 
 def _complete(work: Work, entry: Entry) -> str:
-    """Complete the run, and remove the entry unless a training goes on in it."""
-    size = 0
+    """Complete the run, and remove the entry unless a training goes on in it. Return "" if there is no run for it."""
     with connected() as store:
-        while size < entry.size:  # a training may have ended here meanwhile
-            size = entry.size
-            run = complete(store, entry, work.sent)
+        while True:
+            size, run = entry.size, complete(store, entry, work.sent)
             entry.read()
+            if not run or entry.size == size:  # else a training has ended here meanwhile
+                break
+    if not run:
+        return ""
     if entry.over:
         remove(entry.folder)
     return f"MLflow run {in_line(str(run.info.run_name))}: {store.shows(run)}"

@@ -11,7 +11,8 @@ each store, environment and version of the sources, and takes the entries that n
     counts a training whose `track` does not come, if its experiment has a complete run
     sends a study
 
-until nothing is left to do. An entry that fails is tried again for two minutes; `make track` starts the sender again.
+until nothing is left to do. An entry that fails is tried again for two minutes, and then every 30 s
+while its training goes on; `make track` starts the sender again.
 What was sent is sent again after a kill, and MLflow takes it as the same. Each outcome is a line in the sender's log,
 where `track` finds it. A damaged entry, or one that the store refuses, holds no other up.
 """
@@ -24,12 +25,13 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import exclusive
+from charloom.base.terminal import in_line
 from charloom.results.spool import ASKED, sender_lock
 from charloom.settings.entry import run_command
 from charloom.tracking.address import database
 from charloom.tracking.limits import LIMIT, limit_memory
+from charloom.tracking.whole import ensure_ours
 
-PUTTING_MAY_TAKE = 10  # seconds, to put into the spool what the sender was asked for
 LOOK = 0.1  # seconds between looks whether somebody asks
 
 
@@ -38,7 +40,12 @@ def serve(mine: str) -> bool:
 
     Then a new process has to go on: MLflow keeps its connections to the old database.
     """
-    from charloom.tracking.rounds import ROUND, Work, one_round  # noqa: PLC0415  it imports MLflow: the lock is held before
+    try:
+        ensure_ours()
+    except Unavailable as error:
+        sys.stderr.write(f"{in_line(str(error))}\n")
+        return False
+    from charloom.tracking.rounds import PUTTING_MAY_TAKE, ROUND, Work, one_round  # noqa: PLC0415  they import MLflow
 
     limit_memory()
     works, asked, base = dict[Path, Work](), _asked(mine), _database()

@@ -1,4 +1,4 @@
-"""A study, put into the spool and delivered."""
+"""A study's tables and answer, put into the spool and delivered."""
 
 import hashlib
 import json
@@ -10,15 +10,55 @@ from shutil import copy
 from charloom.base.errors import CharloomError
 from charloom.base.storage import sha256, write, write_json
 from charloom.base.terminal import in_line
+from charloom.results.identity import experiment_key, naming_params, run_name
+from charloom.results.records import TrainMetrics
 from charloom.results.spool import identity, spool
 from charloom.settings.pipeline import OWN
+from charloom.study.asking import ASKED
+from charloom.study.formats import as_markdown
+from charloom.study.study_file import Study
+from charloom.study.trial import trials_there
 from charloom.tracking.address import address, database
 from charloom.tracking.delivery import begin, deliver
+from charloom.tracking.ends import Series, with_ends
 from charloom.tracking.entries import STUDY
-from charloom.tracking.study_contents import CONTENTS, PICTURE, StudyContents
+from charloom.tracking.study_contents import CONTENTS, PAGE, PICTURE, StudyContents, StudyTrial
 from charloom.tracking.whole import filled
+from paired.data_types import Answer
+from paired.sentences import told
 
 STUDY_MAY_TAKE = 120  # seconds
+VERDICT_ROOM = 5000  # characters of a tag: MLflow takes 8,000
+NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
+
+
+def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
+    """Return what the study's runs say."""
+    trials = []
+    for trial in (trial for each in trials_there(study, study.runs).values() for trial in each):
+        run, named = study.runs[trial.key], naming_params(trial.params)
+        trials.append(
+            StudyTrial(
+                key=trial.key,
+                name=run_name(trial.params, {name: x for name, x in named.items() if name not in study.varied}),
+                experiment=experiment_key(trial.params, study.asked.sha256),
+                params=trial.params,
+                outcome=run.outcome,
+                results=run.results,
+                series=with_ends(run.curves, run.metrics) | _single(run.metrics) if run.metrics else run.curves,
+            )
+        )
+    files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", PAGE)))
+    return StudyContents(
+        name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
+        verdict=in_line(told(answer))[:VERDICT_ROOM], description=as_markdown(answer), picture=picture,
+        files=[str(file.absolute()) for file in files], trials=trials,
+    )  # fmt: skip
+
+
+def _single(train: TrainMetrics) -> Series:
+    """Return the metrics that end no curve, as points."""
+    return {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
 
 
 def put_study(contents: StudyContents) -> Path:
