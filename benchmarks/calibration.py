@@ -131,7 +131,7 @@ def gated(
             settings = {"base": [0.0] * n, "new": row[:n]}
             trials = {name: dict(enumerate(map(Measurement, values))) for name, values in settings.items()}
             measured = Measured("loss", "lower", "base", trials, looks=looks, smallest_difference=smallest)
-            result = gate(measured, answered(measured), requirement).result
+            result = gate(answered(measured), requirement).result
             if result != CANNOT_TELL:
                 break
         results.append((result == PASSED, result not in {PASSED, CANNOT_TELL}))

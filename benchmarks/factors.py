@@ -37,7 +37,7 @@ class Study(NamedTuple):
 def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, truth: Truth) -> Study:
     """Return a simulated study; of several looks each setting has all seeds."""
     cells = list(product(*map(range, shape)))
-    names = [_name(cell) for cell in cells]
+    names = [name_of(cell) for cell in cells]
     low, high = np.log(UNEQUAL)
     sds = np.full(len(cells), 0.5**0.5) if spread == "equal" else np.exp(rng.uniform(low, high, len(cells)))
     if spread != "equal":
@@ -51,7 +51,7 @@ def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ..
         {name: dict(enumerate(map(Measurement, map(float, row)))) for name, row in zip(names, values, strict=True)},
         looks=looks if len(looks) > 1 else (),
     )  # fmt: skip
-    levels = {name: dict(pair.split("=") for pair in name.split()) for name in names}
+    levels = levels_of(names)
     return Study(verdicts(asked._replace(levels=levels)), verdicts(asked))
 
 
@@ -100,14 +100,20 @@ def _key(each: Contrast) -> tuple[object, ...]:
 def _all_contrasts(shape: tuple[int, ...], truth: Truth) -> list[Contrast]:
     """Return all effects of a study without noise."""
     cells = list(product(*map(range, shape)))
-    names = [_name(cell) for cell in cells]
-    levels = {name: dict(pair.split("=") for pair in name.split()) for name in names}
+    names = [name_of(cell) for cell in cells]
+    levels = levels_of(names)
     sides = {name: side({0: Measurement(truth(*cell))}, None) for name, cell in zip(names, cells, strict=True)}
     of = design(levels, names[0])
     return [each.contrast for each in tested(of, sides, (), {}).effects] if of else []
 
 
-def _name(cell: tuple[int, ...]) -> str:
+def levels_of(names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the levels of the settings' factors, by setting and factor."""
+    return {name: dict(pair.split("=") for pair in name.split()) for name in names}
+
+
+def name_of(cell: tuple[int, ...]) -> str:
+    """Return the setting's name, from the indices of its levels."""
     return " ".join(f"{letter}={level}" for letter, level in zip("abc", cell, strict=False))
 
 

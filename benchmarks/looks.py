@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from factors import DESIGNS, claims
+from factors import DESIGNS, claims, levels_of, name_of
 
 from paired import Measured, Measurement
 from paired.answering import verdicts
@@ -22,12 +22,11 @@ Values = dict[str, list[float | None]]
 
 
 def drawn(rng: np.random.Generator, shape: tuple[int, ...], n: int) -> tuple[Values, dict[str, dict[str, str]]]:
-    """Return n values of each setting, with what a seed does to all alike; and the levels of each."""
+    """Return n values of each setting, which share an effect of the seed; and the settings' levels."""
     cells = list(product(*map(range, shape)))
-    names = [" ".join(f"{letter}={level}" for letter, level in zip("abc", cell, strict=False)) for cell in cells]
+    names = [name_of(cell) for cell in cells]
     values = rng.normal(size=(len(cells), n)) + rng.normal(size=n)
-    levels = {name: dict(pair.split("=") for pair in name.split()) for name in names}
-    return {name: list(map(float, row)) for name, row in zip(names, values, strict=True)}, levels
+    return {name: list(map(float, row)) for name, row in zip(names, values, strict=True)}, levels_of(names)
 
 
 def lost(rng: np.random.Generator, values: Values, share: float, *, worst: bool) -> Values:

@@ -107,6 +107,8 @@ class Contrast(NamedTuple):
     n                 pairs that count: those of the look that decided; all pairs if no look did
     mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
     tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval there
+    tested_n, tested_sd   the pairs of the look that decided, or of the last look reached, and their sd
+    barred            verdicts that lost trials bar
     p                 Student's two-sided p of the pairs that count
     adjusted_p        the smallest p so far times the number of looks, divided by the contrast's share of the level
     verdict           one of the four VERDICTS; for an interaction DEPENDS or CANNOT_TELL
@@ -136,6 +138,9 @@ class Contrast(NamedTuple):
     tested_interval: Interval | None = None
     p: float | None = None
     adjusted_p: float | None = None
+    tested_n: int = 0
+    tested_sd: float | None = None
+    barred: tuple[str, ...] = ()
     verdict: str = CANNOT_TELL
     later: Later | None = None
     warnings: tuple[str, ...] = ()

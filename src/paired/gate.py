@@ -11,13 +11,11 @@ from typing import NamedTuple
 
 from scipy import special
 
-from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Contrast, Measured
-from paired.pairs import pair, side
+from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Contrast
 from paired.seeds_needed import POWER
 from paired.statistics import critical
 
 NOT_WORSE = "not-worse"
-REQUIREMENTS = (BETTER, NOT_WORSE)
 PASSED, STOPPED = "passed", "stopped"  # or CANNOT_TELL
 
 
@@ -26,7 +24,7 @@ class Checked(NamedTuple):
 
     result  PASSED, STOPPED or CANNOT_TELL
     verdict as in the comparison
-    n       pairs that count
+    n       pairs of the last look that was reached, by which the gate decides
     finds   the true difference that the gate detects with probability POWER, at the sd of these pairs
     lets    the probability that a change without any effect passes; `finds` and `lets` are None if the sd is unknown
     """
@@ -47,11 +45,11 @@ class Gate(NamedTuple):
     settings: list[Checked]
 
 
-def gate(measured: Measured, answer: Answer, requirement: str) -> Gate:
-    """Check the requirement, one of REQUIREMENTS, against the answer to these measurements."""
+def gate(answer: Answer, requirement: str) -> Gate:
+    """Check the requirement, BETTER or NOT_WORSE, against the answer."""
     settings = [
         Checked(
-            comparison.setting, _result(measured, answer, comparison, requirement), comparison.verdict, comparison.n,
+            comparison.setting, _result(answer, comparison, requirement), comparison.verdict, comparison.tested_n,
             *_power(comparison, answer.smallest_difference, requirement),
         )
         for comparison in answer.comparisons
@@ -61,22 +59,21 @@ def gate(measured: Measured, answer: Answer, requirement: str) -> Gate:
     return Gate(requirement, result, settings)
 
 
-def _result(measured: Measured, answer: Answer, comparison: Contrast, requirement: str) -> str:
+def _result(answer: Answer, comparison: Contrast, requirement: str) -> str:
     if comparison.verdict == WORSE or (comparison.verdict == NO_DIFFERENCE and requirement == BETTER):
         return STOPPED
-    if comparison.verdict != CANNOT_TELL or (requirement == NOT_WORSE and _not_inferior(measured, answer, comparison)):
+    if comparison.verdict != CANNOT_TELL or (requirement == NOT_WORSE and _not_inferior(answer, comparison)):
         return PASSED
     return CANNOT_TELL
 
 
-def _not_inferior(measured: Measured, answer: Answer, comparison: Contrast) -> bool:
+def _not_inferior(answer: Answer, comparison: Contrast) -> bool:
     """Return whether the tested interval excludes a difference on the worse side that matters.
 
     Return False if the setting has lost more trials than the baseline: its worst values are missing.
     """
-    sides = (side(measured.settings[name], None) for name in (comparison.setting, answer.baseline))
     margin, interval = answer.smallest_difference, comparison.tested_interval
-    if margin is None or interval is None or BETTER in pair(*sides).barred:
+    if margin is None or interval is None or BETTER in comparison.barred:
         return False
     worst = interval[1] if answer.better == "lower" else -interval[0]
     return worst < margin
@@ -88,7 +85,7 @@ def _power(comparison: Contrast, smallest: float | None, requirement: str) -> tu
     Both are from Student's noncentral t, with noncentrality √n · difference / sd, at the tested level. The first is at
     least the smallest difference that matters. Both are None if the sd is unknown.
     """
-    n, sd, alpha = comparison.n, comparison.sd, 1.0 - comparison.tested_level
+    n, sd, alpha = comparison.tested_n, comparison.tested_sd, 1.0 - comparison.tested_level
     if n < 2 or sd is None or not 0.0 < alpha < 1.0:
         return None, None
     limit = critical(n, alpha)
@@ -112,8 +109,8 @@ def _line(checked: Checked, requirement: str) -> str:
     why = "" if checked.result == checked.verdict else f" ({checked.verdict})"
     setting = f"{checked.setting}: {checked.result}{why}"
     if checked.finds is None or checked.lets is None:
-        return f"{setting}; the seeds are too few to say what it finds"
-    power = f"with {checked.n} seeds it finds a difference of {checked.finds:.2g} with probability {POWER:g}"
+        return f"{setting}; the power of the gate is unknown: no look is reached, or there are fewer than two pairs"
+    power = f"with {checked.n} seeds the gate finds a difference of {checked.finds:.2g} with probability {POWER:g}"
     if requirement == BETTER:
         return f"{setting}; {power}"
     return f"{setting}; {power}, and lets a change without effect pass with probability {checked.lets:.2g}"

@@ -120,7 +120,9 @@ def decided(of: Looked, decision: Decision) -> Contrast:
     later = None
     if counts.n < whole.n and whole.mean is not None:
         later = Later(whole.n, whole.mean, student_interval(whole, LEVEL))
+    tested = Moments(0, None, None) if at is None else of.pairs[at]
     return of.contrast._replace(
+        tested_n=tested.n, tested_sd=tested.sd, barred=tuple(sorted(of.barred)),
         n=counts.n, mean_difference=counts.mean, sd=counts.sd, interval=student_interval(counts, LEVEL),
         tested_level=decision.level, tested_interval=decision.interval, p=student_p(counts),
         adjusted_p=decision.adjusted_p, verdict=decision.verdict, later=later,

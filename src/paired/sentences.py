@@ -264,7 +264,7 @@ def explosions(contrast: Contrast, setting: Summary, baseline: Summary) -> Itera
 
 
 def remarks(answer: Answer) -> Iterator[str]:
-    """Yield remarks on the tables: later seeds, warnings of effects, and factors that always change together."""
+    """Yield remarks on the tables: later seeds, and warnings of effects."""
     if any(contrast.verdict == CANNOT_TELL for contrast in answer.comparisons) and answer.effects:
         yield FEWER_SEEDS
     for contrast in (contrast for contrast in answer.effects if contrast.kind != INTERACTION):
@@ -275,7 +275,6 @@ def remarks(answer: Answer) -> Iterator[str]:
                 f"difference is {mean}, which does not count."
             )
         yield from (f"{name(contrast)}: {warning}." for warning in contrast.warnings)
-    yield from parted(answer)
 
 
 def parted(answer: Answer) -> Iterator[str]:

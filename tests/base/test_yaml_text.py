@@ -74,6 +74,7 @@ def test_short_texts_and_our_own_files_are_read_as_dvc_reads_them(text):
     [
         "a: 1\na: 2", "a: {<<: {b: 1}}", "a: 2026-01-01", "a: =", "a: !!set {b}", "a: !!python/name:os.system ''",
         "? [1]\n: 2", "a: !!float 1:30", "a: 1\n---\nb: 2", "[" * 100_000, "a: " + "1" * 5_000,
+        "a: !!map ''", "a: !!map",
     ],
 )  # fmt: skip
 def test_what_nothing_of_ours_needs_is_refused(text):

@@ -73,18 +73,18 @@ def test_the_worse_side_turns_with_what_is_better(better, sign):
     settings = {"base": BASE, "new": perhaps_better}
     of = measured(settings, better=better, smallest_difference=0.05)
     assert answered(of).comparisons[0].verdict == CANNOT_TELL
-    assert gate(of, answered(of), NOT_WORSE).result == PASSED
+    assert gate(answered(of), NOT_WORSE).result == PASSED
     turned = of._replace(better="higher" if better == "lower" else "lower")
-    assert gate(turned, answered(turned), NOT_WORSE).result == CANNOT_TELL
+    assert gate(answered(turned), NOT_WORSE).result == CANNOT_TELL
 
 
 def test_all_settings_have_to_pass():
     settings = {"base": BASE, "better": shifted(-0.3, NOISE), "open": shifted(0.0, WIDE), "worse": shifted(0.3, NOISE)}
     for left_out, result in (("", STOPPED), ("worse", CANNOT_TELL), ("open", STOPPED)):
         of = measured({name: x for name, x in settings.items() if name != left_out}, smallest_difference=0.01)
-        assert gate(of, answered(of), BETTER).result == result
+        assert gate(answered(of), BETTER).result == result
     of = measured({name: settings[name] for name in ("base", "better")})
-    assert gate(of, answered(of), BETTER).result == PASSED
+    assert gate(answered(of), BETTER).result == PASSED
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 20])
@@ -93,7 +93,7 @@ def test_what_it_finds_with_four_fifths_is_that_of_the_noncentral_t(n):
     of = measured({"base": [0.0] * n, "new": list(values)}, smallest_difference=0.7)
     answer = answered(of)
     for requirement in (BETTER, NOT_WORSE):
-        (checked,) = gate(of, answer, requirement).settings
+        (checked,) = gate(answer, requirement).settings
         root, limit = math.sqrt(n) / values.std(ddof=1), stats.t.ppf(0.975, n - 1)
         assert checked.finds >= 0.7
         assert stats.nct(n - 1, checked.finds * root).sf(limit) >= 0.8 - 1e-4
@@ -104,16 +104,28 @@ def test_what_it_finds_with_four_fifths_is_that_of_the_noncentral_t(n):
 
 def test_its_power_is_printed_or_that_it_is_not_known():
     of = measured({"base": BASE, "new": shifted(0.0, WIDE)}, smallest_difference=0.1)
-    head, line = lines(gate(of, answered(of), NOT_WORSE))
+    head, line = lines(gate(answered(of), NOT_WORSE))
     assert head == "Required: not worse than the baseline. Cannot tell yet."
-    assert "new: cannot tell yet; with 6 seeds it finds a difference of 0.42 with probability 0.8, and lets" in line
+    assert "new: cannot tell yet; with 6 seeds the gate finds a difference of 0.42 with probability 0.8" in line
     of = measured({"base": [1.0], "new": [1.1]})
-    assert lines(gate(of, answered(of), BETTER))[1].endswith("the seeds are too few to say what it finds")
+    assert lines(gate(answered(of), BETTER))[1].endswith(
+        "the power of the gate is unknown: no look is reached, or there are fewer than two pairs"
+    )
+
+
+def test_its_power_is_that_of_the_look_that_decides_not_of_seeds_after_it():
+    wide = {"base": BASE[:5], "new": shifted(0.0, WIDE)[:5]}
+    six = lines(gate(answered(measured({**wide}, looks=(3, 6))), BETTER))[1]
+    three = lines(gate(answered(measured({name: row[:3] for name, row in wide.items()}, looks=(3, 6))), BETTER))[1]
+    assert six == three
+    assert "with 3 seeds the gate finds" in six
+    first = measured({name: row[:2] for name, row in wide.items()}, looks=(3, 6))
+    assert "the power of the gate is unknown: no look is reached" in lines(gate(answered(first), BETTER))[1]
 
 
 def test_a_spread_next_to_nothing_lets_all_pass_that_is_not_worse():
     of = measured({"base": [0.0] * 40, "new": [1e-6 * (-1) ** i for i in range(40)]}, smallest_difference=1.0)
-    assert gate(of, answered(of), NOT_WORSE).settings[0].lets == 1.0
+    assert gate(answered(of), NOT_WORSE).settings[0].lets == 1.0
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ def test_of_several_factors_all_settings_stop_where_averages_and_settings_are_to
     answer = designed({"a": [1, 2], "b": [1, 2]}, value, seeds=6)
     assert all(each.verdict != CANNOT_TELL for each in answer.comparisons)
     assert any(each.verdict == CANNOT_TELL for each in answer.effects)
-    monkeypatch.setattr(conduct, "measured", lambda *_: None)
+    monkeypatch.setattr(conduct, "measured", lambda *_, **__: None)
     monkeypatch.setattr(conduct, "answered", lambda _: answer)
     assert conduct._undecided(SimpleNamespace(settings={"a": None}, baseline="a"), {}) == []
 
@@ -251,6 +251,19 @@ def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_ba
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
     assert "to train" not in conducted(project, anew=True)
     assert tables(folder) == made
+
+
+@pytest.mark.slow
+def test_asked_anew_the_answers_by_rows_that_come_back_stay_recorded(study):
+    project, folder = study
+    project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
+    conducted(project)
+    project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
+    conducted(project, anew=True)
+    assert read_asked(folder / "asked.json").answers == [3]
+    project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
+    conducted(project, anew=True)
+    assert read_asked(folder / "asked.json").answers == [2, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Read and write YAML 1.2, as DVC does, with PyYAML, whose own rules are those of YAML 1.1."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -26,17 +27,17 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as in PyYAML
     yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping. Raises ConstructorError for a duplicate key."""
-        values: dict[Any, Any] = {}
-        for key_node, value in node.value:
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Return the mapping. Raises ConstructorError for a duplicate key, and for a key that is no scalar."""
+        keys = set[Any]()
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key_node, yaml.ScalarNode):
                 self.construct_undefined(key_node)  # raises
-            if (key := self.construct_object(key_node)) in values:
+            if (key := self.construct_object(key_node)) in keys:
                 twice = f'found duplicate key "{str(key)[:40]}"'
                 raise yaml.constructor.ConstructorError(None, None, twice, key_node.start_mark)
-            values[key] = self.construct_object(value, deep=deep)
-        return values
+            keys.add(key)
+        return yaml.constructor.BaseConstructor.construct_mapping(self, node, deep=deep)
 
     def construct_yaml_int(self, node: Any) -> int:
         """Return the integer; 012 is decimal, 12."""
@@ -71,6 +72,7 @@ def as_yaml_text(values: dict[str, Any]) -> str:
     return str(yaml.dump(values, Dumper=Writer, default_flow_style=None, width=10_000, sort_keys=False))
 
 
+@lru_cache(1024)  # the cells of a table repeat
 def plain(value: str) -> Any:
     """Parse one value, such as a number or a word. Raises one of NO_YAML."""
     return parsed(f"a: {value}")["a"]

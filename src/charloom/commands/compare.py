@@ -33,11 +33,7 @@ def compare(arguments: argparse.Namespace) -> None:
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed: a file that ends in .svg")
     measured = _measured(arguments)
     answer = answered(measured)
-    if arguments.require and not answer.comparisons:
-        raise WrongInput(
-            f"--require: the baseline {in_line(answer.baseline)} is the only setting; a comparison needs two"
-        )
-    required = gate(measured, answer, arguments.require) if arguments.require else None
+    required = gate(answer, arguments.require) if arguments.require else None
     if figure:
         from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
         from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too

@@ -175,7 +175,7 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Contrast | Non
     """
     by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
     names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in runs]
-    results = measured(study._replace(baseline=names[0]))
+    results = measured(study._replace(baseline=names[0]), curves=False)
     if not all(results.settings.get(name) for name in names):
         return None
     answer = answered(results)
@@ -217,7 +217,7 @@ def _answer(study: Study | CharloomError | None) -> str:
         return "–"
     if isinstance(study, CharloomError):
         return f"not believed: {code(str(study), 400)}"
-    answer = answered(results := measured(study))
+    answer = answered(results := measured(study, curves=False))
     if not any(results.settings.values()):
         return "no trials yet"
     return code("; ".join([words.told(answer), *(f"warning: {warning}" for warning in answer.warnings)]), 400)

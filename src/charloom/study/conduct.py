@@ -16,7 +16,7 @@ from charloom.results.study_table import Runs, keys_in, read_asked, read_runs, w
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ASKED, by_these_sources, ensure_text, ensure_version, write_asked
+from charloom.study.asking import ASKED, by_these_sources, ensure_text, ensure_version, read_study, write_asked
 from charloom.study.cluster import cluster
 from charloom.study.duration import seconds
 from charloom.study.engine import Workers, outcomes
@@ -42,16 +42,17 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     """
     ensure_text(study)
     text, lengths = surveyed(study, 1 if address else jobs)
-    trials = trials_of(study)
-    asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # setting to the trials of the looks so far
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
         ensure_version(study)
-        if not anew:  # read again under the lock: another process may just have written them
-            study = study._replace(runs=read_runs(study.folder, study.asked))
+        if not anew and (study.folder / ASKED).exists():  # again, under the lock: another process may have written
+            study = read_study(study.path)
+        trials = trials_of(study)
+        asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
         wanted = list(chain.from_iterable(trials.values()))
         study = study._replace(runs=_stored_runs(study, {trial.key for trial in wanted}, anew=anew))
-        if anew and study.runs and (study.folder / ASKED).exists():  # answers at these seeds stay recorded
-            study = study.answered_at(*read_asked(study.folder / ASKED).answers)
+        for folder in _tables(study) if anew else ():  # answers that were given by these rows stay recorded
+            if (folder / ASKED).exists() and study.runs.keys() & {*keys_in(folder)}:
+                study = study.answered_at(*read_asked(folder / ASKED).answers)
         write_asked(study)
         workers: Workers | None = None
         for line in [] if study.runs else before_it_starts(study):
@@ -74,13 +75,19 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     return study, results, answered(results)
 
 
+def _tables(study: Study) -> list[Path]:
+    """Return the folders that may hold rows of the study: its own, and those that were copied aside."""
+    aside = OWN / "studies" / study.path.stem
+    return [study.folder, aside, *aside.glob("*/")]
+
+
 def _stored_runs(study: Study, wanted: set[str], *, anew: bool) -> Runs:
     """Return the stored runs with the wanted keys. If `anew`, tables with other rows are copied aside first."""
-    aside, here = OWN / "studies" / study.path.stem, _before(study.folder) if anew else study.runs
+    here = _before(study.folder) if anew else study.runs
     if anew:
         leaving = len(keys_in(study.folder)) - len(here.keys() & wanted)
         _put_aside(study, leaving, "are no part of this question, or were made by other sources")
-    for folder in [aside, *aside.glob("*/")] if wanted - here.keys() else []:
+    for folder in _tables(study)[1:] if wanted - here.keys() else []:
         here = _before(folder) | here
     return {key: here[key] for key in wanted & here.keys()}
 
@@ -118,7 +125,7 @@ def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
     If factors are tested, return all settings while a setting, an average or an effect at a level has no verdict: an
     average needs the seeds of all settings.
     """
-    answer = answered(measured(study, asked))
+    answer = answered(measured(study, asked, curves=False))
     open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
     if answer.effects:
         effects = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]

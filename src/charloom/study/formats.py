@@ -34,7 +34,7 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
         _settings(answer, width, whole=whole),
         *("\n".join([_wrapped(title, width), *(_wrapped(x, width, "  ") for x in lines)]) for title, lines in texts),
         "\n".join(_wrapped(line, width) for line in decided),
-        "\n".join(_wrapped(line, width) for line in words.remarks(answer)),
+        "\n".join(_wrapped(line, width) for line in [*words.remarks(answer), *words.parted(answer)]),
         "\n".join(_wrapped(f"warning: {line}", width) for line in answer.warnings),
         "\n".join(_wrapped(line, width) for line in gate_lines(required)) if required else "",
     ]
@@ -109,7 +109,7 @@ def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None 
             for title, lines in words.comparisons(answer, open_too=explain or not answer.effects)
         ),
         "\n".join(f"- {_plain(line)}" for line in decided),
-        "\n".join(f"- {_plain(line)}" for line in words.remarks(answer)),
+        "\n".join(f"- {_plain(line)}" for line in [*words.remarks(answer), *words.parted(answer)]),
         "\n".join(f"- **Warning:** {_plain(line)}" for line in answer.warnings),
         "\n".join(f"- {_plain(line)}" for line in gate_lines(required)) if required else "",
     ]

@@ -27,13 +27,16 @@ EXPLODED = (  # words for a training
 )
 
 
-def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> Measured:
-    """Return the measurements of these trials, or of all the study's trials, as far as they have run."""
+def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, curves: bool = True) -> Measured:
+    """Return the measurements of these trials, or of all the study's trials, as far as they have run.
+
+    Verdicts do not depend on the curves.
+    """
     done = {
         setting: {trial.seed: study.runs[trial.key] for trial in own if trial.key in study.runs}
         for setting, own in (trials or trials_of(study)).items()
     }
-    return of_runs(
+    results = of_runs(
         study.settings, done, study.question.measure, study.baseline,
         [*_left_open(study), *_parting(study), *_short(study), *_spent(study)],
         better="lower",
@@ -41,6 +44,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
+    return results if curves else results._replace(curves={})
 
 
 def with_new_seeds(study: Study) -> str:
@@ -53,7 +57,7 @@ def with_new_seeds(study: Study) -> str:
 
 def before_it_starts(study: Study) -> list[str]:
     """Return remarks before the training: factors that the settings cannot separate, and warnings."""
-    answer = answered(measured(study))
+    answer = answered(measured(study, curves=False))
     return [*parted(answer), *answer.warnings]
 
 

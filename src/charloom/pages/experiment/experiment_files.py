@@ -14,7 +14,7 @@ from charloom.network.adagrad import AdaGrad
 from charloom.network.order import AS_IT_STANDS
 from charloom.network.recipe import Recipe
 from charloom.pages.along_updates import Curve
-from charloom.results.identity import trial_params
+from charloom.results.identity import setting_params, trial_params
 from charloom.results.records import (
     AllMarks,
     EditionFigures,
@@ -158,16 +158,13 @@ def seeds_of(run: Run, questions: Iterable[Path]) -> dict[int, float]:
     Raises Damaged, naming the file, if a table is invalid.
     """
 
-    def setting(params: Params) -> dict[str, Any]:
-        return {name: value for name, value in trial_params(params).items() if name != "seed"}
-
-    bits: dict[int, float] = {}
+    bits, own = dict[int, float](), setting_params(run.params)
     for file in questions:
         question = read_asked(file)
         trials = read_runs(file.parent, question, curves=False) if question.sha256 == run.text_sha256 else {}
         for trial in trials.values():
             measured = trial.metrics.held_out_bits_per_character if trial.metrics else None
-            if measured is not None and setting(trial.params) == setting(run.params):
+            if measured is not None and setting_params(trial.params) == own:
                 bits[trial.seed] = measured
     return bits
 

@@ -8,6 +8,7 @@ from charloom.pages.sections import Table
 from charloom.results.records import MEASURE_OF_PART
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer, Contrast, Measured, Measurement, Seed, Summary
+from paired.pairs import counted
 
 COLORS = (VERMILION, BLUE, GREEN, PINK)  # colours of the baseline and of other settings whose curves are drawn
 FEW = 3  # most comparisons that are shown with all their lines
@@ -119,7 +120,10 @@ class Compared(NamedTuple):
     @property
     def rows(self) -> list[Row]:
         """The settings in pictures, in the order of `ordered`: at most ROWS, those with curves and the best ones."""
-        comparisons, summaries, trials = self.comparisons, self.summaries, self.measured.settings
+        comparisons, summaries = self.comparisons, self.summaries
+        trials = {  # as the statistics count them
+            name: {seed: counted(trial) for seed, trial in own.items()} for name, own in self.measured.settings.items()
+        }
         colors = dict.fromkeys(self.decided, INK) | dict(zip(self.drawn, COLORS, strict=False))
         names = list(dict.fromkeys([*self.drawn, *comparisons]))[:ROWS]
         return [
