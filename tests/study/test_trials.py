@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,11 +54,13 @@ def studied(finished, tmp_path_factory):
 
 @pytest.fixture
 def study(studied):
-    """The same; what a test does to the tables and params is undone."""
+    """The same; changes of a test to the question, the params and the tables are undone."""
     project, folder, _, made = studied
-    params = (project.folder / "params.yaml").read_text()
+    texts = {path: path.read_text() for path in [project.folder / "params.yaml", folder.with_suffix(".yaml")]}
     yield project, folder
-    (project.folder / "params.yaml").write_text(params)
+    for path, text in texts.items():
+        path.write_text(text)
+    shutil.rmtree(project.folder / ".charloom/studies/a", ignore_errors=True)
     for name, content in made.items():
         (folder / name).write_bytes(content)
 
