@@ -23,8 +23,8 @@ from requests import Response
 
 from charloom.base.terminal import in_line
 from charloom.tracking.address import database
-from charloom.tracking.logged_models import model_name
 from charloom.tracking.reasons import first_line, not_permitted
+from charloom.tracking.registry import model_name
 from charloom.tracking.store import Store, connected
 
 WRONG = {"start_time": "none"}  # makes an invalid request
