@@ -108,6 +108,15 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
         there = {file.path for file in client.list_artifacts(run.info.run_id, folder)}
         assert there == {f"{folder}/{file.name}" for file in (project.folder / folder).iterdir()}, folder
     with TemporaryDirectory() as folder:
-        for name in ("dvc.lock", "plots/smooth_loss.csv", "reports/gradcheck.json"):
+        for name in ("params.yaml", "plots/smooth_loss.csv", "reports/gradcheck.json"):
             there = Path(client.download_artifacts(run.info.run_id, name, folder))
             assert there.read_bytes() == (project.folder / name).read_bytes()
+    logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    assert sorted(model.name for model in logged) == model_names(project)
+    assert {model.status for model in logged} == {"READY"}
+
+
+def model_names(project: Project) -> list[str]:
+    """Return the names of the LoggedModels that the project's run has."""
+    checkpoints = sorted(file.stem for file in (project.folder / "models/checkpoints").iterdir())
+    return [*(f"checkpoint_{stem}" for stem in checkpoints[:-1]), "last", "lowest_smooth_loss"]

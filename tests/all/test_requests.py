@@ -40,7 +40,6 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
         models = client.search_logged_models([run.info.experiment_id], f"source_{of_it}")
         shown = {each.name: each.tags.get("mlflow.modelVersions") for each in models}
         version_of = json.dumps([{"name": version.name, "version": int(version.version)}])
-        assert shown.keys() == {"lowest_smooth_loss", "last"}
         assert [each for each in shown.values() if each] == [version_of]
 
 
