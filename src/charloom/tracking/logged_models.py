@@ -20,7 +20,7 @@ from charloom.tracking.store import PAGE, Store, dataset_key, shown
 
 MODELS = "models:/"  # before a LoggedModel's id
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # of a model, as far as its update has them
-NO_MODELS = "the server has no LoggedModels (MLflow 3 has them): models are sent as artifacts of their run"
+NO_MODELS = "the server has no LoggedModels, which MLflow 3 has: models are sent as artifacts of their run"
 
 
 def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Collection[str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ INSTEAD = {  # of what MLflow says
 CURES = {  # of what libraries say, at the end of a line
     "CERTIFICATE_VERIFY_FAILED": "MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the certificate that signed it",
     "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI has to begin so",
+    "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the seconds that a request may take",
     "Connection refused": "nobody answers there: is the address right, and the server started?",
     "Name or service not known": "no machine has that name",
 }
