@@ -36,7 +36,7 @@ def fetch(address: str, file: str) -> None:
         set_tracking_uri(store.uri)
         try:
             if address.startswith("runs:/"):
-                uri = RunsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own
+                uri = RunsArtifactRepository.get_underlying_uri(address)
             else:
                 uri = ModelsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own
             if uri.startswith(MODELS):  # of a version, it is its LoggedModel

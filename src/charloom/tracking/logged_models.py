@@ -26,12 +26,13 @@ NO_MODELS = "the server has no LoggedModels, which MLflow 3 has: models are sent
 def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Collection[str]) -> dict[str, str]:
     """Send the models of these names as far as they are missing; return the address of each."""
     logged = _logged_models(store, run)
-    ready = {name: MODELS + model.model_id for name, model in (logged or {}).items() if model.status == "READY"}
-    missing = [name for name in names if name not in ready]
-    if missing:
-        send = _as_artifacts if logged is None else _as_logged_models
-        ready |= send(store, run, entry, tracked, missing, logged or {})
-    return {name: ready[name] for name in names}
+    if logged is None:
+        return _as_artifacts(store, run, entry, tracked, names)
+    ready = {name: model for name, model in logged.items() if model.status == "READY"}
+    if missing := [name for name in names if name not in ready]:
+        begun = {name: logged[name] for name in missing if name in logged}
+        ready |= _as_logged_models(store, run, entry, tracked, missing, begun)
+    return {name: MODELS + ready[name].model_id for name in names}
 
 
 def _logged_models(store: Store, run: Run) -> dict[str, LoggedModel] | None:
@@ -42,7 +43,7 @@ def _logged_models(store: Store, run: Run) -> dict[str, LoggedModel] | None:
             lambda most, token: search([run.info.experiment_id], which, max_results=most, page_token=token), PAGE
         )  # type: ignore[no-untyped-call]  # MLflow's own
     except MlflowException as error:
-        if error.get_http_status_code() != 404:
+        if error.get_http_status_code() != 404:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
         warn_once(store.uri, NO_MODELS)
         return None
@@ -51,8 +52,8 @@ def _logged_models(store: Store, run: Run) -> dict[str, LoggedModel] | None:
 
 def _as_logged_models(
     store: Store, run: Run, entry: Entry, tracked: Tracked, names: list[str], begun: dict[str, LoggedModel]
-) -> dict[str, str]:
-    """Send LoggedModels, linked to their run; return their addresses. `begun` are those of a killed process."""
+) -> dict[str, LoggedModel]:
+    """Send the models as LoggedModels, linked to their run; return them. A killed process has left those in `begun`."""
     client, run_id, start = store.client, run.info.run_id, entry.first
     models, points = dict[str, LoggedModel](), list[Metric]()
     with model_folder(entry.folder / FILES, tracked, run_id) as filled:
@@ -75,12 +76,10 @@ def _as_logged_models(
         client.log_outputs(run_id, links)
     for model in models.values():
         client.finalize_logged_model(model.model_id, "READY")
-    return {name: MODELS + model.model_id for name, model in models.items()}
+    return models
 
 
-def _as_artifacts(
-    store: Store, run: Run, entry: Entry, tracked: Tracked, names: list[str], _: dict[str, LoggedModel]
-) -> dict[str, str]:
+def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Collection[str]) -> dict[str, str]:
     """Send the models' folders as artifacts of the run; return their addresses."""
     addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in names}
     with model_folder(entry.folder / FILES, tracked, run.info.run_id) as filled:

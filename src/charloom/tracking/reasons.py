@@ -12,6 +12,7 @@ LONGEST = 500  # characters of a reason: a server can write as much as it likes
 TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
 REFUSED = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # of MLflow, of the library that it asks with
 INSTEAD = {  # of what MLflow says
+    "error code 404 != 200. Response body: '<": "the server does not know this request: an old MLflow, or none",
     "Invalid Host header": "the server is not asked by this name: it has to be started with it in --allowed-hosts",
     "The filesystem tracking backend": "MLFLOW_TRACKING_URI: has to begin with http://, https:// or sqlite:///",
 }
