@@ -25,7 +25,7 @@ from charloom.tracking.entries import Entry
 from charloom.tracking.limits import went_on
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.registry import register
-from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, Point, Store, number_of
+from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, USER, Point, Store, number_of, with_author
 
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
@@ -130,7 +130,7 @@ def _delete(store: Store, run: Run) -> None:
 
 
 def _listed(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
-    """Return the run's list and description with the entry's trainings, and the number of reproductions.
+    """Return the run's list and description with the entry's trainings, their number, and who has sent them.
 
     A training that the list has is skipped. The training that created the run is not a reproduction.
     """
@@ -153,7 +153,8 @@ def _listed(store: Store, run: Run, entry: Entry, description: str | None, *, sa
         for row in listed
     )
     note = above + (HEADING + "".join(lines) if listed else "")
-    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note}
+    by = {USER: with_author(run, store.user)} if same and new else {}
+    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note} | by
 
 
 def _list_of(run: Run) -> tuple[list[dict[str, Any]], int]:

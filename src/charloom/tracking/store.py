@@ -214,6 +214,11 @@ def place(run: Run, part: str = "") -> str:
     return f"#/experiments/{experiment}/runs/{run_id}{part}?workflowType=machine_learning"
 
 
+def with_author(run: Run, user: str) -> str:
+    """Return the names of all who have sent the run, the user among them, as MLflow's pages show them."""
+    return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(USER, "").split(", ")), user]))
+
+
 def dataset_key(start: Start) -> tuple[str, str]:
     """Return the name and the digest by which MLflow knows the text."""
     return in_line(Path(start.params.prepare.text).stem)[:500], start.text_sha256[:DIGEST]
