@@ -99,8 +99,8 @@ def test_a_list_of_trainings_stays_whole_in_a_tag_of_mlflow_whatever_names_are_i
         entry = SimpleNamespace(trainings=[(begun, SimpleNamespace(ended=start + number))])
         run.data.tags |= _listed(store, run, entry, "about", same=True) | {RESULTS: "there"}
     listed = json.loads(visible(run.data.tags["charloom.trainings"]))  # as the store sets it
-    assert len(run.data.tags["charloom.trainings"]) <= 8000
-    assert 10 < len(listed) < 20
+    assert len(run.data.tags["charloom.trainings"]) <= 5000  # what MLflow 2.10 takes
+    assert 8 < len(listed) < 20
     assert [row["when"][17:19] for row in (listed[0], listed[-1])] == ["20", "44"]
     assert run.data.tags["charloom.reproductions"] == "24"
 

@@ -25,7 +25,18 @@ from charloom.tracking.entries import Entry
 from charloom.tracking.limits import went_on
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.registry import register
-from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, USER, Point, Store, number_of, with_author
+from charloom.tracking.store import (
+    DIFFERS,
+    KEY,
+    OF_RECORD,
+    OLD_ROOM,
+    RESULTS,
+    USER,
+    Point,
+    Store,
+    number_of,
+    with_author,
+)
 
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
@@ -143,7 +154,7 @@ def _listed(store: Store, run: Run, entry: Entry, description: str | None, *, sa
     counted += max(len(new) * same - created, 0)
     listed += new
     listed[1:] = listed[1:][1 - KEPT :]
-    while len(listed) > 1 and len(json.dumps(listed)) > ROOM:
+    while len(listed) > 1 and len(json.dumps(listed)) > OLD_ROOM:
         del listed[1]
     above = tags.get(NOTE, "").partition(LIST)[0] if description is None else description
     lines = (

@@ -47,7 +47,7 @@ ENDED = {"FINISHED", "FAILED"}  # states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
 PAGE = 100  # results of a search in a request: a server takes seconds for 1,000 runs
 BATCH = 1000  # points in a request
-ROOM = 8000  # characters of a tag: MLflow cuts a longer one without a word
+ROOM, OLD_ROOM = 8000, 5000  # characters of a tag: MLflow cuts a longer one without a word; 2.10 refuses it
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
 FAILED = re.compile(r"error code 5\d\d|too many 5\d\d")  # of a server that answers, whose database is away
 OUTAGE = 1.5  # seconds, after which a database that is started again may be there
@@ -193,8 +193,16 @@ class Store:
 
     def tag(self, run: Run, tags: dict[str, str]) -> None:
         """Set the tags; of a text that is too long, whole lines."""
-        said = [RunTag(_checked(key), _with_room(visible(value))) for key, value in tags.items()]
-        self.client.log_batch(run.info.run_id, tags=said)
+        try:
+            self._tag(run, tags, ROOM)
+        except MlflowException as error:
+            if "length limit" not in str(error):
+                raise
+            self._tag(run, tags, OLD_ROOM)
+
+    def _tag(self, run: Run, tags: dict[str, str], room: int) -> None:
+        values = [RunTag(_checked(key), _cut(visible(value), room)) for key, value in tags.items()]
+        self.client.log_batch(run.info.run_id, tags=values)
 
     def name_dataset(self, run: Run, start: Start, tracked: Tracked) -> None:
         """Name the text that the run was trained on."""
@@ -240,8 +248,8 @@ def number_of(run: Run) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _with_room(text: str) -> str:
-    return text if len(text) <= ROOM else text[:ROOM].rpartition("\n")[0] or text[:ROOM]
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[:room].rpartition("\n")[0] or text[:room]
 
 
 def _checked(name: str) -> str:

@@ -29,7 +29,7 @@ from paired.data_types import Answer
 from paired.sentences import told
 
 STUDY_MAY_TAKE = 120  # seconds
-VERDICT_ROOM = 5000  # characters of a tag: MLflow takes 8,000
+VERDICT_ROOM = 5000  # characters of a tag: MLflow 2.10 takes no more
 LINK_ABOVE = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # of the page: in MLflow nothing lies above it
 NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
 
