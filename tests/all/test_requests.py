@@ -58,6 +58,16 @@ def test_a_whole_run_reaches_a_slow_server_without_a_warning(finished, tmp_path,
     holds_what_the_files_hold(project, project.client(server.uri), run)
 
 
+def test_on_a_server_that_removes_no_tags_of_experiments_no_sender_counts_after_its_end(finished, tmp_path, server):
+    first, second = copied(finished, tmp_path / "first"), copied(finished, tmp_path / "second")
+    with before(server.uri, unknown="/delete-experiment-tag") as (address, _):
+        for project in (first, second):
+            assert "warning" not in track(project, address)
+    (run,) = first.runs(server.uri)
+    tags = first.client(server.uri).get_experiment(run.info.experiment_id).tags
+    assert {value.rpartition(" ")[2] for tag, value in tags.items() if tag.startswith("charloom.sending")} == {"0"}
+
+
 def test_a_server_without_logged_models_has_them_as_artifacts(finished, tmp_path, server):
     project = copied(finished, tmp_path / "old")
     with before(server.uri, unknown="/logged-models") as (address, _):

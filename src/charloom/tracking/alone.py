@@ -22,12 +22,14 @@ from charloom.base.errors import Unavailable
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import gone, process
 from charloom.tracking.limits import LIMIT, went_on
+from charloom.tracking.reasons import NOT_FOUND
 from charloom.tracking.store import Store
 
 SENDING = "charloom.sending"  # tag of the MLflow experiment: who sends runs of which experiment, or which study
 OTHERS_MAY_TAKE = 30  # seconds, to send a run that we are about to send
 SECONDS_BETWEEN_LOOKS = 1.0
 CLOCKS_MAY_DIFFER = 60  # seconds
+OVER = "0"  # time of a tag that counts no more
 
 
 @contextmanager
@@ -37,14 +39,14 @@ def alone(store: Store, experiment: str) -> Iterator[None]:
     Raises Unavailable if somebody else is at it for OTHERS_MAY_TAKE.
     """
     mine, left = f"{SENDING}.{experiment}.{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
-    ask, take_back = store.client.set_experiment_tag, store.client.delete_experiment_tag
+    ask = store.client.set_experiment_tag
     value = f"{platform.node()} {process()} {time.time() + left + CLOCKS_MAY_DIFFER:.0f}"
     over = time.monotonic() + OTHERS_MAY_TAKE
     try:
         ask(store.experiment_id, mine, value)
         while others := senders(store, experiment, mine):
             if min(others) < mine:
-                take_back(store.experiment_id, mine)
+                _take_back(store, mine)
                 while others:
                     _wait(others, over)
                     others = senders(store, experiment, mine)
@@ -54,7 +56,17 @@ def alone(store: Store, experiment: str) -> Iterator[None]:
         yield
     finally:
         with suppress(MlflowException):  # it is away already, or the server is; then it counts until we are gone
-            take_back(store.experiment_id, mine)
+            _take_back(store, mine)
+
+
+def _take_back(store: Store, tag: str) -> None:
+    """Remove the tag. A server that cannot remove tags (MLflow before 3) gets it with a time that is over."""
+    try:
+        store.client.delete_experiment_tag(store.experiment_id, tag)
+    except MlflowException as error:
+        if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
+            raise
+        store.client.set_experiment_tag(store.experiment_id, tag, f"{platform.node()} {process()} {OVER}")
 
 
 def senders(store: Store, experiment: str, mine: str = "") -> dict[str, str]:
@@ -66,6 +78,8 @@ def senders(store: Store, experiment: str, mine: str = "") -> dict[str, str]:
             name, _, until = rest.rpartition(" ")
             if not until.isdecimal():
                 warn_once(tag, f"tag {in_line(tag)} of {store.about}: not one of charloom's: passed over")
+            elif until == OVER:
+                continue
             elif gone(name) or float(until) < time.time():
                 with suppress(MlflowException):  # somebody else has
                     store.client.delete_experiment_tag(store.experiment_id, tag)

@@ -24,7 +24,7 @@ from requests import Response
 from charloom.base.terminal import in_line
 from charloom.tracking.address import database
 from charloom.tracking.logged_models import NO_MODELS
-from charloom.tracking.reasons import first_line, not_permitted
+from charloom.tracking.reasons import NOT_FOUND, first_line, not_permitted
 from charloom.tracking.registry import model_name
 from charloom.tracking.store import Store, connected
 
@@ -32,7 +32,6 @@ WRONG = {"start_time": "none"}  # makes an invalid request
 Row = tuple[str, str, bool]  # what, what is said of it, whether it stands in the way
 SLOW = 0.5  # seconds a request, from which a run of some 40 requests takes long
 CLOCKS_DIFFER = 60  # seconds
-NOT_FOUND = 404  # of HTTP
 OLDEST = (2, 10)  # of MLflow's versions
 
 

@@ -16,6 +16,7 @@ from charloom.results.spool import FILES, Tracked
 from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.model_folder import model_folder
+from charloom.tracking.reasons import NOT_FOUND
 from charloom.tracking.store import PAGE, Store, dataset_key, shown
 
 MODELS = "models:/"  # before a LoggedModel's id
@@ -43,7 +44,7 @@ def _logged_models(store: Store, run: Run) -> dict[str, LoggedModel] | None:
             lambda most, token: search([run.info.experiment_id], which, max_results=most, page_token=token), PAGE
         )  # type: ignore[no-untyped-call]  # MLflow's own
     except MlflowException as error:
-        if error.get_http_status_code() != 404:  # type: ignore[no-untyped-call]  # MLflow's own
+        if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
         warn_once(store.uri, NO_MODELS)
         return None
