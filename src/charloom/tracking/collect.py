@@ -54,8 +54,8 @@ PRIME = 16  # characters of a model's input example
 
 
 def made(path: dict[str, Path]) -> list[Path]:
-    """Return the run's outputs, besides models, among the files and folders that dvc.yaml names for `track`."""
-    return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots"}]
+    """Return the run's outputs among the files and folders that dvc.yaml names for `track`."""
+    return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
 def this_run() -> Run:
@@ -119,7 +119,8 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     )  # fmt: skip
     with filled(folder) as new:
         top, shown = [path[name] for name in SHOWN], new / SHOWN_FILES
-        for file in [PARAMS, PIPELINE, LOCK, *(file for folder in made(path) for file in files_in(folder))]:
+        outputs = [file for output in made(path) if output.parts[0] != "models" for file in files_in(output)]
+        for file in [PARAMS, PIPELINE, LOCK, *outputs]:
             _copy(file, shown / (file.name if file in top else file))
         write(shown / SAMPLES, _as_text(samples))
         for name, (file, _) in models.items():

@@ -30,7 +30,7 @@ from charloom.tracking.store import Store, connected
 
 WRONG = {"start_time": "none"}  # makes an invalid request
 Row = tuple[str, str, bool]  # what, what is said of it, whether it stands in the way
-SLOW = 0.5  # seconds a request, from which a run of some 40 requests takes long
+SLOW = 0.5  # seconds a request, from which a run of some 150 requests takes long
 CLOCKS_DIFFER = 60  # seconds
 OLDEST = (2, 10)  # of MLflow's versions
 
