@@ -54,34 +54,31 @@ def refused(project: Project, *, code: int = 2, run: str = "") -> str:
     return complaint
 
 
-def text_untracked(project: Project) -> None:
-    """Commit the project without its text, which stays in the folder."""
-    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
-    project.run("git", "commit", "-q", "-m", "a text of our own")
-
-
 @pytest.mark.parametrize("run", ["", "best", "0" * 31, "0" * 33, "A" * 32, "models:/m-" + "0" * 32, "0" * 32 + "\n"])
 def test_an_argument_that_names_no_run_is_refused(finished, run):
     assert "32 hexadecimal digits" in said(finished, "again", run, code=2)[1]
 
 
 @pytest.mark.slow
-def test_a_committed_run_is_the_same_from_the_address_of_its_page(recorded, temporary):
-    run = run_of(recorded).info
-    recorded.client().log_artifact(run.run_id, recorded.folder / "dvc.lock")
-    commit = recorded.run("git", "rev-parse", "HEAD").strip()
-    recorded.edit("README.md", "a test", "a later commit")
-    recorded.edit("params.yaml", "eta: 0.1", "eta: 0.2")
-    recorded.run("git", "commit", "-q", "-a", "-m", "a later commit")
+def test_a_committed_run_on_this_folders_text_is_the_same_from_the_address_of_its_page(project, temporary):
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("git", "commit", "-q", "-m", "a text of our own")
+    tracked(project)
+    run = run_of(project).info
+    project.client().log_artifact(run.run_id, project.folder / "dvc.lock")
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    project.edit("README.md", "a test", "a later commit")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
+    project.run("git", "commit", "-q", "-a", "-m", "a later commit")
     page = f"http://127.0.0.1:5000/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts?x=1"
-    printed = said(recorded, "again", page)[0].splitlines()
+    printed = said(project, "again", page)[0].splitlines()
     assert printed[0] == f"run as committed · seed 1, sent by a test: commit {commit}"
     assert printed[1].startswith(f"executing this code in {temporary}/charloom-again-")
     assert {line.partition(": ")[2] for line in printed if line.startswith("same  ")} >= {*EVERY, "results"}
     assert not [line for line in printed if line.startswith("DIFFERENT")]
     assert printed[-1] == "same"
     assert not list(temporary.iterdir())
-    assert recorded.run("git", "status", "--porcelain", "--untracked-files=no") == ""
+    assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""
 
 
 @pytest.mark.slow
@@ -152,26 +149,21 @@ def retagged_commit(project: Project, commit: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_text_comes_from_the_folder_or_dvcs_cache_and_a_missing_one_is_named(project):
-    text_untracked(project)
-    tracked(project)
-    sha256 = run_of(project).data.tags["charloom.text_sha256"]
+def test_a_text_comes_from_dvcs_cache_and_a_missing_one_is_named(project):
     text = project.folder / "data/fox.txt"
-    content = text.read_bytes()
-    text.write_bytes(content + b"!")
-    line = refused(project)
-    assert line.startswith(f"data/fox.txt with SHA-256 {sha256}: not in commit ")
-    assert "`dvc pull`" in line
-    text.unlink()
-    assert refused(project) == line
-    text.write_bytes(content)
-    assert said(project, "again", run_of(project).info.run_id)[0].endswith("\nsame\n")
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
     project.run("dvc", "add", "-q", "data/fox.txt")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "DVC has the text")
-    retagged_commit(project, project.run("git", "rev-parse", "HEAD").strip())
+    tracked(project)
+    run = run_of(project)
     text.unlink()
-    assert said(project, "again", run_of(project).info.run_id)[0].endswith("\nsame\n")
+    assert said(project, "again", run.info.run_id)[0].endswith("\nsame\n")
+    (project.folder / ".dvc/cache").rename(project.folder / "away")
+    text.write_text("another text")
+    line = refused(project)
+    assert line.startswith(f"data/fox.txt with SHA-256 {run.data.tags['charloom.text_sha256']}: not in commit ")
+    assert "`dvc pull` brings it" in line
 
 
 @pytest.mark.slow
@@ -184,7 +176,7 @@ def test_edited_params_and_tags_contradict_the_commit(recorded):
     edited(recorded, "INSERT INTO params (key, value, run_uuid) VALUES ('m', '8', ?)", run_of(recorded).info.run_id)
     retagged(recorded, "charloom.text_sha256", "0" * 64)
     assert refused(recorded, code=1).startswith("first difference: text: ")
-    for commit in ("", "unknown: git: not found", "--upload-pack=touch x", "HEAD", "\x1b[31m" + "0" * 40):
+    for commit in ("--output=x", "\x1b[31m" + "0" * 40):
         retagged(recorded, "mlflow.source.git.commit", commit)
         line = refused(recorded)
         assert "mlflow.source.git.commit is " in line
@@ -241,3 +233,19 @@ def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(reco
     client.log_artifact(run_id, tmp_path / "dvc.lock")
     assert "its dvc.lock is not what DVC writes" in refused(recorded, code=3)
     assert not list(tmp_path.rglob("above"))
+
+
+@pytest.mark.slow
+def test_code_that_fails_is_a_difference_and_its_output_is_shown(recorded, temporary):
+    script = recorded.folder / "src/prepare.py"
+    source = script.read_text()
+    script.write_text(f"raise SystemExit('broken \\x1b[31m')\n{source}")
+    (temporary / PATCH).write_text(recorded.run("git", "diff"))
+    script.write_text(source)
+    recorded.client().log_artifact(run_of(recorded).info.run_id, temporary / PATCH)
+    printed, complaint = said(recorded, "again", run_of(recorded).info.run_id, code=1)
+    assert f"{PATCH} changes src/prepare.py\nexecuting this code in " in printed
+    assert "broken \\x1b[31m\n" in complaint
+    assert complaint.endswith("\nfirst difference: prepare: it failed\n")
+    kept = Path(printed.splitlines()[-1].removeprefix("kept "))
+    assert (kept / "src/prepare.py").read_text() != source
