@@ -80,5 +80,6 @@ def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
         stages = stages_in((folder / LOCK).read_bytes())
     except Damaged:
         raise Damaged(f"MLflow run {run.info.run_id}: its {LOCK} is not what DVC writes") from None
-    groups = [*(stage.deps for stage in stages.values()), *(stage.outs for stage in stages.values())]
+    ran = [stage for stage in stages.values() if stage.outs]  # the entry of `track` is older than the run
+    groups = [*(stage.deps for stage in ran), *(stage.outs for stage in ran)]
     return {path: digest for group in groups for path, digest in group.items()}  # an output's own hash comes last
