@@ -43,7 +43,7 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
     git(*AS_COMMITTED, "checkout", "--quiet", "--detach", commit, folder=folder)
     if patch:
         try:
-            git(*AS_COMMITTED, "apply", "--whitespace=nowarn", str(patch), folder=folder)
+            git(*AS_COMMITTED, "apply", "--whitespace=nowarn", f"--directory={place}", str(patch), folder=folder)
         except Unavailable as error:
             raise Damaged(f"{patch.name}: not a patch for commit {commit[:7]}: {error}") from None
     project = Project(folder / place)
