@@ -63,7 +63,8 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
     """Run the stages again; yield a Row for each input that differs, each output, and the hash of results."""
     project, text = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
-    for line in git("apply", "--numstat", str(patch)).splitlines() if (patch := place / PATCH).exists() else ():
+    changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""
+    for line in changed.splitlines():
         _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
     _say(f"executing this code in {project.root}")
     results = list(outputs(project))
