@@ -60,10 +60,13 @@ def test_an_argument_that_names_no_run_is_refused(finished, run):
 
 
 @pytest.mark.slow
-def test_a_committed_run_on_this_folders_text_is_the_same_from_the_address_of_its_page(project, temporary):
+def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of_its_page(project, temporary):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
-    project.run("git", "commit", "-q", "-m", "a text of our own")
+    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "DVC has the text")
     tracked(project)
+    (project.folder / "data/fox.txt").unlink()
     run = run_of(project).info
     project.client().log_artifact(run.run_id, project.folder / "dvc.lock")
     commit = project.run("git", "rev-parse", "HEAD").strip()
@@ -103,29 +106,40 @@ def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(proje
 
 
 @pytest.mark.slow
-def test_a_run_of_another_clone_needs_its_commit_and_every_edit_of_its_record_is_a_difference(
-    recorded, tmp_path, monkeypatch
+def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_record_is_a_difference(
+    project, tmp_path, monkeypatch
 ):
-    run_id = run_of(recorded).info.run_id
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("git", "commit", "-q", "-m", "a text of our own")
+    tracked(project)
+    run_id, sha256 = run_of(project).info.run_id, run_of(project).data.tags["charloom.text_sha256"]
     clone = Project(tmp_path / "clone")
-    recorded.run("git", "clone", "-q", ".", str(clone.folder))
-    recorded.edit("params.yaml", "eta: 0.1", "eta: 0.2")
-    recorded.run("git", "commit", "-q", "-a", "-m", "not fetched")
-    commit = recorded.run("git", "rev-parse", "HEAD").strip()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{recorded.folder}/mlflow.db")
-    first = retagged_commit(recorded, commit)
+    project.run("git", "clone", "-q", ".", str(clone.folder))
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
+    project.run("git", "commit", "-q", "-a", "-m", "not fetched")
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
+    first = retagged_commit(project, commit)
     line = f"commit {commit[:12]} is not in this repository: `git fetch` brings it"
     assert refused(clone, run=run_id).startswith(line)
-    retagged(recorded, "mlflow.source.git.commit", first)
+    retagged(project, "mlflow.source.git.commit", first)
 
-    lock = parsed((recorded.folder / "dvc.lock").read_text())
+    for content in (None, b"another text"):
+        if content:
+            (clone.folder / "data/fox.txt").write_bytes(content)
+        line = refused(clone, run=run_id)
+        assert line.startswith(f"data/fox.txt with SHA-256 {sha256}: not in commit ")
+        assert "`dvc pull` brings it" in line
+    shutil.copy(project.folder / "data/fox.txt", clone.folder / "data")
+
+    lock = parsed((project.folder / "dvc.lock").read_text())
     for entry in (*lock["stages"]["train"]["outs"], *lock["stages"]["plot"]["deps"]):
         if entry["path"] in {"models/last.npz", "data/dd2424_report.yaml"}:
             entry["md5"] = "0" * 32
     (tmp_path / "dvc.lock").write_text(as_yaml_text(lock))
-    recorded.client().log_artifact(run_id, tmp_path / "dvc.lock")
-    retagged(recorded, "charloom.results", "f" * 64)
-    edited(recorded, "UPDATE latest_metrics SET value = 1.5 WHERE key = 'smooth_loss'")
+    project.client().log_artifact(run_id, tmp_path / "dvc.lock")
+    retagged(project, "charloom.results", "f" * 64)
+    edited(project, "UPDATE latest_metrics SET value = 1.5 WHERE key = 'smooth_loss'")
     printed, complaint = said(clone, "again", run_id, code=1)
     differ = [line for line in printed.splitlines() if line.startswith("DIFFERENT")]
     assert differ[:2] == [
@@ -138,7 +152,7 @@ def test_a_run_of_another_clone_needs_its_commit_and_every_edit_of_its_record_is
     assert "same  train: models/best.npz\n" in printed
     assert complaint == "first difference: plot: data/dd2424_report.yaml\n"
     kept = Path(printed.splitlines()[-1].removeprefix("kept "))
-    assert (kept / "metrics/train.json").read_bytes() == (recorded.folder / "metrics/train.json").read_bytes()
+    assert (kept / "metrics/train.json").read_bytes() == (project.folder / "metrics/train.json").read_bytes()
 
 
 def retagged_commit(project: Project, commit: str) -> str:
@@ -146,24 +160,6 @@ def retagged_commit(project: Project, commit: str) -> str:
     first = run_of(project).data.tags["mlflow.source.git.commit"]
     retagged(project, "mlflow.source.git.commit", commit)
     return first
-
-
-@pytest.mark.slow
-def test_a_text_comes_from_dvcs_cache_and_a_missing_one_is_named(project):
-    text = project.folder / "data/fox.txt"
-    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
-    project.run("dvc", "add", "-q", "data/fox.txt")
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "DVC has the text")
-    tracked(project)
-    run = run_of(project)
-    text.unlink()
-    assert said(project, "again", run.info.run_id)[0].endswith("\nsame\n")
-    (project.folder / ".dvc/cache").rename(project.folder / "away")
-    text.write_text("another text")
-    line = refused(project)
-    assert line.startswith(f"data/fox.txt with SHA-256 {run.data.tags['charloom.text_sha256']}: not in commit ")
-    assert "`dvc pull` brings it" in line
 
 
 @pytest.mark.slow
@@ -242,10 +238,14 @@ def test_code_that_fails_is_a_difference_and_its_output_is_shown(recorded, tempo
     script.write_text(f"raise SystemExit('broken \\x1b[31m')\n{source}")
     (temporary / PATCH).write_text(recorded.run("git", "diff"))
     script.write_text(source)
-    recorded.client().log_artifact(run_of(recorded).info.run_id, temporary / PATCH)
+    for file in (temporary / PATCH, recorded.folder / "dvc.lock"):
+        recorded.client().log_artifact(run_of(recorded).info.run_id, file)
     printed, complaint = said(recorded, "again", run_of(recorded).info.run_id, code=1)
-    assert f"{PATCH} changes src/prepare.py\nexecuting this code in " in printed
+    lines = printed.splitlines()
+    assert lines[1] == f"{PATCH} changes src/prepare.py"
+    assert lines[3] == "DIFFERENT  prepare: src/prepare.py: the run's dvc.lock has another hash of this input"
+    assert lines[-2] == "DIFFERENT  prepare: it failed: its output is above"
     assert "broken \\x1b[31m\n" in complaint
-    assert complaint.endswith("\nfirst difference: prepare: it failed\n")
-    kept = Path(printed.splitlines()[-1].removeprefix("kept "))
+    assert complaint.endswith("\nfirst difference: prepare: src/prepare.py\n")
+    kept = Path(lines[-1].removeprefix("kept "))
     assert (kept / "src/prepare.py").read_text() != source

@@ -80,7 +80,7 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
         hashes = hashes_of(rebuilt_lock(project, stages, _say, NUMBA_CACHE_DIR=str(place / "compiled")))
     except Failed as failed:
         sys.stderr.write(visible(failed.printed))
-        yield Row(failed.stage, "it failed", "it failed")
+        yield Row(failed.stage, "it failed", "its output is above")
         return
     for output in results if origin.hashes else ():
         same = origin.hashes.get(output.path) == hashes.get(output.path)
