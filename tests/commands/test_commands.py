@@ -228,8 +228,8 @@ WRONG = [
     (
         "smaple",
         2,
-        "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, track, "
-        "doctor, ui; did you mean sample?",
+        "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, again, "
+        "track, doctor, ui; did you mean sample?",
     ),
     ("--prime fox", 2, "--prime: unknown command; allowed are sample, score, study, study new, compare, summary"),
     ("'sam\nple'", 2, "sam\\nple: unknown command"),

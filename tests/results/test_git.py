@@ -59,6 +59,25 @@ def test_the_patch_makes_the_changes_again(here):
     assert {name: (here.folder / name).read_text() for name in contents} == contents
 
 
+def test_the_patch_of_a_project_below_the_top_is_relative_to_its_folder(tmp_path):
+    (tmp_path / "top/below/src").mkdir(parents=True)
+    edited, new = tmp_path / "top/below/params.yaml", tmp_path / "top/below/src/new.py"
+    edited.write_text("eta: 0.1\n")
+    top = Project(tmp_path / "top")
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t", "commit", "-qm", "one"]):
+        top.run("git", *command)
+    edited.write_text("eta: 0.2\n")
+    new.write_text("x = 1\n")
+    with chdir(edited.parent):
+        patch = changes("text.txt")
+    assert patch.startswith("diff --git a/params.yaml b/params.yaml\n")
+    top.run("git", "checkout", "-q", ".")
+    new.unlink()
+    (tmp_path / "patch").write_text(patch)
+    top.run("git", "apply", "--directory=below/", str(tmp_path / "patch"))
+    assert (edited.read_text(), new.read_text()) == ("eta: 0.2\n", "x = 1\n")
+
+
 def test_before_the_first_commit_everything_is_a_change(tmp_path):
     (tmp_path / "src").mkdir()
     (tmp_path / "src/new.py").write_text("x = 1\n")

@@ -124,7 +124,7 @@ def _add_questions(commands: Any) -> None:
 
 
 def _add_proof(commands: Any) -> None:
-    """Add `summary` and `verify`, the commands about committed results."""
+    """Add `summary`, `verify` and `again`, the commands that compare results."""
     about = "Print in Markdown what HEAD changes compared with another branch, and the effect on results."
     add = _added(commands, "summary", "proof.summary.summary", "summarize a branch's changes and their effect", about)
     add("--base", metavar="REF", required=True, help="the other branch: origin/main")
@@ -141,6 +141,13 @@ def _add_proof(commands: Any) -> None:
     add("--json", action="store_true", help="print the table as JSON")
     add("--statement", metavar="FILE", help="write an in-toto statement about the rebuilt results, ready to be signed")
     add("--study", metavar="FILE", help="rebuild three random rows of this study instead of the results")
+
+    about = (
+        "Run a run in MLflow again, from its commit, uncommitted patch, params and text, in a folder of its own, and "
+        "compare the results. The command executes the code of that commit and patch."
+    )
+    add = _added(commands, "again", "proof.again.again", "run a run in MLflow again, and compare", about)
+    add("run", metavar="RUN", help="the run's id, or the address of its page in MLflow")
 
 
 def _add_record(commands: Any) -> None:

@@ -1,3 +1,3 @@
 """Verification: rebuild the committed results from nothing and compare them bit for bit, rebuild rows of a study by the
-pipeline, and summarise the changes of a pull request.
+pipeline, rebuild a run in MLflow, and summarise the changes of a pull request.
 """

@@ -1,6 +1,6 @@
 """Rebuild results from sources only: run the stages in a clone without outputs, caches and Git history.
 
-`charloom verify` and `charloom study --prove` use this module.
+`charloom verify`, `charloom study --prove` and `charloom again` use this module.
 """
 
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from charloom.base.errors import CheckFailed, WrongInput
+from charloom.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
 from charloom.proof.dvc_command import dvc
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
@@ -32,20 +32,26 @@ class Failed(Exception):
         self.stage, self.printed = stage, printed
 
 
-def cloned(folder: Path) -> Project:
-    """Clone HEAD into the folder and return the project in it.
+def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Project:
+    """Clone the commit into the folder, apply the patch, and return the project in it.
 
     If DVC tracks the text, it is fetched from DVC's cache or a remote. Raises CheckFailed if a link leads out of the
-    clone.
+    clone, Damaged if the patch does not apply.
     """
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", top, str(folder))
+    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder))
+    git(*AS_COMMITTED, "checkout", "--quiet", "--detach", commit, folder=folder)
+    if patch:
+        try:
+            git(*AS_COMMITTED, "apply", "--whitespace=nowarn", f"--directory={place}", str(patch), folder=folder)
+        except Unavailable as error:
+            raise Damaged(f"{patch.name}: not a patch for commit {commit[:7]}: {error}") from None
     project = Project(folder / place)
     _ensure_inside(folder)
     with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
         if not (project.root / text).exists() and (project.root / f"{text}.dvc").exists():
-            dvc("get", top, f"{place}{text}", "--rev", "HEAD", "--out", text, folder=project.root)
+            dvc("get", top, f"{place}{text}", "--rev", commit, "--out", text, folder=project.root)
     return project
 
 

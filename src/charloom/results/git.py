@@ -98,6 +98,8 @@ def branch() -> str:
 def changes(text: str) -> str:
     """Return the changes since `commit` to the code and to the text's file, as a patch that includes new sources.
 
+    Paths are relative to this folder, also if it is below the repository's top: `git apply --directory` adds its path.
+
     Result files are excluded. Git uses a temporary index, because the user's index may mark files as unchanged.
     """
     since, here = commit() or NOTHING, Path.cwd()
@@ -105,7 +107,7 @@ def changes(text: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         index = f"{folder}/index"
         git("read-tree", since, index=index)
-        tracked = git(*DIFF, "--no-textconv", "--binary", since, "--", *paths, index=index)
+        tracked = git(*DIFF, "--relative", "--no-textconv", "--binary", since, "--", *paths, index=index)
         new = git("ls-files", "--others", "--exclude-standard", "-z", "--", ":(glob)src/**/*.py", index=index)
     # For a new file, `git diff --no-index` exits with 1, which means that the files differ.
     added = [git(*DIFF, "--no-index", "/dev/null", name, empty=1) for name in new.split("\0") if name]

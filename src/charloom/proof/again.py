@@ -1,0 +1,147 @@
+"""`charloom again`: run the code, params and text of a run in MLflow again, and compare the results with the run's."""
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import mkdtemp
+
+from charloom.base.errors import CheckFailed, WrongInput
+from charloom.base.storage import read_json, sha256
+from charloom.base.terminal import in_line, visible
+from charloom.proof.outputs import hashes_of, outputs
+from charloom.proof.rebuild import Failed, cloned, keep_sources_alone, rebuilt_lock, remove
+from charloom.proof.verify import SAME, Row
+from charloom.results.git import ensure_repository, git
+from charloom.results.identity import experiment_key, with_silent
+from charloom.results.records import ResultsRecord, TrainMetrics
+from charloom.settings.dvc_lock import LOCK, md5
+from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
+from charloom.settings.pipeline import Project, names_of
+from charloom.tracking.asking import asked
+from charloom.tracking.origin import PATCH, Origin
+
+RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
+ASKING_MAY_TAKE = 30  # seconds
+DIGITS = 12  # shown digits of a hash
+CLONE = "clone"
+
+
+def again(arguments: argparse.Namespace) -> None:
+    """Print what is executed, then the comparison; keep the folder only if something differs.
+
+    Raises WrongInput if the run, its commit or its text is missing, CheckFailed if the run contradicts itself or the
+    results differ.
+    """
+    ensure_repository()
+    if not (run := RUN.fullmatch(arguments.run)):
+        allowed = "allowed is a run's id in MLflow, 32 hexadecimal digits, or the address of its page"
+        raise WrongInput(f"{in_line(arguments.run)}: {allowed}")
+    place = Path(mkdtemp(prefix="charloom-again-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, place, ignore_errors=True)
+        origin = Origin.model_validate_json(asked("describe", run[1], str(place), seconds=ASKING_MAY_TAKE))
+        rows = []
+        for row in _rows(origin, place):
+            _say(row)
+            rows.append(row)
+        if first := next((row for row in rows if row.what), None):
+            stack.pop_all()  # the user may want to look at the files
+            _say(f"kept {place / CLONE}")
+            raise CheckFailed(in_line(f"first difference: {first.stage}: {first.file}"))
+    print(SAME)
+
+
+def _say(line: object) -> None:
+    print(in_line(str(line)), flush=True)  # names come from the store and from the run's author
+
+
+def _rows(origin: Origin, place: Path) -> Iterator[Row]:
+    """Run the stages again; yield a Row for each input that differs, each output, and the hash of results."""
+    project, text = _sources(origin, place)
+    _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
+    changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""
+    for line in changed.splitlines():
+        _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
+    _say(f"executing this code in {project.root}")
+    results = list(outputs(project))
+    stages = dict.fromkeys(output.stage for output in results)
+    known = {output.path for output in results}
+    for stage in stages:
+        for path in names_of(project.declared(stage).get("deps", []), text):
+            if path not in known and origin.hashes.get(path, digest := md5(project.root / path)) != digest:
+                yield Row(stage, path, f"the run's {LOCK} has another hash of this input")
+            known.add(path)
+    keep_sources_alone(project)
+    try:
+        hashes = hashes_of(rebuilt_lock(project, stages, _say, NUMBA_CACHE_DIR=str(place / "compiled")))
+    except Failed as failed:
+        sys.stderr.write(visible(failed.printed))
+        yield Row(failed.stage, "it failed", "its output is above")
+        return
+    for output in results if origin.hashes else ():
+        same = origin.hashes.get(output.path) == hashes.get(output.path)
+        yield Row(output.stage, output.path, "" if same else f"the run's {LOCK} has another hash")
+    yield Row("train", "results", _difference(origin, project.files("track")))
+
+
+def _difference(origin: Origin, path: dict[str, Path]) -> str:
+    """Return the hashes of results of the run and of this training, and the metrics that differ; or ""."""
+    results = read_json(path["metrics/results"], ResultsRecord).results
+    if results == origin.results:
+        return ""
+    metrics = read_json(path["metrics/train"], TrainMetrics).known().items()
+    pairs = [(name, origin.metrics[name], value) for name, value in metrics if name in origin.metrics]
+    differ = [("hash", origin.results[:DIGITS], results[:DIGITS]), *(pair for pair in pairs if pair[1] != pair[2])]
+    return "; ".join(f"{name}: the run has {one}, this training {other}" for name, one, other in differ)
+
+
+def _sources(origin: Origin, place: Path) -> tuple[Project, str]:
+    """Return a clone with the run's commit, patch and text, and the text's path. No code of the run is executed.
+
+    Raises WrongInput if the commit, the patch or the text is missing. Raises CheckFailed if the run's params or key
+    differ from those of its commit and patch.
+    """
+    short, patch = origin.commit[:DIGITS], place / PATCH
+    if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
+        raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
+    if origin.uncommitted == "true" and not patch.exists():
+        raise WrongInput(f"{PATCH}: not among the run's artifacts, although the run had uncommitted changes")
+    project = cloned(place / CLONE, origin.commit, patch if patch.exists() else None)
+    params = _params(origin, project)
+    if experiment_key(params, origin.text_sha256) != origin.experiment:
+        raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
+    _bring_text(origin, project, place, params.prepare.text)
+    return project, params.prepare.text
+
+
+def _params(origin: Origin, project: Project) -> Params:
+    """Return the params in the clone. Raises CheckFailed if they are not the run's."""
+    file = project.root / PARAMS
+    params = checked(Params, with_silent(read_mapping(file, Params)), file)
+    here, silent = ({name: in_line(as_yaml(x)) for name, x in values.items()} for values in (flat_of(params), SILENT))
+    recorded = silent | origin.params
+    for name in here | recorded:
+        one, other = (in_line(values.get(name, "nothing")) for values in (recorded, here))
+        if one != other:
+            raise CheckFailed(f"first difference: params: {name}: the run says {one}, its commit and patch {other}")
+    return params
+
+
+def _bring_text(origin: Origin, project: Project, place: Path, text: str) -> None:
+    """Copy the text from this folder, unless the clone has it. Raises WrongInput if neither has the run's text."""
+    target = project.root / text
+
+    def is_complete() -> bool:
+        return target.is_file() and sha256(target) == origin.text_sha256
+
+    if not is_complete() and Path(text).is_file() and target.resolve().is_relative_to(place.resolve()):
+        remove(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(text, target)
+    if not is_complete():
+        where = f"commit {origin.commit[:DIGITS]}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
+        raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")

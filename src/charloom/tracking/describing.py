@@ -1,0 +1,85 @@
+"""The question where a run in MLflow comes from: see asking.py. The answer is an Origin and the run's patch."""
+
+from math import isfinite
+from pathlib import Path
+
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from pydantic import ValidationError
+
+from charloom.base.errors import Damaged, WrongInput
+from charloom.base.terminal import in_line
+from charloom.settings.dvc_lock import LOCK, stages_in
+from charloom.tracking.address import database
+from charloom.tracking.artifacts import download, ensure_allowed
+from charloom.tracking.origin import PATCH, Origin
+from charloom.tracking.store import KEY, RESULTS, TEXT, USER, Store, connected
+
+TAGS = {
+    "experiment": KEY,
+    "results": RESULTS,
+    "text_sha256": TEXT,
+    "commit": "mlflow.source.git.commit",
+    "uncommitted": "charloom.uncommitted_changes",
+}
+
+
+def describe(run_id: str, folder: str) -> None:
+    """Print the Origin of the run as JSON, and copy its patch, if it has one, into the folder.
+
+    Raises WrongInput if the store has no such run, or the run is no complete run of the pipeline. Raises Damaged if
+    the run's dvc.lock is invalid.
+    """
+    file, name = database(), f"MLflow run {run_id}"
+    if file and not file.exists():
+        raise WrongInput(f"{name}: there is no MLflow store: {file} does not exist; MLFLOW_TRACKING_URI names another")
+    with connected() as store:
+        store.about = name
+        try:
+            run = store.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise WrongInput(
+                f"{name}: not in {store.pages or file or 'the store'}; MLFLOW_TRACKING_URI names another store"
+            ) from None
+        origin = _origin(run, name)
+        print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())
+
+
+def _origin(run: Run, name: str) -> Origin:
+    tags = {field: run.data.tags.get(tag, "") for field, tag in TAGS.items()}
+    tags["experiment"] = tags["experiment"].partition(":")[0]  # :1, :2, … number runs with other results
+    others = {
+        "name": run.info.run_name,
+        "user": run.data.tags.get(USER, ""),
+        "params": run.data.params,
+        "metrics": {metric: value for metric, value in run.data.metrics.items() if isfinite(value)},
+        "hashes": {},
+    }
+    try:
+        return Origin.model_validate(tags | others)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][0])
+        value = in_line(tags.get(field, ""))[:80]
+        allowed = "allowed is a complete run of charloom's pipeline, from a commit; `make track` completes a run"
+        raise WrongInput(f"{name}: {TAGS.get(field, field)} is {value!r}: {allowed}") from None
+
+
+def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
+    """Copy the patch into the folder; return the hashes in dvc.lock. A run may lack both files."""
+    uri = run.info.artifact_uri
+    ensure_allowed(uri, store.uri)
+    paths = {file.path for file in get_artifact_repository(uri, tracking_uri=store.uri).list_artifacts()}
+    for path in {PATCH, str(LOCK)} & paths:
+        download(uri, path, folder / path, store.uri)
+    if str(LOCK) not in paths:
+        return {}
+    try:  # here, within the limits of this process
+        stages = stages_in((folder / LOCK).read_bytes())
+    except Damaged:
+        raise Damaged(f"MLflow run {run.info.run_id}: its {LOCK} is not what DVC writes") from None
+    ran = [stage for stage in stages.values() if stage.outs]  # the entry of `track` is older than the run
+    groups = [*(stage.deps for stage in ran), *(stage.outs for stage in ran)]
+    return {path: digest for group in groups for path, digest in group.items()}  # an output's own hash comes last

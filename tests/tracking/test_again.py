@@ -1,0 +1,251 @@
+"""`charloom again`: a run in MLflow gives the same results again, or its first difference, or what is missing."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from projects import Project, said
+from recorded import tracked
+
+from charloom.base.yaml_text import as_yaml_text, parsed
+from charloom.tracking.origin import PATCH
+
+EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
+SMOOTH = "src/charloom/kernel/update.py", "0.999 * smooth + 0.001 * loss", "WEIGHT * smooth + (1 - WEIGHT) * loss"
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """The folder in which clones appear."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+@pytest.fixture
+def recorded(project):
+    """The project with one run in MLflow, of its commit."""
+    tracked(project)
+    return project
+
+
+def run_of(project: Project, store: str = ""):
+    """Return the newest run."""
+    return max(project.runs(store), key=lambda run: run.info.start_time)
+
+
+def edited(project: Project, statement: str, *values: str) -> None:
+    """Edit the store itself: MLflow changes no param."""
+    with closing(sqlite3.connect(project.folder / "mlflow.db")) as connection, connection:
+        assert connection.execute(statement, values).rowcount == 1
+
+
+def retagged(project: Project, key: str, value: str) -> None:
+    edited(project, "UPDATE tags SET value = ? WHERE key = ?", value, key)
+
+
+def refused(project: Project, *, code: int = 2, run: str = "") -> str:
+    """Return the line that refuses the run; nothing of the run is executed."""
+    printed, complaint = said(project, "again", run or run_of(project).info.run_id, code=code)
+    assert "executing" not in printed
+    assert complaint.count("\n") == 1
+    return complaint
+
+
+@pytest.mark.parametrize("run", ["", "best", "0" * 31, "0" * 33, "A" * 32, "models:/m-" + "0" * 32, "0" * 32 + "\n"])
+def test_an_argument_that_names_no_run_is_refused(finished, run):
+    assert "32 hexadecimal digits" in said(finished, "again", run, code=2)[1]
+
+
+@pytest.mark.slow
+def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of_its_page(project, temporary):
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "DVC has the text")
+    tracked(project)
+    (project.folder / "data/fox.txt").unlink()
+    run = run_of(project).info
+    project.client().log_artifact(run.run_id, project.folder / "dvc.lock")
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    project.edit("README.md", "a test", "a later commit")
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
+    project.run("git", "commit", "-q", "-a", "-m", "a later commit")
+    page = f"http://127.0.0.1:5000/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts?x=1"
+    printed = said(project, "again", page)[0].splitlines()
+    assert printed[0] == f"run as committed · seed 1, sent by a test: commit {commit}"
+    assert printed[1].startswith(f"executing this code in {temporary}/charloom-again-")
+    assert {line.partition(": ")[2] for line in printed if line.startswith("same  ")} >= {*EVERY, "results"}
+    assert not [line for line in printed if line.startswith("DIFFERENT")]
+    assert printed[-1] == "same"
+    assert not list(temporary.iterdir())
+    assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""
+
+
+@pytest.mark.slow
+def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(project, server):
+    project.edit(*SMOOTH)
+    project.edit(
+        "src/charloom/kernel/update.py",
+        "import numpy as np\n",
+        "import numpy as np\n\nfrom charloom.kernel.weight import WEIGHT\n",
+    )
+    (project.folder / "src/charloom/kernel/weight.py").write_text("WEIGHT = 0.9\n")
+    project.run("dvc", "exp", "run", "-S", "eta=0.05", MLFLOW_TRACKING_URI=server.uri)
+    project.run("charloom", "track", MLFLOW_TRACKING_URI=server.uri)
+    project.run("git", "stash", "--include-untracked")
+    run = run_of(project, server.uri)
+    assert run.data.tags["charloom.uncommitted_changes"] == "true"
+    page = f"{server.uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
+    printed = project.run("charloom", "again", page, MLFLOW_TRACKING_URI=server.uri).splitlines()
+    changed = {line.rpartition(" ")[2] for line in printed if line.startswith(f"{PATCH} changes ")}
+    assert changed == {"params.yaml", "src/charloom/kernel/update.py", "src/charloom/kernel/weight.py"}
+    assert printed[-1] == "same"
+
+
+@pytest.mark.slow
+def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_record_is_a_difference(
+    project, tmp_path, monkeypatch
+):
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("git", "commit", "-q", "-m", "a text of our own")
+    tracked(project)
+    run_id, sha256 = run_of(project).info.run_id, run_of(project).data.tags["charloom.text_sha256"]
+    clone = Project(tmp_path / "clone")
+    project.run("git", "clone", "-q", ".", str(clone.folder))
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
+    project.run("git", "commit", "-q", "-a", "-m", "not fetched")
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
+    first = retagged_commit(project, commit)
+    line = f"commit {commit[:12]} is not in this repository: `git fetch` brings it"
+    assert refused(clone, run=run_id).startswith(line)
+    retagged(project, "mlflow.source.git.commit", first)
+
+    for content in (None, b"another text"):
+        if content:
+            (clone.folder / "data/fox.txt").write_bytes(content)
+        line = refused(clone, run=run_id)
+        assert line.startswith(f"data/fox.txt with SHA-256 {sha256}: not in commit ")
+        assert "`dvc pull` brings it" in line
+    shutil.copy(project.folder / "data/fox.txt", clone.folder / "data")
+
+    lock = parsed((project.folder / "dvc.lock").read_text())
+    for entry in (*lock["stages"]["train"]["outs"], *lock["stages"]["plot"]["deps"]):
+        if entry["path"] in {"models/last.npz", "data/dd2424_report.yaml"}:
+            entry["md5"] = "0" * 32
+    (tmp_path / "dvc.lock").write_text(as_yaml_text(lock))
+    project.client().log_artifact(run_id, tmp_path / "dvc.lock")
+    retagged(project, "charloom.results", "f" * 64)
+    edited(project, "UPDATE latest_metrics SET value = 1.5 WHERE key = 'smooth_loss'")
+    printed, complaint = said(clone, "again", run_id, code=1)
+    differ = [line for line in printed.splitlines() if line.startswith("DIFFERENT")]
+    assert differ[:2] == [
+        "DIFFERENT  plot: data/dd2424_report.yaml: the run's dvc.lock has another hash of this input",
+        "DIFFERENT  train: models/last.npz: the run's dvc.lock has another hash",
+    ]
+    assert differ[2].startswith("DIFFERENT  train: results: hash: the run has ffffffffffff, this training ")
+    assert "; smooth_loss: the run has 1.5, this training " in differ[2]
+    assert len(differ) == 3
+    assert "same  train: models/best.npz\n" in printed
+    assert complaint == "first difference: plot: data/dd2424_report.yaml\n"
+    kept = Path(printed.splitlines()[-1].removeprefix("kept "))
+    assert (kept / "metrics/train.json").read_bytes() == (project.folder / "metrics/train.json").read_bytes()
+
+
+def retagged_commit(project: Project, commit: str) -> str:
+    """Give the run another commit; return its own."""
+    first = run_of(project).data.tags["mlflow.source.git.commit"]
+    retagged(project, "mlflow.source.git.commit", commit)
+    return first
+
+
+@pytest.mark.slow
+def test_edited_params_and_tags_contradict_the_commit(recorded):
+    edited(recorded, "UPDATE params SET value = '0.2' WHERE key = 'eta'")
+    assert refused(recorded, code=1) == "first difference: params: eta: the run says 0.2, its commit and patch 0.1\n"
+    edited(recorded, "UPDATE params SET value = '0.1' WHERE key = 'eta'")
+    edited(recorded, "DELETE FROM params WHERE key = 'm'")
+    assert refused(recorded, code=1) == "first difference: params: m: the run says nothing, its commit and patch 8\n"
+    edited(recorded, "INSERT INTO params (key, value, run_uuid) VALUES ('m', '8', ?)", run_of(recorded).info.run_id)
+    retagged(recorded, "charloom.text_sha256", "0" * 64)
+    assert refused(recorded, code=1).startswith("first difference: text: ")
+    for commit in ("--output=x", "\x1b[31m" + "0" * 40):
+        retagged(recorded, "mlflow.source.git.commit", commit)
+        line = refused(recorded)
+        assert "mlflow.source.git.commit is " in line
+        assert "\x1b" not in line
+
+
+@pytest.mark.slow
+def test_a_run_that_is_none_of_the_pipelines_or_has_lost_its_patch_is_refused(recorded):
+    run_id, client = run_of(recorded).info.run_id, recorded.client()
+    assert "mlflow.db; MLFLOW_TRACKING_URI names another" in refused(recorded, run="0" * 32)
+    foreign = client.create_run("0").info.run_id
+    assert "charloom.experiment is ''" in refused(recorded, run=foreign)
+    retagged(recorded, "charloom.uncommitted_changes", "unknown: git: too old")
+    assert "charloom.uncommitted_changes is 'unknown: git: too old'" in refused(recorded, run=run_id)
+    retagged(recorded, "charloom.uncommitted_changes", "true")
+    assert refused(recorded, run=run_id).startswith(f"{PATCH}: not among the run's artifacts")
+    edited(recorded, "DELETE FROM tags WHERE key = 'charloom.results'")
+    assert "charloom.results is ''" in refused(recorded, run=run_id)
+    shutil.rmtree(recorded.folder / "mlartifacts")
+    (recorded.folder / "mlflow.db").unlink()
+    assert "there is no MLflow store" in refused(recorded, run=run_id)
+    assert not (recorded.folder / "mlflow.db").exists()
+
+
+LINK = """diff --git a/data/prepared b/data/prepared
+new file mode 120000
+--- /dev/null
++++ b/data/prepared
+@@ -0,0 +1 @@
++{}
+\\ No newline at end of file
+"""
+ABOVE = """diff --git a/../above b/../above
+new file mode 100644
+--- /dev/null
++++ b/../above
+@@ -0,0 +1 @@
++x
+"""
+
+
+@pytest.mark.slow
+def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(recorded, tmp_path):
+    run_id, client = run_of(recorded).info.run_id, recorded.client()
+    for patch, code, line in (
+        (LINK.format(tmp_path), 1, "first difference: data/prepared: a link that leads out"),
+        (ABOVE, 3, f"{PATCH}: not a patch for commit "),
+        ("no patch", 3, f"{PATCH}: not a patch for commit "),
+    ):
+        (tmp_path / PATCH).write_text(patch)
+        client.log_artifact(run_id, tmp_path / PATCH)
+        assert refused(recorded, code=code).startswith(line)
+    (tmp_path / "dvc.lock").write_text("stages: [")
+    client.log_artifact(run_id, tmp_path / "dvc.lock")
+    assert "its dvc.lock is not what DVC writes" in refused(recorded, code=3)
+    assert not list(tmp_path.rglob("above"))
+
+
+@pytest.mark.slow
+def test_code_that_fails_is_a_difference_and_its_output_is_shown(recorded, temporary):
+    script = recorded.folder / "src/prepare.py"
+    source = script.read_text()
+    script.write_text(f"raise SystemExit('broken \\x1b[31m')\n{source}")
+    (temporary / PATCH).write_text(recorded.run("git", "diff"))
+    script.write_text(source)
+    for file in (temporary / PATCH, recorded.folder / "dvc.lock"):
+        recorded.client().log_artifact(run_of(recorded).info.run_id, file)
+    printed, complaint = said(recorded, "again", run_of(recorded).info.run_id, code=1)
+    lines = printed.splitlines()
+    assert lines[1] == f"{PATCH} changes src/prepare.py"
+    assert lines[3] == "DIFFERENT  prepare: src/prepare.py: the run's dvc.lock has another hash of this input"
+    assert lines[-2] == "DIFFERENT  prepare: it failed: its output is above"
+    assert "broken \\x1b[31m\n" in complaint
+    assert complaint.endswith("\nfirst difference: prepare: src/prepare.py\n")
+    kept = Path(lines[-1].removeprefix("kept "))
+    assert (kept / "src/prepare.py").read_text() != source
