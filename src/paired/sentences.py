@@ -177,12 +177,18 @@ def _looks(answer: Answer) -> str:
 
 def rows(answer: Answer) -> list[tuple[str, ...]]:
     """Return a row for each setting, with the columns HEAD; all rows have the same number of decimals."""
-    means = [own.mean for own in answer.summaries if own.mean is not None]
-    places = decimals(means, (own.sd for own in answer.summaries if own.sd is not None))
+    places = places_of_means(answer)
     return [
         (own.setting, f"{own.n}", shown(own.mean, places), shown(own.sd, places), span(own.interval, places))
         for own in answer.summaries
     ]
+
+
+def places_of_means(answer: Answer) -> int:
+    """Return the number of decimals for the settings' values: at least that of their differences."""
+    means = [own.mean for own in answer.summaries if own.mean is not None]
+    of_means = decimals(means, (own.sd for own in answer.summaries if own.sd is not None))
+    return max(of_means, places_of(answer.comparisons))
 
 
 def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
@@ -231,10 +237,11 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     if contrast.mean_difference is None:
         yield "no seed has a value on both sides"
         return
-    places = places_of([contrast])
-    side = " (lower)" if contrast.mean_difference < 0 else " (higher)" if contrast.mean_difference > 0 else ""
+    places = places_of(answer.comparisons if contrast.setting else [contrast])
+    number = shown(contrast.mean_difference, places)
+    side = " (lower)" if contrast.mean_difference < 0 else " (higher)"
     interval = f", {PERCENT} interval {span(contrast.interval, places)}" if contrast.interval else ""
-    size = f"{shown(contrast.mean_difference, places)}{side}{amount(contrast, answer)}"
+    size = f"{number}{side * bool(number.strip('0.'))}{amount(contrast, answer)}"
     yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
     if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
         yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"

@@ -89,19 +89,23 @@ def _picture(
 
 def _end(band: Band) -> str:
     """Return the last mean as text, with its interval if there is one."""
-    interval = band.intervals[-1] if band.intervals else None
-    places = decimals(band.means[-1:], [(interval[1] - interval[0]) / 2] if interval else [])
+    interval, places = band.intervals[-1] if band.intervals else None, _places(band)
     remark = f" ({words.PERCENT} interval {span(interval, places)})" if interval else ""
     return shown(band.means[-1], places) + remark
 
 
 def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
-    """Return the columns of the band's means and intervals by update, rounded by the median interval."""
-    halves = [(high - low) / 2 for low, high in band.intervals]
-    places = decimals(band.means, [median(halves)] if halves else [])
+    """Return the columns of the band's means and intervals by update."""
+    places = _places(band)
     means = [shown(mean, places) for mean in band.means]
     spans = [span(interval, places) for interval in band.intervals] or ["-"] * len(means)
     return [
         (head, dict(zip(band.updates, cells, strict=True)))
         for head, cells in ((setting, means), (f"{words.PERCENT} interval", spans))
     ]
+
+
+def _places(band: Band) -> int:
+    """Return the number of decimals in the table and the caption: by the median interval, and by the end."""
+    halves = [(high - low) / 2 for low, high in band.intervals]
+    return decimals([max(map(abs, band.means)), band.means[-1]], [median(halves), halves[-1]] if halves else [])

@@ -12,15 +12,13 @@ from charloom.pages.study.differences import Line, differences
 from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_rows, in_rows
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Seed
-from paired.numbers import decimals, shown, span
+from paired.numbers import shown, span
 from paired.pairs import counted
 
 
 def section(compared: Compared) -> Section:
     """Return the section with the values and the differences of each setting's seeds."""
-    summaries = compared.answer.summaries
-    means = [summary.mean for summary in summaries if summary.mean is not None]
-    places = decimals(means, (summary.sd for summary in summaries if summary.sd is not None))
+    places = words.places_of_means(compared.answer)
     pictures = [_settings(compared, places), _differences(compared, places)]
     return Section("settings", "Each setting, seed by seed", None, pictures)
 
