@@ -115,8 +115,8 @@ class Contrast(NamedTuple):
     later             all pairs; None if all of them count
     warnings          sentences about the contrast
     turned_by         for an average without a verdict: the factors that reverse its sign
-    more_seeds        for a setting: at least and at most so many more seeds would give a verdict; `at most` is None if
-                      there is no bound. None once there is a verdict
+    more_seeds        at least and at most so many more seeds would give a verdict; `at most` is None if there is no
+                      bound. None if there is a verdict, and for an effect that `turned_by` or `untested` explains
     time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
     exploded_p        for a setting: Boschloo's exact p of the numbers of explosions; None if no trial exploded
     """
@@ -153,6 +153,11 @@ class Contrast(NamedTuple):
     def of(self) -> tuple[str, str, str]:
         """The factor, the level and its reference, without the other factor."""
         return self.factor, self.level, self.reference
+
+    @property
+    def untested(self) -> bool:
+        """Whether the effect has no share of the level: no interaction that contains it is significant."""
+        return self.kind == AT_LEVEL and self.tested_level == 1.0
 
 
 class Band(NamedTuple):

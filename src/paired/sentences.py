@@ -1,6 +1,6 @@
 """An answer as text and tables: the lines that all outputs share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from paired.data_types import (
     ALPHA,
@@ -59,12 +59,18 @@ def amount(contrast: Contrast, answer: Answer) -> str:
     return times if answer.amount and round(contrast.amount, 6) != 1.0 else ""
 
 
+def short_verdict(contrast: Contrast) -> str:
+    """Return the verdict; if other factors reverse the effect, return `depends on` and their names."""
+    return f"depends on {listed(contrast.turned_by)}" if contrast.turned_by else contrast.verdict
+
+
 def verdict(contrast: Contrast) -> str:
-    """Return the verdict; without one, add the number of seeds needed, or return `depends on` and the factors."""
-    if contrast.turned_by:
-        return f"depends on {listed(contrast.turned_by)}"
-    if contrast.verdict != CANNOT_TELL or contrast.more_seeds is None:
-        return contrast.verdict
+    """Return the short verdict; if there is none yet, add the number of seeds needed, or why there was no test."""
+    if contrast.untested:
+        level = f"{contrast.other}={contrast.at[0]}"
+        return f"{CANNOT_TELL}: not tested, as no interaction of {contrast.factor} with {level} is sure"
+    if contrast.more_seeds is None:
+        return short_verdict(contrast)
     least, most = contrast.more_seeds
     many = "at least " * (most is None) + f"about {least}" + f" to {most}" * (most not in {None, least})
     return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"
@@ -210,13 +216,21 @@ def table(answer: Answer) -> Iterator[tuple[str, ...]]:
         yield *row, *contrasts.get(row[0], ("", "", "", BASELINE))
 
 
-def effect_rows(answer: Answer) -> Iterator[tuple[str, ...]]:
+def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) -> Iterator[tuple[str, ...]]:
     """Yield a row for each effect, with the columns EFFECTS."""
     places = places_of((x for x in answer.effects if x.kind != INTERACTION), tested=True)
     for x in shown_effects(answer):
         level = percent(x.tested_level) if x.tested_interval else "-"
         numbers = (shown(x.mean_difference, places), span(x.tested_interval, places), p_shown(x.adjusted_p))
         yield (name(x) + amount(x, answer) * (x.kind == AVERAGE), *numbers, level, verdict(x))
+
+
+def open_effects(answer: Answer) -> Iterator[str]:
+    """Yield a line for each effect without a verdict: the number of seeds needed, or why there was no test."""
+    lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(answer) if x.untested or x.more_seeds]
+    yield from lines[:MANY]
+    if len(lines) > MANY:
+        yield f"{len(lines) - MANY} more effects: {CANNOT_TELL}"
 
 
 def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
@@ -314,7 +328,7 @@ def notes(answer: Answer) -> list[str]:
             f"{many} settings have {many} chances of a false alarm: of their p, the smallest counts {many} times, the "
             f"next {many - 1} times, and so on (Holm). The adjusted p includes this; it decides."
         )
-    if any(contrast.more_seeds for contrast in answer.comparisons):
+    if any(contrast.more_seeds for contrast in [*answer.comparisons, *answer.effects]):
         here = (
             f"Up to {answer.looks[-1]} seeds, the last look, they belong to this study. Beyond it they"
             if looks

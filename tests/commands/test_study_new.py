@@ -1,6 +1,7 @@
 """A question of one's own: a line writes it, says what it takes, and refuses what is none; the next line answers it."""
 
 import os
+import subprocess
 
 import pytest
 from projects import copied, said
@@ -37,6 +38,26 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     answer, _ = said(project, "study", "studies/mine.yaml")
     assert "studies/mine.yaml: 8 of 8 trials to train, about " in answer
     assert "made studies/mine/report.html" in answer
+
+
+def test_a_single_seed_can_never_tell(project):
+    asked = ("--vary", "m=2,3", "--seeds")
+    warning = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual\n"
+    printed, _ = said(project, "study", "new", "a.yaml", *asked, "1")
+    assert printed.startswith("made a.yaml: 2 settings, 1 seed: 2 trainings\n")
+    assert f"\n{warning}next: charloom study a.yaml\n" in printed
+    assert "can never tell" not in said(project, "study", "new", "b.yaml", *asked, "2")[0]
+
+
+@pytest.mark.parametrize("name", ["-a.yaml", "a b.yaml", "it's.yaml", "a\nb\u00a0'\\.yaml", "é\u202e$x.yaml"])
+def test_the_next_line_can_be_typed_whatever_the_name(project, name):
+    printed, _ = said(project, "study", "new", "--vary", "m=2,3", "--", name)
+    command = printed.splitlines()[-1].removeprefix("next: charloom study ")
+    assert command.isprintable()
+    typed = subprocess.run(
+        ["bash", "-c", f"ls -- {command} && cat {command}"], cwd=project.folder, capture_output=True, check=True
+    )
+    assert b"smallest_difference" in typed.stdout
 
 
 @pytest.mark.slow
@@ -77,6 +98,8 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: nothing differs from the baseline"),
         (["a", "--vary", "m=2,3"], "a: a study is a file that ends in .yaml, say studies/eta.yaml"),
         (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
+        (["a.yaml", "--vary", "m=2,3", "--seeds", ""], "--seeds: '' is not allowed: a whole number from 1 to 999,999"),
+        (["a.yaml", "--vary", "m=2,3", "--text", ""], "--text: '' is not allowed: a file inside this folder"),
         (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "--text: no.txt is not allowed: a file inside"),
         (["a.yaml", "--vary", "m=2,3", "--text", "pipe"], "--text: pipe is not allowed: a file inside this folder"),
         (["a.yaml", "--vary", "m=2,3", "--text", "/etc/hosts"], "--text: /etc/hosts is not allowed: a file inside"),

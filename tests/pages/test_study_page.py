@@ -253,7 +253,7 @@ def test_the_numbers_are_those_of_the_terminal_and_of_markdown():
 
 
 def test_a_difference_smaller_than_its_interval_is_the_same_number_in_card_caption_and_table():
-    losses = {name: {s: {u: x for u in UPDATES} for s, x in enumerate(own, 1)} for name, own in SMALLER.items()}
+    losses = {name: {s: dict.fromkeys(UPDATES, x) for s, x in enumerate(own, 1)} for name, own in SMALLER.items()}
     content = results(SMALLER, curves=False, measure="smooth_loss")._replace(study=CASES["two settings"].study)
     made = content.measured._replace(curves={"smooth_loss": losses})
     content = Case(content.study, made, answered(made)).page
