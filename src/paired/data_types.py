@@ -44,6 +44,7 @@ class Measured(NamedTuple):
     levels      setting, then factor, to the level: factors that vary and have an effect in that setting
     amounts     setting to the amount of text or time that its trials got; empty: unknown
     amount      words for that amount
+    title       the question in the user's words; empty: none given
     """
 
     measure: str
@@ -60,6 +61,7 @@ class Measured(NamedTuple):
     levels: dict[str, dict[str, str]] = {}  # noqa: RUF012  nobody writes to it
     amounts: dict[str, float] = {}  # noqa: RUF012  nobody writes to it
     amount: str = ""
+    title: str = ""
 
 
 class Summary(NamedTuple):
@@ -194,3 +196,4 @@ class Answer(NamedTuple):
     amount: str = ""
     effects: list[Contrast] = []  # noqa: RUF012  nobody writes to it
     inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()
+    title: str = ""

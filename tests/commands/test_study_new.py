@@ -24,10 +24,11 @@ def project(finished, tmp_path):
 @pytest.mark.slow
 def test_a_question_is_written_answered_and_named_beside_its_text(project):
     line = ("studies/mine.yaml", "--text", "data/my.txt", "--vary", "eta=0.05,0.1", "--vary", "sigma=0.1,fan_in")
-    printed, _ = said(project, "study", "new", *line, "--seeds", "2")
+    printed, _ = said(project, "study", "new", *line, "--seeds", "2", "--title", "Eta: small, or large?")
     assert printed.startswith("made studies/mine.yaml: 4 settings, 2 seeds: 8 trainings\nabout ")
     assert printed.endswith("next: charloom study studies/mine.yaml\n")
     assert parsed((project.folder / "studies/mine.yaml").read_text()) == {
+        "title": "Eta: small, or large?",
         "text": "data/my.txt",
         "vary": {"eta": [0.05, 0.1], "sigma": [0.1, "fan_in"]},
         "baseline": {"eta": 0.1, "sigma": 0.1},  # eta as in params.yaml; of sigma's values none is
@@ -37,6 +38,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     }
     answer, _ = said(project, "study", "studies/mine.yaml")
     assert "studies/mine.yaml: 8 of 8 trials to train, about " in answer
+    assert "\nEta: small, or large?\n\nheld_out_bits_per_character: lower is better." in answer
     assert "made studies/mine/report.html" in answer
 
 
@@ -100,6 +102,10 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
         (["a.yaml", "--vary", "m=2,3", "--seeds", ""], "--seeds: '' is not allowed: a whole number from 1 to 999,999"),
         (["a.yaml", "--vary", "m=2,3", "--text", ""], "--text: '' is not allowed: a file inside this folder"),
+        (
+            ["a.yaml", "--vary", "m=2,3", "--title", "a\nb"],
+            "a.yaml: title: a\\nb is not allowed, it has to be one line",
+        ),
         (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "--text: no.txt is not allowed: a file inside"),
         (["a.yaml", "--vary", "m=2,3", "--text", "pipe"], "--text: pipe is not allowed: a file inside this folder"),
         (["a.yaml", "--vary", "m=2,3", "--text", "/etc/hosts"], "--text: /etc/hosts is not allowed: a file inside"),

@@ -266,6 +266,16 @@ def test_a_difference_smaller_than_its_interval_is_the_same_number_in_card_capti
     assert [row[3] for row in cells(content, "all numbers")] == ["2.900", "2.864"]
 
 
+def test_the_heading_is_the_title_and_cannot_tell_yet_is_as_large_as_better():
+    title = "Is <b>0.05</b> better?"
+    made = results({"eta=0.1": spread(2, 3), "eta=0.05": [2.0, 2.1, 1.8]}, title=title)
+    assert "<h1>Is &lt;b&gt;0.05&lt;/b&gt; better?</h1>" in made.page.replace("<wbr>", "")
+    assert f"{title} Is eta=0.05 better than eta=0.1? Text: " in Read(made.page).text
+    assert "<h1>Is eta=0.05 better than eta=0.1?</h1>" in page("two settings")
+    assert '<p class="told">Cannot tell yet: eta=0.05</p>' in made.page
+    assert '<p class="told">Better: eta=0.05</p>' in page("two settings")
+
+
 def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
     text = Read(page("looks")).text
     for title, lines in words.comparisons(CASES["looks"].answer):

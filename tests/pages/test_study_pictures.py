@@ -120,6 +120,22 @@ def test_an_interval_is_a_bar_with_a_stroke_at_the_mean_and_a_thin_line_at_the_l
     assert not [line for line in panels("two settings")[1].lines if line.get_linewidth() == 0.8]  # the same there: 95 %
 
 
+@pytest.mark.parametrize("name", ["24 settings", "dollars", "a target"])
+def test_strokes_and_bars_have_one_height_and_end_below_the_names(name):
+    """A name of three lines makes each row higher."""
+    for picture in ("settings-picture", "differences-picture", "target-picture"):
+        if picture in figures(name):
+            (axes,) = figures(name)[picture].axes
+            with mpl.rc_context(STYLE):
+                axes.figure.draw_without_rendering()
+                names = [text.get_window_extent() for text in axes.texts]
+                drawn = [line.get_window_extent() for line in axes.lines if line.get_linewidth() == 1.4]
+                drawn += [bar.get_window_extent() for bars in axes.containers for bar in bars]
+            assert drawn
+            assert {round(box.height) for box in drawn} <= {13, 18}
+            assert not [box for box in drawn for text in names if text.y0 < box.y1 and box.y0 < text.y1]
+
+
 def test_zero_is_a_line_and_what_does_not_matter_a_band_where_it_is_declared():
     for name, smallest in (("two settings", 0.01), ("24 settings", None)):
         differences = panels(name)[1]

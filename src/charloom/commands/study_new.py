@@ -49,7 +49,8 @@ def new_study(arguments: argparse.Namespace) -> None:
         updates = min(SHORT, usual[UPDATES])
         vary, baseline = vary | {UPDATES: [updates]}, baseline | {UPDATES: updates}
     seeds = allowed("seeds", SEEDS[arguments.short] if arguments.seeds is None else arguments.seeds, "--seeds")
-    asked: dict[str, Any] = {"text": text} if text else {}
+    asked: dict[str, Any] = {} if arguments.title is None else {"title": arguments.title}
+    asked |= {"text": text} if text else {}
     asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
     asked |= {"measure": "held_out_bits_per_character", "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))

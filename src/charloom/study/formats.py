@@ -28,6 +28,7 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
     texts = words.comparisons(answer, open_too=whole)
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
+        _wrapped(answer.title, width) if answer.title else "",
         _wrapped(words.title(answer), width),
         "\n".join(_wrapped(line, width, "  ") for line in words.told_by_line(answer)),
         _effects(answer, width),
@@ -96,12 +97,12 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
 
 
 def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
-    """Return the answer as Markdown: the verdicts, tables, a list of comparisons, and the method."""
+    """Return the answer as Markdown: the title, the verdicts, tables, a list of comparisons, and the method."""
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
     effects = [tuple(map(_plain, cells)) for cells in words.effect_rows(answer)]
     parts = [
-        f"**{_plain(words.told(answer))}**",
+        f"### {_plain(answer.title)}\n" * bool(answer.title) + f"**{_plain(words.told(answer))}**",
         f"{_plain(answer.measure)}: {answer.better} is better. Baseline: {_code(answer.baseline)}",
         _markdown_table(words.EFFECTS, effects) if effects else "",
         _markdown_table(words.COMPARED, rows),

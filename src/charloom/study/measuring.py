@@ -46,6 +46,9 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
+    if study.question.text:  # the target in params.yaml was chosen for the text there
+        results = results._replace(target="")
+    results = results._replace(title=study.question.title or "")
     return results if curves else results._replace(curves={})
 
 
