@@ -4,10 +4,12 @@ import os
 import subprocess
 
 import pytest
+from pages.test_study_page import cells
 from projects import copied, said
 
 from charloom.base.progress import duration
 from charloom.base.yaml_text import parsed
+from charloom.results.records import MEASURE_OF_PART
 from charloom.settings.params import overridden, read_params
 from charloom.study import duration as durations
 
@@ -69,9 +71,13 @@ def test_a_short_one_says_so_wherever_it_is_answered(project):
     short = "a short study: 10,000 updates; a whole training has 20,000, and may have another result"
     assert "2 settings, 3 seeds: 6 trainings\nabout " in printed
     assert f"\n{short}\n" in printed
+    asked = parsed((project.folder / "studies/a.yaml").read_text())
+    assert asked["vary"] == {"m": [2, 3], "train.updates": [10_000], "train.checkpoint_every": [1000]}
     answer, _ = said(project, "study", "studies/a.yaml")
     assert short in " ".join(answer.split())
-    assert short in (project.folder / "studies/a/report.html").read_text(encoding="utf-8")
+    page = (project.folder / "studies/a/report.html").read_text(encoding="utf-8")
+    assert short in page
+    assert [row[0] for row in cells(page, MEASURE_OF_PART)] == [f"{1000 * n:,}" for n in range(11)]
 
 
 @pytest.mark.slow

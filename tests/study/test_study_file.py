@@ -30,6 +30,11 @@ WRONG = [
         "",
         "vary, settings: exactly one of them",
     ),
+    (
+        "eta: [0.1, 0.05]",
+        "train.checkpoint_every: [1, 2]",
+        "train.checkpoint_every: it sets the points of the curves, ",
+    ),
     ("baseline: {}", "", "baseline: missing"),
     ("baseline: {}", "baseline: {eta.x: 1}", "eta.x: no param that a study can vary; allowed are m, eta"),
     ("baseline: {}", "baseline: {train.clip.x: 1}", "train.clip.x: no param that a study can vary; "),

@@ -17,12 +17,13 @@ from charloom.study.asking import asked_now
 from charloom.study.conduct import surveyed
 from charloom.study.duration import seconds
 from charloom.study.measuring import before_it_starts
-from charloom.study.study_file import read_question
+from charloom.study.study_file import CHECKPOINT_EVERY, read_question
 from charloom.study.trial import trials_of
 from paired.numbers import number_of
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 LEAST = 0.01  # bits per character: smaller than the differences between seeds
+POINTS = 10  # of a short study's held-out curve, after the first
 SEEDS = {False: 5, True: 3}  # by --short
 HEAD = """\
 # Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
@@ -47,7 +48,8 @@ def new_study(arguments: argparse.Namespace) -> None:
         if UPDATES in vary:
             raise WrongInput(f"--short: cannot be combined with --vary {UPDATES}: both set a training's length")
         updates = min(SHORT, usual[UPDATES])
-        vary, baseline = vary | {UPDATES: [updates]}, baseline | {UPDATES: updates}
+        short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
+        vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
     seeds = allowed("seeds", SEEDS[arguments.short] if arguments.seeds is None else arguments.seeds, "--seeds")
     asked: dict[str, Any] = {} if arguments.title is None else {"title": arguments.title}
     asked |= {"text": text} if text else {}

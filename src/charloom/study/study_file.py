@@ -39,6 +39,7 @@ from charloom.settings.params import (
 from charloom.study.baseline import setting_name
 
 TRIALS_LIMIT = 1_000_000
+CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
 TITLE = "one line of 1 to 120 printable characters"
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
@@ -163,7 +164,7 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
     usual = asked.params
-    allowed = [name for name in flat_of(usual) if name in VARIED]
+    allowed = [name for name in flat_of(usual) if name in VARIED or name == CHECKPOINT_EVERY]
     for name in (name for values in [given.baseline, *given.overrides()] for name in values):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
@@ -178,6 +179,10 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         raise WrongInput(
             f"{path}: measure: {given.measure}: it is smoothed nats per sequence, and settings differ in seq_length, "
             "batch or train.order; held_out_bits_per_character compares them"
+        )
+    if CHECKPOINT_EVERY in varied:
+        raise WrongInput(
+            f"{path}: {CHECKPOINT_EVERY}: it sets the points of the curves, so all settings share one value"
         )
     if not varied:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")

@@ -5,8 +5,9 @@ The y axis covers all seeds' values after the first twentieth of the updates; a 
 
 from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import Any
 
-from charloom.pages.along_updates import by_update, over_updates, settled
+from charloom.pages.along_updates import DOTS, by_update, over_updates, settled
 from charloom.pages.pictures import GREY, drawing, in_lines, known, pictured, with_room
 from charloom.pages.sections import Picture, Section
 from charloom.pages.study.compared import ABOUT, COLORS, Compared
@@ -68,7 +69,8 @@ def _picture(
         figure.subplots_adjust(top=1 - above / (HEIGHT + above))
         for setting, band in bands.items():
             color, dashes = looks[setting]
-            axes.plot(band.updates, band.means, dashes, color=color, linewidth=1, label=names[setting])
+            look: Any = {"marker": ".", "ms": 4} if len(band.updates) <= DOTS else {}  # lines between few points
+            axes.plot(band.updates, band.means, dashes, color=color, linewidth=1, label=names[setting], **look)
             if band.intervals:
                 low, high = zip(*band.intervals, strict=True)
                 axes.fill_between(band.updates, low, high, color=color, alpha=0.25, linewidth=0)

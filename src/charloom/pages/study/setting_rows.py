@@ -18,6 +18,8 @@ from paired.data_types import Interval
 MANY = 12  # most rows without a second axis at the top
 LINE, ROW = 10.5, 19.0  # heights in points: of a name's line, and of the drawing below the name
 STROKE, BAR = 17.7, 13.0  # heights in points: of a mean's stroke, and of an interval's bar; both are less than ROW
+DOT = 3  # points: the width of a seed's dot
+BESIDE = (0, 1, -1, 2, -2)  # the heights of dots at the same place, in dots; of more than five some coincide
 
 
 class Named(Protocol):
@@ -102,9 +104,16 @@ def draw_mean(axes: Axes, place: int, color: str, mean: float) -> None:
 
 
 def draw_dots(axes: Axes, place: int, color: str, dots: Sequence[float]) -> None:
-    """Draw a dot for each seed. An empty plot is skipped, because matplotlib would extend the axes for it."""
+    """Draw a dot for each seed, beside the dots that it would hide.
+
+    An empty plot is skipped, because matplotlib would extend the axes for it.
+    """
+    low, high = axes.get_xlim()
+    near, height = (high - low) / axes.bbox.width * DOT / 2, _height(axes, DOT)
+    hidden = (sum(abs(dot - other) < near for other in dots[:n]) for n, dot in enumerate(dots))
     if dots:
-        axes.plot(dots, [place] * len(dots), "o", ms=3, color=color, mec=PAPER, mew=0.4, clip_on=False, zorder=4)
+        heights = [place + height * BESIDE[count % len(BESIDE)] for count in hidden]
+        axes.plot(dots, heights, "o", ms=DOT, color=color, mec=PAPER, mew=0.4, clip_on=False, zorder=4)
 
 
 def _draw_row(axes: Axes, place: int, color: str, content: Drawn) -> None:
@@ -120,7 +129,8 @@ def _draw_row(axes: Axes, place: int, color: str, content: Drawn) -> None:
     if content.mean is not None:
         draw_mean(axes, place, color, content.mean)
     draw_dots(axes, place, color, content.dots)
-    for goes_on, edge, arrow in ((interval[0] < low, low, "<"), (interval[1] > high, high, ">")) if interval else ():
+    ends = [end for line in (content.tested, interval) if line for end in line]
+    for goes_on, edge, arrow in ((min(ends) < low, low, "<"), (max(ends) > high, high, ">")) if ends else ():
         if goes_on:
             axes.plot([edge], [place], arrow, ms=4, color=color, clip_on=False)
 
