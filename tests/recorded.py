@@ -4,8 +4,8 @@ import csv
 import json
 from collections.abc import Iterable
 from contextlib import chdir
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import ZipFile
 
 from projects import Project
 
@@ -21,7 +21,7 @@ TABLES = {
     "plots/epoch_means.csv": ("epoch_mean",),
     "plots/measures.csv": ("gradient_norm", "clipped_fraction", "saturated_fraction"),
 }
-ARTIFACTS = {"report.html", "sample_table.json", "files.zip"}
+ARTIFACTS = {"report.html", "sample_table.json", "samples.txt", "params.yaml", "dvc.yaml", "dvc.lock"}
 
 
 def sent() -> None:
@@ -104,8 +104,19 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
     for name in ("known_words", "longest_copy"):
         assert history(client, run, name) == {int(update): each[name] for update, each in sample.items()}
     assert {file.path for file in client.list_artifacts(run.info.run_id)} >= ARTIFACTS
+    for folder in ("metrics", "plots", "reports/figures"):
+        there = {file.path for file in client.list_artifacts(run.info.run_id, folder)}
+        assert there == {f"{folder}/{file.name}" for file in (project.folder / folder).iterdir()}, folder
     with TemporaryDirectory() as folder:
-        packed = ZipFile(client.download_artifacts(run.info.run_id, "files.zip", folder))
-        assert {"params.yaml", "dvc.yaml", "dvc.lock"} < set(packed.namelist())
-        assert {name.partition("/")[0] for name in packed.namelist() if "/" in name} == {"metrics", "plots", "reports"}
-        assert packed.read("metrics/train.json") == (project.folder / "metrics/train.json").read_bytes()
+        for name in ("params.yaml", "plots/smooth_loss.csv", "reports/gradcheck.json"):
+            there = Path(client.download_artifacts(run.info.run_id, name, folder))
+            assert there.read_bytes() == (project.folder / name).read_bytes()
+    logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    assert sorted(model.name for model in logged) == model_names(project)
+    assert {model.status for model in logged} == {"READY"}
+
+
+def model_names(project: Project) -> list[str]:
+    """Return the names of the LoggedModels that the project's run has."""
+    checkpoints = sorted(file.stem for file in (project.folder / "models/checkpoints").iterdir())
+    return [*(f"checkpoint_{stem}" for stem in checkpoints[:-1]), "last", "lowest_smooth_loss"]

@@ -124,6 +124,7 @@ def before(
     largest: float = math.inf,
     ahead: float = 0,
     secure: ssl.SSLContext | None = None,
+    unknown: str = "",
 ):
     """Stand before a server: pass each request on after so many seconds, or answer 503 to those of these numbers.
 
@@ -132,6 +133,7 @@ def before(
     largest  bytes of a request; a larger one is answered with 413
     ahead    seconds that its clock is ahead
     secure   of a server that speaks https
+    unknown  part of a path: requests of such paths are answered with 404 and a page, as a server of long ago does
     """
     asked: list[str] = []
 
@@ -143,12 +145,13 @@ def before(
             asked.append(f"{self.command} {self.path.partition('?')[0]}")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             failed = 413 if len(body) > largest else 503 if fails(len(asked)) else 0
+            failed = 404 if unknown and unknown in self.path else failed
             time.sleep(seconds)
             with closing(HTTPConnection(server.partition("//")[2], timeout=60)) as there:
                 if not failed:
                     there.request(self.command, self.path, body, dict(self.headers))
                 answer = None if failed else there.getresponse()
-                content = answer.read() if answer else b""
+                content = answer.read() if answer else b"<!doctype html>\n<title>404 Not Found</title>\n"
             with suppress(BrokenPipeError, ConnectionResetError):  # who asked has not waited so long, and asks again
                 self.send_response(answer.status if answer else failed)
                 for name, value in answer.getheaders() if answer else ():

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from projects import copied
-from recorded import a_training, holds_what_the_files_hold, sent, waiting
+from recorded import a_training, holds_what_the_files_hold, model_names, sent, waiting
 
 from charloom.tracking import collect, rounds, whole
 from charloom.tracking.collect import put, this_run
@@ -90,8 +90,7 @@ def test_killed_after_any_step_it_is_delivered_once(finished, tmp_path, monkeypa
         assert len(json.loads(run.data.tags["charloom.trainings"])) == 1, step
         assert run.data.tags["charloom.reproductions"] == "0", step
         assert len(client.search_model_versions("")) == 1, step
-        models = client.search_logged_models([run.info.experiment_id])
-        assert sorted(each.name for each in models) == ["last", "lowest_smooth_loss"], step
+        assert len(client.search_logged_models([run.info.experiment_id])) == len(model_names(project)), step
         assert not waiting(project), step
         shutil.rmtree(project.folder)
         step += 1

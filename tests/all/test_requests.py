@@ -5,9 +5,10 @@ import time
 
 import pytest
 from projects import copied
-from recorded import holds_what_the_files_hold
+from recorded import holds_what_the_files_hold, model_names
 from stores import before, certified
 
+FILES, MODEL_FILES = 28, 7  # of a run without a patch; of a model
 SECOND = 0.7  # seconds a request, as a server takes that checks each password anew
 
 
@@ -23,10 +24,15 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
     client.create_experiment("another text's", tags={"charloom.text_sha256": "0" * 64})
     with before(server.uri) as (address, asked):
         track(first, address)
-        assert len(asked) <= 40  # the first of a text makes an experiment, and a name for its models
+        files = sum("/artifacts/" in path for path in asked)
+        models = len(model_names(first))
+        assert files == FILES + MODEL_FILES * models
+        assert (
+            len(asked) - files <= 23 + 2 * models
+        )  # the first of a text makes an experiment, and a name for its models
         asked.clear()
         track(second, address)
-        assert len(asked) <= 39
+        assert len(asked) <= 22 + 2 * models + files
         assert len({path for path in asked if path.startswith("PUT")}) == sum(path.startswith("PUT") for path in asked)
         asked.clear()
         track(second, address)
@@ -40,7 +46,6 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
         models = client.search_logged_models([run.info.experiment_id], f"source_{of_it}")
         shown = {each.name: each.tags.get("mlflow.modelVersions") for each in models}
         version_of = json.dumps([{"name": version.name, "version": int(version.version)}])
-        assert shown.keys() == {"lowest_smooth_loss", "last"}
         assert [each for each in shown.values() if each] == [version_of]
 
 
@@ -51,6 +56,33 @@ def test_a_whole_run_reaches_a_slow_server_without_a_warning(finished, tmp_path,
     assert "warning" not in said
     (run,) = project.runs(server.uri)
     holds_what_the_files_hold(project, project.client(server.uri), run)
+
+
+def test_a_server_without_logged_models_has_them_as_artifacts(finished, tmp_path, server):
+    project = copied(finished, tmp_path / "old")
+    with before(server.uri, unknown="/logged-models") as (address, _):
+        assert "ok  models" in project.run("charloom", "doctor", MLFLOW_TRACKING_URI=address)
+        said = track(project, address)
+        assert said.count("the server has no LoggedModels") == 1
+        (run,) = project.runs(server.uri)
+        client = project.client(server.uri)
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["charloom.checkpoints"] == str(len(model_names(project)) - 2)
+        assert not client.search_logged_models([run.info.experiment_id])
+        folders = {file.path for file in client.list_artifacts(run.info.run_id, "models")}
+        assert folders == {f"models/{name}" for name in model_names(project)}
+        (version,) = client.search_model_versions("")
+        checkpoints = (str(file) for file in sorted(project.folder.glob("models/checkpoints/*")))
+        options = ["--length", "30", "--seed", "1"]
+        for address_in_mlflow, file in (
+            ("models:/charloom-fox@best", "models/best.npz" if "lowest" in version.source else "models/last.npz"),
+            (f"runs:/{run.info.run_id}/models/{model_names(project)[0]}", next(checkpoints)),
+        ):
+            ours = project.run("charloom", "sample", "--model", file, *options)
+            theirs = project.run(
+                "charloom", "sample", "--model", address_in_mlflow, *options, MLFLOW_TRACKING_URI=address
+            )
+            assert theirs == ours
 
 
 @pytest.mark.parametrize("moment", [1, 5, 9, 20, 30])

@@ -16,7 +16,7 @@ from stores import answering
 
 from charloom.base.errors import Unavailable
 from charloom.tracking.address import address, database, follow_folder
-from charloom.tracking.logged_models import fetch
+from charloom.tracking.fetching import fetch
 from charloom.tracking.store import connected
 
 ODD = 'it\'s 100 %41? #1, "ü" a@b:c'
@@ -67,7 +67,7 @@ def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(projec
     assert len(homes) > 4
     assert not [home for home in homes if project.folder.name in home]
     for run in copy.runs(uri):
-        assert (copy.folder / "mlartifacts" / run.info.run_id / "artifacts/files.zip").is_file()
+        assert (copy.folder / "mlartifacts" / run.info.run_id / "artifacts/dvc.lock").is_file()
 
 
 def best(project) -> bytes:

@@ -9,7 +9,7 @@ import mlflow.pyfunc
 import pandas as pd
 import pytest
 from projects import said
-from recorded import history, sent, tracked
+from recorded import column, history, sent, tracked
 
 from charloom import NEEDED
 from charloom.base.errors import Unavailable, WrongInput
@@ -18,10 +18,12 @@ from charloom.results.records import TrainMetrics
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
 from charloom.tracking.entries import Entry
-from charloom.tracking.logged_models import fetch, measured
+from charloom.tracking.fetching import fetch
+from charloom.tracking.registry import measured
 from charloom.tracking.store import RESULTS, connected
 
-FILES = {"lowest_smooth_loss": "best", "last": "last"}  # of the LoggedModels, by their names
+BEST, LAST = "lowest_smooth_loss", "last"
+FILES = {BEST: "best", LAST: "last"}  # of the LoggedModels, by their names
 MEASURE = "held_out_bits_per_character"
 
 
@@ -34,11 +36,33 @@ def versions(project):
     return sorted(project.client().search_model_versions(""), key=lambda each: int(each.version))
 
 
+def file_of(project, model):
+    """Return the file in models/ that a LoggedModel was made from."""
+    name = FILES.get(model.name) or model.name.replace("checkpoint_", "checkpoints/")
+    return project.folder / f"models/{name}.npz"
+
+
+def test_a_run_has_all_checkpoints_as_models_with_steps_and_metrics(finished):
+    (run,) = finished.runs()
+    files = {int(file.stem): file for file in (finished.folder / "models/checkpoints").iterdir()}
+    steps = {each.model_id: each.step for each in run.outputs.model_outputs}
+    checkpoints = {steps[each.model_id]: each for each in logged(finished) if each.name != BEST}
+    assert checkpoints.keys() == files.keys()
+    assert checkpoints[max(files)].name == LAST
+    assert run.data.tags["charloom.checkpoints"] == str(len(files) - 1)
+    for update, model in checkpoints.items():
+        assert model.status == "READY"
+        assert file_of(finished, model).read_bytes() == files[update].read_bytes()
+        metrics = {each.key: each.value for each in model.metrics}
+        assert metrics["smooth_loss"] == column(finished, "smooth_loss")[update]
+        part = "held_out_part_bits_per_character"
+        assert metrics[part] == column(finished, part, "plots/held_out.csv")[update]
+
+
 def test_a_run_has_two_models_with_steps_and_metrics_of_the_dataset_and_the_best_is_registered(finished):
     (run,) = finished.runs()
     train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
     models = {each.name: each for each in logged(finished)}
-    assert set(models) == {"lowest_smooth_loss", "last"}
     steps = {each.model_id: each.step for each in run.outputs.model_outputs}
     (read,) = run.inputs.dataset_inputs
     for name, step, bits, loss in (
@@ -77,9 +101,7 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         assert str(finished.folder) not in about
         assert "pkl" not in about
         assert (folder / "served.py").read_bytes() == (finished.folder / "src/charloom/tracking/served.py").read_bytes()
-        assert (folder / "artifacts/model.npz").read_bytes() == (
-            finished.folder / f"models/{FILES[model.name]}.npz"
-        ).read_bytes()
+        assert (folder / "artifacts/model.npz").read_bytes() == file_of(finished, model).read_bytes()
         required = {line.partition("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()}
         assert required == {"mlflow", "pandas", *NEEDED}
 
@@ -108,7 +130,7 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
 
 @pytest.mark.parametrize(
     ("of_lowest", "of_last", "better"),
-    [(2.0, 1.9, ("last", 1.9)), (1.9, 2.0, ("best", 1.9)), (2.0, 2.0, ("best", 2.0)), (None, None, ("best", 30.0))],
+    [(2.0, 1.9, (LAST, 1.9)), (1.9, 2.0, (BEST, 1.9)), (2.0, 2.0, (BEST, 2.0)), (None, None, (BEST, 30.0))],
 )
 def test_of_a_runs_two_models_the_one_counts_that_is_better_on_held_out_text(finished, of_lowest, of_last, better):
     with chdir(finished.folder):
@@ -175,7 +197,9 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
                 "held_out_characters_read": 5 if measure == 0.5 else 6,
             }
             entry.first = first.model_copy(update={"experiment": experiment, "record": experiment})
-            entry.tracked = tracked_.model_copy(update={"train": tracked_.train.model_copy(update=train)})
+            models = tracked_.models | {BEST: tracked_.models[BEST].model_copy(update={"update": 0})}
+            changed = {"train": tracked_.train.model_copy(update=train), "models": models}
+            entry.tracked = tracked_.model_copy(update=changed)
             entry.points |= {(MEASURE, 0): (measure, first.started), ("smooth_loss", 0): (1.0, first.started)}
             with connected() as store:
                 complete(store, entry)
@@ -197,7 +221,7 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
     with chdir(project.folder):
         run = this_run()
     which, measure, what, comparable = measured(run, run.metrics)
-    assert (which, measure, what) == ("best", content["best_smooth_loss"], "best_smooth_loss")
+    assert (which, measure, what) == (BEST, content["best_smooth_loss"], "best_smooth_loss")
     assert comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
 
 
@@ -209,18 +233,21 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
         sent()
     (run,) = project.runs()
     client = project.client()
-    begun = client.create_logged_model(run.info.experiment_id, "best")  # of no run: somebody else's
+    theirs = client.create_logged_model(run.info.experiment_id, LAST)  # of no run: somebody else's
+    names = sorted(model.name for model in logged(project) if model.model_id != theirs.model_id)
+    checkpoint = names[0]
     for model in logged(project):
-        if model.model_id != begun.model_id and model.name == "last":
+        if model.model_id != theirs.model_id and model.name in {LAST, checkpoint}:
             client.delete_logged_model(model.model_id)
-    unfinished = client.create_logged_model(run.info.experiment_id, "last", run.info.run_id)
-    client.delete_tag(run.info.run_id, RESULTS)  # the last thing that is written
+    unfinished = client.create_logged_model(run.info.experiment_id, LAST, run.info.run_id)
+    for tag in (RESULTS, "charloom.checkpoints"):  # the last that is written
+        client.delete_tag(run.info.run_id, tag)
     for _ in range(2):
         with chdir(project.folder):
             shutil.copytree(tmp_path / "entry", entry)
             sent()
     models = [model for model in logged(project) if model.source_run_id == run.info.run_id]
-    assert sorted(model.name for model in models) == ["last", "lowest_smooth_loss"]
+    assert sorted(model.name for model in models) == names
     assert {model.status for model in models} == {"READY"}
     last = next(model for model in models if model.name == "last")
     assert last.model_id == unfinished.model_id

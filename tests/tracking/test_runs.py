@@ -124,7 +124,7 @@ def test_a_run_names_who_sent_it_and_a_reproduction_its_own(project, monkeypatch
     project.stage("train")
     tracked(project)
     (run,) = project.runs()
-    assert run.data.tags["mlflow.user"] == "ann"
+    assert run.data.tags["mlflow.user"] == "ann, benbxy"
     assert [row.get("by") for row in json.loads(run.data.tags["charloom.trainings"])] == [None, "benbxy"]
     note = run.data.tags["mlflow.note.content"]
     assert note.count("| trained |") == 1

@@ -17,7 +17,7 @@ from charloom.base.storage import sha256
 from charloom.tracking import artifacts
 from charloom.tracking.address import database, follow_folder
 from charloom.tracking.asking import asked
-from charloom.tracking.logged_models import fetch
+from charloom.tracking.fetching import fetch
 from charloom.tracking.reasons import LONGEST, first_line
 from charloom.tracking.store import Store, connected
 

@@ -119,7 +119,7 @@ def test_what_track_puts_there_again_mends_what_was_damaged_and_nothing_else(fin
         points = Entry(folder).points
         assert put(this_run()) == folder
         assert (Entry(folder).points, files.stat().st_mtime_ns) == (points, before[1])
-        (folder / "files/models/best.npz").unlink()
+        (folder / "files/models/lowest_smooth_loss.npz").unlink()
         record.write_bytes(before[0].replace(b'["smooth_loss", 300,', b'["smooth_loss", 301,'))
         with pytest.raises(CharloomError):
             ensure_whole(folder, Entry(folder).is_whole)

@@ -14,6 +14,7 @@ from recorded import caught_up, history, tracked
 from stores import free_port
 
 from charloom.base.errors import Unavailable
+from charloom.pages.study.study_page import INDEX
 from charloom.results.identity import experiment_key
 from charloom.results.study_table import read_runs, write_runs
 from charloom.study.asking import read_study, write_asked
@@ -33,6 +34,9 @@ STUDY = Path("studies/eta.yaml")
 FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
 
 
+INDEX_LINK = f'<a href="{INDEX[0]}">{INDEX[1]}</a>'
+
+
 def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
     """Return what a study of the project says, once it has been trained; 1e308 as eta lets a training diverge."""
     with chdir(project.folder):
@@ -45,7 +49,7 @@ def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
         runs = {t.key: known.get(t.key) or train_trial(t.params, text, study.asked.sha256) for t in trials}
         write_asked(study)
         write_runs(study.folder, study.varied, runs.items())
-        (study.folder / "report.html").write_text("<!doctype html>\n")
+        (study.folder / "report.html").write_text(f"<!doctype html>\n{INDEX_LINK}")
         return study_contents(study._replace(runs=runs), answer(), "<svg/>")
 
 
@@ -127,9 +131,11 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     client = project.client()
     files = {file.path for file in client.list_artifacts(study.info.run_id)}
     assert files == {"comparison.svg", "report.html", "eta.yaml", "asked.json", "trials.csv", "curves.csv"}
-    for name in ("report.html", "trials.csv", "curves.csv"):
+    for name in ("trials.csv", "curves.csv"):
         there = Path(client.download_artifacts(study.info.run_id, name))
         assert there.read_bytes() == (project.folder / "studies/eta" / name).read_bytes()
+    page = Path(client.download_artifacts(study.info.run_id, "report.html")).read_text()
+    assert page == "<!doctype html>\n"  # without the link to a page that MLflow does not have
     assert list(trials) == [f"eta={eta} · seed {seed}" for eta in ("0.1", "0.05") for seed in (1, 2)]  # newest first
     holds_what_the_tables_hold(project, trials)
     params = {name: run.data.params for name, run in trials.items()}
@@ -155,6 +161,13 @@ def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(pro
     assert grown.data.tags["mlflow.note.content"].startswith("**worse**\n\n[The study’s page](")
     assert {run.info.run_id for run in trials.values()} > ids.keys()
     holds_what_the_tables_hold(project, trials)
+
+
+def test_a_study_names_all_who_have_sent_it(project, monkeypatch):
+    for user in ("ann", "ben", "ann"):
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+        study, _ = sent(project, a_study(project))
+    assert study.data.tags["mlflow.user"] == "ann, ben"
 
 
 def test_two_questions_in_files_of_one_name_are_two_studies_and_neither_loses_a_trial(project):

@@ -13,7 +13,7 @@ from charloom.base.terminal import in_line, visible
 from charloom.sampling.options import DEFAULTS, allowed
 from charloom.settings.entry import ensure_own_sources, run_command
 
-MODEL = "an npz file, or a model in MLflow: models:/NAME@best (default: the pipeline's best model)"
+MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 

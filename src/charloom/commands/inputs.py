@@ -17,19 +17,20 @@ from charloom.text.corpus import decoded
 from charloom.tracking.asking import asked
 
 MODEL_MAY_TAKE = 30  # seconds: the timeout for fetching a model from MLflow
+IN_MLFLOW = ("models:/", "runs:/")  # begin addresses
 COPIES = 5  # memory for reading and checking a model, as a multiple of its file's size
 BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text that is kept while it is scored
 
 
 def model_at(address: str | None) -> Model:
-    """Return the model in an npz file or at an address in MLflow, `models:/…`; for None the pipeline's best model.
+    """Return the model in an npz file or at an address in MLflow, one of IN_MLFLOW; for None the pipeline's best model.
 
     Raises WrongInput if the model does not exist, Damaged if the file is no model, and Unavailable if MLflow does not
     answer or the memory is too small.
     """
     if address is None:
         return read_model(files("sample")["models/best"])
-    if not address.startswith("models:/"):
+    if not address.startswith(IN_MLFLOW):
         path = Path(address)
         if path.is_file():
             check_memory(COPIES * path.stat().st_size, f"{address}, read as a model,")

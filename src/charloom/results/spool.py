@@ -44,6 +44,7 @@ SHOWN_FILES, MODEL_CODE = (
 )  # folders of FILES: what the run's page shows; what a served model imports
 ASKED = ".asked"  # ends the name of a file, beside a sender's lock, whose time says when it was asked last
 RATE = "characters_per_second"
+BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
 STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
 # Variables without influence on where, as whom and through what MLflow is reached.
@@ -90,13 +91,20 @@ class End(Record):
     results: str | None
 
 
+class ModelFile(Record):
+    """A model among an entry's files: its npz file, and the updates after which it was saved."""
+
+    file: str
+    update: int
+
+
 class Tracked(Record):
     """What `track` knows of the run besides its points.
 
     results       the hash of its results
     text, train   what was measured
     tags          of the MLflow run
-    models        the npz files of the best and the last model in files/, by name
+    models        the best model, the last one and the checkpoints, by their names in MLflow
     prime         a text that the models can go on from: their input example
     requirements  what the models need to be served: libraries with versions
     description   Markdown; the list of trainings comes after it
@@ -107,7 +115,7 @@ class Tracked(Record):
     text: TextMetrics
     train: TrainMetrics
     tags: dict[str, str]
-    models: dict[str, str]
+    models: dict[str, ModelFile]
     prime: str
     requirements: list[str]
     description: str

@@ -9,8 +9,8 @@ import sys
 
 from charloom.settings.entry import run_command
 from charloom.tracking.doctor import ask_remote, ask_store
+from charloom.tracking.fetching import fetch
 from charloom.tracking.limits import limit_memory, limited
-from charloom.tracking.logged_models import fetch
 from charloom.tracking.our_experiments import print_experiments
 
 QUESTIONS = {each.__name__: each for each in (ask_remote, ask_store, fetch, print_experiments)}

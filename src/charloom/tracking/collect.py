@@ -20,13 +20,16 @@ from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
 from charloom.results.identity import experiment_key, setting
-from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable
-from charloom.results.run import Run, from_folder
+from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable, TrainMetrics
+from charloom.results.run import Run, from_folder, thinned
 from charloom.results.spool import (
+    BEST,
+    LAST,
     MODEL_CODE,
     RATE,
     RECORD,
     SHOWN_FILES,
+    ModelFile,
     Tracked,
     append,
     entry_folder,
@@ -43,15 +46,16 @@ from charloom.tracking.whole import filled, is_whole
 
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
-SHOWN = ("reports/report", "reports/sample_table")  # what one opens, and what MLflow's page shows as a table
-MODELS = ("models/best", "models/last")
+SHOWN = ("reports/report", "reports/sample_table")  # at the top; MLflow's page shows the second as a table
+SAMPLES = "samples.txt"
+CHECKPOINTS = 50  # sent at most; of more every 2nd, 5th, 10th and so on
 EXCERPT = 1000  # characters of a sample in a description
 PRIME = 16  # characters of a model's input example
 
 
 def made(path: dict[str, Path]) -> list[Path]:
-    """Return the run's outputs among the files that dvc.yaml names for `track`."""
-    return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
+    """Return the run's outputs, besides models, among the files and folders that dvc.yaml names for `track`."""
+    return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots"}]
 
 
 def this_run() -> Run:
@@ -106,27 +110,53 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
                 recorded[name, update] = value, times[updates[at - 1]] if at else first.started
                 lines.append([name, update, *recorded[name, update]])
     text, train = run.facts
+    models = _models(path, train)
     tracked = Tracked(
         results=run.results, text=text, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
-        models={name: f"models/{path[f'models/{name}'].name}" for name in ("best", "last")},
+        models={name: ModelFile(file=f"models/{name}.npz", update=update) for name, (_, update) in models.items()},
         prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(run, samples), points=sum(name != RATE for name, _ in recorded),
     )  # fmt: skip
     with filled(folder) as new:
-        for below, names in ((SHOWN_FILES, SHOWN), ("models", MODELS)):
-            (new / below).mkdir()
-            for name in names:
-                copy(path[name], new / below)
-        rest = [file for file in made(path) if file.parts[0] != "models" and file not in [path[name] for name in SHOWN]]
-        _pack(new / SHOWN_FILES / "files.zip", Path(), [PARAMS, PIPELINE, LOCK, *rest])
+        top, shown = [path[name] for name in SHOWN], new / SHOWN_FILES
+        for file in [PARAMS, PIPELINE, LOCK, *(file for folder in made(path) for file in files_in(folder))]:
+            _copy(file, shown / (file.name if file in top else file))
+        write(shown / SAMPLES, _as_text(samples))
+        for name, (file, _) in models.items():
+            _copy(file, new / tracked.models[name].file)
         if patch and not patch.startswith(UNKNOWN):
             write(new / SHOWN_FILES / "uncommitted.diff", patch)
         (new / MODEL_CODE).mkdir()
         copy(SERVED, new / MODEL_CODE)
-        _pack(new / MODEL_CODE / "charloom.zip", SOURCES, _imported_by(SERVED))
+        with ZipFile(new / MODEL_CODE / "charloom.zip", "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
+            for file in _imported_by(SERVED):
+                packed.write(file, file.relative_to(SOURCES))
         check()
     _append(folder, [*lines, tracked.model_dump(), {"sender": identity()}])
     return folder
+
+
+def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path, int]]:
+    """Return file and update of each model by its name in MLflow. The last checkpoint is LAST."""
+    checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
+    checkpoints.pop(train.updates, None)
+    return {
+        BEST: (path["models/best"], train.best_update),
+        LAST: (path["models/last"], train.updates),
+        **{f"checkpoint_{file.stem}": (file, at) for at, file in thinned(checkpoints, CHECKPOINTS).items()},
+    }
+
+
+def _as_text(samples: SampleTable) -> str:
+    """Return the samples as a text to read."""
+    return (
+        "\n\n".join(f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}" for name, text, _, loss in samples.data) + "\n"
+    )
+
+
+def _copy(file: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    copy(file, to)
 
 
 def _append(folder: Path, lines: list[Any]) -> None:
@@ -176,10 +206,3 @@ def _imported_by(script: Path) -> list[Path]:
     finder.run_script(str(script))
     found = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script is nameless
     return [file for file in found if file.is_relative_to(SOURCES) and file != script]
-
-
-def _pack(archive: Path, folder: Path, paths: list[Path]) -> None:
-    """Put the files, and those in folders among the paths, into one: a server asks for a second or so for each file."""
-    with ZipFile(archive, "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
-        for file in (file for path in paths for file in files_in(path)):
-            packed.write(file, file.relative_to(folder))

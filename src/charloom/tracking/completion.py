@@ -18,16 +18,18 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from charloom.base.terminal import in_line, warn_once
-from charloom.results.spool import FILES, SHOWN_FILES, End, Start
+from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
 from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import went_on
 from charloom.tracking.logged_models import send_models
-from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, Point, Store, number_of
+from charloom.tracking.registry import register
+from charloom.tracking.store import DIFFERS, KEY, OF_RECORD, RESULTS, ROOM, USER, Point, Store, number_of, with_author
 
 TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
 REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
+CHECKPOINTS = "charloom.checkpoints"  # tag: how many models besides the best and the last; all of them are there
 NOTE = "mlflow.note.content"
 LIST = "\n\n| trained | from | on | with | these results |"  # so it began before it said who
 HEADING = f"{LIST} sent by |\n|---|---|---|---|---|---|\n"
@@ -73,12 +75,13 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
                 _delete(store, own)
             tags |= _listed(store, run, entry, None, same=True)
         else:
-            run = own or _new_run(store, entry)
-            store.send(run, points(entry, sent if own else 0), None if run.data.params else start.params)
+            sent = sent if own else 0
+            run = own = own or _new_run(store, entry)
+            store.send(run, points(entry, sent), None if run.data.params else start.params)
             if tracked:
                 upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri, store.uri)
                 store.name_dataset(run, start, tracked)
-                send_models(store, run, entry, tracked)
+                register(store, run, send_models(store, run, entry, tracked, (BEST, LAST)), start, tracked.train)
             tags |= _listed(store, run, entry, tracked.description if tracked else ONLY_POINTS, same=True)
             tags |= tracked.tags if tracked else {}
             if others:
@@ -89,8 +92,12 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
             tags |= {RESULTS: tracked.results} if tracked else {}
         if others and entry.trainings:
             store.tag(others[0], _listed(store, others[0], entry, None, same=False))
-        store.tag(run, tags)  # last: the one of the results says that all is there
+        store.tag(run, tags)  # the one of the results says that all is there, besides checkpoints
         went_on()
+        if tracked and run is own and CHECKPOINTS not in run.data.tags:
+            checkpoints = tracked.models.keys() - {BEST, LAST}
+            send_models(store, run, entry, tracked, sorted(checkpoints))
+            store.tag(run, {CHECKPOINTS: str(len(checkpoints))})
         return run
 
 
@@ -123,7 +130,7 @@ def _delete(store: Store, run: Run) -> None:
 
 
 def _listed(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
-    """Return the run's list and description with the entry's trainings, and the number of reproductions.
+    """Return the run's list and description with the entry's trainings, their number, and who has sent them.
 
     A training that the list has is skipped. The training that created the run is not a reproduction.
     """
@@ -146,7 +153,8 @@ def _listed(store: Store, run: Run, entry: Entry, description: str | None, *, sa
         for row in listed
     )
     note = above + (HEADING + "".join(lines) if listed else "")
-    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note}
+    by = {USER: with_author(run, store.user)} if same and new else {}
+    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note} | by
 
 
 def _list_of(run: Run) -> tuple[list[dict[str, Any]], int]:

@@ -43,9 +43,11 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     except OSError as error:
         raise Unavailable(f"{error.filename}: {error.strerror}") from None
     starts, began, end = 1, time.time(), time.monotonic() + WHOLE * seconds
+    sign = began
     with log:
         log.seek(since)
-        while waiting and time.monotonic() < end and time.time() - max(began, _last_sign(lock)) < seconds:
+        while waiting and time.monotonic() < end and time.time() - sign < seconds:
+            sign = max(sign, _last_sign(lock))  # a sender that has ended leaves no lock
             alive = is_held(lock)  # asked before the log is read: what is read then is all that it says
             for line in log:
                 name, done, reason = [*line.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]

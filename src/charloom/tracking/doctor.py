@@ -23,15 +23,17 @@ from requests import Response
 
 from charloom.base.terminal import in_line
 from charloom.tracking.address import database
-from charloom.tracking.logged_models import model_name
+from charloom.tracking.logged_models import NO_MODELS
 from charloom.tracking.reasons import first_line, not_permitted
+from charloom.tracking.registry import model_name
 from charloom.tracking.store import Store, connected
 
 WRONG = {"start_time": "none"}  # makes an invalid request
 Row = tuple[str, str, bool]  # what, what is said of it, whether it stands in the way
 SLOW = 0.5  # seconds a request, from which a run of some 40 requests takes long
 CLOCKS_DIFFER = 60  # seconds
-OLDEST = 3  # the first MLflow that knows models apart from runs
+NOT_FOUND = 404  # of HTTP
+OLDEST = (2, 10)  # of MLflow's versions
 
 
 def ask_store(text_sha256: str, source: str, largest: str) -> None:
@@ -74,15 +76,18 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
     said = f"{where} as {who}: MLflow {number}, {seconds:.2f} s a request"
     slow = ", which is slow; auth_cache_ttl_seconds in its auth.ini may help" if seconds > SLOW else ""
     rows = [("MLflow", said + slow, False)]
-    if (major := version.text.partition(".")[0]).isdigit() and int(major) < OLDEST:
-        rows.append(("MLflow’s version", f"{number}: a run needs {OLDEST} or newer: update the server", True))
+    parts = [int(part) for part in version.text.split(".")[:2] if part.isdecimal()]
+    if len(parts) == len(OLDEST) and tuple(parts) < OLDEST:
+        rows.append(("MLflow’s version", f"{number}: a run needs 2.10 or newer: update the server", True))
+    if ask("/api/2.0/mlflow/logged-models/search", experiment_ids=["0"], max_results=1).status_code == NOT_FOUND:
+        rows.append(("models", NO_MODELS, False))
     if date := answer.headers.get("Date"):
         ahead = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
         off = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's: set the clock here, or there"
         rows.append(("clock", off if abs(ahead) > CLOCKS_DIFFER else "as the server's", abs(ahead) > CLOCKS_DIFFER))
     api, model = "/api/2.0/mlflow", model_name(source)
     found = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0)
-    new = found.status_code == 404  # 403 is of one that we may not see
+    new = found.status_code == NOT_FOUND  # 403 is of one that we may not see
     wanted = [(f"model {model}", "registered-models" if new else "model-versions", {"name": "" if new else model})]
     if experiment:
         wanted += [(f"experiment {experiment.name!r}", "runs", {"experiment_id": experiment.experiment_id, **WRONG})]

@@ -12,12 +12,14 @@ LONGEST = 500  # characters of a reason: a server can write as much as it likes
 TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
 REFUSED = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # of MLflow, of the library that it asks with
 INSTEAD = {  # of what MLflow says
+    "error code 404 != 200. Response body: '<": "the server does not know this request: an old MLflow, or none",
     "Invalid Host header": "the server is not asked by this name: it has to be started with it in --allowed-hosts",
     "The filesystem tracking backend": "MLFLOW_TRACKING_URI: has to begin with http://, https:// or sqlite:///",
 }
 CURES = {  # of what libraries say, at the end of a line
     "CERTIFICATE_VERIFY_FAILED": "MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the certificate that signed it",
     "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI has to begin so",
+    "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the seconds that a request may take",
     "Connection refused": "nobody answers there: is the address right, and the server started?",
     "Name or service not known": "no machine has that name",
 }

@@ -45,7 +45,8 @@ USER = "mlflow.user"  # tag: who sent it, as MLflow's pages show it
 OF_RECORD = "charloom.record"  # tag: the record (see results/spool.py) that the run gets its points from
 ENDED = {"FINISHED", "FAILED"}  # states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # __init__.py has set it
-PAGE = 1000  # things, or points, in a request
+PAGE = 100  # results of a search in a request: a server takes seconds for 1,000 runs
+BATCH = 1000  # points in a request
 ROOM = 8000  # characters of a tag: MLflow cuts a longer one without a word
 DIGEST = 36  # characters of a dataset's digest that MLflow keeps
 FAILED = re.compile(r"error code 5\d\d|too many 5\d\d")  # of a server that answers, whose database is away
@@ -62,7 +63,6 @@ class Store:
         self.uri = address()
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
         self.about = ""  # what a refusal is about
-        self.made = set[str]()  # the runs that we have made, by their ids
 
     @cached_property
     def user(self) -> str:
@@ -171,7 +171,6 @@ class Store:
         """Make a run, begun at this moment or then, in seconds since 1970."""
         start = milliseconds(started)
         run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
-        self.made.add(run.info.run_id)
         ensure_allowed(run.info.artifact_uri, self.uri)
         return run
 
@@ -187,7 +186,7 @@ class Store:
         ]
         named = [Param(*each) for each in shown(params).items()] if params else []
         while metrics or named:
-            room = PAGE - len(named)
+            room = BATCH - len(named)
             self.client.log_batch(run.info.run_id, metrics=metrics[:room], params=named)
             metrics, named = metrics[room:], []
             went_on()
@@ -213,6 +212,11 @@ def place(run: Run, part: str = "") -> str:
     """Return where MLflow's pages show the run, or a part of it; without the query they open another view."""
     experiment, run_id = (quote(each, safe="") for each in (run.info.experiment_id, run.info.run_id))  # a server's word
     return f"#/experiments/{experiment}/runs/{run_id}{part}?workflowType=machine_learning"
+
+
+def with_author(run: Run, user: str) -> str:
+    """Return the names of all who have sent the run, the user among them, as MLflow's pages show them."""
+    return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(USER, "").split(", ")), user]))
 
 
 def dataset_key(start: Start) -> tuple[str, str]:

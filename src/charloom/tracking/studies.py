@@ -13,7 +13,7 @@ from charloom.base.terminal import in_line, visible, warn_once
 from charloom.results.spool import FILES
 from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
-from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, Store, connected, place
+from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, USER, Store, connected, place, with_author
 from charloom.tracking.study_contents import CONTENTS, PAGE, PICTURE, StudyContents, StudyTrial
 from charloom.tracking.whole import SUMS
 
@@ -65,7 +65,7 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path, know
     page = f"[The study’s page]({place(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")
     about = "\n\n".join([first, page, picture, rest])
-    store.tag(run, {ABOUT: about, VERDICT: contents.verdict})
+    store.tag(run, {ABOUT: about, VERDICT: contents.verdict, USER: with_author(run, store.user)})
     store.close(run, "FINISHED", None)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ from paired.sentences import told
 
 STUDY_MAY_TAKE = 120  # seconds
 VERDICT_ROOM = 5000  # characters of a tag: MLflow takes 8,000
+LINK_ABOVE = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # of the page: in MLflow nothing lies above it
 NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
 
 
@@ -67,6 +69,8 @@ def put_study(contents: StudyContents) -> Path:
     with filled(entry) as folder:
         for name in contents.files:
             copy(name, folder)
+        page = (folder / PAGE).read_text(encoding="utf-8")
+        write(folder / PAGE, LINK_ABOVE.sub("", page))
         write(folder / PICTURE, contents.picture)
         write_json(folder / CONTENTS, contents.model_dump(mode="json"))
     return entry

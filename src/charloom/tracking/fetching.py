@@ -1,0 +1,53 @@
+"""A model's file from MLflow."""
+
+from pathlib import Path
+
+from mlflow import set_tracking_uri
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
+from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
+
+from charloom.base.errors import Damaged, WrongInput
+from charloom.base.terminal import in_line
+from charloom.model.model_file import read_model
+from charloom.tracking.address import database
+from charloom.tracking.artifacts import download
+from charloom.tracking.logged_models import MODELS
+from charloom.tracking.model_folder import FILE
+from charloom.tracking.reasons import first_line
+from charloom.tracking.store import connected
+
+NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+MALFORMED = "Not a proper"  # MLflow has no code for it
+
+
+def fetch(address: str, file: str) -> None:
+    """Copy the npz file of a LoggedModel, of a registered version or of a model among a run's artifacts to this file.
+
+    Raises WrongInput where there is no such model or it is not charloom's, Damaged where the file is none of a model,
+    Unavailable where MLflow does not answer.
+    """
+    base = database()
+    if base is not None and not base.exists():
+        raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")
+
+    with connected() as store:
+        reason, store.about = "", in_line(address)
+        set_tracking_uri(store.uri)
+        try:
+            if address.startswith("runs:/"):
+                uri = RunsArtifactRepository.get_underlying_uri(address)
+            else:
+                uri = ModelsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own
+            if uri.startswith(MODELS):  # of a version, it is its LoggedModel
+                uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
+            reason = f"it has no artifacts/{FILE}: charloom has not logged it"
+            download(uri, f"artifacts/{FILE}", Path(file), store.uri)
+        except MlflowException as error:
+            if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
+                raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
+            raise
+    try:
+        read_model(Path(file))  # within the limits of this process: it may be made to fill the memory
+    except Damaged as error:
+        raise Damaged(str(error).replace(file, address).partition(";")[0]) from None
