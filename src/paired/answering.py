@@ -3,7 +3,19 @@
 from typing import NamedTuple
 
 from paired.cautions import cautions
-from paired.data_types import ALONE, CANNOT_TELL, LEVEL, Answer, Band, Contrast, Curve, Measured, Seed, Summary
+from paired.data_types import (
+    ALONE,
+    CANNOT_TELL,
+    INTERACTION,
+    LEVEL,
+    Answer,
+    Band,
+    Contrast,
+    Curve,
+    Measured,
+    Seed,
+    Summary,
+)
 from paired.effects import told
 from paired.factors import Tested, design_of, inseparable, tested
 from paired.pairs import Pairs, Side, minus, pair, side
@@ -71,7 +83,7 @@ def answered(measured: Measured) -> Answer:
         summaries=[_summary(name, own) for name, own in sides.items()],
         comparisons=[_whole(measured, settings[name], own, decisions[name]) for name, own in pairs.items()],
         bands={name: _bands(curves, measured.baseline, pairs) for name, curves in measured.curves.items()},
-        effects=effects,
+        effects=[_with_need(measured, effect) for effect in effects],
         inseparable=tuple(
             {name: tuple(dict.fromkeys(factors[name] for factors in measured.levels.values())) for name in group}
             for group in inseparable(measured.levels)
@@ -92,18 +104,21 @@ def _summary(name: str, own: Side) -> Summary:
 def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decision) -> Contrast:
     """Return the setting's contrast, with the fields that only settings have: seeds needed, times, explosions."""
     sides = pairs.ours, pairs.baseline
-    more = None
-    if contrast.verdict == CANNOT_TELL:
-        whole, alpha = moments(contrast.differences.values()), 1.0 - decision.level
-        # If lost trials bar the verdict, the number of further seeds is unknown.
-        barred = direction(whole, measured.better) in pairs.barred
-        more = (1, None) if barred else more_seeds(whole, alpha, measured.smallest_difference)
-    return contrast._replace(
-        more_seeds=more,
+    return _with_need(measured, contrast)._replace(
         time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
         exploded_p=exploded_p(*(count for own in sides for count in (own.exploded, len(own.trials)))),
         warnings=tuple(cautions(measured.looks, pairs, decision)),
     )
+
+
+def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
+    """Return the contrast with the number of further seeds, if it has no verdict that more seeds could give."""
+    if contrast.verdict != CANNOT_TELL or contrast.kind == INTERACTION or contrast.turned_by or contrast.untested:
+        return contrast
+    whole, alpha = moments(contrast.differences.values()), 1.0 - contrast.tested_level
+    # If lost trials bar the verdict, the number of further seeds is unknown.
+    barred = direction(whole, measured.better) in contrast.barred
+    return contrast._replace(more_seeds=(1, None) if barred else more_seeds(whole, alpha, measured.smallest_difference))
 
 
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:

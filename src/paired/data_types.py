@@ -44,6 +44,7 @@ class Measured(NamedTuple):
     levels      setting, then factor, to the level: factors that vary and have an effect in that setting
     amounts     setting to the amount of text or time that its trials got; empty: unknown
     amount      words for that amount
+    title       the question in the user's words; empty: none given
     """
 
     measure: str
@@ -60,6 +61,7 @@ class Measured(NamedTuple):
     levels: dict[str, dict[str, str]] = {}  # noqa: RUF012  nobody writes to it
     amounts: dict[str, float] = {}  # noqa: RUF012  nobody writes to it
     amount: str = ""
+    title: str = ""
 
 
 class Summary(NamedTuple):
@@ -115,8 +117,8 @@ class Contrast(NamedTuple):
     later             all pairs; None if all of them count
     warnings          sentences about the contrast
     turned_by         for an average without a verdict: the factors that reverse its sign
-    more_seeds        for a setting: at least and at most so many more seeds would give a verdict; `at most` is None if
-                      there is no bound. None once there is a verdict
+    more_seeds        at least and at most so many more seeds would give a verdict; `at most` is None if there is no
+                      bound. None if there is a verdict, and for an effect that `turned_by` or `untested` explains
     time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
     exploded_p        for a setting: Boschloo's exact p of the numbers of explosions; None if no trial exploded
     """
@@ -154,6 +156,11 @@ class Contrast(NamedTuple):
         """The factor, the level and its reference, without the other factor."""
         return self.factor, self.level, self.reference
 
+    @property
+    def untested(self) -> bool:
+        """Whether the effect has no share of the level: no interaction that contains it is significant."""
+        return self.kind == AT_LEVEL and self.tested_level == 1.0
+
 
 class Band(NamedTuple):
     """The paired difference during training: its mean and Student's interval at LEVEL, at each of the updates."""
@@ -189,3 +196,4 @@ class Answer(NamedTuple):
     amount: str = ""
     effects: list[Contrast] = []  # noqa: RUF012  nobody writes to it
     inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()
+    title: str = ""

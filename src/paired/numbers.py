@@ -1,20 +1,26 @@
-"""Numbers as text: their spread decides how many decimals are shown."""
+"""Numbers as text: the smallest value or spread decides how many decimals are shown."""
 
 import math
 from collections.abc import Iterable
 
 from paired.data_types import Interval
 
-DIGITS = 2  # significant digits of the smallest spread
-DIGITS_IN_ALL = 7  # of the largest value
+DIGITS = 2  # significant digits of the smallest value or spread
+DIGITS_IN_ALL = 7  # of the largest one
 
 
 def decimals(values: Iterable[float], spreads: Iterable[float]) -> int:
-    """Return the decimals that show each spread with DIGITS digits, and no value with more than DIGITS_IN_ALL."""
-    sizes = [math.floor(math.log10(abs(value))) for value in values if value]
-    fine = [math.floor(math.log10(spread)) for spread in spreads if spread > 0]
-    most = DIGITS_IN_ALL - 1 - max(sizes, default=0)
-    return max(0, min(DIGITS - 1 - min(fine), most) if fine else min(most, 4))
+    """Return the decimals that show each value and each spread with DIGITS digits, and none with over DIGITS_IN_ALL.
+
+    A value that is too small for both limits does not count: it is 0 but for rounding.
+    """
+    of_values, of_spreads = (
+        [math.floor(math.log10(abs(number))) for number in numbers if number] for numbers in (values, spreads)
+    )
+    most = DIGITS_IN_ALL - 1 - max([*of_values, *of_spreads], default=0)
+    counted = [size for size in of_values if DIGITS - 1 - size <= most]
+    fine = DIGITS - 1 - min([*counted, *of_spreads], default=0)
+    return max(0, min(most, fine if of_spreads else max(fine, 4)))
 
 
 def shown(value: float | None, places: int) -> str:

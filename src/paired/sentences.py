@@ -1,6 +1,6 @@
 """An answer as text and tables: the lines that all outputs share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from paired.data_types import (
     ALPHA,
@@ -59,12 +59,18 @@ def amount(contrast: Contrast, answer: Answer) -> str:
     return times if answer.amount and round(contrast.amount, 6) != 1.0 else ""
 
 
+def short_verdict(contrast: Contrast) -> str:
+    """Return the verdict; if other factors reverse the effect, return `depends on` and their names."""
+    return f"depends on {listed(contrast.turned_by)}" if contrast.turned_by else contrast.verdict
+
+
 def verdict(contrast: Contrast) -> str:
-    """Return the verdict; without one, add the number of seeds needed, or return `depends on` and the factors."""
-    if contrast.turned_by:
-        return f"depends on {listed(contrast.turned_by)}"
-    if contrast.verdict != CANNOT_TELL or contrast.more_seeds is None:
-        return contrast.verdict
+    """Return the short verdict; if there is none yet, add the number of seeds needed, or why there was no test."""
+    if contrast.untested:
+        level = f"{contrast.other}={contrast.at[0]}"
+        return f"{CANNOT_TELL}: not tested, as no interaction of {contrast.factor} with {level} is sure"
+    if contrast.more_seeds is None:
+        return short_verdict(contrast)
     least, most = contrast.more_seeds
     many = "at least " * (most is None) + f"about {least}" + f" to {most}" * (most not in {None, least})
     return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"
@@ -177,12 +183,18 @@ def _looks(answer: Answer) -> str:
 
 def rows(answer: Answer) -> list[tuple[str, ...]]:
     """Return a row for each setting, with the columns HEAD; all rows have the same number of decimals."""
-    means = [own.mean for own in answer.summaries if own.mean is not None]
-    places = decimals(means, (own.sd for own in answer.summaries if own.sd is not None))
+    places = places_of_means(answer)
     return [
         (own.setting, f"{own.n}", shown(own.mean, places), shown(own.sd, places), span(own.interval, places))
         for own in answer.summaries
     ]
+
+
+def places_of_means(answer: Answer) -> int:
+    """Return the number of decimals for the settings' values: at least that of their differences."""
+    means = [own.mean for own in answer.summaries if own.mean is not None]
+    of_means = decimals(means, (own.sd for own in answer.summaries if own.sd is not None))
+    return max(of_means, places_of(answer.comparisons))
 
 
 def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
@@ -204,13 +216,21 @@ def table(answer: Answer) -> Iterator[tuple[str, ...]]:
         yield *row, *contrasts.get(row[0], ("", "", "", BASELINE))
 
 
-def effect_rows(answer: Answer) -> Iterator[tuple[str, ...]]:
+def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) -> Iterator[tuple[str, ...]]:
     """Yield a row for each effect, with the columns EFFECTS."""
     places = places_of((x for x in answer.effects if x.kind != INTERACTION), tested=True)
     for x in shown_effects(answer):
         level = percent(x.tested_level) if x.tested_interval else "-"
         numbers = (shown(x.mean_difference, places), span(x.tested_interval, places), p_shown(x.adjusted_p))
         yield (name(x) + amount(x, answer) * (x.kind == AVERAGE), *numbers, level, verdict(x))
+
+
+def open_effects(answer: Answer) -> Iterator[str]:
+    """Yield a line for each effect without a verdict: the number of seeds needed, or why there was no test."""
+    lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(answer) if x.untested or x.more_seeds]
+    yield from lines[:MANY]
+    if len(lines) > MANY:
+        yield f"{len(lines) - MANY} more effects: {CANNOT_TELL}"
 
 
 def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
@@ -231,10 +251,11 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     if contrast.mean_difference is None:
         yield "no seed has a value on both sides"
         return
-    places = places_of([contrast])
-    side = " (lower)" if contrast.mean_difference < 0 else " (higher)" if contrast.mean_difference > 0 else ""
+    places = places_of(answer.comparisons if contrast.setting else [contrast])
+    number = shown(contrast.mean_difference, places)
+    side = " (lower)" if contrast.mean_difference < 0 else " (higher)"
     interval = f", {PERCENT} interval {span(contrast.interval, places)}" if contrast.interval else ""
-    size = f"{shown(contrast.mean_difference, places)}{side}{amount(contrast, answer)}"
+    size = f"{number}{side * bool(number.strip('0.'))}{amount(contrast, answer)}"
     yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
     if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
         yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"
@@ -307,7 +328,7 @@ def notes(answer: Answer) -> list[str]:
             f"{many} settings have {many} chances of a false alarm: of their p, the smallest counts {many} times, the "
             f"next {many - 1} times, and so on (Holm). The adjusted p includes this; it decides."
         )
-    if any(contrast.more_seeds for contrast in answer.comparisons):
+    if any(contrast.more_seeds for contrast in [*answer.comparisons, *answer.effects]):
         here = (
             f"Up to {answer.looks[-1]} seeds, the last look, they belong to this study. Beyond it they"
             if looks

@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import ExitStack, chdir
+from pathlib import Path
 
 import pytest
 from projects import ROOT, Project, copied
@@ -47,6 +48,18 @@ def test_where_all_is_well_no_line_says_no_and_nothing_is_written(here, server):
         name: content for name, content in here.contents().items() if not name.startswith((".charloom", "mlflow.db"))
     }
     assert now == {name: content for name, content in was.items() if not name.startswith((".charloom", "mlflow.db"))}
+
+
+def test_a_cache_of_compiled_code_that_cannot_be_written_is_named(here):
+    (here.folder / "file").write_text("")
+    for folder, why in ((here.folder / "file", "File exists"), (Path("/proc/nowhere"), "No such file or directory")):
+        printed = here.run("charloom", "doctor", expect=1, NUMBA_CACHE_DIR=str(folder))
+        assert f"NO  compiled code     {folder}: {why}: each start compiles again; set NUMBA_CACHE_DIR" in printed
+    cache = here.folder / "cache"
+    assert f"ok  compiled code     {cache}: can be written" in here.run(
+        "charloom", "doctor", NUMBA_CACHE_DIR=str(cache)
+    )
+    assert list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from charloom.base import progress as module
 from charloom.base.progress import progress
+from charloom.proof.rebuild import PROGRESS
 
 
 @pytest.fixture
@@ -20,10 +21,26 @@ def test_what_is_expected_counts_until_something_is_done_and_then_that(clock, ca
             clock[0] = seconds
             report(done, "a note")
     assert capsys.readouterr().out.splitlines() == [
-        "a: 0 of 10  about 80 s left  a note",
+        "a: 0 of 10  about 3 min left  a note",
         "a: 1 of 10  about 6 min left  a note",
         "a: 5 of 10  about 90 s left  a note",
     ]
+
+
+@pytest.mark.parametrize("expected", [9.0, 93.0, 400.0])
+def test_what_is_left_of_parallel_work_does_not_jump_whatever_was_expected(clock, capsys, expected):
+    """Six units, two at a time, 31 seconds each; workers end a moment after each other."""
+    ends = (31.0, 31.4, 62.5, 62.9, 93.6, 93.9)
+    with progress("a", 6, expected=expected, jobs=2) as report:
+        for tenth in range(940):
+            clock[0] = tenth / 10
+            report(sum(end <= clock[0] for end in ends), "")
+    lines = capsys.readouterr().out.splitlines()
+    said = [(int(line[3]), float(line.split("about ")[1].split(" s left")[0])) for line in lines if " s left" in line]
+    for place, (done, seconds) in enumerate(said, 1):
+        if done or expected == 93.0:
+            assert seconds == pytest.approx(93.9 - 10 * (place + len(lines) - len(said)), abs=2.5), lines
+    assert not [line for line in lines if "about 1 s left" in line]
 
 
 def test_what_was_done_before_took_no_time_and_without_an_estimate_nothing_is_said(clock, capsys):
@@ -32,3 +49,16 @@ def test_what_was_done_before_took_no_time_and_without_an_estimate_nothing_is_sa
             clock[0] = seconds
             report(done, "")
     assert capsys.readouterr().out == "a: 7 of 10  about 60 s left  \n"
+
+
+def test_whoever_rebuilds_a_training_passes_its_progress_on(clock, capsys):
+    """`charloom study --prove` and `charloom verify` print the lines of the stages that they run, and no others."""
+    for name in ("train", "compare with the text"):
+        with progress(name, 100_000) as report:
+            for clock[0], done in ((0, 0), (11, 57_152)):
+                report(done, "smooth loss 55.573")
+            clock[0] = 0
+        (line,) = capsys.readouterr().out.splitlines()
+        assert PROGRESS.match(line)
+    for other in ("Running stage 'train':", "> python src/train.py", "Generating lock file 'dvc.lock'"):
+        assert not PROGRESS.match(other)

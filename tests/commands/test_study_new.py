@@ -1,12 +1,15 @@
 """A question of one's own: a line writes it, says what it takes, and refuses what is none; the next line answers it."""
 
 import os
+import subprocess
 
 import pytest
+from pages.test_study_page import cells
 from projects import copied, said
 
 from charloom.base.progress import duration
 from charloom.base.yaml_text import parsed
+from charloom.results.records import MEASURE_OF_PART
 from charloom.settings.params import overridden, read_params
 from charloom.study import duration as durations
 
@@ -23,10 +26,11 @@ def project(finished, tmp_path):
 @pytest.mark.slow
 def test_a_question_is_written_answered_and_named_beside_its_text(project):
     line = ("studies/mine.yaml", "--text", "data/my.txt", "--vary", "eta=0.05,0.1", "--vary", "sigma=0.1,fan_in")
-    printed, _ = said(project, "study", "new", *line, "--seeds", "2")
+    printed, _ = said(project, "study", "new", *line, "--seeds", "2", "--title", "Eta: small, or large?")
     assert printed.startswith("made studies/mine.yaml: 4 settings, 2 seeds: 8 trainings\nabout ")
     assert printed.endswith("next: charloom study studies/mine.yaml\n")
     assert parsed((project.folder / "studies/mine.yaml").read_text()) == {
+        "title": "Eta: small, or large?",
         "text": "data/my.txt",
         "vary": {"eta": [0.05, 0.1], "sigma": [0.1, "fan_in"]},
         "baseline": {"eta": 0.1, "sigma": 0.1},  # eta as in params.yaml; of sigma's values none is
@@ -36,7 +40,28 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     }
     answer, _ = said(project, "study", "studies/mine.yaml")
     assert "studies/mine.yaml: 8 of 8 trials to train, about " in answer
+    assert "\nEta: small, or large?\n\nheld_out_bits_per_character: lower is better." in answer
     assert "made studies/mine/report.html" in answer
+
+
+def test_a_single_seed_can_never_tell(project):
+    asked = ("--vary", "m=2,3", "--seeds")
+    warning = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual\n"
+    printed, _ = said(project, "study", "new", "a.yaml", *asked, "1")
+    assert printed.startswith("made a.yaml: 2 settings, 1 seed: 2 trainings\n")
+    assert f"\n{warning}next: charloom study a.yaml\n" in printed
+    assert "can never tell" not in said(project, "study", "new", "b.yaml", *asked, "2")[0]
+
+
+@pytest.mark.parametrize("name", ["-a.yaml", "a b.yaml", "it's.yaml", "a\nb\u00a0'\\.yaml", "é\u202e$x.yaml"])
+def test_the_next_line_can_be_typed_whatever_the_name(project, name):
+    printed, _ = said(project, "study", "new", "--vary", "m=2,3", "--", name)
+    command = printed.splitlines()[-1].removeprefix("next: charloom study ")
+    assert command.isprintable()
+    typed = subprocess.run(
+        ["bash", "-c", f"ls -- {command} && cat {command}"], cwd=project.folder, capture_output=True, check=True
+    )
+    assert b"smallest_difference" in typed.stdout
 
 
 @pytest.mark.slow
@@ -46,9 +71,13 @@ def test_a_short_one_says_so_wherever_it_is_answered(project):
     short = "a short study: 10,000 updates; a whole training has 20,000, and may have another result"
     assert "2 settings, 3 seeds: 6 trainings\nabout " in printed
     assert f"\n{short}\n" in printed
+    asked = parsed((project.folder / "studies/a.yaml").read_text())
+    assert asked["vary"] == {"m": [2, 3], "train.updates": [10_000], "train.checkpoint_every": [1000]}
     answer, _ = said(project, "study", "studies/a.yaml")
     assert short in " ".join(answer.split())
-    assert short in (project.folder / "studies/a/report.html").read_text(encoding="utf-8")
+    page = (project.folder / "studies/a/report.html").read_text(encoding="utf-8")
+    assert short in page
+    assert [row[0] for row in cells(page, MEASURE_OF_PART)] == [f"{1000 * n:,}" for n in range(11)]
 
 
 @pytest.mark.slow
@@ -77,6 +106,12 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: nothing differs from the baseline"),
         (["a", "--vary", "m=2,3"], "a: a study is a file that ends in .yaml, say studies/eta.yaml"),
         (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
+        (["a.yaml", "--vary", "m=2,3", "--seeds", ""], "--seeds: '' is not allowed: a whole number from 1 to 999,999"),
+        (["a.yaml", "--vary", "m=2,3", "--text", ""], "--text: '' is not allowed: a file inside this folder"),
+        (
+            ["a.yaml", "--vary", "m=2,3", "--title", "a\nb"],
+            "a.yaml: title: a\\nb is not allowed, it has to be one line",
+        ),
         (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "--text: no.txt is not allowed: a file inside"),
         (["a.yaml", "--vary", "m=2,3", "--text", "pipe"], "--text: pipe is not allowed: a file inside this folder"),
         (["a.yaml", "--vary", "m=2,3", "--text", "/etc/hosts"], "--text: /etc/hosts is not allowed: a file inside"),

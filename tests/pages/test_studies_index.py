@@ -150,3 +150,12 @@ def test_git_stays_clean_where_a_committed_study_is_answered(project):
     said(project, "study", "studies/b.yaml")
     assert all(page.exists() for page in pages)
     assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_a_title_is_a_studys_heading_also_before_it_is_answered(project):
+    for name in "bd":
+        file = project.folder / f"studies/{name}.yaml"
+        file.write_text(f"title: What of {name}?\n{file.read_text()}")
+    of_b, _, of_d = articles(project).values()
+    assert of_b.startswith("What of b? ")
+    assert of_d.startswith("What of d? No answer yet: ")

@@ -82,6 +82,7 @@ def by_levels(m, eta):
 
 
 HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
+SMALLER = {"a": [2.50, 2.91, 3.29], "b": [2.08, 2.81, 3.702]}  # the difference of the means is 0.036
 MANY = {
     f"m={m} eta={eta} sigma={sigma}": [m / 99 + eta + sigma + eta * math.sin(m + 9 * s + 99 * sigma) for s in range(5)]
     for m in (50, 100) for eta in (0.05, 0.1, 0.2) for sigma in (0.01, 0.03, 0.1, 0.3)
@@ -249,6 +250,30 @@ def test_the_numbers_are_those_of_the_terminal_and_of_markdown():
         if name != "hostile names":
             shown = [[row[0], *row[2:], row[1]] for row in cells(page(name), "all numbers")]  # the verdict is second
             assert sorted(shown) == sorted([*row] for row in words.table(made.answer))
+
+
+def test_a_difference_smaller_than_its_interval_is_the_same_number_in_card_caption_and_table():
+    losses = {name: {s: dict.fromkeys(UPDATES, x) for s, x in enumerate(own, 1)} for name, own in SMALLER.items()}
+    content = results(SMALLER, curves=False, measure="smooth_loss")._replace(study=CASES["two settings"].study)
+    made = content.measured._replace(curves={"smooth_loss": losses})
+    content = Case(content.study, made, answered(made)).page
+    number, interval, text = "-0.036", "-1.079 to 1.007", Read(content).text
+    assert f"difference {number} nats per sequence 95 % interval {interval}" in text  # the card
+    assert f"difference {number} (lower), 95 % interval {interval}" in text
+    assert f"At the end, b: {number} (95 % interval {interval})" in text
+    assert cells(content, "all numbers")[1][-3:-1] == [number, interval]
+    assert cells(content, "smooth_loss: difference to the baseline")[-1][1:] == [number, interval]
+    assert [row[3] for row in cells(content, "all numbers")] == ["2.900", "2.864"]
+
+
+def test_the_heading_is_the_title_and_cannot_tell_yet_is_as_large_as_better():
+    title = "Is <b>0.05</b> better?"
+    made = results({"eta=0.1": spread(2, 3), "eta=0.05": [2.0, 2.1, 1.8]}, title=title)
+    assert "<h1>Is &lt;b&gt;0.05&lt;/b&gt; better?</h1>" in made.page.replace("<wbr>", "")
+    assert f"{title} Is eta=0.05 better than eta=0.1? Text: " in Read(made.page).text
+    assert "<h1>Is eta=0.05 better than eta=0.1?</h1>" in page("two settings")
+    assert '<p class="told">Cannot tell yet: eta=0.05</p>' in made.page
+    assert '<p class="told">Better: eta=0.05</p>' in page("two settings")
 
 
 def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():

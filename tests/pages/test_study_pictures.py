@@ -2,23 +2,33 @@
 
 from functools import cache
 from itertools import combinations
+from math import dist
 from statistics import fmean
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
-from pages.test_study_page import CASES, GONE, MANY, results
+from pages.test_study_page import CASES, GONE, MANY, Case, results
 from scipy.stats import t
 
 from charloom.pages.pictures import STYLE, pictured
 from charloom.pages.study import bands, differences, seed_by_seed
 from charloom.pages.study.compared import COLORS, ROWS, Compared
 from charloom.pages.study.study_page import comparison_picture, study_page
+from paired import answered
 from paired.data_types import LEVEL
 
 PICTURES = CASES | {
     "dollars": results({r"a $\very$ long_name_of_a_setting" * 9: [1.0, 2.0], "日本 \n\t": [2.0, 3.0], "": [3.0, 5.0]}),
 }
+PICTURES |= {
+    "whiskers": results({"a": [2.0, 2.0, 2.0], "b": [2.0, 2.2, 2.4], **{f"c{n}": [2.1, 2.2, 2.3] for n in range(20)}}),
+    "equal seeds": results({"a": [1.0] * 5, "b": [2.0, 2.0, 2.0, 2.3, 2.3]}),
+}
+few = {n: {s: dict(list(curve.items())[::20]) for s, curve in own.items()}
+       for n, own in PICTURES["two settings"].measured.curves["smooth_loss"].items()}  # fmt: skip
+made = PICTURES["two settings"].measured._replace(curves={"smooth_loss": few})
+PICTURES["few points"] = Case(PICTURES["two settings"].study, made, answered(made))
 HARD = (
     "24 settings",
     "a target",
@@ -120,6 +130,22 @@ def test_an_interval_is_a_bar_with_a_stroke_at_the_mean_and_a_thin_line_at_the_l
     assert not [line for line in panels("two settings")[1].lines if line.get_linewidth() == 0.8]  # the same there: 95 %
 
 
+@pytest.mark.parametrize("name", ["24 settings", "dollars", "a target"])
+def test_strokes_and_bars_have_one_height_and_end_below_the_names(name):
+    """A name of three lines makes each row higher."""
+    for picture in ("settings-picture", "differences-picture", "target-picture"):
+        if picture in figures(name):
+            (axes,) = figures(name)[picture].axes
+            with mpl.rc_context(STYLE):
+                axes.figure.draw_without_rendering()
+                names = [text.get_window_extent() for text in axes.texts]
+                drawn = [line.get_window_extent() for line in axes.lines if line.get_linewidth() == 1.4]
+                drawn += [bar.get_window_extent() for bars in axes.containers for bar in bars]
+            assert drawn
+            assert {round(box.height) for box in drawn} <= {13, 18}
+            assert not [box for box in drawn for text in names if text.y0 < box.y1 and box.y0 < text.y1]
+
+
 def test_zero_is_a_line_and_what_does_not_matter_a_band_where_it_is_declared():
     for name, smallest in (("two settings", 0.01), ("24 settings", None)):
         differences = panels(name)[1]
@@ -149,6 +175,31 @@ def test_an_interval_that_leaves_the_panel_goes_on_in_an_arrow():
     assert (points(settings, "<"), points(settings, ">")) == ({1: [low]}, {1: [high]})
     assert 1 not in bars(settings)
     assert points(panels("two settings")[0], ">") == {}
+
+
+def test_a_whisker_that_leaves_the_panel_goes_on_in_an_arrow_too():
+    (axes,) = figures("whiskers")["differences-picture"].axes
+    (low, high), rows = axes.get_xlim(), compared("whiskers").rows
+    arrows = {place: (place in points(axes, "<"), place in points(axes, ">")) for place in range(1, len(rows))}
+    tested = {place: row.comparison.tested_interval for place, row in enumerate(rows) if row.comparison}
+    assert arrows == {place: (line[0] < low, high < line[1]) for place, line in tested.items()}
+    assert arrows[1] == (True, True)
+    assert all(low < end < high for end in rows[1].comparison.interval)  # the bar alone would show none
+
+
+def test_equal_seeds_are_two_dots_beside_each_other():
+    for axes in panels("equal seeds"):
+        (dots,) = (line for line in axes.lines if line.get_marker() == "o" and round(line.get_ydata()[0]) == 1)
+        (_, other), *_ = places = axes.transData.transform(dots.get_xydata()).tolist()
+        assert min(dist(a, b) for a, b in combinations(places, 2)) == pytest.approx(3)  # points: a dot's width
+        assert max(abs(y - other) for _, y in places) < 9.5  # half of a row
+
+
+def test_few_points_of_a_curve_are_marked():
+    for name, marker in (("few points", "."), ("two settings", "None")):
+        for picture in ("smooth_loss", "smooth_loss-difference"):
+            (axes,) = figures(name)[picture].axes
+            assert {line.get_marker() for line in axes.lines if len(line.get_xdata()) > 2} == {marker}
 
 
 def test_curves_are_means_with_students_interval_and_all_is_seen_after_the_first_twentieth():

@@ -1,5 +1,6 @@
 """What factors do: means and signs by hand, what turns an average, what bars it, and which designs there are."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, I
 from paired.factors import design, inseparable
 from paired.pairs import side
 from paired.sentences import effect_rows as rows
-from paired.sentences import effects_by_verdict, of_change, parted
+from paired.sentences import effects_by_verdict, of_change, open_effects, parted, verdict
 from paired.sentences import told as told_in_a_line
 
 NOISE = np.random.default_rng(5).normal(size=(10, 4, 4)) * 0.01
@@ -96,6 +97,32 @@ def test_an_effect_beside_the_baseline_is_the_setting_by_itself():
     at = effect(answer, AT_LEVEL, "a", 2, 1, 1)
     for name in ("verdict", "adjusted_p", "tested_level", "tested_interval", "mean_difference", "n"):
         assert getattr(at, name) == getattr(alone, name)
+
+
+def test_an_effect_without_a_verdict_says_how_many_more_seeds_would_tell():
+    answer = designed(TWO, noise)
+    of_a, of_b = (effect(answer, AVERAGE, factor, 2, 1) for factor in "ab")
+    for average in (of_a, of_b):
+        least, most = average.more_seeds
+        assert 1 <= least <= (most or math.inf)
+        many = f"{'at least ' * (most is None)}about {least}{f' to {most}' * (most not in {None, least})}"
+        assert verdict(average) == f"cannot tell yet, {many} more seeds"
+        assert f"{average.factor}=2 against 1: {verdict(average)}" in list(open_effects(answer))
+    decided = effect(designed(TWO, lambda seed, a, b: a + noise(seed, a, b)), AVERAGE, "a", 2, 1)
+    assert (decided.verdict, decided.more_seeds) == (WORSE, None)
+
+
+def test_an_effect_at_a_level_that_was_not_tested_says_why():
+    """At a=1 and 2 the effect of b has two signs; at a=3 chance hides it."""
+    answer = designed(
+        {"a": [1, 2, 3], "b": [1, 2]},
+        lambda seed, a, b: {1: b, 2: -b, 3: 300 * noise(seed, b, a)}[a] + 0.1 * noise(seed, a, b),
+    )
+    at = effect(answer, AT_LEVEL, "b", 2, 1, 3)
+    assert (at.tested_interval, at.more_seeds) == (None, None)
+    assert verdict(at) == "cannot tell yet: not tested, as no interaction of b with a=3 is sure"
+    assert f"b=2 against 1 at a=3: {verdict(at)}" in list(open_effects(answer))
+    assert verdict(effect(answer, AT_LEVEL, "b", 2, 1, 1)) == WORSE
 
 
 def test_levels_are_compared_with_the_baselines():

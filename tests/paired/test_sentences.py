@@ -136,8 +136,20 @@ def test_every_size_of_number_is_written_so_that_it_is_near_and_short(value, spr
     assert float(shown.replace(",", "")) == pytest.approx(value, rel=1e-3, abs=spread)
 
 
+def test_a_difference_smaller_than_its_interval_is_never_written_as_0():
+    small = comparison(mean_difference=-0.036, interval=(-1.079, 1.007), tested_level=0.95, verdict=CANNOT_TELL)
+    given = answer(small, summaries=[summary(BASE, mean=2.9, sd=0.4), summary(OTHER, mean=2.864, sd=0.81)])
+    assert said(given)[0] == "difference -0.036 (lower), 95 % interval -1.079 to 1.007, 10 seeds"
+    base, other = sentences.table(given)
+    assert (base[2], other[2]) == ("2.900", "2.864")
+    assert other[5:7] == ("-0.036", "-1.079 to 1.007")
+    rounding = comparison(mean_difference=-1e-17, interval=(-1.0, 1.0))
+    assert said(answer(rounding))[0].startswith("difference 0.0, 95 % interval -1.0 to 1.0")
+
+
 def test_no_zero_has_a_minus_and_digits_are_those_that_the_spread_leaves():
     assert sentences.shown(-0.0001, 2) == "0.00"
+    assert sentences.decimals([0.036, 2.9], [1.05]) == 3
     assert sentences.decimals([2.8], [0.0312, 1.98]) == 3
     assert sentences.decimals([123456.7], [3.0]) == 1
     assert sentences.decimals([1e9], [1e5]) == 0

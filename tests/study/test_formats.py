@@ -5,12 +5,12 @@ import math
 
 import pytest
 from answers import BASE, OTHER, answer, comparison, summary
-from compared import designed
+from compared import designed, measured
 from markdown_it import MarkdownIt
 from rendered import OURS, Tags
 
 from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_markdown, as_text
-from paired import sentences
+from paired import answered, sentences
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
 
 
@@ -131,3 +131,15 @@ def test_names_of_factors_do_nothing_in_markdown_and_on_a_terminal():
     tags = Tags(MarkdownIt("commonmark").enable("table").render(as_markdown(answer, explain=True)))
     assert tags.found <= OURS
     assert "\x1b" not in as_text(answer, 80) + as_markdown(answer)
+
+
+def test_a_title_comes_first_and_in_markdown_stays_with_the_verdict():
+    """MLflow's page shows the first block above the picture."""
+    title = "Is *b* better? " + "Really? " * 12
+    titled = answered(measured({"base": [1.0, 2.0, 3.0], "b": [0.0, 1.1, 2.0]}, title=title.strip()))
+    assert as_text(titled, 80).startswith(f"Is *b* better? {'Really? ' * 7}Really?\n  Really? Really?")
+    first = as_markdown(titled).partition("\n\n")[0]
+    assert first.startswith("### Is \\*b\\* better? Really? ")
+    assert first.endswith(f"\n**{sentences.told(titled)}**")
+    assert json.loads(as_json(titled))["title"] == title.strip()
+    assert "###" not in as_markdown(titled._replace(title=""))

@@ -78,3 +78,10 @@ def test_a_complete_table_of_an_earlier_version_was_answered(accumulator):
     assert answer.looks == (3,)
     half = told(accumulator, seeds=list(range(1, 11)), answers=[])[0]
     assert (half.asked.answers, half.first_answer) == ([10], None)
+
+
+def test_a_study_on_a_text_of_its_own_has_not_the_target_that_was_chosen_for_another(accumulator):
+    study = read_study(Path("studies/initial_accumulator.yaml"))
+    assert measured(study).target == "smooth loss below 40"
+    own = study._replace(question=study.question.model_copy(update={"text": "data/my.txt"}))
+    assert measured(own).target == ""

@@ -2,13 +2,16 @@
 
 import os
 import re
+from contextlib import chdir
+from pathlib import Path
 
 import pytest
 from projects import SMALL, make, said
-from study_projects import QUESTION, ask
+from study_projects import QUESTION, ask, conducted, tables
 
 from charloom.settings.params import read_params
 from charloom.study.asking import read_study
+from charloom.study.measuring import measured
 
 LIST = "settings: [{eta: 0.05}, {eta: 0.2, sigma: 0.1}]\nbaseline: {}\nseeds: [7, 3]\nmeasure: smooth_loss\n"
 # What stands in the question, what is written instead, and what the line says after the file's name.
@@ -27,6 +30,11 @@ WRONG = [
         "",
         "vary, settings: exactly one of them",
     ),
+    (
+        "eta: [0.1, 0.05]",
+        "train.checkpoint_every: [1, 2]",
+        "train.checkpoint_every: it sets the points of the curves, ",
+    ),
     ("baseline: {}", "", "baseline: missing"),
     ("baseline: {}", "baseline: {eta.x: 1}", "eta.x: no param that a study can vary; allowed are m, eta"),
     ("baseline: {}", "baseline: {train.clip.x: 1}", "train.clip.x: no param that a study can vary; "),
@@ -40,6 +48,11 @@ WRONG = [
     ("looks: [2, 4]", "looks: [4, 2]", "looks: [4, 2] is not allowed"),
     ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed, it has to be 'held_out_bits_per_"),
     ("measure:", "smallest_difference: -1\nmeasure:", "smallest_difference: -1 is not allowed, it has to be greater"),
+    ("seeds: 4", 'title: ""\nseeds: 4', "title: nothing is not allowed, it has to be one line of 1 to 120 printable"),
+    ("seeds: 4", f"title: {'x' * 121}\nseeds: 4", f"title: {'x' * 80} is not allowed, it has to be one line"),
+    ("seeds: 4", 'title: "a\\nb"\nseeds: 4', "title: a\\nb is not allowed, it has to be one line of 1 to 120"),
+    ("seeds: 4", 'title: "a\\e[31mb"\nseeds: 4', "title: a\\x1b[31mb is not allowed, it has to be one line"),
+    ("seeds: 4", "title: [a]\nseeds: 4", "title: ['a'] is not allowed, it has to be a valid string"),
     (QUESTION, "[]", "holds []; allowed are the keys text, vary, settings, baseline"),
     (QUESTION, "vary: {eta: [0.1", "line 2: not YAML: while parsing a flow sequence "),
 ]
@@ -60,6 +73,25 @@ def test_a_wrong_file_gets_one_line_and_nothing_is_written(project, old, new, li
     assert complaint.startswith(f"studies/a.yaml: {line}")
     assert sorted(os.walk(project.folder)) == before
     assert not folder.exists()
+
+
+def test_a_title_is_no_part_of_the_question(project):
+    """It may come, change and go: keys and asked.json stay as they are."""
+    folder, title = ask(project, QUESTION, "named"), "title: Était-il une fois? 日本\n"
+    told = conducted(project, "named")
+    assert "8 of 16 trials to train" in told
+    with chdir(project.folder):
+        before, asked = tables(folder), read_study(Path("studies/named.yaml"))
+        for words in (title, "title: Another\n", ""):
+            ask(project, words + QUESTION, "named")
+            study = read_study(Path("studies/named.yaml"))
+            assert (study.named, study.runs, study.asked) == (asked.named, asked.runs, asked.asked)
+            assert measured(study).title == words.removeprefix("title: ").strip()
+            assert conducted(project, "named") == ""
+            assert tables(folder) == before
+        ask(project, title + QUESTION, "first")
+        conducted(project, "first")
+        assert tables(folder.with_name("first"))["asked.json"] == before["asked.json"]
 
 
 @pytest.mark.parametrize("option", [[], ["--anew"]])

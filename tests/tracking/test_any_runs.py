@@ -119,6 +119,8 @@ def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(
             {"--setting": "lr,depht"},
             "--setting: MLflow experiment theirs: no run has depht; allowed are depth, lr, model, seed; ",
         ),
+        ({"--setting": "lr,seed"}, "--setting, --seed: seed is named twice; once is allowed"),
+        ({"--setting": "lr,params.lr"}, "--setting, --seed: lr is named twice; once is allowed"),
         ({"--table": "x.csv"}, "--mlflow: cannot be combined with x.csv: one is allowed"),
     ],
 )
@@ -128,6 +130,21 @@ def test_a_wrong_request_is_a_line(project, store, changed, line):
     _, complaint = said(project, "compare", *(x for pair in asked.items() if pair[1] for x in pair), code=2)
     assert complaint.startswith(line)
     assert complaint.count("\n") == 1
+
+
+def test_a_deleted_experiment_is_named_with_what_brings_it_back(project, store):
+    grid(store)
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    number = client.get_experiment_by_name("theirs").experiment_id
+    client.delete_experiment(number)
+    back = f"`mlflow experiments restore --experiment-id {number}` brings it back"
+    assert compared(project, code=2) == f"--mlflow: experiment theirs is deleted; {back}\n"
+    _, complaint = said(project, "compare", "--mlflow", number, *COUNTED, code=2)
+    assert complaint == f"--mlflow: experiment theirs is deleted; {back}\n"
+    _, complaint = said(project, "compare", "--mlflow", "others", *COUNTED, code=2)
+    assert complaint == "--mlflow: no experiment others; allowed are Default\n"
+    client.restore_experiment(number)
+    assert "Baseline: depth=2 lr=0.1" in compared(project)
 
 
 def test_where_no_run_counts_it_says_why(project, store):

@@ -1,5 +1,6 @@
 """Progress of a long stage: a bar with the remaining time on a terminal, otherwise a plain line every ten seconds."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,24 +22,34 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress(name: str, total: int, *, expected: float | None = None, stderr: bool = False) -> Iterator[Report]:
+def progress(
+    name: str, total: int, *, expected: float | None = None, jobs: int = 1, stderr: bool = False
+) -> Iterator[Report]:
     """Show progress in a `with` block; yield the function report(done, note), where `note` is shown after the numbers.
 
     total     units of work
     expected  estimate in seconds for all the work, used until the first unit is done; None shows no estimate then
+    jobs      units at a time
     stderr    write to stderr, for commands whose stdout is a result
+
+    Work goes in rounds of `jobs` units. A round takes as long as the ones before it, or as expected, and at least as
+    long as it has taken already. So the rest of the time does not jump when the first unit is done.
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()
-    before: int | None = None
+    before, latest = -1, (0, 0.0)  # units done at the start; units done since then, and the seconds until then
 
     def left(done: int) -> str:
-        nonlocal before
-        before = done if before is None else before
-        took = time.monotonic() - started
-        if done > before:
-            return f"about {duration(took * (total - done) / (done - before))} left"
-        return "" if expected is None else f"about {duration(max(expected - took, 1.0))} left"
+        nonlocal before, latest
+        before, took = done if before < 0 else before, time.monotonic() - started
+        if done - before > latest[0]:
+            latest = done - before, took
+        rounds, (count, seconds) = math.ceil((total - before) / jobs), latest
+        if not count and expected is None:
+            return ""
+        each = seconds / math.ceil(count / jobs) if count else (expected or 0.0) / rounds
+        each = max(each, took / math.ceil((count + 1) / jobs))
+        return f"about {duration(max(each * rounds - took, 1.0))} left"
 
     def line(done: int, note: str) -> None:
         nonlocal last

@@ -1,6 +1,8 @@
 """Escaping of untrusted text (a model's output, a file name) for a terminal, and warnings on standard error."""
 
+import os
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -29,6 +31,17 @@ def warn_once(topic: str, line: str) -> None:
 def in_line(name: str) -> str:
     """Return the name with every non-printable character as an escape, also newline and tab."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
+
+
+def typed(name: str) -> str:
+    """Return a file's name as a word of a command for bash or zsh, whatever characters it holds."""
+    name = f"./{name}" if name.startswith("-") else name
+    if name.isprintable():
+        return shlex.quote(name)
+    characters = (
+        c if c.isprintable() and c not in "'\\" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in name
+    )
+    return f"$'{''.join(characters)}'"
 
 
 def named(characters: str | Mapping[str, int]) -> str:

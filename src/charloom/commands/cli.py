@@ -96,6 +96,7 @@ def _add_questions(commands: Any) -> None:
     add("file", metavar="FILE", help="the file to write, such as studies/mine.yaml")
     varied = "a param and its values: eta=0.05,0.1; if repeated, all combinations are compared"
     add("--vary", metavar="NAME=X,Y", action="append", required=True, help=varied)
+    add("--title", metavar="TEXT", help="the question in your words: the heading of the answer")
     add("--text", metavar="FILE", help="a text in UTF-8 (default: the text in params.yaml)")
     add("--seeds", metavar="N", help="trainings of each setting (default 5)")
     add("--short", action="store_true", help="for a class: 3 seeds, 10,000 updates")

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from charloom.base.errors import CharloomError, CheckFailed
 from charloom.base.storage import sha256
 from charloom.base.terminal import in_line, visible
+from charloom.kernel.cache import cache_home
 from charloom.results.git import ensure_repository
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
@@ -37,6 +39,7 @@ def doctor(given: argparse.Namespace) -> None:
 def _checks(dask: str | None) -> Iterator[Check]:
     """Yield the checks. If params.yaml is not valid, the checks of MLflow, the remote and Dask are skipped."""
     yield _environment()
+    yield _compiled()
     try:
         ensure_repository()
         params = read_params()
@@ -49,7 +52,7 @@ def _checks(dask: str | None) -> Iterator[Check]:
     sizes = [file.stat().st_size for name in LARGEST_FILES if (file := files("track")[name]).exists()]
     yield from _asked("MLflow", "ask_store", content, str(text), str(max(sizes, default=1_000_000)))
     yield from _asked("DVC remote", "ask_remote")
-    if dask:
+    if dask is not None:
         yield _scheduler(dask)
 
 
@@ -65,6 +68,21 @@ def _environment() -> Check:
         cure = "`rm .venv/.ready; make setup` mends it"
         return "environment", f"{python}: differs from {LOCKS[0]}: {', '.join(others[:3])}: {cure}", True
     return "environment", f"{python}, {f'as in {LOCKS[0]}' if pinned else f'without a {LOCKS[0]}'}", False
+
+
+def _compiled() -> Check:
+    """Write a file into the cache of compiled code. Without a cache each start compiles again."""
+    name = "cache"
+    try:
+        folder = cache_home()
+        name = in_line(str(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder):
+            return "compiled code", f"{name}: can be written", False
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+        why = getattr(error, "strerror", None) or error
+        cure = "each start compiles again; set NUMBA_CACHE_DIR to a folder that can be written"
+        return "compiled code", f"{name}: {why}: {cure}", True
 
 
 def _asked(what: str, question: str, *arguments: str) -> list[Check]:

@@ -1,7 +1,6 @@
 """`charloom study new`: write a study's file from options, and estimate how long its trainings take."""
 
 import argparse
-import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from charloom.base.errors import WrongInput
 from charloom.base.processors import processors
 from charloom.base.progress import duration
 from charloom.base.storage import write
-from charloom.base.terminal import in_line
+from charloom.base.terminal import in_line, typed
 from charloom.base.yaml_text import NO_YAML, as_yaml_text, plain
 from charloom.sampling.options import allowed
 from charloom.settings.params import flat_of, read_params
@@ -18,12 +17,14 @@ from charloom.study.asking import asked_now
 from charloom.study.conduct import surveyed
 from charloom.study.duration import seconds
 from charloom.study.measuring import before_it_starts
-from charloom.study.study_file import read_question
+from charloom.study.study_file import CHECKPOINT_EVERY, read_question
 from charloom.study.trial import trials_of
 from paired.numbers import number_of
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 LEAST = 0.01  # bits per character: smaller than the differences between seeds
+POINTS = 10  # of a short study's held-out curve, after the first
+SEEDS = {False: 5, True: 3}  # by --short
 HEAD = """\
 # Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
 # smallest_difference: a smaller difference does not matter in practice. Choose your own value.
@@ -37,8 +38,9 @@ def new_study(arguments: argparse.Namespace) -> None:
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: this file or its folder exists; choose another name")
     text = arguments.text
-    if text and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
-        raise WrongInput(f"--text: {in_line(text)} is not allowed: a file inside this folder")
+    if text is not None and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
+        shown = in_line(text) or "''"
+        raise WrongInput(f"--text: {shown} is not allowed: a file inside this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     # The baseline has the value of params.yaml if that is one of the values, else the first value.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}
@@ -46,9 +48,11 @@ def new_study(arguments: argparse.Namespace) -> None:
         if UPDATES in vary:
             raise WrongInput(f"--short: cannot be combined with --vary {UPDATES}: both set a training's length")
         updates = min(SHORT, usual[UPDATES])
-        vary, baseline = vary | {UPDATES: [updates]}, baseline | {UPDATES: updates}
-    seeds = allowed("seeds", arguments.seeds or (3 if arguments.short else 5), "--seeds")
-    asked: dict[str, Any] = {"text": text} if text else {}
+        short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
+        vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
+    seeds = allowed("seeds", SEEDS[arguments.short] if arguments.seeds is None else arguments.seeds, "--seeds")
+    asked: dict[str, Any] = {} if arguments.title is None else {"title": arguments.title}
+    asked |= {"text": text} if text else {}
     asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
     asked |= {"measure": "held_out_bits_per_character", "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))
@@ -58,9 +62,10 @@ def new_study(arguments: argparse.Namespace) -> None:
     duration_seconds = seconds(trials, len(text.vocabulary), lengths, jobs)
     warnings = before_it_starts(study)
     write(path, f"{HEAD}{as_yaml_text(asked)}")
-    print(f"made {in_line(str(path))}: {len(study.settings)} settings, {seeds} seeds: {len(trials):,} trainings")
+    count = f"{len(study.settings)} settings, {number_of(seeds, 'seed')}: {len(trials):,} trainings"
+    print(f"made {in_line(str(path))}: {count}")
     print(f"about {duration(duration_seconds)} on {number_of(jobs, 'processor')}, estimated from the first updates")
-    print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {shlex.quote(in_line(str(path)))}")
+    print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {typed(str(path))}")
 
 
 def _varied(given: list[str]) -> dict[str, list[Any]]:

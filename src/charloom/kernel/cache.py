@@ -44,6 +44,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     return dispatcher
 
 
+def cache_home() -> Path:
+    """Return NUMBA_CACHE_DIR, or a folder in the user's cache folder. Raises RuntimeError if there is no home."""
+    return Path(config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom")
+
+
 class FolderCache(NullCache):
     """A cache with a file for each function and signature, below NUMBA_CACHE_DIR or the user's cache folder."""
 
@@ -52,8 +57,7 @@ class FolderCache(NullCache):
         files = sorted({*ROOM.glob("*.py"), Path(function.__code__.co_filename)})
         contents = [file.read_bytes() for file in files]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
-        home = config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom"
-        self.folder, self.name = Path(home) / self.key[:16], f"{function.__module__}.{function.__qualname__}"
+        self.folder, self.name = cache_home() / self.key[:16], f"{function.__module__}.{function.__qualname__}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the cached code for this signature, or None."""

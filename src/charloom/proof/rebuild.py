@@ -3,6 +3,7 @@
 `charloom verify`, `charloom study --prove` and `charloom again` use this module.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from charloom.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
+from charloom.base.terminal import in_line
 from charloom.proof.dvc_command import dvc
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
@@ -20,6 +22,7 @@ from dvc_summary.locks import Stages
 
 END_TIMEOUT = 5.0  # seconds to wait for terminated processes
 STARTS = "Running stage '"  # DVC prints this when a stage starts
+PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
 AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversion of line ends by the user's settings
 
 
@@ -76,7 +79,7 @@ def rebuilt_lock(
 ) -> Stages:
     """Run the stages, and all stages that they depend on, from nothing; return the dvc.lock that DVC writes.
 
-    say        called with a line when a stage starts
+    say        called with a line when a stage starts, and with the lines of its progress
     variables  environment variables for the stages
 
     dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
@@ -93,6 +96,8 @@ def rebuilt_lock(
         if line.startswith(STARTS):
             last = line.removeprefix(STARTS).rpartition("'")[0]
             say(f"rebuilding {last}")
+        elif PROGRESS.match(line):
+            say(in_line(line.strip()))
 
     code, printed = dvc("repro", "--force", *stages, folder=project.root, hear=hear, **variables)
     _end_processes(project.root)

@@ -5,6 +5,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from charloom.base.errors import CheckFailed, WrongInput
@@ -97,7 +98,7 @@ def _rebuilt(project: Project, params: Params) -> Run:
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")
     try:
-        rebuilt_lock(project, ["train"])
+        rebuilt_lock(project, ["train"], partial(print, flush=True))
     except Failed as failed:
         if failed.stage == "train" and (match := DIVERGING.search(failed.printed)):
             return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, match[1], None, {}, "")

@@ -43,6 +43,6 @@ def allowed(name: str, given: str | float, shown: str = "") -> Any:
     except (TypeError, ValueError, OverflowError):
         valid = False
     if not valid:
-        text = str(given) if str(given).isprintable() else ascii(given)
+        text = str(given) if str(given).isprintable() and given != "" else ascii(given)
         raise WrongInput(f"{shown or name}: {text} is not allowed: {words}")
     return value

@@ -72,7 +72,7 @@ def write_asked(study: Study) -> None:
     The caller checks with `ensure_version` that the rows are of these sources.
     """
     baseline = flat_of(study.settings[study.baseline])
-    question = study.question.model_dump(mode="json", exclude_none=True)
+    question = study.question.recorded
     question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: params.yaml may change
     update = {"question": question, "small_trials": _small_trials(study.asked)}
     content, file = study.asked.model_copy(update=update), study.folder / ASKED
@@ -170,7 +170,7 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     return Asked(
         text=text, sha256=digest, params=params,
         arithmetic={kind: arithmetic_of(kind, project) for kind in sorted(kinds)},
-        question=given.model_dump(mode="json", exclude_none=True), left_open=left_open, measures=METRICS,
+        question=given.recorded, left_open=left_open, measures=METRICS,
     )  # fmt: skip
 
 

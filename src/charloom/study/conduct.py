@@ -64,7 +64,7 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
                 if not address:
                     expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
-                _train(study, missing, wanted, workers, expected)
+                _train(study, missing, wanted, workers, expected, 1 if address else jobs)
         needed = list(chain.from_iterable(asked.values()))
         later = study.runs.keys() - {trial.key for trial in needed}
         _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decided")
@@ -143,15 +143,18 @@ def _cost(params: Params) -> int:
     return params.train.updates * params.characters * params.m * (params.m + 100)
 
 
-def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None) -> None:
+def _train(
+    study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None, jobs: int
+) -> None:
     """Train the missing trials, add their runs to the study, and write the runs of all `wanted` trials.
 
     expected  seconds that the trials take; None if unknown
+    jobs      trials at a time; 1 if unknown
     """
     took, wrote, count, note = 0.0, time.monotonic(), 0, ""
     about = "" if expected is None else f", about {duration(expected)}"
     print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train{about}", flush=True)
-    with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
+    with progress(study.path.stem, len(missing), expected=expected, jobs=jobs) as report, deferred() as received:
         try:
             for ended in outcomes(missing, workers, study.asked.sha256):
                 if ended:

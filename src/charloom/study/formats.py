@@ -15,7 +15,7 @@ from paired.gate import lines as gate_lines
 
 READABLE = 100  # columns of running text, at most
 OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"}  # left out of a setting's JSON
-OF_SETTINGS = {"setting", "more_seeds", "time_interval", "exploded_p"}  # left out of an effect's JSON
+OF_SETTINGS = {"setting", "time_interval", "exploded_p"}  # left out of an effect's JSON
 GAP = 2  # between two columns
 
 
@@ -28,9 +28,11 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
     texts = words.comparisons(answer, open_too=whole)
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
+        _wrapped(answer.title, width) if answer.title else "",
         _wrapped(words.title(answer), width),
         "\n".join(_wrapped(line, width, "  ") for line in words.told_by_line(answer)),
         _effects(answer, width),
+        "\n".join(_wrapped(line, width) for line in words.open_effects(answer)),
         _settings(answer, width, whole=whole),
         *("\n".join([_wrapped(title, width), *(_wrapped(x, width, "  ") for x in lines)]) for title, lines in texts),
         "\n".join(_wrapped(line, width) for line in decided),
@@ -43,7 +45,7 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
 
 def _effects(answer: Answer, width: int) -> str:
     """Return the table of effects, with the verdict before the numbers; empty if there are none."""
-    rows = [(name, verdict, *numbers) for name, *numbers, verdict in words.effect_rows(answer)]
+    rows = [(name, verdict, *numbers) for name, *numbers, verdict in words.effect_rows(answer, words.short_verdict)]
     return _table((words.EFFECTS[0], words.EFFECTS[-1], *words.EFFECTS[1:-1]), rows, width) if rows else ""
 
 
@@ -95,12 +97,12 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
 
 
 def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
-    """Return the answer as Markdown: the verdicts, tables, a list of comparisons, and the method."""
+    """Return the answer as Markdown: the title, the verdicts, tables, a list of comparisons, and the method."""
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
     effects = [tuple(map(_plain, cells)) for cells in words.effect_rows(answer)]
     parts = [
-        f"**{_plain(words.told(answer))}**",
+        f"### {_plain(answer.title)}\n" * bool(answer.title) + f"**{_plain(words.told(answer))}**",
         f"{_plain(answer.measure)}: {answer.better} is better. Baseline: {_code(answer.baseline)}",
         _markdown_table(words.EFFECTS, effects) if effects else "",
         _markdown_table(words.COMPARED, rows),

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from charloom.base.terminal import typed
 from charloom.results.identity import differing, naming_params
 from charloom.results.records import MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
@@ -21,6 +22,7 @@ MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): a gain may be due to more text "
     "alone"
 )
+ONE_SEED = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual"
 EXPLODED = (  # words for a training
     "diverged, failed, or ended worse than a uniform guess, which gives all characters the same probability. Diverged: "
     "the loss or a gradient was no longer finite, and training stopped"
@@ -44,6 +46,9 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
+    if study.question.text:  # the target in params.yaml was chosen for the text there
+        results = results._replace(target="")
+    results = results._replace(title=study.question.title or "")
     return results if curves else results._replace(curves={})
 
 
@@ -51,14 +56,14 @@ def with_new_seeds(study: Study) -> str:
     """Return the shell command that asks the same question with as many new seeds."""
     first, count = max(study.question.seeds) + 1, len(study.question.seeds)
     file, seeds = str(study.path.with_stem(f"{study.path.stem}_new_seeds")), [*range(first, first + count)]
-    edit, old, new = shlex.quote(f"s/^seeds:.*/seeds: {seeds}/"), shlex.quote(str(study.path)), shlex.quote(file)
+    edit, old, new = shlex.quote(f"s/^seeds:.*/seeds: {seeds}/"), typed(str(study.path)), typed(file)
     return f"sed {edit} {old} > {new} && charloom study {new}"
 
 
 def before_it_starts(study: Study) -> list[str]:
-    """Return remarks before the training: factors that the settings cannot separate, and warnings."""
+    """Return remarks before the training: a single seed, factors that the settings cannot separate, and warnings."""
     answer = answered(measured(study, curves=False))
-    return [*parted(answer), *answer.warnings]
+    return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
 
 
 def _parting(study: Study) -> Iterator[str]:

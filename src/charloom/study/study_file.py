@@ -1,6 +1,7 @@
 """A study's file: settings, seeds, baseline and looks, as YAML.
 
     text: data/my.txt                                      # default: the text of params.yaml
+    title: Does a start at 10 help?                        # the heading of the answer; default: made from the settings
     vary: {train.initial_accumulator_value: [0.0, 10.0]}   # all combinations; or `settings:`, a list of such mappings
     baseline: {train.initial_accumulator_value: 0.0}
     seeds: 10                                              # 1 to 10; or a list
@@ -19,6 +20,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.base.errors import WrongInput, allowed_are
+from charloom.base.terminal import in_line
 from charloom.results.identity import differing, naming_params, question_key
 from charloom.results.records import Measure
 from charloom.results.study_table import Asked, Runs
@@ -37,6 +39,8 @@ from charloom.settings.params import (
 from charloom.study.baseline import setting_name
 
 TRIALS_LIMIT = 1_000_000
+CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
+TITLE = "one line of 1 to 120 printable characters"
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
 
@@ -52,6 +56,14 @@ class StudyFile(Section):
     measure: Measure
     looks: list[int] = Field(default_factory=list)
     smallest_difference: Positive | None = None
+    title: str | None = None
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and (not 0 < len(value.strip()) <= len(value) <= 120 or value != in_line(value)):
+            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed, it has to be {TITLE}")
+        return value
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -79,6 +91,11 @@ class StudyFile(Section):
     def all_looks(self) -> list[int]:
         """Return the looks; if none is declared, one at the end."""
         return self.looks or [len(self.seeds)]
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """Return what asked.json records: all but the title, which decides nothing and may change."""
+        return self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
 
     def overrides(self) -> list[Overrides]:
         """Return for each setting the values that replace those of params.yaml."""
@@ -147,7 +164,7 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
     usual = asked.params
-    allowed = [name for name in flat_of(usual) if name in VARIED]
+    allowed = [name for name in flat_of(usual) if name in VARIED or name == CHECKPOINT_EVERY]
     for name in (name for values in [given.baseline, *given.overrides()] for name in values):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
@@ -162,6 +179,10 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         raise WrongInput(
             f"{path}: measure: {given.measure}: it is smoothed nats per sequence, and settings differ in seq_length, "
             "batch or train.order; held_out_bits_per_character compares them"
+        )
+    if CHECKPOINT_EVERY in varied:
+        raise WrongInput(
+            f"{path}: {CHECKPOINT_EVERY}: it sets the points of the curves, so all settings share one value"
         )
     if not varied:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")

@@ -4,10 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run
+from mlflow.entities import Experiment, LifecycleStage, Run, ViewType
 from mlflow.utils import get_results_from_paginated_fn as all_pages
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput, allowed_are
@@ -43,6 +43,8 @@ def runs_measured(
     seed, measure = seed.removeprefix("params."), measure.removeprefix("metrics.")
     asked = [name.removeprefix("params.") for name in setting]
     where = f"MLflow experiment {in_line(experiment)}"
+    if twice := [name for name in asked if [seed, *asked].count(name) > 1]:
+        raise WrongInput(f"--setting, --seed: {in_line(twice[0])} is named twice; once is allowed")
     file = database()
     if file and not file.exists():
         raise WrongInput(f"--mlflow: {file}: no such store; MLFLOW_TRACKING_URI says where runs are")
@@ -66,17 +68,17 @@ def runs_measured(
     if not names:
         raise WrongInput(f"{where}: its {len(trials)} runs differ in no param but {in_line(seed)}")
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
-    twice = 0
+    newer = 0
     for run, value in trials:  # the newest last
         level = {name: run.data.params.get(name, NOT_THERE) for name in names}
         own, key = setting_name(names, level.values()), seed_of(run.data.params[seed])
-        twice += key in settings[own]
+        newer += key in settings[own]
         settings[own][key] = value
         levels[own] = {quoted(name): quoted(each) for name, each in level.items()}
     if not asked and max(map(len, settings.values())) == 1:
         _refuse_single(settings, [run for run, _ in trials], names, where)
-    if twice:
-        many = "1 run is" if twice == 1 else f"{twice} runs are"
+    if newer:
+        many = "1 run is" if newer == 1 else f"{newer} runs are"
         warnings.append(f"{many} of a setting and seed that a newer one has too: the newest counts")
     return Measured(
         measure=measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})",
@@ -86,15 +88,16 @@ def runs_measured(
 
 
 def _found(client: MlflowClient, experiment: str) -> Experiment:
-    """Return the experiment of this name or id."""
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
-        there = all_pages(lambda most, token: client.search_experiments(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
-        found = next((each for each in there if each.experiment_id == experiment), None)
-        if found is None:
-            names = [in_line(each.name) for each in there]
-            raise WrongInput(f"--mlflow: no experiment {in_line(experiment)}; {allowed_are(names, experiment)}")
-    return found
+    """Return the experiment of this name or id. Raises WrongInput if it is deleted."""
+    there = all_pages(lambda most, token: client.search_experiments(ViewType.ALL, most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+    of_name = [own for own in there if own.name == experiment] or [x for x in there if x.experiment_id == experiment]
+    if not of_name:
+        names = [in_line(own.name) for own in there if own.lifecycle_stage == LifecycleStage.ACTIVE]
+        raise WrongInput(f"--mlflow: no experiment {in_line(experiment)}; {allowed_are(names, experiment)}")
+    if of_name[0].lifecycle_stage != LifecycleStage.ACTIVE:
+        restore = f"`mlflow experiments restore --experiment-id {in_line(of_name[0].experiment_id)}` brings it back"
+        raise WrongInput(f"--mlflow: experiment {in_line(of_name[0].name)} is deleted; {restore}")
+    return cast(Experiment, of_name[0])
 
 
 def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:

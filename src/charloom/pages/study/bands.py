@@ -5,8 +5,9 @@ The y axis covers all seeds' values after the first twentieth of the updates; a 
 
 from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import Any
 
-from charloom.pages.along_updates import by_update, over_updates, settled
+from charloom.pages.along_updates import DOTS, by_update, over_updates, settled
 from charloom.pages.pictures import GREY, drawing, in_lines, known, pictured, with_room
 from charloom.pages.sections import Picture, Section
 from charloom.pages.study.compared import ABOUT, COLORS, Compared
@@ -68,7 +69,8 @@ def _picture(
         figure.subplots_adjust(top=1 - above / (HEIGHT + above))
         for setting, band in bands.items():
             color, dashes = looks[setting]
-            axes.plot(band.updates, band.means, dashes, color=color, linewidth=1, label=names[setting])
+            look: Any = {"marker": ".", "ms": 4} if len(band.updates) <= DOTS else {}  # lines between few points
+            axes.plot(band.updates, band.means, dashes, color=color, linewidth=1, label=names[setting], **look)
             if band.intervals:
                 low, high = zip(*band.intervals, strict=True)
                 axes.fill_between(band.updates, low, high, color=color, alpha=0.25, linewidth=0)
@@ -89,19 +91,23 @@ def _picture(
 
 def _end(band: Band) -> str:
     """Return the last mean as text, with its interval if there is one."""
-    interval = band.intervals[-1] if band.intervals else None
-    places = decimals(band.means[-1:], [(interval[1] - interval[0]) / 2] if interval else [])
+    interval, places = band.intervals[-1] if band.intervals else None, _places(band)
     remark = f" ({words.PERCENT} interval {span(interval, places)})" if interval else ""
     return shown(band.means[-1], places) + remark
 
 
 def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
-    """Return the columns of the band's means and intervals by update, rounded by the median interval."""
-    halves = [(high - low) / 2 for low, high in band.intervals]
-    places = decimals(band.means, [median(halves)] if halves else [])
+    """Return the columns of the band's means and intervals by update."""
+    places = _places(band)
     means = [shown(mean, places) for mean in band.means]
     spans = [span(interval, places) for interval in band.intervals] or ["-"] * len(means)
     return [
         (head, dict(zip(band.updates, cells, strict=True)))
         for head, cells in ((setting, means), (f"{words.PERCENT} interval", spans))
     ]
+
+
+def _places(band: Band) -> int:
+    """Return the number of decimals in the table and the caption: by the median interval, and by the end."""
+    halves = [(high - low) / 2 for low, high in band.intervals]
+    return decimals([max(map(abs, band.means)), band.means[-1]], [median(halves), halves[-1]] if halves else [])

@@ -51,6 +51,11 @@ class Compared(NamedTuple):
         return f"{which} better than {self.answer.baseline}?"
 
     @property
+    def heading(self) -> str:
+        """The question in the user's words, if there are any."""
+        return self.answer.title or self.asked
+
+    @property
     def told(self) -> list[str]:
         """The answer in words, a line for each verdict."""
         return words.effect_lines(self.answer) or words.told_by_line(self.answer)

@@ -9,18 +9,16 @@ from charloom.pages.pictures import pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.differences import Line, differences
-from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_rows, in_rows
+from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_mean, draw_rows, in_rows
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Seed
-from paired.numbers import decimals, shown, span
+from paired.numbers import shown, span
 from paired.pairs import counted
 
 
 def section(compared: Compared) -> Section:
     """Return the section with the values and the differences of each setting's seeds."""
-    summaries = compared.answer.summaries
-    means = [summary.mean for summary in summaries if summary.mean is not None]
-    places = decimals(means, (summary.sd for summary in summaries if summary.sd is not None))
+    places = words.places_of_means(compared.answer)
     pictures = [_settings(compared, places), _differences(compared, places)]
     return Section("settings", "Each setting, seed by seed", None, pictures)
 
@@ -114,7 +112,7 @@ def to_target(compared: Compared) -> Section | None:
             if len(own) < row.summary.trials:
                 axes.plot([last], [place], ">", color=row.color, mfc="none", ms=6, clip_on=False, zorder=3)
             if own and row.summary.mean_time is not None:
-                axes.plot([row.summary.mean_time] * 2, [place - 0.2, place + 0.2], color=row.color, linewidth=1.4)
+                draw_mean(axes, place, row.color, row.summary.mean_time)
 
     names = [f"{row.setting}: reached by {row.summary.reached} of {row.summary.trials}" for row in rows]
     table = Table(

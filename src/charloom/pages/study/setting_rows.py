@@ -17,6 +17,9 @@ from paired.data_types import Interval
 
 MANY = 12  # most rows without a second axis at the top
 LINE, ROW = 10.5, 19.0  # heights in points: of a name's line, and of the drawing below the name
+STROKE, BAR = 17.7, 13.0  # heights in points: of a mean's stroke, and of an interval's bar; both are less than ROW
+DOT = 3  # points: the width of a seed's dot
+BESIDE = (0, 1, -1, 2, -2)  # the heights of dots at the same place, in dots; of more than five some coincide
 
 
 class Named(Protocol):
@@ -53,11 +56,11 @@ def in_rows(
     height = BOTTOM + len(written) * pitch / 72 + above
     with drawing(height, 0.15) as (figure, (axes,)):
         figure.subplots_adjust(top=1 - above / height)
+        axes.set_ylim(len(written) - 1 + ROW / 2 / pitch, -1 + ROW / 2 / pitch)
         draw(axes)
         if above:
             axes.spines["top"].set_visible(True)
             axes.tick_params(axis="x", top=True, labeltop=True)
-        axes.set_ylim(len(written) - 1 + ROW / 2 / pitch, -1 + ROW / 2 / pitch)
         for at, (name, row) in enumerate(zip(written, rows, strict=True)):
             axes.annotate(
                 name, (0, at), xycoords=("axes fraction", "data"), xytext=(0, ROW / 2), textcoords="offset points",
@@ -88,10 +91,29 @@ def draw_differences(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | 
         axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
 
 
+def _height(axes: Axes, points: float) -> float:
+    """Return a height in units of the y axis, a row each. Names of two lines make rows higher, not what is drawn."""
+    low, high = axes.get_ylim()
+    return abs(high - low) * points / axes.bbox.height
+
+
+def draw_mean(axes: Axes, place: int, color: str, mean: float) -> None:
+    """Draw a stroke at the mean."""
+    half = _height(axes, STROKE) / 2
+    axes.plot([mean] * 2, [place - half, place + half], color=color, linewidth=1.4, solid_capstyle="butt")
+
+
 def draw_dots(axes: Axes, place: int, color: str, dots: Sequence[float]) -> None:
-    """Draw a dot for each seed. An empty plot is skipped, because matplotlib would extend the axes for it."""
+    """Draw a dot for each seed, beside the dots that it would hide.
+
+    An empty plot is skipped, because matplotlib would extend the axes for it.
+    """
+    low, high = axes.get_xlim()
+    near, height = (high - low) / axes.bbox.width * DOT / 2, _height(axes, DOT)
+    hidden = (sum(abs(dot - other) < near for other in dots[:n]) for n, dot in enumerate(dots))
     if dots:
-        axes.plot(dots, [place] * len(dots), "o", ms=3, color=color, mec=PAPER, mew=0.4, clip_on=False, zorder=4)
+        heights = [place + height * BESIDE[count % len(BESIDE)] for count in hidden]
+        axes.plot(dots, heights, "o", ms=DOT, color=color, mec=PAPER, mew=0.4, clip_on=False, zorder=4)
 
 
 def _draw_row(axes: Axes, place: int, color: str, content: Drawn) -> None:
@@ -102,11 +124,13 @@ def _draw_row(axes: Axes, place: int, color: str, content: Drawn) -> None:
         if line:
             axes.plot(line, [place] * 2, "|-", color=color, linewidth=0.8, ms=7, mew=0.8, solid_capstyle="butt")
     if interval and not leaves:
-        axes.barh(place, interval[1] - interval[0], 0.44, interval[0], color=color, alpha=0.25, linewidth=0)
+        height = _height(axes, BAR)
+        axes.barh(place, interval[1] - interval[0], height, interval[0], color=color, alpha=0.25, linewidth=0)
     if content.mean is not None:
-        axes.plot([content.mean] * 2, [place - 0.3, place + 0.3], color=color, linewidth=1.4, solid_capstyle="butt")
+        draw_mean(axes, place, color, content.mean)
     draw_dots(axes, place, color, content.dots)
-    for goes_on, edge, arrow in ((interval[0] < low, low, "<"), (interval[1] > high, high, ">")) if interval else ():
+    ends = [end for line in (content.tested, interval) if line for end in line]
+    for goes_on, edge, arrow in ((min(ends) < low, low, "<"), (max(ends) > high, high, ">")) if ends else ():
         if goes_on:
             axes.plot([edge], [place], arrow, ms=4, color=color, clip_on=False)
 

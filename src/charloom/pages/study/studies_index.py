@@ -21,7 +21,7 @@ class Listed(NamedTuple):
 
     file     the study's file
     missing  a sentence about what is missing: the answer, the page, or a readable file; "" if nothing is missing
-    asked    the question in words
+    asked    the question in words: its title, if it has one
     about    facts about text and trainings
     told     the answer, by lines
     page     the page's path, relative to `studies/`
@@ -50,8 +50,7 @@ def _listed(file: Path) -> Listed:
     page, again = file.with_suffix("") / "report.html", f"No answer yet: `charloom study {file}` answers it."
     try:
         if not is_started(page.parent):
-            read_question(file)
-            return Listed(file, again)
+            return Listed(file, again, read_question(file).title or "")
         study = read_study(file)
         trials = measured(study, curves=False)
         compared = Compared(trials, answered(trials)).in_order
@@ -60,7 +59,7 @@ def _listed(file: Path) -> Listed:
     trainings = sum(summary.trials for summary in compared.answer.summaries)
     about = "; ".join([text_of(study.asked), f"{trainings:,} trainings", *compared.answer.warnings])
     if not trainings:
-        return Listed(file, again, compared.asked, about)
+        return Listed(file, again, compared.heading, about)
     if page.exists():
-        return Listed(file, "", compared.asked, about, compared.told, page.relative_to(STUDIES).as_posix())
-    return Listed(file, f"`charloom study {file}` writes its page.", compared.asked, about, compared.told)
+        return Listed(file, "", compared.heading, about, compared.told, page.relative_to(STUDIES).as_posix())
+    return Listed(file, f"`charloom study {file}` writes its page.", compared.heading, about, compared.told)

@@ -42,10 +42,15 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
         _again(study, sum(trials)),
     ]  # fmt: skip
-    page = rendered(
-        compared.asked,
+    intro = [
+        *[compared.asked] * bool(answer.title),
         f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
-        f"{sum(trials):,} trainings{long}.\nMeasure: {answer.measure}{about}; {answer.better} is better.",
+        f"{sum(trials):,} trainings{long}.",
+        f"Measure: {answer.measure}{about}; {answer.better} is better.",
+    ]
+    page = rendered(
+        compared.heading,
+        "\n".join(intro),
         sections,
         link=INDEX if study.path.parent.resolve() == STUDIES.resolve() else None,
         study=study,
