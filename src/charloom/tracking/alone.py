@@ -22,7 +22,7 @@ from charloom.base.errors import Unavailable
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import gone, process
 from charloom.tracking.limits import LIMIT, went_on
-from charloom.tracking.reasons import NOT_FOUND
+from charloom.tracking.reasons import NO_SUCH_REQUEST
 from charloom.tracking.store import Store
 
 SENDING = "charloom.sending"  # tag of the MLflow experiment: who sends runs of which experiment, or which study
@@ -64,7 +64,7 @@ def _take_back(store: Store, tag: str) -> None:
     try:
         store.client.delete_experiment_tag(store.experiment_id, tag)
     except MlflowException as error:
-        if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
+        if error.error_code != NO_SUCH_REQUEST:
             raise
         store.client.set_experiment_tag(store.experiment_id, tag, f"{platform.node()} {process()} {OVER}")
 

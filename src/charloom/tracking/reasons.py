@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 from charloom.base.terminal import in_line
 
 NOT_FOUND = 404  # of HTTP: also the answer to a request that the server does not know
+NO_SUCH_REQUEST = "ENDPOINT_NOT_FOUND"  # MLflow's code where a server does not know the request
 DENIED = "PERMISSION_DENIED"  # MLflow's own
 LONGEST = 500  # characters of a reason: a server can write as much as it likes
 TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
