@@ -54,7 +54,7 @@ test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, ful
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify
 
-check: $(READY)  ## lint, format, types, the order of the rooms and their size
+check: $(READY)  ## lint, format, types, the order of the packages and their size
 	@ruff check .
 	@zizmor --quiet --offline --pedantic .github/workflows
 	@ruff format --check .

@@ -1,6 +1,6 @@
-"""Lines of code of each room beside its ceiling in pyproject.toml: no blanks, no comments, no docstrings.
+"""Count the lines of code of each package, without blanks, comments and docstrings; compare with pyproject.toml.
 
-A room above its ceiling fails `make check`. Raising one takes a sentence in the commit.
+A package above its ceiling fails `make check`. A commit that raises a ceiling says why.
 """
 
 import ast
@@ -15,7 +15,7 @@ NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tok
 
 
 def code(path: Path) -> int:
-    """Return how many lines of the file hold code."""
+    """Return the number of lines of code in the file."""
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -27,16 +27,16 @@ def code(path: Path) -> int:
 
 
 def main() -> None:
-    """Print each room; exit 1 where one is above its ceiling, or has none."""
+    """Print the packages above their ceilings, and the total. Exit with 1 if there is such a package."""
     ceilings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["charloom"]["ceilings"]
-    found: Counter[str] = Counter()
+    lines_of: Counter[str] = Counter()
     for path in (ROOT / "src").rglob("*.py"):
-        *rooms, _ = path.relative_to(ROOT / "src").parts
-        found["/".join(rooms[:2]) or "stages"] += code(path)
-    above = sorted(room for room, lines in found.items() if lines > ceilings.get(room, 0))
-    for room in above:
-        print(f"{room}: {found[room]} lines of code, its ceiling is {ceilings.get(room, 'not there')}")
-    print(f"{found.total():,} lines of code in {len(found)} rooms, {len(above)} above their ceilings")
+        *folders, _ = path.relative_to(ROOT / "src").parts
+        lines_of["/".join(folders[:2]) or "stages"] += code(path)
+    above = sorted(package for package, lines in lines_of.items() if lines > ceilings.get(package, 0))
+    for package in above:
+        print(f"{package}: {lines_of[package]} lines of code, its ceiling is {ceilings.get(package, 'not there')}")
+    print(f"{lines_of.total():,} lines of code in {len(lines_of)} packages, {len(above)} above their ceilings")
     sys.exit(bool(above))
 
 

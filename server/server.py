@@ -33,7 +33,7 @@ import database
 import psutil
 from people import EDIT, READ, TEAM, Refused, Server, ensure_name, names_in
 
-GIVEN = {name: value for name, _, value in (each.partition("=") for each in sys.argv[2:])}
+GIVEN = {name: value for name, _, value in (argument.partition("=") for argument in sys.argv[2:])}
 DATA = Path(GIVEN.get("DATA") or Path(__file__).with_name("data")).resolve()
 HOST, PORT = GIVEN.get("HOST") or "127.0.0.1", GIVEN.get("PORT") or "5000"
 NAMES = GIVEN.get("NAMES", "").replace(",", " ").split()
@@ -41,15 +41,16 @@ ARTIFACTS = GIVEN.get("ARTIFACTS") or str(DATA / "artifacts")
 SETTINGS, LOG, POSTGRES, LOCK = (DATA / name for name in ("auth.ini", "mlflow.log", "postgres", "server.lock"))
 LARGEST_PORT = 2**16 - 1
 LONGEST = 75  # characters of DATA: with a longer name PostgreSQL's socket would lie where everybody can reach it
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_MAY_TAKE = 120  # seconds
 SECONDS_BETWEEN_LOOKS = 1.0
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
-LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  it is asked for
+LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  requested by the user
 MLFLOW = [sys.executable, "-m", "mlflow"]
-SAME = shlex.join(["make", "server", *(word for word in sys.argv[2:] if not word.startswith(("UPGRADE=", "RESTORE=")))])
+REPEATED = (word for word in sys.argv[2:] if not word.startswith(("UPGRADE=", "RESTORE=")))
+RESTART = shlex.join(["make", "server", *REPEATED])
 QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # nobody is told what runs here
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # send no usage data
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",  # a redirect could carry the owner's password elsewhere
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
@@ -62,47 +63,50 @@ def refuse(line: str, code: int = 2) -> NoReturn:
 
 
 def write_settings(uri: str) -> configparser.SectionProxy:
-    """Complete auth.ini, write it and return it. Nobody else may read it: it holds the owner's password."""
-    found = read_settings()
-    found.setdefault("admin_username", "admin")
-    found.setdefault("admin_password", secrets.token_urlsafe(18))
-    found.setdefault("secret_key", secrets.token_urlsafe(32))  # signs what the pages' forms send
-    found.setdefault("default_permission", READ)  # users with EDIT have a role: see people.py
-    found.setdefault("auth_cache_ttl_seconds", "60")  # else each request costs a second, to check its password
-    found["database_uri"] = uri  # the folder may lie elsewhere by now
-    found["charloom_address"], found["charloom_local"] = ADDRESS, LOCAL  # for `user`
-    found["charloom_artifacts"] = ARTIFACTS  # for `backup`
-    new = SETTINGS.with_suffix(".new")  # the old one is there until this one is whole
+    """Complete auth.ini, write the file atomically and return its section.
+
+    Only the server's user may read the file, because it contains the owner's password.
+    """
+    settings = read_settings()
+    settings.setdefault("admin_username", "admin")
+    settings.setdefault("admin_password", secrets.token_urlsafe(18))
+    settings.setdefault("secret_key", secrets.token_urlsafe(32))  # signs the forms of the pages
+    settings.setdefault("default_permission", READ)  # users with EDIT have a role: see people.py
+    settings.setdefault("auth_cache_ttl_seconds", "60")  # without it, each password check costs a second
+    settings["database_uri"] = uri  # changes if the folder was moved
+    settings["charloom_address"], settings["charloom_local"] = ADDRESS, LOCAL  # for `user`
+    settings["charloom_artifacts"] = ARTIFACTS  # for `backup`
+    new = SETTINGS.with_suffix(".new")
     with new.open("w") as file:
-        found.parser.write(file)
+        settings.parser.write(file)
     new.replace(SETTINGS)
-    return found
+    return settings
 
 
 def read_settings() -> configparser.SectionProxy:
     """Return the section of auth.ini, empty if the file is missing."""
-    found = configparser.RawConfigParser()
-    found.read_dict({"mlflow": {}})
-    found.read(SETTINGS)
-    return found["mlflow"]
+    parser = configparser.RawConfigParser()
+    parser.read_dict({"mlflow": {}})
+    parser.read(SETTINGS)
+    return parser["mlflow"]
 
 
 def upgrade(uri: str) -> None:
-    """Dump the database to a file, then bring its tables to this MLflow's."""
+    """Dump the database to a file, then migrate its tables to this version of MLflow."""
     dump = DATA / f"before-{datetime.now(UTC):%Y-%m-%d-%H%M%S}.sql"
     database.dump(POSTGRES, dump)
     print(f"dumped to {dump}", flush=True)
-    subprocess.run([*MLFLOW, "db", "upgrade", uri], check=True, stdout=subprocess.DEVNULL)  # auth's: at its start
+    subprocess.run([*MLFLOW, "db", "upgrade", uri], check=True, stdout=subprocess.DEVNULL)  # users: at its start
 
 
-def started(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
-    """Start MLflow, and return when it answers. One worker: two do not fit onto two cores."""
+def start_mlflow(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
+    """Start MLflow with one worker, wait until it answers, and return its process. Raises RuntimeError if it fails."""
     secret = write_settings(uri)["secret_key"]
     hosts = [f"{host}{end}" for host in ("localhost", "127.0.0.1", HOST, *NAMES) for end in ("", ":*")]
     variables = QUIET | {
         "MLFLOW_AUTH_CONFIG_PATH": str(SETTINGS),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secret,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # processes of their own, for what nobody here uses
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # extra processes for an unused feature
     }
     with LOG.open("wb") as log:
         server = subprocess.Popen(
@@ -110,7 +114,7 @@ def started(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
                 *MLFLOW, "server", "--app-name", "basic-auth", "--host", HOST, "--port", PORT, "--workers", "1",
                 "--backend-store-uri", uri, "--artifacts-destination", ARTIFACTS,
                 "--allowed-hosts", ",".join(hosts),
-                # Of its own pages, too: a browser names where a page came from.
+                # Including the server's own pages, because a browser sends the origin with each request.
                 "--cors-allowed-origins", ",".join(f"{kind}://{host}" for kind in ("http", "https") for host in hosts),
             ],
             env=os.environ | variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
@@ -122,55 +126,55 @@ def started(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
             return server
         time.sleep(0.2)
     last = "; ".join(LOG.read_text(errors="replace").splitlines()[-3:])
-    raise RuntimeError(f"MLflow does not start: {last}; all it says: {LOG}")
+    raise RuntimeError(f"MLflow does not start: {last}; its log: {LOG}")
 
 
 def start() -> None:
     """Check the settings, then run the server until a signal."""
     began = time.monotonic()
-    if HOST == "0.0.0.0" and not NAMES:  # noqa: S104  it is asked for
-        refuse(f"HOST={HOST}: NAMES has to say how others reach it: `make server HOST={HOST} NAMES=mlflow.example.org`")
+    if HOST == "0.0.0.0" and not NAMES:  # noqa: S104  requested by the user
+        refuse(f"HOST={HOST}: NAMES must contain its host names: `make server HOST={HOST} NAMES=mlflow.example.org`")
     if not re.fullmatch(r"[\w./-]+", str(DATA)) or len(os.fsencode(DATA)) > LONGEST:
-        refuse(f"DATA={DATA}: PostgreSQL takes letters, digits, _, -, . and /, at most {LONGEST} of them")
+        refuse(f"DATA={DATA}: PostgreSQL permits letters, digits, _, -, . and /, at most {LONGEST} characters")
     if not PORT.isdecimal() or int(PORT) > LARGEST_PORT:
         refuse(f"PORT={PORT} is not allowed: a whole number up to {LARGEST_PORT}")
-    os.umask(0o077)  # passwords, runs and logs are nobody else's
+    os.umask(0o077)  # only the server's user may read passwords, runs and logs
     source = Path(GIVEN["RESTORE"]).resolve() if GIVEN.get("RESTORE") else None
     if source and not all((source / name).is_file() for name in (database.DUMP, SETTINGS.name)):
         refuse(f"RESTORE={source}: no {database.DUMP} and {SETTINGS.name} in it; `make server-backup` makes a backup")
     if source and DATA.exists() and (SETTINGS.exists() or not LOCK.exists()):  # a killed restore leaves the lock
         refuse(f"DATA={DATA}: exists already; RESTORE= needs a new folder")
-    for number in ENDS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup: a terminal may end
+    for number in END_SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(number, lambda *_: sys.exit(0))
-    with alone() as lock:
+    with data_lock() as lock:
         ensure_free_port()
         guard = database.Guard(POSTGRES, lock)
         try:
             run(began, guard, source)
         finally:
-            for number in ENDS:
+            for number in END_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             guard.end()
-            print(f"ended; `{SAME}` goes on with the same data", flush=True)
+            print(f"ended; `{RESTART}` continues with the same data", flush=True)
 
 
 def ensure_free_port() -> None:
     """Exit with 2 if another program listens on the port."""
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            free.bind((HOST, int(PORT)))
+            listener.bind((HOST, int(PORT)))
         except OSError as error:
-            why = f"{error.strerror}; is another server running?"
-            refuse(f"HOST={HOST} PORT={PORT}: {why} `make server PORT=5001` takes another port")
+            reason = f"{error.strerror}; is another server running?"
+            refuse(f"HOST={HOST} PORT={PORT}: {reason} `make server PORT=5001` uses another port")
 
 
 @contextmanager
-def alone() -> Iterator[int]:
-    """Hold the lock of DATA, and yield its file descriptor. Exit with 5, naming the process, if another server has it.
+def data_lock() -> Iterator[int]:
+    """Hold the lock of DATA, and yield its file descriptor. Exit with 5, and name the process, if it is held.
 
-    It stays locked until everything that a server has started has ended: see database.Guard.
+    The guard inherits the lock, so it stays locked until all processes of the server have ended: see database.Guard.
     """
     DATA.mkdir(parents=True, exist_ok=True)
     with LOCK.open("a+") as file:
@@ -179,9 +183,9 @@ def alone() -> Iterator[int]:
         except BlockingIOError:
             file.seek(0)
             pid = file.read().strip() or "unknown"
-            gone = pid.isdecimal() and not psutil.pid_exists(int(pid))
-            what = "the server before it is still ending; try again" if gone else f"a server uses it, with pid {pid}"
-            refuse(f"DATA={DATA}: {what}", 5)
+            ended = pid.isdecimal() and not psutil.pid_exists(int(pid))
+            reason = "the last server is still ending; try again" if ended else f"a server uses it, with pid {pid}"
+            refuse(f"DATA={DATA}: {reason}", 5)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
@@ -191,12 +195,12 @@ def alone() -> Iterator[int]:
 def run(began: float, guard: database.Guard, source: Path | None) -> None:
     """Start PostgreSQL and MLflow, and watch both. Raises RuntimeError when MLflow has ended."""
     print(f"starting PostgreSQL, its files in {POSTGRES}", flush=True)
-    if source:  # a killed restore may have left these two; the settings come last
+    if source:  # a killed restore may have left these folders; the settings are written last
         for folder in (POSTGRES, DATA / "artifacts"):
             shutil.rmtree(folder, ignore_errors=True)
     postgres = database.start(POSTGRES)
     if postgres.system_user:
-        print(f"root may not run PostgreSQL: it runs as the user {postgres.system_user}", flush=True)
+        print(f"PostgreSQL does not run as root: it runs as the user {postgres.system_user}", flush=True)
     uri = postgres.get_uri(driver="psycopg")
     if source:
         database.restore(POSTGRES, source / database.DUMP)
@@ -209,58 +213,58 @@ def run(began: float, guard: database.Guard, source: Path | None) -> None:
     if GIVEN.get("UPGRADE") == "1":
         upgrade(uri)
     print(f"starting MLflow, its log in {LOG}", flush=True)
-    server = started(uri, guard)
+    server = start_mlflow(uri, guard)
     data = f" DATA={GIVEN['DATA']}" if GIVEN.get("DATA") else ""
     seconds = time.monotonic() - began
     print(PAGE.format(seconds=seconds, address=ADDRESS, data=data, folder=DATA, pid=os.getpid()), flush=True)
     while server.poll() is None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
         if not database.running(POSTGRES):
-            print("PostgreSQL has ended; starting it again", flush=True)
+            print("PostgreSQL has ended; restarting it", flush=True)
             database.ensure_running(postgres)
-            print("PostgreSQL answers again; nothing that was recorded is lost", flush=True)
-    raise RuntimeError(f"MLflow has ended; why: {LOG}")
+            print("PostgreSQL is running again; no recorded data was lost", flush=True)
+    raise RuntimeError(f"MLflow has ended; see {LOG}")
 
 
 PAGE = """\
 ready after {seconds:.0f} s: {address}
 
 add a user, in another terminal:   make server-user NAME=ann{data}
-copy everything, while it runs:    make server-backup TO=FOLDER{data}
-where everything is:               {folder}
+back up the running server:        make server-backup TO=FOLDER{data}
+all data is in:                    {folder}
 
 Ctrl-C ends it, or `kill {pid}`.
 """
-TYPES = """\
-{name} {done}. {name} types these lines, or has them in a file that the shell reads:
+LOGIN = """\
+{name} {state}. {name} types these lines, or puts them into the shell's profile:
 
     export MLFLOW_TRACKING_URI={address}
     export MLFLOW_TRACKING_USERNAME={name}
     export MLFLOW_TRACKING_PASSWORD={password}
 
-`charloom doctor` then says whether all is well. The password is shown once; the same command again makes a new one.
+`charloom doctor` then checks the connection. The password is shown once; the same command again sets a new password.
 """
-CLASS = """\
+CLASS_LOGIN = """\
 
-Everybody types these lines, with their own name and password:
+Each user types these lines, with their own name and password:
 
     export MLFLOW_TRACKING_URI={address}
     export MLFLOW_TRACKING_USERNAME=NAME
     export MLFLOW_TRACKING_PASSWORD=PASSWORD
 
-A password is shown once; `make server-user NAME=…` makes a new one.
+A password is shown once; `make server-user NAME=…` sets a new password.
 """
 
 
 def settings_of_started_server() -> configparser.SectionProxy:
-    """Return the settings of a server that has been started. Exit with 2 if DATA has none."""
+    """Return the settings of a server that was started once. Exit with 2 if DATA contains no such settings."""
     if "charloom_local" not in (settings := read_settings()):
-        refuse(f"{SETTINGS}: not there; `make server` makes it, and a server with a DATA= needs the same one here")
+        refuse(f"{SETTINGS}: does not exist; `make server` creates it; if the server has a DATA=, repeat it here")
     return settings
 
 
 def user() -> None:
-    """Add, change, remove or list users, and print what they type."""
+    """Add, change, remove or list users, and print their login settings."""
     permission = GIVEN.get("PERMISSION") or EDIT
     if permission not in {READ, EDIT}:
         refuse(f"PERMISSION={permission} is not allowed: {EDIT} or {READ}")
@@ -270,12 +274,12 @@ def user() -> None:
     settings = settings_of_started_server()
     server, address = Server(settings), settings["charloom_address"]
     if permission == READ and settings["default_permission"] in {EDIT, "MANAGE"}:
-        refuse(f"{SETTINGS}: default_permission = {settings['default_permission']} holds for everybody: set READ, and "
-               "`make server-user` for each who may write")  # fmt: skip
+        refuse(f"{SETTINGS}: default_permission = {settings['default_permission']} applies to all users: set READ, and "
+               "run `make server-user` for each user with EDIT")  # fmt: skip
     users = server.roles()
     if GIVEN.get("LIST") == "1":
         for name, roles in sorted(users.items()):
-            permission = EDIT if TEAM in roles else settings["default_permission"]  # other roles are of own experiments
+            permission = EDIT if TEAM in roles else settings["default_permission"]  # other roles: own experiments
             print(f"{name:24} {'owner' if name == settings['admin_username'] else permission}")
         return
     if GIVEN.get("REMOVE") == "1":
@@ -287,21 +291,21 @@ def user() -> None:
         return
     if not GIVEN.get("FILE"):
         (name,) = names
-        done = f"{'exists, and has a new password' if name in users else 'is a user now'}, with {permission}"
+        state = f"{'exists, and has a new password' if name in users else 'is a user now'}, with {permission}"
         password = server.let_in(name, permission, users.get(name))
-        print(TYPES.format(name=name, done=done, address=address, password=password), end="")
+        print(LOGIN.format(name=name, state=state, address=address, password=password), end="")
         return
     print(f"{'name':24} password")
     for name in names:
         password = server.let_in(name, permission, users.get(name), keep_password=True)
         print(f"{name:24} {password or '(as before)'}", flush=True)
-    print(CLASS.format(address=address), end="")
+    print(CLASS_LOGIN.format(address=address), end="")
 
 
 def backup() -> None:
     """Copy the database, the artifacts and the settings into a new folder, while the server runs.
 
-    The dump comes first: artifacts that it names are there before it, so the copy holds them.
+    The dump comes first: MLflow writes an artifact before its row, so the copy contains all artifacts of the dump.
     """
     artifacts = Path(settings_of_started_server()["charloom_artifacts"])
     if not database.running(POSTGRES):
@@ -320,12 +324,12 @@ def backup() -> None:
     if artifacts.is_dir():
         shutil.copytree(artifacts, new / "artifacts")
     new.rename(target)
-    missing = "" if artifacts.is_dir() else f"; without artifacts: {artifacts} is no folder here"
-    print(f"made {target}{missing}; `make server DATA=NEW RESTORE={target}` starts a server with it")
+    missing = "" if artifacts.is_dir() else f"; without artifacts: {artifacts} is not a local folder"
+    print(f"created {target}{missing}; `make server DATA=NEW RESTORE={target}` starts a server with it")
 
 
 if __name__ == "__main__":
-    os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")  # nothing here is for a proxy, passwords least of all
+    os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")  # send no password to a proxy
     for switch in ("UPGRADE", "REMOVE", "LIST"):
         if GIVEN.get(switch, "") not in {"", "1"}:
             refuse(f"{switch}={GIVEN[switch]} is not allowed: 1")

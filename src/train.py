@@ -14,11 +14,11 @@ from charloom.text.corpus import read_prepared
 from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
 
-SENDER = "charloom.tracking.sender"  # a process of its own: what it does changes no result
+SENDER = "charloom.tracking.sender"  # a separate process, which changes no result
 
 
 def main() -> None:
-    """Check that there is room, and that nobody else is at this training; train; forget the way there."""
+    """Check the memory, lock the training, train, write the results, and remove the resume state."""
     inputs = Inputs("train")  # before params and text are read
     params, path = read_params(), files("train")
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
@@ -32,9 +32,9 @@ def main() -> None:
         with recorded(training.save_to.name, params, about.sha256, SENDER) as record:
             trained = run(training, path["models/checkpoints"], record.points)
             metrics, record.results = write_results(training, trained, path)
-            # Before its saved state goes, and before the record says that all is well.
+            # Before the resume state is removed and the record is marked as complete.
             inputs.ensure_unchanged()
-        resume.forget(training.save_to)  # a forced run is to train again
+        resume.forget(training.save_to)  # a forced run trains again
     say(metrics, about, params.recipe, float(trained.trace.statistics[-1, -1]))
 
 

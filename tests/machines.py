@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import chdir
 from types import SimpleNamespace
 
-from charloom.tracking import alone as lock
+from charloom.tracking import experiment_lock as lock
 
 LONG = 60  # seconds, which only a test that fails takes
 

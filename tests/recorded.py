@@ -14,7 +14,7 @@ from charloom.results.spool import RECORD, append, recorded
 from charloom.settings.params import read_params
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import Entry, entries
-from charloom.tracking.rounds import one_round
+from charloom.tracking.rounds import run_round
 
 TABLES = {
     "plots/held_out.csv": ("held_out_part_bits_per_character",),
@@ -26,7 +26,7 @@ ARTIFACTS = {"report.html", "sample_table.json", "samples.txt", "params.yaml", "
 
 def sent() -> None:
     """Send what is in the spool of this folder from this process. Raises Unavailable with what failed."""
-    works = one_round("", {})
+    works = run_round("", {})
     if reasons := [work.reason for work in works.values() if work.reason]:
         raise Unavailable("; ".join(reasons))
 

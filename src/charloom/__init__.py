@@ -1,10 +1,10 @@
 """An experiment you can run again to the last bit.
 
-Each sub-package is a room: its first lines say what lives there. A room imports only rooms below it (CONTRIBUTING.md
-has the drawing). In another program the import sets nothing up. (`tracking` sets variables, for MLflow.) In a stage and
-in the `charloom` command it refuses a Python that lacks what the rooms need, and sets one variable, which NumPy's BLAS
-reads as it is imported; a process that they start inherits it. In a stage it also gives SIGINT back to the system, lets
-nobody look for garbage during the imports, which make none, and has each imported source hashed.
+The docstring of each sub-package describes its contents. A package imports only packages below it (see the diagram in
+CONTRIBUTING.md). In other programs, importing charloom has no side effects. (`tracking` sets variables for MLflow.) In
+a stage and in the `charloom` command, the import refuses a Python without the required libraries, and sets one variable
+that NumPy's BLAS reads; child processes inherit it. In a stage, the import also restores the default SIGINT handler,
+disables garbage collection during the imports, and hashes each imported source.
 """
 
 import gc

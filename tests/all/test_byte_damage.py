@@ -106,7 +106,7 @@ class Told:
     def runs_of(self, experiment):
         return [self.run(**{RESULTS: self.results})] if experiment == self.complete else []
 
-    def shows(self, _):
+    def where_shown(self, _):
         return ""
 
     def __getattr__(self, name):
@@ -126,15 +126,15 @@ def trained(finished, tmp_path_factory):
 
 def test_a_record_is_told_as_it_was_written_or_named(trained, monkeypatch, capsys):
     content, entry = trained.log.read_bytes(), Entry(trained.log.parent)
-    monkeypatch.setattr(entries, "gone", lambda _: True)  # stages of tests run in this process
-    monkeypatch.setattr(rounds, "TRACK_MAY_TAKE", 0)
+    monkeypatch.setattr(entries, "process_ended", lambda _: True)  # stages of tests run in this process
+    monkeypatch.setattr(rounds, "TRACK_TIMEOUT", 0)
 
     def read():
         told = Told(entry.first.experiment, entry.end.results)
         monkeypatch.setattr(rounds, "connected", lambda: nullcontext(told))
-        monkeypatch.setattr(completion, "alone", lambda *_: nullcontext())
+        monkeypatch.setattr(completion, "experiment_lock", lambda *_: nullcontext())
         with chdir(trained.folder):
-            rounds.one_round("", {})
+            rounds.run_round("", {})
         (trained.log.parent / "told").unlink(missing_ok=True)
         if not trained.log.exists():  # it was counted
             trained.log.parent.mkdir()

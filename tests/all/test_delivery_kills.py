@@ -13,7 +13,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from projects import copied
 from recorded import a_training, holds_what_the_files_hold, model_names, sent, waiting
 
-from charloom.tracking import collect, rounds, whole
+from charloom.tracking import collect, entry_files, rounds
 from charloom.tracking.collect import put, this_run
 
 REQUESTS = (
@@ -26,7 +26,7 @@ STEPS = [
     *((MlflowClient, name) for name in REQUESTS),
     (LocalArtifactRepository, "log_artifact"),
     (collect, "append"),
-    (whole, "write"),
+    (entry_files, "write"),
     (Path, "rename"),
     (Path, "write_text"),
     (shutil, "rmtree"),
@@ -55,7 +55,7 @@ def killed_after(step: int, folder: Path, shown: bool) -> int:
             for where, name in STEPS:
                 setattr(where, name, counted(getattr(where, name)))
             if shown:
-                rounds.one_round("", {})
+                rounds.run_round("", {})
             put(this_run())
             sent()
             os.write(writer, str(taken[0]).encode())

@@ -91,14 +91,14 @@ def test_no_repository(here):
 @pytest.mark.parametrize(
     ("way", "says"),
     [
-        ("gone", "nobody answers there: is the address right, and the server started?"),
-        ("https", "the server speaks http: MLFLOW_TRACKING_URI has to begin so"),
-        (401, "asks who you are: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
-        ("no scheme", "MLFLOW_TRACKING_URI: has to begin with http://, https:// or sqlite:///"),
+        ("gone", "no server listens there: is the address right, and is the server running?"),
+        ("https", "the server speaks http: MLFLOW_TRACKING_URI must begin with http://"),
+        (401, "requires a login: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        ("no scheme", "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///"),
         (403, f"not permitted without a name: {EDIT}"),
-        ("host", "it has to be started with it in --allowed-hosts"),
+        ("host", "start it with the name in --allowed-hosts"),
         ("upload", "raise its limit (nginx: client_max_body_size)"),
-        ("clock", "behind the server's: set the clock here, or there"),
+        ("clock", "behind the server's clock: set one of the two"),
         ("database", "unable to open database file"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_server(here, server, way, says):
 
 def test_a_name_without_an_address_is_told_that_runs_stay_here(here):
     printed = here.run("charloom", "doctor", MLFLOW_TRACKING_USERNAME="ann")
-    assert "; runs stay here: MLFLOW_TRACKING_USERNAME is set, and MLFLOW_TRACKING_URI is not" in printed
+    assert "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not" in printed
 
 
 def test_a_slow_server_stands_in_nobody_s_way_and_is_said(here, server):
@@ -138,11 +138,11 @@ def test_a_slow_server_stands_in_nobody_s_way_and_is_said(here, server):
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ("['remote \"ours\"']\nurl = s3://bucket/x\n[core]\nremote = ours\n", "`make setup TEAM=1` brings it"),
-        ("['remote \"ours\"']\npassword = x\n[core]\nremote = ours\n", "keys without the url beside them"),
+        ("['remote \"ours\"']\nurl = s3://bucket/x\n[core]\nremote = ours\n", "`make setup TEAM=1` installs it"),
+        ("['remote \"ours\"']\npassword = x\n[core]\nremote = ours\n", "keys of a remote without its url"),
         ("['remote \"ours\"']\nurl = ../dvc.yaml/x\n[core]\nremote = ours\n", "NO  DVC remote"),
-        ("['remote \"ours\"']\nurl = ../../absent\n[core]\nremote = ours\n", "not there: is it mounted?"),
-        ("['remote \"ours\"']\nurl = ../../shared\n[core]\nremote = ours\n", "`umask 002` before"),
+        ("['remote \"ours\"']\nurl = ../../absent\n[core]\nremote = ours\n", "does not exist: is it mounted?"),
+        ("['remote \"ours\"']\nurl = ../../shared\n[core]\nremote = ours\n", "set `umask 002` before `dvc push`"),
     ],
 )
 def test_a_remote(here, config, says):

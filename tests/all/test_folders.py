@@ -70,8 +70,8 @@ def test_ui_sends_what_waits_and_says_so_before_its_link(project):
     try:
         until(lambda: "open http" in (project.folder / "printed.txt").read_text(), every=0.2)
         before = (project.folder / "printed.txt").read_text().partition("open http")[0].splitlines()
-        assert before[0] == "sending to MLflow what waits"
-        assert before[-2].startswith("MLflow has not got all of it (")
+        assert before[0] == "sending queued entries to MLflow"
+        assert before[-2].startswith("not everything was sent to MLflow (")
     finally:
         pages.terminate()
         pages.wait()

@@ -276,7 +276,7 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
     assert (train.code, train.complaint) == (0, ""), told
     assert track.code == 0, told
     assert {path: content for path, content in project.contents().items() if path in outputs} == outputs, told
-    line = r"^warning: MLflow not updated \(.{1,600}\); mended, `make track` sends it$"
+    line = r"^warning: MLflow not updated \(.{1,600}\); `make track` retries$"
     warned = re.findall(line, track.complaint, re.MULTILINE)
     assert (len(warned), track.complaint.count("\n")) == ((0, 0) if name in TAKEN else (1, 1)), told
     assert track.printed.count("MLflow run") == (name in TAKEN)
@@ -299,7 +299,7 @@ def attacked(name: str, longer: Project, folder: Path) -> str:
 def test_a_store_has_a_limit_of_memory(finished, monkeypatch):
     with hostile(lambda _: endless(without_end() + b'{"a": "', PLENTY), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        with chdir(finished.folder), pytest.raises(Unavailable, match="its answer takes more memory"):
+        with chdir(finished.folder), pytest.raises(Unavailable, match="the store's answer exceeds the memory limit"):
             asked("print_experiments", seconds=300)
 
 

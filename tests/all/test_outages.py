@@ -13,7 +13,7 @@ from projects import SMALL, Project, make, started, until
 from recorded import column, holds_what_the_files_hold
 from stores import Server, answering, free_port, locked, mounted
 
-from charloom.tracking.whole import SUMS, sums
+from charloom.tracking.entry_files import CHECKSUMS, checksums
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a disk")
 # Training has to last longer than MLflow's import, so that there is something to stream.
@@ -216,7 +216,7 @@ def test_a_run_whose_folder_has_gone_on_since_is_sent_as_it_was(project, tmp_pat
     (entry,) = waiting(project)
     folder = entry / "files"
     (folder / "code/served.py").write_bytes(ours + b"\nraise SystemExit('executed')\n")
-    (folder / SUMS).write_text(sums(folder))
+    (folder / CHECKSUMS).write_text(checksums(folder))
     project.run("git", "checkout", "-q", ".")
     project.edit("params.yaml", "m: 8", "m: 7")
     assert "this folder: nothing sent" in project.run("charloom", "track")

@@ -129,7 +129,7 @@ def test_a_group_with_a_certificate_of_its_own(finished, tmp_path, server):
     project, file = copied(finished, tmp_path / "secure"), tmp_path / "certificate.pem"
     with before(server.uri, secure=certified(file)) as (address, _):
         said = project.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
-        assert "MLFLOW_TRACKING_SERVER_CERT_PATH names the file" in said
+        assert "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file" in said
         project.run("charloom", "track", MLFLOW_TRACKING_URI=address, MLFLOW_TRACKING_SERVER_CERT_PATH=str(file))
     (run,) = project.runs(server.uri)
     holds_what_the_files_hold(project, project.client(server.uri), run)

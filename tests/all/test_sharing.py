@@ -105,7 +105,7 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
             mine = block(f"dvc remote add --local ours {kind}")
             here(ann, mine)
         if kind == "webdavs":  # the one place where DVC does not make the folder
-            assert "charloom/: not there" in here(ann, "charloom doctor || true")
+            assert "charloom/: does not exist" in here(ann, "charloom doctor || true")
             (there / "charloom").mkdir()
         assert "files pushed" in here(ann, block("dvc push"))
         bob = Project(tmp_path / "bob")

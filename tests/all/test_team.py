@@ -71,7 +71,7 @@ def test_two_people_share_a_text_through_an_outage_and_permissions(team, two, mo
     team.let_in("bob")
     team.said("bob", bobs, "charloom", "track")
     assert [run.info.user_id for run in runs(team, monkeypatch)] == ["bob", "bob", "ann"]
-    assert f"ended; `make server {' '.join(team.settings)}` goes on" in team.end()
+    assert f"ended; `make server {' '.join(team.settings)}` continues" in team.end()
     team.start()
     assert len(runs(team, monkeypatch)) == 3
 
@@ -161,8 +161,8 @@ def test_a_second_server_on_the_same_data_is_refused_and_disturbs_nothing(team):
 
 def test_a_killed_database_is_started_again(team, two):
     psutil.Process(int((team.data / "postgres/postmaster.pid").read_text().split()[0])).kill()
-    team.wait_for("PostgreSQL has ended; starting it again")
-    team.wait_for("PostgreSQL answers again")
+    team.wait_for("PostgreSQL has ended; restarting it")
+    team.wait_for("PostgreSQL is running again")
     assert "warning" not in team.said("ann", two[0], "charloom", "track")
 
 
@@ -258,11 +258,15 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
         (
             "user",
             ["NAME=ann"],
-            "auth.ini: not there; `make server` makes it, and a server with a DATA= needs the same one here\n",
+            "auth.ini: does not exist; `make server` creates it; if the server has a DATA=, repeat it here\n",
         ),
-        ("start", ["HOST=0.0.0.0"], "HOST=0.0.0.0: NAMES has to say how others reach it"),
+        ("start", ["HOST=0.0.0.0"], "HOST=0.0.0.0: NAMES must contain its host names"),
         ("start", ["PORT=many"], "PORT=many is not allowed: a whole number up to 65535\n"),
-        ("start", ["DATA=/a&b"], "DATA=/a&b: PostgreSQL takes letters, digits, _, -, . and /, at most 75 of them\n"),
+        (
+            "start",
+            ["DATA=/a&b"],
+            "DATA=/a&b: PostgreSQL permits letters, digits, _, -, . and /, at most 75 characters\n",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line(team, tmp_path_factory, what, settings, said):
@@ -282,4 +286,4 @@ def test_a_port_in_use_is_one_line(team, tmp_path_factory):
         taken.listen()
         command = [PYTHON, SCRIPT, "start", f"DATA={folder / 'data'}", f"PORT={taken.getsockname()[1]}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, "`make server PORT=5001` takes another port" in done.stderr) == (2, True)
+    assert (done.returncode, "`make server PORT=5001` uses another port" in done.stderr) == (2, True)

@@ -25,7 +25,7 @@ from test_studies import a_study, in_studies, sent, sent_only
 from charloom.results.spool import append
 from charloom.tracking import studies
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.whole import SUMS, sums
+from charloom.tracking.entry_files import CHECKSUMS, checksums
 
 
 def planted(folder: Path) -> str:
@@ -76,7 +76,7 @@ def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project, w
         with ZipFile(path, "w") as packed:
             for name, content in files.items():
                 packed.writestr(name, content)
-    (waits / SUMS).write_text(sums(waits))
+    (waits / CHECKSUMS).write_text(checksums(waits))
     printed = project.run("charloom", "track", expect=None)
     assert not (project.folder / "executed").exists(), printed
 

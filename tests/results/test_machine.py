@@ -5,29 +5,29 @@ import sys
 
 from projects import until
 
-from charloom.results.machine import gone, process
+from charloom.results.machine import process, process_ended
 
 
 def test_a_process_that_has_ended_is_gone_and_one_at_work_is_not():
     code = "from charloom.results.machine import process; print(process(), flush=True); input()"
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     name = child.stdout.readline().strip()
-    assert not gone(name)
-    assert not gone(process())
+    assert not process_ended(name)
+    assert not process_ended(process())
     child.kill()
-    until(lambda: gone(name))  # before its parent has asked for it
-    assert not gone(f"{name}, {process()}")
+    until(lambda: process_ended(name))  # before its parent has asked for it
+    assert not process_ended(f"{name}, {process()}")
     child.communicate()
-    assert gone(name)
+    assert process_ended(name)
 
 
 def test_a_number_that_another_process_has_by_now_is_no_sign_of_life():
     host, pid, started = process().split(" ")
-    assert gone(f"{host} {pid} {float(started) - 100}")
+    assert process_ended(f"{host} {pid} {float(started) - 100}")
 
 
 def test_of_another_host_nothing_is_known():
     _, pid, _ = process().split(" ")
-    assert not gone(f"elsewhere {pid} 0.0")
-    assert not gone("nonsense")
-    assert not gone("")
+    assert not process_ended(f"elsewhere {pid} 0.0")
+    assert not process_ended("nonsense")
+    assert not process_ended("")

@@ -135,7 +135,7 @@ def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch)
 
     monkeypatch.setattr(main, "files", and_edited)
     if stage == "track":  # seconds of MLflow's import, for what is not taken
-        monkeypatch.setattr(main, "begin", lambda: 0)
+        monkeypatch.setattr(main, "request_delivery", lambda: 0)
         monkeypatch.setattr(main, "deliver", lambda *_: None)
     printed = project.stage(stage, code=1)
     assert printed.splitlines()[-1] == (

@@ -93,7 +93,7 @@ def test_an_answer_that_the_store_has_not_got_is_not_kept(finished, tmp_path, mo
     for _ in range(3):
         with chdir(project.folder), pytest.raises(SystemExit):
             cli.main()
-        assert "MLflow has not got the study" in capsys.readouterr().err
+        assert "the study was not sent to MLflow" in capsys.readouterr().err
 
 
 def refused(*_, **__):

@@ -227,7 +227,7 @@ def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(reco
         assert refused(recorded, code=code).startswith(line)
     (tmp_path / "dvc.lock").write_text("stages: [")
     client.log_artifact(run_id, tmp_path / "dvc.lock")
-    assert "its dvc.lock is not what DVC writes" in refused(recorded, code=3)
+    assert "its dvc.lock is not a lock file of DVC" in refused(recorded, code=3)
     assert not list(tmp_path.rglob("above"))
 
 

@@ -62,7 +62,9 @@ def test_runs_are_answered_as_the_table_of_them_is(project, store):
     columns = ("--setting", "depth,lr", "--seed", "seed", "--measure", "val_loss", "--better", "lower")
     table, _ = said(project, "compare", "--table", "runs.csv", *columns, "--format", "json")
     printed = compared(project, "--format", "json")
-    assert printed.replace("failed, by its status in MLflow, or came to no number", "failed, and has no value") == table
+    assert (
+        printed.replace("failed, by its status in MLflow, or has no finite value", "failed, and has no value") == table
+    )
     assert f'"kind": "{AVERAGE}"' in table
     assert "lr=0.5 than 0.1" in compared(project)
 
@@ -90,7 +92,7 @@ def test_a_failed_run_is_an_outcome_and_what_does_not_count_is_named(project, st
         "warning: 1 failed: counted as outcomes without a value, not left out",
         "1 left out, finished without val_loss: silent-bird", "1 left out, running, not finished: busy-bee",
         "1 left out, killed, not finished: dead-parrot", "1 left out, no param seed: no-seed",
-        "1 run is of a setting and seed that a newer one has too: the newest counts",
+        "1 run has the setting and seed of a newer run: the newest counts",
     ):  # fmt: skip
         assert line in printed, line
 
@@ -100,7 +102,7 @@ def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(
         store({"lr": 1 + seed % 2, "seed": seed, "folder": f"out/{seed}"}, [1.0])
     assert "Baseline: lr=1" in compared(project, "--setting", "lr")
     line = compared(project, code=2)
-    assert "no two of one setting: folder differs in each; --setting names the params that count" in line
+    assert "runs have the same setting: folder differs between all runs; --setting names the params that count" in line
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_a_deleted_experiment_is_named_with_what_brings_it_back(project, store):
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     number = client.get_experiment_by_name("theirs").experiment_id
     client.delete_experiment(number)
-    back = f"`mlflow experiments restore --experiment-id {number}` brings it back"
+    back = f"`mlflow experiments restore --experiment-id {number}` restores it"
     assert compared(project, code=2) == f"--mlflow: experiment theirs is deleted; {back}\n"
     _, complaint = said(project, "compare", "--mlflow", number, *COUNTED, code=2)
     assert complaint == f"--mlflow: experiment theirs is deleted; {back}\n"
@@ -182,5 +184,5 @@ def test_a_file_that_is_no_store_is_a_line(project):
 
 def test_a_store_that_is_not_there_is_named_and_not_made(project):
     (project.folder / "mlflow.db").unlink()
-    assert "mlflow.db: no such store; MLFLOW_TRACKING_URI says where runs are" in compared(project, code=2)
+    assert "mlflow.db: no such store; MLFLOW_TRACKING_URI selects the store" in compared(project, code=2)
     assert not (project.folder / "mlflow.db").exists()

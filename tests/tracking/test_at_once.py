@@ -18,7 +18,7 @@ from recorded import a_training, holds_what_the_files_hold, model_names, sent, w
 from charloom.base.errors import Unavailable
 from charloom.results.identity import experiment_key
 from charloom.results.machine import process
-from charloom.tracking import alone as lock
+from charloom.tracking import experiment_lock as lock
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete, live_run
 from charloom.tracking.entries import Entry
@@ -140,7 +140,7 @@ def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
         run, store = this_run(), Store()
         a_training(project, run.results)
         store.connect()
-        store.choose(run.text_sha256, run.params.prepare.text)
+        store.use_text(run.text_sha256, run.params.prepare.text)
     tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.0"
     client.set_experiment_tag(store.experiment_id, tag, f"{name} {until:.0f}")
     return client, store.experiment_id, tag
@@ -164,7 +164,7 @@ def test_a_sender_who_is_gone_is_not_waited_for(project, who, until, capsys):
     if who == "nonsense":  # it is somebody's, and stays
         (run,) = project.runs()
         tag = f"{SENDING}.{run.data.tags['charloom.experiment']}.0"
-        assert f"tag {tag} of experiment 'charloom fox': not one of charloom's" in capsys.readouterr().err
+        assert f"tag {tag} of experiment 'charloom fox': not written by charloom: ignored" in capsys.readouterr().err
         project.client()._tracking_client.store.delete_experiment_tag(run.info.experiment_id, tag)
     one_run_of(project, 1)
 
@@ -178,11 +178,11 @@ def test_a_run_that_another_host_sends_for_too_long_waits_in_the_spool(project, 
         client.set_experiment_tag(
             experiment, tag := f"{tag[:-1]}z", f"elsewhere\x1b numbers 1 1.0 {time.time() + 600:.0f}"
         )
-    monkeypatch.setattr(lock, "OTHERS_MAY_TAKE", 0)
-    monkeypatch.setattr(lock, "SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
+    monkeypatch.setattr(lock, "POLL_INTERVAL", 0.01)
     with chdir(project.folder):
         put(this_run())
-        with pytest.raises(Unavailable, match=r"^another process, on elsewhere\\x1b.*, has been sending it for over 0"):
+        with pytest.raises(Unavailable, match=r"^waited 0 s for a sender on elsewhere\\x1b.* to finish"):
             sent()
         assert len(waiting(project)) == 1
         assert project.runs() == []

@@ -74,7 +74,7 @@ def test_a_server_that_does_not_start_is_a_line_and_one_is_not_listening(tmp_pat
     store.close()
     monkeypatch.setattr(ui, "asked", lambda *_, **__: "1\n\n")  # it would say so before
     _, complaint = said(project, "ui", "--port", str(free_port()), code=5)
-    assert complaint == "MLflow's server has ended; .charloom/ui.log says why\n"
+    assert complaint == "MLflow's server has ended; see .charloom/ui.log\n"
     assert "none of theirs" in (project.folder / ".charloom/ui.log").read_text()
 
 

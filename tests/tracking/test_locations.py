@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from stores import answering
 
 from charloom.base.errors import Unavailable
-from charloom.tracking.address import address, database, follow_folder
+from charloom.tracking.address import address, database, relocate_store
 from charloom.tracking.fetching import fetch
 from charloom.tracking.store import connected
 
@@ -54,13 +54,13 @@ def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(projec
     copy.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))  # another run
     (copy.folder / "metrics/results.json").write_text(json.dumps({"results": "f" * 64}))
     with chdir(copy.folder):
-        follow_folder()
-        line = f"mlflow.db was made in {project.folder}: its locations are now those of this folder\n"
+        relocate_store()
+        line = f"mlflow.db was created in {project.folder}: its locations now point here\n"
         assert capsys.readouterr().err == line
         tracked(copy)
-        follow_folder()
+        relocate_store()
         uri = address()
-    assert "was made in" not in capsys.readouterr().err
+    assert "was created in" not in capsys.readouterr().err
     assert stored(project) == before
     assert len(stored(copy)) > len(before)
     homes = named(copy.folder / "mlflow.db")
@@ -73,7 +73,7 @@ def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(projec
 def best(project) -> bytes:
     """Return the best model's file as MLflow has it."""
     with chdir(project.folder):
-        follow_folder()
+        relocate_store()
         fetch("models:/charloom-fox@best", "fetched.npz")
     return (project.folder / "fetched.npz").read_bytes()
 
@@ -86,14 +86,14 @@ def test_a_checkout_that_was_moved_reads_its_own_models(project, tmp_path, capsy
     moved = went(project, tmp_path / ODD)
     assert said(moved, "sample", *BEST) == (
         expected,
-        f"mlflow.db was made in {first}: its locations are now those of this folder\n",
+        f"mlflow.db was created in {first}: its locations now point here\n",
     )
     model = (moved.folder / "models/best.npz").read_bytes()
     assert best(moved) == model
-    assert "was made in" not in capsys.readouterr().err
+    assert "was created in" not in capsys.readouterr().err
     again = went(moved, first)
     assert best(again) == model
-    assert capsys.readouterr().err.count("was made in") == 1
+    assert capsys.readouterr().err.count("was created in") == 1
     assert list(tmp_path.iterdir()) == [first]
 
 
@@ -133,19 +133,19 @@ def test_a_store_of_another_place_is_left_alone(project, tmp_path, monkeypatch, 
     before = (other.folder / "mlflow.db").read_bytes()
     with monkeypatch.context() as patch, chdir(project.folder):
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other.folder}/mlflow.db")
-        follow_folder()
+        relocate_store()
         project = went(project, tmp_path / "moved")
         ours = (project.folder / "mlflow.db").read_bytes()
     with monkeypatch.context() as patch, chdir(project.folder):
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other.folder}/mlflow.db")
-        follow_folder()
+        relocate_store()
     assert (project.folder / "mlflow.db").read_bytes() == ours
     (project.folder / "mlflow.db").unlink()
     (project.folder / "mlflow.db").symlink_to(other.folder / "mlflow.db")
     with chdir(project.folder):
-        follow_folder()
+        relocate_store()
     assert (other.folder / "mlflow.db").read_bytes() == before
-    assert "was made in" not in capsys.readouterr().err
+    assert "was created in" not in capsys.readouterr().err
 
 
 def test_all_addresses_follow_or_none(project, tmp_path, capsys):
@@ -157,14 +157,14 @@ def test_all_addresses_follow_or_none(project, tmp_path, capsys):
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(refuses)
         with chdir(moved.folder), pytest.raises(Unavailable, match=r"/moved/mlflow\.db: no room"):
-            follow_folder()
+            relocate_store()
         assert named(file) == before
         connection.execute("DROP TRIGGER refuses")
     with chdir(moved.folder):
-        follow_folder()
+        relocate_store()
     assert len(named(file)) == len(before)
     assert not named(file) & before
-    assert capsys.readouterr().err.count("was made in") == 1
+    assert capsys.readouterr().err.count("was created in") == 1
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
 from charloom.tracking.entries import Entry
 from charloom.tracking.fetching import fetch
-from charloom.tracking.registry import measured
+from charloom.tracking.registry import better_model
 from charloom.tracking.store import RESULTS, connected
 
 BEST, LAST = "lowest_smooth_loss", "last"
@@ -136,7 +136,7 @@ def test_of_a_runs_two_models_the_one_counts_that_is_better_on_held_out_text(fin
     with chdir(finished.folder):
         run = this_run()
     bits = {"best_held_out_bits_per_character": of_lowest, "held_out_bits_per_character": of_last}
-    assert measured(run, run.metrics.model_copy(update=bits | {"best_smooth_loss": 30.0}))[:2] == better
+    assert better_model(run, run.metrics.model_copy(update=bits | {"best_smooth_loss": 30.0}))[:2] == better
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     _, error = said(project, "sample", "--model", address, code=3)
     assert error.startswith(f"{address}: not a model that charloom wrote: ")
     file.unlink()
-    expected = f"--model: {address}: it has no artifacts/model.npz: charloom has not logged it"
+    expected = f"--model: {address}: it has no artifacts/model.npz, so charloom did not log it"
     assert refused(WrongInput) == expected
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
     assert "allowed is s3:/" in refused(Unavailable)
@@ -188,8 +188,8 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
     with chdir(project.folder):
         entry = Entry(put(this_run()))
         first, tracked_ = entry.first, entry.tracked
-        measured = {"a" * 64: 2.0, "b" * 64: 1.0, "c" * 64: 1.0, "d" * 64: 0.5}
-        for experiment, measure in measured.items():
+        better_model = {"a" * 64: 2.0, "b" * 64: 1.0, "c" * 64: 1.0, "d" * 64: 0.5}
+        for experiment, measure in better_model.items():
             train = {
                 "best_held_out_bits_per_character": measure,
                 "held_out_bits_per_character": measure + 1,
@@ -220,7 +220,7 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
     (project.folder / "metrics/train.json").write_text(json.dumps(content))
     with chdir(project.folder):
         run = this_run()
-    which, measure, what, comparable = measured(run, run.metrics)
+    which, measure, what, comparable = better_model(run, run.metrics)
     assert (which, measure, what) == (BEST, content["best_smooth_loss"], "best_smooth_loss")
     assert comparable.startswith("best_smooth_loss seq_length=10 held_out=0.05 ")
 

@@ -44,14 +44,14 @@ def test_a_record_holds_the_points_and_at_its_end_the_hash_of_the_results():
     with training() as record:
         record.points(POINTS)
         assert the_entry().end is None
-        assert not the_entry().over
+        assert not the_entry().has_ended
         record.results = "f" * 64
     entry = the_entry()
     assert in_order(entry) == POINTS
     assert (entry.first.experiment, entry.first.params) == (KEY, PARAMS)
     assert (entry.end.status, entry.end.results, entry.results) == ("FINISHED", "f" * 64, "f" * 64)
     assert entry.first.started <= entry.points["smooth_loss", 0][1] <= entry.end.ended
-    assert entry.over
+    assert entry.has_ended
 
 
 def test_a_record_that_the_sender_removed_begins_again_also_with_its_end():
@@ -130,7 +130,7 @@ def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
         record.points(POINTS[1:])
     assert in_order(the_entry()) == POINTS[1:]
     assert the_entry().end.status == "FINISHED"
-    assert capsys.readouterr().err == f"warning: {record.path}: damaged lines are left out\n"
+    assert capsys.readouterr().err == f"warning: {record.path}: damaged lines were skipped\n"
 
 
 def test_a_changed_digit_costs_its_line_alone(capsys):
@@ -155,9 +155,11 @@ def test_what_is_no_record_is_left_out_and_named(capsys):
     (folder.with_name("folder") / "run.jsonl").mkdir(parents=True)
     the_entry()
     said = capsys.readouterr().err
-    assert f"{folder.parent}/folder/run.jsonl: left out: Is a directory\n" in said
-    assert f"{folder.parent}/headless/run.jsonl: left out: a training's record begins with its start\n" in said
-    assert f"{folder.parent}/lacking/run.jsonl: damaged lines are left out\n" in said
+    assert f"{folder.parent}/folder/run.jsonl: skipped: Is a directory\n" in said
+    assert (
+        f"{folder.parent}/headless/run.jsonl: skipped: the record of a training does not begin with its start\n" in said
+    )
+    assert f"{folder.parent}/lacking/run.jsonl: damaged lines were skipped\n" in said
 
 
 def test_a_record_that_cannot_be_written_stops_no_training(tmp_path):

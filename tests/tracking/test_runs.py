@@ -34,8 +34,8 @@ from charloom.results.spool import recorded, spool
 from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import _listed
-from charloom.tracking.rounds import one_round
+from charloom.tracking.completion import _training_tags
+from charloom.tracking.rounds import run_round
 from charloom.tracking.store import RESULTS
 
 
@@ -97,7 +97,7 @@ def test_a_list_of_trainings_stays_whole_in_a_tag_of_mlflow_whatever_names_are_i
     for number in range(25):
         begun = SimpleNamespace(dvc_experiment="я" * 20 + "\x85", machine=machine(), commit="c" * 40)
         entry = SimpleNamespace(trainings=[(begun, SimpleNamespace(ended=start + number))])
-        run.data.tags |= _listed(store, run, entry, "about", same=True) | {RESULTS: "there"}
+        run.data.tags |= _training_tags(store, run, entry, "about", same=True) | {RESULTS: "there"}
     listed = json.loads(visible(run.data.tags["charloom.trainings"]))  # as the store sets it
     assert len(run.data.tags["charloom.trainings"]) <= 5000  # what MLflow 2.10 takes
     assert 8 < len(listed) < 20
@@ -234,14 +234,14 @@ def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_aga
         run = this_run()
         with recorded(results, run.params, run.text_sha256, "none") as record:
             record.points(("smooth_loss", *point) for point in curve[:2])
-            works = one_round("", {})
+            works = run_round("", {})
             (shown,) = project.runs()
             project.client().delete_run(shown.info.run_id)
             record.points(("smooth_loss", *point) for point in curve[2:])
-            works = one_round("", works | {folder: replace(work, next_time=0.0) for folder, work in works.items()})
+            works = run_round("", works | {folder: replace(work, next_time=0.0) for folder, work in works.items()})
             record.results = results
         put(run)
-        one_round("", {folder: replace(work, next_time=0.0) for folder, work in works.items()})
+        run_round("", {folder: replace(work, next_time=0.0) for folder, work in works.items()})
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)
 
@@ -279,7 +279,7 @@ def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(projec
     tracked(project)
     (run,) = project.runs()
     assert trainings(run) == [True]
-    assert "charloom.trainings: not charloom's: begun anew" in capsys.readouterr().err
+    assert "charloom.trainings is malformed: replaced" in capsys.readouterr().err
 
 
 def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):
@@ -393,7 +393,9 @@ def test_a_damaged_record_of_a_training_is_named_where_track_is_called(project):
     record = project.folder / ".charloom/spool/another/run.jsonl"
     record.parent.mkdir(parents=True)
     record.write_text("{")
-    assert f"warning: {record}: left out: a training's record begins with its start\n" in project.stage("track")
+    assert f"warning: {record}: skipped: the record of a training does not begin with its start\n" in project.stage(
+        "track"
+    )
 
 
 def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):

@@ -15,10 +15,10 @@ from stores import answering, certified, free_port
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
 from charloom.tracking import artifacts
-from charloom.tracking.address import database, follow_folder
+from charloom.tracking.address import database, relocate_store
 from charloom.tracking.asking import asked
 from charloom.tracking.fetching import fetch
-from charloom.tracking.reasons import LONGEST, first_line
+from charloom.tracking.reasons import MAX_LENGTH, first_line
 from charloom.tracking.store import Store, connected
 
 
@@ -86,7 +86,7 @@ def test_artifacts_go_nowhere_but_to_the_store_itself_and_come_from_nowhere_else
 def test_a_run_is_shown_at_the_servers_address_without_credentials_and_escapes(monkeypatch, address, shown):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     run = SimpleNamespace(info=SimpleNamespace(experiment_id="1", run_id="a\x1b/b"))
-    assert Store().shows(run) == f"{shown}/#/experiments/1/runs/a%1B%2Fb?workflowType=machine_learning"
+    assert Store().where_shown(run) == f"{shown}/#/experiments/1/runs/a%1B%2Fb?workflowType=machine_learning"
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
@@ -126,8 +126,8 @@ def test_no_value_of_an_address_is_told(address, message, monkeypatch):
 
 def test_what_is_no_address_is_a_line_without_its_password(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:ses[ame@h:5000")
-    for each in (database, follow_folder):
-        with pytest.raises(Unavailable, match=r"^MLFLOW_TRACKING_URI: no address; write \[ and \] of a"):
+    for each in (database, relocate_store):
+        with pytest.raises(Unavailable, match=r"^MLFLOW_TRACKING_URI is not an address; passwords need %5B and %5D"):
             each()
 
 
@@ -139,7 +139,7 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
     request = f"API request to {address}/api/2.0/mlflow/experiments/search"
     assert (
         str(raised.value)
-        == f"{request}: Connection refused; nobody answers there: is the address right, and the server started?"
+        == f"{request}: Connection refused; no server listens there: is the address right, and is the server running?"
     )
 
 
@@ -156,10 +156,10 @@ def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monke
             "model a: ben is not permitted: ask its owner for the permission EDIT"
         )
         assert first_line(words.format(413)) == (
-            "a request is too large for the server, or a proxy before it: its limit has to be raised"
+            "a request is too large for the server, or a proxy before it: raise its limit"
         )
         monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
-        assert first_line(words.format(401), "model a") == ("the server asks who you are: set MLFLOW_TRACKING_PASSWORD")
+        assert first_line(words.format(401), "model a") == ("the server requires a login: set MLFLOW_TRACKING_PASSWORD")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
         assert first_line(words.format(401), "model a") == (
             "the server refuses the name or the password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: "
@@ -185,8 +185,8 @@ def test_what_stands_in_the_way_of_a_connection_is_said_with_its_cure(monkeypatc
                 pass
             said[server] = str(raised.value)
             server.shutdown()
-    assert said[plain].endswith("; the server speaks http: MLFLOW_TRACKING_URI has to begin so")
-    assert said[secure].endswith("; MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the certificate that signed it")
+    assert said[plain].endswith("; the server speaks http: MLFLOW_TRACKING_URI must begin with http://")
+    assert said[secure].endswith("; set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate")
     asked = "API request to endpoint /x failed with error code 403 != 200. Response body: 'Invalid Host header - …'"
     assert "--allowed-hosts" in first_line(asked, "experiment a")
 
@@ -199,7 +199,7 @@ def test_a_reason_that_says_nothing_is_named():
 def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():
     told = first_line("\x1b[31m\u202e\u200f\t" + "x" * 10**7 + "\nsecond")
     assert told.startswith("\\x1b[31m\\u202e\\u200f\\tx")
-    assert len(told) == LONGEST + 1
+    assert len(told) == MAX_LENGTH + 1
     assert "memory" in first_line(MemoryError())
 
 
@@ -219,12 +219,12 @@ def test_a_store_has_a_deadline(finished, monkeypatch):
     """That it has a limit of memory is in tests/all: to reach it takes time."""
     with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        with chdir(finished.folder), pytest.raises(Unavailable, match="nothing went on for 1 s"):
+        with chdir(finished.folder), pytest.raises(Unavailable, match="no progress for 1 s"):
             asked("print_experiments", seconds=1)
 
 
 def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, monkeypatch, tmp_path):
-    monkeypatch.setattr(artifacts, "LARGEST", 100_000)
+    monkeypatch.setattr(artifacts, "MAX_DOWNLOAD", 100_000)
     requests = []
 
     def behave(request):
@@ -233,7 +233,7 @@ def test_a_model_has_a_largest_size_and_its_folders_are_not_asked_for(finished, 
 
     with hostile(behave, Mlflow()) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        with chdir(finished.folder), pytest.raises(Unavailable, match="over 100,000 bytes"):
+        with chdir(finished.folder), pytest.raises(Unavailable, match="larger than 100,000 bytes"):
             fetch("models:/x@best", str(tmp_path / "model.npz"))
     assert (tmp_path / "model.npz").stat().st_size <= 100_000
     assert sum("mlflow-artifacts" in request.path for request in requests) == 1

@@ -17,9 +17,9 @@ from charloom.base.errors import CharloomError, Unavailable
 from charloom.results.spool import spool
 from charloom.tracking import rounds
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.delivery import begin, deliver
+from charloom.tracking.delivery import deliver, request_delivery
 from charloom.tracking.entries import Entry
-from charloom.tracking.whole import ensure_whole, remove
+from charloom.tracking.entry_files import ensure_intact, remove
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_a_folder_of_which_a_file_has_changed_is_named_and_kept_and_the_others_a
             other = waits.with_name(chance.choice("0z"))  # before it or after it
             shutil.copytree(waits, other)
             changed(waits / chance.choice(files), kind, chance)
-            with pytest.raises(Unavailable, match=re.escape(f"{waits}: not as it was put there: not sent; ")):
+            with pytest.raises(Unavailable, match=re.escape(f"{waits}: not sent: it was damaged or changed; ")):
                 taken()
             assert not other.exists()
             assert waits.exists()
@@ -95,17 +95,17 @@ def test_every_point_of_a_run_that_waits_counts(waits, taken):
         damaged = content.splitlines(keepends=True)
         damaged[at] = damaged[at].replace(b"1", b"2").replace(b"0", b"1")
         file.write_bytes(b"".join(damaged))
-        with pytest.raises(Unavailable, match="not as it was put there"):
+        with pytest.raises(Unavailable, match="it was damaged or changed"):
             taken()
     file.write_bytes(content)
-    ensure_whole(waits, Entry(waits).is_whole)
+    ensure_intact(waits, Entry(waits).has_all_points)
 
 
 def test_a_folder_without_the_list_of_its_files_is_not_sent(waits, taken):
     file = waits / "files/SHA256SUMS"
     content = file.read_bytes()
     file.unlink()
-    with pytest.raises(Unavailable, match="not as it was put there"):
+    with pytest.raises(Unavailable, match="it was damaged or changed"):
         taken()
     file.write_bytes(content)
 
@@ -122,9 +122,9 @@ def test_what_track_puts_there_again_mends_what_was_damaged_and_nothing_else(fin
         (folder / "files/models/lowest_smooth_loss.npz").unlink()
         record.write_bytes(before[0].replace(b'["smooth_loss", 300,', b'["smooth_loss", 301,'))
         with pytest.raises(CharloomError):
-            ensure_whole(folder, Entry(folder).is_whole)
+            ensure_intact(folder, Entry(folder).has_all_points)
         put(this_run())
-        ensure_whole(folder, Entry(folder).is_whole)
+        ensure_intact(folder, Entry(folder).has_all_points)
 
 
 @pytest.mark.slow
@@ -140,7 +140,7 @@ def test_a_run_whose_sending_has_failed_half_way_is_whole(finished, tmp_path, mo
             patch.setattr(MlflowClient, "create_model_version", refused)
             with pytest.raises(Unavailable, match=r"^no$"):
                 sent()
-        ensure_whole(folder, Entry(folder).is_whole)
+        ensure_intact(folder, Entry(folder).has_all_points)
         sent()
     assert not folder.exists()
 
@@ -151,8 +151,10 @@ def test_a_spool_that_git_brought_is_not_sent(finished, tmp_path):
         folder = put(this_run())
         project.run("git", "add", "-f", str(folder / "run.jsonl"))
         began = time.monotonic()
-        with pytest.raises(Unavailable, match=r"^\.charloom/spool/.*/run\.jsonl: in Git, .*`git rm -r \.charloom`"):
-            deliver([folder], 30, begin())
+        with pytest.raises(
+            Unavailable, match=r"^\.charloom/spool/.*/run\.jsonl: nothing sent: Git tracks it, .*`git rm -r \.charloom`"
+        ):
+            deliver([folder], 30, request_delivery())
         assert time.monotonic() - began < 20  # it is said at once, not when nothing has gone on
         assert waiting(project)
     assert not project.runs()
@@ -172,7 +174,7 @@ def test_what_another_process_has_sent_meanwhile_is_not_said_to_be_missing(waits
     def gone(*_):
         raise FileNotFoundError
 
-    monkeypatch.setattr(rounds, "ensure_whole", gone)
+    monkeypatch.setattr(rounds, "ensure_intact", gone)
     assert taken() == []
     assert waits.exists()
 

@@ -22,13 +22,13 @@ from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial, trials_of
 from charloom.text.corpus import read_prepared
 from charloom.tracking import studies
-from charloom.tracking.address import follow_folder
+from charloom.tracking.address import relocate_store
+from charloom.tracking.entry_files import remove
 from charloom.tracking.our_experiments import print_experiments
 from charloom.tracking.store import Store
-from charloom.tracking.studies import NESTED, send
+from charloom.tracking.studies import MAX_NESTED, send
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
 from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
-from charloom.tracking.whole import remove
 
 STUDY = Path("studies/eta.yaml")
 FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
@@ -188,7 +188,7 @@ def test_the_same_question_under_another_name_is_the_same_study(project):
 
 
 @contextmanager
-def connected_without_turn():
+def connected_without_lock():
     """On two machines there is no lock between them."""
     store = Store()
     store.connect()
@@ -202,7 +202,7 @@ def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
     contents = a_study(project)
 
-    monkeypatch.setattr(studies, "connected", connected_without_turn)
+    monkeypatch.setattr(studies, "connected", connected_without_lock)
     with chdir(project.folder):
         folder = put_study(contents)
 
@@ -221,9 +221,9 @@ def test_a_study_that_another_host_sends_for_too_long_is_sent_later(project, mon
     (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
     tag = f"charloom.sending.{contents.question}.0"
     client.set_experiment_tag(experiment.experiment_id, tag, f"elsewhere 1 1.0 {time.time() + 600:.0f}")
-    monkeypatch.setattr("charloom.tracking.alone.OTHERS_MAY_TAKE", 0)
+    monkeypatch.setattr("charloom.tracking.experiment_lock.LOCK_TIMEOUT", 0)
     changed = contents.model_copy(update={"description": "**worse**"})
-    with pytest.raises(Unavailable, match="another process, on elsewhere, has been sending it"):
+    with pytest.raises(Unavailable, match="waited 0 s for a sender on elsewhere to finish"):
         sent(project, changed)
     assert "worse" not in in_store(project)[0].data.tags["mlflow.note.content"]
     client.delete_experiment_tag(experiment.experiment_id, tag)
@@ -295,7 +295,7 @@ def test_tracking_the_pipeline_meets_no_trial_and_closes_none(project):
 def test_of_a_study_with_more_trials_than_a_page_shows_the_table_alone_is_there(project):
     contents = a_study(project)
     one, *_ = contents.trials
-    many = [one.model_copy(update={"key": f"{n:016x}", "name": str(n)}) for n in range(NESTED + 1)]
+    many = [one.model_copy(update={"key": f"{n:016x}", "name": str(n)}) for n in range(MAX_NESTED + 1)]
     study, trials = sent(project, contents.model_copy(update={"trials": many}))
     assert trials == {}
     assert "trials.csv" in {file.path for file in project.client().list_artifacts(study.info.run_id)}
@@ -339,8 +339,8 @@ def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):
     moved = Project(project.folder.with_name("moved"))
     shutil.move(project.folder, moved.folder)
     with chdir(moved.folder):
-        follow_folder()
-    assert "its locations are now those of this folder" in capfd.readouterr().err
+        relocate_store()
+    assert "its locations now point here" in capfd.readouterr().err
     study, _ = sent(moved, a_study(moved))
     assert study.info.artifact_uri.startswith((moved.folder / "mlartifacts").as_uri())
 
@@ -354,8 +354,8 @@ def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch
         said = capfd.readouterr().err
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
         send_study(contents)
-    assert said.startswith("warning: MLflow has not got the study (")
-    assert said.endswith("); `charloom study studies/eta.yaml` sends it again\n")
+    assert said.startswith("warning: the study was not sent to MLflow (")
+    assert said.endswith("); `charloom study studies/eta.yaml` retries\n")
     assert said.count("\n") == 1
     assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
     assert len(in_store(project)[1]) == 2
@@ -368,7 +368,7 @@ def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(
         send_study(contents)
         assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
         send_study(contents)
-        said = "MLflow has got this study from here; `rm .charloom/studies/eta.sent` has it sent again\n"
+        said = "MLflow already has this study; to send it again: `rm .charloom/studies/eta.sent`\n"
         assert capfd.readouterr() == (said, "")
         Path(".charloom/studies/eta.sent").write_bytes(b"\xff")
         send_study(contents)

@@ -203,7 +203,7 @@ def test_two_damaged_states_are_no_silent_fresh_start(stopped, alone, capsys):
     for path in stopped.states():
         path.write_bytes(path.read_bytes()[:-1])
     before = contents(stopped.training.save_to)
-    with pytest.raises(Damaged, match=f"no saved state is whole.*to start over: rm -r {stopped.training.save_to}"):
+    with pytest.raises(Damaged, match=f"all saved states are damaged.*to start over: rm -r {stopped.training.save_to}"):
         stopped.end()
     assert contents(stopped.training.save_to) == before
     shutil.rmtree(stopped.training.save_to)

@@ -1,4 +1,4 @@
-"""Types that many rooms use."""
+"""Types that many packages use."""
 
 from typing import Any, Protocol
 

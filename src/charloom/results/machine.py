@@ -43,7 +43,7 @@ def _started(pid: int) -> float:
     return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
-def gone(name: str) -> bool:
+def process_ended(name: str) -> bool:
     """Return whether the process with this name, from `process`, has ended. Return False if that is unknown."""
     try:
         numbers, pid, started = name.split(" ")

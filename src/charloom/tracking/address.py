@@ -1,8 +1,8 @@
-"""Where the MLflow store and its artifacts are, and one writer at a time in it.
+"""The addresses of the MLflow store and its artifacts, and the store's lock.
 
-Addresses are made and read by the libraries that MLflow reads them with: a folder's name may hold any character.
-MLflow keeps whole addresses in its database. A copied checkout would write into the original, and a moved one could
-not read its own models: `follow_folder` mends that.
+The libraries that MLflow uses build and parse the addresses, because a folder's name may contain any character.
+MLflow's database contains absolute addresses. A copied checkout would write into the original, and a moved checkout
+could not read its own models. `relocate_store` replaces the old addresses.
 """
 
 import os
@@ -22,27 +22,27 @@ from charloom.base.terminal import visible
 from charloom.settings.pipeline import OWN, root
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
-SQLITE = "sqlite+pysqlite"  # of an address without the driver's name MLflow makes the folder, as it is spelt there
-COLUMNS = """SELECT entry.name, found.name FROM sqlite_master AS entry JOIN pragma_table_info(entry.name) AS found
-    WHERE entry.type = 'table' AND found.name IN ('artifact_location', 'artifact_uri', 'source', 'storage_location')"""
-IS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'experiments'"
-OURS = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
+SQLITE = "sqlite+pysqlite"  # if an address names no driver, MLflow creates its folder without decoding the address
+COLUMNS = """SELECT entry.name, info.name FROM sqlite_master AS entry JOIN pragma_table_info(entry.name) AS info
+    WHERE entry.type = 'table' AND info.name IN ('artifact_location', 'artifact_uri', 'source', 'storage_location')"""
+HAS_EXPERIMENTS = "SELECT 1 FROM sqlite_master WHERE name = 'experiments'"
+OUR_LOCATIONS = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
     WHERE key IN ('charloom.text_sha256', 'charloom.studies')"""
-CHANGE = "UPDATE {0} SET {1} = ? || substr({1}, ?) WHERE substr({1} || '/', 1, ?) = ?"  # at this address or below it
+REPLACE_PREFIX = "UPDATE {0} SET {1} = ? || substr({1}, ?) WHERE substr({1} || '/', 1, ?) = ?"
 
 
 def address() -> str:
-    """Return the store of MLFLOW_TRACKING_URI, or else the main repository's own database.
+    """Return the store's address: MLFLOW_TRACKING_URI if it is set, otherwise the main repository's own database.
 
-    A relative path is one of the main repository's: an experiment's own folder will be removed.
+    A relative path is relative to the main repository, because DVC removes the folder of an experiment.
     """
-    url = _sqlite()
-    return _written(url.set(database=str(database()))) if url else os.environ["MLFLOW_TRACKING_URI"]
+    url = _sqlite_url()
+    return _url_text(url.set(database=str(database()))) if url else os.environ["MLFLOW_TRACKING_URI"]
 
 
 def database() -> Path | None:
-    """Return the file of an SQLite store, None for another store."""
-    url = _sqlite()
+    """Return the file of an SQLite store, or None for any other store."""
+    url = _sqlite_url()
     return root() / str(url.database) if url else None
 
 
@@ -51,75 +51,78 @@ def artifacts() -> str:
     return (root() / ARTIFACTS).as_uri()
 
 
-def _sqlite() -> URL | None:
-    """Return the parts of the address of an SQLite store that is a file. Raises Unavailable where it is no address."""
+def _sqlite_url() -> URL | None:
+    """Return the parsed address of an SQLite file, or None for any other store.
+
+    Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
+    """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
     try:
         scheme, host, path, *_ = urlsplit(uri)
-    except ValueError:  # it is not shown: there may be a password in it
-        raise Unavailable("MLFLOW_TRACKING_URI: no address; write [ and ] of a password as %5B and %5D") from None
+    except ValueError:  # the message omits the address, which may contain a password
+        raise Unavailable("MLFLOW_TRACKING_URI is not an address; passwords need %5B and %5D for [ and ]") from None
     return make_url(uri) if scheme in {"sqlite", SQLITE} and not host and path.strip("/") else None
 
 
-def _written(url: URL) -> str:
+def _url_text(url: URL) -> str:
     return url.set(drivername=SQLITE).render_as_string(hide_password=False)
 
 
 def _lock() -> Path:
-    """Return the store's lock: beside the file of an SQLite store."""
+    """Return the path of the store's lock file. For an SQLite store it is in the database's folder."""
     file = database()
     return file.with_name(f".{file.name}.lock") if file else root() / OWN / "mlflow.lock"
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """Hold the store's lock: whoever finds or makes runs needs it. A missing SQLite database is made first.
+def store_lock() -> Iterator[None]:
+    """Hold the store's lock, which every search for and creation of runs requires. Create a missing SQLite database.
 
-    Without a lock one of eight writers may starve for half a minute, and two could make the same run. The database is
-    made whole or not at all: one that was killed half-way through its migrations would stay broken. Raises Unavailable
-    where another process holds the lock for a minute.
+    Without the lock, one of eight writers may starve for half a minute, and two writers could create the same run. The
+    database is created atomically: a kill during MLflow's migrations would leave a broken one. Raises Unavailable if
+    another process holds the lock for a minute.
     """
     file = database()
     with in_turn(_lock()):
         if file and not file.exists():
             new = file.with_name(f".{file.name}.new")
             new.unlink(missing_ok=True)
-            # Not through the client: it would put the working folder's name, quotes and all, into a statement of SQL.
-            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  a stage imports none
+            # MLflow's client would put the unescaped name of the working folder into an SQL statement.
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  stages import no MLflow
 
-            SqlAlchemyStore(_written(URL.create(SQLITE, database=str(new))), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
+            SqlAlchemyStore(_url_text(URL.create(SQLITE, database=str(new))), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
             new.replace(file)
         yield
 
 
-def follow_folder() -> None:
-    """Let our own store's addresses be those of this folder, and say in a line that they were not.
+def relocate_store() -> None:
+    """Replace the addresses in our own database if its folder was moved or copied, and print one line.
 
-    Every address changes, or none. A store at another place is left alone. Whoever is about to use the store calls
-    this; without MLflow, as it costs two short questions. Raises Unavailable where the database cannot be used.
+    One transaction replaces all addresses. Any other store stays unchanged. Call this function before each use of the
+    store. It does not import MLflow: it runs two short queries. Raises Unavailable if the database cannot be used.
     """
     file = root() / DATABASE
     if database() != file or file.is_symlink() or not file.exists():
         return
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
-            if not _elsewhere(connection):
+            if not _old_location(connection):
                 return
             with in_turn(_lock()), connection:
                 connection.execute("BEGIN IMMEDIATE")
-                there = _elsewhere(connection)  # unless somebody else has done it by now
-                for table, column in connection.execute(COLUMNS).fetchall() if there else ():
-                    changed = artifacts(), len(there) + 1, len(there) + 1, f"{there}/"
-                    connection.execute(CHANGE.format(table, column), changed)
+                old_location = _old_location(connection)  # empty if another process has replaced the addresses by now
+                for table, column in connection.execute(COLUMNS).fetchall() if old_location else ():
+                    values = artifacts(), len(old_location) + 1, len(old_location) + 1, f"{old_location}/"
+                    connection.execute(REPLACE_PREFIX.format(table, column), values)
     except sqlite3.Error as error:
         raise Unavailable(f"{file}: {error}") from None
-    if there:
-        made = url2pathname(urlsplit(there).path).removesuffix(f"/{ARTIFACTS}")
-        sys.stderr.write(visible(f"{DATABASE} was made in {made}: its locations are now those of this folder") + "\n")
+    if old_location:
+        old_folder = url2pathname(urlsplit(old_location).path).removesuffix(f"/{ARTIFACTS}")
+        sys.stderr.write(visible(f"{DATABASE} was created in {old_folder}: its locations now point here") + "\n")
 
 
-def _elsewhere(connection: sqlite3.Connection) -> str:
-    """Return the address of an experiment's artifacts that is another folder's, else an empty text."""
-    rows = connection.execute(OURS).fetchall() if connection.execute(IS_TABLE).fetchone() else []
-    local = (there for (there,) in rows if there.startswith("file:") and there.endswith(f"/{ARTIFACTS}"))
-    return next((str(there) for there in local if there != artifacts()), "")
+def _old_location(connection: sqlite3.Connection) -> str:
+    """Return the artifact address of an experiment of ours that lies in another folder, or an empty text."""
+    rows = connection.execute(OUR_LOCATIONS).fetchall() if connection.execute(HAS_EXPERIMENTS).fetchone() else []
+    local = (uri for (uri,) in rows if uri.startswith("file:") and uri.endswith(f"/{ARTIFACTS}"))
+    return next((str(uri) for uri in local if uri != artifacts()), "")

@@ -1,6 +1,6 @@
-"""The process that asks a store something for a command: see asking.py.
+"""The process that queries a store for a command: see asking.py.
 
-python -m charloom.tracking.answering SECONDS QUESTION    (its arguments come by standard input, as JSON)
+python -m charloom.tracking.answering SECONDS QUESTION    (standard input: the arguments as JSON)
 """
 
 import json
@@ -11,20 +11,20 @@ from charloom.settings.entry import run_command
 from charloom.tracking.describing import describe
 from charloom.tracking.doctor import ask_remote, ask_store
 from charloom.tracking.fetching import fetch
-from charloom.tracking.limits import limit_memory, limited
+from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.our_experiments import print_experiments
 
-QUESTIONS = {each.__name__: each for each in (ask_remote, ask_store, describe, fetch, print_experiments)}
+QUESTIONS = {question.__name__: question for question in (ask_remote, ask_store, describe, fetch, print_experiments)}
 
 
 def main() -> None:
-    """Answer on standard output."""
+    """Print the answer to standard output."""
     seconds, question = sys.argv[1:]
     limit_memory()
-    if given := sys.stdin.read():  # else whoever began this is gone
-        with limited(int(seconds)):
-            QUESTIONS[question](*json.loads(given))
+    if arguments := sys.stdin.read():  # empty if the parent has ended
+        with time_limit(int(seconds)):
+            QUESTIONS[question](*json.loads(arguments))
 
 
 if __name__ == "__main__":
-    run_command(main, os._exit)  # at once: to tidy up MLflow takes most of a second
+    run_command(main, os._exit)  # without MLflow's cleanup, which takes most of a second

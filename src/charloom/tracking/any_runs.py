@@ -1,4 +1,4 @@
-"""What runs in any MLflow experiment measured, with nothing of charloom in them: a setting is what their params say."""
+"""Measurements from the runs of any MLflow experiment, also of other projects. A run's params are its setting."""
 
 import math
 from collections import defaultdict
@@ -19,85 +19,87 @@ from charloom.tracking.reasons import first_line
 from charloom.tracking.store import PAGE
 from paired.data_types import Measured, Measurement, Seed
 
-NAMED = 3  # runs in a warning
-NOT_THERE = "-"  # level of a param that a run does not have
+MAX_NAMED = 3  # runs that a warning names
+MISSING = "-"  # level of a param that a run lacks
 LAST, LOWEST, HIGHEST = "last", "lowest", "highest"
-OF_HISTORY: dict[str, Callable[[list[float]], float]] = {LOWEST: min, HIGHEST: max}
+REDUCTIONS: dict[str, Callable[[list[float]], float]] = {LOWEST: min, HIGHEST: max}
 
 
 def runs_measured(
     experiment: str, *, seed: str, measure: str, at: str | int = LAST, setting: Sequence[str] = (),
     baseline: str | None = None, **declared: Any,
 ) -> Measured:  # fmt: skip
-    """Return it. A failed run is one without a value; one that has ended without the measure is left out, and named.
+    """Return the measurements of the experiment's runs by setting and seed.
 
-    seed      the param that says it; `params.` before it is left away, as is `metrics.` before the measure
-    at        of the metric's values the last, the lowest, the highest, or that of a step
-    setting   the params that say the setting; without any, all that differ, but for the seed
-    baseline  as `chosen` takes it
+    A failed run counts as an outcome without a value. A run that finished without the measure is skipped, and a warning
+    names it. If several runs have the same setting and seed, the newest counts.
+
+    seed      the name of the seed's param; a prefix `params.` is dropped, as is `metrics.` before the measure
+    at        which of the metric's values: LAST, LOWEST, HIGHEST, or a step
+    setting   the params that define a setting; if empty, all params that differ between runs, except the seed
+    baseline  see `chosen`
     declared  `better`, `looks` and `smallest_difference` of Measured
 
-    Of runs of one setting and seed the newest counts. Raises WrongInput where there is nothing to compare, Unavailable
-    where the store cannot be reached.
+    Raises WrongInput if there is nothing to compare, Unavailable if the store cannot be reached.
     """
     seed, measure = seed.removeprefix("params."), measure.removeprefix("metrics.")
-    asked = [name.removeprefix("params.") for name in setting]
+    setting_names = [name.removeprefix("params.") for name in setting]
     where = f"MLflow experiment {in_line(experiment)}"
-    if twice := [name for name in asked if [seed, *asked].count(name) > 1]:
+    if twice := [name for name in setting_names if [seed, *setting_names].count(name) > 1]:
         raise WrongInput(f"--setting, --seed: {in_line(twice[0])} is named twice; once is allowed")
     file = database()
     if file and not file.exists():
-        raise WrongInput(f"--mlflow: {file}: no such store; MLFLOW_TRACKING_URI says where runs are")
+        raise WrongInput(f"--mlflow: {file}: no such store; MLFLOW_TRACKING_URI selects the store")
     try:
         client = MlflowClient(address())
-        runs = sorted(_runs(client, _found(client, experiment)), key=attrgetter("info.start_time"))
+        runs = sorted(_runs(client, _experiment(client, experiment)), key=attrgetter("info.start_time"))
         if not runs:
             raise WrongInput(f"{where}: no run in it")
-        _ensure_known("--seed", seed, {name for run in runs for name in run.data.params}, where)
-        for name in asked:
-            _ensure_known("--setting", name, {name for run in runs for name in run.data.params}, where)
-        _ensure_known("--measure", measure, {name for run in runs for name in run.data.metrics}, where)
+        _ensure_name("--seed", seed, {name for run in runs for name in run.data.params}, where)
+        for name in setting_names:
+            _ensure_name("--setting", name, {name for run in runs for name in run.data.params}, where)
+        _ensure_name("--measure", measure, {name for run in runs for name in run.data.metrics}, where)
         trials, warnings = _trials(client, runs, seed, measure, at)
     except CharloomError:
         raise
-    except Exception as error:  # noqa: BLE001  a driver that is missing, or a file that is no database, raises its own
+    except Exception as error:  # noqa: BLE001  a missing driver and an invalid database raise exceptions of their own
         raise Unavailable(f"{where}: {first_line(error)}") from None
     if not trials:
-        raise WrongInput(f"{where}: no run counts{''.join(f'; {each}' for each in warnings)}")
-    names = asked or _differing([run for run, _ in trials], seed)
+        raise WrongInput(f"{where}: no run counts{''.join(f'; {warning}' for warning in warnings)}")
+    names = setting_names or _differing([run for run, _ in trials], seed)
     if not names:
         raise WrongInput(f"{where}: its {len(trials)} runs differ in no param but {in_line(seed)}")
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
     newer = 0
-    for run, value in trials:  # the newest last
-        level = {name: run.data.params.get(name, NOT_THERE) for name in names}
-        own, key = setting_name(names, level.values()), seed_of(run.data.params[seed])
-        newer += key in settings[own]
-        settings[own][key] = value
-        levels[own] = {quoted(name): quoted(each) for name, each in level.items()}
-    if not asked and max(map(len, settings.values())) == 1:
+    for run, value in trials:  # oldest first
+        level = {name: run.data.params.get(name, MISSING) for name in names}
+        label, key = setting_name(names, level.values()), seed_of(run.data.params[seed])
+        newer += key in settings[label]
+        settings[label][key] = value
+        levels[label] = {quoted(param): quoted(text) for param, text in level.items()}
+    if not setting_names and max(map(len, settings.values())) == 1:
         _refuse_single(settings, [run for run, _ in trials], names, where)
     if newer:
-        many = "1 run is" if newer == 1 else f"{newer} runs are"
-        warnings.append(f"{many} of a setting and seed that a newer one has too: the newest counts")
+        count = "1 run has" if newer == 1 else f"{newer} runs have"
+        warnings.append(f"{count} the setting and seed of a newer run: the newest counts")
     return Measured(
         measure=measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})",
         baseline=chosen(settings, baseline, where), settings=dict(settings), levels=levels, warnings=tuple(warnings),
-        exploded="failed, by its status in MLflow, or came to no number", **declared,
+        exploded="failed, by its status in MLflow, or has no finite value", **declared,
     )  # fmt: skip
 
 
-def _found(client: MlflowClient, experiment: str) -> Experiment:
+def _experiment(client: MlflowClient, experiment: str) -> Experiment:
     """Return the experiment of this name or id. Raises WrongInput if it is deleted."""
-    there = all_pages(lambda most, token: client.search_experiments(ViewType.ALL, most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
-    of_name = [own for own in there if own.name == experiment] or [x for x in there if x.experiment_id == experiment]
-    if not of_name:
-        names = [in_line(own.name) for own in there if own.lifecycle_stage == LifecycleStage.ACTIVE]
+    rows = all_pages(lambda most, token: client.search_experiments(ViewType.ALL, most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+    matches = [x for x in rows if x.name == experiment] or [x for x in rows if x.experiment_id == experiment]
+    if not matches:
+        names = [in_line(row.name) for row in rows if row.lifecycle_stage == LifecycleStage.ACTIVE]
         raise WrongInput(f"--mlflow: no experiment {in_line(experiment)}; {allowed_are(names, experiment)}")
-    if of_name[0].lifecycle_stage != LifecycleStage.ACTIVE:
-        restore = f"`mlflow experiments restore --experiment-id {in_line(of_name[0].experiment_id)}` brings it back"
-        raise WrongInput(f"--mlflow: experiment {in_line(of_name[0].name)} is deleted; {restore}")
-    return cast(Experiment, of_name[0])
+    if matches[0].lifecycle_stage != LifecycleStage.ACTIVE:
+        restore = f"`mlflow experiments restore --experiment-id {in_line(matches[0].experiment_id)}` restores it"
+        raise WrongInput(f"--mlflow: experiment {in_line(matches[0].name)} is deleted; {restore}")
+    return cast(Experiment, matches[0])
 
 
 def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
@@ -105,17 +107,17 @@ def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
     return all_pages(lambda most, token: client.search_runs(ids, max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
 
 
-def _ensure_known(option: str, name: str, there: set[str], where: str) -> None:
-    if name not in there:
+def _ensure_name(option: str, name: str, names: set[str], where: str) -> None:
+    if name not in names:
         raise WrongInput(
-            f"{option}: {where}: no run has {in_line(name)}; {allowed_are(sorted(map(in_line, there)), name)}"
+            f"{option}: {where}: no run has {in_line(name)}; {allowed_are(sorted(map(in_line, names)), name)}"
         )
 
 
 def _trials(
     client: MlflowClient, runs: list[Run], seed: str, measure: str, at: str | int
 ) -> tuple[list[tuple[Run, Measurement]], list[str]]:
-    """Return what counts, and in sentences what does not."""
+    """Return the runs that count, oldest first, with their measurements, and a warning for each kind of skipped run."""
     trials, left_out = list[tuple[Run, Measurement]](), defaultdict[str, list[str]](list)
     finished = [set(run.data.params) for run in runs if run.info.status == "FINISHED"]
     always = set.intersection(*finished) if finished else set()
@@ -138,34 +140,34 @@ def _trials(
             trials.append((run, Measurement(None if failed else value, exploded=failed)))
     warnings = []
     for why, names in left_out.items():
-        more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
-        warnings.append(f"{len(names)} left out, {why}: {', '.join(map(in_line, names[:NAMED]))}{more}")
+        more = f" and {len(names) - MAX_NAMED} more" * (len(names) > MAX_NAMED)
+        warnings.append(f"{len(names)} left out, {why}: {', '.join(map(in_line, names[:MAX_NAMED]))}{more}")
     if lost := sum(measurement.exploded for _, measurement in trials):
         warnings.append(f"{lost} failed: counted as outcomes without a value, not left out")
     return trials, warnings
 
 
 def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float | None:
-    """Return the run's value of the measure; None where it has none. A run that was no number once has no lowest."""
+    """Return the run's value of the measure, or None. LOWEST and HIGHEST of a history that contains NaN are NaN."""
     if at == LAST or measure not in run.data.metrics:
         return run.data.metrics.get(measure)
     points = client.get_metric_history(run.info.run_id, measure)
     if isinstance(at, str):
-        values = [each.value for each in points]
-        return math.nan if any(map(math.isnan, values)) else OF_HISTORY[at](values)
-    return next((each.value for each in reversed(points) if each.step == at), None)
+        values = [point.value for point in points]
+        return math.nan if any(map(math.isnan, values)) else REDUCTIONS[at](values)
+    return next((point.value for point in reversed(points) if point.step == at), None)
 
 
 def _differing(runs: list[Run], seed: str) -> list[str]:
-    """Return the params in which the runs differ, but for the seed."""
+    """Return the params, except the seed, in which the runs differ."""
     names = sorted({name for run in runs for name in run.data.params} - {seed})
     return [name for name in names if len({run.data.params.get(name) for run in runs}) > 1]
 
 
 def _refuse_single(settings: dict[str, Any], runs: list[Run], names: list[str], where: str) -> None:
-    """Raise WrongInput where each run is a setting of its own: some param says which run it is, and no setting."""
-    own = [name for name in names if len({run.data.params.get(name) for run in runs}) == len(runs)]
-    which = f": {', '.join(map(in_line, own))} differs in each" if own else ""
+    """Raise WrongInput if no two runs have the same setting: a param that names the run cannot be part of a setting."""
+    unique = [name for name in names if len({run.data.params.get(name) for run in runs}) == len(runs)]
+    which = f": {', '.join(map(in_line, unique))} differs between all runs" if unique else ""
     raise WrongInput(
-        f"{where}: {len(settings)} runs, and no two of one setting{which}; --setting names the params that count"
+        f"{where}: no two of {len(settings)} runs have the same setting{which}; --setting names the params that count"
     )

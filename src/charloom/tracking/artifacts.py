@@ -1,4 +1,4 @@
-"""Files of runs and models, to and from where the store keeps artifacts. All raise MlflowException where that fails."""
+"""Upload and download of artifacts. The functions raise MlflowException if a transfer fails."""
 
 import errno
 import os
@@ -11,45 +11,45 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from charloom.base.errors import Unavailable
-from charloom.tracking.limits import went_on
+from charloom.tracking.limits import note_progress
 
-LARGEST = 2**28  # bytes of a model to fetch: m = 5,700 in float64
+MAX_DOWNLOAD = 2**28  # bytes of a model's file: m = 5,700 in float64
 
 
 def ensure_allowed(uri: str, store: str) -> None:
-    """Raise where artifacts are not to be in the store at this address itself: a server could name a local file."""
+    """Raise MlflowException if the artifact address is outside the store: a server could name a local file."""
     scheme, host, *_ = urlsplit(uri)
-    kept_by_server = urlsplit(store).scheme in {"http", "https"}
-    allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if kept_by_server else "file")
+    is_server = urlsplit(store).scheme in {"http", "https"}
+    allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if is_server else "file")
     if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", urlsplit(store).netloc}):
         raise MlflowException(
-            f"the store wants artifacts in {uri!r}; allowed is {allowed}:/… of the store itself, "
-            "or what CHARLOOM_ARTIFACT_SCHEME says"
+            f"the store names {uri!r} for artifacts; allowed is {allowed}:/… of the store itself, "
+            "or the scheme in CHARLOOM_ARTIFACT_SCHEME"
         )
 
 
-def upload(folder: Path, uri: str, store: str, besides: Collection[str] = ()) -> None:
-    """Copy all that is in the folder, besides files of these names, to the artifacts' address."""
+def upload(folder: Path, uri: str, store: str, excluded: Collection[str] = ()) -> None:
+    """Copy all files in the folder, except files with the names in `excluded`, to the artifact address."""
     ensure_allowed(uri, store)
-    # Not through the client: it would ask the server once more where to.
+    # MLflow's client would request the address from the server again.
     repository = get_artifact_repository(uri, tracking_uri=store)
-    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in besides):
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in excluded):
         below = file.parent.relative_to(folder)
         repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
-        went_on()
+        note_progress()
 
 
 def download(uri: str, name: str, file: Path, store: str) -> None:
-    """Copy the file of that name at the artifacts' address to this one. Raises Unavailable if it is too large."""
+    """Download the artifact `name` to `file`. Raises Unavailable if the artifact exceeds MAX_DOWNLOAD."""
     ensure_allowed(uri, store)
     repository = get_artifact_repository(uri, tracking_uri=store)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
-    try:  # not download_artifacts: it would first ask for the folders in it, of which there may be no end
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_DOWNLOAD, before[1]))
+    try:  # download_artifacts would first list subfolders, and a hostile server can list them without end
         repository._download_file(name, str(file))  # type: ignore[no-untyped-call]  # MLflow's own
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise Unavailable(f"{name}: over {LARGEST:,} bytes, more than charloom fetches") from None
+            raise Unavailable(f"{name}: larger than {MAX_DOWNLOAD:,} bytes, the limit for a download") from None
         raise
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

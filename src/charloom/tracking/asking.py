@@ -1,4 +1,4 @@
-"""A question to a store, asked by a process of its own (answering.py), which may be killed."""
+"""Queries to a store. Each query runs in a subprocess (answering.py), which can be killed."""
 
 import json
 import os
@@ -7,24 +7,25 @@ import sys
 
 from charloom.base.errors import Damaged, Unavailable, WrongInput
 from charloom.base.opened import SOURCES
-from charloom.tracking.address import follow_folder
+from charloom.tracking.address import relocate_store
 from charloom.tracking.reasons import first_line
 
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 
 
 def asked(question: str, *arguments: str, seconds: int) -> str:
-    """Return the answer to a question of answering.py. The process is ended after these seconds of silence.
+    """Run a function of answering.QUESTIONS in a subprocess; return its output. `seconds` limits the time without data.
 
-    Raises WrongInput, Damaged or Unavailable, as it does there; Unavailable too if the process ends in another way.
+    Raises the WrongInput, Damaged or Unavailable that the function raises. Raises Unavailable if the subprocess fails
+    in another way.
     """
-    follow_folder()  # here, so that its line is heard
+    relocate_store()  # in this process, because the subprocess's standard error is captured
     command = [sys.executable, "-P", "-m", "charloom.tracking.answering", str(seconds), question]
-    done = subprocess.run(
+    process = subprocess.run(
         command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
         env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
     )  # fmt: skip
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
-        raise RAISED.get(done.returncode, Unavailable)(first_line(last))
-    return done.stdout
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
+        raise RAISED.get(process.returncode, Unavailable)(first_line(last))
+    return process.stdout

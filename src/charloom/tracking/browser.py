@@ -1,4 +1,4 @@
-"""A page, opened in the user's browser."""
+"""Open a page in the user's browser."""
 
 import os
 import socket
@@ -10,15 +10,15 @@ HOST = "127.0.0.1"
 
 
 def show(page: str) -> None:
-    """Have the page opened where somebody sits before a display and a terminal. Returns at once."""
-    seen = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
-    seen = seen or (sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ)
-    if seen and sys.stdout.isatty():
-        os.environ.pop("TERM", None)  # no browser is looked for that would need the terminal
+    """Open the page if there are a display and a terminal. Return without waiting for the browser."""
+    has_display = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    has_display = has_display or (sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ)
+    if has_display and sys.stdout.isatty():
+        os.environ.pop("TERM", None)  # excludes browsers that run in the terminal
         Thread(target=webbrowser.open, args=(page,)).start()
 
 
 def listening(port: int) -> bool:
-    """Return whether a server of this machine listens at the port."""
-    with socket.socket() as trial:
-        return trial.connect_ex((HOST, port)) == 0
+    """Return whether a server on this machine listens on the port."""
+    with socket.socket() as client:
+        return client.connect_ex((HOST, port)) == 0

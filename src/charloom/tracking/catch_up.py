@@ -1,4 +1,4 @@
-"""`charloom track`: MLflow gets what it has missed."""
+"""`charloom track`: deliver this folder's run and all queued entries to MLflow."""
 
 import subprocess
 import sys
@@ -11,29 +11,29 @@ from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.pipeline import OWN, root
 from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.delivery import begin, deliver
+from charloom.tracking.delivery import deliver, request_delivery
 from charloom.tracking.entries import entries, folders, is_study
 from charloom.tracking.reasons import first_line
 
-CATCHING_UP_MAY_TAKE = 300  # seconds: somebody waits who asked for it
-BEFORE = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages that `track` tells of
+SENDING_TIMEOUT = 300  # seconds without progress; long, because the user requested the delivery
+STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages before `track`
 
 
 def catch_up(_: object = None) -> None:
-    """Send this folder's run and all that waits, to the store of now.
+    """Deliver this folder's run and all queued entries to the current store.
 
-    Raises Unavailable if MLflow has not got all of it then, WrongInput if this folder is in no Git repository.
+    Raises Unavailable if something was not delivered, WrongInput if this folder is in no Git repository.
     """
     ensure_repository()
     ensure_whole()
-    since = begin()
-    status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *BEFORE]
-    done = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
-    if done.returncode:
-        # 1 is DVC's own answer; anything else means that it has none.
-        unlike = "its results are not those of its settings and sources; `dvc repro` makes them"
-        why = unlike if done.returncode == 1 else f"`dvc status`: {first_line(done.stderr)}"
-        print(f"this folder: nothing sent: {why}", flush=True)
+    since = request_delivery()
+    status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
+    process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    if process.returncode:
+        # `dvc status` exits with 1 if results are out of date, and with other codes if it fails.
+        outdated = "its results do not match its settings and sources; `dvc repro` updates them"
+        reason = outdated if process.returncode == 1 else f"`dvc status`: {first_line(process.stderr)}"
+        print(f"this folder: nothing sent: {reason}", flush=True)
     else:
         run = this_run()
         try:
@@ -42,23 +42,23 @@ def catch_up(_: object = None) -> None:
             print(f"this folder: nothing sent: {error}", flush=True)
     for name in ("outbox", "trainings"):
         if any((root() / OWN / name).glob("[!.]*/*")):
-            print(f"{OWN / name}: of charloom 0.2 before the spool: `git checkout 2437399` and `make track` send it")
-    mine = identity()
+            print(f"{OWN / name}: written by an older version: `git checkout 2437399` and `make track` send it")
+    own_identity = identity()
     for folder in folders():
         if is_study(folder):
-            folder.rename(folder.with_name(f"{folder.name.rpartition('-')[0]}-{mine}"))
-    waiting = []
+            folder.rename(folder.with_name(f"{folder.name.rpartition('-')[0]}-{own_identity}"))
+    pending = []
     for entry in entries():
-        if entry.tracked or entry.trainings or (entry.over and entry.sender != mine):
-            append(entry.folder / RECORD, [{"sender": mine}])
+        if entry.tracked or entry.trainings or (entry.has_ended and entry.sender != own_identity):
+            append(entry.folder / RECORD, [{"sender": own_identity}])
         if entry.tracked or entry.trainings:
-            waiting.append(entry.folder)
+            pending.append(entry.folder)
     try:
-        deliver([*waiting, *filter(is_study, folders())], CATCHING_UP_MAY_TAKE, since)
+        deliver([*pending, *filter(is_study, folders())], SENDING_TIMEOUT, since)
     except Unavailable as error:
-        raise Unavailable(f"MLflow has not got all of it ({error}); `make track` tries again") from None
+        raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
 
 
 def anything_waits() -> bool:
-    """Return whether there is a run, a study, or a training that has ended, that MLflow has not got."""
+    """Return whether the spool contains a run, a study, or a training that has ended."""
     return any(map(is_study, folders())) or any(entry.tracked or entry.trainings for entry in entries())

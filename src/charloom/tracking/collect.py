@@ -1,4 +1,4 @@
-"""What this folder's results say, put into the spool. MLflow is not asked here."""
+"""Collect this folder's results, and add them to the spool. This module sends nothing to MLflow."""
 
 import json
 import os
@@ -39,42 +39,42 @@ from charloom.results.spool import (
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
-from charloom.tracking.ends import with_ends
 from charloom.tracking.entries import Entry, entries
+from charloom.tracking.entry_files import is_intact, new_files
+from charloom.tracking.model_points import with_model_points
 from charloom.tracking.view import SETTING
-from charloom.tracking.whole import filled, is_whole
 
 SERVED = Path(__file__).with_name("served.py")
-LIBRARIES = ("mlflow", "pandas", *NEEDED)  # what a served model needs
-SHOWN = ("reports/report", "reports/sample_table")  # at the top; MLflow's page shows the second as a table
+LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
+SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
 SAMPLES = "samples.txt"
-CHECKPOINTS = 50  # sent at most; of more every 2nd, 5th, 10th and so on
+CHECKPOINTS = 50  # limit for one run; if there are more, every 2nd, 5th, 10th and so on is sent
 EXCERPT = 1000  # characters of a sample in a description
 PRIME = 16  # characters of a model's input example
 
 
-def made(path: dict[str, Path]) -> list[Path]:
+def run_outputs(path: dict[str, Path]) -> list[Path]:
     """Return the run's outputs among the files and folders that dvc.yaml names for `track`."""
     return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
 def this_run() -> Run:
-    """Return what this folder's files say, every metric as a curve.
+    """Read the run in this folder; its curves include the single values of the models and the samples.
 
-    Raises Damaged, naming the file, if one is not what a stage wrote.
+    Raises Damaged, with the file's name, if no stage could have written the file's content.
     """
     path = files("track")
     run = from_folder(read_params(), path)
     sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     samples = {
-        "known_words": {u: each.known_words for u, each in sample.items() if each.known_words is not None},
-        "longest_copy": {update: float(each.longest_copy) for update, each in sample.items()},
+        "known_words": {at: row.known_words for at, row in sample.items() if row.known_words is not None},
+        "longest_copy": {update: float(row.longest_copy) for update, row in sample.items()},
     }
-    return run._replace(curves=with_ends(run.curves, run.facts[1]) | samples)
+    return run._replace(curves=with_model_points(run.curves, run.facts[1]) | samples)
 
 
 def entry_of(run: Run) -> Entry | None:
-    """Return the training in the spool that came to the run's results, by the run's points, if there is one."""
+    """Return the spool's entry of the training with the run's experiment, results and points, or None."""
     experiment = experiment_key(run.params, run.text_sha256)
     for entry in entries():
         same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
@@ -86,11 +86,11 @@ def entry_of(run: Run) -> Entry | None:
 def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     """Add the run's files, and the points that its training did not record, to the spool; return the entry's folder.
 
-    An entry that has them already stays as it is. What `check` raises when all is collected leaves nothing there.
-    Raises Unavailable if the spool cannot be written.
+    An entry that already has the files stays unchanged. `check` runs after everything is collected; if `check` raises
+    an exception, the spool stays unchanged. Raises Unavailable if the spool cannot be written.
     """
     entry = entry_of(run)
-    if entry and entry.tracked and entry.is_whole and is_whole(entry.folder):
+    if entry and entry.tracked and entry.has_all_points and is_intact(entry.folder):
         check()
         _append(entry.folder, [{"sender": identity()}])
         return entry.folder
@@ -105,7 +105,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     updates = sorted(times)
     for name, curve in run.curves.items():
         for update, value in curve.items():
-            if (name, update) not in recorded:  # at the time of the last update before it that is known
+            if (name, update) not in recorded:  # with the time of the last recorded update before this one
                 at = bisect_right(updates, update)
                 recorded[name, update] = value, times[updates[at - 1]] if at else first.started
                 lines.append([name, update, *recorded[name, update]])
@@ -117,12 +117,12 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(run, samples), points=sum(name != RATE for name, _ in recorded),
     )  # fmt: skip
-    with filled(folder) as new:
-        top, shown = [path[name] for name in SHOWN], new / SHOWN_FILES
-        outputs = [file for output in made(path) if output.parts[0] != "models" for file in files_in(output)]
+    with new_files(folder) as new:
+        top, target = [path[name] for name in SHOWN], new / SHOWN_FILES
+        outputs = [file for output in run_outputs(path) if output.parts[0] != "models" for file in files_in(output)]
         for file in [PARAMS, PIPELINE, LOCK, *outputs]:
-            _copy(file, shown / (file.name if file in top else file))
-        write(shown / SAMPLES, _as_text(samples))
+            _copy(file, target / (file.name if file in top else file))
+        write(target / SAMPLES, _as_text(samples))
         for name, (file, _) in models.items():
             _copy(file, new / tracked.models[name].file)
         if patch and not patch.startswith(UNKNOWN):
@@ -138,7 +138,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
 
 
 def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path, int]]:
-    """Return file and update of each model by its name in MLflow. The last checkpoint is LAST."""
+    """Return each model's file and update by its name in MLflow. LAST replaces the last checkpoint."""
     checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
     checkpoints.pop(train.updates, None)
     return {
@@ -149,7 +149,7 @@ def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path,
 
 
 def _as_text(samples: SampleTable) -> str:
-    """Return the samples as a text to read."""
+    """Return the samples as plain text."""
     return (
         "\n\n".join(f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}" for name, text, _, loss in samples.data) + "\n"
     )
@@ -168,9 +168,12 @@ def _append(folder: Path, lines: list[Any]) -> None:
 
 
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
-    """Return the tags: which code, which setting, which text, which experiment of DVC's, which table."""
+    """Return the run's tags: commit and branch, uncommitted changes, setting, text, DVC experiment, and sample table.
+
+    table  the file name of the sample table
+    """
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
-    changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # -S is no change of the sources
+    changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # `dvc exp run -S` changes no source
     tags = {
         "mlflow.source.name": "dvc repro",
         "mlflow.source.git.commit": known(commit),
@@ -186,7 +189,7 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
 
 
 def _description(run: Run, samples: SampleTable) -> str:
-    """Return what came out, and what the network writes at its end."""
+    """Return the run's description in Markdown: its measures and an excerpt of its last sample."""
     train = run.facts[1]
     _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
     bits = train.held_out_bits_per_character
@@ -196,14 +199,14 @@ def _description(run: Run, samples: SampleTable) -> str:
     return (
         f"**{measure}** of `{in_line(run.params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates. "
-        "`report.html` among the artifacts shows all of it.\n\n"
-        f"What it writes after {update:,} updates:\n\n{sample}"
+        "`report.html` among the artifacts is the full report.\n\n"
+        f"Sample after {update:,} updates:\n\n{sample}"
     )
 
 
 def _imported_by(script: Path) -> list[Path]:
-    """Return what the script imports of this project."""
+    """Return the files of this project that the script imports, directly or indirectly."""
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.run_script(str(script))
-    found = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script is nameless
-    return [file for file in found if file.is_relative_to(SOURCES) and file != script]
+    imported = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script has no file
+    return [file for file in imported if file.is_relative_to(SOURCES) and file != script]

@@ -1,10 +1,10 @@
-"""A run in MLflow from a training's record: nothing twice; results that differ are runs of their own.
+"""Create and complete a run in MLflow from a training's record. Delivery is idempotent.
 
-Who is the same: runs with the same experiment key. Results with the same hash are one run; another training that has
-come to them counts a reproduction. Other results are a second run that names the first.
+Trainings with the same experiment key and the same hash of results share one run: each further training counts as a
+reproduction. Other results of the same experiment are a second run with a tag that names the first run.
 
-While a training is at work, a run of its own shows it. If the experiment has a complete run with these results by the
-end, made by another machine say, the training is counted there, and its own run is deleted.
+While a training runs, a live run shows its points. If at its end the experiment has a complete run with the same
+results, for example from another machine, the training is counted there, and the live run is deleted.
 """
 
 import json
@@ -19,166 +19,169 @@ from mlflow.exceptions import MlflowException
 
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
-from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
-from charloom.tracking.limits import went_on
+from charloom.tracking.experiment_lock import experiment_lock
+from charloom.tracking.limits import note_progress
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.registry import register
 from charloom.tracking.store import (
     DIFFERS,
     KEY,
-    OF_RECORD,
-    OLD_ROOM,
+    OLD_TAG_LENGTH,
+    RECORD_TAG,
     RESULTS,
     USER,
     Point,
     Store,
-    number_of,
+    run_number,
     with_author,
 )
 
-TRAININGS = "charloom.trainings"  # tag: a list of them in JSON
-REPRODUCTIONS = "charloom.reproductions"  # tag: how many of them came after the first, with the same bits
-CHECKPOINTS = "charloom.checkpoints"  # tag: how many models besides the best and the last; all of them are there
+TRAININGS = "charloom.trainings"  # tag: the list of trainings in JSON
+REPRODUCTIONS = "charloom.reproductions"  # tag: the number of trainings after the first with the same results
+CHECKPOINTS = "charloom.checkpoints"  # tag: the number of models besides the best and the last, once all are sent
 NOTE = "mlflow.note.content"
-LIST = "\n\n| trained | from | on | with | these results |"  # so it began before it said who
-HEADING = f"{LIST} sent by |\n|---|---|---|---|---|---|\n"
-ROW = {"when", "commit", "processor", "system", "python", "numpy", "numba", "same"}
-KEPT = 20  # trainings in the list at most, the first among them
-ONLY_POINTS = "Only the record of this training is left: its points."
+LIST_HEADING = "\n\n| trained | from | on | with | these results |"  # as written by versions without "sent by"
+TABLE_HEADING = f"{LIST_HEADING} sent by |\n|---|---|---|---|---|---|\n"
+ROW_KEYS = {"when", "commit", "processor", "system", "python", "numpy", "numba", "same"}
+MAX_LISTED = 20  # trainings in the list; the first always stays
+POINTS_ONLY = "Only the points of this training are available."
 
 
 def live_run(store: Store, entry: Entry) -> Run | None:
-    """Return the run that shows the training at work, made if need be.
+    """Return the live run of the training. Create the run if it is missing.
 
-    None if the experiment has a complete run, or one of another training that is at work.
+    Return None if the experiment has a complete run, or a live run of another training.
     """
     runs = _runs_of(store, entry)
     if any(RESULTS in run.data.tags for run in runs):
         return None
-    if not (own := _own(runs, entry)) and any(run.info.status == "RUNNING" for run in runs):
+    if not (own_run := _own_run(runs, entry)) and any(run.info.status == "RUNNING" for run in runs):
         return None
-    if own and not entry.over:  # it was stopped, and goes on
-        store.client.update_run(own.info.run_id, "RUNNING")
-    return own or _new_run(store, entry)
+    if own_run and not entry.has_ended:  # the training was stopped and has resumed
+        store.client.update_run(own_run.info.run_id, "RUNNING")
+    return own_run or _new_run(store, entry)
 
 
 def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
-    """Complete the run and return it, FINISHED, with the entry's trainings counted.
+    """Complete the run, count the entry's trainings in it, and return the run with the status FINISHED.
 
-    A training without files is counted only if its experiment has a complete run; else None is returned.
+    A training without files is counted only if its experiment has a complete run; otherwise return None.
 
-    sent  how many of the entry's points its own run has already; to send them again does no harm
+    sent  the number of the entry's points that its own run already has; points may be sent again
     """
     start, tracked = entry.first, entry.tracked
-    store.choose(start.text_sha256, start.params.prepare.text)
-    with alone(store, start.experiment):
+    store.use_text(start.text_sha256, start.params.prepare.text)
+    with experiment_lock(store, start.experiment):
         runs = store.runs_of(start.experiment)
-        others = [run for run in runs if RESULTS in run.data.tags]
-        if not (tracked or others):
+        other_runs = [run for run in runs if RESULTS in run.data.tags]
+        if not (tracked or other_runs):
             return None
-        own, tags = _own(runs, entry), dict[str, str]()
-        run = next((each for each in others if each.data.tags[RESULTS] == entry.results), None)
+        own_run, tags = _own_run(runs, entry), dict[str, str]()
+        run = next((other for other in other_runs if other.data.tags[RESULTS] == entry.results), None)
         if run:
-            others.remove(run)
-            if own and own is not run:
-                _delete(store, own)
-            tags |= _listed(store, run, entry, None, same=True)
+            other_runs.remove(run)
+            if own_run and own_run is not run:
+                _delete(store, own_run)
+            tags |= _training_tags(store, run, entry, None, same=True)
         else:
-            sent = sent if own else 0
-            run = own = own or _new_run(store, entry)
+            sent = sent if own_run else 0
+            run = own_run = own_run or _new_run(store, entry)
             store.send(run, points(entry, sent), None if run.data.params else start.params)
             if tracked:
                 upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri, store.uri)
-                store.name_dataset(run, start, tracked)
+                store.log_dataset(run, start, tracked)
                 register(store, run, send_models(store, run, entry, tracked, (BEST, LAST)), start, tracked.train)
-            tags |= _listed(store, run, entry, tracked.description if tracked else ONLY_POINTS, same=True)
+            tags |= _training_tags(store, run, entry, tracked.description if tracked else POINTS_ONLY, same=True)
             tags |= tracked.tags if tracked else {}
-            if others:
-                number = max(map(number_of, others)) + 1
-                tags |= {DIFFERS: others[0].info.run_id, KEY: f"{start.experiment}:{number}"}
-            if run.info.status != "FINISHED":  # else it has ended before, at another moment
-                store.close(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
+            if other_runs:
+                number = max(map(run_number, other_runs)) + 1
+                tags |= {DIFFERS: other_runs[0].info.run_id, KEY: f"{start.experiment}:{number}"}
+            if run.info.status != "FINISHED":  # a finished run keeps its end time
+                store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
             tags |= {RESULTS: tracked.results} if tracked else {}
-        if others and entry.trainings:
-            store.tag(others[0], _listed(store, others[0], entry, None, same=False))
-        store.tag(run, tags)  # the one of the results says that all is there, besides checkpoints
-        went_on()
-        if tracked and run is own and CHECKPOINTS not in run.data.tags:
+        if other_runs and entry.trainings:
+            store.set_tags(other_runs[0], _training_tags(store, other_runs[0], entry, None, same=False))
+        store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
+        note_progress()
+        if tracked and run is own_run and CHECKPOINTS not in run.data.tags:
             checkpoints = tracked.models.keys() - {BEST, LAST}
             send_models(store, run, entry, tracked, sorted(checkpoints))
-            store.tag(run, {CHECKPOINTS: str(len(checkpoints))})
+            store.set_tags(run, {CHECKPOINTS: str(len(checkpoints))})
         return run
 
 
 def points(entry: Entry, sent: int = 0) -> Iterator[Point]:
-    """Yield the points of the record after so many."""
+    """Yield the points of the record after the first `sent`."""
     for (name, update), (value, when) in islice(entry.points.items(), sent, None):
         yield name, update, value, when
 
 
 def _runs_of(store: Store, entry: Entry) -> list[Run]:
-    store.choose(entry.first.text_sha256, entry.first.params.prepare.text)
+    store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
     return store.runs_of(entry.first.experiment)
 
 
-def _own(runs: list[Run], entry: Entry) -> Run | None:
-    return next((run for run in runs if run.data.tags.get(OF_RECORD) == entry.first.record), None)
+def _own_run(runs: list[Run], entry: Entry) -> Run | None:
+    return next((run for run in runs if run.data.tags.get(RECORD_TAG) == entry.first.record), None)
 
 
 def _new_run(store: Store, entry: Entry) -> Run:
     start = entry.first
-    return store.make(start.name, {KEY: start.experiment, OF_RECORD: start.record}, start.started)
+    return store.create_run(start.name, {KEY: start.experiment, RECORD_TAG: start.record}, start.started)
 
 
 def _delete(store: Store, run: Run) -> None:
-    """Delete a run that has only points; close it if the server does not let us."""
+    """Delete a run that has only points. If the server does not permit that, set its status to KILLED."""
     try:
         store.client.delete_run(run.info.run_id)
     except MlflowException:
-        store.close(run, "KILLED", None)
+        store.end_run(run, "KILLED", None)
 
 
-def _listed(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
-    """Return the run's list and description with the entry's trainings, their number, and who has sent them.
+def _training_tags(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
+    """Merge the entry's trainings into the run's list, and return the tags: list, count, description and senders.
 
-    A training that the list has is skipped. The training that created the run is not a reproduction.
+    A training that the list already has is skipped. The training that created the run is not a reproduction.
+
+    description  the new description; None keeps the run's own
+    same         whether the trainings have the run's results
     """
     tags = run.data.tags
-    listed, counted = _list_of(run)
-    created = int(RESULTS not in tags and not listed and same)
-    known = [{name: x for name, x in row.items() if name != "by"} for row in listed]
-    rows = [_row(*each) | {"same": same} for each in entry.trainings]
-    new = [row | {"by": store.user} for row in rows if row not in known]
+    trainings, counted = _read_trainings(run)
+    created = int(RESULTS not in tags and not trainings and same)
+    existing = [{name: x for name, x in row.items() if name != "by"} for row in trainings]
+    rows = [_training_row(*training) | {"same": same} for training in entry.trainings]
+    new = [row | {"by": store.user} for row in rows if row not in existing]
     counted += max(len(new) * same - created, 0)
-    listed += new
-    listed[1:] = listed[1:][1 - KEPT :]
-    while len(listed) > 1 and len(json.dumps(listed)) > OLD_ROOM:
-        del listed[1]
-    above = tags.get(NOTE, "").partition(LIST)[0] if description is None else description
+    trainings += new
+    trainings[1:] = trainings[1:][1 - MAX_LISTED :]
+    while len(trainings) > 1 and len(json.dumps(trainings)) > OLD_TAG_LENGTH:
+        del trainings[1]
+    head = tags.get(NOTE, "").partition(LIST_HEADING)[0] if description is None else description
     lines = (
         f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
         f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} | "
         f"{row.get('by') or '–'} |\n"
-        for row in listed
+        for row in trainings
     )
-    note = above + (HEADING + "".join(lines) if listed else "")
+    note = head + (TABLE_HEADING + "".join(lines) if trainings else "")
     by = {USER: with_author(run, store.user)} if same and new else {}
-    return {TRAININGS: json.dumps(listed), REPRODUCTIONS: str(counted), NOTE: note} | by
+    return {TRAININGS: json.dumps(trainings), REPRODUCTIONS: str(counted), NOTE: note} | by
 
 
-def _list_of(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """Return the trainings that the run lists, and the number of reproductions. Name a list that is not ours."""
+def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
+    """Return the run's list of trainings, and the number of reproductions. Replace a malformed list, with a warning."""
     with suppress(ValueError, TypeError):
-        listed, counted = json.loads(run.data.tags.get(TRAININGS, "[]")), int(run.data.tags.get(REPRODUCTIONS, "0"))
-        if all(isinstance(row, dict) and row.keys() >= ROW for row in listed):
-            return listed, counted
-    warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: {TRAININGS}: not charloom's: begun anew")
+        rows, counted = json.loads(run.data.tags.get(TRAININGS, "[]")), int(run.data.tags.get(REPRODUCTIONS, "0"))
+        if all(isinstance(row, dict) and row.keys() >= ROW_KEYS for row in rows):
+            return rows, counted
+    warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: {TRAININGS} is malformed: replaced")
     return [], 0
 
 
-def _row(start: Start, end: End) -> dict[str, Any]:
-    """Return what is told of a training that has ended."""
+def _training_row(start: Start, end: End) -> dict[str, Any]:
+    """Return the list's row for a training that has ended."""
     when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}

@@ -1,4 +1,4 @@
-"""What waits in the spool, delivered by the sender while somebody looks on."""
+"""Have the sender deliver entries of the spool, wait for it, and print the outcome."""
 
 import sys
 import time
@@ -9,16 +9,20 @@ from pathlib import Path
 from charloom.base.errors import Unavailable
 from charloom.base.lock import is_held
 from charloom.results.spool import ASKED, STARTING_MAY_TAKE, identity, sender_lock, start_sender
-from charloom.tracking.address import follow_folder
-from charloom.tracking.limits import WHOLE
-from charloom.tracking.whole import ensure_ours
+from charloom.tracking.address import relocate_store
+from charloom.tracking.entry_files import ensure_not_in_git
+from charloom.tracking.limits import TOTAL_FACTOR
 
 SENDER = "charloom.tracking.sender"
-LOOK = 0.05  # seconds
+POLL_INTERVAL = 0.05  # seconds
 
 
-def begin() -> int:
-    """Start the sender, as its imports take seconds; return the size of its log: later lines are about this request."""
+def request_delivery() -> int:
+    """Request a delivery and start the sender, whose imports take seconds.
+
+    Return the size of the sender's log in bytes: later lines of the log are about this request. Return 0 if the spool
+    cannot be written.
+    """
     sender = identity()
     with suppress(OSError):
         sender_lock(sender).parent.mkdir(parents=True, exist_ok=True)
@@ -29,47 +33,47 @@ def begin() -> int:
 
 
 def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
-    """Have the sender send these entries, and print what its log says of them from `since` on.
+    """Wait until the sender has sent these entries; print its log's lines about them, from the offset `since` on.
 
-    Raises Unavailable, with the reasons, if it fails, or if nothing goes on for so many seconds.
+    Raises Unavailable, with the reasons, if an entry fails, or if the sender makes no progress for `seconds`.
     """
-    ensure_ours()
-    follow_folder()  # here, so that its line is heard
-    mine = identity()
-    lock, waiting, reasons = sender_lock(mine), {entry.name for entry in entries}, dict[str, None]()
+    ensure_not_in_git()
+    relocate_store()  # in this process, because the sender's output goes to its log
+    own_identity = identity()
+    lock, pending, reasons = sender_lock(own_identity), {entry.name for entry in entries}, dict[str, None]()
     try:
         log = lock.with_suffix(".log").open("rb")
         lock.with_suffix(ASKED).touch()
     except OSError as error:
         raise Unavailable(f"{error.filename}: {error.strerror}") from None
-    starts, began, end = 1, time.time(), time.monotonic() + WHOLE * seconds
-    sign = began
+    starts, began, end = 1, time.time(), time.monotonic() + TOTAL_FACTOR * seconds
+    heartbeat = began
     with log:
         log.seek(since)
-        while waiting and time.monotonic() < end and time.time() - sign < seconds:
-            sign = max(sign, _last_sign(lock))  # a sender that has ended leaves no lock
-            alive = is_held(lock)  # asked before the log is read: what is read then is all that it says
-            for line in log:
-                name, done, reason = [*line.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
+        while pending and time.monotonic() < end and time.time() - heartbeat < seconds:
+            heartbeat = max(heartbeat, _heartbeat(lock))  # a sender that has ended removes its lock
+            alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
+            for row in log:
+                name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
                 if name.startswith("warning: "):
                     sys.stderr.write(f"{name}\n")
-                elif name in waiting:
-                    waiting.remove(name)
-                    if done:
-                        print(done, flush=True)
+                elif name in pending:
+                    pending.remove(name)
+                    if line:
+                        print(line, flush=True)
                     elif reason:
                         reasons[reason] = None
-            if waiting and not alive and time.time() - began >= starts * STARTING_MAY_TAKE:
-                start_sender(SENDER, mine)
+            if pending and not alive and time.time() - began >= starts * STARTING_MAY_TAKE:
+                start_sender(SENDER, own_identity)
                 starts += 1
-            time.sleep(LOOK)
-    if waiting:
-        reasons[f"nothing went on for {seconds:g} s; {log.name} says why"] = None
+            time.sleep(POLL_INTERVAL)
+    if pending:
+        reasons[f"no progress for {seconds:g} s; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
 
 
-def _last_sign(lock: Path) -> float:
+def _heartbeat(lock: Path) -> float:
     with suppress(OSError):
         return lock.stat().st_mtime
     return 0.0

@@ -1,4 +1,4 @@
-"""The question where a run in MLflow comes from: see asking.py. The answer is an Origin and the run's patch."""
+"""Query the origin of a run in MLflow (see asking.py). The answer is an Origin and the run's patch."""
 
 from math import isfinite
 from pathlib import Path
@@ -42,7 +42,7 @@ def describe(run_id: str, folder: str) -> None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise WrongInput(
-                f"{name}: not in {store.pages or file or 'the store'}; MLFLOW_TRACKING_URI names another store"
+                f"{name}: not in {store.page_address or file or 'the store'}; MLFLOW_TRACKING_URI names another store"
             ) from None
         origin = _origin(run, name)
         print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())
@@ -50,8 +50,8 @@ def describe(run_id: str, folder: str) -> None:
 
 def _origin(run: Run, name: str) -> Origin:
     tags = {field: run.data.tags.get(tag, "") for field, tag in TAGS.items()}
-    tags["experiment"] = tags["experiment"].partition(":")[0]  # :1, :2, … number runs with other results
-    others = {
+    tags["experiment"] = tags["experiment"].partition(":")[0]  # a suffix :1, :2, … numbers runs with other results
+    fields = {
         "name": run.info.run_name,
         "user": run.data.tags.get(USER, ""),
         "params": run.data.params,
@@ -59,7 +59,7 @@ def _origin(run: Run, name: str) -> Origin:
         "hashes": {},
     }
     try:
-        return Origin.model_validate(tags | others)
+        return Origin.model_validate(tags | fields)
     except ValidationError as error:
         field = str(error.errors()[0]["loc"][0])
         value = in_line(tags.get(field, ""))[:80]
@@ -76,10 +76,10 @@ def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
         download(uri, path, folder / path, store.uri)
     if str(LOCK) not in paths:
         return {}
-    try:  # here, within the limits of this process
+    try:  # parsed in this process, which has limits of time and memory
         stages = stages_in((folder / LOCK).read_bytes())
     except Damaged:
-        raise Damaged(f"MLflow run {run.info.run_id}: its {LOCK} is not what DVC writes") from None
+        raise Damaged(f"MLflow run {run.info.run_id}: its {LOCK} is not a lock file of DVC") from None
     ran = [stage for stage in stages.values() if stage.outs]  # the entry of `track` is older than the run
     groups = [*(stage.deps for stage in ran), *(stage.outs for stage in ran)]
-    return {path: digest for group in groups for path, digest in group.items()}  # an output's own hash comes last
+    return {path: digest for group in groups for path, digest in group.items()}  # outputs override deps

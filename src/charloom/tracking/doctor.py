@@ -1,7 +1,7 @@
-"""Whether the places that a team shares will take what is sent there: nothing of it stays there.
+"""Check whether a team's MLflow server and DVC remote accept writes. The checks leave no data on the server or remote.
 
-A server that permits something refuses an invalid request for it as invalid (400), another one as not permitted (403).
-Each thing is a row: what it is, what is said of it, and whether it stands in the way.
+To check a permission, send an invalid request: a server that permits the operation answers 400 (invalid), a server that
+denies it answers 403. Each check returns rows.
 """
 
 import json
@@ -28,34 +28,37 @@ from charloom.tracking.reasons import NOT_FOUND, first_line, not_permitted
 from charloom.tracking.registry import model_name
 from charloom.tracking.store import Store, connected
 
-WRONG = {"start_time": "none"}  # makes an invalid request
-Row = tuple[str, str, bool]  # what, what is said of it, whether it stands in the way
-SLOW = 0.5  # seconds a request, from which a run of some 150 requests takes long
-CLOCKS_DIFFER = 60  # seconds
-OLDEST = (2, 10)  # of MLflow's versions
+INVALID = {"start_time": "none"}  # a field that makes a request invalid
+Row = tuple[str, str, bool]  # what was checked, the finding, whether it is a problem
+SLOW_REQUEST = 0.5  # seconds; a run takes about 150 requests
+CLOCK_TOLERANCE = 60  # seconds
+OLDEST = (2, 10)  # the oldest supported version of MLflow
 
 
 def ask_store(text_sha256: str, source: str, largest: str) -> None:
-    """Print the rows of the store, as JSON. `source` is the text's file, `largest` the bytes of what is sent at once.
+    """Print the store's rows as JSON.
 
-    Raises Unavailable where it does not answer, or not to us.
+    source   the text's file
+    largest  bytes of the largest file that is sent in one request
+
+    Raises Unavailable if the store does not answer or refuses the login.
     """
     base = database()
     if base and not base.exists():
-        print(json.dumps([("MLflow", f"{base}: not there yet; the first run makes it{_alone()}", False)]))
+        print(json.dumps([("MLflow", f"{base}: the first run creates it{_unset_address_note()}", False)]))
         return
     with connected() as store:
         where = re.sub(r"//[^/\s]*@", "//***@", store.uri.partition("?")[0])
-        rows: list[Row] = [] if store.remote else [("MLflow", f"{where}: answers{_alone()}", False)]
+        rows: list[Row] = [] if store.remote else [("MLflow", f"{where}: answers{_unset_address_note()}", False)]
         if store.remote:
             rows += _server(store, where, store.experiments.get(text_sha256), source, int(largest))
     print(json.dumps(rows))
 
 
-def _alone() -> str:
-    """Return what to say where a store of one's own is used, and a server's seems to be meant."""
-    named = os.environ.get("MLFLOW_TRACKING_USERNAME") and not os.environ.get("MLFLOW_TRACKING_URI")
-    return "; runs stay here: MLFLOW_TRACKING_USERNAME is set, and MLFLOW_TRACKING_URI is not" if named else ""
+def _unset_address_note() -> str:
+    """Return a note if the local store is used although a user name for a server is set, otherwise an empty text."""
+    has_user = os.environ.get("MLFLOW_TRACKING_USERNAME") and not os.environ.get("MLFLOW_TRACKING_URI")
+    return "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not" if has_user else ""
 
 
 def _server(store: Store, where: str, experiment: Experiment | None, source: str, largest: int) -> list[Row]:
@@ -71,10 +74,10 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
     began = time.monotonic()
     version, answer = ask("/version"), ask("/api/2.0/mlflow/experiments/search", max_results=1)
     seconds, number = (time.monotonic() - began) / 2, in_line(version.text[:20])
-    who = os.environ.get("MLFLOW_TRACKING_USERNAME") or "nobody"
-    said = f"{where} as {who}: MLflow {number}, {seconds:.2f} s a request"
-    slow = ", which is slow; auth_cache_ttl_seconds in its auth.ini may help" if seconds > SLOW else ""
-    rows = [("MLflow", said + slow, False)]
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or "nobody"
+    line = f"{where} as {user}: MLflow {number}, {seconds:.2f} s a request"
+    slow = ", which is slow; auth_cache_ttl_seconds in its auth.ini may help" if seconds > SLOW_REQUEST else ""
+    rows = [("MLflow", line + slow, False)]
     parts = [int(part) for part in version.text.split(".")[:2] if part.isdecimal()]
     if len(parts) == len(OLDEST) and tuple(parts) < OLDEST:
         rows.append(("MLflow’s version", f"{number}: a run needs 2.10 or newer: update the server", True))
@@ -82,46 +85,46 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
         rows.append(("models", NO_MODELS, False))
     if date := answer.headers.get("Date"):
         ahead = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
-        off = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's: set the clock here, or there"
-        rows.append(("clock", off if abs(ahead) > CLOCKS_DIFFER else "as the server's", abs(ahead) > CLOCKS_DIFFER))
+        line = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's clock: set one of the two"
+        rows.append(("clock", line if (wrong := abs(ahead) > CLOCK_TOLERANCE) else "agrees with the server's", wrong))
     api, model = "/api/2.0/mlflow", model_name(source)
-    found = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0)
-    new = found.status_code == NOT_FOUND  # 403 is of one that we may not see
-    wanted = [(f"model {model}", "registered-models" if new else "model-versions", {"name": "" if new else model})]
+    registered = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0)
+    new = registered.status_code == NOT_FOUND  # 403: the model exists, but is hidden from this user
+    checks = [(f"model {model}", "registered-models" if new else "model-versions", {"name": "" if new else model})]
     if experiment:
-        wanted += [(f"experiment {experiment.name!r}", "runs", {"experiment_id": experiment.experiment_id, **WRONG})]
+        checks += [(f"experiment {experiment.name!r}", "runs", {"experiment_id": experiment.experiment_id, **INVALID})]
     else:
-        wanted += [("experiments", "experiments", {"name": ""})]
-    for what, path, body in wanted:
+        checks += [("experiments", "experiments", {"name": ""})]
+    for what, path, body in checks:
         denied = ask(f"{api}/{path}/create", **body).status_code == 403
         rows.append(("may write", not_permitted(what) if denied else what, denied))
     too_large = ask(f"{api}/runs/create", start_time="x" * largest).status_code == 413
-    cure = "too large for the server, or a proxy before it: raise its limit (nginx: client_max_body_size)"
-    rows.append(("upload", f"{largest:,} bytes in one request: {cure if too_large else 'accepted'}", too_large))
+    hint = "too large for the server, or a proxy before it: raise its limit (nginx: client_max_body_size)"
+    rows.append(("upload", f"{largest:,} bytes in one request: {hint if too_large else 'accepted'}", too_large))
     return rows
 
 
 def ask_remote() -> None:
-    """Print the row of DVC's default remote, as JSON: a file is written there, read and removed."""
-    from dvc.exceptions import DvcException  # noqa: PLC0415  a quarter of a second, for this question alone
+    """Write, read and remove a file in DVC's default remote; print the row as JSON."""
+    from dvc.exceptions import DvcException  # noqa: PLC0415  the import takes a quarter of a second
     from dvc.repo import Repo  # noqa: PLC0415  likewise
 
     try:
         with Repo() as repo:
             name = repo.config["core"].get("remote")
-            row = _remote(repo, name) if name else ("DVC remote", "none: who has none makes the results anew", False)
+            row = _remote(repo, name) if name else ("DVC remote", "none: each clone recomputes the results", False)
     except (DvcException, OSError, ImportError, ValueError) as error:
-        row = ("DVC remote", f"{first_line(error)}{_cure(str(error))}", True)
+        row = ("DVC remote", f"{first_line(error)}{_hint(str(error))}", True)
     print(json.dumps([row]))
 
 
 def _remote(repo: Any, name: str) -> Row:
-    """Write a file to the remote of that name, read it, and remove it."""
+    """Write a file to the remote, read it, and remove it."""
     remote = repo.cloud.get_remote(name)
     file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
-    said = f"{name}: {remote.fs.unstrip_protocol(remote.path)}"
+    where = f"{name}: {remote.fs.unstrip_protocol(remote.path)}"
     if remote.fs.protocol != "s3" and not remote.fs.exists(remote.path):
-        return "DVC remote", f"{said}: not there: is it mounted? `mkdir` makes it, once", True
+        return "DVC remote", f"{where}: does not exist: is it mounted? `mkdir` creates it", True
     remote.fs.pipe_file(file, b"a test")
     try:
         same = remote.fs.cat_file(file) == b"a test"
@@ -130,14 +133,14 @@ def _remote(repo: Any, name: str) -> Row:
     mask = os.umask(0)
     os.umask(mask)
     if remote.fs.protocol == "local" and Path(remote.path).stat().st_mode & S_IWGRP and mask & S_IWGRP:
-        return "DVC remote", f"{said}: others of the group could not write into what you push: `umask 002` before", True
-    return "DVC remote", f"{said}: {'write and read' if same else 'gives back other bytes'}", not same
+        return "DVC remote", f"{where}: your group cannot write to new folders: set `umask 002` before `dvc push`", True
+    return "DVC remote", f"{where}: {'write and read' if same else 'returned other bytes than were written'}", not same
 
 
-def _cure(said: str) -> str:
-    """Return what helps, after a semicolon."""
-    if "requires" in said and "install" in said:
-        return "; `make setup TEAM=1` brings it"
-    if "expected 'url'" in said:
-        return "; .dvc/config.local has keys without the url beside them: give it there, too"
+def _hint(message: str) -> str:
+    """Return a hint for DVC's message, after a semicolon, or an empty text."""
+    if "requires" in message and "install" in message:
+        return "; `make setup TEAM=1` installs it"
+    if "expected 'url'" in message:
+        return "; .dvc/config.local has keys of a remote without its url: add the url there"
     return ""

@@ -1,4 +1,4 @@
-"""The spool as it is read: a training, from its record. See results/spool.py."""
+"""Read the spool: a training's entry is parsed from its record. See results/spool.py for the format."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,19 +6,19 @@ from typing import Any
 
 from charloom.base.sealed import unsealed
 from charloom.base.terminal import in_line, warn_once
-from charloom.results.machine import gone
+from charloom.results.machine import process_ended
 from charloom.results.spool import RATE, RECORD, End, Start, Tracked, spool
 
-STUDY = "study-"  # begins the name of a study's folder; the sender's identity ends it
+STUDY = "study-"  # a study's folder is named study-QUESTION-IDENTITY, with the sender's identity
 
 
 class Entry:
-    """A training in the spool, as far as its record was read.
+    """A training's entry in the spool, as far as its record was read.
 
-    points     values and times by name and update, in the order of the record; none of a repetition
-    trainings  those that ended with results
-    end        None if the training is at work, or was killed
-    asked      whether `charloom track` has asked for it
+    points     (value, time) by (name, update), in the order of the record, without the points of repeated trainings
+    trainings  the start and end of each training that ended with results
+    end        None while the training runs, and if it was killed
+    requested  whether `charloom track` has requested its delivery
     """
 
     first: Start
@@ -31,39 +31,39 @@ class Entry:
         self.trainings: list[tuple[Start, End]] = []
         self.end: End | None = None
         self.tracked: Tracked | None = None
-        self.sender, self.asked = "", False
+        self.sender, self.requested = "", False
         self.read()
         if not hasattr(self, "first"):
-            raise ValueError("a training's record begins with its start")
+            raise ValueError("the record of a training does not begin with its start")
 
     @property
     def results(self) -> str | None:
-        """Return the hash of the results, if there are any."""
+        """Return the hash of the results, or None if there are no results."""
         return self.tracked.results if self.tracked else self.trainings[-1][1].results if self.trainings else None
 
     @property
-    def over(self) -> bool:
-        """Return whether no training writes to the record any more."""
-        return bool(self.end) or not self.start.process or gone(self.start.process)
+    def has_ended(self) -> bool:
+        """Return whether the training that writes to the record has ended or was killed."""
+        return bool(self.end) or not self.start.process or process_ended(self.start.process)
 
     @property
-    def is_whole(self) -> bool:
-        """Return whether all points that `track` counted are there."""
+    def has_all_points(self) -> bool:
+        """Return whether the record has as many points as `track` counted."""
         return not self.tracked or self.tracked.points == sum(name != RATE for name, _ in self.points)
 
     def read(self) -> None:
-        """Read the lines that were added since. A last line that is not whole is left for later."""
+        """Read the lines that were appended since the last call. An incomplete last line is left for the next call."""
         with self.path.open("rb") as file:
             file.seek(self.size)
-            whole, end, _ = file.read().rpartition(b"\n")
-        self.size += len(whole) + len(end)
-        for line in filter(None, whole.split(b"\n")):
+            lines, end, _ = file.read().rpartition(b"\n")
+        self.size += len(lines) + len(end)
+        for line in filter(None, lines.split(b"\n")):
             try:
-                self._take(unsealed(line))
-            except (ValueError, AttributeError):  # a full disk cuts lines off, too
-                warn_once(str(self.path), f"{in_line(str(self.path))}: damaged lines are left out")
+                self._add(unsealed(line))
+            except (ValueError, AttributeError):  # a full disk truncates lines, too
+                warn_once(str(self.path), f"{in_line(str(self.path))}: damaged lines were skipped")
 
-    def _take(self, line: Any) -> None:
+    def _add(self, line: Any) -> None:
         match line:
             case [str() as name, int() as update, int() | float() as value, int() | float() as when]:
                 if not self.trainings or when <= self.trainings[0][1].ended:
@@ -78,13 +78,13 @@ class Entry:
             case {"description": _}:
                 self.tracked = Tracked.model_validate(line)
             case {"sender": str() as sender}:
-                self.sender, self.asked = sender, True
+                self.sender, self.requested = sender, True
             case _:
-                raise ValueError("no line of a record")
+                raise ValueError("not a line of a record")
 
 
 def folders() -> list[Path]:
-    """Return the folders in the spool: of trainings, and of studies."""
+    """Return the folders of all trainings and studies in the spool."""
     return sorted(spool().glob("[!.]*/"))
 
 
@@ -94,17 +94,17 @@ def is_study(folder: Path) -> bool:
 
 
 def read_entry(folder: Path) -> Entry | None:
-    """Return the training; name one without a start in a warning."""
+    """Return the training's entry. Return None, with a warning, if its record is unreadable or has no start."""
     try:
         return Entry(folder)
     except FileNotFoundError:  # delivered at this moment
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        warn_once(str(folder), f"{in_line(str(folder / RECORD))}: left out: {reason}")
+        warn_once(str(folder), f"{in_line(str(folder / RECORD))}: skipped: {reason}")
         return None
 
 
 def entries() -> Iterator[Entry]:
-    """Yield the trainings in the spool."""
+    """Yield the entries of the trainings in the spool."""
     return filter(None, map(read_entry, (folder for folder in folders() if not is_study(folder))))

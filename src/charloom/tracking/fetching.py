@@ -1,4 +1,4 @@
-"""A model's file from MLflow."""
+"""Download a model's file from MLflow."""
 
 from pathlib import Path
 
@@ -17,15 +17,17 @@ from charloom.tracking.model_folder import FILE
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import connected
 
-NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-MALFORMED = "Not a proper"  # MLflow has no code for it
+NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
+MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
 
 
 def fetch(address: str, file: str) -> None:
-    """Copy the npz file of a LoggedModel, of a registered version or of a model among a run's artifacts to this file.
+    """Download the model at `address` to the npz file `file`.
 
-    Raises WrongInput where there is no such model or it is not charloom's, Damaged where the file is none of a model,
-    Unavailable where MLflow does not answer.
+    address  of a LoggedModel, of a registered version, or of a model among a run's artifacts
+
+    Raises WrongInput if the model does not exist or was not logged by charloom, Damaged if the file is not a valid
+    model, Unavailable if MLflow does not answer.
     """
     base = database()
     if base is not None and not base.exists():
@@ -39,15 +41,15 @@ def fetch(address: str, file: str) -> None:
                 uri = RunsArtifactRepository.get_underlying_uri(address)
             else:
                 uri = ModelsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own
-            if uri.startswith(MODELS):  # of a version, it is its LoggedModel
+            if uri.startswith(MODELS):  # a registered version leads to its LoggedModel
                 uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
-            reason = f"it has no artifacts/{FILE}: charloom has not logged it"
+            reason = f"it has no artifacts/{FILE}, so charloom did not log it"
             download(uri, f"artifacts/{FILE}", Path(file), store.uri)
         except MlflowException as error:
-            if error.error_code in NOT_THERE or str(error).startswith(MALFORMED):
+            if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
             raise
     try:
-        read_model(Path(file))  # within the limits of this process: it may be made to fill the memory
+        read_model(Path(file))  # in this process, which has a memory limit: a hostile file can expand without bound
     except Damaged as error:
         raise Damaged(str(error).replace(file, address).partition(";")[0]) from None

@@ -1,9 +1,9 @@
-"""Limits of a process that asks a store something: no store can hold us up, or fill memory.
+"""Limits of time and memory for a process that queries a store.
 
-A store may answer a byte a second, or without end, or with what fills the memory once it is unpacked. So nothing may
-go on for so many seconds, and the whole may take ten times as many: what is sent piece by piece may take long if a
-server is slow. The address space has a limit, besides what the imports map: 0.6 GB, of which 0.2 are in memory. macOS
-knows that limit and does not keep it.
+A store may answer with one byte per second, with endless data, or with data that fills the memory when unpacked.
+Therefore a timeout limits the seconds without progress, and a total of ten times as many seconds limits the whole:
+many pieces take long if a server is slow. The address space is limited to MEMORY in addition to the imports, which map
+0.6 GB (0.2 GB resident). macOS accepts this limit but does not enforce it.
 """
 
 import resource
@@ -18,25 +18,25 @@ import psutil
 
 from charloom.base.errors import Unavailable
 
-MEMORY = 768 * 2**20  # bytes, besides what the imports map
-WHOLE = 10  # times the seconds of silence
-SWALLOWED = 10  # seconds: a library may have caught what we raised; then the process ends
-# Seconds of silence; when all has to be over; a file that is touched as something goes on.
-LIMIT = SimpleNamespace(seconds=0, end=0.0, sign=None)
+MEMORY = 768 * 2**20  # bytes, in addition to what the imports map
+TOTAL_FACTOR = 10  # the total time limit as a multiple of the timeout without progress
+KILL_DELAY = 10  # seconds until SIGALRM ends the process, in case a library has caught our exception
+# The timeout without progress in seconds; the end of the total time limit; a file that is touched on progress.
+LIMIT = SimpleNamespace(seconds=0, end=0.0, heartbeat=None)
 
 
 @contextmanager
-def limited(seconds: int) -> Iterator[None]:
-    """Raise Unavailable in here if nothing goes on for so many seconds, or the whole takes ten times as many."""
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raise Unavailable in the block after `seconds` without progress, or after TOTAL_FACTOR times as many in total."""
 
     def overdue(*_: Any) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(SWALLOWED)
-        raise Unavailable(f"nothing went on for {seconds} s, or it was not done within {WHOLE * seconds} s")
+        signal.alarm(KILL_DELAY)
+        raise Unavailable(f"no progress for {seconds} s, or not finished within {TOTAL_FACTOR * seconds} s")
 
     before = signal.signal(signal.SIGALRM, overdue)
-    LIMIT.seconds, LIMIT.end = seconds, time.monotonic() + WHOLE * seconds
-    went_on()
+    LIMIT.seconds, LIMIT.end = seconds, time.monotonic() + TOTAL_FACTOR * seconds
+    note_progress()
     try:
         yield
     finally:
@@ -45,17 +45,17 @@ def limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def went_on() -> None:
-    """Restart the limit of silence: a piece was sent. Touch LIMIT.sign, so that `deliver` sees it."""
+def note_progress() -> None:
+    """Restart the timeout after a piece was sent. Touch LIMIT.heartbeat, which `deliver` watches."""
     if LIMIT.seconds:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
-        if LIMIT.sign:
-            LIMIT.sign.touch()
+        if LIMIT.heartbeat:
+            LIMIT.heartbeat.touch()
 
 
 def limit_memory() -> None:
-    """Let this process map so much more than its imports, and no more: then a MemoryError is raised."""
+    """Limit this process's address space to its current size plus MEMORY. Beyond it, Python raises MemoryError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = psutil.Process().memory_info().vms + MEMORY
-    if soft == resource.RLIM_INFINITY or most < soft:
-        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    limit = psutil.Process().memory_info().vms + MEMORY
+    if soft == resource.RLIM_INFINITY or limit < soft:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -1,4 +1,4 @@
-"""A model as MLflow keeps it: a folder of code and arrays, without a pickle. See served.py."""
+"""A model in MLflow's format: a folder of code and arrays, without a pickle. See served.py."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,43 +18,44 @@ from charloom.results.spool import MODEL_CODE, Tracked
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 
-# A third of a second for what is known: the requirements are this environment's own versions.
+# The check takes a third of a second and is redundant: the requirements are this environment's own versions.
 environment.warn_dependency_requirement_mismatches = lambda _: None  # type: ignore[attr-defined,assignment]
 
 FILE = "model.npz"
 SERVED = Path(str(served.__file__))
-OUR_CODE = SERVED.read_bytes()  # now: an experiment's folder may vanish
-# "Any", not "string": MLflow's server would make a text of a number and of nothing; served.py refuses them.
+OUR_CODE = SERVED.read_bytes()  # read at import, because DVC may remove an experiment's folder
+# "Any", not "string": MLflow's server would convert numbers and null to text. served.py refuses them.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(AnyType(), "prime")]),  # type: ignore[no-untyped-call]  # MLflow's own
     outputs=Schema([ColSpec("string")]),
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
-DERIVED = ("conda.yaml", "serving_input_example.json")  # from python_env.yaml and input_example.json: not sent
-Filled = Callable[[str, str | None], Path]
+DERIVED = ("conda.yaml", "serving_input_example.json")  # redundant: not sent
+Fill = Callable[[str, str | None], Path]
 
 
 @contextmanager
-def model_folder(files: Path, tracked: Tracked, run_id: str) -> Iterator[Filled]:
-    """Give a function that fills a temporary folder with a model of the run, by name and LoggedModel, and returns it.
+def model_folder(files: Path, tracked: Tracked, run_id: str) -> Iterator[Fill]:
+    """Yield `fill(name, model_id)`, which writes a model of the run to a temporary folder and returns the folder.
 
     files  the entry's files in the spool
 
-    MLflow executes the model's code to save it. So it is given ours; the run's own, which may be another experiment's,
-    takes its place afterwards. Models of one run differ in their arrays and their ids alone: MLflow saves the first.
+    MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
+    entry, which may be of another version, replaces it afterwards. The models of one run differ only in arrays and ids,
+    so MLflow saves the first model, and later calls replace arrays and ids.
     """
     about = Model(run_id=run_id)
     with tempfile.TemporaryDirectory() as temporary:
         folder, code, array = (Path(temporary) / name for name in ("model", SERVED.name, FILE))
 
-        def filled(name: str, model_id: str | None) -> Path:
+        def fill(name: str, model_id: str | None) -> Path:
             copy(files / tracked.models[name].file, array)
             about.model_id, about.model_uuid = model_id, uuid4().hex
             if not folder.exists():
                 code.write_bytes(OUR_CODE)
                 save_model(
                     folder,
-                    python_model=str(code),  # MLflow notes from where it has it
+                    python_model=str(code),  # MLflow records the file name
                     artifacts={"model": str(array)},
                     code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
                     signature=SIGNATURE,
@@ -71,4 +72,4 @@ def model_folder(files: Path, tracked: Tracked, run_id: str) -> Iterator[Filled]
             about.save(str(folder / "MLmodel"))
             return folder
 
-        yield filled
+        yield fill

@@ -1,4 +1,4 @@
-"""Which experiments of a store are ours: what `charloom ui` opens."""
+"""Query the store's experiments for `charloom ui` (see asking.py)."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,15 +13,15 @@ from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 
 def print_experiments() -> None:
-    """Print which experiment has the runs on this folder's text, and which the studies, as an address can hold it.
+    """Print the ids of two experiments, quoted for a URL: of the runs on this folder's text, and of the studies.
 
-    A line each; it is empty where none has them. Views that an earlier version has left are renewed.
+    Each id is a line, which is empty if the experiment is missing. Views from an earlier version are updated.
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
         runs = store.experiments.get(sha256(text) if text.is_file() else "")
-        for found, tags in ((runs, TAGS), (store.studies(), STUDIES_TAGS)):
-            if found and not store.remote:  # the views of today, of what was sent before, too
-                with suppress(MlflowException):  # a store that may only be read shows its own
-                    store.go_on_with(found, {tag: view for tag, view in tags.items() if "View" in tag})
-            print(quote(str(found.experiment_id)[:100], safe="") if found else "")
+        for experiment, tags in ((runs, TAGS), (store.studies_experiment(), STUDIES_TAGS)):
+            if experiment and not store.remote:
+                with suppress(MlflowException):  # a read-only store keeps its views
+                    store.use_experiment(experiment, {tag: view for tag, view in tags.items() if "View" in tag})
+            print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")

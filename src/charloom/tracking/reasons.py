@@ -1,4 +1,4 @@
-"""What is said of a store that has failed: one line, without credentials."""
+"""Error messages about a store: one line, without credentials."""
 
 import os
 import re
@@ -7,79 +7,81 @@ from urllib.parse import quote, unquote
 
 from charloom.base.terminal import in_line
 
-NOT_FOUND = 404  # of HTTP: also the answer to a request that the server does not know
-NO_SUCH_REQUEST = "ENDPOINT_NOT_FOUND"  # MLflow's code where a server does not know the request
-DENIED = "PERMISSION_DENIED"  # MLflow's own
-LONGEST = 500  # characters of a reason: a server can write as much as it likes
-TELLING = 6  # characters from which a value of an address is looked for everywhere: shorter ones are in every word
-REFUSED = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # of MLflow, of the library that it asks with
-INSTEAD = {  # of what MLflow says
-    "error code 404 != 200. Response body: '<": "the server does not know this request: an old MLflow, or none",
-    "Invalid Host header": "the server is not asked by this name: it has to be started with it in --allowed-hosts",
-    "The filesystem tracking backend": "MLFLOW_TRACKING_URI: has to begin with http://, https:// or sqlite:///",
+NOT_FOUND = 404  # HTTP status
+UNKNOWN_ENDPOINT = "ENDPOINT_NOT_FOUND"  # MLflow's error code of a request that the server does not support
+DENIED = "PERMISSION_DENIED"  # MLflow's error code
+MAX_LENGTH = 500  # characters of a message; a server controls the length of its own
+SHORTEST_SECRET = 6  # characters: a shorter value of the address occurs in ordinary words, so it is not masked
+CLIENT_ERROR = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # messages of MLflow and of requests
+REPLACEMENTS = {  # our message by a part of MLflow's
+    "error code 404 != 200. Response body: '<": "the server does not support this request: an old MLflow, or no MLflow",
+    "Invalid Host header": "the server does not accept this host name: start it with the name in --allowed-hosts",
+    "The filesystem tracking backend": "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
 }
-CURES = {  # of what libraries say, at the end of a line
-    "CERTIFICATE_VERIFY_FAILED": "MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the certificate that signed it",
-    "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI has to begin so",
-    "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the seconds that a request may take",
-    "Connection refused": "nobody answers there: is the address right, and the server started?",
-    "Name or service not known": "no machine has that name",
+HINTS = {  # hint by a part of a library's message; appended to the message
+    "CERTIFICATE_VERIFY_FAILED": "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate",
+    "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI must begin with http://",
+    "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the timeout of a request in seconds",
+    "Connection refused": "no server listens there: is the address right, and is the server running?",
+    "Name or service not known": "there is no host with that name",
 }
-SETTINGS = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # in the query of any address
+QUERY_VALUES = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # the values in an address's query
 
 
 def first_line(reason: object, about: str = "") -> str:
-    """Return the reason's first line, without credentials: MLflow puts a store's whole address into its messages.
+    """Return the first line of an exception or message, with credentials masked, and a hint if there is one.
 
-    Where a request has failed, MLflow repeats what each library around it says: of these only the innermost is told.
-    Where a server refuses what was asked about something, it says what to ask for.
+    MLflow's messages contain the whole address of the store. For a failed request, MLflow repeats the messages of all
+    libraries involved; only the innermost message is returned.
+
+    about  the object of the request, which a message about a missing permission names
     """
-    causes, told = [reason], str(reason)[: 10 * LONGEST].strip()
+    causes, text = [reason], str(reason)[: 10 * MAX_LENGTH].strip()
     while cause := getattr(causes[-1], "__cause__", None) or getattr(causes[-1], "__context__", None):
         causes.append(cause)
-    if any(isinstance(each, MemoryError) for each in causes):
-        return "its answer takes more memory than a store may have"
-    code = found[1] if (found := REFUSED.search(told)) else ""
-    if instead := next((said for words, said in INSTEAD.items() if words in told), ""):
-        return instead
+    if any(isinstance(cause, MemoryError) for cause in causes):
+        return "the store's answer exceeds the memory limit"
+    code = match[1] if (match := CLIENT_ERROR.search(text)) else ""
+    if replacement := next((line for part, line in REPLACEMENTS.items() if part in text), ""):
+        return replacement
     if code == "401":
-        return _unknown()
+        return _login_hint()
     if code == "403" or getattr(reason, "error_code", "") == DENIED:
         return not_permitted(about or "the server")
     if code == "413":
-        return "a request is too large for the server, or a proxy before it: its limit has to be raised"
-    request, failed, _ = told.partition(" failed with exception ")
+        return "a request is too large for the server, or a proxy before it: raise its limit"
+    request, failed, _ = text.partition(" failed with exception ")
     if failed and len(causes) > 1:
-        told = f"{request}: {getattr(causes[-1], 'strerror', None) or causes[-1]}"
-    first = next(iter(told.splitlines()), type(reason).__name__ if isinstance(reason, Exception) else "no reason given")
+        text = f"{request}: {getattr(causes[-1], 'strerror', None) or causes[-1]}"
+    line = next(iter(text.splitlines()), type(reason).__name__ if isinstance(reason, Exception) else "no reason given")
     for secret in sorted(_secrets(), key=len, reverse=True):
-        first = first.replace(secret, "***")
-    first += next((f"; {cure}" for said, cure in CURES.items() if said in first and cure not in first), "")
-    first = in_line(SETTINGS.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", first)))
-    return first if len(first) <= LONGEST else f"{first[:LONGEST]}…"
+        line = line.replace(secret, "***")
+    line += next((f"; {hint}" for part, hint in HINTS.items() if part in line and hint not in line), "")
+    line = in_line(QUERY_VALUES.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", line)))
+    return line if len(line) <= MAX_LENGTH else f"{line[:MAX_LENGTH]}…"
 
 
-def _unknown() -> str:
-    """Return what helps whom a server does not let in."""
+def _login_hint() -> str:
+    """Return a message for a refused login."""
     names = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
     if missing := [name for name in names if not os.environ.get(name)]:
-        return f"the server asks who you are: set {' and '.join(missing)}"
+        return f"the server requires a login: set {' and '.join(missing)}"
     return f"the server refuses the name or the password in {' and '.join(names)}: ask its owner for a new password"
 
 
 def not_permitted(what: str) -> str:
-    """Return who may not do that, and what to ask for."""
+    """Return a message for a denied permission on the object `what`."""
     name = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    whom = f"{in_line(name)[:80]} is not permitted" if name else "not permitted without a name"
-    return f"{what}: {whom}: ask its owner for the permission EDIT"
+    denied = f"{in_line(name)[:80]} is not permitted" if name else "not permitted without a name"
+    return f"{what}: {denied}: ask its owner for the permission EDIT"
 
 
 def _secrets() -> Iterator[str]:
-    """Yield what nobody is to see: who asks, with what, and each value in the store's address, however written."""
+    """Yield the secrets, plain and URL-quoted: user, password and token, and the values in the store's address."""
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
-    who = address.partition(":")[2].lstrip("/").rpartition("@")[0]
-    values = [value for value in re.findall(r"[?&;][^=&;]+=([^&;#]*)", address) if len(value) >= TELLING]
+    login = address.partition(":")[2].lstrip("/").rpartition("@")[0]
+    values = [value for value in re.findall(r"[?&;][^=&;]+=([^&;#]*)", address) if len(value) >= SHORTEST_SECRET]
     password, token = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("PASSWORD", "TOKEN"))
-    for secret in (who, who.partition(":")[2], *values, password, token):
+    for secret in (login, login.partition(":")[2], *values, password, token):
         if secret:
             yield from (secret, unquote(secret), quote(secret, safe=""))

@@ -1,4 +1,4 @@
-"""MLflow's registry: of each run the better of two models is a version; the best of all that compare is `@best`."""
+"""MLflow's model registry: a version for the better model of each run; `@best` is the best comparable version."""
 
 import json
 import re
@@ -20,8 +20,8 @@ from charloom.tracking.reasons import DENIED, first_line
 from charloom.tracking.store import PAGE, Store
 
 ABOUT = (
-    "Of each run on `{}` the better of two models, on held-out text: that of the lowest smooth loss, and the last. "
-    "`@best` is the best of all that were measured as the newest was."
+    "The better model of each run on `{}`, by held-out text: the model with the lowest smooth loss, or the last model. "
+    "`@best` is the best of all versions that were measured in the same way as the newest version."
 )
 ALIAS = "best"
 MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
@@ -29,43 +29,46 @@ SENT_BY = "charloom.sent_by"  # tag of a version
 
 
 def model_name(source: str) -> str:
-    """Return under which name the best models of a text, given by its file, are registered."""
+    """Return the name of the registered model for a text's file."""
     return re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(source)).stem}")
 
 
-def measured(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
-    """Return which model is better, its measure, the smaller the better; its name; what two have equal that compare."""
-    params, of_last = start.params, train.held_out_bits_per_character
-    which, bits = BEST, train.best_held_out_bits_per_character
-    if bits is not None and of_last is not None and of_last < bits:
-        which, bits = LAST, of_last
-    what, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
+def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
+    """Return BEST or LAST, whichever model is better; its measure (smaller is better); the measure's name; and a key.
+
+    Two versions are comparable if their keys are equal.
+    """
+    params, last_bits = start.params, train.held_out_bits_per_character
+    model, bits = BEST, train.best_held_out_bits_per_character
+    if bits is not None and last_bits is not None and last_bits < bits:
+        model, bits = LAST, last_bits
+    name, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
     order = "" if params.train.order == READING else " ".join(["", *map(str, params.recipe.order)])
     order += f" batch={params.batch}" if params.batch > 1 else ""
-    length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # a smooth loss is of a sequence
-    read = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
-    return which, measure, what, f"{what}{length} {read} {start.text_sha256}"
+    length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # smooth loss is per sequence
+    held_out = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
+    return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"
 
 
 def register(store: Store, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
-    """Make the better of the run's models a version of its text's registered model, and name `@best`.
+    """Register the run's better model as a version of its text's registered model, and update the alias `@best`.
 
-    addresses  of the models, by name
+    addresses  the models' addresses by name
     """
     name = model_name(start.params.prepare.text)
     try:
         _register(store, name, run, addresses, start, train)
-    except MlflowException as error:  # somebody else's model has the name: that is no reason to lose the run
+    except MlflowException as error:  # another user owns the registered model; the run is kept
         if error.error_code != DENIED:
             raise
         warn_once(name, f"the best model is not registered: {first_line(error, f'model {name}')}")
 
 
 def _register(store: Store, name: str, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
-    """Do it. Of equals `@best` is the first version. One with a measure that is none of ours is left out, and named."""
+    """Register the model. Among equal versions, `@best` is the first. A version with an invalid measure is skipped."""
     client, source = store.client, in_line(start.params.prepare.text)
-    which, measure, what, comparable = measured(start, train)
-    address, update = addresses[which], train.updates if which == LAST else train.best_update
+    model, measure, metric, comparable = better_model(start, train)
+    address, update = addresses[model], train.updates if model == LAST else train.best_update
     model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
     versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
     if not versions:
@@ -75,25 +78,25 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
     if not any(version.run_id == run.info.run_id for version in versions):
-        set_tracking_uri(store.uri)  # MLflow would look for the LoggedModel in a store of its own choice
-        made = client.create_model_version(
+        set_tracking_uri(store.uri)  # otherwise MLflow searches its default store for the LoggedModel
+        version = client.create_model_version(
             name, address, run.info.run_id,
             {MEASURED: repr(measure), COMPARABLE: comparable, SENT_BY: store.user},
-            description=f"{measure:.4f} {what} after {update:,} updates; sent by {store.user}", await_creation_for=0,
-            model_id=model_id,  # a server with LoggedModels takes no version without it
+            description=f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}", await_creation_for=0,
+            model_id=model_id,  # required by a server with LoggedModels
         )  # fmt: skip
-        versions.append(made)
-    if model_id and not store.remote:  # a server does it: on the LoggedModel's page
-        mine = next(version for version in versions if version.run_id == run.info.run_id)
-        shown = json.dumps([{"name": name, "version": mine.version}])
-        client.set_logged_model_tags(mine.model_id or model_id, {MLFLOW_MODEL_VERSIONS: shown})
-    rivals = list[tuple[float, int, ModelVersion]]()
+        versions.append(version)
+    if model_id and not store.remote:  # links the LoggedModel to its version; a server does that itself
+        own_version = next(version for version in versions if version.run_id == run.info.run_id)
+        link = json.dumps([{"name": name, "version": own_version.version}])
+        client.set_logged_model_tags(own_version.model_id or model_id, {MLFLOW_MODEL_VERSIONS: link})
+    candidates = list[tuple[float, int, ModelVersion]]()
     for version in versions:
         if version.tags.get(COMPARABLE) == comparable:
             try:
-                rivals.append((float(version.tags[MEASURED]), int(version.version), version))
+                candidates.append((float(version.tags[MEASURED]), int(version.version), version))
             except (KeyError, ValueError):
                 label = f"{name} {version.version}"
-                warn_once(label, f"model {name}, version {version.version}: its {MEASURED} is no number")
-    if rivals and ALIAS not in (best := min(rivals)[-1]).aliases:
+                warn_once(label, f"model {name}, version {version.version}: {MEASURED} is not a number: skipped")
+    if candidates and ALIAS not in (best := min(candidates)[-1]).aliases:
         client.set_registered_model_alias(name, ALIAS, best.version)

@@ -1,4 +1,4 @@
-"""What the sender does with the spool, a round at a time."""
+"""One round of the sender: deliver what can be delivered now from the spool."""
 
 import time
 from contextlib import suppress
@@ -13,30 +13,32 @@ from charloom.results.spool import FILES
 from charloom.tracking import studies
 from charloom.tracking.completion import complete, live_run, points
 from charloom.tracking.entries import Entry, folders, is_study, read_entry
-from charloom.tracking.limits import limited
+from charloom.tracking.entry_files import ensure_intact, remove
+from charloom.tracking.limits import time_limit
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import Store, connected
-from charloom.tracking.whole import ensure_whole, remove
 
-SILENCE = 30  # seconds, while an entry is sent
-PUTTING_MAY_TAKE = 10  # seconds, to put the files of a study into the spool
-OUTAGE = 120  # seconds for which an entry that fails is tried again
-TRACK_MAY_TAKE = 60  # seconds, to come after a training has ended
-QUIET = 600  # seconds without a point, of a training that may be anywhere
-ROUND = 2.0  # seconds between rounds
-LONGEST_PAUSE = 30.0  # seconds between tries of an entry that fails
-TOLD = "told"  # file of an entry: how long its record was when its run was closed
+SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
+FILLING_TIMEOUT = 10  # seconds until a study's files must be in the spool
+RETRY_PERIOD = 120  # seconds in which a failing entry is retried
+TRACK_TIMEOUT = 60  # seconds after the end of a training in which its `track` is expected
+IDLE_LIMIT = 600  # seconds without a point, after which a training on an unreachable machine counts as dead
+ROUND_SECONDS = 2.0  # between two rounds
+MAX_PAUSE = 30.0  # seconds between two retries
+CLOSED_SIZE = "told"  # file of an entry: the size of its record in bytes when its live run was closed
 
 
 @dataclass
 class Work:
-    """An entry, and how far it is: of a study there is no record.
+    """An entry and the state of its delivery.
 
-    sent   how many points the training's own run has
-    store  the store while the training is shown
-    run    the training's own run, if it has one
-    left   whether something may remain to be done
-    reason why the last try has failed
+    entry     None for a study
+    sent      the number of points that the live run has
+    store     the store while the live run is open
+    run       the live run, or None
+    left      whether work may remain
+    reason    why the last attempt failed, or an empty text
+    next_time, pause  the time of the next attempt, and the seconds between two attempts
     """
 
     folder: Path
@@ -48,14 +50,18 @@ class Work:
     reason: str = ""
     failing_since: float = 0.0
     next_time: float = 0.0
-    pause: float = ROUND
+    pause: float = ROUND_SECONDS
 
 
-def one_round(mine: str, before: dict[Path, Work]) -> dict[Path, Work]:
-    """Send what can be sent now for the entries of this identity, of all if it is empty; print the outcomes."""
+def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
+    """Deliver what can be delivered now for the entries of this identity; print the outcomes and return the new state.
+
+    identity  a sender's identity; if empty, the entries of all identities
+    earlier   the state after the last round
+    """
     works = dict[Path, Work]()
     for folder in folders():
-        work = before.get(folder) or Work(folder, None if is_study(folder) else read_entry(folder))
+        work = earlier.get(folder) or Work(folder, None if is_study(folder) else read_entry(folder))
         if work.entry:
             size = work.entry.size
             with suppress(OSError):
@@ -66,94 +72,94 @@ def one_round(mine: str, before: dict[Path, Work]) -> dict[Path, Work]:
             sender = folder.name.rpartition("-")[2]
         else:
             continue
-        if mine in {"", sender}:
+        if identity in {"", sender}:
             if work.left and time.monotonic() >= work.next_time:
                 _try(work)
-            if folder.exists():  # else it was delivered
+            if folder.exists():  # a delivered entry is removed
                 works[folder] = work
     return works
 
 
 def _try(work: Work) -> None:
-    """Send the entry; print what was completed, or why it was not."""
+    """Deliver the entry; print the completed run or study, or the reason for the failure."""
     now, line, work.reason = time.monotonic(), "", ""
     try:
-        with limited(SILENCE):
+        with time_limit(SILENCE_LIMIT):
             line, work.left = _send_training(work, work.entry) if work.entry else _send_study(work.folder)
-        work.failing_since, work.pause = 0.0, ROUND
-    except FileNotFoundError:  # another sender has delivered it
+        work.failing_since, work.pause = 0.0, ROUND_SECONDS
+    except FileNotFoundError:  # another sender has delivered the entry
         work.left = False
     except Damaged as error:
         work.reason, work.left = str(error), False
-    except Exception as error:  # noqa: BLE001  a database's driver has exceptions of its own
+    except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
         work.reason = str(error) if isinstance(error, Unavailable) else first_line(error)
         work.failing_since, work.store = work.failing_since or now, None
-        work.left, work.pause = now - work.failing_since < OUTAGE, min(2 * work.pause, LONGEST_PAUSE)
+        work.left, work.pause = now - work.failing_since < RETRY_PERIOD, min(2 * work.pause, MAX_PAUSE)
     work.next_time = now + work.pause
-    if line or work.reason or (work.entry and work.entry.asked):
+    if line or work.reason or (work.entry and work.entry.requested):
         print(f"{work.folder.name}\t{in_line(line)}\t{in_line(work.reason)}", flush=True)
 
 
 def _send_study(folder: Path) -> tuple[str, bool]:
-    """Send the study, and remove the entry. Files that are being put there are waited for."""
+    """Send the study and remove its entry. Return its line, and whether work may remain: files may be incomplete."""
     if not (folder / FILES).exists():
-        return "", time.time() - folder.stat().st_mtime < PUTTING_MAY_TAKE
-    ensure_whole(folder)
+        return "", time.time() - folder.stat().st_mtime < FILLING_TIMEOUT
+    ensure_intact(folder)
     line = studies.send(folder)
     remove(folder)
     return line, False
 
 
 def _send_training(work: Work, entry: Entry) -> tuple[str, bool]:
-    """Send what can be sent now; return what was completed, and whether something may remain to be done."""
-    over = entry.over  # asked before the record is read: what is read then is all that will come
+    """Send what can be sent now; return the line of a completed run, or "", and whether work may remain."""
+    ended = entry.has_ended  # checked before the record is read, so that no late line is missed
     entry.read()
     if entry.tracked:
-        ensure_whole(entry.folder, entry.is_whole)
-        return _complete(work, entry), not entry.over
-    if not (over and _is_told(entry)):
-        _show(work, entry, over)
+        ensure_intact(entry.folder, entry.has_all_points)
+        return _complete(work, entry), not entry.has_ended
+    if not (ended and _is_closed(entry)):
+        _show(work, entry, ended)
     if entry.trainings and entry.end:
-        if not entry.asked and time.time() - entry.end.ended < TRACK_MAY_TAKE:
+        if not entry.requested and time.time() - entry.end.ended < TRACK_TIMEOUT:
             return "", True
         counted = _complete(work, entry)
         return f"{counted}; its `track` was skipped" if counted else "", False
-    return "", not over and time.time() - entry.path.stat().st_mtime < QUIET
+    return "", not ended and time.time() - entry.path.stat().st_mtime < IDLE_LIMIT
 
 
-def _show(work: Work, entry: Entry, over: bool) -> None:
-    """Send the points that are new to the training's own run, and close it if the training is over."""
+def _show(work: Work, entry: Entry, ended: bool) -> None:
+    """Send new points to the live run, and close the run if the training has ended."""
     if not work.store:
         with connected() as work.store:
-            work.run, work.sent = live_run(work.store, entry), 0  # a run that is made again has no point
+            work.run, work.sent = live_run(work.store, entry), 0  # a new run has no points
     if work.run and work.sent < len(entry.points):
         count = len(entry.points)
         work.store.send(work.run, points(entry, work.sent), None if work.sent else entry.first.params)
         work.sent = count
-    if over:
+    if ended:
         if work.run:
-            work.store.close(work.run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
+            work.store.end_run(work.run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
         work.store = None
         with suppress(OSError):
-            (entry.folder / TOLD).write_text(str(entry.size))
+            (entry.folder / CLOSED_SIZE).write_text(str(entry.size))
 
 
-def _is_told(entry: Entry) -> bool:
+def _is_closed(entry: Entry) -> bool:
     with suppress(OSError):
-        return (entry.folder / TOLD).read_text() == str(entry.size)
+        return (entry.folder / CLOSED_SIZE).read_text() == str(entry.size)
     return False
 
 
 def _complete(work: Work, entry: Entry) -> str:
-    """Complete the run, and remove the entry unless a training goes on in it. Return "" if there is no run for it."""
+    """Complete the run, and remove the entry unless a training still writes to it. Return "" if there is no run."""
     with connected() as store:
         while True:
             size, run = entry.size, complete(store, entry, work.sent)
             entry.read()
-            if not run or entry.size == size:  # else a training has ended here meanwhile
+            if not run or entry.size == size:  # otherwise a training has ended here in the meantime
                 break
     if not run:
         return ""
-    if entry.over:
+    if entry.has_ended:
         remove(entry.folder)
-    return f"MLflow run {in_line(str(run.info.run_name))}: {store.shows(run)}"
+    return f"MLflow run {in_line(str(run.info.run_name))}: {store.where_shown(run)}"

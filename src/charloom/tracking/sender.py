@@ -1,20 +1,20 @@
-"""The sender: the one process that tells MLflow what is in the spool (see results/spool.py).
+"""The sender: the process that delivers the spool to MLflow (see results/spool.py).
 
 python -m charloom.tracking.sender IDENTITY
 
-Whoever writes to the spool starts it, unless it is at work: a lock says so. One works for each identity, that is for
-each store, environment and version of the sources, and takes the entries that name it. It
+A process that writes to the spool starts the sender, unless one holds the sender's lock. There is one sender for each
+identity, that is for each store, environment and version of the sources. It delivers the entries that name its
+identity. The sender
 
-    shows a training at work: sends its points every two seconds
-    closes the run of a training that has ended or was killed
+    sends the points of a running training every two seconds to a live run
+    ends the live run when the training has ended or was killed
     completes the run of an entry with files, and removes the entry
-    counts a training whose `track` does not come, if its experiment has a complete run
+    counts a training without `track`, if its experiment has a complete run
     sends a study
 
-until nothing is left to do. An entry that fails is tried again for two minutes, and then every 30 s
-while its training goes on; `make track` starts the sender again.
-What was sent is sent again after a kill, and MLflow takes it as the same. Each outcome is a line in the sender's log,
-where `track` finds it. A damaged entry, or one that the store refuses, holds no other up.
+and exits when no work is left. It retries a failing entry for two minutes, then every 30 s while the training runs.
+`make track` starts the sender again. Delivery is idempotent, so the sender may be killed at any time. Its log has a
+line for each outcome, which `track` reads. A damaged entry, or an entry that the store refuses, delays no other entry.
 """
 
 import os
@@ -29,66 +29,66 @@ from charloom.base.terminal import in_line
 from charloom.results.spool import ASKED, sender_lock
 from charloom.settings.entry import run_command
 from charloom.tracking.address import database
+from charloom.tracking.entry_files import ensure_not_in_git
 from charloom.tracking.limits import LIMIT, limit_memory
-from charloom.tracking.whole import ensure_ours
 
-LOOK = 0.1  # seconds between looks whether somebody asks
+POLL_INTERVAL = 0.1  # seconds between checks for a new request
 
 
-def serve(mine: str) -> bool:
-    """Send until nothing remains to be done. Return True if another database has taken the place of the store's.
+def send_all(identity: str) -> bool:
+    """Run rounds until no work is left. Return True if another file has replaced the store's database.
 
-    Then a new process has to go on: MLflow keeps its connections to the old database.
+    Then a new process has to continue, because MLflow keeps its connections to the old file.
     """
     try:
-        ensure_ours()
+        ensure_not_in_git()
     except Unavailable as error:
         sys.stderr.write(f"{in_line(str(error))}\n")
         return False
-    from charloom.tracking.rounds import PUTTING_MAY_TAKE, ROUND, Work, one_round  # noqa: PLC0415  they import MLflow
+    from charloom.tracking.rounds import FILLING_TIMEOUT, ROUND_SECONDS, Work, run_round  # noqa: PLC0415  they import MLflow
 
     limit_memory()
-    works, asked, base = dict[Path, Work](), _asked(mine), _database()
-    while base in {0, _database()}:
-        base = _database()
-        works = one_round(mine, works)
-        if not any(work.left for work in works.values()) and time.time() - asked > PUTTING_MAY_TAKE:
+    works, last_request, inode = dict[Path, Work](), _request_time(identity), _database_inode()
+    while inode in {0, _database_inode()}:
+        inode = _database_inode()
+        works = run_round(identity, works)
+        if not any(work.left for work in works.values()) and time.time() - last_request > FILLING_TIMEOUT:
             return False
-        until = time.monotonic() + ROUND
-        while time.monotonic() < until and _asked(mine) == asked:
-            time.sleep(LOOK)
-        if _asked(mine) != asked:
-            works, asked = {}, _asked(mine)
+        until = time.monotonic() + ROUND_SECONDS
+        while time.monotonic() < until and _request_time(identity) == last_request:
+            time.sleep(POLL_INTERVAL)
+        if _request_time(identity) != last_request:
+            works, last_request = {}, _request_time(identity)
     return True
 
 
-def _database() -> int:
-    """Return what names the file of an SQLite store: MLflow keeps its connections, to one that was removed, too."""
+def _database_inode() -> int:
+    """Return the inode of an SQLite store's file, or 0 if the store is no file or the file is missing."""
     with suppress(OSError):
         if file := database():
             return file.stat().st_ino
     return 0
 
 
-def _asked(mine: str) -> float:
-    """Return when somebody has asked last."""
+def _request_time(identity: str) -> float:
+    """Return the time of the last request in seconds since 1970, or 0."""
     with suppress(OSError):
-        return sender_lock(mine).with_suffix(ASKED).stat().st_mtime
+        return sender_lock(identity).with_suffix(ASKED).stat().st_mtime
     return 0.0
 
 
 def main() -> None:
-    """Be the sender of this identity, unless one is at work. Once the lock is free, look whether somebody asks."""
-    mine = sys.argv[1]
-    LIMIT.sign = sender_lock(mine)
-    asked = -1.0
-    while asked != (asked := _asked(mine)):
+    """Run the sender, unless another process holds its lock. After releasing the lock, check for a new request."""
+    identity = sys.argv[1]
+    LIMIT.heartbeat = sender_lock(identity)
+    last_request = -1.0
+    while last_request != (last_request := _request_time(identity)):
         replaced = False
-        with suppress(Unavailable), exclusive(sender_lock(mine), "sending", 1):
-            replaced = serve(mine)
+        with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
+            replaced = send_all(identity)
         if replaced:
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606  this program again
 
 
 if __name__ == "__main__":
-    run_command(main, os._exit)  # at once: to tidy up MLflow takes most of a second
+    run_command(main, os._exit)  # without MLflow's cleanup, which takes most of a second

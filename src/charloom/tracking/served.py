@@ -1,6 +1,6 @@
-"""A model as MLflow serves it: this file is its code; the library's sources, packed, and the model lie beside it.
+"""A model served by MLflow. This file is its code; the library's zipped sources and the model are in the same folder.
 
-In go primes and the numbers of a request, out come the primes with what the model writes after each.
+The input is a list of primes and the request's params. The output is each prime with its continuation.
 """
 
 import sys
@@ -15,8 +15,8 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 PACKED = Path(__file__).with_name("code") / "charloom.zip"
-if PACKED.exists():  # else MLflow is saving it, in a process that has the sources
-    SOURCES = TemporaryDirectory()  # as long as this process lives: Numba's cache reads files, not archives
+if PACKED.exists():  # missing while MLflow saves the model, in a process that has the sources
+    SOURCES = TemporaryDirectory()  # removed when this process exits; Numba's cache reads files, not archives
     unpack_archive(PACKED, SOURCES.name)
     sys.path.insert(0, SOURCES.name)
 
@@ -26,19 +26,19 @@ from charloom.sampling.options import DEFAULTS  # noqa: E402  likewise
 
 
 class Writer(PythonModel):
-    """Writes after primes."""
+    """Continues primes."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the model, and write: what has to be compiled is compiled before somebody waits for it."""
-        from charloom.sampling.request import answer  # noqa: PLC0415  MLflow executes this file to save, too, which needs no compiler
+        """Read the model, and sample once to compile the kernel before the first request."""
+        from charloom.sampling.request import answer  # noqa: PLC0415  MLflow also executes this file to save it, which needs no compiler
 
         self.model, self.answer = read_model(Path(context.artifacts["model"])), answer
         answer(self.model, [self.model.vocabulary.characters[0]], DEFAULTS)
 
-    # MLflow lets the context be left out of the arguments.
+    # MLflow permits a signature without the context.
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[str]:  # type: ignore[override]
-        """Return the texts. A wrong prime or number is MLflow's INVALID_PARAMETER_VALUE, over HTTP a 400."""
-        cells = model_input["prime"].tolist()  # over HTTP a list of primes may come as one cell
+        """Return the texts. A wrong prime or param raises INVALID_PARAMETER_VALUE, which is HTTP status 400."""
+        cells = model_input["prime"].tolist()  # over HTTP, one cell may contain a list of primes
         primes = [prime for cell in cells for prime in (cell if isinstance(cell, list) else [cell])]
         try:
             return self.answer(self.model, primes, params or {})

@@ -1,7 +1,7 @@
-"""A study in MLflow: one run, and its trials nested below it. Sent again, it says what it says by now, once.
+"""Send a study to MLflow: one run with nested runs for its trials. Sending again updates the run: it is idempotent.
 
-Trials are no runs of the pipeline: they carry no experiment key, and lie in an MLflow experiment of their own. Where
-the pipeline has run the same and come to the same results, a trial links to that run.
+Trials are not runs of the pipeline: they have no experiment key, and are in an MLflow experiment of their own. If the
+pipeline has a run with the same key and the same results, the trial links to that run.
 """
 
 from pathlib import Path
@@ -11,111 +11,114 @@ from mlflow.entities import Run
 from charloom.base.storage import read_json
 from charloom.base.terminal import in_line, visible, warn_once
 from charloom.results.spool import FILES
-from charloom.tracking.alone import alone
 from charloom.tracking.artifacts import upload
-from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, USER, Store, connected, place, with_author
+from charloom.tracking.entry_files import CHECKSUMS
+from charloom.tracking.experiment_lock import experiment_lock
+from charloom.tracking.store import DIFFERS, ENDED, KEY, RESULTS, TEXT, USER, Store, connected, run_page, with_author
 from charloom.tracking.study_contents import CONTENTS, PAGE, PICTURE, StudyContents, StudyTrial
-from charloom.tracking.whole import SUMS
 
 STUDY = "charloom.study"  # tag of the study's run: its file
-QUESTION = "charloom.study_question"  # tag of the study's run: which question it asks
+QUESTION = "charloom.study_question"  # tag of the study's run: the digest of its question
 TRIAL = "charloom.trial"  # tag of a trial: the key of its row
-VERDICT = "charloom.verdict"  # tag of the study's run: its answer in a line
-OUTCOME = "charloom.outcome"  # tag of a trial: as the table says it
+VERDICT = "charloom.verdict"  # tag of the study's run: its answer in one line
+OUTCOME = "charloom.outcome"  # tag of a trial: its outcome in the table
 PIPELINE_RUN = "charloom.pipeline_run"  # tag of a trial: the pipeline's run with the same results
 PARENT, ABOUT = "mlflow.parentRunId", "mlflow.note.content"  # MLflow's own
-Trials = dict[tuple[str, str], Run]  # by the keys of their rows, and their results
-NESTED = 200  # trials that are runs; of more the table alone tells
+Trials = dict[tuple[str, str], Run]  # by key of the row and hash of the results
+MAX_NESTED = 200  # trials; a study with more trials gets no nested runs, only its table
 
 
 def send(folder: Path) -> str:
-    """Send the study in the spool's folder; return a line that says where it is shown.
+    """Send the study in the spool's folder; return a line with the address of its run.
 
-    Raises Unavailable, with the reason, if that fails. What others have sent of it stays.
+    Trials that others have sent stay. Raises Unavailable, with the reason, if sending fails.
     """
     contents = read_json(folder / FILES / CONTENTS, StudyContents)
     with connected() as store:
-        store.choose_studies()
-        with alone(store, contents.question):
+        store.use_studies()
+        with experiment_lock(store, contents.question):
             run = _run_of(store, contents)
             _complete(store, run, contents, folder / FILES, _pipeline_runs(store, contents.text_sha256))
-        return f"MLflow study {in_line(contents.name)}: {store.shows(run)}"
+        return f"MLflow study {in_line(contents.name)}: {store.where_shown(run)}"
 
 
-def _complete(store: Store, run: Run, contents: StudyContents, files: Path, known: Trials) -> None:
-    """Send what is missing of the study, alone in it. `known` are the pipeline's runs."""
-    there = _trials(store, run)
-    wanted = contents.trials if len(contents.trials) <= NESTED else []
-    for trial in reversed(wanted):  # the page shows the newest first
-        _send_trial(store, run, trial, there, known.get((trial.experiment, trial.results)))
-    there = _trials(store, run)
-    differ = [each.name for each in wanted if _others(there, each)]
-    if differ:
-        warn_once(contents.name, f"MLflow study {contents.name}: other results there, too, of {', '.join(differ)}")
-    # A trial of another arithmetic has another key and the same name: it is none that this table lacks.
-    ours = {each.key for each in contents.trials} | {in_line(each.name) for each in contents.trials}
-    if more := sum(not {key, run.info.run_name} & ours for (key, _), run in there.items()):
-        about = (
-            f"MLflow study {in_line(contents.name)}: {more} trials there are not in this table: its page there stays"
-        )
-        warn_once(contents.question, about)
+def _complete(store: Store, run: Run, contents: StudyContents, files: Path, pipeline_runs: Trials) -> None:
+    """Send the missing trials, the files and the verdict. The caller holds the study's lock."""
+    stored = _trials(store, run)
+    nested = contents.trials if len(contents.trials) <= MAX_NESTED else []
+    for trial in reversed(nested):  # MLflow's page shows the newest run first
+        _send_trial(store, run, trial, stored, pipeline_runs.get((trial.experiment, trial.results)))
+    stored = _trials(store, run)
+    conflicts = [trial.name for trial in nested if _other_results(stored, trial)]
+    if conflicts:
+        names = ", ".join(conflicts)
+        warn_once(contents.name, f"MLflow study {contents.name}: MLflow also has other results of {names}")
+    # A trial from another version of the arithmetic has another key, but the same name: this table does not lack it.
+    ours = {trial.key for trial in contents.trials} | {in_line(trial.name) for trial in contents.trials}
+    if more := sum(not {key, run.info.run_name} & ours for (key, _), run in stored.items()):
+        reason = f"MLflow has {more} trials that this table lacks, so its page in MLflow was not updated"
+        warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
         return
-    upload(files, run.info.artifact_uri, store.uri, besides={CONTENTS, SUMS})
+    upload(files, run.info.artifact_uri, store.uri, excluded={CONTENTS, CHECKSUMS})
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
-    page = f"[The study’s page]({place(run, '/artifacts/' + PAGE)})"
+    page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")
-    about = "\n\n".join([first, page, picture, rest])
-    store.tag(run, {ABOUT: about, VERDICT: contents.verdict, USER: with_author(run, store.user)})
-    store.close(run, "FINISHED", None)
+    note = "\n\n".join([first, page, picture, rest])
+    store.set_tags(run, {ABOUT: note, VERDICT: contents.verdict, USER: with_author(run, store.user)})
+    store.end_run(run, "FINISHED", None)
 
 
 def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
     """Return the pipeline's complete runs on the text, by experiment key and results."""
     if text_sha256 not in store.experiments:
         return {}
-    found = store.search(f"tags.`{RESULTS}` LIKE '%'", [store.experiments[text_sha256].experiment_id])
-    return {(run.data.tags[KEY].partition(":")[0], run.data.tags[RESULTS]): run for run in found}
+    runs = store.search(f"tags.`{RESULTS}` LIKE '%'", [store.experiments[text_sha256].experiment_id])
+    return {(run.data.tags[KEY].partition(":")[0], run.data.tags[RESULTS]): run for run in runs}
 
 
 def _run_of(store: Store, contents: StudyContents) -> Run:
-    """Return the study's run, made if need be."""
+    """Return the study's run. Create the run if it is missing."""
     same = f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
     for run in store.search(same)[:1]:
         return run
     tags = {STUDY: in_line(contents.name), TEXT: contents.text_sha256, QUESTION: contents.question}
-    return store.make(Path(contents.name).stem, tags)
+    return store.create_run(Path(contents.name).stem, tags)
 
 
 def _trials(store: Store, study: Run) -> Trials:
-    """Return the study's trials by keys and results, the oldest of the same."""
+    """Return the study's trials in the store. Among equal trials, the oldest is returned."""
     trials: Trials = {}
     for run in store.search(f"tags.`{PARENT}` = '{study.info.run_id}'"):
         trials.setdefault((run.data.tags.get(TRIAL, ""), run.data.tags.get(RESULTS, "")), run)
     return trials
 
 
-def _others(there: Trials, trial: StudyTrial) -> list[Run]:
-    """Return the runs of the trial that came to other results."""
-    return [run for (key, results), run in there.items() if key == trial.key and results != trial.results]
+def _other_results(stored: Trials, trial: StudyTrial) -> list[Run]:
+    """Return the runs of the trial that have other results."""
+    return [run for (key, results), run in stored.items() if key == trial.key and results != trial.results]
 
 
-def _send_trial(store: Store, study: Run, trial: StudyTrial, there: Trials, same: Run | None) -> None:
-    """Send what is missing of the trial. `same` is the pipeline's run of it."""
-    link, run = {}, there.get((trial.key, trial.results))
+def _send_trial(store: Store, study: Run, trial: StudyTrial, stored: Trials, same: Run | None) -> None:
+    """Send the trial, or complete its run.
+
+    stored  the study's trials in the store
+    same    the pipeline's run with the same key and results, or None
+    """
+    link, run = {}, stored.get((trial.key, trial.results))
     if same:
         name = visible(str(same.info.run_name))
-        about = f"The pipeline has run it, too, with the same results: [{name}]({place(same)})."
-        link = {PIPELINE_RUN: same.info.run_id, ABOUT: about}
+        note = f"A run of the pipeline has the same results: [{name}]({run_page(same)})."
+        link = {PIPELINE_RUN: same.info.run_id, ABOUT: note}
     if not run:
         tags = {PARENT: study.info.run_id, TRIAL: trial.key, OUTCOME: trial.outcome, RESULTS: trial.results, **link}
-        others = _others(there, trial)
-        tags |= {DIFFERS: others[0].info.run_id} if others else {}
-        run = store.make(in_line(trial.name), tags)
+        other_runs = _other_results(stored, trial)
+        tags |= {DIFFERS: other_runs[0].info.run_id} if other_runs else {}
+        run = store.create_run(in_line(trial.name), tags)
     elif same and run.data.tags.get(PIPELINE_RUN) != same.info.run_id:
-        store.tag(run, link)
+        store.set_tags(run, link)
     if run.info.status in ENDED:
         return
-    start = run.info.start_time / 1000  # MLflow drops a point that comes again with its time
+    start = run.info.start_time / 1000  # a fixed time, because MLflow deduplicates points by their time
     points = [(name, update, x, start) for name, curve in trial.series.items() for update, x in curve.items()]
     store.send(run, points, trial.params)
-    store.close(run, "FINISHED" if trial.results else "FAILED", None)
+    store.end_run(run, "FINISHED" if trial.results else "FAILED", None)

@@ -1,23 +1,23 @@
-"""The record of a study in the spool. The sender reads it, so it imports no statistics."""
+"""The record of a study in the spool. The sender imports this module, so it imports no statistics."""
 
 from charloom.results.records import Record
 from charloom.settings.params import Params
-from charloom.tracking.ends import Series
+from charloom.tracking.model_points import Series
 
-CONTENTS = "study.json"  # a StudyContents, in the spool
-PICTURE = "comparison.svg"  # of the page of MLflow
-PAGE = "report.html"  # in the study's folder
+CONTENTS = "study.json"  # file in the spool with a StudyContents
+PICTURE = "comparison.svg"  # the picture in the run's description
+PAGE = "report.html"  # the page in the study's folder
 
 
 class StudyTrial(Record):
     """A trial.
 
-    key         of its row
-    name        what varies, short, and its seed
-    experiment  the experiment key of its params and text, as the pipeline's run has it
-    params      all of them
-    outcome     as the table says it
-    results     the hash of the results; empty where it diverged
+    key         the key of its row
+    name        its varied params and its seed, in short
+    experiment  the experiment key that a run of the pipeline with its params and text has
+    params      all params
+    outcome     its outcome in the table
+    results     the hash of the results; empty if the training diverged
     series      its metrics and curves
     """
 
@@ -34,13 +34,13 @@ class StudyContents(Record):
     """A study.
 
     name         its file
-    question     which study it is: see `Study.named`
-    text_sha256  of the text
-    verdict      the answer in a line
-    description  Markdown: what it says, the verdict first
-    picture      SVG, which the page shows as wide as it was drawn; of a PNG it would show each pixel
-    files        the question, the tables and the study's page
-    trials       all that have ended
+    question     the digest of its question: see `Study.named`
+    text_sha256  the SHA-256 of the text
+    verdict      the answer in one line
+    description  the answer in Markdown, the verdict first
+    picture      an SVG, which MLflow's page shows at its drawn width, unlike a PNG
+    files        paths of the question, the tables and the study's page
+    trials       all trials that have ended
     """
 
     name: str

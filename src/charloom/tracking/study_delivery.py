@@ -1,4 +1,4 @@
-"""A study's tables and answer, put into the spool and delivered."""
+"""Add a study's tables and answer to the spool, and have the sender deliver them."""
 
 import hashlib
 import json
@@ -20,88 +20,89 @@ from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
 from charloom.tracking.address import address, database
-from charloom.tracking.delivery import begin, deliver
-from charloom.tracking.ends import Series, with_ends
+from charloom.tracking.delivery import deliver, request_delivery
 from charloom.tracking.entries import STUDY
+from charloom.tracking.entry_files import new_files
+from charloom.tracking.model_points import Series, with_model_points
 from charloom.tracking.study_contents import CONTENTS, PAGE, PICTURE, StudyContents, StudyTrial
-from charloom.tracking.whole import filled
 from paired.data_types import Answer
 from paired.sentences import told
 
-STUDY_MAY_TAKE = 120  # seconds
-VERDICT_ROOM = 5000  # characters of a tag: MLflow 2.10 takes no more
-LINK_ABOVE = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # of the page: in MLflow nothing lies above it
-NO_CURVE = ("best_smooth_loss", "first_update_below_target")  # metrics that are no points of a curve
+SENDING_TIMEOUT = 120  # seconds
+VERDICT_LENGTH = 5000  # characters; the limit of a tag in MLflow 2.10
+PARENT_LINK = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # the page in MLflow has no parent folder
+SINGLE_VALUES = ("best_smooth_loss", "first_update_below_target")  # metrics without a curve
 
 
 def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
-    """Return what the study's runs say."""
+    """Return the study's record for the spool."""
     trials = []
-    for trial in (trial for each in trials_there(study, study.runs).values() for trial in each):
-        run, named = study.runs[trial.key], naming_params(trial.params)
+    for trial in (trial for group in trials_there(study, study.runs).values() for trial in group):
+        run, params = study.runs[trial.key], naming_params(trial.params)
         trials.append(
             StudyTrial(
                 key=trial.key,
-                name=run_name(trial.params, {name: x for name, x in named.items() if name not in study.varied}),
+                name=run_name(trial.params, {name: x for name, x in params.items() if name not in study.varied}),
                 experiment=experiment_key(trial.params, study.asked.sha256),
                 params=trial.params,
                 outcome=run.outcome,
                 results=run.results,
-                series=with_ends(run.curves, run.metrics) | _single(run.metrics) if run.metrics else run.curves,
+                series=with_model_points(run.curves, run.metrics) | _single(run.metrics) if run.metrics else run.curves,
             )
         )
     files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", PAGE)))
     return StudyContents(
         name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
-        verdict=in_line(told(answer))[:VERDICT_ROOM], description=as_markdown(answer), picture=picture,
+        verdict=in_line(told(answer))[:VERDICT_LENGTH], description=as_markdown(answer), picture=picture,
         files=[str(file.absolute()) for file in files], trials=trials,
     )  # fmt: skip
 
 
 def _single(train: TrainMetrics) -> Series:
-    """Return the metrics that end no curve, as points."""
-    return {name: {train.updates: float(x)} for name in NO_CURVE if (x := getattr(train, name)) is not None}
+    """Return the metrics without a curve as single points at the last update."""
+    return {name: {train.updates: float(x)} for name in SINGLE_VALUES if (x := getattr(train, name)) is not None}
 
 
 def put_study(contents: StudyContents) -> Path:
-    """Put the study and its files into the spool, and return its folder. Raises Unavailable if that fails."""
+    """Add the study and its files to the spool; return its folder. Raises Unavailable if that fails."""
     entry = spool() / f"{STUDY}{contents.question}-{identity()}"
-    with filled(entry) as folder:
+    with new_files(entry) as folder:
         for name in contents.files:
             copy(name, folder)
         page = (folder / PAGE).read_text(encoding="utf-8")
-        write(folder / PAGE, LINK_ABOVE.sub("", page))
+        write(folder / PAGE, PARENT_LINK.sub("", page))
         write(folder / PICTURE, contents.picture)
         write_json(folder / CONTENTS, contents.model_dump(mode="json"))
     return entry
 
 
 def send_study(contents: StudyContents) -> str:
-    """Have the study delivered; warn in a line if that fails. Nothing is raised.
+    """Have the study delivered. Print a warning if that fails; raise no exception.
 
-    What this store has got from here is not sent again; the line that says so is returned, too.
+    If an earlier delivery from here has sent the same study to this store, send nothing, and print and return a line
+    with that information. Otherwise return an empty text.
     """
     note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
     try:
-        if note.is_file() and note.read_bytes() == _sent(contents).encode():
-            has_it = f"MLflow has got this study from here; `rm {note}` has it sent again\n"
-            sys.stdout.write(has_it)
+        if note.is_file() and note.read_bytes() == _delivery_digest(contents).encode():
+            line = f"MLflow already has this study; to send it again: `rm {note}`\n"
+            sys.stdout.write(line)
             sys.stdout.flush()
-            return has_it
-        since = begin()
-        deliver([put_study(contents)], STUDY_MAY_TAKE, since)
+            return line
+        since = request_delivery()
+        deliver([put_study(contents)], SENDING_TIMEOUT, since)
     except (CharloomError, OSError) as error:
-        again = f"`charloom study {in_line(contents.name)}` sends it again"
-        sys.stderr.write(f"warning: MLflow has not got the study ({in_line(str(error))}); {again}\n")
+        hint = f"`charloom study {in_line(contents.name)}` retries"
+        sys.stderr.write(f"warning: the study was not sent to MLflow ({in_line(str(error))}); {hint}\n")
         return ""
-    with suppress(CharloomError, OSError):  # without the note it is sent again
-        write(note, _sent(contents))
+    with suppress(CharloomError, OSError):  # without this file, the study is sent again
+        write(note, _delivery_digest(contents))
     return ""
 
 
-def _sent(contents: StudyContents) -> str:
-    """Return a digest of all that is sent and of where to: another database under the old name is another store."""
+def _delivery_digest(contents: StudyContents) -> str:
+    """Return a digest of the study, its files and the store. The inode detects a new database under the same name."""
     store = database()
-    place = [address(), store.stat().st_ino if store and store.exists() else None]
-    said = [contents.model_dump(mode="json"), *(sha256(Path(file)) for file in contents.files), place]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    target = [address(), store.stat().st_ino if store and store.exists() else None]
+    parts = [contents.model_dump(mode="json"), *(sha256(Path(file)) for file in contents.files), target]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""MLflow's pages on this machine alone, opened where the runs are, with the columns that compare them."""
+"""`charloom ui`: serve MLflow's pages on this machine only, and open the page of runs with charloom's view."""
 
 import argparse
 import os
@@ -20,27 +20,27 @@ from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
-ENDING_MAY_TAKE = 3  # seconds
-ASKING_MAY_TAKE = 45  # seconds, to say which experiment is ours
+END_TIMEOUT = 3  # seconds
+QUERY_TIMEOUT = 45  # seconds, to query the experiments
 
 
 def serve(arguments: argparse.Namespace) -> None:
-    """Serve the pages until Ctrl-C, and print where they are once they answer; a server elsewhere serves its own.
+    """Serve the pages until Ctrl-C, and print their address when they are ready. A remote store has its own pages.
 
-    Raises WrongInput where the port cannot be had, Unavailable where the store cannot be reached, or does not start.
+    Raises WrongInput if the port is in use, Unavailable if the store cannot be reached or its server does not start.
     """
     store, port = Store(), arguments.port
-    server = store.pages or f"http://{HOST}:{port}"
-    if not store.remote and not _free(port):
-        other = next(filter(_free, range(5001, 2**16)))
+    server = store.page_address or f"http://{HOST}:{port}"
+    if not store.remote and not _is_free(port):
+        other = next(filter(_is_free, range(5001, 2**16)))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
     if anything_waits():
-        print("sending to MLflow what waits", flush=True)
+        print("sending queued entries to MLflow", flush=True)
         try:
             catch_up()
         except Unavailable as error:
             print(error)
-    experiment, studies = asked("print_experiments", seconds=ASKING_MAY_TAKE).split("\n")[:2]
+    experiment, studies = asked("print_experiments", seconds=QUERY_TIMEOUT).split("\n")[:2]
     runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
     page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
     lines = [f"open {page}"]
@@ -50,52 +50,52 @@ def serve(arguments: argparse.Namespace) -> None:
     if studies:
         lines += [f"studies: {runs.format(studies, VIEW)}"]
 
-    def tell() -> None:
+    def announce() -> None:
         print("\n".join(lines), flush=True)
         show(page)
 
     if store.remote:
-        tell()
+        announce()
     else:
-        _serve(store.uri, port, tell)
+        _serve(store.uri, port, announce)
 
 
-def _free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     with suppress(OSError), socket.create_server((HOST, port)):
         return True
     return False
 
 
-def _serve(store: str, port: int, tell: Callable[[], None]) -> None:
-    """Be MLflow's server until a signal comes; `tell` is called once it answers.
+def _serve(store: str, port: int, announce: Callable[[], None]) -> None:
+    """Run MLflow's server until a signal; call `announce` when the server is ready.
 
-    Raises Unavailable where the server ends by itself.
+    Raises Unavailable if the server ends by itself.
     """
     log = OWN / "ui.log"
-    # The store's address is no option: others can read a command line. The server is a Python that would look for its
-    # modules in this folder first, and so would Uvicorn in it.
-    given = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    given |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull, "MLFLOW_LOGGING_LEVEL": "INFO"}
-    where = ["--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()]
-    print(f"starting MLflow's server; {log} is what it says", flush=True)
+    # An environment variable passes the store's address, because other users can read a command line. Without the last
+    # settings, Python and Uvicorn would import modules from this folder first.
+    variables = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull, "MLFLOW_LOGGING_LEVEL": "INFO"}
+    options = ["--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()]
+    print(f"starting MLflow's server; its log is {log}", flush=True)
     log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as said, deferred() as received:
+    with log.open("wb") as output, deferred() as received:
         server = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", *where], env=os.environ | given,
-            stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
+            [sys.executable, "-m", "mlflow", "server", *options], env=os.environ | variables,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
             while server.poll() is None and not received and not listening(port):
                 time.sleep(0.1)
             if server.poll() is None and not received:
-                tell()
+                announce()
                 print("(Ctrl-C ends it)", flush=True)
             while server.poll() is None and not received:
                 time.sleep(0.2)
         finally:
-            for number in (signal.SIGTERM, signal.SIGKILL):  # a page that is open may hold it up
+            for number in (signal.SIGTERM, signal.SIGKILL):  # an open page may delay the end
                 with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(server.pid, number)
-                    server.wait(ENDING_MAY_TAKE)
+                    server.wait(END_TIMEOUT)
     if not received:
-        raise Unavailable(f"MLflow's server has ended; {log} says why")
+        raise Unavailable(f"MLflow's server has ended; see {log}")

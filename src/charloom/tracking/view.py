@@ -1,8 +1,8 @@
-"""What MLflow's page of runs says and shows first. MLflow's own choice of columns is no metric and no setting of ours.
+"""The description and the views of MLflow's page of runs. MLflow's default columns show no metric and no param.
 
-Columns and charts are what the page calls a shared view. It keeps one in a tag of the experiment, whose name and form
-are documented nowhere: they are those that the page itself writes when somebody shares a view. There is no other way
-to choose columns for others. A release that reads it otherwise shows its own choice, and nothing else is lost.
+A set of columns and charts is a shared view, which MLflow's page stores in a tag of the experiment. The tag's name and
+format are not documented: we write what the page itself writes when a user shares a view. There is no other way to
+choose columns for other users. A release with another format shows its default columns.
 """
 
 import json
@@ -12,23 +12,23 @@ from typing import Any
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 
 VIEW, GROUPED_VIEW = "charloom", "charloom-settings"
-SETTING = "charloom.setting"  # tag of a run: what names its experiment, without the seed
+SETTING = "charloom.setting"  # tag of a run: its setting, which is its name without the seed
 
 
 def _note(name: str) -> str:
-    """Return what stands above the runs, in Markdown."""
+    """Return the description above the list of runs, in Markdown."""
     return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
 
 
 def _chart(metric: str) -> dict[str, Any]:
-    """Return the metric by update as a line, the measure of record as a bar for each run."""
+    """Return a line chart of the metric by update, or a bar chart for the measure of record."""
     return {
         "type": "BAR" if metric == MEASURE else "LINE",
         "uuid": metric,
         "metricSectionId": "first",
         "metricKey": metric,
         "selectedMetricKeys": [metric],
-        "isGenerated": metric != MEASURE,  # the page would make a line of its one point
+        "isGenerated": metric != MEASURE,  # otherwise the page draws a line chart of its single point
         "deleted": False,
         "xAxisKey": "step",
         "yAxisKey": "metric",
@@ -43,31 +43,31 @@ def _chart(metric: str) -> dict[str, Any]:
 
 
 def _view(columns: tuple[str, ...], charts: tuple[str, ...], **more: Any) -> str:
-    """Return a view with columns and charts, the best runs first unless `more` says otherwise."""
-    shown = {
-        "runsHiddenMode": "FIRST_20_RUNS",  # in the charts
+    """Return a view as JSON. The best runs are first unless `more` contains another order."""
+    view = {
+        "runsHiddenMode": "FIRST_20_RUNS",  # the charts show 20 runs
         "orderByKey": f"metrics.`{MEASURE}`",
         "orderByAsc": True,
         "selectedColumns": [f"metrics.`{MEASURE}`", "metrics.`smooth_loss`", *columns],
         "compareRunSections": [{"uuid": "first", "name": "Metrics", "display": True, "isReordered": False}],
         "compareRunCharts": [_chart(name) for name in (MEASURE, MEASURE_OF_PART, "smooth_loss", *charts)],
     }
-    return json.dumps(shown | more)
+    return json.dumps(view | more)
 
 
 COLUMNS = ("attributes.`User`", *(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value")))
 CHARTS = ("epoch_mean", "gradient_norm", "saturated_fraction")
-# Runs of one setting, which differ in their seed alone, as one row with the means.
+# One row with the means for the runs of one setting, which differ only in their seed.
 BY_SETTING = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
-TAGS = {  # of the experiment
+TAGS = {  # of a text's experiment
     "mlflow.note.content": _note("about_runs"),
     f"mlflow.sharedViewState.{VIEW}": _view(COLUMNS, CHARTS),
     f"mlflow.sharedViewState.{GROUPED_VIEW}": _view(COLUMNS, CHARTS, groupBy=BY_SETTING),
 }
-# A study has no metric, and a trial's name says what varies; of a trial that diverged the status tells.
+# A study has no metric. A trial's name contains the varied params, and its status tells whether it diverged.
 IN_STUDIES = ["attributes.`User`", "tags.`charloom.verdict`"]
 NEWEST_FIRST = {"orderByKey": "attributes.start_time", "orderByAsc": False}
-STUDIES_TAGS = {  # of the experiment of studies; its newest run stands first
+STUDIES_TAGS = {  # of the experiment for studies, newest run first
     f"mlflow.sharedViewState.{VIEW}": _view((), (), selectedColumns=IN_STUDIES, **NEWEST_FIRST),
     "mlflow.note.content": _note("about_studies"),
 }

@@ -1,5 +1,5 @@
-"""Training: the loop over a text, the trace (the rows that its results keep), its result files, and the state from
-which a stopped training goes on (resume.py; it lies in .charloom/train, which is no output of DVC's).
+"""Training: the loop over a text, the trace (the rows that the results contain), the result files, and the state from
+which a stopped training resumes (resume.py; it is in .charloom/train, outside DVC's outputs).
 
-MLflow does not belong here: it is fed from the training's record, which `results` has.
+This package does not use MLflow: the sender reads the training's record, which `results` writes.
 """

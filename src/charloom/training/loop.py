@@ -1,7 +1,7 @@
-"""The training loop: a state goes in, rows come out, and nothing is written.
+"""The training loop: it takes a state, yields rows, and writes nothing.
 
-An update reads a batch of sequences; network/order.py says which, and where a hidden state is carried from one to the
-next.
+An update reads a batch of sequences. network/order.py defines which sequences, and when the hidden state is carried
+from one sequence to the next.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from charloom.network.recipe import Recipe
 
 
 def block(recipe: Recipe, K: int) -> int:
-    """Return how many updates take a fifth of a second or so. Between two blocks a signal may end training.
+    """Return the number of updates in a block, about a fifth of a second. A signal ends training between two blocks.
 
-    Before and after each block the weights change their layout: of a large network that takes as long as some updates.
-    Of the smallest networks they are fewer: what a block reads and writes is in memory.
+    The weights change their memory layout before and after each block, which for a large network takes as long as
+    several updates. A limit applies to the smallest networks, because the rows of a block are in memory.
     """
     characters = recipe.batch * recipe.seq_length
-    most = min(100_000, max(1, 1_000_000 // characters))
-    return min(most, max(1, round(6e9 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
+    limit = min(100_000, max(1, 1_000_000 // characters))
+    return min(limit, max(1, round(6e9 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
 
 
 def train(
@@ -33,22 +33,22 @@ def train(
 ) -> Iterator[Rows]:
     """Yield the rows from state.update to `updates` inclusive, a block at a time.
 
-    A block starts at each multiple of each number in `every`, with the state at its first row. The last block
-    is row `updates` alone: its loss is wanted, the step that follows is not taken.
+    A block starts at each multiple of each number in `every`, with the state at its first row. The last block is only
+    row `updates`: its loss is computed, but its step is not taken.
 
-    Raises Diverged, with the last state that is finite. All rows before that state have been yielded then.
+    Raises Diverged, with the last finite state, after all rows before that state were yielded.
     """
     longest = updates
     if recipe.reads_anywhere:
         ids = ids[0 : len(ids)]  # into memory
     while True:
-        count = min([updates - state.update, longest, *(each - state.update % each for each in every)]) or 1
+        count = min([updates - state.update, longest, *(step - state.update % step for step in every)]) or 1
         try:
             rows = advance(state, ids, count, recipe, threads)
         except Diverged as diverged:
             if count == 1:
                 raise Diverged(str(diverged), state) from None
-            longest = 1  # the same updates again, one at a time, to the last that is finite
+            longest = 1  # repeat the updates one at a time, up to the last finite state
             continue
         yield rows
         if state.update == updates:

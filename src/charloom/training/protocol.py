@@ -1,4 +1,4 @@
-"""One training from its start, or from where it was stopped, to its result files."""
+"""One training, from its start or a resume state to its result files."""
 
 import hashlib
 import math
@@ -25,11 +25,11 @@ from charloom.training import resume
 from charloom.training.loop import block, train
 from charloom.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, points
 
-TRAINED_FOR_EACH_READ = 32  # characters between two checkpoints for each that is read at one: 1 % of the time
+TRAINED_FOR_EACH_READ = 32  # characters trained per held-out character read at a checkpoint: 1 % of the time
 
 
 class Trained(NamedTuple):
-    """A training that ended: its last row, the trace of all rows, and by update what held-out text cost."""
+    """A completed training: its last block of rows, the trace of all rows, and the held-out cost by update in bits."""
 
     rows: Rows
     trace: Trace
@@ -37,10 +37,10 @@ class Trained(NamedTuple):
 
 
 class Training(NamedTuple):
-    """What is trained on what.
+    """The params, the text and the resume folder of a training.
 
-    save_to  the folder of its resume state
-    settings everything that it depends on: params by name, files by their SHA-256
+    save_to   the folder of its resume state
+    settings  all inputs of the training: params by name, files by their SHA-256
     """
 
     params: Params
@@ -50,12 +50,12 @@ class Training(NamedTuple):
 
     @property
     def epoch(self) -> int:
-        """Return the updates in an epoch."""
+        """Return the number of updates in an epoch."""
         return self.params.recipe.epoch(len(self.text.training))
 
     @property
     def every(self) -> tuple[int, ...]:
-        """Return of which updates a block of rows starts at each multiple."""
+        """Return the intervals in updates: a block of rows starts at each multiple of each interval."""
         return (block(self.params.recipe, len(self.text.vocabulary)), self.params.train.checkpoint_every)
 
     def initial(self) -> TrainState:
@@ -63,35 +63,34 @@ class Training(NamedTuple):
         return start(self.params.recipe, len(self.text.vocabulary), self.params.seed)
 
     def held_out(self, theta: Parameters, h: Array) -> float | None:
-        """Return what the held-out characters that the measure reads cost a model.
-
-        In bits per character; None where they are too few.
-        """
+        """Return the model's cost of the held-out text in bits per character, or None if the text is too short."""
         return bits_per_character(theta, self.text.held_out, h, self.params.train.held_out_characters)
 
     def held_out_along(self, state: TrainState) -> float | None:
-        """Return what the first of them cost a checkpoint: so few that all together cost less than a twentieth of the
-        training. None where that is infinite, too: with huge weights a training may go on beyond.
+        """Return a checkpoint's cost of the first part of the held-out text in bits per character.
+
+        The part is so short that all checkpoints together take less than a twentieth of the training time. Return None
+        if the text is too short or the cost is infinite: a training can continue with weights that are too large.
         """
-        each = self.params.train
-        most = min(each.checkpoint_every * self.params.characters // TRAINED_FOR_EACH_READ, each.held_out_characters)
-        bits = bits_per_character(state.theta, self.text.held_out, state.carried, most)
+        section, trained = self.params.train, self.params.train.checkpoint_every * self.params.characters
+        count = min(trained // TRAINED_FOR_EACH_READ, section.held_out_characters)
+        bits = bits_per_character(state.theta, self.text.held_out, state.carried, count)
         return bits if bits is None or math.isfinite(bits) else None
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
-        """Return the model after so many updates, with the state and the character with which training would go on."""
+        """Return the model after `update` updates, with the hidden state and the next character of the training."""
         ids, params = self.text.training, self.params
         place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]
         return Model(theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss)
 
 
 def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]) -> Trained:
-    """Train; write a checkpoint whenever one is due, and give each point of the trace to `log`.
+    """Train; write the checkpoints, and pass each point of the trace to `log`.
 
-    Raises Stopped where a signal came, Diverged at the first number that is not finite. Both leave a resume state.
+    Raises Stopped after a signal, Diverged at the first number that is not finite. A resume state is saved before.
     """
     params, text, folder, settings = training
-    ids, each = text.training, params.train
+    ids, section = text.training, params.train
     state, trace, checkpoints = training.initial(), EMPTY, dict[str, resume.Checkpoint]()
     if resumed := resume.load(folder, settings, state, training.epoch):
         state, trace, checkpoints = resumed
@@ -101,28 +100,28 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     elif reason := resume.why_not_resumed(folder, settings):
         print(reason, flush=True)
 
-    with suppress(Diverged):  # compiles, while a signal still ends the stage at once
+    with suppress(Diverged):  # compile before signals are deferred, so that a signal ends the stage immediately
         advance(state, ids, 1, params.recipe)
-    training.held_out_along(state)  # compiles, too
+    training.held_out_along(state)  # compile, too
     try:
-        with progress("train", each.updates) as report, deferred() as received:
-            for rows in train(state, ids, each.updates, (*training.every, each.save_every), params.recipe):
-                state, smooth, along = rows.state, float(rows.smooth_losses[0]), list(points(rows))
-                if state.update % each.checkpoint_every == 0:
-                    name = f"{state.update:0{len(str(each.updates))}}.npz"
+        with progress("train", section.updates) as report, deferred() as received:
+            for rows in train(state, ids, section.updates, (*training.every, section.save_every), params.recipe):
+                state, smooth, new_points = rows.state, float(rows.smooth_losses[0]), list(points(rows))
+                if state.update % section.checkpoint_every == 0:
+                    name = f"{state.update:0{len(str(section.updates))}}.npz"
                     content = model_bytes(training.model(state.update, smooth, state.theta, state.carried))
                     write(folder / name, content)
                     write(checkpoints_to / name, content)
                     bits = training.held_out_along(state)
                     checkpoints[name] = resume.Checkpoint(hashlib.sha256(content).hexdigest(), bits)
                     if bits is not None:
-                        along.append((MEASURE_OF_PART, state.update, bits))
-                log(along)
-                before, trace = trace, extended(trace, rows, training.epoch, each.target_smooth_loss)
+                        new_points.append((MEASURE_OF_PART, state.update, bits))
+                log(new_points)
+                earlier_trace, trace = trace, extended(trace, rows, training.epoch, section.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
-                # The step after the last row is never taken: the last state is the one before it.
-                saved = (state, before) if state.update == each.updates else (rows.after, trace)
-                if received or saved[0].update % each.save_every == 0 or state.update == each.updates:
+                # The step of the last row is never taken, so the state before that row is saved.
+                saved = (state, earlier_trace) if state.update == section.updates else (rows.after, trace)
+                if received or saved[0].update % section.save_every == 0 or state.update == section.updates:
                     resume.save(folder, settings, *saved, checkpoints)
                 if received:
                     break
@@ -131,7 +130,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         raise
     if received:
         raise Stopped(received[0])
-    held_out = {int(Path(name).stem): kept.held_out for name, kept in checkpoints.items()}
+    held_out = {int(Path(name).stem): checkpoint.held_out for name, checkpoint in checkpoints.items()}
     return Trained(rows, trace, {update: bits for update, bits in held_out.items() if bits is not None})
 
 
@@ -153,7 +152,7 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
 
 
 def write_trace(trace: Trace, path: dict[str, Path]) -> None:
-    """Write the tables that have rows from the first update on."""
+    """Write the tables of the trace."""
     for name, columns_of, every, table in (
         ("smooth_loss", ("smooth_loss",), EVERY, trace.smooth_losses[:, None]),
         ("first_losses", ("loss",), 1, trace.losses[:, None]),
@@ -169,17 +168,17 @@ def hash_of(trained: Trained) -> str:
 
 
 def metrics_of(training: Training, trained: Trained) -> TrainMetrics:
-    """Return what the last and the best model come to: losses, and what the held-out text costs them.
+    """Return the measures of the last and the best model: losses in nats, and held-out cost in bits per character.
 
-    Raises Diverged where such a cost is no finite number.
+    Raises Diverged if a held-out cost is not finite.
     """
     rows, trace, held_out = trained
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     lowest = min(held_out, key=held_out.__getitem__, default=None)
     bits, best_bits = training.held_out(last.theta, last.carried), training.held_out(best.theta, best.h)
-    if not all(math.isfinite(each) for each in (bits, best_bits) if each is not None):
-        what = "what held-out text costs is no finite number; a smaller eta may help"
-        raise Diverged(f"training diverged at update {last.update}: {what}", last)
+    if not all(math.isfinite(cost) for cost in (bits, best_bits) if cost is not None):
+        reason = "the cost of held-out text is not finite; a smaller eta may help"
+        raise Diverged(f"training diverged at update {last.update}: {reason}", last)
     return TrainMetrics(
         held_out_bits_per_character=bits,
         best_held_out_bits_per_character=best_bits,

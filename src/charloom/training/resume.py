@@ -1,9 +1,9 @@
-"""The state from which a stopped training goes on. It is on disk, outside DVC's outputs, whole or not at all.
+"""The resume state of a stopped training. It is written atomically, outside DVC's outputs.
 
-The main repository has a folder for each training key, that is for each set of things that `train` depends on:
+The main repository has a folder for each training key, that is for each set of inputs of `train`:
 
     .charloom/train/<key>/<update>.state    two generations: SHA-256 of the rest, a line of JSON, the arrays
-    .charloom/train/<key>/<update>.npz      the checkpoints so far: DVC removes those among the outputs
+    .charloom/train/<key>/<update>.npz      copies of the checkpoints so far, because DVC removes a stage's outputs
 """
 
 import hashlib
@@ -28,24 +28,24 @@ from charloom.training.trace import Trace, shapes
 GENERATIONS = 2
 DIGEST = 65  # bytes: 64 hexadecimal digits and a line end
 
-Settings = dict[str, Any]  # each thing that training depends on: a param's value, a file's SHA-256
+Settings = dict[str, Any]  # the inputs of the training: values of params and SHA-256 of files, by name
 
 
 class Checkpoint(NamedTuple):
-    """What is kept of one: its file's SHA-256, and what held-out text cost it, in bits per character."""
+    """A checkpoint: the SHA-256 of its file, and its held-out cost in bits per character."""
 
     sha256: str
     held_out: float | None
 
 
 class Head(BaseModel):
-    """The line of JSON: what is trained on what, and the checkpoints so far by file name."""
+    """The line of JSON: the training's settings, and the checkpoints so far by file name."""
 
     settings: Settings
     checkpoints: dict[str, Checkpoint]
 
 
-Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # the last: those so far, by file name
+Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # with the checkpoints so far by file name
 
 
 def key(settings: Settings) -> str:
@@ -54,9 +54,9 @@ def key(settings: Settings) -> str:
 
 
 def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, Checkpoint]) -> None:
-    """Write the state before its next update; the state saved before stays too.
+    """Save the state, and keep the one that was saved before.
 
-    `checkpoints` are those in the folder by now, by file name.
+    checkpoints  the checkpoints in the folder by file name
     """
     best = state.best
     if best is None:
@@ -66,7 +66,7 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
         {
             "scalars": np.array(scalars, np.float64),
             "theta": state.theta.flat,
-            "kept": np.array([each.flat for each in state.accumulators]),
+            "kept": np.array([accumulator.flat for accumulator in state.accumulators]),
             "h": state.h,
             "best_theta": best.theta.flat,
             "best_h": best.h,
@@ -80,16 +80,18 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
     digest = hashlib.sha256(head)
     digest.update(content)
     with whole(folder / f"{state.update:012}.state") as file:
-        file.writelines([digest.hexdigest().encode() + b"\n", head, content])  # joined, they would be copied
+        file.writelines([digest.hexdigest().encode() + b"\n", head, content])  # joining them would copy the arrays
     for old in _generations(folder)[GENERATIONS:]:
         _remove(old)
 
 
 def load(folder: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed | None:
-    """Return the newest whole state with the checkpoints before it, or None where nothing was saved.
+    """Return the newest intact state with its trace and checkpoints, or None if no state was saved.
 
-    `start` is the state before the first update, `sequences` the updates in an epoch. A damaged state is named in
-    a warning, and the one before it taken. Raises Damaged where none is whole.
+    start      the state before the first update
+    sequences  the number of updates in an epoch
+
+    A damaged state is skipped with a warning. Raises Damaged if all states are damaged.
     """
     reasons = []
     for path in _generations(folder):
@@ -99,36 +101,36 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
             reasons.append(f"{path}: {error}")
             sys.stderr.write(f"warning: not resumed from {path}: {error}\n")
             continue
-        for later in folder.iterdir():  # damaged, or made after this state: it will be made again
+        for later in folder.iterdir():  # damaged, or newer than this state: training writes it again
             if later.name not in checkpoints and (later.suffix != ".state" or later.name > path.name):
                 _remove(later)
         return state, trace, checkpoints
     if reasons:
-        raise Damaged(f"no saved state is whole: {'; '.join(reasons)}; to start over: rm -r {folder}")
+        raise Damaged(f"all saved states are damaged: {'; '.join(reasons)}; to start over: rm -r {folder}")
     return None
 
 
 def why_not_resumed(folder: Path, settings: Settings) -> str | None:
-    """Return a line that says why the newest state of another training is not used; None where there is none."""
+    """Return why the newest state of another training is not used, as a line, or None if there is no such state."""
     try:
-        states = [path for each in folder.parent.glob("*/") if each != folder for path in _generations(each)]
+        states = [path for other in folder.parent.glob("*/") if other != folder for path in _generations(other)]
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return None
         return f"not resumed from {newest}: {difference(_head(newest).settings, settings)}"
-    except (OSError, ValueError):  # it is being removed at this moment, or damaged
+    except (OSError, ValueError):  # another process removes the state, or the state is damaged
         return None
 
 
 def forget(folder: Path) -> None:
-    """Remove the folder, its states first: a state whose checkpoints are gone would count as damaged."""
+    """Remove the folder, states first, because a state without its checkpoints counts as damaged."""
     for path in _generations(folder):
         _remove(path)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove(path: Path) -> None:
-    """Remove what has a state's name: a file, or a folder that somebody has put there."""
+    """Remove a state, also if a folder has its name."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -140,48 +142,48 @@ def _generations(folder: Path) -> list[Path]:
 
 
 def _head(path: Path) -> Head:
-    """Return the line of JSON. Raises ValueError where the SHA-256 is not that of all that follows it."""
+    """Read and check the line of JSON. Raises ValueError if the file's SHA-256 is wrong or the line is invalid."""
     try:
         with path.open("rb") as file:
             digest = file.read(DIGEST)
             if digest != hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n":
-                raise ValueError("damaged, its SHA-256 is not that of its content")
+                raise ValueError("damaged: its SHA-256 does not match its content")
             file.seek(DIGEST)
             return Head.model_validate(json.loads(file.readline()))
     except OSError as error:
         raise ValueError(error.strerror) from None
     except ValidationError:
-        raise ValueError("its first line is not one of ours") from None
+        raise ValueError("damaged: its first line is not a valid head") from None
 
 
 def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
-    """Return what the file holds. Raises ValueError where it is damaged, or not of this training."""
+    """Read a state. Raises ValueError if the file is damaged or belongs to another training."""
     head = _head(path)
     if head.settings != settings:
         raise ValueError(difference(head.settings, settings))
-    for name, kept in head.checkpoints.items():
+    for name, checkpoint in head.checkpoints.items():
         file = path.with_name(name)
-        if not file.is_file() or sha256(file) != kept.sha256:
+        if not file.is_file() or sha256(file) != checkpoint.sha256:
             raise ValueError(f"its checkpoint {file} is damaged or missing")
     update = int(path.stem) if path.stem.isdecimal() else -1
     dtype, size, m, n = start.h.dtype, start.theta.flat.shape, start.theta.m, len(start.accumulators)
 
     def layout(_: Mapping[str, int]) -> Layout:
-        own = {"theta": size, "kept": (n, *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
+        weights = {"theta": size, "kept": (n, *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
         return (
             {"scalars": ((5,), np.float64)}
-            | {name: (shape, dtype) for name, shape in own.items()}
+            | {name: (shape, dtype) for name, shape in weights.items()}
             | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
         )
 
-    with path.open("rb") as state_file:  # an archive may have anything before it
+    with path.open("rb") as state_file:  # the archive is at the end of the file
         arrays = unpack(state_file, layout)
-    of_update, smooth_loss, best_update, best_smooth_loss, first_below = arrays["scalars"].tolist()
-    if of_update != update:
-        raise ValueError(f"its content is of update {of_update:,.0f}")
+    stored_update, smooth_loss, best_update, best_smooth_loss, first_below = arrays["scalars"].tolist()
+    if stored_update != update:
+        raise ValueError(f"its content is the state at update {stored_update:,.0f}")
     flats = arrays["theta"], arrays["best_theta"], *arrays["kept"]
-    theta, best_theta, *beside = (Parameters(flat, m, start.theta.K) for flat in flats)
+    theta, best_theta, *accumulators = (Parameters(flat, m, start.theta.K) for flat in flats)
     best = Best(int(best_update), best_smooth_loss, best_theta, arrays["best_h"])
-    state = TrainState(update, theta, tuple(beside), arrays["h"], smooth_loss, best, start.seed)
+    state = TrainState(update, theta, tuple(accumulators), arrays["h"], smooth_loss, best, start.seed)
     trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
     return state, trace, head.checkpoints

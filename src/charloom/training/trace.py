@@ -1,4 +1,4 @@
-"""What the results keep of a training's rows: every hundredth, every thousandth, sums of each epoch."""
+"""The trace: the rows of a training that the results contain, every hundredth or thousandth, and sums per epoch."""
 
 import math
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ EVERY = 100
 class Trace:
     """Rows 0 … rows − 1, in nats.
 
-    smooth_losses  of row 0 and every hundredth
-    losses         of the first hundred
-    epoch_sums     Σ losses of each epoch, added in the order of the rows; the last one may be unfinished
-    statistics     (n, 4) of row 0 and every thousandth: see Rows
-    first_below    the first row whose smooth loss was below the target, or −1
+    smooth_losses  smooth losses of row 0 and every hundredth row
+    losses         losses of the first hundred rows
+    epoch_sums     sum of losses of each epoch, added in the order of the rows; the last epoch may be unfinished
+    statistics     shape (n, 4), statistics of row 0 and every thousandth row: see Rows
+    first_below    the first row with a smooth loss below the target, or −1
     """
 
     rows: int
@@ -37,13 +37,13 @@ EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), np.empty((0, 4)))
 
 
 def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
-    """Return the trace with these rows added. `sequences` is the number of rows in an epoch."""
+    """Return the trace with these rows appended. `sequences` is the number of rows in an epoch."""
     first, end = trace.rows, trace.rows + len(rows.losses)
     sums = list(trace.epoch_sums)
     for epoch in range(first // sequences, -(-end // sequences)):
         part = rows.losses[max(epoch * sequences - first, 0) : (epoch + 1) * sequences - first]
-        before = sums.pop() if len(sums) > epoch else 0.0
-        sums.append(float(np.cumsum(np.append(before, part))[-1]))
+        subtotal = sums.pop() if len(sums) > epoch else 0.0
+        sums.append(float(np.cumsum(np.append(subtotal, part))[-1]))
     below = np.flatnonzero(rows.smooth_losses < target)
     return Trace(
         end,
@@ -56,12 +56,12 @@ def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
 
 
 def columns(trace: Trace) -> tuple[Array, ...]:
-    """Return what the tables under plots/ hold, a column an array: what `results_hash` wants of a trace."""
+    """Return the columns of the tables in plots/, which `results_hash` takes: an array for each column."""
     return (trace.smooth_losses, trace.losses, *trace.statistics.T)
 
 
 def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
-    """Yield the points that the results keep of these rows: name, update and value of each."""
+    """Yield (name, update, value) for each of these rows' values that the results contain."""
     first = rows.state.update
     for row in range(-first % EVERY, len(rows.losses), EVERY):
         yield "smooth_loss", first + row, float(rows.smooth_losses[row])
@@ -71,7 +71,7 @@ def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
 
 
 def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the arrays after so many rows."""
+    """Return the shapes of the trace's arrays after `rows` rows."""
     return {
         "smooth_losses": (math.ceil(rows / EVERY),),
         "losses": (min(rows, EVERY),),
@@ -81,9 +81,9 @@ def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
 
 
 def epoch_means(trace: Trace, sequences: int) -> dict[int, float]:
-    """Return the mean loss of each epoch, by the update of its last row; of an unfinished one over its rows so far."""
-    ends = [min((epoch + 1) * sequences, trace.rows) for epoch in range(len(trace.epoch_sums))]
+    """Return the mean loss of each epoch by the update of its last row. An unfinished epoch counts too."""
+    last_rows = [min((epoch + 1) * sequences, trace.rows) for epoch in range(len(trace.epoch_sums))]
     return {
         end - 1: float(total) / (end - epoch * sequences)
-        for epoch, (end, total) in enumerate(zip(ends, trace.epoch_sums, strict=True))
+        for epoch, (end, total) in enumerate(zip(last_rows, trace.epoch_sums, strict=True))
     }

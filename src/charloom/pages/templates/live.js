@@ -59,9 +59,10 @@ const drawBoth = (box, name, { curve, saturated }) => {
 
 // Add an answer of the Worker to the run, and record the first difference to the published run.
 const take = (run, { update, smooth, statistics, checkpoint, results, diverged }) => {
-  const compare = (what, here, there) => {
-    if (run.compared && there !== undefined && here !== there) run.differs ||= `${what}: ${here} here, ${there} published`
-    return here === there
+  const compare = (what, value, expected) => {
+    if (run.compared && expected !== undefined && value !== expected)
+      run.differs ||= `${what}: ${value} here, ${expected} published`
+    return value === expected
   }
   const after = `after ${shown(update)} updates`
   if (smooth.length && update % 100 === 0) {
@@ -74,18 +75,19 @@ const take = (run, { update, smooth, statistics, checkpoint, results, diverged }
     run.checkpoints[update] = checkpoint.hash
     const weights = compare(`SHA-256 of the weights ${after}`, checkpoint.hash, hash)
     const equal = compare(`text ${after}`, checkpoint.text, text) && weights
-    const verdict = !run.compared || !hash ? "" : equal ? "Weights and text equal the published ones. " : "Not as published. "
+    const verdict = !run.compared || !hash ? "" : equal ? "Weights and text equal the published ones. "
+      : "Weights or text differ from the published ones. "
     run.box.querySelector("[data-show=checkpoints]").prepend(element("article", [
       element("h3", after.replace("a", "A")), element("pre", checkpoint.text, { dir: "auto" }),
       element("p", [`${verdict}Weights: SHA-256 `, element("code", `${checkpoint.hash.slice(0, 16)}…`)], { className: "note" }),
     ]))
   }
   if (results) compare("SHA-256 of weights and trace", results, data.results)
-  const done = update + smooth.length - (results ? 1 : 0)
-  Object.assign(run, { results, diverged, smooth: smooth.at(-1) ?? run.smooth, update: done })
+  const completed = update + smooth.length - (results ? 1 : 0)
+  Object.assign(run, { results, diverged, smooth: smooth.at(-1) ?? run.smooth, update: completed })
 }
 
-const speed = run => `${shown(run.update / run.seconds)} a second`
+const speed = run => `${shown(run.update / run.seconds)} updates per second`
 const progress = run => {
   const saturated = run.saturated.at(-1)?.[1], parts = [`${shown(run.update)} of ${shown(updates)} updates`, speed(run)]
   if (run.update < updates) parts.push(`${shown((updates - run.update) * run.seconds / run.update)} s left`)
@@ -96,10 +98,10 @@ const outcome = run => {
   const difference = run.differs && `First difference: ${run.differs}.`
   if (run.diverged !== undefined) return `Training diverged at update ${shown(run.diverged)}; a smaller eta may help.`
   if (!run.results) {
-    const known = run.compared ? difference || "So far all equals the published run." : ""
-    return `Stopped after ${shown(run.update)} updates. ${known}`
+    const comparison = run.compared ? difference || "All results so far equal the published run." : ""
+    return `Stopped after ${shown(run.update)} updates. ${comparison}`
   }
-  const same = "The command above gives the same in metrics/results.json."
+  const same = "The command above writes the same SHA-256 to metrics/results.json."
   if (!run.compared) return `Weights and trace have the SHA-256 ${run.results}. ${same}`
   const about = `charloom, ${params["prepare.text"].split("/").at(-1)}, seed ${params.seed}, ${shown(updates)} updates`
   const verdict = difference || `Weights and trace have the published SHA-256 ${run.results}.`
@@ -112,8 +114,8 @@ const statement = run => ({
   checkpoints: run.checkpoints, seconds: run.seconds, user_agent: navigator.userAgent,
 })
 
-// The buttons of a training. `asked()` returns what to train: settings and text, and whether it is the published run.
-const training = (name, asked) => {
+// The buttons of a training. `requestOf()` returns its settings, its text, and whether to compare it with the published run.
+const training = (name, requestOf) => {
   const box = byId(name), show = key => box.querySelector(`[data-show=${key}]`)
   const [start, pause, stop, save] = ["start", "pause", "stop", "save"].map(key => box.querySelector(`[data-do=${key}]`))
   let run
@@ -122,7 +124,7 @@ const training = (name, asked) => {
     if (run.update) show("progress").textContent = progress(run)
     box.querySelector("progress").value = run.update / (updates || 1)
   }
-  const tell = (textContent, className) =>
+  const showOutcome = (textContent, className) =>
     Object.assign(show("outcome"), { textContent, className: `outcome ${className}` })
   const running = on => {
     const focused = [start, pause, stop].includes(document.activeElement)
@@ -133,7 +135,7 @@ const training = (name, asked) => {
   }
   pause.onclick = () => {
     if (run.resume) return run.resume()
-    pause.textContent = "Go on"
+    pause.textContent = "Resume"
     run.wait = new Promise(resolve => {
       run.resume = () => { resolve(run.resume = undefined); pause.textContent = "Pause" }
     })
@@ -144,7 +146,7 @@ const training = (name, asked) => {
     element("a", [], { download: "charloom-statement.json", href }).click()
   }
   start.onclick = async () => {
-    const request = await asked()
+    const request = await requestOf()
     if (!request) return
     const { ask, end } = workerOf()
     run = { ...request, box, curve: [], saturated: [], checkpoints: {}, seconds: 0, update: 0, differs: "" }
@@ -153,22 +155,22 @@ const training = (name, asked) => {
     show("after").hidden = true
     show("checkpoints").replaceChildren()
     show("progress").textContent = "Reading the text …"
-    tell("", "")
+    showOutcome("", "")
     try {
       await ask({ kind: "start", program, ...request })
       for (let drawn = 0; !run.results && run.diverged === undefined && !run.stopped;) {
-        const begun = performance.now()
+        const startTime = performance.now()
         take(run, await ask({ kind: "advance" }))
-        run.seconds += (performance.now() - begun) / 1000
-        if (begun - drawn > 200) refresh(drawn = begun)
+        run.seconds += (performance.now() - startTime) / 1000
+        if (startTime - drawn > 200) refresh(drawn = startTime)
         await run.wait
       }
       refresh()
       const fault = run.differs || run.diverged !== undefined
-      tell(outcome(run), fault ? "differs" : run.results && run.compared ? "equal" : "")
+      showOutcome(outcome(run), fault ? "differs" : run.results && run.compared ? "equal" : "")
       show("after").hidden = false
     } catch (error) {
-      tell(`Cannot train: ${error.message}.`, "differs")
+      showOutcome(`Cannot train: ${error.message}.`, "differs")
     }
     end()
     running(false)
@@ -178,7 +180,7 @@ const training = (name, asked) => {
 training("again", () => ({ params, text: ownText, heldOut: 0, compared: true }))
 
 // Show a command. Its arguments are not broken across lines, except a long text.
-const command = (id, start, given) => byId(id).replaceChildren(start, ...given.flatMap(part => [" ", span(...part)]))
+const command = (id, start, parts) => byId(id).replaceChildren(start, ...parts.flatMap(part => [" ", span(...part)]))
 
 // Change one thing: the form starts with the published settings.
 const form = byId("change-form"), file = form.elements["prepare.text"]

@@ -1,7 +1,7 @@
 // The experiment in a Worker: each request gets one answer. live/kernel.c does the arithmetic.
 "use strict"
 const LARGEST = 10_000_000 // bytes of a text
-const AT_ONCE = 100 // most updates in an answer
+const AT_ONCE = 100 // maximum number of updates per answer
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
 // The addresses that `room` in kernel.c returns, in its order.
@@ -48,7 +48,7 @@ const prepared = ({ bytes, text, vocabulary }, heldOut) => {
   return { vocabulary, ids: training.map(character => id.get(character)) }
 }
 
-// Characters, drawn one after the other, and the probability of each.
+// Draw characters one after the other; return the text and the probability of each character.
 const written = (first, length, { temperature, top_k = 0, top_p = 1 }) => {
   const p = [], text = []
   for (let x = first; text.length < length;) {
@@ -76,7 +76,7 @@ const answers = {
     return { K, characters: ids.length }
   },
 
-  // Compute the next rows of the trace, up to the next checkpoint; at a checkpoint, first its hash and its text.
+  // Compute the next rows of the trace, up to the next checkpoint. At a checkpoint, first compute its hash and its text.
   advance() {
     const { params: p, ids, update } = run, every = p["train.checkpoint_every"], updates = p["train.updates"]
     const answer = {}
@@ -88,19 +88,19 @@ const answers = {
       answer.checkpoint = { update, hash: hash(weights(0)), text }
     }
     const rows = Math.min(AT_ONCE - update % AT_ONCE, every - update % every, updates - update) || 1
-    const done = wasm.train(rows)
-    const [losses, smooth] = ["losses", "smooth"].map(name => [...view(name, done)])
+    const completed = wasm.train(rows)
+    const [losses, smooth] = ["losses", "smooth"].map(name => [...view(name, completed)])
     run.first.push(...losses.slice(0, Math.max(0, EVERY - update)))
-    if (done && update % EVERY === 0) run.smooth.push(smooth[0])
-    if (done && update % STATISTICS_EVERY === 0) run.statistics.push([...view("statistics", 4)])
-    run.update += update < updates ? done : 0
+    if (completed && update % EVERY === 0) run.smooth.push(smooth[0])
+    if (completed && update % STATISTICS_EVERY === 0) run.statistics.push([...view("statistics", 4)])
+    run.update += update < updates ? completed : 0
     Object.assign(answer, { update, losses, smooth, statistics: run.statistics.at(-1) })
-    if (done < rows) answer.diverged = update + done
+    if (completed < rows) answer.diverged = update + completed
     if (update === updates) answer.results = results()
     return answer
   },
 
-  // Write text with a model, given by its weights, in the order of network/rnn.py, and its state.
+  // Write text with a model: its weights, in the order of network/rnn.py, and its hidden state.
   write({ program, model, prime, length, seed, ...choice }) {
     const { m, vocabulary, theta, h, update } = model, K = vocabulary.length
     open(program, m, K, 1, 0, 0)
@@ -109,11 +109,11 @@ const answers = {
     wasm.carry(0)
     view("flat", theta.length).set(theta)
     wasm.take()
-    const known = [...prime].filter(c => vocabulary.includes(c)), ids = known.map(c => vocabulary.indexOf(c))
+    const readable = [...prime].filter(c => vocabulary.includes(c)), ids = readable.map(c => vocabulary.indexOf(c))
     ids.slice(0, -1).forEach((id, step) => wasm.look(id, step))
     stream([seed, ON_DEMAND, update, 0])
     const skipped = [...new Set([...prime].filter(c => !vocabulary.includes(c)))].join("")
-    return { prime: known.join(""), skipped, ...written(ids.at(-1) ?? model.first, length, choice) }
+    return { prime: readable.join(""), skipped, ...written(ids.at(-1) ?? model.first, length, choice) }
   },
 }
 

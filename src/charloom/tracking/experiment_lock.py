@@ -1,0 +1,97 @@
+"""A lock for an experiment or a study across machines, built from tags of the MLflow experiment.
+
+MLflow has no compare-and-set. However, each sender can write its own tag and read all tags, which is sufficient for
+Lamport's one-bit algorithm: a sender sets its tag, then reads all tags. If two senders do so at once, the sender with
+the smaller tag keeps its tag and waits. The other sender removes its tag until no other tag is left.
+
+A tag names its process and an expiry time, because a killed process leaves its tag. A tag is ignored if its process on
+this machine has ended or its time has expired. A malformed tag is ignored with a warning. One fault remains possible:
+two senders hold the lock if a machine was suspended until its tag expired, or if a clock is wrong by more than
+CLOCK_TOLERANCE.
+"""
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+from mlflow.exceptions import MlflowException
+
+from charloom.base.errors import Unavailable
+from charloom.base.terminal import in_line, warn_once
+from charloom.results.machine import process, process_ended
+from charloom.tracking.limits import LIMIT, note_progress
+from charloom.tracking.reasons import UNKNOWN_ENDPOINT
+from charloom.tracking.store import Store
+
+LOCK_TAG = "charloom.sending"  # begins the tag; the experiment's or study's key and a random number follow
+LOCK_TIMEOUT = 30  # seconds
+POLL_INTERVAL = 1.0  # seconds
+CLOCK_TOLERANCE = 60  # seconds
+EXPIRED = "0"  # expiry time of a tag that its sender has released
+
+
+@contextmanager
+def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
+    """Hold the lock of the experiment or study in the MLflow experiment that the store uses.
+
+    The lock is required to create or change runs. Raises Unavailable if others hold the lock for LOCK_TIMEOUT.
+    """
+    own_tag, remaining = f"{LOCK_TAG}.{experiment}.{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
+    set_tag = store.client.set_experiment_tag
+    value = f"{platform.node()} {process()} {time.time() + remaining + CLOCK_TOLERANCE:.0f}"
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    try:
+        set_tag(store.experiment_id, own_tag, value)
+        while others := lock_holders(store, experiment, own_tag):
+            if min(others) < own_tag:
+                _remove_tag(store, own_tag)
+                while others:
+                    _wait_for_others(others, deadline)
+                    others = lock_holders(store, experiment, own_tag)
+                set_tag(store.experiment_id, own_tag, value)
+            else:
+                _wait_for_others(others, deadline)
+        yield
+    finally:
+        with suppress(MlflowException):  # already removed, or the server is down; then the tag holds until it expires
+            _remove_tag(store, own_tag)
+
+
+def _remove_tag(store: Store, tag: str) -> None:
+    """Remove the tag. If the server cannot remove tags (MLflow before 3), mark the tag as expired."""
+    try:
+        store.client.delete_experiment_tag(store.experiment_id, tag)
+    except MlflowException as error:
+        if error.error_code != UNKNOWN_ENDPOINT:
+            raise
+        store.client.set_experiment_tag(store.experiment_id, tag, f"{platform.node()} {process()} {EXPIRED}")
+
+
+def lock_holders(store: Store, experiment: str, own_tag: str = "") -> dict[str, str]:
+    """Return the hosts of the other senders of the experiment, by tag. Remove the tags of senders that have ended."""
+    hosts = {}
+    for tag, value in store.client.get_experiment(store.experiment_id).tags.items():
+        if tag.startswith(f"{LOCK_TAG}.{experiment}.") and tag != own_tag:
+            host, _, rest = value.partition(" ")
+            name, _, until = rest.rpartition(" ")
+            if not until.isdecimal():
+                warn_once(tag, f"tag {in_line(tag)} of {store.about}: not written by charloom: ignored")
+            elif until == EXPIRED:
+                continue
+            elif process_ended(name) or float(until) < time.time():
+                with suppress(MlflowException):  # another sender has removed the tag
+                    store.client.delete_experiment_tag(store.experiment_id, tag)
+            else:
+                hosts[tag] = host
+    return hosts
+
+
+def _wait_for_others(others: dict[str, str], deadline: float) -> None:
+    """Wait for one poll interval. Raises Unavailable after the deadline."""
+    if time.monotonic() > deadline:
+        hosts = in_line(", ".join(sorted(set(others.values()))))
+        raise Unavailable(f"waited {LOCK_TIMEOUT:g} s for a sender on {hosts} to finish")
+    note_progress()
+    time.sleep(POLL_INTERVAL)

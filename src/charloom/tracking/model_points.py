@@ -1,0 +1,20 @@
+"""The measures of a run's best and last model as points of its curves."""
+
+from charloom.results.records import MEASURE, TrainMetrics
+
+Series = dict[str, dict[int, float]]  # values by update, by metric
+
+
+def model_points(train: TrainMetrics) -> Series:
+    """Return the smooth loss and the held-out measure of the best and the last model, by metric and update."""
+    best, last = train.best_update, train.updates
+    bits = {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character}
+    return {
+        "smooth_loss": {best: train.best_smooth_loss, last: train.smooth_loss},
+        MEASURE: {update: value for update, value in bits.items() if value is not None},
+    }
+
+
+def with_model_points(curves: Series, train: TrainMetrics) -> Series:
+    """Return the curves with the points of the best and the last model added. MLflow draws a chart for each curve."""
+    return curves | {name: curves.get(name, {}) | points for name, points in model_points(train).items()}
