@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,18 @@ class Trained(NamedTuple):
     held_out: dict[int, float]
 
 
+class Block(NamedTuple):
+    """A block of rows: the trace without them and with them, and what held-out text cost a checkpoint at the first.
+
+    held_out  in bits per character; None if no checkpoint is due, and as `held_out_along` says
+    """
+
+    rows: Rows
+    before: Trace
+    trace: Trace
+    held_out: float | None
+
+
 class Training(NamedTuple):
     """What is trained on what.
 
@@ -61,6 +73,24 @@ class Training(NamedTuple):
     def initial(self) -> TrainState:
         """Return the state before the first update."""
         return start(self.params.recipe, len(self.text.vocabulary), self.params.seed)
+
+    def blocks(
+        self, state: TrainState, trace: Trace, updates: int, every: tuple[int, ...] = (), threads: int | None = None
+    ) -> Iterator[Block]:
+        """Train from the state to so many updates, a block of rows at a time.
+
+        trace    of the updates before the state
+        every    a block also starts at each multiple of these
+        threads  see `advance`
+
+        Raises Diverged as `train` does.
+        """
+        recipe, section = self.params.recipe, self.params.train
+        for rows in train(state, self.text.training, updates, (*self.every, *every), recipe, threads):
+            due = rows.state.update % section.checkpoint_every == 0
+            bits = self.held_out_along(rows.state) if due else None
+            before, trace = trace, extended(trace, rows, self.epoch, section.target_smooth_loss)
+            yield Block(rows, before, trace, bits)
 
     def held_out(self, theta: Parameters, h: Array) -> float | None:
         """Return what the held-out characters that the measure reads cost a model.
@@ -91,7 +121,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     Raises Stopped where a signal came, Diverged at the first number that is not finite. Both leave a resume state.
     """
     params, text, folder, settings = training
-    ids, each = text.training, params.train
+    each = params.train
     state, trace, checkpoints = training.initial(), EMPTY, dict[str, resume.Checkpoint]()
     if resumed := resume.load(folder, settings, state, training.epoch):
         state, trace, checkpoints = resumed
@@ -102,23 +132,21 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         print(reason, flush=True)
 
     with suppress(Diverged):  # compiles, while a signal still ends the stage at once
-        advance(state, ids, 1, params.recipe)
+        advance(state, text.training, 1, params.recipe)
     training.held_out_along(state)  # compiles, too
     try:
         with progress("train", each.updates) as report, deferred() as received:
-            for rows in train(state, ids, each.updates, (*training.every, each.save_every), params.recipe):
+            for rows, before, trace, bits in training.blocks(state, trace, each.updates, (each.save_every,)):  # noqa: B020  the trace so far goes in
                 state, smooth, along = rows.state, float(rows.smooth_losses[0]), list(points(rows))
                 if state.update % each.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(each.updates))}}.npz"
                     content = model_bytes(training.model(state.update, smooth, state.theta, state.carried))
                     write(folder / name, content)
                     write(checkpoints_to / name, content)
-                    bits = training.held_out_along(state)
                     checkpoints[name] = resume.Checkpoint(hashlib.sha256(content).hexdigest(), bits)
                     if bits is not None:
                         along.append((MEASURE_OF_PART, state.update, bits))
                 log(along)
-                before, trace = trace, extended(trace, rows, training.epoch, each.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step after the last row is never taken: the last state is the one before it.
                 saved = (state, before) if state.update == each.updates else (rows.after, trace)
