@@ -8,9 +8,8 @@ from charloom.base.errors import Diverged
 from charloom.proof.differences import difference
 from charloom.settings.pipeline import Project
 from charloom.text.corpus import read_prepared, split, survey, write_text
-from charloom.training.loop import train
 from charloom.training.protocol import Training, write_trace
-from charloom.training.trace import EMPTY, Trace, extended
+from charloom.training.trace import EMPTY, Trace
 
 UPDATES = 200
 
@@ -48,6 +47,6 @@ def _trace(clone: Project, prepared: Path) -> Trace:
     training.text.check(Path(params.prepare.text), params.seq_length, params.batch)
     updates = min(UPDATES, params.train.updates)
     with suppress(Diverged):
-        for rows in train(training.initial(), training.text.training, updates, training.every, training.params.recipe):
-            trace = extended(trace, rows, training.epoch, params.train.target_smooth_loss)
+        for block in training.blocks(training.initial(), EMPTY, updates):
+            trace = block.trace
     return trace

@@ -22,9 +22,8 @@ from charloom.signature.hashes import RECIPES, TEXT
 from charloom.study.study_file import Study
 from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
-from charloom.training.loop import train
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
-from charloom.training.trace import EMPTY, EVERY, extended
+from charloom.training.trace import EMPTY, EVERY
 
 SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind of entry that a row can have
     {},
@@ -95,15 +94,13 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
 
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
     """Train with `threads` threads (see `advance`), and return the run. A diverged training is a run, too."""
-    section, training, outcome = params.train, Training(params, text, Path(), {}), ""
+    training, outcome = Training(params, text, Path(), {}), ""
     trace, held_out, metrics, results = EMPTY, dict[int, float](), None, ""
     try:
-        for rows in train(training.initial(), text.training, section.updates, training.every, params.recipe, threads):
-            trace = extended(trace, rows, training.epoch, section.target_smooth_loss)
-            if rows.state.update % section.checkpoint_every == 0:
-                bits = training.held_out_along(rows.state)
-                if bits is not None:
-                    held_out[rows.state.update] = bits
+        for block in training.blocks(training.initial(), EMPTY, params.train.updates, threads=threads):
+            rows, trace = block.rows, block.trace
+            if block.held_out is not None:
+                held_out[rows.state.update] = block.held_out
         trained = Trained(rows, trace, held_out)
         metrics, results = metrics_of(training, trained), hash_of(trained)
         outcome = outcome_of(metrics, len(text.vocabulary), params.seq_length)

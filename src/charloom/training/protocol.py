@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,18 @@ class Trained(NamedTuple):
     held_out: dict[int, float]
 
 
+class Block(NamedTuple):
+    """A block of rows, the trace before and after the rows, and the held-out cost if a checkpoint is due.
+
+    held_out  in bits per character; None if no checkpoint is due at the first row, or by `held_out_along`
+    """
+
+    rows: Rows
+    before: Trace
+    trace: Trace
+    held_out: float | None
+
+
 class Training(NamedTuple):
     """The params, the text and the resume folder of a training.
 
@@ -61,6 +73,24 @@ class Training(NamedTuple):
     def initial(self) -> TrainState:
         """Return the state before the first update."""
         return start(self.params.recipe, len(self.text.vocabulary), self.params.seed)
+
+    def blocks(
+        self, state: TrainState, trace: Trace, updates: int, every: tuple[int, ...] = (), threads: int | None = None
+    ) -> Iterator[Block]:
+        """Train from the state to `updates`, and yield each block of rows.
+
+        trace    the trace of the updates before the state
+        every    a block also starts at each multiple of these numbers
+        threads  see `advance`
+
+        Raises Diverged as `train` does.
+        """
+        recipe, section = self.params.recipe, self.params.train
+        for rows in train(state, self.text.training, updates, (*self.every, *every), recipe, threads):
+            due = rows.state.update % section.checkpoint_every == 0
+            bits = self.held_out_along(rows.state) if due else None
+            before, trace = trace, extended(trace, rows, self.epoch, section.target_smooth_loss)
+            yield Block(rows, before, trace, bits)
 
     def held_out(self, theta: Parameters, h: Array) -> float | None:
         """Return the model's cost of the held-out text in bits per character, or None if the text is too short."""
@@ -90,7 +120,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     Raises Stopped after a signal, Diverged at the first number that is not finite. A resume state is saved before.
     """
     params, text, folder, settings = training
-    ids, section = text.training, params.train
+    section = params.train
     state, trace, checkpoints = training.initial(), EMPTY, dict[str, resume.Checkpoint]()
     if resumed := resume.load(folder, settings, state, training.epoch):
         state, trace, checkpoints = resumed
@@ -101,26 +131,24 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         print(reason, flush=True)
 
     with suppress(Diverged):  # compile before signals are deferred, so that a signal ends the stage immediately
-        advance(state, ids, 1, params.recipe)
+        advance(state, text.training, 1, params.recipe)
     training.held_out_along(state)  # compile, too
     try:
         with progress("train", section.updates) as report, deferred() as received:
-            for rows in train(state, ids, section.updates, (*training.every, section.save_every), params.recipe):
+            for rows, before, trace, bits in training.blocks(state, trace, section.updates, (section.save_every,)):  # noqa: B020  the trace so far goes in
                 state, smooth, new_points = rows.state, float(rows.smooth_losses[0]), list(points(rows))
                 if state.update % section.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(section.updates))}}.npz"
                     content = model_bytes(training.model(state.update, smooth, state.theta, state.carried))
                     write(folder / name, content)
                     write(checkpoints_to / name, content)
-                    bits = training.held_out_along(state)
                     checkpoints[name] = resume.Checkpoint(hashlib.sha256(content).hexdigest(), bits)
                     if bits is not None:
                         new_points.append((MEASURE_OF_PART, state.update, bits))
                 log(new_points)
-                earlier_trace, trace = trace, extended(trace, rows, training.epoch, section.target_smooth_loss)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step of the last row is never taken, so the state before that row is saved.
-                saved = (state, earlier_trace) if state.update == section.updates else (rows.after, trace)
+                saved = (state, before) if state.update == section.updates else (rows.after, trace)
                 if received or saved[0].update % section.save_every == 0 or state.update == section.updates:
                     resume.save(folder, settings, *saved, checkpoints)
                 if received:
