@@ -61,6 +61,7 @@ check: $(READY)  ## lint, format, types, the order of the packages and their siz
 	@mypy src
 	@lint-imports --no-logo
 	@python .ci/ceilings.py
+	@python .ci/words.py
 
 track: $(READY)  ## send to MLflow what it has missed
 	@charloom track

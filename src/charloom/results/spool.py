@@ -55,7 +55,7 @@ NO_MATTER = re.compile(
 
 
 class Start(Record):
-    """What is trained, when, and where.
+    """The start of a training: params, text, time and machine.
 
     record      a random name; that of a record's first Start is the record's
     sender      see `identity`
@@ -99,7 +99,7 @@ class ModelFile(Record):
 
 
 class Tracked(Record):
-    """What `track` knows of the run besides its points.
+    """The facts about a run that `track` adds to the points.
 
     results       the hash of its results
     text, train   what was measured
