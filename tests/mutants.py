@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any
 
 import psutil
 
@@ -25,25 +25,13 @@ ALL = ["--ignore=tests/all"] if os.environ.get("ALL") else []  # as `make test`
 COPIES, MAY_TAKE = 2, 1800  # seconds for the tests of a fault
 
 
-class Fault(NamedTuple):
-    """A fault: `text`, which occurs once in the file, becomes `planted`. slow: only tests that are marked so see it."""
-
-    name: str
-    file: str
-    text: str
-    planted: str
-    tests: list[str]
-    slow: bool = False
-
-
-def faults() -> list[Fault]:
-    """Return the faults in mutants.toml. Raises ValueError if a text does not occur exactly once."""
+def faults() -> dict[str, dict[str, Any]]:
+    """Return the rows of mutants.toml by name. Raises ValueError if a text does not occur exactly once."""
     rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    listed = [Fault(name, **values) for name, values in rows.items()]
-    for fault in listed:
-        if (count := (ROOT / fault.file).read_text(encoding="utf-8").count(fault.text)) != 1:
-            raise ValueError(f"mutants.toml: {fault.name}: its text occurs {count} times in {fault.file}, not once")
-    return listed
+    for name, row in rows.items():
+        if (count := (ROOT / row["file"]).read_text(encoding="utf-8").count(row["text"])) != 1:
+            raise ValueError(f"mutants.toml: {name}: its text occurs {count} times in {row['file']}, not once")
+    return rows
 
 
 def copied(folder: Path) -> Path:
@@ -61,7 +49,10 @@ def copied(folder: Path) -> Path:
 
 
 def failure(folder: Path, *options: str) -> str:
-    """Run tests of the copy; return the first that fails, or how they end otherwise; "" if they pass."""
+    """Run tests of the copy; return the first that fails, or how they end otherwise; "" if they pass.
+
+    Raises RuntimeError if somebody else kills them: Ctrl-C, or a system without memory.
+    """
     command = [folder / "checkout/.venv/bin/python", "-m", "pytest", "-x", "--basetemp", folder / "tests", *options]
     variables = os.environ | {"TMPDIR": str(folder), "NUMBA_CACHE_DIR": str(folder.parent / "compiled")}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -72,6 +63,8 @@ def failure(folder: Path, *options: str) -> str:
             return f"a time limit of {MAY_TAKE} s"
         finally:
             end(folder)
+    if tests.returncode == -signal.SIGKILL:
+        raise RuntimeError("the tests were killed")
     failed = [line.split(" ")[1] for line in printed.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return "" if tests.returncode in {0, 5} else [*failed, f"exit {tests.returncode}"][0]  # 5: no test is chosen
 
@@ -84,32 +77,32 @@ def end(folder: Path) -> None:
                 process.kill()
 
 
-def plant(folder: Path, share: list[Fault]) -> int:
+def plant(folder: Path, share: list[tuple[str, dict[str, Any]]]) -> int:
     """Plant these faults in the copy, one at a time; print what catches each, and return how many live."""
     began, living = time.monotonic(), 0
-    for n, fault in enumerate(share, 1):
-        file = folder / "checkout" / fault.file
+    for n, (name, row) in enumerate(share, 1):
+        file = folder / "checkout" / row["file"]
         right = file.read_text(encoding="utf-8")
-        file.write_text(right.replace(fault.text, fault.planted), encoding="utf-8")
-        tests, which = (fault.tests, "slow or not slow") if fault.slow else (ALL or fault.tests, "not slow")
-        test = failure(folder, *tests, "-n", "0", "-m", which)
+        file.write_text(right.replace(row["text"], row["planted"]), encoding="utf-8")
+        tests, marked = (row["tests"], "slow or not slow") if "slow" in row else (ALL or row["tests"], "not slow")
+        test = failure(folder, *tests, "-n", "0", "-m", marked)
         file.write_text(right, encoding="utf-8")
         living += not test
         left = (time.monotonic() - began) / n * (len(share) - n) / 60
-        print(f"{'caught' if test else 'LIVES'}: {fault.name}: {test or 'no test'}; {left:.0f} min left", flush=True)
+        print(f"{'caught' if test else 'LIVES'}: {name}: {test or 'no test'}; {left:.0f} min left", flush=True)
     return living
 
 
-def main(work: Path, chosen: list[Fault]) -> None:
+def main(work: Path, chosen: dict[str, dict[str, Any]]) -> None:
     """Make the copies, run the tests without a fault, then with each."""
-    began = time.monotonic()
+    began, rows = time.monotonic(), list(chosen.items())
     with ThreadPoolExecutor(COPIES) as pool:
         try:
             copies = list(pool.map(copied, [work / str(n) for n in range(COPIES)]))
-            if failed := failure(copies[0], *(ALL or sorted({test for fault in chosen for test in fault.tests}))):
+            if failed := failure(copies[0], *(ALL or sorted({test for _, row in rows for test in row["tests"]}))):
                 sys.exit(f"{failed}: without a fault")
             print(f"{len(chosen)} faults; without them their tests pass", flush=True)
-            living = sum(pool.map(plant, copies, [chosen[n::COPIES] for n in range(COPIES)]))
+            living = sum(pool.map(plant, copies, [rows[n::COPIES] for n in range(COPIES)]))
         finally:
             end(work)  # after Ctrl-C: the pool waits for its tests
     print(f"{len(chosen) - living} of {len(chosen)} faults are caught; {(time.monotonic() - began) / 60:.0f} min")
@@ -119,5 +112,7 @@ def main(work: Path, chosen: list[Fault]) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     names = set(filter(None, os.environ.get("NAMES", "").split(",")))
+    if unknown := names - (rows := faults()).keys():
+        sys.exit(f"NAMES: {min(unknown)}: not in mutants.toml")
     with TemporaryDirectory(prefix="charloom-mutants-", ignore_cleanup_errors=True) as place:
-        main(Path(place).resolve(), [fault for fault in faults() if not names or fault.name in names])
+        main(Path(place).resolve(), {name: row for name, row in rows.items() if not names or name in names})
