@@ -19,7 +19,7 @@ REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_cont
 
 HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # what runs the workflows, which runs on Linux alone
 
-.PHONY: help setup run study test test-all check verify track ui server server-user server-backup bench live lock clean
+.PHONY: help setup run study test test-all mutants check verify track ui server server-user server-backup bench live lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,6 +40,9 @@ test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two and a half minutes;
 
 test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
 	@python -m pytest --hypothesis-profile=random
+
+mutants: $(READY)  ## plant the faults of tests/mutants.toml, one at a time: a test catches each; NAMES=a,b are some; ALL=1: by all of make test
+	@env -u MAKEFLAGS NAMES='$(NAMES)' ALL='$(ALL)' python tests/mutants.py
 
 # What runs the workflows: act and gitlab-ci-local, from their locks. npm is the one that comes with the locked Node.
 .venv-ci/.ready: tests/hosted/requirements.txt tests/hosted/package-lock.json | $(READY)

@@ -14,7 +14,7 @@ from rendered import HOSTILE, ensure_harmless
 from dvc_summary.__main__ import main
 from dvc_summary.facts import Facts, dvc, facts_of, not_of_lock
 from dvc_summary.git import Refused
-from dvc_summary.locks import Stage, stages_of
+from dvc_summary.locks import Stage, compared, stages_of
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.one_file import one_file
 from dvc_summary.pictures import Curve, picture
@@ -216,6 +216,14 @@ def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
     assert "because of <code>a</code>" in parted(facts({"x": stage}, {"x": changed}))
     assert "is new" in parted(facts({"x": stage}, {"x": stage, "y": stage}))
     assert "is gone" in parted(facts({"x": stage, "y": stage}, {"x": stage}))
+
+
+def test_an_output_on_one_side_only_is_a_difference():
+    both = Stage("cmd", {}, {}, {"a": "1", "b": "1"})
+    one = both._replace(outs={"a": "1"})
+    for before, after in ((both, one), (one, both)):
+        (change,) = compared({"x": before}, {"x": after})
+        assert (change.outs, change.same) == (["b"], 1)
 
 
 def test_what_is_not_known_is_said_before_all_else():

@@ -75,6 +75,7 @@ def every_night_all_is_tested(project: Project, folder: Path) -> None:
     assert ran.jobs == dict.fromkeys(names, "success"), ran.printed
     for call in (
         "everything: make test-all",
+        "everything: make mutants",
         "arm: make emulated max",
         "arm: make emulated cortex-a72",
         "studies: charloom verify --study studies/a.yaml",

@@ -22,6 +22,12 @@ def test_reading_goes_from_front_to_back_and_an_epoch_starts_from_zero():
     assert (starts.tolist(), zero.tolist()) == ([[0], [3], [6], [0]], [[True], [False], [False], [True]])
 
 
+@pytest.mark.parametrize(("characters", "sequences_of_three"), [(4, 1), (6, 1), (7, 2), (9, 2), (10, 3)])
+def test_an_epoch_ends_where_the_next_sequence_would_lack_its_last_target(characters, sequences_of_three):
+    starts, _ = AS_IT_STANDS.places(0, sequences_of_three + 1, characters, 3, 1, 1)
+    assert starts[:, 0].tolist() == [*range(0, 3 * sequences_of_three, 3), 0]
+
+
 def test_a_batch_reads_equal_parts_of_the_text_side_by_side():
     """Of seven sequences it reads three and three."""
     starts, zero = AS_IT_STANDS.places(0, 4, 22, 3, 2, 1)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from paired import sentences
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer
+from paired.numbers import percent
 
 
 def said(given: Answer) -> list[str]:
@@ -153,3 +154,10 @@ def test_no_zero_has_a_minus_and_digits_are_those_that_the_spread_leaves():
     assert sentences.decimals([2.8], [0.0312, 1.98]) == 3
     assert sentences.decimals([123456.7], [3.0]) == 1
     assert sentences.decimals([1e9], [1e5]) == 0
+
+
+@pytest.mark.parametrize(
+    ("level", "text"), [(0.8, "80 %"), (0.95, "95 %"), (1 - 0.05 / 72, "99.931 %"), (1 - 1e-6, "99.9999 %")]
+)
+def test_no_level_is_rounded_to_100_percent(level, text):
+    assert percent(level) == text

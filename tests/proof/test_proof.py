@@ -1,6 +1,7 @@
 """What verify compares, how it names a difference before it rebuilds anything, and what it refuses."""
 
 import json
+import re
 from contextlib import chdir
 
 import pytest
@@ -26,6 +27,13 @@ def test_a_word_in_dvc_yaml_takes_no_output_out_of_the_comparison(tmp_path):
     outs = "a.json: {cache: false, meta: {varies: it does}}, reports/b.png: {meta: {varies: it does}}"
     (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{outs}]}}}}")
     assert [*outputs(Folder(tmp_path))] == [Output("train", "a.json", True), Output("train", "reports/b.png", False)]
+
+
+@pytest.mark.parametrize("path", ["../a.json", "/a.json", "a/../../b.json"])
+def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{path}]}}}}")
+    with pytest.raises(WrongInput, match=f"train: {re.escape(path)}: allowed is a path in this folder"):
+        list(outputs(Folder(tmp_path)))
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charloom.base import pieces
@@ -85,6 +85,7 @@ some_bytes = st.lists(
 
 
 @given(some_bytes, st.integers(1, 5))
+@example(b"a\r\nb", 2)  # a line end on the border of two pieces
 def test_a_text_in_pieces_is_the_text_at_once_and_so_is_what_is_wrong_with_it(content, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus, "PIECE", size)
