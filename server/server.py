@@ -305,7 +305,7 @@ def user() -> None:
 def backup() -> None:
     """Copy the database, the artifacts and the settings into a new folder, while the server runs.
 
-    The dump comes first: MLflow writes an artifact before its row, so the copy contains all artifacts of the dump.
+    The dump comes first: the artifacts that it names exist already, so the copy contains them.
     """
     artifacts = Path(settings_of_started_server()["charloom_artifacts"])
     if not database.running(POSTGRES):

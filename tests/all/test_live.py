@@ -181,7 +181,7 @@ def test_track_has_a_sender_of_its_own_where_that_process_is_not_what_it_needs(t
     project, process = trained
     store, variables = f"sqlite:///{project.folder}/mlflow.db", {}
     if change == "its sources":
-        project.edit("src/charloom/tracking/store.py", "PAGE = 1000", "PAGE = 900")
+        project.edit("src/charloom/tracking/store.py", "PAGE = 100 ", "PAGE = 90 ")
     elif change == "the store":
         store = f"sqlite:///{project.folder}/other.db"
         variables["MLFLOW_TRACKING_URI"] = store

@@ -10,9 +10,9 @@ SENDS = """
 import time
 from charloom.base.errors import Unavailable
 from charloom.tracking import limits
-limits.WHOLE, limits.SWALLOWED = 3, 1
+limits.TOTAL_FACTOR, limits.KILL_DELAY = 3, 1
 try:
-    with limits.limited(1):
+    with limits.time_limit(1):
         for _ in range({pieces}):
             try:
                 time.sleep({seconds})
@@ -20,7 +20,7 @@ try:
                 if not {swallowed}:
                     raise
                 time.sleep(9)
-            limits.went_on()
+            limits.note_progress()
 except Unavailable:
     raise SystemExit(5)
 """

@@ -1,4 +1,4 @@
-"""The files of an entry in the spool: atomic replacement, and a list of SHA-256 checksums for `sha256sum -c`."""
+"""The files of an entry in the spool, with a list of their SHA-256 checksums for `sha256sum -c`."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ CHECKSUMS = "SHA256SUMS"
 
 @contextmanager
 def new_files(entry: Path) -> Iterator[Path]:
-    """Yield a new folder to fill; at the end it atomically replaces the entry's files.
+    """Yield a new folder to fill; at the end, the folder and its checksums replace the entry's files.
 
     After an exception, the entry keeps its files. An OSError becomes Unavailable.
     """

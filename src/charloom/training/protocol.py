@@ -29,7 +29,7 @@ TRAINED_FOR_EACH_READ = 32  # characters trained per held-out character read at 
 
 
 class Trained(NamedTuple):
-    """A completed training: its last block of rows, the trace of all rows, and the held-out cost by update in bits."""
+    """A completed training: its last row, the trace of all rows, and held-out costs in bits per character by update."""
 
     rows: Rows
     trace: Trace

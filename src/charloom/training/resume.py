@@ -54,7 +54,7 @@ def key(settings: Settings) -> str:
 
 
 def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, Checkpoint]) -> None:
-    """Save the state, and keep the one that was saved before.
+    """Save the state, and keep the previous one as a second generation. Before the first update, save nothing.
 
     checkpoints  the checkpoints in the folder by file name
     """
