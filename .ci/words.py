@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = {"each", "matches", "said", "made", "kept", "there", "told"}
+NAMES = {"each", "found", "said", "made", "kept", "there", "told"}
 SENTENCE = re.compile(r"(?<=[.:;])\s+")
 HARD, PRONOUN = re.compile(r"(Of|Who|What|Whoever|Whatever|Where)\b"), re.compile(r"(It|They|That|Those)\b")
 

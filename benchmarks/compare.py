@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from experiments import commit, of  # noqa: E402  its folder is on the path only since the line before
+from experiments import commit, of  # noqa: E402  the line above puts its folder on the path
 
 SETTINGS, SEEDS = 100, 10  # of the experiments
 ROWS = [(10, 1_000), (1_000, 10)]  # settings and seeds of each table
@@ -67,7 +67,7 @@ On {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {pl
 
 def made(project: Path) -> dict[str, dict[str, str]]:
     """Return the files of each experiment: params, metrics, and a curve of its own."""
-    chance = random.Random(1)  # noqa: S311  nothing is to be kept secret
+    chance = random.Random(1)  # noqa: S311  a simulation, not cryptography
     curve = (project / "plots/smooth_loss.csv").read_text()
     runs = {}
     for n in range(SETTINGS):
@@ -82,7 +82,7 @@ def made(project: Path) -> dict[str, dict[str, str]]:
 
 def write_table(path: Path, settings: int, seeds: int) -> None:
     """Write a table with a row for each."""
-    chance = random.Random(1)  # noqa: S311  nothing is to be kept secret
+    chance = random.Random(1)  # noqa: S311  a simulation, not cryptography
     rows = [
         f"{n},{seed},{2.8 + n / 100 + chance.gauss(0, 1)!r},{chance.random()!r}\n"
         for n in range(settings)

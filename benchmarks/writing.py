@@ -37,7 +37,7 @@ def choice(theta, h, x, count):
         h = np.tanh(np.dot(U, one) + np.dot(W, h) + b)
         y = np.dot(V, h) + c
         p = np.exp(y) / np.sum(np.exp(y))
-        drawn = np.random.choice(range(theta.K), p=p.ravel().astype(float) / p.sum(dtype=float))  # noqa: NPY002  the slow way is what is timed
+        drawn = np.random.choice(range(theta.K), p=p.ravel().astype(float) / p.sum(dtype=float))  # noqa: NPY002  the benchmark times this function
         one = np.zeros((theta.K, 1), h.dtype)
         one[drawn] = 1
 

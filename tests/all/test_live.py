@@ -82,7 +82,7 @@ def test_a_training_whose_track_does_not_come_leaves_no_run_open(long):
 
 
 def test_points_are_there_within_five_seconds(long, streaming):
-    """Of the latest point that the record has at a moment, on a machine that is not overloaded."""
+    """The latest point of the record reaches MLflow in time, unless the machine is overloaded."""
     streaming()
 
     def latest() -> int:

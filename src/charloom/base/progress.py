@@ -47,9 +47,9 @@ def progress(
         rounds, (count, seconds) = math.ceil((total - before) / jobs), latest
         if not count and expected is None:
             return ""
-        each = seconds / math.ceil(count / jobs) if count else (expected or 0.0) / rounds
-        each = max(each, took / math.ceil((count + 1) / jobs))
-        return f"about {duration(max(each * rounds - took, 1.0))} left"
+        per_round = seconds / math.ceil(count / jobs) if count else (expected or 0.0) / rounds
+        per_round = max(per_round, took / math.ceil((count + 1) / jobs))
+        return f"about {duration(max(per_round * rounds - took, 1.0))} left"
 
     def line(done: int, note: str) -> None:
         nonlocal last

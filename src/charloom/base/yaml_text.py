@@ -25,7 +25,7 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
     """PyYAML's reader with the rules of PLAIN. Duplicate keys, and keys that are no scalars, are refused."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as in PyYAML
-    yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012
+    yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012  likewise
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         """Return the mapping. Raises ConstructorError for a duplicate key, and for a key that is no scalar."""
@@ -49,10 +49,10 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
         return float(self.construct_undefined(node) if ":" in node.value else super().construct_yaml_float(node))
 
 
-class Writer(yaml.CSafeDumper):  # type: ignore[misc]
+class Writer(yaml.CSafeDumper):  # type: ignore[misc]  # PyYAML ships no types
     """PyYAML's writer, which quotes texts that the reader would read as another type."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as in PyYAML
 
 
 for kind in ("null", "bool", "int", "float", "str", "seq", "map"):

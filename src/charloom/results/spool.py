@@ -209,9 +209,9 @@ def entry_folder(experiment: str, key: str) -> Path:
 
 
 def identity() -> str:
-    """Return a digest of what a sender works with: Python, libraries, sources, and variables with a store's secrets."""
-    state: list[Any] = sorted(each for each in os.environ.items() if not NO_MATTER.match(each[0]))
-    packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes with each one installed
+    """Return a digest of a sender's environment: Python, libraries, sources and environment variables."""
+    state: list[Any] = sorted(variable for variable in os.environ.items() if not NO_MATTER.match(variable[0]))
+    packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes when a package is installed
     state += [(str(path.relative_to(SOURCES)), path.read_bytes()) for path in sorted(SOURCES.rglob("*.py"))]
     return sha256(repr((sys.executable, packages, state)).encode()).hexdigest()[:16]
 

@@ -44,13 +44,13 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     text, lengths = surveyed(study, 1 if address else jobs)
     with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
         ensure_version(study)
-        if not anew and (study.folder / ASKED).exists():  # again, under the lock: another process may have written
+        if not anew and (study.folder / ASKED).exists():  # another process may have written before we held the lock
             study = read_study(study.path)
         trials = trials_of(study)
         asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
         wanted = list(chain.from_iterable(trials.values()))
         study = study._replace(runs=_stored_runs(study, {trial.key for trial in wanted}, anew=anew))
-        for folder in _tables(study) if anew else ():  # answers that were given by these rows stay recorded
+        for folder in _tables(study) if anew else ():  # asked.json keeps the looks of rows that are used again
             if (folder / ASKED).exists() and study.runs.keys() & {*keys_in(folder)}:
                 study = study.answered_at(*read_asked(folder / ASKED).answers)
         write_asked(study)
@@ -83,13 +83,13 @@ def _tables(study: Study) -> list[Path]:
 
 def _stored_runs(study: Study, wanted: set[str], *, anew: bool) -> Runs:
     """Return the stored runs with the wanted keys. If `anew`, tables with other rows are copied aside first."""
-    here = _before(study.folder) if anew else study.runs
+    runs = _before(study.folder) if anew else study.runs
     if anew:
-        leaving = len(keys_in(study.folder)) - len(here.keys() & wanted)
+        leaving = len(keys_in(study.folder)) - len(runs.keys() & wanted)
         _put_aside(study, leaving, "are no part of this question, or were made by other sources")
-    for folder in _tables(study)[1:] if wanted - here.keys() else []:
-        here = _before(folder) | here
-    return {key: here[key] for key in wanted & here.keys()}
+    for folder in _tables(study)[1:] if wanted - runs.keys() else []:
+        runs = _before(folder) | runs
+    return {key: runs[key] for key in wanted & runs.keys()}
 
 
 def _put_aside(study: Study, leaving: int, why: str) -> None:

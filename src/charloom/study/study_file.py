@@ -169,7 +169,8 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
     if given.measure not in asked.measures:
-        raise WrongInput(f"{path}: measure: {given.measure} is of a later charloom than its rows; --anew starts over")
+        early = f"the stored rows were made by an earlier charloom without {given.measure}"
+        raise WrongInput(f"{path}: measure: {early}; --anew trains them again")
     baseline = overridden(usual, given.baseline, path)
     settings = [overridden(usual, values, path) for values in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
