@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -65,8 +66,8 @@ class Dask:
     def __init__(self, folder: Path, stack: ExitStack):
         self.folder, self.stack, self.count = folder, stack, 0
         self.file = folder / "scheduler.json"
-        self.begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
-                   "--scheduler-file", str(self.file))  # fmt: skip
+        self.scheduler = self.begin("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
+                                    "--scheduler-file", str(self.file))  # fmt: skip
         until(lambda: self.file.exists() and self.file.read_text())
         self.address = json.loads(self.file.read_text())["address"]
 
@@ -104,11 +105,16 @@ def dask(folder: Path):
         yield Dask(folder, stack)
 
 
-def other_sources(folder: Path, file: str, old: str, new: str) -> Path:
-    """Return a copy of the sources with an edit."""
+def other_sources(folder: Path, module: str, code: str, after: str = "") -> Path:
+    """Return a copy of the sources with more code in a module: behind that text, or at its end."""
     shutil.copytree(ROOT / "src", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    path = folder / file
+    path = folder / module
     content = path.read_text()
-    assert old in content
-    path.write_text(content.replace(old, new))
+    assert after in content
+    path.write_text(content.replace(after, after + code) if after else content + code)
     return folder
+
+
+def another(function: str, body: str) -> str:
+    """Return the code that gives a function of a module another body; `original` is the function as it was."""
+    return f"\n\noriginal = {function}\n\n\ndef {function}(*arguments):\n{textwrap.indent(body, '    ')}\n"

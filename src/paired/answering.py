@@ -1,5 +1,6 @@
 """The answer of a comparison: each setting against the baseline, paired by seed, and each factor's effect."""
 
+import math
 from typing import NamedTuple
 
 from paired.cautions import cautions
@@ -108,7 +109,18 @@ def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decis
         time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
         exploded_p=exploded_p(*(count for own in sides for count in (own.exploded, len(own.trials)))),
         warnings=tuple(cautions(measured.looks, pairs, decision)),
+        parts=_parts(pairs, contrast.mean_difference or 0.0),
     )
+
+
+def _parts(pairs: Pairs, mean: float) -> tuple[int, int] | None:
+    """Return in how many parts of the test data the mean difference has the sign of `mean`, and the number of parts."""
+    both = [(pairs.ours.trials[seed].parts, pairs.baseline.trials[seed].parts) for seed in pairs.differences]
+    count = len(both[0][0]) if both else 0
+    if not mean or not count or any(len(parts) != count for sides in both for parts in sides):
+        return None
+    sums = [math.fsum(ours[part] - theirs[part] for ours, theirs in both) for part in range(count)]
+    return sum(total * mean > 0 for total in sums), count
 
 
 def _with_need(measured: Measured, contrast: Contrast) -> Contrast:

@@ -20,11 +20,13 @@ class Measurement(NamedTuple):
     value     the measure; None if the trial failed or diverged
     exploded  the caller's judgement that the result is useless; a trial without a value always counts as exploded
     reached   the first update at which the trial had reached the target; None if it never did, or no target is set
+    parts     the measure in each part of the test data; empty: unknown
     """
 
     value: float | None
     exploded: bool = False
     reached: int | None = None
+    parts: tuple[float, ...] = ()
 
 
 class Measured(NamedTuple):
@@ -45,6 +47,7 @@ class Measured(NamedTuple):
     amounts     setting to the amount of text or time that its trials got; empty: unknown
     amount      words for that amount
     title       the question in the user's words; empty: none given
+    part        words for the parts of the test data
     """
 
     measure: str
@@ -62,6 +65,7 @@ class Measured(NamedTuple):
     amounts: dict[str, float] = {}  # noqa: RUF012  nobody writes to it
     amount: str = ""
     title: str = ""
+    part: str = ""
 
 
 class Summary(NamedTuple):
@@ -121,6 +125,8 @@ class Contrast(NamedTuple):
                       bound. None if there is a verdict, and for an effect that `turned_by` or `untested` explains
     time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
     exploded_p        for a setting: Boschloo's exact p of the numbers of explosions; None if no trial exploded
+    parts             for a setting: in how many parts of the test data the mean difference has the sign of the whole,
+                      and the number of parts; None if unknown. No verdict depends on it
     """
 
     kind: str
@@ -150,6 +156,7 @@ class Contrast(NamedTuple):
     more_seeds: tuple[int, int | None] | None = None
     time_interval: Interval | None = None
     exploded_p: float | None = None
+    parts: tuple[int, int] | None = None
 
     @property
     def of(self) -> tuple[str, str, str]:
@@ -197,3 +204,4 @@ class Answer(NamedTuple):
     effects: list[Contrast] = []  # noqa: RUF012  nobody writes to it
     inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()
     title: str = ""
+    part: str = ""

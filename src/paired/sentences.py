@@ -257,6 +257,9 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     interval = f", {PERCENT} interval {span(contrast.interval, places)}" if contrast.interval else ""
     size = f"{number}{side * bool(number.strip('0.'))}{amount(contrast, answer)}"
     yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
+    if contrast.parts:
+        part, count = contrast.parts
+        yield f"{'lower' if contrast.mean_difference < 0 else 'higher'} in {part} of {count} {answer.part}"
     if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
         yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"
     if contrast.p is not None:

@@ -38,8 +38,8 @@ def rows(folder) -> int:
 def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here, tmp_path):
     project, folder, made = here
     wrong = other_sources(
-        tmp_path / "wrong", "charloom/kernel/elementary.py", "for n in range(2, 14))\n",
-        "for n in range(2, 14))\nT5 = math.nextafter(T5, 1.0)\n",
+        tmp_path / "wrong", "charloom/kernel/elementary.py",
+        "T5 = math.nextafter(T5, 1.0)\n", after="for n in range(2, 14))\n",
     )  # fmt: skip
     # Compiled first: while others compile, too, the table would be made before this worker can show what it is.
     compiles = "from charloom.study.engine import identity; identity(['adagrad float64'])"

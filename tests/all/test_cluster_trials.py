@@ -9,7 +9,7 @@ import psutil
 import pytest
 from projects import SMALL, copied, make, said, started, until
 from stores import free_port
-from study_projects import ask, dask, other_sources, tables
+from study_projects import another, ask, dask, other_sources, tables
 
 # A trial takes about a second, so that something can happen in the middle of one.
 SECOND = {
@@ -19,9 +19,18 @@ SECOND = {
     "checkpoint_every: 200": "checkpoint_every: 6000",
 }
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
-TRAINS = '    """Train, in a worker, on a text that lies in its memory or in a file on its disk."""\n'
-PROVES = '    said = {"charloom": version("charloom")}\n'
-BITS = "held_out[rows.state.update] = bits"
+HALVED = """
+run = original(*arguments)
+curves = {**run.curves, MEASURE_OF_PART: {at: bits / 2 for at, bits in run.curves[MEASURE_OF_PART].items()}}
+return run._replace(curves=curves)
+"""
+ANOTHER_SEED = 'return original(arguments[0].model_copy(update={"seed": 7}), *arguments[1:])'
+ENDS = """
+if (arguments[0].seed, arguments[0].eta) == (2, 0.05):
+    import os
+    os._exit(9)
+return original(*arguments)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +69,14 @@ def true(project, made) -> bool:
     return set(rows(project)) <= set(made["trials.csv"].decode().splitlines())
 
 
-def edited(folder, old: str, code: str):
-    return other_sources(folder / "other", "charloom/study/engine.py", old, old + code)
-
-
-def scheduler() -> psutil.Process:
-    return next(each for each in psutil.Process().children() if "scheduler" in each.cmdline())
+def worse(folder, module: str, function: str, body: str):
+    """Return sources in which a function of a module of `study` has another body."""
+    return other_sources(folder / "other", f"charloom/study/{module}.py", another(function, body))
 
 
 def test_a_worker_that_halves_a_measure_is_left_out_and_named(here):
     project, made, folder = here
-    wrong = other_sources(folder / "other", "charloom/study/trial.py", BITS, f"{BITS} / 2")
+    wrong = worse(folder, "trial", "train_trial", HALVED)
     with dask(folder / "dask") as cluster:
         cluster.worker(wrong)
         study = begun(project, cluster)
@@ -83,7 +89,7 @@ def test_a_worker_that_halves_a_measure_is_left_out_and_named(here):
 
 def test_a_worker_that_comes_back_at_its_address_with_other_sources_is_proved_again(here):
     project, made, folder = here
-    wrong = other_sources(folder / "other", "charloom/study/trial.py", BITS, f"{BITS} / 2")
+    wrong = worse(folder, "trial", "train_trial", HALVED)
     with dask(folder / "dask") as cluster:
         options = (
             cluster.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
@@ -104,7 +110,7 @@ def test_a_worker_that_comes_back_at_its_address_with_other_sources_is_proved_ag
 def test_what_is_no_run_of_the_trial_is_not_taken(here):
     project, made, folder = here
     with dask(folder / "dask") as cluster:
-        cluster.worker(edited(folder, TRAINS, '    params = params.model_copy(update={"seed": 7})\n'))
+        cluster.worker(worse(folder, "engine", "run_trial", ANOTHER_SEED))
         study = begun(project, cluster)
         until(lambda: study.poll() is not None or "is left out" in printed(project))
         if study.poll() is None:
@@ -114,13 +120,13 @@ def test_what_is_no_run_of_the_trial_is_not_taken(here):
 
 
 @pytest.mark.parametrize(
-    ("old", "code"),
-    [(TRAINS, "raise ValueError('broken')"), (PROVES, "raise OSError(28, 'full')")],
+    ("function", "body"),
+    [("run_trial", "raise ValueError('broken')"), ("identity", "raise OSError(28, 'full')")],
 )
-def test_what_a_worker_raises_is_said_of_that_worker(here, old, code):
+def test_what_a_worker_raises_is_said_of_that_worker(here, function, body):
     project, made, folder = here
     with dask(folder / "dask") as cluster:
-        worker = cluster.worker(edited(folder, old, f"    {code}\n"))
+        worker = cluster.worker(worse(folder, "engine", function, body))
         study = begun(project, cluster)
         until(lambda: study.poll() is not None or "is left out" in printed(project))
         worker.kill()
@@ -134,9 +140,7 @@ def test_what_a_worker_raises_is_said_of_that_worker(here, old, code):
 
 def test_a_trial_that_ends_each_worker_is_named_and_what_is_trained_is_kept(here):
     project, made, folder = here
-    wrong = edited(
-        folder, TRAINS, "    import os\n    if (params.seed, params.eta) == (2, 0.05):\n        os._exit(9)\n"
-    )
+    wrong = worse(folder, "engine", "run_trial", ENDS)
     with dask(folder / "dask") as cluster:
         for _ in range(2):  # each with a nanny, which replaces it
             cluster.begin("worker", cluster.address, "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1",
@@ -156,7 +160,7 @@ def test_a_scheduler_that_is_killed_is_said_in_a_line_and_rows_are_kept(here):
         cluster.worker()
         study = begun(project, cluster)
         until(lambda: rows(project))
-        scheduler().kill()
+        cluster.scheduler.kill()
         code = study.wait(60)
     assert true(project, made)
     assert code == 5
@@ -172,8 +176,9 @@ def test_a_scheduler_that_hangs_does_not_make_a_study_deaf_to_ctrl_c(here):
         after.callback(study.wait)
         after.callback(study.kill)
         until(lambda: rows(project))
-        scheduler().suspend()
-        after.callback(scheduler().resume)
+        hanging = psutil.Process(cluster.scheduler.pid)
+        hanging.suspend()
+        after.callback(hanging.resume)
         with pytest.raises(subprocess.TimeoutExpired):
             study.wait(3)
         os.killpg(study.pid, signal.SIGINT)

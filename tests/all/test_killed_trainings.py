@@ -122,7 +122,7 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(long, tmp_path):
         assert f"process {stage.pid}" in long.run("dvc", "repro", "train", expect=255)
         long.edit("params.yaml", "eta: 0.2", "eta: 0.1")
         elsewhere = tmp_path / "elsewhere"  # as a temporary experiment has a folder of its own, and the training key
-        shutil.copytree(long.folder, elsewhere, ignore=shutil.ignore_patterns(".charloom", "mlflow.db*"))
+        shutil.copytree(long.folder, elsewhere, ignore=shutil.ignore_patterns(".charloom", "*mlflow.db*"))
         root = {"DVC_ROOT": str(long.folder)}
         printed = long.run("python", "src/train.py", expect=5, cwd=elsewhere, **root)
         assert printed.startswith(f"busy: process {stage.pid} runs this training; wait until it has ended")

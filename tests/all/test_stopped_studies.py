@@ -25,7 +25,7 @@ def whole(tmp_path_factory):
     project.run("git", "commit", "-q", "-m", "a question")
     said(project, "study", "studies/a.yaml", "--jobs", "2")
     made = tables(folder)
-    assert set(made) == {"asked.json", "trials.csv", "curves.csv", "report.html"}
+    assert set(made) == {"asked.json", "trials.csv", "curves.csv", "passages.csv", "report.html"}
     shutil.rmtree(folder)
     return project, made
 

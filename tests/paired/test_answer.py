@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from paired import answered
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
+from paired.sentences import difference
 
 OPPOSITE = {BETTER: WORSE, WORSE: BETTER, NO_DIFFERENCE: NO_DIFFERENCE, CANNOT_TELL: CANNOT_TELL}
 
@@ -24,6 +25,22 @@ def test_a_difference_is_the_settings_value_minus_the_baselines_of_the_same_seed
     assert one.tested_level == 0.95
     assert one.verdict == CANNOT_TELL
     assert one.more_seeds[0] >= 1
+
+
+def test_parts_of_the_test_data_that_go_with_the_difference_are_counted_and_decide_nothing():
+    def trials(*parts):
+        return [Measurement(sum(values) / len(values), parts=values) for values in parts]
+
+    base, ours = trials((4.0, 4.0, 4.0, 4.0), (5.0, 5.0, 5.0, 5.0)), trials((1.0, 3.0, 5.0, 3.0), (2.0, 6.0, 5.0, 4.0))
+    asked = measured({"base": base, "ours": ours}, part="passages")
+    answer = answered(asked)
+    (one,) = answer.comparisons
+    assert one.parts == (2, 4)  # lower in the first and the fourth; equal on the whole in the second
+    assert "lower in 2 of 4 passages" in difference(one, answer)
+    without = answered(measured({"base": [4.0, 5.0], "ours": [3.0, 4.25]})).comparisons[0]
+    assert one._replace(parts=None) == without
+    missing = measured({"base": base, "ours": [ours[0], Measurement(4.25)]})
+    assert answered(missing).comparisons[0].parts is None
 
 
 @pytest.mark.parametrize("better", ["lower", "higher"])

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import operator
 import os
 import re
 import shutil
@@ -79,6 +80,21 @@ def test_a_trial_comes_to_what_the_pipeline_comes_to(finished, monkeypatch):
     assert outcome.curves["held_out_part_bits_per_character"] == column(
         finished, "held_out_part_bits_per_character", "plots/held_out.csv"
     )
+
+
+def test_each_trial_has_the_cost_of_every_passage_and_the_answer_counts_them(studied):
+    project, folder, _, _ = studied
+    with (folder / "passages.csv").open(newline="") as file:
+        rows = {row.pop("trial"): [float(cell) for cell in row.values()] for row in csv.DictReader(file)}
+    count = json.loads((project.folder / "metrics/train.json").read_text())["held_out_characters_read"] - 1
+    sizes = [count * (n + 1) // 20 - count * n // 20 for n in range(20)]
+    for trial, costs in rows.items():
+        whole = sum(map(operator.mul, sizes, costs)) / sum(sizes)
+        assert whole == pytest.approx(float(row_of(folder, trial=trial)["held_out_bits_per_character"]), abs=1e-6)
+    ours, base = ([rows[row_of(folder, eta=eta, seed=seed)["trial"]] for seed in "12"] for eta in ("0.05", "0.1"))
+    sides = [[sum(seeds) for seeds in zip(*side, strict=True)] for side in (ours, base)]
+    higher = sum(map(operator.gt, *sides))
+    assert f"  higher in {higher} of 20 passages of the held-out text\n" in said(project, "compare", "studies/a")[0]
 
 
 def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(studied):
@@ -191,6 +207,9 @@ def test_a_trial_that_ends_worse_than_a_uniform_guess_has_exploded_and_keeps_its
         ("trials.csv", "trained,", "", "trials.csv: line 2: not one value for each column; "),
         ("curves.csv", ",100,", ",100.5,", "update 100.5: "),
         ("curves.csv", ",100,", ",100,,", "curves.csv: line 3: not one value for each column; "),
+        ("passages.csv", "passage 3", "passage III", "passages.csv: no column passage 3; "),
+        ("passages.csv", ",0.", ",9.", "passages.csv: line 2: no costs of passages of the trial in trials.csv; "),
+        ("passages.csv", ",0.", ",nan", "passages.csv: line 2: no costs of passages of the trial in trials.csv; "),
     ],
 )
 def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
@@ -340,7 +359,7 @@ print("as before")
 @pytest.mark.slow
 def test_a_measure_that_is_added_invalidates_no_study(tmp_path):
     last, records = "    updates_per_epoch: int\n", "charloom/results/records.py"
-    sources = other_sources(tmp_path / "src", records, last, f"{last}    twice: int | None = None\n")
+    sources = other_sources(tmp_path / "src", records, "    twice: int | None = None\n", after=last)
     file, value = sources / "charloom/training/protocol.py", "        updates_per_epoch=training.epoch,\n"
     file.write_text(file.read_text().replace(value, f"{value}        twice=2 * training.epoch,\n"))
     command = [sys.executable, "-c", WITH_ANOTHER_MEASURE, str(tmp_path)]

@@ -31,6 +31,7 @@ from charloom.tracking.study_delivery import put_study, send_study, study_conten
 from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
 
 STUDY = Path("studies/eta.yaml")
+TABLES = ("trials.csv", "curves.csv", "passages.csv")
 FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
 
 
@@ -130,8 +131,8 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     assert study.data.tags["mlflow.note.content"] == said
     client = project.client()
     files = {file.path for file in client.list_artifacts(study.info.run_id)}
-    assert files == {"comparison.svg", "report.html", "eta.yaml", "asked.json", "trials.csv", "curves.csv"}
-    for name in ("trials.csv", "curves.csv"):
+    assert files == {"comparison.svg", "report.html", "eta.yaml", "asked.json", *TABLES}
+    for name in TABLES:
         there = Path(client.download_artifacts(study.info.run_id, name))
         assert there.read_bytes() == (project.folder / "studies/eta" / name).read_bytes()
     page = Path(client.download_artifacts(study.info.run_id, "report.html")).read_text()

@@ -4,7 +4,9 @@ Outside training a text is read from the model's own state h. Training rarely re
 may predict badly for hundreds of characters (benchmarks/lost.md).
 """
 
+import math
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +18,11 @@ from charloom.kernel.crew import ALONE
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.passes import read
 from charloom.network.rnn import Parameters
+from charloom.results.records import PASSAGES
 
 CHUNK = 100  # characters read at a time
 PIECE = 1000 * CHUNK  # characters of a yielded Score
+DIGITS = 6  # decimals of a passage's cost
 
 
 class Score(NamedTuple):
@@ -68,3 +72,15 @@ def bits_per_character(theta: Parameters, ids: Numbers, h_0: Array, limit: int |
     for piece in scores(theta, (ids[start : min(start + PIECE, end)] for start in range(0, end, PIECE)), h_0):
         total = piece.total
     return None if total is None else total / (end - 1) / LN2
+
+
+def passages(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, ...]:
+    """Return the mean cost in bits of each of PASSAGES consecutive parts of the ids (n,), read from the state h_0 (m,).
+
+    The lengths of the parts differ by at most one character. Costs are rounded to DIGITS decimals. Returns () if there
+    are fewer characters to predict than parts.
+    """
+    nats = score(theta, ids, h_0).nats
+    bounds = [len(nats) * part // PASSAGES for part in range(PASSAGES + 1)]
+    parts = [nats[start:end] for start, end in pairwise(bounds)] if len(nats) >= PASSAGES else []
+    return tuple(round(math.fsum(part) / len(part) / LN2, DIGITS) for part in parts)

@@ -11,6 +11,7 @@ from pathlib import Path
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import read_json
 from charloom.base.yaml_text import as_yaml_text
+from charloom.model.model_file import read_model
 from charloom.model.recorded import hashed
 from charloom.proof.rebuild import Failed, cloned, keep_sources_alone, rebuilt_lock, remove
 from charloom.results.git import git
@@ -21,6 +22,8 @@ from charloom.settings.pipeline import Project
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
+from charloom.text.corpus import read_prepared
+from charloom.training.protocol import Training
 
 DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 
@@ -65,6 +68,8 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
         for name, points in POINTS.items():
             if row.curves[name] != thinned(rebuilt.curves[name], points):
                 yield f"curves.csv: {name} differs from the pipeline's; the hashes of their results are equal"
+        if row.passages and row.passages != rebuilt.passages:
+            yield "passages.csv differs from the pipeline's costs; the hashes of their results are equal"
 
 
 def _project_here(folder: Path, text: str) -> Project:
@@ -104,4 +109,6 @@ def _rebuilt(project: Project, params: Params) -> Run:
             return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, match[1], None, {}, "")
         last = (failed.printed.strip().splitlines() or ["no output"])[-1]
         raise CheckFailed(f"{failed.stage} fails: {last}") from None
-    return from_folder(params, path)._replace(results=hashed(path))
+    training, model = Training(params, read_prepared(path["prepared/text"]), Path(), {}), read_model(path["models/last"])
+    passages = training.passages(model.theta, model.h)
+    return from_folder(params, path)._replace(results=hashed(path), passages=passages)

@@ -225,6 +225,7 @@ Measure = Literal[
     "best_smooth_loss",
 ]
 MEASURE_OF_PART = "held_out_part_bits_per_character"  # at each checkpoint, on less text: plots/held_out.csv
+PASSAGES = 20  # consecutive parts of the held-out text in which settings are compared, too
 BEST_MODEL = "best model"
 SampleRow = tuple[str, str, int, float]
 

@@ -40,6 +40,7 @@ class Run(NamedTuple):
     curves       curves by name, in nats per sequence or bits per character; in a study's row at most POINTS points each
     results      the hash of weights and trace; empty if the training diverged or no hash was recorded
     text         figures about the text; None if only its hash is recorded
+    passages     the last model's cost of each passage of the held-out text, in bits per character; () if not measured
     """
 
     params: Params
@@ -49,6 +50,7 @@ class Run(NamedTuple):
     curves: dict[str, Curve]
     results: str
     text: TextMetrics | None = None
+    passages: tuple[float, ...] = ()
 
     @property
     def seed(self) -> int:

@@ -4,6 +4,8 @@
     studies/x/trials.csv  the params that vary, seed, outcome, metrics, hash of the results, key of the trial
     studies/x/curves.csv  key of the trial, update, and the value of each curve; a cell is empty if the curve has no
                           point at this update
+    studies/x/passages.csv  key of the trial, and the cost of each passage of the held-out text; missing in studies that
+                          an earlier version trained
 
 The files contain no time and no host name: the same study gives the same bytes on every machine, and also if it was
 stopped and resumed. A row is damaged if its key differs from the key of its params, or if it contradicts itself.
@@ -25,19 +27,21 @@ from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
 from charloom.network.recipe import KINDS
 from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1
-from charloom.results.records import Record, TrainMetrics
+from charloom.results.records import MEASURE, PASSAGES, Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
 from charloom.settings.params import IN_ROWS, Params, as_yaml, flat_of, overridden
 
 METRICS = tuple(TrainMetrics.model_fields)
 FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
 CURVES = ("trial", "update", *POINTS)
+PASSAGES_OF = ("trial", *(f"passage {n}" for n in range(1, PASSAGES + 1)))
 ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
 HASH = re.compile(r"[0-9a-f]{64}")
 CELL = re.compile("[ -~]{0,80}")  # short and printable, so that a message can quote the cell
 WHOLE = re.compile("[0-9]{1,16}")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 AGAIN = "`git restore` brings the file back; if it is deleted, `charloom study` trains all trials again"
+ROUNDED = 1e-6  # bits per character: passages are rounded
 OR_ASKED = "or asked.json in its folder is damaged"
 
 Runs = dict[str, Run]  # by the keys of trials
@@ -125,6 +129,10 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
             continue  # the study was killed between the writes of curves.csv and of trials.csv
         if not _joins(row, runs[older[row["trial"]]]):
             raise Damaged(f"{folder / 'curves.csv'}: trial {row['trial']}, update {row['update']}: {AGAIN}")
+    passages = [(line, row) for line, row in _rows(folder / "passages.csv", PASSAGES_OF) if row["trial"] in older]
+    for line, row in passages:
+        key = older[row["trial"]]
+        runs[key] = _with_passages(runs[key], row, f"{folder / 'passages.csv'}: line {line}")
     return runs
 
 
@@ -140,6 +148,18 @@ def _joins(row: dict[str, str], run: Run) -> bool:
             return False
         run.curves[name][update] = value
     return True
+
+
+def _with_passages(run: Run, row: dict[str, str], where: str) -> Run:
+    """Return the run with the costs in a row of passages.csv.
+
+    Raises Damaged unless all are numbers, and the run's own cost, which is a mean of them, lies between them.
+    """
+    cells, bits = [row[name] for name in PASSAGES_OF[1:]], getattr(run.metrics, MEASURE, None)
+    costs = tuple(float(cell) for cell in cells if NUMBER.fullmatch(cell))
+    if bits is None or len(costs) < PASSAGES or not min(costs) - ROUNDED <= bits <= max(costs) + ROUNDED:
+        raise Damaged(f"{where}: no costs of passages of the trial in trials.csv; {AGAIN}")
+    return run._replace(passages=costs)
 
 
 def keys_in(folder: Path) -> list[str]:
@@ -194,14 +214,14 @@ def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, boo
 def write_runs(
     folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]], measures: Sequence[str] = METRICS
 ) -> None:
-    """Write trials.csv and curves.csv.
+    """Write trials.csv, curves.csv and, if a run has them, passages.csv.
 
     varied    the params in a row, by dotted names
     runs      pairs of key and run
     measures  the metrics in a row
     """
     rows: list[list[Any]] = [[*varied, "seed", "outcome", *measures, "results", "trial"]]
-    points: list[list[Any]] = [list(CURVES)]
+    points, passages = [list[Any](CURVES)], [list[Any](PASSAGES_OF)]
     for key, run in runs:
         values = flat_of(run.params)
         metrics = run.metrics.model_dump() if run.metrics else dict.fromkeys(METRICS)
@@ -209,7 +229,9 @@ def write_runs(
         rows.append([*setting, run.seed, run.outcome, *(metrics[name] for name in measures), run.results, key])
         for update in sorted({update for curve in run.curves.values() for update in curve}):
             points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])
-    for name, table in (("curves.csv", points), ("trials.csv", rows)):  # curves first: a row promises its curves
+        passages += [[key, *run.passages]] if run.passages else []
+    tables = {"curves.csv": points} | ({"passages.csv": passages} if len(passages) > 1 else {}) | {"trials.csv": rows}
+    for name, table in tables.items():  # trials.csv comes last: a row promises its curves and passages
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows(table)  # floats with all digits, None as an empty cell
         write(folder / name, content.getvalue())

@@ -18,7 +18,7 @@ from charloom.settings.pipeline import OWN, root
 
 SOURCES = Path(__file__).resolve().parents[2]
 VARIABLES = ("MLFLOW_", "NUMBA_", "CHARLOOM_")
-OF_A_STUDY = ("asked.json", "trials.csv", "curves.csv", "report.html")
+OF_A_STUDY = ("asked.json", "trials.csv", "curves.csv", "passages.csv", "report.html")
 SQLITE = "sqlite:///"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from charloom.base.terminal import typed
 from charloom.results.identity import differing, naming_params
-from charloom.results.records import MEASURE_OF_PART
+from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
 from charloom.settings.params import Params, as_yaml
 from charloom.study.study_file import Study
@@ -140,6 +140,7 @@ def of_runs(
         },
         amounts=amounts,
         amount="text read",
+        part="passages of the held-out text",
         **declared,
     )
 
@@ -147,4 +148,5 @@ def of_runs(
 def _measurement(run: Run, measure: str) -> Measurement:
     if run.metrics is None:
         return Measurement(None, exploded=True)
-    return Measurement(getattr(run.metrics, measure), run.outcome != TRAINED, run.metrics.first_update_below_target)
+    value, reached = getattr(run.metrics, measure), run.metrics.first_update_below_target
+    return Measurement(value, run.outcome != TRAINED, reached, run.passages if measure == MEASURE else ())

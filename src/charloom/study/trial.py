@@ -95,7 +95,7 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
     """Train with `threads` threads (see `advance`), and return the run. A diverged training is a run, too."""
     training, outcome = Training(params, text, Path(), {}), ""
-    trace, held_out, metrics, results = EMPTY, dict[int, float](), None, ""
+    trace, held_out, passages, metrics, results = EMPTY, dict[int, float](), tuple[float, ...](), None, ""
     try:
         for block in training.blocks(training.initial(), EMPTY, params.train.updates, threads=threads):
             rows, trace = block.rows, block.trace
@@ -104,9 +104,10 @@ def train_trial(params: Params, text: Text, text_sha256: str, threads: int | Non
         trained = Trained(rows, trace, held_out)
         metrics, results = metrics_of(training, trained), hash_of(trained)
         outcome = outcome_of(metrics, len(text.vocabulary), params.seq_length)
+        passages = training.passages(rows.state.theta, rows.state.carried)
     except Diverged as diverged:
         outcome = f"{DIVERGED} at update {diverged.state.update}"
     smooth = {n * EVERY: float(loss) for n, loss in enumerate(trace.smooth_losses)}
     curves = {"smooth_loss": smooth, MEASURE_OF_PART: held_out}
     curves = {name: thinned(curve, POINTS[name]) for name, curve in curves.items()}
-    return Run(params, text_sha256, outcome, metrics, curves, results)
+    return Run(params, text_sha256, outcome, metrics, curves, results, passages=passages)

@@ -50,11 +50,11 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
                 series=with_model_points(run.curves, run.metrics) | _single(run.metrics) if run.metrics else run.curves,
             )
         )
-    files = (study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", PAGE)))
+    paths = [study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", PAGE))]
     return StudyContents(
         name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
         verdict=in_line(told(answer))[:VERDICT_LENGTH], description=as_markdown(answer), picture=picture,
-        files=[str(file.absolute()) for file in files], trials=trials,
+        files=[str(path.absolute()) for path in paths if path.exists()], trials=trials,
     )  # fmt: skip
 
 

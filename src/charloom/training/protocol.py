@@ -15,7 +15,7 @@ from charloom.base.types import Array
 from charloom.kernel.advance import Rows, TrainState, advance, start
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.model.model_file import Model, model_bytes
-from charloom.model.scoring import bits_per_character
+from charloom.model.scoring import bits_per_character, passages
 from charloom.network.rnn import Parameters
 from charloom.results.identity import results_hash
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
@@ -95,6 +95,10 @@ class Training(NamedTuple):
     def held_out(self, theta: Parameters, h: Array) -> float | None:
         """Return the model's cost of the held-out text in bits per character, or None if the text is too short."""
         return bits_per_character(theta, self.text.held_out, h, self.params.train.held_out_characters)
+
+    def passages(self, theta: Parameters, h: Array) -> tuple[float, ...]:
+        """Return the model's cost of each passage of the held-out text, in bits per character."""
+        return passages(theta, self.text.held_out[: self.params.train.held_out_characters], h)
 
     def held_out_along(self, state: TrainState) -> float | None:
         """Return a checkpoint's cost of the first part of the held-out text in bits per character.
