@@ -109,6 +109,6 @@ def _rebuilt(project: Project, params: Params) -> Run:
             return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, match[1], None, {}, "")
         last = (failed.printed.strip().splitlines() or ["no output"])[-1]
         raise CheckFailed(f"{failed.stage} fails: {last}") from None
-    training, model = Training(params, read_prepared(path["prepared/text"]), Path(), {}), read_model(path["models/last"])
-    passages = training.passages(model.theta, model.h)
+    model, prepared = read_model(path["models/last"]), read_prepared(path["prepared/text"])
+    passages = Training(params, prepared, Path(), {}).passages(model.theta, model.h)
     return from_folder(params, path)._replace(results=hashed(path), passages=passages)
