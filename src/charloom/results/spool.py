@@ -146,7 +146,8 @@ class Writer:
         self._append(lines)
         if time.monotonic() > self.next_look:
             self.next_look = time.monotonic() + STARTING_MAY_TAKE
-            start_sender(self.module, self.start.sender)
+            with suppress(OSError):
+                start_sender(self.module, self.start.sender)
 
     def _append(self, lines: Iterable[Any]) -> None:
         """Append the lines, after another Start if the sender has delivered and removed the record."""
@@ -158,7 +159,8 @@ class Writer:
         results = self.results if status == "FINISHED" else None
         self._append([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
         if status == "FAILED":
-            start_sender(self.module, self.start.sender)  # no later stage would
+            with suppress(OSError):
+                start_sender(self.module, self.start.sender)  # no later stage would
 
 
 @contextmanager
@@ -224,16 +226,15 @@ def sender_lock(sender: str) -> Path:
 def start_sender(module: str, sender: str) -> None:
     """Start the sender unless it is at work. It is never waited for: no store can hold training up.
 
-    It works in the main repository: an experiment's folder may vanish.
+    It works in the main repository: an experiment's folder may vanish. Raises OSError if no process can start.
     """
     lock = sender_lock(sender)
     if not is_held(lock):
-        with suppress(OSError):
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            # Each thread that MLflow starts would map 64 MB for small objects of its own.
-            variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
-            with lock.with_suffix(".log").open("ab") as log:
-                subprocess.Popen(
-                    [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables, start_new_session=True,
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                )  # fmt: skip
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        # Each thread that MLflow starts would map 64 MB for small objects of its own.
+        variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
+        with lock.with_suffix(".log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
