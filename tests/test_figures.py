@@ -167,7 +167,7 @@ def batch_updates():
     yield "make the same 12,500 updates"
     yield f"by {difference(eight, -1)} bits (95 % interval {interval(eight, -1)})"
     yield f"a batch of 32 by {difference(many, -1)} ({interval(many, -1)})"
-    yield "In the time of 12,500 updates with a batch of 32, training with single sequences makes 280,000 updates"
+    yield "In the time of 12,500 updates with a batch of 32, training with single sequences makes about 300,000 updates"
     for size, characters, eta in ((1, "312,500", 0.1), (8, "2,500,000", 0.1), (32, "10,000,000", 0.2)):
         row = of("batch_updates", f"batch={size}")
         mean = f"**{number(row.mean)}**" if size == 32 else number(row.mean)
