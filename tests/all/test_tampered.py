@@ -615,7 +615,7 @@ SAID = {
         "quick": (1, "dvc.lock: not what DVC writes"), "summary": (2, "dvc.lock of ", 'duplicate key "prepare"'),
     },
     no_lock: {"quick": (1, "dvc.lock: not in HEAD"), "summary": (0, "HEAD has no dvc.lock")},
-    lock_of_another_commit: {"quick": (1, "dvc.lock was made with eta 0.1, params.yaml has 0.2"), "summary": (0, LOCKED)},
+    lock_of_another_commit: {"quick": (1, "made with eta 0.1, params.yaml has 0.2"), "summary": (0, LOCKED)},
     lock_with_conflict_marks: {"quick": (1, CONFLICT), "summary": (2, "dvc.lock of ", "not as DVC writes it")},
     params_with_carriage_returns: SAME,
     pointer_in_place_of_a_metric: {
