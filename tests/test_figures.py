@@ -95,7 +95,7 @@ def readme():
         yield " ".join(f"{x:.4f}" for x in (row.mean, row.sd, row.interval[0])) + f" to {row.interval[1]:.4f}"
     yield f"by {difference(ten, -1)} bits, with a 95 % interval from {interval(ten, -1)}"
     yield "The page after 30,000 updates"
-    yield f"means {study_new.SEEDS[True]} seeds, {study_new.SHORT:,} updates"
+    yield f"for {study_new.SEEDS[True]} seeds, {study_new.SHORT:,} updates"
     yield "``` 2.700 bits per character ```"  # tests/all/test_readme.py types the command
     eta = next(row for row in table("recipe") if row["m"] == "100" and row["eta"] == "0.05" and row["sigma"] == "0.01")
     for name in ("held_out_bits_per_character", "smooth_loss"):
