@@ -1,7 +1,10 @@
 """Models in a real MLflow store: once each, ranked across runs, from code, and back to a file."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from contextlib import chdir
 from zipfile import ZipFile
 
@@ -104,6 +107,17 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         assert (folder / "artifacts/model.npz").read_bytes() == file_of(finished, model).read_bytes()
         required = {line.partition("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()}
         assert required == {"mlflow", "pandas", *NEEDED}
+
+
+def test_the_code_that_a_model_brings_is_complete(finished, tmp_path):
+    folder = finished.folder / "mlartifacts/models" / logged(finished)[0].model_id / "artifacts"
+    with ZipFile(folder / "code/charloom.zip") as packed:
+        packed.extractall(tmp_path)
+    command = [sys.executable, "-c", "import charloom.sampling.request as it; print(it.__file__)"]
+    done = subprocess.run(
+        command, cwd="/", env=os.environ | {"PYTHONPATH": str(tmp_path)}, text=True, capture_output=True, check=False
+    )
+    assert done.stdout == f"{tmp_path}/charloom/sampling/request.py\n", done.stderr
 
 
 def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeypatch, tmp_path):

@@ -47,7 +47,7 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
             if path.endswith(".pyc") and str(SOURCES) in path:
                 path = source_from_cache(path)
             path = str(Path(path).absolute())
-            if path in _states or (path.endswith(".py") and path.startswith(f"{SOURCES}{os.sep}")):
+            if path in _states or (path.endswith((".py", ".csv")) and path.startswith(f"{SOURCES}{os.sep}")):
                 _note(path)
 
 

@@ -205,8 +205,10 @@ def _description(run: Run, samples: SampleTable) -> str:
 
 
 def _imported_by(script: Path) -> list[Path]:
-    """Return the files of this project that the script imports, directly or indirectly."""
+    """Return the files of this project that the script imports, directly or indirectly, and the tables beside them."""
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.run_script(str(script))
     imported = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script has no file
-    return [file for file in imported if file.is_relative_to(SOURCES) and file != script]
+    modules = [file for file in imported if file.is_relative_to(SOURCES) and file != script]
+    folders = sorted({file.parent for file in modules})
+    return [*modules, *(table for folder in folders for table in folder.glob("*.csv"))]

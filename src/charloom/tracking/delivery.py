@@ -35,7 +35,8 @@ def request_delivery() -> int:
 def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     """Wait until the sender has sent these entries; print its log's lines about them, from the offset `since` on.
 
-    Raises Unavailable, with the reasons, if an entry fails, the sender does not start, or it makes no progress for `seconds`.
+    Raises Unavailable, with the reasons, if an entry fails, or if the sender does not start or makes no progress for
+    `seconds`.
     """
     ensure_not_in_git()
     relocate_store()  # in this process, because the sender's output goes to its log
