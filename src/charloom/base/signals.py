@@ -22,7 +22,10 @@ class Stopped(KeyboardInterrupt):
 
 
 def end_at_once() -> None:
-    """Restore the system's default action: a signal ends the process. Python's own raises KeyboardInterrupt."""
+    """Restore the system's default action: a signal ends the process.
+
+    Python's handler of SIGINT, which raises KeyboardInterrupt, is replaced. An ignored SIGHUP stays ignored.
+    """
     for number in _heeded():
         signal.signal(number, signal.SIG_DFL)
 
@@ -34,9 +37,10 @@ def _heeded() -> list[signal.Signals]:
 
 @contextmanager
 def deferred() -> Iterator[list[int]]:
-    """Defer signals in a `with` block; yield a list to which the first signal appends its number.
+    """Defer the first signal in a `with` block; yield a list to which it appends its number.
 
-    A second signal ends the process at once. The previous handlers are restored afterwards.
+    The caller reads the list and decides when to stop. A second signal ends the process at once. The previous handlers
+    are restored after the block.
     """
     received: list[int] = []
 
