@@ -365,7 +365,8 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
     for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
         lock.write_text(wrong)
         assert (
-            project.stage("track", code=3) == "dvc.lock: not what DVC wrote; `git checkout dvc.lock` brings it back\n"
+            project.stage("track", code=3)
+            == "dvc.lock: content is not in DVC's format; `git checkout dvc.lock` brings it back\n"
         )
     assert not waiting(project)
 
@@ -375,7 +376,7 @@ def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_n
     project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
     project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
-    assert "prepare: edited as it ended: seed was 1, is 77: not recorded; `dvc repro --force` runs it again" in printed
+    assert "prepare: edited as it ended: seed was 1, is 77; run not recorded; try `dvc repro --force`" in printed
     assert not waiting(project)
 
 
@@ -387,7 +388,7 @@ def test_a_source_of_that_moment_is_not_recorded_either(project):
     path.write_text(path.read_text() + "# edited")
     project.edit("dvc.lock", before, md5(path.parent))
     printed = project.stage("track", code=1)
-    assert "sample: edited as it ended: changed since: src/charloom/sampling: not recorded" in printed
+    assert "sample: edited as it ended: changed since: src/charloom/sampling; run not recorded" in printed
     assert not waiting(project)
 
 
