@@ -1,4 +1,4 @@
-"""plot: write the report's page and pictures, and a page that repeats the training in a browser."""
+"""Stage plot: write the report's page and pictures, and a page that repeats the training in a browser."""
 
 from charloom.base.storage import write
 from charloom.pages.experiment.experiment_files import read_results
@@ -10,7 +10,7 @@ from charloom.settings.pipeline import files
 
 
 def main() -> None:
-    """Write the pages and pictures of the results of earlier stages."""
+    """Write the two pages and the pictures from the results of earlier stages; remove pictures that are not needed."""
     path = files("plot")
     results = read_results(read_params(), path)
     page, pictures = experiment_page(results)
