@@ -1,9 +1,9 @@
 """The types of measurements and answers, and the words of the verdicts.
 
-A setting is a configuration of the program that is compared. A trial is one run of a setting with a seed. A look is a
-number of seeds at which the data are tested. The level is the error rate ALPHA that all tests share, or 1 minus the
-part of ALPHA that a test has: an interval at that level tells what the test tells. Two trials with the same seed, one
-on each side of a comparison, are a pair.
+A setting is a configuration of the program that is compared. A trial is one run of a setting with a seed. Two trials
+with the same seed, one on each side of a comparison, are a pair. A look is a number of seeds at which the data are
+tested. All tests share ALPHA, the probability of a false claim: a test has a share of it. If the share is a, the tested
+level is 1 − a: Student's interval at that level excludes 0 if the test is significant.
 """
 
 from typing import NamedTuple

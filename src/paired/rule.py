@@ -53,7 +53,7 @@ class Decision(NamedTuple):
 
     verdict     one of VERDICTS
     look        index of the look that decided, or of the last look reached; None if no look is reached
-    level       the tested level: 0.95 before, and more after the correction for looks and several tests
+    level       the tested level, corrected for looks and several tests; 1 if the contrast has no share of ALPHA
     interval    Student's interval at that level; None if undefined
     adjusted_p  the p after the same correction; None if no p is defined
     """

@@ -20,7 +20,7 @@ class CheckFailed(CharloomError):
 
 
 class WrongInput(CharloomError):
-    """A parameter, a text or an option has an invalid value."""
+    """A param, a text or an option has an invalid value, or a file that the user named cannot be read."""
 
     exit_code = 2
 

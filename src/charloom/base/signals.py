@@ -13,10 +13,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal stopped training after it saved its state. A KeyboardInterrupt, so `except Exception` ignores it."""
+    """A signal stopped training after it saved its state. It is a KeyboardInterrupt: `except Exception` ignores it."""
 
     def __init__(self, number: int, saved: str = ""):
-        """Build the message from the signal's number and a phrase that says what is saved."""
+        """Build the message from the signal's number and a phrase that says what is saved; set the exit code."""
         super().__init__(f"stopped by {signal.Signals(number).name}{f'; {saved}' if saved else ''}")
         self.exit_code = 128 + number
 

@@ -31,7 +31,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     """Write the file atomically: yield a temporary file; then fsync, rename it to `path`, fsync the folder.
 
     Every write has its own temporary file, so processes and hosts may write the same path: the last rename wins.
-    A killed process leaves its temporary file. A later write of the same path removes it after STALE_AFTER.
+    A killed process leaves its temporary file. A write of the same path after STALE_AFTER seconds removes that file.
 
     Raises Unavailable, with the path, on an OSError; the file then has the old content or the new, complete. Any other
     exception in the `with` block leaves the old content, and is raised again.
@@ -62,7 +62,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _remove_leftovers(path: Path, now: float) -> None:
-    """Remove the path's temporary files that no process has written to for STALE_AFTER before `now`.
+    """Remove the path's temporary files whose last write was more than STALE_AFTER seconds before `now`.
 
     `now` is the time stamp of a new file in the same folder, because the clocks of hosts differ.
     """

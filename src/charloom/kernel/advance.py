@@ -99,7 +99,8 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
     """Run `count` updates from `state`; return their losses and the state after them. `state` itself is unchanged.
 
     ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1. Only the ids that these
-                       updates read are loaded into memory, except for a batch: then all are
+                       updates read are loaded into memory; for a batch, all ids are loaded
+    count              at least 1
     threads            number of threads; None chooses a number by the sizes. The result does not depend on `threads`
 
     Raises Diverged if a loss, a gradient or a number of the state is not finite.

@@ -48,9 +48,10 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
 def _with_row(
     squares: float, clipped: int, left: Array, i: int, h: Array, sizes: Sizes, row: Array
 ) -> tuple[float, int]:
-    """Return `squares` and `clipped` with the gradients of a row of W and an entry of b, or of V and c, added.
+    """Add gradients to the sum of their squares and to the number of those that clipping changes; return both.
 
-    The gradients are Σ_t left[t, i] · h[t] for the row and Σ_t left[t, i] for the bias. `row` is a scratch array.
+    The gradients are those of row i of W and entry i of b (left is d), or of V and c (left is the gradient by o):
+    Σ_t left[t, i] · h[t] for the row, and Σ_t left[t, i] for the entry. `row` is a scratch array.
     """
     g = 0.0
     for j in range(sizes.m):

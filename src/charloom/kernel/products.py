@@ -142,9 +142,9 @@ def recurrence(
 
 @njit(**PASTED)
 def unit(wide: int, lanes: int, batch: int) -> int:
-    """Return the number of columns of a recurrence that threads do not divide: a panel's, or a vector's if batch ≥ FEW.
+    """Return the number of adjacent columns of a recurrence that one thread computes together.
 
-    wide, lanes  numbers in a row of a panel and in a vector
+    It is the width of a panel (`wide`), or of a vector (`lanes`) if the batch has FEW sequences or more.
     """
     return wide if batch < FEW else lanes
 

@@ -25,7 +25,7 @@ SQUARE = 8  # rows and columns of a transposed square; 16 needs more registers t
 
 
 class Vector(types.Type):
-    """64 bytes of float64 or float32 in a register."""
+    """The Numba type of a vector: 64 bytes of float64 or float32 numbers in a register."""
 
     def __init__(self, scalar: Any) -> None:
         """Create the type. `scalar` is the Numba type of a lane."""
@@ -81,7 +81,7 @@ def _write(context: Any, builder: Any, array: Any, place: Any, vectors: list[Any
 
 @intrinsic
 def load(_: Any, array: Any, row: Any, column: Any) -> Any:
-    """Return the vector that starts at array[row, column]."""
+    """Return the vector of 64 bytes that starts at array[row, column]."""
 
     def generate(context: Any, builder: Any, _signature: Any, place: Any) -> Any:
         return _read(context, builder, array, place)[0]

@@ -82,7 +82,7 @@ class Recipe:
         return sequences(characters, self.seq_length) // self.batch
 
     def initial(self, K: int, seed: int) -> tuple[Parameters, Accumulators]:
-        """Return the weights and the optimiser's state before the first update, for K characters."""
+        """Return the weights, drawn with `seed`, and the optimiser's state before the first update; K characters."""
         drawn = init(self.m, K, self.sigma, np.random.default_rng(seed))
         return Parameters(drawn.flat.astype(self.dtype), self.m, K), self.accumulators(K)
 

@@ -31,7 +31,7 @@ class Committed(NamedTuple):
 
 
 def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
-    """Yield the content of each commit. Raises WrongInput if this folder has no pipeline."""
+    """Yield the content of each commit, in the given order. Raises WrongInput if this folder has no pipeline."""
     paths = files("track")
     names = (PARAMS, *(paths[f"metrics/{name}"] for name in ("train", "prepare", "results")), "src")
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)

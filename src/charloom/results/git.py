@@ -26,7 +26,7 @@ def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int
 
     folder  the folder to run in; None is the working folder
     index   the index file that Git uses; if empty, the repository's own
-    empty   an exit code that is no failure, but means that there is no output; 0 means none
+    empty   a further exit code, besides 0, that is no failure
     """
     with _unavailable():
         return dvc_summary.git.git(*arguments, folder=folder, index=index, empty=empty)

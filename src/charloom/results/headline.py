@@ -26,7 +26,9 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
 def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float) -> None:
     """Print the headline. If the training went wrong, write a warning to stderr that names a param that may help.
 
-    saturated  the share of saturated hidden units after the last update, in [0, 1]
+    saturated  the share of saturated hidden units, in [0, 1], at the last update whose statistics are recorded
+
+    A training went wrong if its loss is higher than that of a uniform guess, or if `saturated` is above SATURATED.
     """
     print(headline(train, text))
     exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE

@@ -11,7 +11,7 @@ from llvmlite.binding import get_host_cpu_name
 
 
 def machine() -> dict[str, str]:
-    """Return the processor for which the kernel is compiled, the system, and the versions that may change a result."""
+    """Return, by name, the processor for which the kernel is compiled, the system, and versions that matter."""
     return {
         "processor": os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name(),
         "system": f"{platform.system()} {platform.machine()}",

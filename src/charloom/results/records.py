@@ -14,9 +14,9 @@ class Record(BaseModel):
 
 
 class Levels(Record):
-    """The losses of models that only count n-grams, on the text in which they counted. The unit is in the field's name.
+    """The losses of models that only count n-grams, on the text in which they counted. TextMetrics names the units.
 
-    `uniform` is a uniform guess among K characters.
+    `uniform` is the loss of a uniform guess among K characters.
     """
 
     uniform: float
@@ -28,7 +28,11 @@ class Levels(Record):
 class TextMetrics(Record):
     """metrics/prepare.json: figures about the text.
 
-    characters_counted is the number of characters, from the start of the text, in which n-grams were counted.
+    characters                  length of the text: the training part and the held-out part
+    K                           number of distinct characters
+    sha256                      SHA-256 of the text's file
+    characters_that_occur_once  number of distinct characters that occur once
+    characters_counted          number of characters, from the start of the text, in which n-grams were counted
     """
 
     characters: int
@@ -218,7 +222,7 @@ class EditionFigures(Record):
 class PublishedFigures(Record, extra="ignore"):
     """data/dd2424_report.yaml: the published figures that a picture or a table shows.
 
-    text            name of the published report, with a remark in parentheses
+    text            name of the text of the published report, with a remark in parentheses
     drawn_beside    SHA-256 of the texts whose curve may be drawn together with the published curve
     settings        params of the published training
     gradient_check  relative errors of the published gradient check

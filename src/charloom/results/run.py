@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
     @property
     def facts(self) -> tuple[TextMetrics, TrainMetrics]:
-        """Return the text's figures and the metrics. Only a run read from a folder or a commit always has both."""
+        """Return the text's figures and the metrics. Use this only for a run from a folder or a commit: it has both."""
         return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)
 
     @property

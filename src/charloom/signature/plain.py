@@ -107,7 +107,7 @@ def _softmax(o: Array, y: Array) -> tuple[float, Array]:
 
 @compiled
 def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array, n: int) -> None:
-    """Compute d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and write the sums to `gradients`, zeros before:
+    """Compute d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and add to `gradients`, which must be zero before:
 
     W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + n]ᵀ   b: Σ d[t]   c: Σ g[t]
     """

@@ -128,7 +128,8 @@ class Training(NamedTuple):
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model with the weights `theta` after `update` updates.
 
-        It stores the hidden state h (m,) and the first character that the training reads in that update.
+        The model also has the hidden state h (m,) and the first character of the sequence that the training reads next;
+        of a batch, of the last sequence.
         """
         ids, params = self.text.training, self.params
         place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]

@@ -92,8 +92,8 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
     start      the state before the first update, for the expected shapes
     sequences  the number of updates in an epoch
 
-    A damaged state is skipped with a warning. Files that are damaged or newer than the returned state are removed,
-    because training writes them again. Raises Damaged if all states are damaged.
+    A damaged state is skipped with a warning. Newer states, and checkpoints that do not belong to the returned state,
+    are removed, because training writes them again. Raises Damaged if all states are damaged.
     """
     reasons = []
     for path in _generations(folder):
