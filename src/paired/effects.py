@@ -1,4 +1,4 @@
-"""The effects that an answer reports: significant interactions, and the averages whose sign they reverse."""
+"""The effects that an answer reports: averages, interactions, and effects at the levels of factors that interact."""
 
 from collections.abc import Sequence
 
