@@ -351,7 +351,7 @@ def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch
     monkeypatch.setattr(
         track, "this_run", lambda: (this_run(), project.edit("src/train.py", '"""train', '"""Train'))[0]
     )
-    assert "changed since: src/train.py: not recorded" in project.stage("track", code=1)
+    assert "changed since: src/train.py; run not recorded" in project.stage("track", code=1)
     assert not any(entry.tracked for entry in waiting(project))
 
 
@@ -405,7 +405,7 @@ def test_a_damaged_record_of_a_training_is_named_where_track_is_called(project):
 def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
     project.edit("params.yaml", "temperature: 1.0", "temperature: 0.5")
     printed = project.stage("track", code=1)
-    assert "sample.temperature was 1.0, is 0.5: not recorded; `dvc repro` runs it again" in printed
+    assert "sample.temperature was 1.0, is 0.5; run not recorded; `dvc repro` runs it again" in printed
     assert not waiting(project)
 
 
