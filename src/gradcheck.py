@@ -1,4 +1,4 @@
-"""Stage gradcheck: check that the kernel's gradient is the derivative of the loss. If not, training does not start."""
+"""gradcheck: check that the kernel's gradient is the derivative of the loss. If not, training does not start."""
 
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json

@@ -1,4 +1,4 @@
-"""Stage plot: write the report's page and pictures, and a page that repeats the training in a browser."""
+"""plot: write the report's page and pictures, and a page that repeats the training in a browser."""
 
 from charloom.base.storage import write
 from charloom.pages.experiment.experiment_files import read_results

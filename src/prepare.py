@@ -1,4 +1,4 @@
-"""Stage prepare: check params.yaml, convert the text to ids, and measure the entropy of its n-grams."""
+"""prepare: check params.yaml, convert the text to ids, and measure the entropy of its n-grams."""
 
 import sys
 from pathlib import Path

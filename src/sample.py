@@ -1,4 +1,4 @@
-"""Stage sample: write a sample with every checkpoint and with the best model, and measure their quality."""
+"""sample: write a sample with every checkpoint and with the best model, and measure their quality."""
 
 from charloom.base.storage import write_json
 from charloom.sampling.along_training import write_samples

@@ -1,4 +1,4 @@
-"""Stage track: complete the run in MLflow from the result files, and print the run's outputs."""
+"""track: complete the run in MLflow from the result files, and print the run's outputs."""
 
 import sys
 from functools import partial

@@ -1,4 +1,4 @@
-"""Stage train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
+"""train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
 
 from charloom.base.errors import CheckFailed
 from charloom.base.lock import exclusive
