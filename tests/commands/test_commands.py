@@ -217,7 +217,7 @@ WRONG = [
     ("sample --model models", 2, "models: not a file"),
     ("sample --model /dev/zero", 2, "/dev/zero: not a file"),
     ("score --model /dev/full", 2, "/dev/full: not a file"),
-    ("sample --prime Привет", 2, "in the vocabulary of this model: 'П', 'в', 'е', 'и', 'р', 'т'"),
+    ("sample --prime Привет", 2, "of this model has none of its characters: 'П', 'в', 'е', 'и', 'р', 'т'"),
     ("sample --until конец", 2, "so never written: 'е', 'к', 'н', 'о', 'ц'"),
     ("sample --modal x", 2, "--modal: unknown option; allowed are --model, --prime, --strict, --length, --until"),
     ("sample --tempertaure=1", 2, "--show-probabilities, --help; did you mean --temperature?"),
