@@ -39,7 +39,7 @@ test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two and a half minutes;
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
 test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; more than an hour
-	@python -m pytest --hypothesis-profile=random
+	@python -m pytest --hypothesis-profile=random --durations=10
 
 mutants: $(READY)  ## plant the faults of tests/mutants.toml, one at a time: a test catches each; NAMES=a,b are some; ALL=1: by all of make test
 	@env -u MAKEFLAGS NAMES='$(NAMES)' ALL='$(ALL)' python tests/mutants.py

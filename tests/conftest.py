@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import FileLock
 from hypothesis import settings
@@ -37,6 +39,24 @@ same_bits(small, state, ids, 1)
 score(state.theta, ids, np.zeros(8))
 next(characters(state.theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(1)))
 """
+
+
+STARTED_BY = "CHARLOOM_TESTS"  # a variable of all processes that these tests start
+os.environ.setdefault(STARTED_BY, str(os.getpid()))
+
+
+def pytest_unconfigure(config):
+    """End the processes that tests have left, and name them: later tests would meet them."""
+    if hasattr(config, "workerinput"):
+        return
+    left = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(STARTED_BY) == str(os.getpid()):
+                left.append(process)
+                print(f"left by a test, and ended: {' '.join(process.cmdline())[:120]}")
+                process.kill()
+    psutil.wait_procs(left, timeout=5)
 
 
 def pytest_sessionstart(session):

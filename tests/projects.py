@@ -45,6 +45,13 @@ SMALL = {
 STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # those that make results
 
 
+def seed_of_the_week() -> int:
+    """Return a seed for drawn moments: another one every week, printed, so that a failure can be made again."""
+    seed = int(os.environ.get("WEEK", time.time() // 604_800))
+    print(f"WEEK={seed}")
+    return seed
+
+
 class Project:
     """A copy of the project in a Git repository of its own, with small settings."""
 

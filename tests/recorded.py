@@ -117,6 +117,7 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
 
 
 def model_names(project: Project) -> list[str]:
-    """Return the names of the LoggedModels that the project's run has."""
+    """Return the names of the LoggedModels that the project's run has. A checkpoint of the last update is `last`."""
+    updates = json.loads((project.folder / "metrics/train.json").read_text())["updates"]
     checkpoints = sorted(file.stem for file in (project.folder / "models/checkpoints").iterdir())
-    return [*(f"checkpoint_{stem}" for stem in checkpoints[:-1]), "last", "lowest_smooth_loss"]
+    return [*(f"checkpoint_{stem}" for stem in checkpoints if int(stem) < updates), "last", "lowest_smooth_loss"]

@@ -16,6 +16,7 @@ import pytest
 from projects import ROOT
 
 from charloom.base.yaml_text import parsed
+from charloom.commands import study_new
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from paired import answered
@@ -94,6 +95,7 @@ def readme():
         yield " ".join(f"{x:.4f}" for x in (row.mean, row.sd, row.interval[0])) + f" to {row.interval[1]:.4f}"
     yield f"by {difference(ten, -1)} bits, with a 95 % interval from {interval(ten, -1)}"
     yield "The page after 30,000 updates"
+    yield f"for {study_new.SEEDS[True]} seeds, {study_new.SHORT:,} updates"
     yield "``` 2.700 bits per character ```"  # tests/all/test_readme.py types the command
     eta = next(row for row in table("recipe") if row["m"] == "100" and row["eta"] == "0.05" and row["sigma"] == "0.01")
     for name in ("held_out_bits_per_character", "smooth_loss"):
@@ -165,7 +167,7 @@ def batch_updates():
     yield "make the same 12,500 updates"
     yield f"by {difference(eight, -1)} bits (95 % interval {interval(eight, -1)})"
     yield f"a batch of 32 by {difference(many, -1)} ({interval(many, -1)})"
-    yield "In the time of 12,500 updates with a batch of 32, training with single sequences makes 280,000 updates"
+    yield "In the time of 12,500 updates with a batch of 32, training with single sequences makes about 300,000 updates"
     for size, characters, eta in ((1, "312,500", 0.1), (8, "2,500,000", 0.1), (32, "10,000,000", 0.2)):
         row = of("batch_updates", f"batch={size}")
         mean = f"**{number(row.mean)}**" if size == 32 else number(row.mean)

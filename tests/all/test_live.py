@@ -98,16 +98,16 @@ def test_points_are_there_within_five_seconds(long, streaming):
     assert min(waits) < 5
 
 
-def test_ten_trainings_in_a_row_have_one_sender(long):
+def test_trainings_in_a_row_have_one_sender(long):
     long.edit("params.yaml", "updates: 10000000", "updates: 150000")
     most = []
-    for seed in range(1, 11):
+    for seed in range(1, 5):
         long.run("dvc", "exp", "run", "-S", f"seed={seed}", "-n", f"seed-{seed}")
         senders = [each for each in psutil.process_iter() if is_sender_of(each, long)]
         most.append((len(senders), sum(each.memory_info().rss for each in senders)))
     print("processes and bytes:", most)
     assert max(count for count, _ in most) <= 1
-    assert len(long.runs()) == 10
+    assert len(long.runs()) == 4
     until(lambda: not long.senders(), seconds=90)
 
 

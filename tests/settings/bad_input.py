@@ -262,8 +262,8 @@ def inputs(params: str) -> Iterator[tuple[str, str | bytes, bytes | Callable[[Pa
 
 def code(text: str) -> str:
     """Return the text as code in a Markdown table, on one line."""
-    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip())
-    visible = visible if len(visible) < 300 else f"{visible[:40]}…"
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip(" \n"))
+    visible = visible if len(visible) < 300 else f"{visible[:40]}…{visible[-32:]}"
     return f"`` {visible} ``".replace("|", "\\|")
 
 
@@ -271,8 +271,8 @@ def page(of_the_pipeline: list[Got], of_tables: list[Got]) -> str:
     """Return the page."""
     return (
         "# What wrong input gets\n\n"
-        "Each line is what `make run` and `dvc repro` print, before anything is written. "
-        "Made by `python tests/settings/bad_input.py`; a test compares.\n\n"
+        "*Written* is a line of `params.yaml` (`\\n` begins a further line, `\\t` is a tab), or the content of the "
+        "text. *Line* is what `make run` and `dvc repro` print, before they write anything.\n\n"
         f"{_table(of_the_pipeline)}\n"
         f"## Tables\n\nWhat `charloom compare --table results.csv {' '.join(COLUMNS)}` prints.\n\n"
         f"{_table(of_tables)}"

@@ -155,7 +155,8 @@ class Writer:
         self._append(lines)
         if time.monotonic() > self.next_look:
             self.next_look = time.monotonic() + STARTING_MAY_TAKE
-            start_sender(self.module, self.start.sender)
+            with suppress(OSError):
+                start_sender(self.module, self.start.sender)
 
     def _append(self, lines: Iterable[Any]) -> None:
         """Append the lines. If the sender has sent and removed the record, begin it again with the Start."""
@@ -167,7 +168,8 @@ class Writer:
         results = self.results if status == "FINISHED" else None
         self._append([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
         if status == "FAILED":
-            start_sender(self.module, self.start.sender)  # no later stage would
+            with suppress(OSError):
+                start_sender(self.module, self.start.sender)  # no later stage would
 
 
 @contextmanager
@@ -252,16 +254,16 @@ def start_sender(module: str, sender: str) -> None:
     module  the name of the sender's module
     sender  the `identity` of its environment
 
-    The sender works in the main repository, because an experiment's folder may be removed. A failed start is ignored.
+    The sender works in the main repository, because an experiment's folder may be removed. Raises OSError if no
+    process can start.
     """
     lock = sender_lock(sender)
     if not is_held(lock):
-        with suppress(OSError):
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            # Each thread that MLflow starts would map 64 MB for small objects of its own.
-            variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
-            with lock.with_suffix(".log").open("ab") as log:
-                subprocess.Popen(
-                    [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables, start_new_session=True,
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                )  # fmt: skip
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        # Each thread that MLflow starts would map 64 MB for small objects of its own.
+        variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
+        with lock.with_suffix(".log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip

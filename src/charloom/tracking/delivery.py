@@ -35,7 +35,7 @@ def request_delivery() -> int:
 def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     """Wait until the sender has sent these entries; print its log's lines about them, from the offset `since` on.
 
-    Raises Unavailable, with the reasons, if an entry fails, or if the sender makes no progress for `seconds`.
+    Raises Unavailable, with the reasons, if an entry fails, the sender does not start, or it makes no progress for `seconds`.
     """
     ensure_not_in_git()
     relocate_store()  # in this process, because the sender's output goes to its log
@@ -64,7 +64,10 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
                     elif reason:
                         reasons[reason] = None
             if pending and not alive and time.time() - began >= starts * STARTING_MAY_TAKE:
-                start_sender(SENDER, own_identity)
+                try:
+                    start_sender(SENDER, own_identity)
+                except OSError as error:
+                    raise Unavailable(f"the sender does not start: {error.strerror}") from None
                 starts += 1
             time.sleep(POLL_INTERVAL)
     if pending:
