@@ -1,4 +1,4 @@
-"""gradcheck: training starts only if the kernel's gradient is the derivative of the loss."""
+"""gradcheck: check that the kernel's gradient is the derivative of the loss. If not, training does not start."""
 
 from charloom.base.errors import CheckFailed
 from charloom.base.storage import write_json
@@ -17,7 +17,11 @@ HELP = (
 
 
 def main() -> None:
-    """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state."""
+    """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state.
+
+    Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table. Raises CheckFailed if an error is
+    above gradcheck.tolerance.
+    """
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)

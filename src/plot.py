@@ -10,7 +10,7 @@ from charloom.settings.pipeline import files
 
 
 def main() -> None:
-    """Write the pages and pictures of the results of earlier stages."""
+    """Write the two pages and the pictures from the results of earlier stages; remove pictures that are not needed."""
     path = files("plot")
     results = read_results(read_params(), path)
     page, pictures = experiment_page(results)

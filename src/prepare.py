@@ -17,10 +17,13 @@ from charloom.text.ngrams import text_metrics
 
 
 def main() -> None:
-    """Check the params and write the ids. With --check, used by `make run`, only check, and repair DVC's rwlock."""
+    """Check params, text and memory; write the ids and metrics/prepare.json.
+
+    With --check, used by `make run`, it only checks these and the Git repository, and repairs DVC's rwlock file.
+    """
     params = read_params()
     if idle := ", ".join(f"{name}: {as_yaml(value)}" for name, value in without_effect(params).items()):
-        print(f"no effect, because optimizer is {params.optimizer} and train.order is {params.train.order}: {idle}")
+        print(f"optimizer {params.optimizer} and train.order {params.train.order} do not use these params: {idle}")
     path = Path(params.prepare.text)
     source = survey(path)
     K, once, lengths = len(source.vocabulary), source.once, split(source.characters, params.prepare.held_out)

@@ -9,7 +9,7 @@ from charloom.text.corpus import read_prepared
 
 
 def main() -> None:
-    """Write samples, marks and metrics."""
+    """Write the table of samples, their marks and their metrics, and print a summary."""
     params, path = read_params(), files("sample")
     text = read_prepared(path["prepared/text"])
     table, metrics, marks = write_samples(params, text, path["models/checkpoints"], path["models/best"])

@@ -1,4 +1,4 @@
-"""track: complete the MLflow run from the files, and print the run's outputs."""
+"""track: complete the run in MLflow from the result files, and print the run's outputs."""
 
 import sys
 from functools import partial
@@ -17,7 +17,11 @@ SENDING_MAY_TAKE = 45  # seconds
 
 
 def main() -> None:
-    """Print the outputs, and have the run delivered. A failed delivery is a warning, never an error."""
+    """Print the run's outputs, and wait until the sender has sent the run to MLflow.
+
+    If sending fails or makes no progress for SENDING_MAY_TAKE, a warning says so. Raises CheckFailed if dvc.lock does
+    not record the inputs that the stages used.
+    """
     params = read_params()
     ensure_recorded(params)
     forget_notes()

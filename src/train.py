@@ -1,4 +1,4 @@
-"""train: the report's protocol, from a checked gradient to a trace, checkpoints, last and best model."""
+"""train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
 
 from charloom.base.errors import CheckFailed
 from charloom.base.lock import exclusive
@@ -18,11 +18,14 @@ SENDER = "charloom.tracking.sender"  # a separate process, which changes no resu
 
 
 def main() -> None:
-    """Check the memory, lock the training, train, write the results, and remove the resume state."""
+    """Check the inputs and the memory, lock the training, train, write the results, and remove the resume state.
+
+    Raises CheckFailed if the gradient check has not passed.
+    """
     inputs = Inputs("train")  # before params and text are read
     params, path = read_params(), files("train")
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
-        raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed; no training without it")
+        raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed, so no training starts")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     check_training(params, len(text.vocabulary), len(text.training))

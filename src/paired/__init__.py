@@ -1,6 +1,6 @@
-"""Compare settings from a few runs of each: Student's t on pairs of runs with the same seed.
+"""Compare settings by a few runs of each setting, with Student's t on pairs of runs with the same seed.
 
-The package needs NumPy and SciPy, and nothing of the program that was run. README.md has an example.
+The package needs only NumPy and SciPy, and nothing of the program that was run. README.md has an example.
 """
 
 from paired.answering import answered

@@ -1,4 +1,4 @@
-"""The answer of a comparison: each setting against the baseline, paired by seed, and each factor's effect."""
+"""The answer of a comparison: each setting compared with the baseline, paired by seed, and each factor's effects."""
 
 import math
 from typing import NamedTuple
@@ -28,13 +28,13 @@ NOTHING = Tested([], None, {})  # used if the settings are no complete design: t
 
 
 class Verdicts(NamedTuple):
-    """The verdicts of all settings, keyed by the setting's name.
+    """The verdicts on all settings, by the setting's name, and on the factors' effects.
 
-    sides      each setting with its counted trials
-    pairs      each setting but the baseline, paired with it
-    decisions  verdict, level and adjusted p of each setting but the baseline
-    settings   the contrast of each setting with the baseline
-    effects    the contrasts of the factors
+    sides      the trials of each setting
+    pairs      the pairs of each setting, except the baseline, with the baseline
+    decisions  verdict, level and adjusted p of each setting except the baseline
+    settings   the contrast of each setting, except the baseline, with the baseline
+    effects    the contrasts of the factors that an answer reports: see effects.py
     """
 
     sides: dict[str, Side]
@@ -45,7 +45,7 @@ class Verdicts(NamedTuple):
 
 
 def verdicts(measured: Measured) -> Verdicts:
-    """Decide about all settings and effects."""
+    """Return the verdicts on all settings and effects. If the settings are no complete design, there are no effects."""
     budget = measured.budget if measured.target else None
     sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
     pairs = {name: pair(own, sides[measured.baseline]) for name, own in sides.items() if name != measured.baseline}
@@ -75,7 +75,8 @@ def verdicts(measured: Measured) -> Verdicts:
 def answered(measured: Measured) -> Answer:
     """Compare the settings and return the answer.
 
-    The baseline's trials define the order of seeds. Seeds after the last reached look are shown, but not tested.
+    The order of the seeds is that of the baseline's trials. Seeds after the last reached look (number of seeds at which
+    the data are tested) are shown, but not tested.
     """
     sides, pairs, decisions, settings, effects = verdicts(measured)
     asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}
@@ -103,7 +104,7 @@ def _summary(name: str, own: Side) -> Summary:
 
 
 def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decision) -> Contrast:
-    """Return the setting's contrast, with the fields that only settings have: seeds needed, times, explosions."""
+    """Return the setting's contrast with seeds needed, times, explosions, warnings and parts of the test data added."""
     sides = pairs.ours, pairs.baseline
     return _with_need(measured, contrast)._replace(
         time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
@@ -114,7 +115,10 @@ def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decis
 
 
 def _parts(pairs: Pairs, mean: float) -> tuple[int, int] | None:
-    """Return in how many parts of the test data the mean difference has the sign of `mean`, and the number of parts."""
+    """Return in how many parts of the test data the mean difference has the sign of `mean`, and the number of parts.
+
+    None if `mean` is 0, if there are no pairs, or if the parts of a trial are unknown.
+    """
     both = [(pairs.ours.trials[seed].parts, pairs.baseline.trials[seed].parts) for seed in pairs.differences]
     count = len(both[0][0]) if both else 0
     if not mean or not count or any(len(parts) != count for sides in both for parts in sides):
@@ -124,7 +128,10 @@ def _parts(pairs: Pairs, mean: float) -> tuple[int, int] | None:
 
 
 def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
-    """Return the contrast with the number of further seeds, if it has no verdict that more seeds could give."""
+    """Return the contrast with `more_seeds` set, if it has no verdict yet and more seeds could give one.
+
+    Interactions, effects without a share of the level, and averages whose sign other factors reverse are unchanged.
+    """
     if contrast.verdict != CANNOT_TELL or contrast.kind == INTERACTION or contrast.turned_by or contrast.untested:
         return contrast
     whole, alpha = moments(contrast.differences.values()), 1.0 - contrast.tested_level
@@ -134,7 +141,10 @@ def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
 
 
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:
-    """Return the band of each setting that has two pairs or more, at the updates that all its pairs have."""
+    """Return the band of each setting with two pairs of curves or more, at the updates that all its curves have.
+
+    curves  setting, then seed, to the curve
+    """
     bands, theirs = {}, curves.get(baseline, {})
     for name, own in pairs.items():
         ours = curves.get(name, {})
@@ -149,7 +159,10 @@ def _beside(x: Curve, y: Curve) -> Curve:
 
 
 def band(curves: list[Curve]) -> Band:
-    """Return mean and interval at the updates that all curves have; a single curve gets no intervals."""
+    """Return the band of the curves at the updates that all curves have. A single curve has a mean but no interval.
+
+    An update is left out if no interval is defined there, as for two equal values.
+    """
     result = Band([], [], [])
     for update in sorted(set.intersection(*map(set, curves))):
         at = moments(curve[update] for curve in curves)

@@ -1,4 +1,4 @@
-"""The warnings of one comparison, a sentence each."""
+"""The warnings about the comparison of one setting with the baseline; a warning is a sentence."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,11 @@ from paired.statistics import moments, student_p
 
 
 def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterator[str]:
-    """Yield the warnings of these pairs, given the decision about them."""
+    """Yield the warnings about these pairs: missing and exploded trials, outliers, and seeds that are not tested.
+
+    looks     the declared numbers of seeds at which the data are tested; empty if none are declared
+    decision  the decision on the setting
+    """
     sides, shared = (pairs.ours, pairs.baseline), len(pairs.shared)
     if len(pairs.differences) < 2:
         yield f"{number_of(len(pairs.differences), 'pair')} of the same seed: a comparison needs two"
@@ -37,10 +41,10 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterat
 
 
 def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:
-    """Yield warnings if the mean difference rests on one pair, or if all differences are equal.
+    """Yield warnings if one pair contributes half of the mean difference or more, or if all differences are equal.
 
-    Without a true difference it is common that one pair has half of the sum. So a pair is named only if the other pairs
-    alone would give another test result at alpha, or have at most half of the spread.
+    Without a true difference it is common that one pair contributes half of the sum. So a pair is named only if a test
+    of the other pairs at the level alpha has another result, or if their sd is at most half of the sd of all pairs.
     """
     whole = moments(differences.values())
     if whole.sd == 0.0:

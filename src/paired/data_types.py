@@ -1,4 +1,10 @@
-"""The types of measurements and answers, and the words of the verdicts."""
+"""The types of measurements and answers, and the words of the verdicts.
+
+A setting is a configuration of the program that is compared. A trial is one run of a setting with a seed. Two trials
+with the same seed, one on each side of a comparison, are a pair. A look is a number of seeds at which the data are
+tested. All tests share ALPHA, the probability of a false claim: a test has a share of it. If the share is a, the tested
+level is 1 − a: Student's interval at that level excludes 0 if the test is significant.
+"""
 
 from typing import NamedTuple
 
@@ -15,12 +21,12 @@ LEVEL = 0.95  # of the plain intervals, which are not corrected for several test
 
 
 class Measurement(NamedTuple):
-    """One trial.
+    """The result of one trial.
 
-    value     the measure; None if the trial failed or diverged
+    value     the measured value; None if the trial failed or diverged
     exploded  the caller's judgement that the result is useless; a trial without a value always counts as exploded
     reached   the first update at which the trial had reached the target; None if it never did, or no target is set
-    parts     the measure in each part of the test data; empty: unknown
+    parts     the value in each part of the test data; empty: unknown
     """
 
     value: float | None
@@ -35,16 +41,17 @@ class Measured(NamedTuple):
     measure     name of the measure
     better      "lower" or "higher": which values are better
     baseline    name of the setting that the others are compared with, one of `settings`
-    settings    name, in display order, to the setting's trials by seed
-    curves      name of the curve, then setting, then seed, to values at the same updates
+    settings    name of the setting, in the order of display, to the setting's trials by seed
+    curves      name of the curve, then setting, then seed, to the curve
     looks       declared numbers of seeds, ascending, at which the data are tested; empty: none declared
     smallest_difference  in units of the measure: smaller differences do not matter; None: not declared
     target      the target that `reached` refers to, "loss below 2"; empty: no target
-    budget      updates of each trial, for times to the target; None: unknown, or not equal for all trials
+    budget      number of updates of a trial, for times to the target; None: unknown, or not equal for all trials
     warnings    sentences about the origin of the trials
-    exploded    words for what `exploded` stands for
-    levels      setting, then factor, to the level: factors that vary and have an effect in that setting
-    amounts     setting to the amount of text or time that its trials got; empty: unknown
+    exploded    words for the meaning of `exploded`
+    levels      setting, then factor, to the factor's value (level) in that setting: factors that vary and have an
+                effect in that setting
+    amounts     setting to the amount of text or time that a trial of the setting used, in any unit; empty: unknown
     amount      words for that amount
     title       the question in the user's words; empty: none given
     part        words for the parts of the test data
@@ -69,10 +76,11 @@ class Measured(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """One setting.
+    """The numbers of one setting, not compared with others.
 
-    n             trials with a value
-    mean, sd      of these values; None if there are too few
+    trials        number of trials
+    n             number of trials with a value
+    mean, sd      mean and standard deviation of these values; None if there are too few
     interval      Student's interval of the mean, at LEVEL; None for fewer than two values
     exploded      number of the `trials` that exploded
     reached       number of the `trials` that reached the target
@@ -92,7 +100,12 @@ class Summary(NamedTuple):
 
 
 class Later(NamedTuple):
-    """All pairs, if some came after the verdict: their number, their mean, and Student's interval at LEVEL."""
+    """The numbers of all pairs of a contrast whose verdict came at an earlier look.
+
+    n                number of all pairs
+    mean_difference  mean over all pairs
+    interval         Student's interval of that mean at LEVEL
+    """
 
     n: int
     mean_difference: float
@@ -100,7 +113,7 @@ class Later(NamedTuple):
 
 
 class Contrast(NamedTuple):
-    """One level minus another with the same seed: a setting minus the baseline, or an effect of a factor.
+    """A difference between pairs, with its test: a setting minus the baseline, or an effect of a factor.
 
     kind      ALONE: a setting; AVERAGE: the mean over all levels of the other factors; AT_LEVEL: at one level of
               another factor; INTERACTION: the difference at the second of two levels of another factor, minus the
@@ -108,17 +121,18 @@ class Contrast(NamedTuple):
     setting   name of the setting; empty for the other kinds
     factor, level, reference   the level, and the level that it is compared with; empty for a setting
     other, at  the other factor, and its one level or two levels; empty for a setting and an average
-    amount    the first side's amount divided by the second side's; 1 if unknown
+    amount    the first side's amount of text or time divided by the second side's; 1 if unknown
     differences       seed to difference, for the seeds with a value on both sides
-    n                 pairs that count: those of the look that decided; all pairs if no look did
+    n                 number of pairs that count: the pairs of the look that decided; all pairs if no look decided
     mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
     tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval there
-    tested_n, tested_sd   the pairs of the look that decided, or of the last look reached, and their sd
-    barred            verdicts that lost trials bar
+    tested_n, tested_sd   number and sd of the pairs of the look that decided, or of the last look reached
+    barred            verdicts that are excluded because trials without a value could have reversed them
     p                 Student's two-sided p of the pairs that count
-    adjusted_p        the smallest p so far times the number of looks, divided by the contrast's share of the level
+    adjusted_p        p corrected for looks and several tests: the smallest p so far times the number of looks, divided
+                      by the contrast's share of the level; None if no p is defined
     verdict           one of the four VERDICTS; for an interaction DEPENDS or CANNOT_TELL
-    later             all pairs; None if all of them count
+    later             the numbers of all pairs; None if all pairs count
     warnings          sentences about the contrast
     turned_by         for an average without a verdict: the factors that reverse its sign
     more_seeds        at least and at most so many more seeds would give a verdict; `at most` is None if there is no
@@ -160,12 +174,15 @@ class Contrast(NamedTuple):
 
     @property
     def of(self) -> tuple[str, str, str]:
-        """The factor, the level and its reference, without the other factor."""
+        """Return the factor, the level and its reference, without the other factor."""
         return self.factor, self.level, self.reference
 
     @property
     def untested(self) -> bool:
-        """Whether the effect has no share of the level: no interaction that contains it is significant."""
+        """Return whether the effect is not tested, because no interaction that contains it is significant.
+
+        Such an effect has no share of the level.
+        """
         return self.kind == AT_LEVEL and self.tested_level == 1.0
 
 
@@ -178,14 +195,14 @@ class Band(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answer of a comparison. The fields that `Measured` has too are copied from there.
+    """The answer of a comparison. Fields that `Measured` also has are copied from there.
 
-    looks       as declared; empty: none declared, so there is one look, at the present number of seeds
+    looks       the declared looks; empty: none declared, so there is one look, at the present number of seeds
     summaries   one for each setting, in the order of the settings, with the baseline
     comparisons one for each setting but the baseline, in the same order
     bands       name of the curve, then setting, to the band
-    effects     of the factors, if the settings are all combinations of their levels: averages, interactions, and
-                effects at the levels of factors that interact
+    effects     effects of the factors, if the settings are all combinations of the factors' levels: averages,
+                interactions, and effects at the levels of factors that interact
     inseparable  groups of factors that always change together: name of each factor to its levels
     """
 

@@ -1,4 +1,4 @@
-"""The effects that an answer reports: significant interactions, and the averages whose sign they reverse."""
+"""The effects that an answer reports: averages, interactions, and effects at the levels of factors that interact."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,11 @@ from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, I
 
 
 def told(effects: Sequence[Contrast]) -> list[Contrast]:
-    """Return the averages, the interactions, and the effects at the levels of factors that interact.
+    """Return the effects that an answer reports: the averages, the interactions, and the effects at some levels.
 
-    An average with a verdict of an earlier look loses it if a later look shows that an interaction reverses its sign.
+    Effects at a level of another factor are reported if the two factors interact significantly. A significant
+    interaction has the verdict DEPENDS. An average whose sign other factors reverse has no verdict but their names,
+    also if an earlier look gave it a verdict.
     """
     of_kind = {kind: [effect for effect in effects if effect.kind == kind] for kind in (AVERAGE, INTERACTION, AT_LEVEL)}
     interactions = [x._replace(verdict=DEPENDS) if x.verdict in {BETTER, WORSE} else x for x in of_kind[INTERACTION]]
@@ -25,7 +27,10 @@ def told(effects: Sequence[Contrast]) -> list[Contrast]:
 
 
 def _turned(average: Contrast, at_levels: Sequence[Contrast]) -> Contrast:
-    """Return the average. If factors that it interacts with reverse its sign, replace its verdict by their names."""
+    """Return the average; if other factors reverse its sign, with the verdict CANNOT_TELL and their names in turned_by.
+
+    at_levels  the reported effects at a level of another factor
+    """
     signs: dict[str, set[bool]] = {}
     for effect in at_levels:
         if effect.of == average.of and effect.mean_difference and effect.tested_level < 1.0:

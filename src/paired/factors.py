@@ -39,7 +39,7 @@ class Design(NamedTuple):
 
 
 def inseparable(levels: Levels) -> list[list[str]]:
-    """Return the factors that all settings have and that vary, grouped if their levels always change together."""
+    """Return the factors that all settings have and that vary, grouped: factors in a group always change together."""
     names = [name for name in next(iter(levels.values()), {}) if all(name in own for own in levels.values())]
     groups: dict[tuple[int, ...], list[str]] = {}
     for name in names:
@@ -50,7 +50,11 @@ def inseparable(levels: Levels) -> list[list[str]]:
 
 
 def design(levels: Levels, baseline: str) -> Design | None:
-    """Return the design of the settings; None if combinations are missing, or if fewer than two factors vary."""
+    """Return the design of the settings, or None if they are no complete design of two factors or more.
+
+    None is returned if combinations of levels are missing or occur twice, if the settings have different factors, or if
+    fewer than two factors vary. Factors that always change together are one factor of the design.
+    """
     groups = inseparable(levels)
     if len({frozenset(own) for own in levels.values()}) > 1:
         return None  # some factors have no effect in some settings
@@ -72,7 +76,7 @@ def design(levels: Levels, baseline: str) -> Design | None:
 
 
 def design_of(measured: Measured) -> Design | None:
-    """Return the design of the settings that have a value: one without would leave all averages undefined."""
+    """Return the `design` of the settings that have a trial with a value. Others would leave all averages undefined."""
     with_value = {
         name for name, trials in measured.settings.items()
         if any(counted(trial).value is not None for trial in trials.values())
@@ -84,7 +88,7 @@ class Tested(NamedTuple):
     """All tests of a design.
 
     effects  averages, then interactions, then effects at a level, at the looks that all settings have reached
-    family   the hypotheses: these effects, and then all settings but the baseline
+    family   the shares of the hypotheses: first these effects, then all settings except the baseline
     same     index of an effect that equals a setting's contrast with the baseline, to the setting's index in the family
     """
 
@@ -94,7 +98,12 @@ class Tested(NamedTuple):
 
 
 def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts: Mapping[str, float]) -> Tested:
-    """Return the effects, computed within each seed that has a trial in all settings."""
+    """Return all tests of the design. An effect is computed for each seed that has a trial in all settings.
+
+    sides    the trials of each setting
+    looks    declared numbers of seeds, ascending
+    amounts  setting to the amount of text or time of a trial; empty if unknown
+    """
     baseline = of.settings.flat[0]
     every = list(sides[baseline].trials)
     seeds = [seed for seed in every if all(seed in own.trials for own in sides.values())]
@@ -105,9 +114,10 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
     names, levels = list(of.levels), list(of.levels.values())
 
     def effect(kind: str, f: int, pair: Pair, g: int | None = None, at: Sequence[int] = ()) -> Looked:
-        """Return the effect of the second level compared with the first.
+        """Return the effect of factor f: its second level in `pair` minus the first.
 
-        With two levels of g in `at`: the effect at the last minus the effect at the first; with one: at that level.
+        If `at` has one level of factor g, it is the effect at that level. If `at` has two, it is the interaction: the
+        effect at the last minus the effect at the first. Factors, levels and `at` are indices.
         """
         parts, lost, amount, sums = [], [0, 0], [1.0, 1.0], np.zeros(len(seeds))
         for n, other in enumerate(reversed(at) if at else [None]):
@@ -172,6 +182,6 @@ def _warnings(lost: int, excluded: set[str]) -> tuple[str, ...]:
 
 
 def _pairs(levels: int) -> list[Pair]:
-    """Return the pairs of levels to compare: all pairs; with more than FEW levels, each one with the baseline's."""
+    """Return the pairs of levels to compare: all pairs, or, of more than FEW levels, each level with the baseline's."""
     pairs = list(combinations(range(levels), 2))
     return pairs if levels <= FEW else pairs[: levels - 1]

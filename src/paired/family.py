@@ -1,10 +1,10 @@
-"""Multiple testing: the hypotheses share the level, and a rejected one passes its share on to the others.
+"""Multiple testing: the hypotheses share the level, and a rejected hypothesis passes its share on to the others.
 
-With equal shares this is Holm's procedure. A rejected interaction passes its share on to the effects that it is made
-of, those of either factor at the levels of the other: if two such effects differ, they are not both zero, so at most
-one of the two claims can be false. By the sequential rejection principle (Goeman & Solari 2010, Annals of Statistics
-38) at most one answer in twenty claims a difference that does not exist, however the p-values depend on each other:
-the shares of the true hypotheses never sum to more than 1, and no share becomes smaller.
+With equal shares this is Holm's procedure. A rejected interaction passes its share on to the effects of which it
+consists: those of either factor at two levels of the other. If two such effects differ, they are not both zero, so at
+most one of the two claims can be false. By the sequential rejection principle (Goeman & Solari 2010, Annals of
+Statistics 38) at most one answer in twenty claims a difference that does not exist, however the p-values depend on each
+other: the shares of the true hypotheses never sum to more than 1, and no share becomes smaller.
 """
 
 import math
@@ -18,9 +18,9 @@ Split = tuple[tuple[int, int], tuple[int, int]]  # one factor's effects at two l
 
 
 class Family(NamedTuple):
-    """Hypotheses, referred to by their indices.
+    """Hypotheses that share a level. A hypothesis is identified by its index.
 
-    shares  of the level, above 0, in any unit; 0 for a hypothesis that only inherits shares
+    shares  share of the level for each hypothesis, above 0, in any unit; 0 for a hypothesis that only inherits shares
     splits  index of an interaction to the indices of the effects that inherit its share
     """
 
@@ -28,11 +28,15 @@ class Family(NamedTuple):
     splits: Mapping[int, Split] = {}
 
     def steps(self, p: Sequence[float], alpha: float) -> list[tuple[float, float]]:
-        """Return for each p its adjusted p and the number that divides alpha in its step: infinite without a share.
+        """Return for each hypothesis its adjusted p and the divisor of alpha with which its p was compared.
 
-        The procedure rejects the p that is smallest relative to its share, and stops at the first p above its step; the
-        p-values after it keep the divisors of the last step. Equal p-values are rejected together, so the order of
-        the hypotheses does not matter. An adjusted p is at most alpha if and only if the p passes its step.
+        p  the p of each hypothesis
+
+        In each step the procedure rejects the hypothesis whose p is smallest relative to its share, if p is at most
+        alpha / divisor; otherwise it stops, and the remaining hypotheses have the divisors of this last step. The
+        divisor is infinite for a hypothesis without a share. Hypotheses with equal p relative to their shares are
+        rejected together, so their order does not matter. An adjusted p is at most alpha if and only if the hypothesis
+        is rejected.
         """
         values, open_ = np.asarray(p, dtype=float), np.ones(len(p), dtype=bool)
         splits = np.array(list(self.splits), dtype=int), np.array(list(self.splits.values()), dtype=int)
@@ -51,10 +55,11 @@ class Family(NamedTuple):
         return list(zip(adjusted.tolist(), steps.tolist(), strict=True))
 
     def _divisors(self, open_: NDArray[Any], parents: NDArray[Any], parts: NDArray[Any]) -> NDArray[Any]:
-        """Return for each hypothesis the sum of all shares in use, divided by its own share.
+        """Return for each hypothesis the sum of all shares in use, divided by its own share; ∞ if it has none.
 
-        parents  the indices of k interactions
-        parts    (k, 2, 2): the indices of the effects that inherit their shares
+        open_    whether a hypothesis is not yet rejected
+        parents  (k,) the indices of k interactions
+        parts    (k, 2, 2) the indices of the effects that inherit their shares
         """
         shares = np.asarray(self.shares)
         own = np.where(open_, shares, 0.0)
@@ -69,5 +74,5 @@ class Family(NamedTuple):
 
 
 def equal(n: int) -> Family:
-    """Return n hypotheses with equal shares: Holm's procedure."""
+    """Return a family of n hypotheses with equal shares. Its procedure is Holm's."""
     return Family([1.0] * n)

@@ -1,9 +1,10 @@
-"""A gate: does every setting meet a requirement, and which difference could so many seeds detect?
+"""A gate: does every setting meet a requirement, and which difference can this number of seeds detect?
 
 A setting passes `better` when its verdict is *better*. It passes `not-worse` when its verdict is *better* or *no
 difference that matters*, or when the tested interval ends below the smallest difference that matters on the worse side
 (a test of non-inferiority: the other end of the interval does not matter). All settings have to pass, so the gate
-passes wrongly no more often than the one setting that should have stopped it: in 2.5 % of cases, one side of 5 %.
+passes wrongly no more often than a single setting that does not meet the requirement: in at most 2.5 % of cases, one
+side of 5 %.
 """
 
 import math
@@ -20,13 +21,16 @@ PASSED, STOPPED = "passed", "stopped"  # or CANNOT_TELL
 
 
 class Checked(NamedTuple):
-    """A setting at the gate.
+    """The result of a gate for one setting.
 
-    result  PASSED, STOPPED or CANNOT_TELL
-    verdict as in the comparison
-    n       pairs of the last look that was reached, by which the gate decides
-    finds   the true difference that the gate detects with probability POWER, at the sd of these pairs
-    lets    the probability that a change without any effect passes; `finds` and `lets` are None if the sd is unknown
+    setting  name of the setting
+    result   PASSED, STOPPED or CANNOT_TELL
+    verdict  the setting's verdict in the comparison
+    n        number of pairs by which the gate decides: those of the look that decided, or of the last look reached
+    finds    the true difference that the gate detects with probability POWER, at the sd of these pairs
+    lets     the probability that a change without any effect passes
+
+    finds and lets are None if the sd is unknown.
     """
 
     setting: str
@@ -38,7 +42,12 @@ class Checked(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """The requirement, the result over all settings, and the settings."""
+    """The result of a gate.
+
+    requirement  BETTER or NOT_WORSE
+    result       PASSED if all settings pass; STOPPED if one is stopped; otherwise CANNOT_TELL
+    settings     the result for each setting except the baseline
+    """
 
     requirement: str
     result: str
@@ -46,7 +55,7 @@ class Gate(NamedTuple):
 
 
 def gate(answer: Answer, requirement: str) -> Gate:
-    """Check the requirement, BETTER or NOT_WORSE, against the answer."""
+    """Return the gate's result for this answer and this requirement, BETTER or NOT_WORSE."""
     settings = [
         Checked(
             comparison.setting, _result(answer, comparison, requirement), comparison.verdict, comparison.tested_n,
@@ -70,7 +79,8 @@ def _result(answer: Answer, comparison: Contrast, requirement: str) -> str:
 def _not_inferior(answer: Answer, comparison: Contrast) -> bool:
     """Return whether the tested interval excludes a difference on the worse side that matters.
 
-    Return False if the setting has lost more trials than the baseline: its worst values are missing.
+    Returns False if the setting has more trials without a value than the baseline, because its worst values are
+    missing. Returns False also if no interval or no smallest difference is known.
     """
     margin, interval = answer.smallest_difference, comparison.tested_interval
     if margin is None or interval is None or BETTER in comparison.barred:
@@ -80,10 +90,13 @@ def _not_inferior(answer: Answer, comparison: Contrast) -> bool:
 
 
 def _power(comparison: Contrast, smallest: float | None, requirement: str) -> tuple[float | None, float | None]:
-    """Return the difference that the gate detects with probability POWER, and the probability that no effect passes.
+    """Return Checked.finds and Checked.lets for a comparison.
 
-    Both are from Student's noncentral t, with noncentrality √n · difference / sd, at the tested level. The first is at
-    least the smallest difference that matters. Both are None if the sd is unknown.
+    smallest  the smallest difference that matters; None if not declared
+
+    Both are computed from Student's noncentral t, with noncentrality √n · difference / sd, at the tested level. The
+    difference is at least the smallest difference that matters. Both are None if the sd is unknown, if there are fewer
+    than two pairs, or if no look is reached.
     """
     n, sd, alpha = comparison.tested_n, comparison.tested_sd, 1.0 - comparison.tested_level
     if n < 2 or sd is None or not 0.0 < alpha < 1.0:
@@ -99,7 +112,7 @@ def _power(comparison: Contrast, smallest: float | None, requirement: str) -> tu
 
 
 def lines(gate: Gate) -> list[str]:
-    """Return the gate as text: a line for the requirement and its result, and a line for each setting."""
+    """Return the gate's result as text: a line for the requirement and the result, and a line for each setting."""
     asked = "better" if gate.requirement == BETTER else "not worse"
     head = f"Required: {asked} than the baseline. {gate.result[0].upper()}{gate.result[1:]}."
     return [head, *(_line(setting, gate.requirement) for setting in gate.settings)]

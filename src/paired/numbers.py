@@ -1,4 +1,4 @@
-"""Numbers as text: the smallest value or spread decides how many decimals are shown."""
+"""Numbers as text. The smallest value or spread determines the number of decimals."""
 
 import math
 from collections.abc import Iterable
@@ -10,9 +10,11 @@ DIGITS_IN_ALL = 7  # of the largest one
 
 
 def decimals(values: Iterable[float], spreads: Iterable[float]) -> int:
-    """Return the decimals that show each value and each spread with DIGITS digits, and none with over DIGITS_IN_ALL.
+    """Return a number of decimals for all values and spreads of a table.
 
-    A value that is too small for both limits does not count: it is 0 but for rounding.
+    It shows each number with at least DIGITS significant digits, but the largest with at most DIGITS_IN_ALL. A value so
+    small that both limits cannot be met is ignored: it is 0 except for rounding. Without spreads the result is at
+    least 4, if DIGITS_IN_ALL allows it.
     """
     of_values, of_spreads = (
         [math.floor(math.log10(abs(number))) for number in numbers if number] for numbers in (values, spreads)
@@ -24,7 +26,10 @@ def decimals(values: Iterable[float], spreads: Iterable[float]) -> int:
 
 
 def shown(value: float | None, places: int) -> str:
-    """Return the number with so many decimals; with a power of ten if these are too many; `-` for None."""
+    """Return the number with `places` decimals, or `-` for None.
+
+    If `places` is above 8 or the number is 1e15 or more, it has four significant digits instead, such as 1.234e+15.
+    """
     if value is None:
         return "-"
     if places > 8 or abs(value) >= 1e15:
@@ -34,22 +39,22 @@ def shown(value: float | None, places: int) -> str:
 
 
 def span(interval: Interval | None, places: int) -> str:
-    """Return `-0.21 to 0.03`; `-` for None."""
+    """Return the interval as `-0.21 to 0.03`, with `places` decimals (see `shown`), or `-` for None."""
     return "-" if interval is None else f"{shown(interval[0], places)} to {shown(interval[1], places)}"
 
 
 def percent(level: float) -> str:
-    """Return `99.93 %`: with two significant digits of 100 minus the level, so that no level is rounded to 100."""
+    """Return the level, below 1, as `99.93 %`. 100 minus the level has two significant digits: it never shows 100 %."""
     missing = 100 * (1 - level)
     text = f"{100 * level:.{max(0, 1 - math.floor(math.log10(missing)))}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
 def p_shown(p: float | None) -> str:
-    """Return p with two digits; `-` for None."""
+    """Return p with two significant digits, `below 0.0001` for a smaller p, or `-` for None."""
     return "-" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def number_of(n: int, noun: str) -> str:
-    """Return `1 seed`, `5 seeds`."""
+    """Return the number and the noun, with an s unless n is 1: `1 seed`, `5 seeds`."""
     return f"{n} {noun}" + "s" * (n != 1)

@@ -10,19 +10,17 @@ Trials = dict[Seed, Measurement]
 
 
 def counted(trial: Measurement) -> Measurement:
-    """Return the trial as all statistics use it: without a value, and exploded, if its value is missing or no result.
-
-    A value that is NaN or larger than LARGEST is no result.
-    """
+    """Return the trial. If its value is missing, NaN or beyond ±LARGEST, the result has no value and is exploded."""
     is_result = trial.value is not None and abs(trial.value) <= LARGEST
     return trial if is_result else trial._replace(value=None, exploded=True)
 
 
 class Side(NamedTuple):
-    """The trials of one setting.
+    """The trials of one setting: one of the two sides of a comparison.
 
-    values  seed to value, for the trials that have one
-    times   seed to updates to the target, at most the budget; empty if there is no budget
+    trials  seed to trial, as `counted` returns it
+    values  seed to value, for the trials that have a value
+    times   seed to updates until the target was reached, at most the budget; empty if there is no budget
     """
 
     trials: Trials
@@ -31,12 +29,15 @@ class Side(NamedTuple):
 
     @property
     def exploded(self) -> int:
-        """The number of trials that exploded; those without a value count, too."""
+        """Return the number of trials that exploded. Trials without a value count as exploded."""
         return sum(trial.exploded for trial in self.trials.values())
 
 
 def side(trials: Trials, budget: int | None) -> Side:
-    """Return the setting that has these trials."""
+    """Return a setting's trials as a Side.
+
+    budget  number of updates of a trial; a trial that did not reach the target counts with it. None: no times
+    """
     own = {seed: counted(trial) for seed, trial in trials.items()}
     return Side(
         own,
@@ -50,8 +51,10 @@ def side(trials: Trials, budget: int | None) -> Side:
 
 
 class Pairs(NamedTuple):
-    """A setting and the baseline.
+    """The pairs of a setting with the baseline.
 
+    ours         the trials of the setting
+    baseline     the trials of the baseline
     shared       seeds with a trial on both sides, in the baseline's order
     differences  seed to the setting's value minus the baseline's, for seeds with a value on both sides
     """
@@ -62,43 +65,51 @@ class Pairs(NamedTuple):
     differences: dict[Seed, float]
 
     def firsts(self, looks: tuple[int, ...]) -> list[list[Seed]]:
-        """Return the seeds of each look that is reached; all shared seeds if no look is declared.
+        """Return the seeds of each look that is reached; if no look is declared, one list with all shared seeds.
 
-        A look at n seeds is reached if the first n seeds of the baseline are on both sides.
+        A look at n seeds is reached if the first n seeds of the baseline have a trial on both sides.
         """
         return first_seeds(list(self.baseline.trials), self.shared, looks)
 
     @property
     def without_value(self) -> tuple[int, int]:
-        """The numbers of shared seeds without a value, in the setting and in the baseline."""
+        """Return the numbers of shared seeds without a value: in the setting, and in the baseline."""
         ours, theirs = (sum(seed not in own.values for seed in self.shared) for own in (self.ours, self.baseline))
         return ours, theirs
 
     @property
     def barred(self) -> set[str]:
-        """The verdicts that lost trials exclude."""
+        """Return the verdicts that are excluded because of trials without a value: see the function `barred`."""
         return barred(*self.without_value)
 
 
 def first_seeds(seeds: list[Seed], shared: list[Seed], looks: Sequence[int]) -> list[list[Seed]]:
-    """Return the first n seeds for each look at n seeds, if all are shared; without looks, return all shared seeds."""
+    """Return the first n of the seeds for each look at n seeds, if these are all shared.
+
+    shared  the seeds with a trial on both sides, in the order of `seeds`
+
+    Without looks, return one list with all shared seeds.
+    """
     return [seeds[:n] for n in looks if n <= len(seeds) and shared[:n] == seeds[:n]] if looks else [shared]
 
 
 def barred(ours: int, theirs: int) -> set[str]:
-    """Return the verdicts that lost trials exclude, given their number on each side.
+    """Return the verdicts that are excluded because trials have no value; none if both sides have equally many.
 
-    A side that has lost more trials looks better than it is, because its worst values are missing.
+    ours, theirs  number of trials without a value in the setting and in the baseline
+
+    The side with more such trials looks better than it is, because its worst values are missing. So a verdict in its
+    favour, and NO_DIFFERENCE, are excluded.
     """
     return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
 
 
 def pair(ours: Side, baseline: Side) -> Pairs:
-    """Pair a setting with the baseline."""
+    """Return the pairs of a setting's trials with the baseline's trials, by seed."""
     shared = [seed for seed in baseline.trials if seed in ours.trials]
     return Pairs(ours, baseline, shared, minus(ours.values, baseline.values))
 
 
 def minus(ours: dict[Seed, float], theirs: dict[Seed, float]) -> dict[Seed, float]:
-    """Return ours minus theirs for each seed that both have, in the order of theirs."""
+    """Return ours minus theirs, by seed, for the seeds that both have, in the order of theirs."""
     return {seed: difference(ours[seed], x) for seed, x in theirs.items() if seed in ours}

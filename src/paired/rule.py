@@ -1,8 +1,8 @@
-"""The decision rule: looks, the shared level, and the interval at the tested level.
+"""The decision rule: looks, the shared level, and the interval at the tested level. data_types.py defines these terms.
 
-With k declared looks a p counts k times, at its smallest so far, and all looks share the level: over all comparisons
-and looks together, at most one answer in twenty says *better* or *worse* without a true difference. The looks are
-tested in their order, and a verdict of one look is final.
+All looks share the level: with k declared looks the smallest p so far is multiplied by k. So over all comparisons and
+looks together, at most one answer in twenty says *better* or *worse* without a true difference. The looks are tested in
+their order, and a verdict is final.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -26,10 +26,10 @@ from paired.statistics import Moments, moments, student_interval, student_p
 
 
 class Looked(NamedTuple):
-    """A contrast with its data at each look.
+    """A contrast with its data at each look, before a decision.
 
     pairs     the moments of its differences, at each look that it has reached
-    barred    the verdicts that are excluded
+    barred    the verdicts that are excluded because trials have no value
     contrast  the contrast without a decision
     """
 
@@ -39,7 +39,11 @@ class Looked(NamedTuple):
 
 
 def looked(contrast: Contrast, firsts: Iterable[Iterable[Seed]], barred: Collection[str]) -> Looked:
-    """Return the contrast with the moments of its differences at each look, given the seeds of each look."""
+    """Return the contrast with the moments of its differences at each look.
+
+    firsts  the seeds of each look that is reached
+    barred  the verdicts that are excluded
+    """
     own = contrast.differences
     return Looked([moments(own[seed] for seed in first if seed in own) for first in firsts], barred, contrast)
 
@@ -47,9 +51,11 @@ def looked(contrast: Contrast, firsts: Iterable[Iterable[Seed]], barred: Collect
 class Decision(NamedTuple):
     """A verdict and the numbers behind it.
 
-    look            index of the look that decided, or of the last one reached; None if none is reached
-    level, interval after correction for looks and several tests
-    adjusted_p      the p after the same correction; None if no p is defined
+    verdict     one of VERDICTS
+    look        index of the look that decided, or of the last look reached; None if no look is reached
+    level       the tested level, corrected for looks and several tests; 1 if the contrast has no share of ALPHA
+    interval    Student's interval at that level; None if undefined
+    adjusted_p  the p after the same correction; None if no p is defined
     """
 
     verdict: str
@@ -62,11 +68,12 @@ class Decision(NamedTuple):
 def decide(
     settings: Sequence[Looked], looks: int, better: str, smallest_difference: float | None, family: Family | None = None
 ) -> list[Decision]:
-    """Return a decision for each contrast.
+    """Return a decision on each contrast, of settings or effects.
 
-    looks   the number of declared looks, or 1
-    better  "lower" or "higher"
-    family  how the contrasts share the level; equally if None
+    looks                the number of declared looks, or 1
+    better               "lower" or "higher"
+    smallest_difference  the smallest difference that matters; None if not declared
+    family               how the contrasts share the level; None: equally
     """
     family = family or equal(len(settings))
     decisions = [Decision(CANNOT_TELL, None, 0.0, None, None)] * len(settings)
@@ -92,7 +99,13 @@ def decide(
 def _result(
     setting: Looked, look: int, best: int | None, adjusted: float, level: float, better: str, smallest: float | None
 ) -> tuple[str, int | None, float, Interval | None]:
-    """Return verdict, index of the look, level and interval of a contrast after this look."""
+    """Return verdict, index of the look, level and interval of a contrast, when the look with index `look` is tested.
+
+    best      index of the look with the smallest p so far; None if no p is defined
+    adjusted  that p after correction
+    level     the tested level; 1 if the contrast has no share of ALPHA
+    smallest  the smallest difference that matters; None if not declared
+    """
     tested = setting.pairs[: look + 1] if level < 1.0 else ()  # level 1: the contrast has no share of ALPHA yet
     intervals = [student_interval(pairs, level) for pairs in tested]
     if NO_DIFFERENCE not in setting.barred:
@@ -106,14 +119,15 @@ def _result(
 
 
 def direction(pairs: Moments, better: str) -> str:
-    """Return BETTER or WORSE by the sign of the mean. A barred direction gets no p, and so passes no share on."""
+    """Return BETTER or WORSE by the sign of the mean; better is "lower" or "higher". A mean of 0 counts as higher."""
     return BETTER if ((pairs.mean or 0.0) < 0.0) == (better == "lower") else WORSE
 
 
 def decided(of: Looked, decision: Decision) -> Contrast:
     """Return the contrast with its verdict, and with the numbers of the look that decided.
 
-    Without a verdict the numbers are those of all pairs. If pairs came after the deciding look, `later` has all pairs.
+    Without a verdict its numbers are those of all pairs. If there are pairs after the deciding look, `later` has the
+    numbers of all pairs.
     """
     whole, at = moments(of.contrast.differences.values()), decision.look
     counts = whole if at is None or decision.verdict == CANNOT_TELL else of.pairs[at]

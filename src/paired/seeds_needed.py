@@ -1,8 +1,8 @@
-"""Estimate how many more seeds a verdict needs: a range, because effect and sd come from few seeds.
+"""Estimate how many more seeds a verdict needs. The result is a range, because effect and sd are known from few seeds.
 
-A test at a level tells if Student's interval at that level excludes 0, or lies inside ± the smallest difference that
-matters. Sizes are in units of the sd: θ = mean / sd of the true differences, ρ = smallest difference / sd. The true
-need is the smallest number of seeds that tells with probability POWER.
+A sample *tells* (gives a verdict) at a level if Student's interval at that level excludes 0, or lies inside ± the
+smallest difference that matters. Sizes are in units of the sd: θ = mean / sd of the true differences, ρ = smallest
+difference / sd. The true need is the smallest number of seeds that tells with probability POWER.
 """
 
 import math
@@ -27,7 +27,7 @@ NODES, WEIGHTS = ((0.5 * x) for x in np.polynomial.legendre.leggauss(64))  # of 
 
 
 def silence(n: int, theta: NDArray[Any], rho: float, alpha: float) -> NDArray[Any]:
-    """Return the probability that n seeds do not tell, for each size θ (k,), at the level 1 − alpha.
+    """Return the probability (k,) that n seeds do not tell, for the sizes θ (k,) and ρ = `rho`, at the level 1 − alpha.
 
     Let h be half of the interval, given the sd of the seeds. Their mean does not tell if it is at most h (the interval
     holds 0) and at least ρ − h (the interval reaches outside ±ρ). That is impossible for h below ρ / 2, so we integrate
@@ -46,16 +46,22 @@ def silence(n: int, theta: NDArray[Any], rho: float, alpha: float) -> NDArray[An
 
 
 def smallest(tells: Callable[[int], bool], most: int) -> int | None:
-    """Return the smallest number of seeds that tells, at most `most`; None if `most` seeds do not tell."""
+    """Return the smallest n from 2 to `most` for which tells(n) is true, or None if tells(most) is false.
+
+    tells(n) must be true for every larger n, too.
+    """
     n = 2 + bisect_left(range(2, most + 1), True, key=tells)
     return n if n <= most else None
 
 
 def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) -> tuple[int, int | None]:
-    """Return bounds of the number of further seeds that a test at 1 − alpha needs, for pairs that have not told.
+    """Return a lower and an upper bound of the number of further seeds that a verdict at the level 1 − alpha needs.
 
-    The upper bound is None if the need has no bound, or one above MOST_TIMES the present seeds. In at least four of
-    five cases the true need is between the bounds (benchmarks/calibration.md).
+    pairs  moments of the differences so far, which give no verdict
+
+    The upper bound is None if it is infinite or above MOST_TIMES the present number of seeds. If no sd is known, the
+    bounds are 1 and None. In at least four of five cases the true need is between the bounds
+    (benchmarks/calibration.md).
     """
     error = standard_error(pairs)
     if pairs.mean is None or pairs.sd is None or not error:
@@ -76,15 +82,18 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
 
 
 def least_size(n: int, t: float) -> float:
-    """Return the θ at which a |t| this large or larger has probability MISS_LEAST; negative if 0 is not below it."""
+    """Return the θ for which t, of n pairs, is this large or larger with probability MISS_LEAST: a lower bound of |θ|.
+
+    The result is negative if 0 is not excluded.
+    """
     return float(special.nctdtrinc(n - 1, 1.0 - MISS_LEAST, t)) / math.sqrt(n)
 
 
 def largest_size(n: int, t: float, alpha: float) -> float:
-    """Return the θ at which a t this small or smaller has probability MISS_LARGEST, given a sample that does not tell.
+    """Return the θ for which t, of n pairs that do not tell, is this small or smaller with probability MISS_LARGEST.
 
-    Only a sample that does not tell leads to this question. With a large θ such samples are rare, and their t is
-    too small. So the t is compared only with those below the critical one.
+    It is an upper bound of |θ|; ∞ if none is found. The probability is conditional, because this question is asked only
+    for a sample that does not tell: t is compared only with values below the critical t.
     """
     limit = critical(n, alpha)
 

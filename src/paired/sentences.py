@@ -1,4 +1,4 @@
-"""An answer as text and tables: the lines that all outputs share."""
+"""An answer as text and tables: the lines that all outputs share. data_types.py defines the terms."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -43,29 +43,32 @@ Words = tuple[str, list[str]]  # a title and the lines below it
 
 
 def title(answer: Answer) -> str:
-    """Return the measure, its better direction, and the baseline."""
+    """Return a line with the measure, its better direction, and the baseline."""
     return f"{answer.measure}: {answer.better} is better. Baseline: {answer.baseline}"
 
 
 def name(contrast: Contrast, word: str = "against") -> str:
-    """Return a setting's name; for an effect `eta=0.05 against 0.1`, with its level of another factor."""
+    """Return a setting's name, or an effect's name such as `eta=0.05 against 0.1` or `eta=0.05 against 0.1 at m=100`.
+
+    word  the word between an effect's two levels
+    """
     at = f" at {contrast.other}={contrast.at[0]}" if contrast.kind == AT_LEVEL else ""
     return contrast.setting or f"{contrast.factor}={contrast.level} {word} {contrast.reference}{at}"
 
 
 def amount(contrast: Contrast, answer: Answer) -> str:
-    """Return ` (with 2 times as much text)`, the ratio of the sides' amounts; nothing if it is 1 or unknown."""
+    """Return ` (with 2 times as much text)`, the ratio of the two sides' amounts; "" if the ratio is 1 or unknown."""
     times = f" (with {contrast.amount:.3g} times as much {answer.amount})"
     return times if answer.amount and round(contrast.amount, 6) != 1.0 else ""
 
 
 def short_verdict(contrast: Contrast) -> str:
-    """Return the verdict; if other factors reverse the effect, return `depends on` and their names."""
+    """Return the verdict. If other factors reverse the effect, return `depends on` and their names instead."""
     return f"depends on {listed(contrast.turned_by)}" if contrast.turned_by else contrast.verdict
 
 
 def verdict(contrast: Contrast) -> str:
-    """Return the short verdict; if there is none yet, add the number of seeds needed, or why there was no test."""
+    """Return the short verdict. For CANNOT_TELL, add the number of seeds needed, or the reason for no test."""
     if contrast.untested:
         level = f"{contrast.other}={contrast.at[0]}"
         return f"{CANNOT_TELL}: not tested, as no interaction of {contrast.factor} with {level} is sure"
@@ -77,18 +80,18 @@ def verdict(contrast: Contrast) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return `a, b and c`."""
+    """Return the names, at least one, as `a, b and c`."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def told(answer: Answer) -> str:
-    """Return the answer in one line: for each verdict the settings or effects that have it."""
+    """Return the answer in one line: each verdict, with the settings or effects that have this verdict."""
     return " ".join(told_by_line(answer)) if answer.effects else "; ".join(_settings_told(answer))
 
 
 def told_by_line(answer: Answer) -> list[str]:
-    """Return the answer with a line for each verdict."""
+    """Return the answer with a line for each verdict. If factors were tested, single settings are in the last line."""
     settings = _settings_told(answer)
     if answer.effects:
         return [*effect_lines(answer), f"Single settings against the baseline: {'; '.join(settings)}"]
@@ -96,7 +99,7 @@ def told_by_line(answer: Answer) -> list[str]:
 
 
 def _settings_told(answer: Answer) -> list[str]:
-    """Return for each verdict the names of its settings, or their number if there are more than NAMED."""
+    """Return `verdict: settings` for each verdict that occurs. More than NAMED settings are counted, not named."""
     return [
         f"{word}: {', '.join(names) if len(names) <= NAMED else f'{len(names)} settings'}"
         for word, names in by_verdict(answer, answer.comparisons).items()
@@ -104,7 +107,7 @@ def _settings_told(answer: Answer) -> list[str]:
 
 
 def by_verdict(answer: Answer, contrasts: Iterable[Contrast]) -> dict[str, list[str]]:
-    """Return each verdict that occurs, with the names of its contrasts."""
+    """Return the names of the contrasts by verdict. A verdict that does not occur is left out."""
     names: dict[str, list[str]] = {word: [] for word in VERDICTS}
     for contrast in contrasts:
         names[contrast.verdict].append(
@@ -114,7 +117,11 @@ def by_verdict(answer: Answer, contrasts: Iterable[Contrast]) -> dict[str, list[
 
 
 def effects_by_verdict(answer: Answer) -> dict[str, list[str]]:
-    """Return each verdict that occurs, with its averages; if effects at levels differ from an average, with these."""
+    """Return the names of the effects by verdict. A verdict that does not occur is left out.
+
+    An average is named once. If its effects at the levels of another factor have other verdicts, they are named
+    instead of the average.
+    """
     reported = list[Contrast]()
     for average in averages(answer):
         levels = at_levels(answer, average)
@@ -123,7 +130,7 @@ def effects_by_verdict(answer: Answer) -> dict[str, list[str]]:
 
 
 def effect_lines(answer: Answer) -> list[str]:
-    """Return a line for each verdict of effects; none if no factor was tested."""
+    """Return a line for each verdict, with its effects, at most MANY; no lines if no factor was tested."""
     return [
         f"{word.capitalize()}: {'; '.join(names[:MANY])}{f'; and {len(names) - MANY} more' * (len(names) > MANY)}."
         for word, names in effects_by_verdict(answer).items()
@@ -131,24 +138,25 @@ def effect_lines(answer: Answer) -> list[str]:
 
 
 def averages(answer: Answer) -> list[Contrast]:
-    """Return the effects that are averages."""
+    """Return the averages among the answer's effects: effects of a factor over all levels of the other factors."""
     return [effect for effect in answer.effects if effect.kind == AVERAGE]
 
 
 def at_levels(answer: Answer, average: Contrast) -> list[Contrast]:
-    """Return the average's effect at the levels of the factors that it depends on."""
+    """Return the effects of the same two levels as `average`, each at a level of a factor that interacts with them."""
     return [effect for effect in answer.effects if effect.kind == AT_LEVEL and effect.of == average.of]
 
 
 def shown_effects(answer: Answer) -> list[Contrast]:
-    """Return each average, and after it the effects at the levels of factors that it depends on."""
+    """Return each average, followed by its effects at the levels of other factors: see at_levels."""
     return [effect for average in averages(answer) for effect in (average, *at_levels(answer, average))]
 
 
 def of_change(answer: Answer, before: dict[str, str], after: dict[str, str]) -> Contrast | None:
-    """Return the effect of the one factor that changed: the average, or the effect at the level that it depends on.
+    """Return the effect of changing a setting's levels from `before` to `after`, which map factors to levels.
 
-    None if several factors changed, if the factor depends on several others, or if no factor was tested.
+    It is the average of the factor that changed, or its effect at the present level of the factor that it depends on.
+    None if several factors changed, if the factor depends on several others, or if this change was not tested.
     """
     changed = [name for name in after if before.get(name) != after[name]]
     if len(changed) != 1 or before.keys() != after.keys():
@@ -163,7 +171,7 @@ def of_change(answer: Answer, before: dict[str, str], after: dict[str, str]) -> 
 
 
 def method(answer: Answer) -> str:
-    """Return a line about the test: statistic, level, looks and smallest difference."""
+    """Return a sentence about the test: statistic, level, looks and smallest difference."""
     looks = f"; looks at {_looks(answer)} seeds" if len(answer.looks) > 1 else ""
     smallest = answer.smallest_difference
     least = "" if smallest is None else f"; differences below {smallest:g} do not matter"
@@ -171,7 +179,7 @@ def method(answer: Answer) -> str:
 
 
 def _together(answer: Answer) -> str:
-    """Return `, all … together` if several tests share the level; else nothing."""
+    """Return `, all … together` if several tests share the level, otherwise ""."""
     if answer.effects:
         return ", all effects, settings and looks together"
     return ", all settings and looks together" if len(answer.looks) > 1 or len(answer.comparisons) > 1 else ""
@@ -182,7 +190,7 @@ def _looks(answer: Answer) -> str:
 
 
 def rows(answer: Answer) -> list[tuple[str, ...]]:
-    """Return a row for each setting, with the columns HEAD; all rows have the same number of decimals."""
+    """Return a row of cells for each setting, with the columns HEAD. All rows have the same number of decimals."""
     places = places_of_means(answer)
     return [
         (own.setting, f"{own.n}", shown(own.mean, places), shown(own.sd, places), span(own.interval, places))
@@ -191,20 +199,26 @@ def rows(answer: Answer) -> list[tuple[str, ...]]:
 
 
 def places_of_means(answer: Answer) -> int:
-    """Return the number of decimals for the settings' values: at least that of their differences."""
+    """Return the number of decimals for the settings' means: at least the number of decimals of the differences."""
     means = [own.mean for own in answer.summaries if own.mean is not None]
     of_means = decimals(means, (own.sd for own in answer.summaries if own.sd is not None))
     return max(of_means, places_of(answer.comparisons))
 
 
 def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
-    """Return the number of decimals for the differences and their intervals, at LEVEL or at the tested level."""
+    """Return the number of decimals for the differences and their intervals.
+
+    tested  use the interval at the tested level, if there is one; otherwise the interval at LEVEL
+    """
     sizes = [(x.mean_difference or 0.0, (x.tested_interval if tested else None) or x.interval) for x in contrasts]
     return decimals([size for size, _ in sizes], [(x[1] - x[0]) / 2 for _, x in sizes if x])
 
 
 def table(answer: Answer) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each setting, with the columns COMPARED: its values, and its difference from the baseline."""
+    """Yield a row of cells for each setting, with the columns COMPARED: its values, its difference from the baseline.
+
+    The baseline's row has no difference.
+    """
     places = places_of(answer.comparisons)
     contrasts = {
         x.setting: (
@@ -217,7 +231,10 @@ def table(answer: Answer) -> Iterator[tuple[str, ...]]:
 
 
 def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each effect, with the columns EFFECTS."""
+    """Yield a row of cells for each effect of shown_effects, with the columns EFFECTS.
+
+    verdict  the function that returns the text of the last column
+    """
     places = places_of((x for x in answer.effects if x.kind != INTERACTION), tested=True)
     for x in shown_effects(answer):
         level = percent(x.tested_level) if x.tested_interval else "-"
@@ -226,7 +243,10 @@ def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) ->
 
 
 def open_effects(answer: Answer) -> Iterator[str]:
-    """Yield a line for each effect without a verdict: the number of seeds needed, or why there was no test."""
+    """Yield a line for each effect without a verdict: the number of seeds needed, or why there was no test.
+
+    After MANY lines a line counts the rest.
+    """
     lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(answer) if x.untested or x.more_seeds]
     yield from lines[:MANY]
     if len(lines) > MANY:
@@ -234,9 +254,10 @@ def open_effects(answer: Answer) -> Iterator[str]:
 
 
 def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
-    """Yield for each setting but the baseline its name with its verdict, and lines: first the test, then the rest.
+    """Yield for each setting except the baseline a title, its name and verdict, and the lines below the title.
 
-    Settings without a verdict are skipped unless `open_too`.
+    The lines are about the test, the times, the explosions, and the warnings. Settings without a verdict are skipped
+    unless `open_too`.
     """
     by_name = {own.setting: own for own in answer.summaries}
     for x in answer.comparisons:
@@ -247,7 +268,11 @@ def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
 
 
 def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
-    """Yield the lines about a contrast's test: the difference, the tested interval, and p."""
+    """Yield the lines about a contrast's test, or one line if no seed has a value on both sides.
+
+    Lines: the difference with its interval at LEVEL; its sign in parts of the test data; the interval at the tested
+    level, if it is another; p and the adjusted p; the difference of all seeds, if some came after the verdict.
+    """
     if contrast.mean_difference is None:
         yield "no seed has a value on both sides"
         return
@@ -280,7 +305,7 @@ def _time(x: Contrast, target: str, setting: Summary, baseline: Summary) -> Iter
 
 
 def explosions(contrast: Contrast, setting: Summary, baseline: Summary) -> Iterator[str]:
-    """Yield a line with both sides' numbers of explosions, if there are any."""
+    """Yield a line with the numbers of exploded trials of the setting and the baseline, unless both are 0."""
     if setting.exploded or baseline.exploded:
         p = "" if contrast.exploded_p is None else f"; Boschloo's p {p_shown(contrast.exploded_p)}"
         counts = f"{setting.exploded} of {setting.trials}, baseline {baseline.exploded} of {baseline.trials}"
@@ -288,7 +313,7 @@ def explosions(contrast: Contrast, setting: Summary, baseline: Summary) -> Itera
 
 
 def remarks(answer: Answer) -> Iterator[str]:
-    """Yield remarks on the tables: later seeds, and warnings of effects."""
+    """Yield remarks on the tables: why averages need fewer seeds, seeds after a verdict, and the effects' warnings."""
     if any(contrast.verdict == CANNOT_TELL for contrast in answer.comparisons) and answer.effects:
         yield FEWER_SEEDS
     for contrast in (contrast for contrast in answer.effects if contrast.kind != INTERACTION):
@@ -312,7 +337,7 @@ def parted(answer: Answer) -> Iterator[str]:
 
 
 def notes(answer: Answer) -> list[str]:
-    """Return the explanation of the decision, for first-time readers (`--explain`)."""
+    """Return lines that explain how the answer was decided, for first-time readers (`--explain`)."""
     looks, many, smallest = len(answer.looks), len(answer.comparisons), answer.smallest_difference
     lines = [
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is how "

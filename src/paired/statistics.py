@@ -21,7 +21,10 @@ BOSCHLOO = 200  # trials a side; with 1,000 Boschloo's test takes 12 s, and Fish
 
 
 class Moments(NamedTuple):
-    """The number of values, their mean, and their sd (with n − 1). Mean and sd are None if there are too few values."""
+    """The number n of values, their mean, and their standard deviation sd (with n − 1).
+
+    The mean is None if there are no values, the sd if there are fewer than two.
+    """
 
     n: int
     mean: float | None = None
@@ -29,9 +32,9 @@ class Moments(NamedTuple):
 
 
 def moments(x: Iterable[float]) -> Moments:
-    """Return the moments of the values, each at most LARGEST.
+    """Return the moments of the values, whose sizes are at most LARGEST.
 
-    The values are divided by a power of two first, which is exact, so that no square overflows or underflows.
+    The values are first divided by a power of two, which is exact, so that no square overflows or underflows.
     """
     values = np.fromiter(x, dtype=float)
     n = len(values)
@@ -46,18 +49,18 @@ def moments(x: Iterable[float]) -> Moments:
 
 
 def difference(a: float, b: float) -> float:
-    """Return a − b; 0 if it is within the rounding error of the two.
+    """Return a − b, or 0 if a − b may be a rounding error of a and b.
 
-    Otherwise 0.3 minus (0.1 + 0.2), equal in every pair, would be a certain difference.
+    Without this rule 0.3 − (0.1 + 0.2), which is the same in every pair, would count as a certain difference.
     """
     return a - b if abs(a - b) > 4 * sys.float_info.epsilon * max(abs(a), abs(b)) else 0.0
 
 
 def standard_error(x: Moments) -> float | None:
-    """Return the standard error of the mean; None if it is unknown.
+    """Return the standard error of the mean; None for fewer than two values, or for two equal values.
 
-    A sample of two equal values gives None: rounded values are equal by chance (in one of eight pairs, if the sd is
-    one unit of the last digit). Three or more equal values give 0.
+    Two rounded values may be equal by chance: in one of eight pairs, if the sd is one unit of the last digit. Three or
+    more equal values give 0.
     """
     if x.sd is None or (x.sd == 0.0 and x.n == 2):
         return None
@@ -65,7 +68,10 @@ def standard_error(x: Moments) -> float | None:
 
 
 def student_p(x: Moments) -> float | None:
-    """Return Student's two-sided p for a true mean of 0; None if there is no standard error."""
+    """Return Student's two-sided p for a true mean of 0; None if there is no standard error.
+
+    If the standard error is 0, p is 0, or 1 if the mean is 0, too.
+    """
     error = standard_error(x)
     if error is None or x.mean is None:
         return None
@@ -75,7 +81,10 @@ def student_p(x: Moments) -> float | None:
 
 
 def student_interval(x: Moments, level: float) -> Interval | None:
-    """Return Student's interval of the mean; a point if all values are equal; None if there is no standard error."""
+    """Return Student's interval of the mean at the level, such as 0.95; None if there is no standard error.
+
+    If all values are equal, both ends are the mean.
+    """
     error = standard_error(x)
     if error is None or x.mean is None:
         return None
@@ -84,16 +93,16 @@ def student_interval(x: Moments, level: float) -> Interval | None:
 
 
 def critical(n: int, alpha: float) -> float:
-    """Return the |t| that n pairs without a true difference exceed with probability alpha."""
+    """Return the critical value of |t|: n pairs without a true difference exceed it with probability alpha."""
     return -float(special.stdtrit(n - 1, alpha / 2))
 
 
 @cache
 def exploded_p(a: int, of_a: int, b: int, of_b: int) -> float | None:
-    """Return Boschloo's exact two-sided p for a of of_a compared with b of of_b explosions.
+    """Return Boschloo's exact two-sided p for `a` explosions of `of_a` trials compared with `b` of `of_b`.
 
-    None if both counts are 0, or if a side has no trials. With more than BOSCHLOO trials a side p is Fisher's
-    exact p.
+    None if nothing exploded, or if a side has no trials. p is 1 if all trials exploded. If a side has more than
+    BOSCHLOO trials, the result is Fisher's exact p.
     """
     if not of_a or not of_b or not a + b:
         return None

@@ -85,7 +85,7 @@ def test_a_file_of_the_project_s(here, file, old, new, says):
 def test_no_repository(here):
     (here.folder / ".git").rename(here.folder / "git")
     (line,), _ = asked(here)
-    assert "not a Git repository, as DVC needs one" in line
+    assert "not a Git repository, but DVC needs one" in line
 
 
 @pytest.mark.parametrize(

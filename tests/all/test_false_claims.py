@@ -118,10 +118,12 @@ def test_a_row_under_another_key_is_damage_wherever_it_is_read(project, command)
         table.write_text(table.read_text().replace("9.9", "9.8"))
         project.run("git", "commit", "-q", "-a", "-m", "more")
         printed, _ = said(project, "summary", "--base", "base")
-        assert "is not the key of its own params" in printed
+        assert ", but its params have the key " in printed
         return
     _, complaint = said(project, *commands[command], code=3)
-    assert complaint.startswith(f"studies/a/trials.csv: line {len(rows) + 1}: trial {cells[-1]} is not the key of")
+    assert complaint.startswith(
+        f"studies/a/trials.csv: line {len(rows) + 1}: trial is {cells[-1]}, but its params have the key "
+    )
 
 
 def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):

@@ -139,6 +139,6 @@ def test_a_file_that_may_not_grow_further_is_named_and_the_old_one_unharmed(proj
         capture_output=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
     )  # fmt: skip
     assert done.returncode == 5
-    line = "reports/figures/ladder.svg: File too large: not written; the old content is unchanged\n"
+    line = "reports/figures/ladder.svg: File too large: not written, so the file has its old content\n"
     assert done.stderr == line
     assert project.contents() == before

@@ -25,7 +25,7 @@ def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing
     write(path, "old")
     with (
         files_of_at_most(100),
-        pytest.raises(Unavailable, match=r"a\.txt: File too large: not written; the old content"),
+        pytest.raises(Unavailable, match=r"a\.txt: File too large: not written, so the file has its old content"),
     ):
         write(path, "new" * 100)
     assert path.read_text() == "old"

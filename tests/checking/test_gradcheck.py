@@ -119,7 +119,7 @@ def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state(monkeypatch):
         check, "learned_gradients", lambda *arguments: (right(*arguments)[0], right(*arguments)[1] * (1 - 1e-9))
     )
     lines = failures(gradient_errors(theta, ids, recipe(), 5, np.random.default_rng(3)), 1e-10)
-    assert lines[0].startswith("the kernel's hidden states: off by ")
+    assert lines[0].startswith("the kernel's hidden states: largest error ")
 
 
 @pytest.mark.parametrize("sigma", [1e-6, 1e-4])
@@ -177,7 +177,9 @@ def test_the_digits_that_agree_are_those_of_the_error_and_no_more_than_the_toler
 def test_states_without_digits_are_named_and_no_gradient_is_called_wrong(stage):
     params = (stage / "params.yaml").read_text()
     (stage / "params.yaml").write_text(params.replace("sigma: 0.01", "sigma: 200.0"))
-    with pytest.raises(CheckFailed, match=r"sigma: 200\.0 is too large for a check: \d+ of the first \d+ states"):
+    with pytest.raises(
+        CheckFailed, match=r"sigma: 200\.0 is too large for the gradient check: \d+ of \d+ hidden activations"
+    ):
         gradcheck.main()
 
 

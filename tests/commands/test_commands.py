@@ -42,7 +42,7 @@ def test_a_request_is_refused_before_its_primes_are_read(model):
     for primes in (["fox"] * 5000 + [5], ["x" * 1_000_001], ["Ü" * 1_000_001]):  # none of them could be read
         with pytest.raises(WrongInput, match=f"length: 1 for {len(primes):,} primes is not allowed"):
             request.answer(model, primes, DEFAULTS | {"length": 1})
-    with pytest.raises(WrongInput, match="is not allowed: a text") as refused:
+    with pytest.raises(WrongInput, match="is not allowed; allowed is a text") as refused:
         request.answer(model, [list(range(1000))], DEFAULTS | {"length": 1})
     assert len(str(refused.value)) < 100
 
@@ -191,24 +191,24 @@ def test_who_has_read_enough_may_go(finished):
 
 
 WRONG = [
-    ("sample --temperature -1", 2, "--temperature: -1 is not allowed: a number from 0"),
+    ("sample --temperature -1", 2, "--temperature: -1 is not allowed; allowed is a number from 0"),
     ("sample --temperature nan", 2, "--temperature: nan is not allowed"),
     ("sample --temperature inf", 2, "--temperature: inf is not allowed"),
     ("sample --temperature hot", 2, "--temperature: hot is not allowed"),
-    ("sample --top-p 0", 2, "--top-p: 0 is not allowed: a number above 0 and at most 1"),
+    ("sample --top-p 0", 2, "--top-p: 0 is not allowed; allowed is a number above 0 and at most 1"),
     ("sample --top-p 1.1", 2, "--top-p: 1.1 is not allowed"),
     ("sample --top-p nan", 2, "--top-p: nan is not allowed"),
-    ("sample --top-k -1", 2, "--top-k: -1 is not allowed: a whole number from 0"),
+    ("sample --top-k -1", 2, "--top-k: -1 is not allowed; allowed is a whole number from 0"),
     ("sample --top-k 2.5", 2, "--top-k: 2.5 is not allowed"),
-    ("sample --length -5", 2, "--length: -5 is not allowed: a whole number from 0"),
+    ("sample --length -5", 2, "--length: -5 is not allowed; allowed is a whole number from 0"),
     ("sample --length many", 2, "--length: many is not allowed"),
-    (f"sample --length {'9' * 5000}", 2, "is not allowed: a whole number from 0, of at most 15 digits"),
+    (f"sample --length {'9' * 5000}", 2, "is not allowed; allowed is a whole number from 0, of at most 15 digits"),
     ("sample --seed -1", 2, "--seed: -1 is not allowed"),
-    ("sample --samples 0", 2, "--samples: 0 is not allowed: a whole number from 1"),
+    ("sample --samples 0", 2, "--samples: 0 is not allowed; allowed is a whole number from 1"),
     ("sample --samples 9 --length 99999999999999", 5, "--samples 9 of --length 99999999999999 needs about"),
     ("sample --prime ''", 2, "--prime: an empty text is not allowed"),
     ("sample --prime -", 2, "standard input: the text is empty"),
-    ("sample --prime ÜÜ", 2, "--prime: no character of it is in the vocabulary of this model: 'Ü' 2 times"),
+    ("sample --prime ÜÜ", 2, "--prime: the vocabulary of this model has none of its characters: 'Ü' 2 times"),
     ("sample --until ''", 2, "--until: an empty text is not allowed"),
     ("sample --until fOx", 2, "--until: not in the vocabulary of this model, so never written: 'O'"),
     ("sample --model params.yaml", 3, "params.yaml: not a model that charloom wrote"),
@@ -217,7 +217,7 @@ WRONG = [
     ("sample --model models", 2, "models: not a file"),
     ("sample --model /dev/zero", 2, "/dev/zero: not a file"),
     ("score --model /dev/full", 2, "/dev/full: not a file"),
-    ("sample --prime Привет", 2, "in the vocabulary of this model: 'П', 'в', 'е', 'и', 'р', 'т'"),
+    ("sample --prime Привет", 2, "of this model has none of its characters: 'П', 'в', 'е', 'и', 'р', 'т'"),
     ("sample --until конец", 2, "so never written: 'е', 'к', 'н', 'о', 'ц'"),
     ("sample --modal x", 2, "--modal: unknown option; allowed are --model, --prime, --strict, --length, --until"),
     ("sample --tempertaure=1", 2, "--show-probabilities, --help; did you mean --temperature?"),
@@ -239,11 +239,11 @@ WRONG = [
     ("score data", 2, "data: Is a directory"),
     ("score mlflow.db", 2, "is not UTF-8"),
     ("score", 2, "standard input: the text is empty"),
-    ("score --top 0 params.yaml", 2, "--top: 0 is not allowed: a whole number from 1"),
+    ("score --top 0 params.yaml", 2, "--top: 0 is not allowed; allowed is a whole number from 1"),
     ("score one.txt", 2, "one.txt: 1 of its characters are in the vocabulary of this model"),
     ("sample --length '3\n4'", 2, "--length: '3\\n4' is not allowed"),
     ("score ''", 2, "'': Is a directory"),
-    ("ui --port 80", 2, "--port: 80 is not allowed: a whole number from 1024 to 65535"),
+    ("ui --port 80", 2, "--port: 80 is not allowed; allowed is a whole number from 1024 to 65535"),
 ]
 
 

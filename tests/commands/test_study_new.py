@@ -105,8 +105,14 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "train.updates=4,5", "--short"], "--short: cannot be combined with --vary train.updates"),
         (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: nothing differs from the baseline"),
         (["a", "--vary", "m=2,3"], "a: a study is a file that ends in .yaml, say studies/eta.yaml"),
-        (["a.yaml", "--vary", "m=2,3", "--seeds", "0"], "--seeds: 0 is not allowed: a whole number from 1 to 999,999"),
-        (["a.yaml", "--vary", "m=2,3", "--seeds", ""], "--seeds: '' is not allowed: a whole number from 1 to 999,999"),
+        (
+            ["a.yaml", "--vary", "m=2,3", "--seeds", "0"],
+            "--seeds: 0 is not allowed; allowed is a whole number from 1 to 999,999",
+        ),
+        (
+            ["a.yaml", "--vary", "m=2,3", "--seeds", ""],
+            "--seeds: '' is not allowed; allowed is a whole number from 1 to 999,999",
+        ),
         (["a.yaml", "--vary", "m=2,3", "--text", ""], "--text: '' is not allowed: a file inside this folder"),
         (
             ["a.yaml", "--vary", "m=2,3", "--title", "a\nb"],

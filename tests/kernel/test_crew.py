@@ -143,7 +143,7 @@ def test_the_number_is_what_the_environment_says(monkeypatch):
     assert processors() == 3
     for wrong in ("0", "-1", "two", "1.5", "1025", "٣"):
         monkeypatch.setenv("CHARLOOM_THREADS", wrong)
-        with pytest.raises(WrongInput, match=f"^CHARLOOM_THREADS: {wrong} is not allowed, it has to be a whole number"):
+        with pytest.raises(WrongInput, match=f"^CHARLOOM_THREADS: {wrong} is not allowed; allowed is a whole number"):
             processors()
     monkeypatch.setenv("CHARLOOM_THREADS", "")
     assert processors() >= 1

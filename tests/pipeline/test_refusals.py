@@ -64,7 +64,7 @@ def test_a_damaged_result_is_named(project):
 
 def test_training_refuses_a_gradient_check_that_has_not_passed(project):
     project.edit("metrics/gradcheck.json", '"passed": true', '"passed": false')
-    one_line(project.stage("train", code=1), "no training without it")
+    one_line(project.stage("train", code=1), "so no training starts")
 
 
 @pytest.fixture

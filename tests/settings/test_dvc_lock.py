@@ -48,7 +48,7 @@ def test_dvc_lock_is_read_by_name():
 
 @pytest.mark.slow
 def test_a_lock_that_is_not_there_is_not_what_dvc_wrote(tmp_path):
-    with chdir(tmp_path), pytest.raises(Damaged, match=r"^dvc.lock: not what DVC wrote; "):
+    with chdir(tmp_path), pytest.raises(Damaged, match=r"^dvc.lock: content is not in DVC's format; "):
         locked()
     for content in (b"\xff", b"[" * 9999, b"stages: {a: {}}"):
         with pytest.raises(Damaged):

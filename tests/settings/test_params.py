@@ -41,10 +41,10 @@ def test_numbers_are_in_order_before_words():
 def test_prepare_names_what_has_no_effect(project):
     project.edit("params.yaml", "b1: 0.9", "b1: 0.8")
     assert project.ended("prepare")[1].startswith(
-        "no effect, because optimizer is adagrad and train.order is reading: train.b1: 0.8\n"
+        "optimizer adagrad and train.order reading do not use these params: train.b1: 0.8\n"
     )
     project.edit("params.yaml", "optimizer: adagrad", "optimizer: adam")
     assert "without effect" not in project.ended("prepare")[1]
     project.edit("params.yaml", "initial_accumulator_value: 0.0", "initial_accumulator_value: 10.0")
-    line = "no effect, because optimizer is adam and train.order is reading: train.initial_accumulator_value: 10.0\n"
+    line = "optimizer adam and train.order reading do not use these params: train.initial_accumulator_value: 10.0\n"
     assert project.ended("prepare")[1].startswith(line)

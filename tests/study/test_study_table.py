@@ -97,11 +97,11 @@ def _inside(rows):
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (_seed_of_another, "line 3: seed 2 has the results of seed 1; "),
+        (_seed_of_another, "line 3: seed 2 has the same results as seed 1; "),
         (_doubled, "two columns have the same name; "),
-        (_another_text, "line 2: prepare.text: no param that a study can vary; "),
-        (_inside, "line 2: eta.x: no param that a study can vary; "),
-        (lambda rows: rows[1].__setitem__(0, "5.0"), "is not the key of its own params, "),
+        (_another_text, "line 2: prepare.text: not a param that a study can vary; "),
+        (_inside, "line 2: eta.x: not a param that a study can vary; "),
+        (lambda rows: rows[1].__setitem__(0, "5.0"), ", but its params have the key "),
     ],
 )
 def test_a_table_that_says_what_its_keys_do_not_is_damage(folder, edit, said):
@@ -132,7 +132,9 @@ def test_a_point_of_a_curve_is_there_once(folder):
 def test_what_was_asked_is_of_kinds_that_there_are_and_of_its_own(folder, said):
     path = folder / "asked.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | said))
-    assert refusal(folder).startswith("asked.json: Value error, arithmetic, small_trials: not the kinds of recipe")
+    assert refusal(folder).startswith(
+        "asked.json: Value error, arithmetic, small_trials: the keys are not the kinds of recipe"
+    )
 
 
 def test_other_spellings_of_a_row_change_nothing(folder):

@@ -199,17 +199,32 @@ def test_a_trial_that_ends_worse_than_a_uniform_guess_has_exploded_and_keeps_its
 @pytest.mark.parametrize(
     ("name", "old", "new", "line"),
     [
-        ("trials.csv", "seed,", "sead,", "trials.csv: no column seed; "),
+        ("trials.csv", "seed,", "sead,", "trials.csv: missing columns: seed; "),
         ("trials.csv", "trained,", "trained,x", "held_out_bits_per_character: 'x"),
-        ("trials.csv", ",2,trained,", ",1,trained,", "is not the key of its own params, "),
+        ("trials.csv", ",2,trained,", ",1,trained,", ", but its params have the key "),
         ("trials.csv", ",trained,", ",converged,", "outcome: 'converged' is not allowed; "),
-        ("trials.csv", ",trained,", ",diverged at update 3,", "outcome diverged at update 3 contradicts results: "),
-        ("trials.csv", "trained,", "", "trials.csv: line 2: not one value for each column; "),
+        (
+            "trials.csv",
+            ",trained,",
+            ",diverged at update 3,",
+            "outcome diverged at update 3 contradicts the hash in results: ",
+        ),
+        ("trials.csv", "trained,", "", "trials.csv: line 2: the row does not have one value for each column; "),
         ("curves.csv", ",100,", ",100.5,", "update 100.5: "),
-        ("curves.csv", ",100,", ",100,,", "curves.csv: line 3: not one value for each column; "),
-        ("passages.csv", "passage 3", "passage III", "passages.csv: no column passage 3; "),
-        ("passages.csv", ",0.", ",9.", "passages.csv: line 2: no costs of passages of the trial in trials.csv; "),
-        ("passages.csv", ",0.", ",nan", "passages.csv: line 2: no costs of passages of the trial in trials.csv; "),
+        ("curves.csv", ",100,", ",100,,", "curves.csv: line 3: the row does not have one value for each column; "),
+        ("passages.csv", "passage 3", "passage III", "passages.csv: missing columns: passage 3; "),
+        (
+            "passages.csv",
+            ",0.",
+            ",9.",
+            "passages.csv: line 2: the costs of the passages do not match the trial in trials.csv; ",
+        ),
+        (
+            "passages.csv",
+            ",0.",
+            ",nan",
+            "passages.csv: line 2: the costs of the passages do not match the trial in trials.csv; ",
+        ),
     ],
 )
 def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
@@ -226,7 +241,7 @@ def test_a_second_row_of_one_trial_is_damage(study):
     project, folder = study
     *rows, last = (folder / "trials.csv").read_text().splitlines()
     (folder / "trials.csv").write_text("\n".join([*rows, last, last.replace(",trained,", ",worse than uniform,"), ""]))
-    assert "a second row of trial" in said(project, "compare", "studies/a", code=3)[1]
+    assert "occurs a second time; " in said(project, "compare", "studies/a", code=3)[1]
 
 
 def test_other_params_here_change_nothing_of_what_was_asked(study):

@@ -193,7 +193,7 @@ def test_a_prepared_text_with_foreign_ids_or_another_order_is_refused(tmp_path):
         corpus.read_prepared(path).training[:]
     with path.open("wb") as file:
         corpus.save_text(file, np.array([99, 98, 97], np.uint32), [np.array([1, 2])], (2, 0))
-    with pytest.raises(Damaged, match=r"text\.npz: the vocabulary is empty, or not sorted"):
+    with pytest.raises(Damaged, match=r"text\.npz: the vocabulary is empty, or its characters are not sorted"):
         corpus.read_prepared(path)
 
 

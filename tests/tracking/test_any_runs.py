@@ -116,7 +116,7 @@ def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(
         ({"--measure": "loss"}, "--measure: MLflow experiment theirs: no run has loss; allowed are val_loss"),
         ({"--better": None}, "--mlflow: also needs --better lower or higher"),
         ({"--seed": None}, "--mlflow: also needs --seed PARAM"),
-        ({"--at": "best"}, "--at: best is not allowed: last, lowest, highest, or a step"),
+        ({"--at": "best"}, "--at: best is not allowed; allowed is last, lowest, highest, or a step"),
         (
             {"--setting": "lr,depht"},
             "--setting: MLflow experiment theirs: no run has depht; allowed are depth, lr, model, seed; ",

@@ -351,7 +351,7 @@ def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch
     monkeypatch.setattr(
         track, "this_run", lambda: (this_run(), project.edit("src/train.py", '"""train', '"""Train'))[0]
     )
-    assert "changed since: src/train.py: not recorded" in project.stage("track", code=1)
+    assert "changed since: src/train.py; run not recorded" in project.stage("track", code=1)
     assert not any(entry.tracked for entry in waiting(project))
 
 
@@ -365,7 +365,8 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
     for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
         lock.write_text(wrong)
         assert (
-            project.stage("track", code=3) == "dvc.lock: not what DVC wrote; `git checkout dvc.lock` brings it back\n"
+            project.stage("track", code=3)
+            == "dvc.lock: content is not in DVC's format; `git checkout dvc.lock` brings it back\n"
         )
     assert not waiting(project)
 
@@ -375,7 +376,7 @@ def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_n
     project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
     project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
-    assert "prepare: edited as it ended: seed was 1, is 77: not recorded; `dvc repro --force` runs it again" in printed
+    assert "prepare: edited as it ended: seed was 1, is 77; run not recorded; try `dvc repro --force`" in printed
     assert not waiting(project)
 
 
@@ -387,7 +388,7 @@ def test_a_source_of_that_moment_is_not_recorded_either(project):
     path.write_text(path.read_text() + "# edited")
     project.edit("dvc.lock", before, md5(path.parent))
     printed = project.stage("track", code=1)
-    assert "sample: edited as it ended: changed since: src/charloom/sampling: not recorded" in printed
+    assert "sample: edited as it ended: changed since: src/charloom/sampling; run not recorded" in printed
     assert not waiting(project)
 
 
@@ -404,7 +405,7 @@ def test_a_damaged_record_of_a_training_is_named_where_track_is_called(project):
 def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
     project.edit("params.yaml", "temperature: 1.0", "temperature: 0.5")
     printed = project.stage("track", code=1)
-    assert "sample.temperature was 1.0, is 0.5: not recorded; `dvc repro` runs it again" in printed
+    assert "sample.temperature was 1.0, is 0.5; run not recorded; `dvc repro` runs it again" in printed
     assert not waiting(project)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class CharloomError(Exception):
-    """The base class. A message is one line: the file or key, its value, and the allowed values."""
+    """The base class of expected failures. A message is one line: the file or key, its value, and what is allowed."""
 
     exit_code: int
 
@@ -20,7 +20,7 @@ class CheckFailed(CharloomError):
 
 
 class WrongInput(CharloomError):
-    """A parameter, a text or an option has an invalid value."""
+    """A param, a text or an option has an invalid value, or a file that the user named cannot be read."""
 
     exit_code = 2
 
@@ -32,7 +32,7 @@ class Damaged(CharloomError):
 
 
 class Diverged(CharloomError):
-    """Training produced a number that is not finite. `state` is the last finite training state, or None."""
+    """Training produced a number that is not finite. `state` is the last finite training state, None if unknown."""
 
     exit_code = 4
 
@@ -43,7 +43,7 @@ class Diverged(CharloomError):
 
 
 class Unavailable(CharloomError):
-    """A resource is not available: another process holds the lock, or memory or disk space is missing."""
+    """A resource is not available: a lock, memory, disk space, or a server."""
 
     exit_code = 5
 
@@ -55,7 +55,7 @@ class Undecided(CharloomError):
 
 
 def allowed_are(names: Iterable[str], given: str) -> str:
-    """Return the part of a message that lists the allowed names, and the one most similar to the given name, if any."""
+    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if one of these is similar to `given`."""
     allowed = list(names)
     near = get_close_matches(given, allowed, n=1)
     return f"allowed are {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")

@@ -14,18 +14,24 @@ TIMEOUT = 60  # seconds to wait for the lock
 
 @contextmanager
 def in_turn(path: Path) -> Iterator[None]:
-    """Hold the lock; wait up to TIMEOUT while another process holds it, then raise Unavailable."""
+    """Hold the lock file `path` in a `with` block. Its folder is created.
+
+    Raises Unavailable if another process still holds the lock after TIMEOUT seconds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(path).acquire(timeout=TIMEOUT)
     except Timeout:
-        raise Unavailable(f"{path}: another process has held this lock for a minute") from None
+        raise Unavailable(f"{path}: another process holds this lock; waited {TIMEOUT} s; try again later") from None
     with held:
         yield
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a process holds the lock. Remove the lock file that a killed holder has left."""
+    """Return whether a process holds the lock. If none does, remove the lock file, which a killed process has left.
+
+    Returns False if the lock file does not exist or cannot be opened.
+    """
     with suppress(OSError):
         if path.exists():
             try:
@@ -38,13 +44,13 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def exclusive(path: Path, activity: str, patience: float = 0) -> Iterator[None]:
-    """Hold the lock. The lock file contains the holder's process number and exists while it is held.
+    """Hold the lock file `path` in a `with` block. The file contains this process's number and is removed afterwards.
 
-    activity  noun for the message, such as "this study"
+    activity  what the holder runs, for the message, such as "this study"
     patience  seconds to wait for the lock
 
-    Raises Unavailable, with the holder's process number, if another process holds the lock, and if the file cannot be
-    created.
+    Raises Unavailable, with the holder's process number if known, if another process holds the lock. Raises Unavailable
+    if the file or its folder cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

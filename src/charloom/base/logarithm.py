@@ -24,12 +24,12 @@ ROOT_2 = 0x6A09E  # the first 20 bits of √2 after its leading 1
 
 
 def log(x: float) -> float:
-    """Return log x, for finite x > 0."""
+    """Return the natural logarithm of x, for finite x > 0."""
     return _log(float(x), 0.0)
 
 
 def log1p(x: float) -> float:
-    """Return log(1 + x), for −1 < x ≤ 0."""
+    """Return the natural logarithm of 1 + x, for −1 < x ≤ 0."""
     if x > -(2.0**-29):
         return x - x * x * 0.5
     if x > -0.2928934097290039:  # fdlibm compares the upper 32 bits
@@ -39,7 +39,7 @@ def log1p(x: float) -> float:
 
 
 def _log(x: float, correction: float) -> float:
-    """Return log x + correction."""
+    """Return log x + correction, for finite x > 0."""
     half, n = math.frexp(x)
     high = int((2.0 * half - 1.0) * 2.0**20)
     if high < ROOT_2:

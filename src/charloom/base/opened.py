@@ -18,9 +18,9 @@ _states: dict[str, tuple[int, ...]] = {}  # _state of every watched or hashed fi
 
 
 def note_opened(*already: str) -> None:
-    """Install the audit hook that hashes imported sources of this project and watched files.
+    """Install the audit hook: it hashes sources of this project and watched files when this process opens them.
 
-    `already` are the paths of sources that were opened before the call; they are hashed now.
+    `already` are the paths of sources that this process opened before the call. They are hashed now.
     """
     for path in already:
         _note(str(Path(path).absolute()))
@@ -28,19 +28,28 @@ def note_opened(*already: str) -> None:
 
 
 def watch(paths: Iterable[Path]) -> None:
-    """Watch these files: hash one when it is opened after it has changed. The caller knows the present content."""
+    """Watch these files: the audit hook hashes a watched file if it has changed when this process opens it.
+
+    The present content is not hashed, because the caller knows it. A file that cannot be read is not watched.
+    """
     for path in paths:
         with suppress(OSError):
             _states[str(path.absolute())] = _state(path)
 
 
 def edited_since_opened() -> list[str]:
-    """Return the paths, relative to the working folder, of files whose content differs from what was opened."""
+    """Return the files that were edited after this process opened them: sorted paths, relative to the working folder.
+
+    A file that had several contents when it was opened is returned, too.
+    """
     return [os.path.relpath(path) for path, hashes in sorted(_hashes.items()) if hashes != {_sha256(path)}]
 
 
 def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
-    """Handle one of Python's audit events. `open` precedes the opening of a file, also of a compiled module."""
+    """Hash the file if the audit event is `open` and the file is a source of this project or watched.
+
+    The event precedes the opening. For a compiled module (.pyc) the source is hashed.
+    """
     if event == "open" and isinstance(arguments[0], str):
         path = arguments[0]
         with suppress(OSError, ValueError):
@@ -66,7 +75,7 @@ def _state(path: str | Path) -> tuple[int, ...]:
 
 
 def _sha256(path: str) -> str | None:
-    """Return the file's SHA-256, or None if it cannot be read.
+    """Return the file's SHA-256 in hexadecimal digits, or None if the file cannot be read.
 
     `storage.sha256` is not used: this module must import no source of the project before the hook is installed.
     """

@@ -1,7 +1,8 @@
-"""One-dimensional arrays larger than memory, in a .npz file as in array_file.py; NumPy's `load` reads it too.
+"""One-dimensional arrays larger than memory, in a .npz file as in array_file.py. NumPy's `load` also reads the file.
 
-The last array of the file, `sha256`, has the SHA-256 of every PIECE bytes of the others, in order. So one piece can be
-verified without reading the rest, and a hash of the last array identifies the content of the file.
+An array is written in pieces of PIECE bytes; its last piece may be shorter. The last array of the file, `sha256`, has
+the SHA-256 of every piece of the other arrays, in order. So one piece can be verified without reading the rest, and a
+hash of the last array identifies the content of the file.
 """
 
 import hashlib
@@ -27,9 +28,9 @@ Take = Callable[[int], Array]  # take(n) returns the next n numbers
 
 
 def reader(parts: Iterable[Array]) -> Take:
-    """Return a function that reads a stream of one-dimensional arrays of any lengths as one array.
+    """Return the function take(n), which reads a stream of one-dimensional arrays as if they were one array.
 
-    take(n) returns the next n numbers, or fewer at the end.
+    take(n) returns the next n numbers, or fewer at the end of the stream.
     """
     stream, rest = iter(parts), np.empty(0, np.uint8)
 
@@ -48,9 +49,11 @@ def reader(parts: Iterable[Array]) -> Take:
 
 
 def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
-    """Write the arrays, given by name as (length, dtype, take), piece by piece. Equal arrays give equal bytes.
+    """Write the arrays and their hashes to a .npz file, piece by piece. Equal arrays give equal bytes.
 
-    Raises ValueError if a `take` returns fewer numbers than the array's length.
+    arrays  {name: (length, dtype, take)}, where take(n) returns the next n numbers of the array
+
+    Raises ValueError if a `take` returns fewer numbers than requested.
     """
     hashes = []
     with zipfile.ZipFile(file, "w") as archive:
@@ -70,35 +73,39 @@ def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
 
 
 def _pieces(length: int, dtype: Any) -> int:
-    """Return the number of pieces of the array. Only the last piece may be shorter than PIECE bytes."""
+    """Return the number of pieces of an array with this length and dtype."""
     return -(-length * int(np.dtype(dtype).itemsize) // PIECE)
 
 
 class Pieces:
-    """An array (n,) in a file. Slicing reads the needed pieces and verifies the SHA-256 of each on every read.
+    """An array of integers (n,) in a file. Slicing reads the needed pieces from the file and verifies their SHA-256.
 
     So the numbers in use are always verified, even if another process writes to the file. A memory map would show such
-    writes, and end the process if the file is truncated. The last piece is cached: sequential reading reads a piece
-    once.
+    writes, and end the process if the file is truncated. The piece that was read last is cached, so sequential reading
+    reads a piece once.
     """
 
     def __init__(self, path: Path, name: str, start: int, form: tuple[int, Any, int], hashes: Array) -> None:
-        """Describe the array.
+        """Store the description of the array. No number is read.
 
+        name    the array's name, for messages
         start   offset in the file of the first number, in bytes
-        form    length, dtype, and the bound that every number is below
-        hashes  (pieces, DIGEST) SHA-256 of every piece
+        form    length, dtype, and a bound: every number must be below it
+        hashes  (pieces, DIGEST) SHA-256 of every piece, as bytes
         """
         self.path, self.name, self.start, self.hashes = path, name, start, hashes
         self.length, self.dtype, self.below = form
         self._cached = -1, np.empty(0, self.dtype)  # the number of the last piece read, and its numbers
 
     def __len__(self) -> int:
-        """Return n."""
+        """Return n, the number of integers."""
         return self.length
 
     def __getitem__(self, part: slice) -> Array:
-        """Return the numbers of the slice; its step is ignored. Raises Damaged, with the path, if a hash differs."""
+        """Return the numbers of the slice; its step is ignored.
+
+        Raises Damaged, with the path, if the file cannot be read, a hash differs, or a number is not below the bound.
+        """
         start, stop, _ = part.indices(self.length)
         size, numbers = PIECE // self.dtype.itemsize, np.empty(max(stop - start, 0), self.dtype)
         for place in range(start // size, -(-stop // size)):
@@ -107,7 +114,7 @@ class Pieces:
         return numbers
 
     def _piece(self, place: int) -> Array:
-        """Return the numbers of the piece with this index, from the cache or the file."""
+        """Return the numbers of the piece with this index, from the cache or the file. Raises Damaged."""
         if self._cached[0] != place:
             try:
                 with self.path.open("rb") as file:
@@ -130,8 +137,10 @@ class Pieces:
 def load(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[int, Any, int]]]) -> dict[str, Pieces]:
     """Return the arrays of the file by name. Headers and sizes are validated now, the numbers when they are read.
 
-    `layout` gets the size of each array in bytes. It returns, for each array, the expected length, integer dtype and
-    the bound that every number is below. Raises ValueError, with a message for the user, at the first fault.
+    `layout` is called with {name: bytes of the array's numbers} and returns {name: (length, integer dtype, bound)},
+    which the file must match. Every number must be below the bound.
+
+    Raises ValueError, with a message for the user, at the first fault, and OSError if the file cannot be opened.
     """
     forms: dict[str, tuple[int, Any, int]] = {}
 
@@ -158,10 +167,10 @@ def load(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[in
 
 
 def fingerprint(path: Path) -> str:
-    """Return a SHA-256 that identifies the file's content.
+    """Return a SHA-256, in hexadecimal digits, that identifies the file's content.
 
-    For a file with pieces only the last array, `sha256`, and the archive's directory are hashed. That is fast, and the
-    result differs if an array, a name or a size differs. For any other file the whole file is hashed.
+    If the file has pieces, only its last array, `sha256`, and the archive's directory are hashed. That is fast, and the
+    result differs if an array, a name or a size differs. Any other file is hashed as a whole.
     """
     if path.suffix == ".npz":
         with suppress(zipfile.BadZipFile, EOFError, OSError, RuntimeError, struct.error), path.open("rb") as file:

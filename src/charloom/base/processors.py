@@ -15,12 +15,14 @@ QUOTED = 100  # characters, at most, of an invalid value in a message
 def processors() -> int:
     """Return CHARLOOM_THREADS if it is set, otherwise the number of processors available to this process.
 
-    The affinity mask and the CPU quotas of control groups version 2 limit that number; version 1 quotas are ignored.
+    The affinity mask and the CPU quotas of Linux control groups (version 2) limit the number of available processors. A
+    fraction of a processor is rounded up. Quotas of version 1 are ignored.
+
     Raises WrongInput if CHARLOOM_THREADS is not a whole number from 1 to 1024.
     """
     if setting := os.environ.get(NAME):
         if not (len(setting) <= len("1024") and setting.isascii() and setting.isdigit() and 1 <= int(setting) <= 1024):
-            raise WrongInput(f"{NAME}: {setting[:QUOTED]} is not allowed, it has to be a whole number from 1 to 1024")
+            raise WrongInput(f"{NAME}: {setting[:QUOTED]} is not allowed; allowed is a whole number from 1 to 1024")
         return int(setting)
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = []
@@ -34,9 +36,11 @@ def processors() -> int:
 def group_values(
     name: str, controller: str = "", memberships: Path = Path("/proc/self/cgroup"), top: Path = Path("/sys/fs/cgroup")
 ) -> Iterator[str]:
-    """Yield the content of the file `name` in every control group of this process, from the innermost group up.
+    """Yield the content of the file `name` in every Linux control group of this process, from the innermost outwards.
 
-    controller  a version 1 controller, or "" for version 2
+    controller   a controller of version 1, or "" for version 2
+    memberships  the system's file that lists the groups of this process; without it nothing is yielded
+    top          the folder of the control groups
 
     A container or a batch system sets such a group. Folders without the file are skipped.
     """

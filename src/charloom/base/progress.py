@@ -15,7 +15,7 @@ Report = Callable[[int, str], None]
 
 
 def duration(seconds: float) -> str:
-    """Return `45 s`, `12 min` or `3.5 h`."""
+    """Return the duration as `45 s`, `12 min` or `3.5 h`; the unit depends on its length."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
@@ -27,13 +27,15 @@ def progress(
 ) -> Iterator[Report]:
     """Show progress in a `with` block; yield the function report(done, note), where `note` is shown after the numbers.
 
-    total     units of work
-    expected  estimate in seconds for all the work, used until the first unit is done; None shows no estimate then
-    jobs      units at a time
+    name      the first words of the line or bar
+    total     units of work; `done` counts them
+    expected  estimate in seconds for all the work, used until the first unit is done; None shows no estimate until then
+    jobs      units that are worked on at the same time
     stderr    write to stderr, for commands whose stdout is a result
 
-    Work goes in rounds of `jobs` units. A round takes as long as the ones before it, or as expected, and at least as
-    long as it has taken already. So the rest of the time does not jump when the first unit is done.
+    Estimate of the remaining time: the work is done in rounds of `jobs` units. A round takes as long as the average of
+    the earlier rounds, or as expected, but at least as long as it has taken already. So the estimate does not jump when
+    the first unit is done.
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()

@@ -1,4 +1,4 @@
-"""Lines of JSON with a checksum: JSON, a tab, and the first digits of the JSON's SHA-256."""
+"""Lines of JSON with a checksum: the JSON, a tab, and the first DIGITS hexadecimal digits of the JSON's SHA-256."""
 
 import hashlib
 import json
@@ -14,9 +14,10 @@ def sealed(content: Any) -> str:
 
 
 def unsealed(line: bytes) -> Any:
-    """Return the content of a line without newline. Raises ValueError if the checksum differs or the JSON is invalid.
+    """Return the content of a line from `sealed`, given without its newline.
 
-    A line without checksum is accepted: older versions wrote such lines.
+    A line without checksum is accepted, because older versions wrote such lines. Raises ValueError if the checksum
+    differs, or if the JSON is invalid or nested too deeply.
     """
     content, tab, digest = line.partition(b"\t")  # JSON escapes a tab, so this is the first one
     if tab and digest.decode() != _digest(content):

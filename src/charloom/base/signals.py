@@ -13,16 +13,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal stopped training after it saved its state. A KeyboardInterrupt, so `except Exception` ignores it."""
+    """A signal stopped training after it saved its state. It is a KeyboardInterrupt: `except Exception` ignores it."""
 
     def __init__(self, number: int, saved: str = ""):
-        """Build the message from the signal's number and a phrase that says what is saved."""
+        """Build the message from the signal's number and a phrase that says what is saved; set the exit code."""
         super().__init__(f"stopped by {signal.Signals(number).name}{f'; {saved}' if saved else ''}")
         self.exit_code = 128 + number
 
 
 def end_at_once() -> None:
-    """Restore the system's default action: a signal ends the process. Python's own raises KeyboardInterrupt."""
+    """Restore the system's default action: a signal ends the process.
+
+    Python's handler of SIGINT, which raises KeyboardInterrupt, is replaced. An ignored SIGHUP stays ignored.
+    """
     for number in _heeded():
         signal.signal(number, signal.SIG_DFL)
 
@@ -34,9 +37,10 @@ def _heeded() -> list[signal.Signals]:
 
 @contextmanager
 def deferred() -> Iterator[list[int]]:
-    """Defer signals in a `with` block; yield a list to which the first signal appends its number.
+    """Defer the first signal in a `with` block; yield a list to which it appends its number.
 
-    A second signal ends the process at once. The previous handlers are restored afterwards.
+    The caller reads the list and decides when to stop. A second signal ends the process at once. The previous handlers
+    are restored after the block.
     """
     received: list[int] = []
 

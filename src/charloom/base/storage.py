@@ -21,7 +21,7 @@ STALE_AFTER = 3600  # seconds without a write after which a temporary file count
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write the file atomically: see `whole`. A str is encoded as UTF-8."""
+    """Write the file atomically, with the exceptions of `whole`. A str is encoded as UTF-8."""
     with whole(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
 
@@ -31,7 +31,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     """Write the file atomically: yield a temporary file; then fsync, rename it to `path`, fsync the folder.
 
     Every write has its own temporary file, so processes and hosts may write the same path: the last rename wins.
-    A killed process leaves its temporary file. A later write of the same path removes it after STALE_AFTER.
+    A killed process leaves its temporary file. A write of the same path after STALE_AFTER seconds removes that file.
 
     Raises Unavailable, with the path, on an OSError; the file then has the old content or the new, complete. Any other
     exception in the `with` block leaves the old content, and is raised again.
@@ -50,7 +50,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
         if not isinstance(error, OSError):
             raise
-        raise Unavailable(f"{path}: {error.strerror}: not written; the old content is unchanged") from None
+        raise Unavailable(f"{path}: {error.strerror}: not written, so the file has its old content") from None
     try:
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -58,11 +58,11 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         finally:
             os.close(folder)
     except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}: written, but a power cut may still lose it") from None
+        raise Unavailable(f"{path}: {error.strerror}: the file is written, but a power cut may lose it") from None
 
 
 def _remove_leftovers(path: Path, now: float) -> None:
-    """Remove the path's temporary files that no process has written to for STALE_AFTER before `now`.
+    """Remove the path's temporary files whose last write was more than STALE_AFTER seconds before `now`.
 
     `now` is the time stamp of a new file in the same folder, because the clocks of hosts differ.
     """
@@ -83,12 +83,18 @@ def _sync(number: int, path: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON atomically: keys in the given order, floats in full precision. Raises ValueError for NaN."""
+    """Write indented JSON atomically: keys in the given order, floats in full precision.
+
+    Raises ValueError for NaN and infinities, and Unavailable as `whole` does.
+    """
     write(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path, record: type[Record], remedy: str = "`dvc repro` makes it again") -> Record:
-    """Return the record in the JSON file. Raises Damaged, with the remedy, if it is missing or does not validate."""
+    """Return the content of the JSON file, validated as the class `record`.
+
+    Raises Damaged, with the path and `remedy`, if the file cannot be read or is invalid.
+    """
     try:
         return record.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -100,7 +106,10 @@ def read_json(path: Path, record: type[Record], remedy: str = "`dvc repro` makes
 
 
 def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[float]]) -> None:
-    """Write a CSV table atomically: header `update,<name>,…`, one row per update, floats in full precision."""
+    """Write a CSV table atomically: header `update,<name>,…`, one line per update, floats in full precision.
+
+    rows  {update: values in the order of `names`}
+    """
     lines = (",".join([str(update), *(repr(float(value)) for value in row)]) for update, row in rows.items())
     write(path, "\n".join([",".join(("update", *names)), *lines, ""]))
 
@@ -108,13 +117,13 @@ def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[
 def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str, dict[int, float]]:
     """Return the columns of a table from `write_table`: {name: {update: value}}.
 
-    Raises Damaged, with the path, if the header differs, a row is invalid, or rows are missing and `may_be_empty` is
-    false.
+    Raises Damaged, with the path, if the file cannot be read, the header differs, a line is invalid, an update occurs
+    twice, or a value is not finite. Raises Damaged for a table without lines, unless `may_be_empty`.
     """
     try:
         head, *rows = path.read_text(encoding="utf-8").splitlines()
         if head != ",".join(("update", *names)) or not (rows or may_be_empty):
-            raise ValueError(f"not a table of {', '.join(names)} by update")
+            raise ValueError(f"it is not a table of {', '.join(names)} by update")
         if not rows:
             return {name: {} for name in names}
         updates, *columns = zip(*(row.split(",") for row in rows), strict=True)

@@ -16,12 +16,12 @@ _warned: set[str] = set()
 
 
 def visible(text: str) -> str:
-    """Return the text with HARMFUL characters as escapes (`\\x1b`); \\n and \\t stay."""
+    """Return the text with HARMFUL characters as escapes such as `\\x1b`. Newlines and tabs are unchanged."""
     return HARMFUL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def warn_once(topic: str, line: str) -> None:
-    """Write a warning to standard error, unless this process has already warned about the same topic."""
+    """Write `warning: ` and the line to standard error, unless this process has already warned about the topic."""
     if topic not in _warned:
         _warned.add(topic)
         with suppress(OSError):  # standard error may be closed
@@ -29,12 +29,12 @@ def warn_once(topic: str, line: str) -> None:
 
 
 def in_line(name: str) -> str:
-    """Return the name with every non-printable character as an escape, also newline and tab."""
+    """Return the name with every non-printable character as an escape such as `\\n`, so that it fits in one line."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
 
 
 def typed(name: str) -> str:
-    """Return a file's name as a word of a command for bash or zsh, whatever characters it holds."""
+    """Return a file's name, quoted as a word of a bash or zsh command. A name that begins with `-` gets `./` before."""
     name = f"./{name}" if name.startswith("-") else name
     if name.isprintable():
         return shlex.quote(name)
@@ -45,9 +45,9 @@ def typed(name: str) -> str:
 
 
 def named(characters: str | Mapping[str, int]) -> str:
-    """Return the distinct characters, quoted, with counts above one: `'a' 3 times, 'b' and 5 more`.
+    """Return the distinct characters, sorted and quoted, with counts above one: `'a' 3 times, 'b' and 5 more`.
 
-    `characters` is a text, or the count of each character. At most SHOWN characters are listed.
+    `characters` is a text, or {character: count}. At most SHOWN characters are listed; `5 more` counts the rest.
     """
     counts = Counter(characters)
     different = sorted(counts)

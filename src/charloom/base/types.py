@@ -11,7 +11,7 @@ class Numbers(Protocol):
     """An array of integers (n,): a NumPy array, or `Pieces` in a file. A slice is an array in memory."""
 
     def __len__(self) -> int:
-        """Return n."""
+        """Return n, the number of integers."""
         ...
 
     def __getitem__(self, part: slice, /) -> Array:

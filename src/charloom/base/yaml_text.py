@@ -22,13 +22,13 @@ PLAIN = (  # unquoted values: tag, pattern, and possible first characters
 
 
 class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
-    """PyYAML's reader with the rules of PLAIN. Duplicate keys, and keys that are no scalars, are refused."""
+    """PyYAML's reader with the rules of PLAIN. It refuses duplicate keys, and keys that are lists or mappings."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as in PyYAML
     yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012  likewise
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        """Return the mapping. Raises ConstructorError for a duplicate key, and for a key that is no scalar."""
+        """Return the mapping. Raises ConstructorError if a key occurs twice, or is a list or a mapping."""
         keys = set[Any]()
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key_node, yaml.ScalarNode):
@@ -40,12 +40,12 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
         return yaml.constructor.BaseConstructor.construct_mapping(self, node, deep=deep)
 
     def construct_yaml_int(self, node: Any) -> int:
-        """Return the integer; 012 is decimal, 12."""
+        """Return the integer. A leading zero does not make it octal: 012 is 12. Raises ValueError."""
         digits = self.construct_scalar(node).replace("_", "")
         return int(digits, 0 if re.search("[box]", digits) else 10)
 
     def construct_yaml_float(self, node: Any) -> float:
-        """Return the float; a sexagesimal such as 1:30 is refused."""
+        """Return the float. Raises ConstructorError for a sexagesimal number such as 1:30."""
         return float(self.construct_undefined(node) if ":" in node.value else super().construct_yaml_float(node))
 
 
@@ -63,16 +63,16 @@ for kind, pattern, first in PLAIN:
 
 
 def parsed(text: str) -> Any:
-    """Parse a YAML document. Raises one of NO_YAML."""
+    """Return the value of a YAML document. Raises one of NO_YAML if the document is invalid."""
     return yaml.load(text, Reader)  # noqa: S506  it constructs only plain values
 
 
 def as_yaml_text(values: dict[str, Any]) -> str:
-    """Return the mapping as YAML, with lists in flow style."""
+    """Return the mapping as YAML in the order of its keys. Lists of plain values are written in flow style: [1, 2]."""
     return str(yaml.dump(values, Dumper=Writer, default_flow_style=None, width=10_000, sort_keys=False))
 
 
 @lru_cache(1024)  # the cells of a table repeat
 def plain(value: str) -> Any:
-    """Parse one value, such as a number or a word. Raises one of NO_YAML."""
+    """Return the value of a YAML scalar, such as a number or a word. Raises one of NO_YAML if it is invalid."""
     return parsed(f"a: {value}")["a"]

@@ -22,14 +22,14 @@ SMALL = 1e-3  # floor of relative errors, as a fraction of the largest size in a
 SATURATED = 1e-12  # 1 − h² below which rounding, 1e-16, destroys the compared digits
 REFERENCE_ENTRIES = 200  # entries of a matrix to check for rnn.py: an error in its formula shows in all entries
 DIGITS = 17  # decimal digits of float64
-REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the check in the source report
+REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the check in the course report
 
 
 def weights_and_batch(params: Params, text: Text) -> tuple[Parameters, Array]:
-    """Return random initial weights, and the first batch of the text (seq_length + 1, batch), a column per sequence.
+    """Return random initial weights, and the first batch of the training text: ids (seq_length + 1, batch).
 
-    The weights have the distribution of training's initial weights, but the seed gradcheck.seed. The sequences are
-    consecutive: the last character of a column is the first one of the next.
+    The weights have the distribution of training's initial weights, but are drawn with gradcheck.seed. A column is a
+    sequence. The sequences are consecutive: the last character of a column is the first character of the next.
     """
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
     T = params.seq_length
@@ -37,7 +37,11 @@ def weights_and_batch(params: Params, text: Text) -> tuple[Parameters, Array]:
 
 
 def initial_errors(params: Params, theta: Parameters, ids: Array) -> GradcheckErrors:
-    """Return the errors of the gradient for the recipe of these params: see gradient_errors."""
+    """Return the errors of the kernel's gradient for these params, in float64 and without clipping.
+
+    theta and ids are the results of `weights_and_batch`. At most gradcheck.entries / batch entries (rounded up) of a
+    matrix are compared. See gradient_errors.
+    """
     rates = OPTIMIZERS[params.optimizer].revealing()  # the gradient does not depend on the rates
     recipe = Recipe(params.m, params.seq_length, params.sigma, math.inf, "float64", rates, params.train.loss)
     limit = -(-params.gradcheck.entries // params.batch)  # an entry costs one derivative per sequence of the batch
@@ -45,25 +49,28 @@ def initial_errors(params: Params, theta: Parameters, ids: Array) -> GradcheckEr
 
 
 def ensure_digits(params: Params, theta: Parameters, ids: Array) -> None:
-    """Raise CheckFailed if a hidden state, read from zero states, is so saturated that 1 − h² has no correct digits."""
+    """Raise CheckFailed if an activation h is so close to ±1 that 1 − h² has no correct digits.
+
+    The activations are those of the batch `ids`, with every sequence read from a zero state.
+    """
     h = np.concatenate([forward(theta, x, np.zeros(params.m))[0] for x, _ in _sequences(ids)])
     if saturated := np.count_nonzero(1 - h**2 < SATURATED):
         raise CheckFailed(
-            f"sigma: {params.sigma} is too large for a check: {saturated} of the first {h.size} states are so near 1 "
-            "or -1 that 1 - h² has no digits; a smaller sigma is allowed"
+            f"sigma: {params.sigma} is too large for the gradient check: {saturated} of {h.size} hidden activations "
+            "are so close to 1 or -1 that 1 - h² has no correct digits; choose a smaller sigma"
         )
 
 
 def gradient_errors(
     theta: Parameters, ids: Array, recipe: Recipe, limit: int, rng: np.random.Generator
 ) -> GradcheckErrors:
-    """Return the errors of the kernel's gradient compared with numerical ones, from a zero and from a carried state.
+    """Return the errors of the kernel's gradient compared with numerical gradients, for the two states of `_states`.
 
     ids     (T + 1, n) integers below K, a column per sequence; the loss is the sum over the sequences
     recipe  selects the compiled code to check
     limit   number of entries of a matrix to compare; `rng` draws them if the matrix has more
 
-    Raises CheckFailed if a gradient is not finite.
+    Shows a progress bar. Raises CheckFailed if a gradient is not finite.
     """
     sequences, states = _sequences(ids), _states(theta, ids)
     entries = {name: _chosen(getattr(theta, name).size, limit, rng) for name in NAMES}
@@ -92,7 +99,7 @@ def _sequences(ids: Array) -> list[tuple[Array, Array]]:
 
 
 def _states(theta: Parameters, ids: Array) -> dict[str, Array]:
-    """Return two kinds of initial states (n, m): `zero`, and `carried`, the last states after reading from zero."""
+    """Return two arrays of initial states (n, m): `zero`, and `carried`, the states after reading `ids` from zero."""
     zero = np.zeros((ids.shape[1], theta.m))
     carried = [forward(theta, x, h_0)[0][-1] for (x, _), h_0 in zip(_sequences(ids), zero, strict=True)]
     return {"zero": zero, "carried": np.stack(carried)}
@@ -113,13 +120,13 @@ def _errors(
     report: Report,
     done: int,
 ) -> MatrixErrors:
-    """Return the errors of the kernel's gradient of one matrix.
+    """Return the errors of the kernel's gradient of the matrix `name`.
 
-    name      of the matrix
-    analytic  the kernel's gradient, raveled
-    entries   (B,) indices of the entries to compare
-    real      real parts for each sequence, along the kernel's states
-    report    called with `done` plus the number of entries compared so far, counted once per sequence
+    analytic   the kernel's gradient, raveled
+    entries    (B,) indices of the entries to compare
+    sequences  inputs and targets of each sequence: see _sequences
+    real       real parts for each sequence, along the kernel's states
+    report     called with `done` plus the number of entries compared so far, counted once per sequence
 
     Raises CheckFailed if a gradient is not finite.
     """
@@ -144,9 +151,10 @@ def _errors(
 
 
 def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Iterator[str]:
-    """Yield a line for each matrix and state if the gradient of network/rnn.py has a larger error than `tolerance`.
+    """Yield a line for each matrix and initial state whose gradient by network/rnn.py has an error above `tolerance`.
 
-    NumPy's matrix products round differently between processors, so these errors are not written to a file.
+    The error is relative to the complex step. At most REFERENCE_ENTRIES entries of a matrix are compared. NumPy's
+    matrix products round differently between processors, so these errors are not written to a file.
     """
     sequences = _sequences(ids)
     for state, h_0 in _states(theta, ids).items():
@@ -169,9 +177,9 @@ def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Itera
 def _steps(
     theta: Parameters, name: str, entries: Array, real: list[RealParts], report: Callable[[int], None] = lambda _: None
 ) -> Array:
-    """Return the sum over all sequences of complex_step's two results, (2, B).
+    """Return complex_step's two results, derivatives and sizes, summed over all sequences: (2, B).
 
-    report  called with the number of entries done, counted once per sequence
+    report  called with the number of entries done so far, counted once per sequence
     """
     total, done = np.zeros((2, len(entries))), 0
 
@@ -185,10 +193,13 @@ def _steps(
 
 
 def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
-    """Return a line for each matrix and state if the kernel's gradient has a larger error than `tolerance`."""
+    """Return a line for each matrix and initial state whose gradient by the kernel has an error above `tolerance`.
+
+    If the kernel's hidden states have an error above `tolerance`, the first line says so.
+    """
     lines = []
     if not errors.state_error <= tolerance:
-        lines.append(f"the kernel's hidden states: off by {errors.state_error:.2e} > {tolerance}")
+        lines.append(f"the kernel's hidden states: largest error {errors.state_error:.2e} > {tolerance}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:
             row: MatrixErrors = getattr(matrices, name)
@@ -203,7 +214,8 @@ def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
 def verdict(errors: GradcheckErrors, tolerance: float, passed: bool) -> GradcheckMetrics:
     """Return the record of the check, with the number of decimal digits in which the gradients of a matrix agree.
 
-    Digits beyond the tolerance are rounding errors and are not counted.
+    An error below `tolerance` counts as `tolerance`, because digits beyond it are rounding errors. `passed` is stored
+    unchanged.
     """
 
     def agreement(row: MatrixErrors) -> MatrixAgreement:

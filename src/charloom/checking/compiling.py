@@ -12,9 +12,10 @@ SOURCES = Path(__file__).parents[2]
 
 
 def compile_ahead(module: str, K: int) -> None:
-    """Start a module that compiles the code of later stages for K characters, if the cache for these sources is empty.
+    """Start a process that runs `module`, which compiles the code of later stages for a vocabulary of K characters.
 
-    Returns at once. A later stage compiles whatever the process has not finished.
+    Does nothing if the cache has code of these sources, if there is no cache, or if the system refuses another process.
+    Returns at once. A later stage compiles the code that the process has not finished.
     """
     folder = getattr(updates._cache, "folder", None)
     if folder is not None and not folder.exists():

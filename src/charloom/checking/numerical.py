@@ -17,7 +17,7 @@ Matrix products, exp, tanh and log are the kernel's, so a measured error has the
 
 A network with large weights is chaotic: two correct ways to compute its states round differently, and diverge after
 some dozens of characters. A gradient belongs to the states from which it was computed. So the complex step uses the
-given states, and `state_error` measures how far each is from the one computed from its predecessor.
+given states, and `state_error` measures how far a given state is from the state computed from its predecessor.
 
 Source: W. Squire, G. Trapp, "Using Complex Variables to Estimate Derivatives" (SIAM Review 40, 1998).
 """
@@ -39,9 +39,9 @@ PRODUCTS = 2**35  # multiplications of a batch, at most: a second or two between
 
 
 class RealParts(NamedTuple):
-    """The real parts of a sequence, and the factors by which imaginary parts propagate.
+    """The real parts for a sequence of T characters, and the factors by which imaginary parts propagate.
 
-    x (T,)            characters read
+    x (T,)            ids of the characters read
     h (T + 1, m)      given states
     slopes (T, m)     ∂h_t / ∂a_t
     by_output (T, K)  ∂cost_t / ∂o_t, with cost_t = −log p_t[y_t]
@@ -58,7 +58,7 @@ class RealParts(NamedTuple):
 
 
 def real_parts(theta: Parameters, x: Array, y: Array, states: Array) -> RealParts:
-    """Return the real parts for a sequence x, y (T,) with the given states (T + 1, m)."""
+    """Return the real parts for inputs x (T,) and targets y (T,) with the given states (T + 1, m)."""
     a = product(states[:-1], theta.W.T) + theta.U.T[x] + theta.b
     o = product(states[1:], theta.V.T) + theta.c
     by_output = softmax(o)
@@ -74,7 +74,7 @@ def complex_step(
     """Return the derivatives ∂loss/∂entry (B,) by the complex step, and their sizes (B,): Σ_t |∂cost_t/∂entry|.
 
     entries  (B,) indices into theta's raveled matrix `name`
-    report   called with the number of entries done
+    report   called with the number of entries done so far
 
     If the summands ∂cost_t/∂entry cancel, the sum loses digits in every correct gradient. So a derivative is accurate
     to about 1e-13 relative to its size, not relative to itself.
@@ -122,10 +122,13 @@ def _through_states(theta: Parameters, name: str, row: Array, column: Array, rea
 def central_differences(
     theta: Parameters, name: str, entries: Array, step: float, x: Array, y: Array, h_0: Array
 ) -> Array:
-    """Return ∂loss/∂entry (B,) by central differences, read from the state h_0 (m,).
+    """Return ∂loss/∂entry (B,) by central differences with step h = `step`.
 
-    Warning: at sigma = 0.01 and step = 1e-4 the subtraction causes a rounding error of about 1e-6. It measures the
-    method, not the gradient.
+    entries  (B,) indices into theta's raveled matrix `name`
+    x, y     inputs and targets (T,), read from the state h_0 (m,)
+
+    Warning: at sigma = 0.01 and step = 1e-4 the subtraction causes a rounding error of about 1e-6. Such an error is one
+    of the method, not of the gradient.
     """
     both = np.tile(entries, 2), np.repeat([step, -step], len(entries))
     above, below = np.split(losses(theta, name, *both, x, y, h_0), 2)
@@ -134,7 +137,10 @@ def central_differences(
 
 
 def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array, y: Array, h_0: Array) -> Array:
-    """Return the losses (B,) in nats of B networks: network n has moved[n] added to entries[n] of matrix `name`."""
+    """Return the losses (B,) of B networks in nats: network n has moved[n] added to entries[n] of the matrix `name`.
+
+    The loss is the sum over the targets y (T,), with the inputs x (T,) read from the state h_0 (m,).
+    """
     row, column = _place(theta, name, entries)
     network = np.arange(len(entries))
     h, loss = np.repeat(h_0[:, None], len(entries), axis=1), np.zeros(len(entries))
@@ -152,14 +158,17 @@ def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array,
 
 
 def _place(theta: Parameters, name: str, entries: Array) -> tuple[Array, Array]:
-    """Return the rows and columns (B,) of entries (B,) of the matrix `name`; for b and c a column has no meaning."""
+    """Return the rows (B,) and columns (B,) of `entries` (B,), indices into the raveled matrix `name`.
+
+    For the vectors b and c both results are `entries`.
+    """
     shape = getattr(theta, name).shape
     row, column = np.unravel_index(entries, shape) if len(shape) == 2 else (entries, entries)
     return row, column
 
 
 def relative_error(analytic: Array, numeric: Array, floor: float = 0.0) -> Array:
-    """Return |a − n| / (max(|a|, |n|) + floor) elementwise, 0 if both are 0. The source report has floor = 1e-10."""
+    """Return |a − n| / (max(|a|, |n|) + floor) elementwise for a = analytic and n = numeric, 0 if both are 0."""
     scale = np.maximum(abs(analytic), abs(numeric)) + floor
     error: Array = np.divide(abs(analytic - numeric), scale, out=np.zeros_like(scale), where=scale != 0)
     return error

@@ -2,5 +2,6 @@
 on every processor. It also reads texts, and writes text character by character with fixed weights (drawing.py).
 
 Read signature/plain.py first: it computes the same update in plain loops. signature/hashes.py hashes the kernel's
-results. A change here changes results. Nothing here reads a file or params.yaml.
+results, so a change of the arithmetic is noticed. The kernel reads no text and no params.yaml; its only files are the
+compiler's cache (cache.py).
 """

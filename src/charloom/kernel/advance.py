@@ -24,7 +24,10 @@ from charloom.network.rnn import SATURATED, Gradients, Parameters
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The weights at the lowest smooth loss so far, and the hidden state h (m,) carried into that update.
+    """The weights at the lowest smooth loss so far, and the hidden state h (m,) carried into the next sequence.
+
+    update       row of that smooth loss, which is the number of updates before these weights
+    smooth_loss  nats per sequence
 
     For a batch, h is the state of the last sequence: see TrainState.carried.
     """
@@ -44,8 +47,8 @@ class TrainState:
     accumulators  the optimiser's state for every weight
     h             (batch, m) states carried into the next sequences
     smooth_loss   nats per sequence, of row `update` − 1; None before the first update
-    best          over the rows before `update`; None before the first update
-    seed          of the order in which the text is read
+    best          the weights with the lowest smooth loss of the rows before `update`; None before the first update
+    seed          determines the random order in which the text is read
     """
 
     update: int
@@ -67,7 +70,7 @@ class TrainState:
 
 
 class Rows(NamedTuple):
-    """The results of n updates from number state.update on.
+    """The results of n updates: those with the numbers from state.update to after.update − 1.
 
     state, after  training states before the first and after the last of these updates
     losses, smooth_losses (n,)  nats per sequence, the mean over the batch
@@ -83,21 +86,22 @@ class Rows(NamedTuple):
 
     @property
     def best(self) -> Best:
-        """The best weights up to and including these updates."""
+        """Return the weights with the lowest smooth loss of all updates up to the last of these."""
         return cast(Best, self.after.best)  # not None: the first update always has the lowest smooth loss so far
 
 
 def start(recipe: Recipe, K: int, seed: int) -> TrainState:
-    """Return the state before the first update."""
+    """Return the state before the first update, for K characters. `seed` determines the weights and the order."""
     return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
 
 
 def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
-    """Run `count` updates from `state`, which is not changed, and return their losses and the state after them.
+    """Run `count` updates from `state`; return their losses and the state after them. `state` itself is unchanged.
 
     ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1. Only the ids that these
-                       updates read are loaded into memory, except for a batch: then all are
-    threads            number of threads; None chooses the fastest. The result does not depend on it
+                       updates read are loaded into memory; for a batch, all ids are loaded
+    count              at least 1
+    threads            number of threads; None chooses a number by the sizes. The result does not depend on `threads`
 
     Raises Diverged if a loss, a gradient or a number of the state is not finite.
     """
@@ -136,10 +140,12 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
 
 
 def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
-    """Return the T + 1 ids from each start (updates, n) on, flat, in the order (updates, T + 1, n) of the kernel.
+    """Return the T + 1 ids from each start on as a flat array, in the kernel's order (updates, T + 1, n).
 
-    If the ids are in a file, consecutive sequences are read in one slice. A batch reads from n places at once, so for a
-    batch all ids are loaded into memory.
+    starts (updates, n)  positions in the text
+
+    If the ids are in a file, consecutive sequences are read in one slice. A batch reads from n positions at once, so
+    for a batch all ids are loaded into memory.
     """
     window = np.arange(T + 1)
     if starts.shape[1] > 1 and not isinstance(ids, np.ndarray):
@@ -179,7 +185,7 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe)
 
 
 def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
-    """Return the recipe for the compiled update, with rates, scale and clip in the dtype of the weights."""
+    """Return the recipe as the compiled update's argument, with rates, scale and clip in the dtype of the weights."""
     number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
     rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
     return Sizes(

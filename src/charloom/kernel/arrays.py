@@ -33,14 +33,14 @@ def tanh(x: Array) -> Array:
 
 
 def softmax(o: Array) -> Array:
-    """Return the probabilities p (n, K) of the outputs o (n, K), float64."""
+    """Return the probabilities p (n, K) of the outputs o (n, K): softmax of each row, float64."""
     p = exp(o - o.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     return p
 
 
 def product(left: Array, right: Array) -> Array:
-    """Return the matrix product (n, m) of left (n, k) and right (k, m), float64. Sums add in the order of k, from 0."""
+    """Return the matrix product (n, m) of left (n, k) and right (k, m), float64. A sum adds its k products in order."""
     (n, k), m = left.shape, right.shape[1]
     columns = -(-m // LANES) * LANES
     out = zeros(n + ROWS, columns, np.float64)

@@ -1,6 +1,6 @@
-"""Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources, so never stale.
+"""Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
 
-The hash covers all files of this package and the file of the compiled function.
+The hash covers all files of this package and the file of the compiled function, so the cache is never stale.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
@@ -37,7 +37,10 @@ MAX_AGE = 90 * 86_400  # seconds without use, after which compiled code is remov
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Return the function, compiled for each combination of argument types on its first call, and cached on disk."""
+    """Return the function, compiled on the first call with each combination of argument types, and cached on disk.
+
+    If the user has no home folder, the code is not cached.
+    """
     dispatcher = njit(**COMPILED)(function)
     with suppress(RuntimeError):  # the user has no home folder: no cache
         dispatcher._cache = FolderCache(function)
@@ -45,12 +48,15 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def cache_home() -> Path:
-    """Return NUMBA_CACHE_DIR, or a folder in the user's cache folder. Raises RuntimeError if there is no home."""
+    """Return the folder of all caches: NUMBA_CACHE_DIR, or `charloom` in XDG_CACHE_HOME or in ~/.cache.
+
+    Raises RuntimeError if the user has no home folder.
+    """
     return Path(config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom")
 
 
 class FolderCache(NullCache):
-    """A cache with a file for each function and signature, below NUMBA_CACHE_DIR or the user's cache folder."""
+    """A cache with a file for each function and signature (the types of its arguments), in a folder of `cache_home`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Compute the folder's name from the sources now, at import, when they equal the imported code."""
@@ -60,7 +66,7 @@ class FolderCache(NullCache):
         self.folder, self.name = cache_home() / self.key[:16], f"{function.__module__}.{function.__qualname__}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the cached code for this signature, or None."""
+        """Return the cached code for this signature, or None if its file is missing, unreadable or damaged."""
         modules: dict[str, Any] = sys.modules
         # Numba's refresh imports cffi and scipy.linalg to support them in compiled code: a sixth of a start. A stage's
         # code calls neither, so in a stage None in sys.modules makes these imports fail, and Numba goes on without
@@ -81,7 +87,10 @@ class FolderCache(NullCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Write the compiled code for this signature to the cache. Warn once if that is impossible."""
+        """Write the compiled code for this signature to the cache; warn once if the file cannot be written.
+
+        Code that contains addresses of this process is not cached. Folders that are no longer used are removed.
+        """
         if data.library.has_dynamic_globals:
             return  # the code contains addresses of this process
         path = self._path(sig, data.codegen)
@@ -100,7 +109,7 @@ class FolderCache(NullCache):
         self._remove_unused()
 
     def _remove_unused(self) -> None:
-        """Remove the folders of other versions of the sources that have not been used for MAX_AGE."""
+        """Remove the folders, of any version of the sources, that have not been used for MAX_AGE seconds."""
         for folder in self.folder.parent.glob("[0-9a-f]" * 16):
             with suppress(OSError):
                 if time.time() - folder.stat().st_mtime > MAX_AGE:
@@ -109,6 +118,6 @@ class FolderCache(NullCache):
                     folder.rmdir()
 
     def _path(self, sig: Any, codegen: Any) -> Path:
-        """Return the cache file. Its name hashes what the machine code depends on besides the sources."""
+        """Return the path of the cache file. Its name contains a hash of the versions, the processor and `sig`."""
         depends = (numba.__version__, sys.implementation.cache_tag, *codegen.magic_tuple(), sig)
         return self.folder / f"{self.name}-{hashlib.sha256(str(depends).encode()).hexdigest()[:16]}.compiled"

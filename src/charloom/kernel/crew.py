@@ -1,8 +1,8 @@
 """A crew: a team of threads that run the same compiled code in parallel. `share` assigns parts of a loop to threads.
 
-One thread computes a whole sum, in the fixed order, so the bits do not depend on the number of threads. `meet` is a
-barrier: after it a thread sees the results of all others. A recurrence needs a barrier for every character, about fifty
-times an update. An empty parallel region of Numba takes 17 µs or more, this barrier less than 1 µs.
+A single thread computes a whole sum, in the fixed order, so the bits do not depend on the number of threads. `meet` is
+a barrier: after it a thread sees the results of all others. A recurrence needs a barrier for every character, about
+fifty times an update. An empty parallel region of Numba takes 17 µs or more, this barrier less than 1 µs.
 
 An exception in one thread aborts the crew: `meet` no longer waits, and compiled loops end when `aborted` is true.
 """
@@ -47,9 +47,9 @@ ALONE = Crew(0, 1, np.zeros(GATE_SIZE, np.int64))
 
 @njit(**PASTED)
 def share(total: int, unit: int, crew: Crew) -> tuple[int, int]:
-    """Return begin and end of the part of range(total) for this thread; begin is a multiple of `unit`.
+    """Return the begin and the end of this thread's part of range(total). Begin is a multiple of `unit`.
 
-    The parts of all threads are disjoint and cover range(total).
+    The parts of all threads are disjoint and cover range(total). A part may be empty.
     """
     units = -(-total // unit)
     return units * crew.me // crew.size * unit, min(units * (crew.me + 1) // crew.size * unit, total)
@@ -82,15 +82,18 @@ def aborted(crew: Crew) -> bool:
 
 
 def members(products: int, m: int) -> int:
-    """Return the number of threads for m hidden units and `products` multiplications per character of a batch."""
+    """Return the number of threads to use for m hidden units; 1 if the work is too small to share.
+
+    products  multiplications per character, for all sequences of the batch
+    """
     return max(1, min(processors(), m // MIN_UNITS)) if products >= MIN_PRODUCTS else 1
 
 
 def together(size: int, work: Callable[[Crew], Any]) -> Any:
-    """Call `work` in `size` threads, including this one, and return the result of this thread.
+    """Call work(crew) in `size` threads, including this one, and return the result of this thread.
 
-    If the system refuses more threads, the crew is smaller. The first exception of any thread aborts the crew and is
-    raised here after all threads have ended.
+    If the system refuses to start more threads, the crew is smaller. The first exception of any thread aborts the crew
+    and is raised here after all threads have ended.
     """
     gate, go, others = np.zeros(GATE_SIZE, np.int64), threading.Event(), list[threading.Thread]()
     errors = list[BaseException]()
@@ -142,7 +145,7 @@ def _load_atomic(_: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def _add_atomic(_: Any, array: Any, index: Any, value: Any) -> Any:
-    """Add the value to array[index] atomically, and return the number before the addition."""
+    """Add the value to array[index] atomically; return the number that was there before the addition."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = _pointer(context, builder, array, *arguments[:2])

@@ -22,7 +22,7 @@ VECTORS = (0,) * WIDTHS[0]  # the compiler reads the number of vectors at a time
 
 
 class Streams(NamedTuple):
-    """The state of S streams, and scratch arrays. p and q are m and K rounded up to whole vectors.
+    """The state of S streams, and scratch arrays. p and q are m and K rounded up to whole vectors of 64 bytes.
 
     h (S + 5, p)    hidden states; rows from S on are zero
     x (S,)          ids of the characters to read next
@@ -31,7 +31,7 @@ class Streams(NamedTuple):
     outputs (1, q)  outputs of one stream
     warm (5, q)     outputs divided by the temperature
     lane (1, lanes) a sum for each lane
-    sums (K,)       cumulative weights of the characters, in the order of `order`
+    sums (K,)       cumulative weights (probabilities times a constant) of the characters, in the order of `order`
     order (2, K)    ids by rank, and a buffer to sort them
     """
 
@@ -47,7 +47,7 @@ class Streams(NamedTuple):
 
 
 def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
-    """Return S streams in the states h (S, m) that read the characters x (S,), integers from 0 to K − 1, next."""
+    """Return S streams with the states h (S, m). x (S,) are the ids, from 0 to K − 1, that the streams read next."""
     dtype, p, q, rows = w.W.dtype, w.b.shape[1], w.c.shape[1], len(x) + ROWS
     return Streams(
         h=zeros(rows, p, dtype, h),
@@ -64,7 +64,10 @@ def streams(w: Weights, h: Array, x: Array, K: int) -> Streams:
 
 @njit(**INNER)
 def _step(w: Weights, z: Streams, first: int, m: int) -> None:
-    """Compute h ← tanh(W h + U x + b) and o = V h + c for the five streams from `first` on."""
+    """Compute h ← tanh(W h + U x + b) and o = V h + c for up to five streams, from number `first` on.
+
+    h and x are indexed by the stream's number. The outputs of stream first + s are written to o[s].
+    """
     h, x, a, o = z.h, z.x, z.a, z.o
     p, q, lanes, rows = h.shape[1], o.shape[1], 64 // h.itemsize, min(len(x) - first, ROWS)
     for s in range(rows):
@@ -86,10 +89,10 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
 
 @njit(**INNER)
 def _sort(order: Array, outputs: Array) -> int:
-    """Sort the ids in order[0], given ascending, by decreasing output, ties by id; return the row with the result.
+    """Sort the ids in order[0] by decreasing output; return the index, 0 or 1, of the row of `order` with the result.
 
-    This is a bottom-up merge sort between the two rows of `order`. NumPy's argsort gives the same order but takes a
-    second to compile.
+    The ids in order[0] must be ascending. Ids with equal outputs stay in that order. This is a bottom-up merge sort
+    between the two rows of `order`. NumPy's argsort gives the same order but takes a second to compile.
     """
     K, row, run = order.shape[1], 0, 1
     while run < K:
@@ -108,11 +111,12 @@ def _sort(order: Array, outputs: Array) -> int:
 
 @njit(**INNER)
 def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: float) -> tuple[int, float]:
-    """Return a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
+    """Return the id of a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
 
-    Candidates are the `top_k` likeliest characters, and of these the fewest whose weights make up `top_p` of the sum
-    (nucleus sampling). The result is the first candidate whose cumulative weight exceeds u times the total, with
-    0 ≤ u < 1. Temperature 0 returns the likeliest character. The probability is NaN if an output is NaN.
+    The candidates are the `top_k` likeliest characters; 0 stands for all. If `top_p` is below 1, they are reduced to
+    the fewest likeliest ones whose weights make up `top_p` of the sum (nucleus sampling). The result is the first
+    candidate whose cumulative weight exceeds u times the sum of the candidates' weights, with 0 ≤ u < 1. Temperature 0
+    returns the likeliest character. The probability is NaN if an output is NaN. o[s] is overwritten.
     """
     o, outputs, warm, sums, order = z.o, z.outputs, z.warm, z.sums, z.order
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)
@@ -154,7 +158,7 @@ def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: flo
 def write(
     w: Weights, z: Streams, m: int, uniform: Array, temperature: Any, top_k: int, top_p: float, ids: Array, p: Array
 ) -> None:
-    """Write n characters of each stream to ids (S, n), and their probabilities in softmax(o) to p (S, n).
+    """Draw n characters for each stream; write the ids to ids (S, n), their probabilities in softmax(o) to p (S, n).
 
     uniform (S, n)  a random number in [0, 1) for each character
     temperature     in the weights' dtype; 0 takes the likeliest character

@@ -34,7 +34,7 @@ T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13 = (1 / math.factorial(n) for 
 
 @njit(**INNER)
 def _expm1_reduced(r: Any) -> Any:
-    """Return e^r − 1 for |r| ≤ ln 2 / 2 by the Taylor series, to the precision of the lane's type."""
+    """Return e^r − 1 for |r| ≤ ln 2 / 2 by the Taylor series, to the precision of the vector's number type."""
     # Even and odd powers separately: two short dependency chains that the processor runs in parallel.
     z = r * r
     if by_type(r, False, True):
@@ -46,13 +46,13 @@ def _expm1_reduced(r: Any) -> Any:
 
 @njit(**INNER)
 def _less_ln2(x: Any, n: Any) -> Any:
-    """Return x − n · ln 2."""
+    """Return x − n · ln 2 for integers n."""
     return (x - n * by_type(x, LN2_HIGH_64, LN2_HIGH_32)) - n * by_type(x, LN2_LOW_64, LN2_LOW_32)
 
 
 @njit(**INNER)
 def vector_exp(x: Any) -> Any:
-    """Return e^x. 2^n is multiplied in two factors, so subnormal results and overflow round once, at the end."""
+    """Return e^x for each lane of x. The factor 2^n is applied in two factors: a subnormal result is rounded once."""
     limit = by_type(x, 750.0, 110.0)  # beyond it e^x is 0 or ∞
     x = at_most(at_least(x, -limit), limit)
     n = nearest(x * LOG2_E)
@@ -62,7 +62,7 @@ def vector_exp(x: Any) -> Any:
 
 @njit(**INNER)
 def vector_tanh(x: Any) -> Any:
-    """Return tanh x = g / (2 − g) with the sign of x, where g = 1 − e^(−2|x|) has full precision near 0.
+    """Return tanh x for each lane of x: g / (2 − g) with the sign of x, where g = 1 − e^(−2|x|) is precise near 0.
 
     The rounding errors of the two subtractions, `lost` and `lost_below`, are corrected to first order, with
     1 / (2 − g) = (1 + t) / 2.
@@ -87,7 +87,7 @@ A1, A2, A3, A4, A5, A6, A7, A8, A9, A10 = (2 / (2 * n + 1) for n in range(1, 11)
 
 @njit(**INNER)
 def vector_log(x: Any) -> Any:
-    """Return log x, float64 only; −∞ for 0, NaN for negative x."""
+    """Return the natural logarithm for each lane of x, float64 only; −∞ for 0, NaN for negative x."""
     tiny = 2.0**-1022
     normal = where_less(x, tiny, x * 2.0**54, x)
     n = exponent_of(normal * math.sqrt(0.5)) + 1.0
@@ -105,7 +105,7 @@ def vector_log(x: Any) -> Any:
 
 @njit(**PASTED)  # inlined: a function passed as an argument is an address of this process, which prevents caching
 def _map(function: Any, x: Array) -> Array:
-    """Apply the vector function to all numbers of x (n,)."""
+    """Return the results of the vector function for all numbers of x (n,)."""
     y = np.ones((1, -(-len(x) // 16) * 16), x.dtype)  # whole vectors
     for k in range(len(x)):  # `y[0, :n] = x` takes twice as long to compile
         y[0, k] = x[k]
@@ -128,5 +128,5 @@ def tanh(x: Array) -> Any:
 
 @compiled
 def log(x: Array) -> Any:
-    """Return log x elementwise for x (n,), float64; −∞ for 0, NaN for negative x."""
+    """Return the natural logarithm elementwise for x (n,), float64; −∞ for 0, NaN for negative x."""
     return _map(vector_log, x)

@@ -1,7 +1,8 @@
-"""Exact operations on vectors: rounding to the nearest integer, 2^n, and the exponent of a number.
+"""Exact operations on vectors, lane by lane: rounding to the nearest integer, 2^n, and the exponent of a number.
 
-They use the bits of the IEEE 754 formats: sign, exponent plus bias, fraction. x + 1.5 · 2^52 (2^23 in float32) has
-the nearest integer to x in its lowest bits; subtracting the constant again gives that integer as a number.
+The operations use the bits of the IEEE 754 formats: sign, exponent plus bias, fraction. The lowest bits of
+x + 1.5 · 2^52 (2^23 in float32) are the nearest integer to x. Subtracting the constant gives that integer as a
+floating-point number.
 """
 
 from typing import Any
@@ -20,7 +21,7 @@ BIAS_64, BIAS_32 = 1023.0, 127.0
 
 @intrinsic
 def by_type(_: Any, x: Any, of_float64: Any, of_float32: Any) -> Any:
-    """Return `of_float64` or `of_float32`, by the type of x's lanes. The choice is made when the code is compiled."""
+    """Return `of_float64` or `of_float32`, by the number type of the vector x. The compiler makes the choice."""
     place, number = (1, of_float64) if x.scalar.bitwidth == 64 else (2, of_float32)
 
     def generate(_context: Any, _builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -30,7 +31,7 @@ def by_type(_: Any, x: Any, of_float64: Any, of_float32: Any) -> Any:
 
 
 def _bits(builder: Any, x: Vector, value: Any) -> tuple[Any, Any]:
-    """Return the vector's bits as integers, and a vector with the number of fraction bits."""
+    """Return the vector's bits as integers, and a vector with the number of fraction bits (52 or 23) in every lane."""
     bits = ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes)
     return builder.bitcast(value, bits), ir.Constant(bits, [FRACTION[x.scalar.bitwidth]] * x.lanes)
 
@@ -47,7 +48,7 @@ def _with_exponent(_: Any, n: Any) -> Any:
 
 @intrinsic
 def _biased(_: Any, x: Any) -> Any:
-    """Return the exponent plus bias of x, for positive normal x."""
+    """Return the exponent of x plus its format's bias, as a floating-point number, for positive normal x."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.sitofp(builder.lshr(*_bits(builder, x, *arguments)), arguments[0].type)
@@ -57,7 +58,7 @@ def _biased(_: Any, x: Any) -> Any:
 
 @njit(**INNER)
 def nearest(x: Any) -> Any:
-    """Return the nearest integer to x as a number, for |x| < 2^51 in float64 and 2^22 in float32."""
+    """Return the nearest integer to x as a floating-point number, for |x| < 2^51 in float64 and 2^22 in float32."""
     magic = by_type(x, MAGIC_64, MAGIC_32)
     return (x + magic) - magic
 
@@ -70,5 +71,5 @@ def power_of_two(n: Any) -> Any:
 
 @njit(**INNER)
 def exponent_of(x: Any) -> Any:
-    """Return the integer n with x = 2^n · f and 1 ≤ f < 2, for positive normal x."""
+    """Return the integer n with x = 2^n · f and 1 ≤ f < 2, as a floating-point number, for positive normal x."""
     return _biased(x) - by_type(x, BIAS_64, BIAS_32)

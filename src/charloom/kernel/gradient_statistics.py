@@ -15,7 +15,9 @@ MAX_FLOAT = sys.float_info.max
 
 @njit(**INNER)
 def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row: Array) -> None:
-    """Write statistics of an update's gradients to `row` (3,), from h, o and d after `passes.backward`.
+    """Write statistics of an update's gradients to `row` (3,), computed from h, o and d after `passes.backward`.
+
+    The characters of the update's sequences start at ids[position], as in `passes.forward`.
 
     row[0]  Euclidean norm of all gradients before clipping; MAX_FLOAT if it overflows
     row[1]  fraction of the gradients that clipping changes
@@ -46,7 +48,11 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
 def _with_row(
     squares: float, clipped: int, left: Array, i: int, h: Array, sizes: Sizes, row: Array
 ) -> tuple[float, int]:
-    """Add the gradients Σ_t left[t, i] (b or c) and Σ_t left[t, i] · h[t] (a row of W or V); return the totals."""
+    """Add gradients to the sum of their squares and to the number of those that clipping changes; return both.
+
+    The gradients are those of row i of W and entry i of b (left is d), or of V and c (left is the gradient by o):
+    Σ_t left[t, i] · h[t] for the row, and Σ_t left[t, i] for the entry. `row` is a scratch array.
+    """
     g = 0.0
     for j in range(sizes.m):
         row[j] = 0.0

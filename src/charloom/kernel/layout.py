@@ -24,7 +24,7 @@ APART = 8  # vectors: row lengths to avoid, see Weights
 
 
 class Sizes(NamedTuple):
-    """The arguments of a compiled update: m hidden units, K characters, n sequences of T characters, and the following.
+    """The sizes and rates of a compiled update: m hidden units, K characters, n sequences of T characters.
 
     scale      factor for the gradient of the loss: see Recipe.scale
     clip       limit of elementwise gradient clipping
@@ -47,13 +47,14 @@ class Sizes(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Parameters in the kernel's layout; p and q are m and K rounded up to vectors.
+    """Parameters in the kernel's layout. p and q are m and K, rounded up to whole panels.
 
-    W, WT (m, p)   V (K, p)   VT (m, q), in panels   UT (K, p)   b (1, p)   c (1, q)
+    in panels      W, WT (m, p)   V (K, p)   VT (m, q)
+    not in panels  UT (K, p)   b (1, p)   c (1, q)
 
-    Further rows and columns are zero. If the p of W is a multiple of APART vectors, then UT, b and the states have one
-    vector more, so that their rows do not all map to the same cache sets. For the optimiser's accumulators each field
-    is a tuple of such arrays, one for each accumulator.
+    WT, UT and VT are the transposed matrices. Further rows and columns are zero. If the p of W is a multiple of APART
+    vectors, then UT, b and the states have one vector more, so that their rows do not all map to the same cache sets.
+    For the optimiser's accumulators each field is a tuple of such arrays, one for each accumulator.
     """
 
     W: Any
@@ -66,7 +67,7 @@ class Weights(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """The intermediate results of an update; p and q as in Weights. T, m and K may be rounded up.
+    """The intermediate results of an update. p and q are those of Weights. T, m and K may be rounded up.
 
     A batch of n sequences has n rows for every character: first the n first characters, then the n second ones. T in
     these shapes stands for T · n, and row t + n of h has the state after row t of the other arrays.
@@ -108,7 +109,7 @@ class Scratch(NamedTuple):
 
 
 def zeros(rows: int, columns: int, dtype: Any, content: Array | None = None) -> Array:
-    """Return zeros (rows, columns), 64-byte aligned, with `content` in the top left corner."""
+    """Return zeros (rows, columns), aligned to 64 bytes, with a copy of `content` in the top left corner."""
     size = rows * columns * np.dtype(dtype).itemsize
     room = np.zeros(size + 64, np.uint8)
     start = -room.ctypes.data % 64
@@ -123,7 +124,10 @@ def _up(n: int, multiple: int) -> int:
 
 
 def in_panels(rows: int, columns: int, wide: int, content: Array) -> Array:
-    """Return zeros (rows, columns) with `content` in the top left corner, in panels of `wide` columns."""
+    """Return zeros (rows, columns) with a copy of `content` in the top left corner, in panels of `wide` columns.
+
+    `columns` must be a multiple of `wide`. The result has the shape (panels · rows, wide).
+    """
     panels = columns // wide
     array = zeros(panels * rows, wide, content.dtype)
     for panel in range(panels):
@@ -133,7 +137,7 @@ def in_panels(rows: int, columns: int, wide: int, content: Array) -> Array:
 
 
 def from_panels(array: Array, target: Array) -> None:
-    """Copy the top left corner of a matrix in panels to `target` (rows, columns), row-major."""
+    """Copy the top left corner of a matrix in panels to `target` (rows, columns), which is not in panels."""
     (rows, columns), wide = target.shape, array.shape[1]
     apart = len(array) // -(-columns // wide)
     for panel, k in enumerate(range(0, columns, wide)):
@@ -142,14 +146,17 @@ def from_panels(array: Array, target: Array) -> None:
 
 
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
-    """Return the parameters in the kernel's layout. `padding` fills c from K on; with −∞ padding is never drawn."""
+    """Return a copy of the parameters in the kernel's layout. `padding` fills c from K on.
+
+    With −∞ as padding, the padded characters have probability 0.
+    """
     w = _layout(parameters, parameters.W.T, parameters.V.T)
     w.c[0, parameters.K :] = padding
     return w
 
 
 def accumulator_layout(accumulators: tuple[Parameters, ...]) -> Weights:
-    """Return an optimiser's accumulators in the kernel's layout, without WT and VT, which no step reads."""
+    """Return a copy of an optimiser's accumulators in the kernel's layout. WT and VT are zero: no step reads them."""
     layouts = [_layout(parameters, parameters.W[:0], parameters.V[:0]) for parameters in accumulators]
     return Weights(*(tuple(getattr(layout, name) for layout in layouts) for name in Weights._fields))
 
@@ -160,7 +167,10 @@ def accumulator_parameters(s: Weights, m: int, K: int) -> tuple[Parameters, ...]
 
 
 def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
-    """Return the parameters, with W and V transposed or parts of them, in the kernel's layout; c is padded with 0."""
+    """Return a copy of the parameters in the kernel's layout, with c padded with 0.
+
+    WT, VT  the transposed W and V; if they have no rows, WT and VT of the result are zero
+    """
     m, K, dtype = parameters.m, parameters.K, parameters.flat.dtype
     lanes = 64 // dtype.itemsize
     wide, p = _panels(m, lanes, (WHOLE,) if -(-m // lanes) == WHOLE else WIDTHS)
@@ -179,19 +189,22 @@ def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
 
 
 def _panels(n: int, lanes: int, widths: tuple[int, ...]) -> tuple[int, int]:
-    """Return the columns of a panel, and of all panels together, for a matrix of n columns: the least padding wins."""
+    """Return the number of columns of a panel, and of all panels together, for a matrix of n columns.
+
+    The panel's width is the one of `widths`, in vectors, with the least padding; the widest of several such.
+    """
     vectors = max(-(-n // lanes), widths[0])
     wide = min((width for width in widths if width <= vectors), key=lambda width: (_up(vectors, width), -width))
     return wide * lanes, _up(vectors, wide) * lanes
 
 
 def room(w: Weights) -> Weights:
-    """Return zeros with the shapes of the weights, for a copy. They take no memory until they are written."""
+    """Return zeros with the shapes of the weights, for a later copy. They take no memory until they are written."""
     return Weights(*(zeros(len(array), array.shape[1], array.dtype) for array in w))
 
 
 def parameters(w: Weights, m: int, K: int) -> Parameters:
-    """Return weights in the kernel's layout as Parameters."""
+    """Return a copy of weights in the kernel's layout as Parameters for m hidden units and K characters."""
     theta = filled(0.0, m, K, w.b.dtype)
     from_panels(w.W, theta.W)
     from_panels(w.V, theta.V)

@@ -22,7 +22,7 @@ from charloom.kernel.vector import load, splat, store, where_less
 
 @njit(**INNER)
 def _columns(w: Array, h: Array, n: int, crew: Crew) -> tuple[int, int]:
-    """Return the range of columns of the states h that this thread computes. w is W or WT."""
+    """Return the begin and the end of the columns of the states h that this thread computes. w is W or WT."""
     wide = w.shape[1]
     columns: tuple[int, int] = share(h.shape[1] // wide * wide, unit(wide, 64 // w.itemsize, n), crew)
     return columns
@@ -57,7 +57,8 @@ def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m
 def exponentials(o: Array, t: int, lane: Array, me: int) -> tuple[Any, Any]:
     """Replace o[t] by e^(o[t] − max o[t]); return the maximum, and the sum of the exponentials.
 
-    lane[me] is a scratch vector. Each lane is summed over the vectors from the left, then the lanes from the first.
+    lane[me] is a scratch vector for thread number `me`. Order of the sum: first the vectors are added from left to
+    right, lane by lane, then the lanes from the first to the last.
     """
     lanes = lane.shape[1]
     largest = load(o, t, 0)
@@ -82,9 +83,10 @@ def exponentials(o: Array, t: int, lane: Array, me: int) -> tuple[Any, Any]:
 
 @njit(**INNER)
 def softmax(z: Scratch, ids: Array, position: int, rows: int, n: int, crew: Crew) -> float:
-    """Replace o by p = softmax(o). Return the loss Σ_t −log p_t[y_t] over the first `rows` rows, in float64.
+    """Replace o by p = softmax(o). Return the loss Σ_t −log p_t[y_t] over the first `rows` rows, in nats and float64.
 
-    −log p[y] = (max o − o[y]) + log Σ_k e^(o[k] − max o). The first term is stored in z.nats, the second in z.logs.
+    −log p[y] = (max o − o[y]) + log Σ_k e^(o[k] − max o). The first term is stored in z.nats, the second in z.logs. n
+    is the number of sequences: the target of row t is ids[position + t + n].
     """
     o, sums, logs, nats = z.o, z.sums, z.logs, z.nats
     lanes = z.lane.shape[1]
@@ -112,8 +114,8 @@ def softmax(z: Scratch, ids: Array, position: int, rows: int, n: int, crew: Crew
 def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, crew: Crew) -> bool:
     """Compute g[t] = scale · (p[t] − onehot(y_t)), into o, and d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
 
-    Return whether every gradient is finite; clipping would hide an infinite one later. Testing d is enough: if the
-    loss is finite, so is g, and h is between −1 and 1.
+    Return whether every gradient is finite, because clipping would hide an infinite gradient. Testing d is enough: if
+    the loss is finite, so is g, and h is between −1 and 1.
     """
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
     m, K, T, n = sizes.m, sizes.K, sizes.T, sizes.n
@@ -151,10 +153,10 @@ def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, cr
 
 @compiled
 def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, nats: Array, total: float, crew: Crew) -> float:
-    """Write the cost of each id of ids[1:], given the ids before it, to nats (n − 1,); return `total` plus their sum.
+    """Write the costs of ids[1:] to nats (n − 1,), in nats; return `total` plus the sum of these costs.
 
-    ids (n,) are read T at a time from the state z.h[0], which is replaced by the state after ids[:-1]. `crew` must have
-    one thread.
+    The cost of an id is −log p, given the ids before it. ids (n,) are read T at a time from the state z.h[0], which is
+    replaced by the state after ids[:-1]. `crew` must have one thread.
     """
     for position in range(0, len(ids) - 1, T):
         steps = min(T, len(ids) - 1 - position)

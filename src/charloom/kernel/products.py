@@ -36,7 +36,7 @@ def add_product(out: Array, left: Array, rows: int, right: Array, n: int, begin:
     """Compute out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for the rows t < `rows`, five rows at a time.
 
     right       matrix in panels
-    begin, end  range of columns of `out`, in whole vectors
+    begin, end  range of columns of `out`: multiples of the numbers in a vector
     """
     lanes, wide = 64 // out.itemsize, right.shape[1]
     panels = out.shape[1] // wide
@@ -51,9 +51,10 @@ def add_product(out: Array, left: Array, rows: int, right: Array, n: int, begin:
 
 @njit(**PASTED)
 def take_step(w: Array, accumulators: Any, before: Array, i: int, k: int, g: Any, sizes: Sizes) -> None:
-    """Clip the gradient g and apply the optimiser's step to the vector w[i, k].
+    """Clip the gradient g, a vector, and apply the optimiser's step to the vector of weights that starts at w[i, k].
 
-    The old vector is stored in `before`, an array like w. If it is not needed, pass w as `before`.
+    The accumulators are updated, too. The old weights are stored at the same place of `before`, an array of the shape
+    of w. If the old weights are not needed, pass w as `before`.
     """
     g = at_least(at_most(g, sizes.clip), -sizes.clip)
     moved = step(sizes.rates, w, accumulators, i, k, g)
@@ -67,9 +68,9 @@ def learn(
 ) -> None:
     """Apply a step to this thread's rows w[i], i < `rows`, with the gradient Σ_t left[i, t] · right[t], t < T · n.
 
-    w, its accumulators and `before` are in panels: see take_step. g is a scratch array for the gradients of five rows
-    of a panel. Their steps follow at once, in the order of memory, so the processor overlaps divisions and square roots
-    with the next multiplications.
+    w, its accumulators and `before` (see take_step) are in panels; left and right are not. g is a scratch array for the
+    gradients of five rows of a panel. The steps of these rows follow at once, in the order of memory, so the processor
+    overlaps divisions and square roots with the next multiplications.
     """
     T, lanes, wide = sizes.T * sizes.n, 64 // w.itemsize, w.shape[1]
     panels, mine = right.shape[1] // wide, crew.me * ROWS
@@ -141,7 +142,10 @@ def recurrence(
 
 @njit(**PASTED)
 def unit(wide: int, lanes: int, batch: int) -> int:
-    """Return the columns of a recurrence that a thread computes as a unit: a panel, or a vector for larger batches."""
+    """Return the number of adjacent columns of a recurrence that one thread computes together.
+
+    It is the width of a panel (`wide`), or of a vector (`lanes`) if the batch has FEW sequences or more.
+    """
     return wide if batch < FEW else lanes
 
 
@@ -164,14 +168,20 @@ def _tile(
 
 @njit(**PASTED)
 def copy_row(source: Array, i: int, target: Array, to: int, begin: int, end: int) -> None:
-    """Copy source[i] to target[to], columns `begin` to `end`. A NumPy slice assignment takes seconds to compile."""
+    """Copy the columns `begin` to `end` − 1 of source[i] to target[to], vector by vector.
+
+    A NumPy slice assignment takes seconds to compile.
+    """
     for k in range(begin, end, 64 // source.itemsize):
         store(target, to, k, load(source, i, k))
 
 
 @njit(**INNER)
 def transpose_all(source: Array, rows: int, columns: int, target: Array, crew: Crew) -> None:
-    """Compute target[k, i] = source[i, k] for this thread's k, in squares of SQUARE. Both may be in panels."""
+    """Compute target[k, i] = source[i, k] for i < rows and this thread's part of k < columns.
+
+    The matrices are transposed in squares of SQUARE rows and columns. Both may be in panels.
+    """
     lanes, wide, to_wide = 64 // source.itemsize, source.shape[1], target.shape[1]
     apart = len(source) // -(-columns // wide)
     to_apart = len(target) // -(-rows // to_wide)

@@ -17,7 +17,10 @@ from charloom.network.adam import Adam
 
 
 def step(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
-    """Return the vector w[i, k] after a step with its clipped gradient g; update the accumulators in place."""
+    """Return the vector of weights at w[i, k] after a step with its clipped gradient g. w itself is unchanged.
+
+    The accumulators are updated in place.
+    """
     raise NotImplementedError  # a stub: Numba compiles the overload below instead
 
 
@@ -41,7 +44,7 @@ def _adam(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int,
 
 
 def rates_at(rates: Any, update: int) -> Any:
-    """Return the rates for the step after `update` updates: those of Adam include its bias correction."""
+    """Return the rates for the step after `update` updates. Adam's eta and eps include its bias correction."""
     raise NotImplementedError  # a stub, as above
 
 
@@ -59,7 +62,7 @@ def _rates_at(rates: Any, update: Any) -> Any:
 
 @njit(**PASTED)
 def power(base: float, exponent: int) -> float:
-    """Return base^exponent, by the same multiplications as in network/adam.py."""
+    """Return base^exponent for an integer exponent ≥ 0, by the same multiplications as in network/adam.py."""
     product = 1.0
     while exponent:
         if exponent % 2:

@@ -25,7 +25,10 @@ from charloom.kernel.vector import load, splat, store
 
 @njit(**INNER)
 def _step_bias(w: Array, accumulators: Any, before: Array, d: Array, sizes: Sizes, crew: Crew) -> None:
-    """Apply a clipped step with the gradient Σ_t d[t] to w, which is b or c, for this thread's columns."""
+    """Apply a clipped step to this thread's columns of the bias w (b or c), whose gradient is Σ_t d[t].
+
+    The old values are stored in `before`: see take_step.
+    """
     lanes = 64 // w.itemsize
     begin, end = share(w.shape[1], lanes, crew)
     for k in range(begin, end, lanes):
@@ -39,7 +42,10 @@ def _step_bias(w: Array, accumulators: Any, before: Array, d: Array, sizes: Size
 def _step_u(
     w: Weights, s: Weights, before: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, crew: Crew
 ) -> None:
-    """Apply a clipped step with the gradient Σ_t d[t] x_tᵀ to UT: to rows that occur, or to all if sizes.all_rows."""
+    """Apply a clipped step to UT, whose gradient is Σ_t x_t d[t]ᵀ; the old values are stored in `before`.
+
+    The step changes the rows of characters that occur in the sequences, or all rows if sizes.all_rows.
+    """
     d, dU, seen, me = z.d, z.dU, z.seen, crew.me
     lanes = 64 // d.itemsize
     begin, end = share(d.shape[1], lanes, crew)
@@ -87,14 +93,17 @@ def _step(
 
 @njit(**INNER)
 def _at(sizes: Sizes, update: int) -> Sizes:
-    """Return the sizes with the rates for this update: see rates_at."""
+    """Return a copy of `sizes` with the rates for the step after `update` updates: see rates_at."""
     rates, clip = rates_at(sizes.rates, update), sizes.clip
     return Sizes(sizes.m, sizes.K, sizes.T, sizes.n, sizes.scale, clip, rates, sizes.saturated, sizes.all_rows)
 
 
 @njit(**INNER)
 def _keep(w: Weights, best: Weights, best_h: Array, z: Scratch, n: int, crew: Crew) -> None:
-    """Copy the stale rows of UT and the state of the last sequence to the best copy: the next step stores the rest."""
+    """Copy the stale rows of UT to `best` and the carried state of the last of the n sequences to best_h.
+
+    Stale rows are those that differ from the copy. The next step stores the other weights in `best`.
+    """
     begin, end = share(z.h.shape[1], 64 // z.h.itemsize, crew)
     for x in range(len(w.UT)):
         if z.stale[crew.me, x]:
@@ -105,7 +114,12 @@ def _keep(w: Weights, best: Weights, best_h: Array, z: Scratch, n: int, crew: Cr
 
 @njit(**INNER)
 def _carry_on(h: Array, T: int, n: int, zero: Array, crew: Crew) -> None:
-    """Copy the last states (n,) to the first states of the next sequences, or set these to zero if `zero` says so."""
+    """Write the states before the next n sequences to h[:n]: the last states h[T · n :], or zeros.
+
+    zero (n,)  whether the next sequence starts from a zero state
+
+    A thread writes its part of the columns.
+    """
     lanes = 64 // h.itemsize
     begin, end = share(h.shape[1], lanes, crew)
     for row in range(n):
@@ -138,7 +152,7 @@ def updates(
 
     Stops before the step if a loss or gradient is not finite, and before an update if the crew is aborted. Returns the
     number of updates done, the update with the lowest smooth loss (−1 if it was before this call), and that smooth
-    loss. The weights and state at that update are stored in `best` and best_h (1, p).
+    loss. The weights and the carried state before the step of that update are stored in `best` and best_h (1, p).
 
     The smooth loss has a new minimum at most updates, so copying the best weights each time would be slow. A step
     changes all of W, V, b and c and has the old vectors in registers, so it stores them. It changes few rows of U, so
@@ -150,7 +164,7 @@ def updates(
     smooth, lowest     last and lowest smooth loss before this call; NaN and ∞ before the first update
     losses, smooth_losses (updates,)  output: nats per sequence, the mean over the batch
     statistics (·, 3)  output: a row for each update that is a multiple of STATISTICS_EVERY
-    crew               this thread's number; all threads call `updates` with otherwise equal arguments
+    crew               this thread's view of the crew; all threads call `updates` with otherwise equal arguments
     """
     T, n = sizes.T, sizes.n
     best_update, measured = -1, 0

@@ -1,4 +1,4 @@
-"""A Numba type for vectors of 64 bytes in registers, with + − × ÷ √ and comparison.
+"""A Numba type for vectors of 64 bytes in registers, with + − × ÷ √ and comparison. A lane is a number of a vector.
 
 Purpose: plain loops (signature/plain.py) with the same bits take 2.5 times as long in float64, 3.5 times in float32,
 because they load and store a sum for every term. With vectors a sum stays in registers, and the sums of several rows
@@ -25,7 +25,7 @@ SQUARE = 8  # rows and columns of a transposed square; 16 needs more registers t
 
 
 class Vector(types.Type):
-    """64 bytes of float64 or float32 in a register."""
+    """The Numba type of a vector: 64 bytes of float64 or float32 numbers in a register."""
 
     def __init__(self, scalar: Any) -> None:
         """Create the type. `scalar` is the Numba type of a lane."""
@@ -52,7 +52,7 @@ def _splat(context: Any, builder: Any, value: Any, kind: Any, vector: Vector) ->
 
 
 def _places(context: Any, builder: Any, array: Any, place: Any, register: Any, count: int) -> list[Any]:
-    """Return pointers to `count` consecutive vectors of an array; `place` is (array, row, column)."""
+    """Return pointers to `count` consecutive vectors of an array, from `place` on: (array, row, column)."""
     value = context.make_array(array)(context, builder, place[0])
     element = cgutils.get_item_pointer(context, builder, array, value, place[1:], wraparound=False)
     first = builder.bitcast(element, register.as_pointer())
@@ -60,13 +60,13 @@ def _places(context: Any, builder: Any, array: Any, place: Any, register: Any, c
 
 
 def _below(builder: Any, place: Any, count: int) -> list[Any]:
-    """Return `count` places (array, row, column) in the same column, from the given one downwards."""
+    """Return `count` places (array, row, column) in the same column, from the row of `place` downwards."""
     array, row, column = place
     return [(array, builder.add(row, ir.Constant(row.type, i)), column) for i in range(count)]
 
 
 def _read(context: Any, builder: Any, array: Any, place: Any, count: int = 1, lanes: int = 0) -> list[Any]:
-    """Load `count` consecutive vectors from a place (array, row, column). `lanes` 0 stands for 64 bytes."""
+    """Load `count` consecutive vectors of `lanes` numbers from a place (array, row, column); 0 lanes means 64 bytes."""
     size = array.dtype.bitwidth // 8
     register = ir.VectorType(context.get_value_type(array.dtype), lanes or Vector(array.dtype).lanes)
     return [builder.load(pointer, align=size) for pointer in _places(context, builder, array, place, register, count)]
@@ -81,7 +81,7 @@ def _write(context: Any, builder: Any, array: Any, place: Any, vectors: list[Any
 
 @intrinsic
 def load(_: Any, array: Any, row: Any, column: Any) -> Any:
-    """Return the vector that starts at array[row, column]."""
+    """Return the vector of 64 bytes that starts at array[row, column]."""
 
     def generate(context: Any, builder: Any, _signature: Any, place: Any) -> Any:
         return _read(context, builder, array, place)[0]
@@ -116,7 +116,7 @@ def load_tile(_: Any, array: Any, row: Any, column: Any, height: Any, width: Any
 
 @intrinsic
 def store_tile(_: Any, array: Any, row: Any, column: Any, height: Any, tile: Any) -> Any:
-    """Store a tile in len(height) rows from array[row, column] on."""
+    """Store a tile, from `load_tile` or `add_outer`, in len(height) rows from array[row, column] on."""
     width = tile.count // len(height)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -172,7 +172,10 @@ def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iter
 
 
 def _register(symbol: Any, emit: Any) -> None:
-    """Define the operator for vectors, lane by lane, as `emit(builder, left, right)`; scalars are broadcast."""
+    """Define the operator `symbol` for vectors, lane by lane; a scalar operand is broadcast.
+
+    emit(builder, left, right) emits the instruction and returns its result.
+    """
 
     @infer_global(symbol)
     class _Operator(AbstractTemplate):
@@ -195,7 +198,7 @@ _register(operator.truediv, lambda builder, left, right: builder.fdiv(left, righ
 
 @intrinsic
 def where_less(_: Any, x: Any, y: Any, then: Any, otherwise: Any) -> Any:
-    """Return `then` in the lanes with x < y, `otherwise` in the rest, also for NaN; scalars are broadcast."""
+    """Return `then` in the lanes with x < y, and `otherwise` in the rest and for NaN. Scalars are broadcast."""
     (vector,) = {kind for kind in (x, y, then, otherwise) if isinstance(kind, Vector)}
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -219,7 +222,7 @@ def at_least(x: Any, limit: Any) -> Any:
 
 @intrinsic
 def square_root(_: Any, x: Any) -> Any:
-    """Return √x, correctly rounded as IEEE 754 demands."""
+    """Return √x lane by lane, correctly rounded as IEEE 754 demands."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         register = arguments[0].type
@@ -232,7 +235,7 @@ def square_root(_: Any, x: Any) -> Any:
 
 @intrinsic
 def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: Any, to_column: Any) -> Any:
-    """Transpose the SQUARE × SQUARE block at source[row, column] into target[to_row, to_column]."""
+    """Write the transposed SQUARE × SQUARE block at source[row, column] to the block at target[to_row, to_column]."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         source_, row_, column_, target_, to_row_, to_column_ = arguments

@@ -18,11 +18,11 @@ OUTPUT_LIMIT = 1e37  # sums and differences of such outputs fit float32, so ever
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The weights after `update` updates, with the state to continue the text.
+    """A trained network: the weights after `update` updates, with the state from which it continues the training text.
 
     h            (m,) state carried into the next sequence
     first        id of the next sequence's first character
-    smooth_loss  nats per sequence, after the loss at `update`
+    smooth_loss  nats per sequence, of the row `update`: see kernel/advance.py
     """
 
     theta: Parameters
@@ -50,7 +50,8 @@ def model_bytes(model: Model) -> bytes:
 def read_model(path: Path) -> Model:
     """Return the model in the file.
 
-    Raises WrongInput if the file cannot be read, Damaged if it is not a model or its outputs could overflow.
+    Raises WrongInput if the file cannot be read or is not a regular file. Raises Damaged if the content is not a model,
+    or if the weights are so large that outputs could overflow.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
@@ -62,7 +63,7 @@ def read_model(path: Path) -> Model:
         if not 0 <= first < len(vocabulary):
             raise ValueError(f"first is {first}, not an id below {len(vocabulary)}")
         if update < 0 or smooth_loss < 0:
-            raise ValueError(f"update is {update}, smooth_loss {smooth_loss}")
+            raise ValueError(f"update is {update} and smooth_loss is {smooth_loss}: one is negative")
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's models") from None
     except ValueError as error:
@@ -75,7 +76,7 @@ def read_model(path: Path) -> Model:
 
 
 def _largest(theta: Parameters, h: Array) -> float:
-    """Return an upper bound of |a| and |o| for any text read from the state h; ∞ if the bound overflows."""
+    """Return an upper bound of |a| and |o| (see rnn.py) for any text read from the state h; ∞ if it overflows."""
     W, U, V, b, c = (np.abs(getattr(theta, name)).astype(float) for name in NAMES)
     with np.errstate(over="ignore"):
         a = W.sum(axis=1) * max(1.0, float(np.abs(h).max())) + U.max(axis=1) + b
@@ -83,7 +84,12 @@ def _largest(theta: Parameters, h: Array) -> float:
 
 
 def _layout(sizes: Mapping[str, int]) -> Layout:
-    """Return the layout of a model, from the sizes in bytes of its vocabulary, h and c. Raises ValueError."""
+    """Return the shape and dtype of each array of a model, for `unpack`.
+
+    sizes  {name: bytes of the array}; the sizes of vocabulary, h and c give K, m and the dtype
+
+    Raises ValueError if h or the vocabulary is missing or empty.
+    """
     K = sizes.get("vocabulary", 0) // 4
     dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
     m = sizes.get("h", 0) // dtype.itemsize

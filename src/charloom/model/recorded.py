@@ -11,9 +11,11 @@ from charloom.results.records import STATISTICS
 
 
 def hashed(path: dict[str, Path]) -> str:
-    """Return the hash of the results in the files: equal to the hash in the log of `train`, if no file has changed.
+    """Return the hash of the results, computed from the files. It equals the recorded hash if no file has changed.
 
-    path  the output files of `train` by their names in dvc.yaml
+    path  the output files of the stage `train`, by folder and stem: see pipeline.Files
+
+    Raises WrongInput or Damaged if a file is missing or invalid.
     """
     tables = {"plots/smooth_loss": ("smooth_loss",), "plots/first_losses": ("loss",), "plots/measures": STATISTICS}
     columns = [column for name, names in tables.items() for column in read_table(path[name], *names).values()]

@@ -1,7 +1,8 @@
 """The cost of a text under a model, in nats or bits per character, without learning.
 
-Outside training a text is read from the model's own state h. Training rarely reached a zero state; from there a model
-may predict badly for hundreds of characters (benchmarks/lost.md).
+Outside training a text is read from the model's own state h, not from a zero state. A training that reads the text in
+order rarely visits a zero state, and from there a model may predict badly for hundreds of characters
+(benchmarks/lost.md).
 """
 
 import math
@@ -26,10 +27,10 @@ DIGITS = 6  # decimals of a passage's cost
 
 
 class Score(NamedTuple):
-    """The cost of n ids, each predicted from all ids before it.
+    """The cost of n ids. A model predicts an id from all ids before it.
 
-    nats   (n,) −log p of each id
-    total  sum of the nats of these and all earlier ids, added chunk by chunk
+    nats   (n,) the cost −log p of each id, in nats
+    total  sum of the costs of these and all earlier ids, added chunk by chunk
     h      (m,) state after reading all ids but the last
     """
 
@@ -39,9 +40,11 @@ class Score(NamedTuple):
 
 
 def scores(theta: Parameters, parts: Iterable[Array], h_0: Array) -> Iterator[Score]:
-    """Yield the cost of the ids after the first, PIECE ids at a time, read from the state h_0 (m,).
+    """Yield the cost of all ids except the first, PIECE ids at a time, read from the state h_0 (m,).
 
     parts  consecutive arrays of ids; the result does not depend on their lengths
+
+    Yields nothing for fewer than two ids.
     """
     w = weights(theta, -np.inf)
     z = scratch(w, theta.m, theta.K, CHUNK)
@@ -56,17 +59,20 @@ def scores(theta: Parameters, parts: Iterable[Array], h_0: Array) -> Iterator[Sc
 
 
 def score(theta: Parameters, ids: Array, h_0: Array) -> Score:
-    """Return the cost of the ids (n,) after the first, read from the state h_0 (m,)."""
+    """Return the cost of all ids (n,) except the first, read from the state h_0 (m,).
+
+    For fewer than two ids the result has no costs, the total 0 and the state h_0.
+    """
     pieces = [Score(np.empty(0), 0.0, h_0.astype(theta.flat.dtype)), *scores(theta, [ids], h_0)]
     return pieces[-1]._replace(nats=np.concatenate([piece.nats for piece in pieces]))
 
 
 def bits_per_character(theta: Parameters, ids: Numbers, h_0: Array, limit: int | None = None) -> float | None:
-    """Return the mean cost in bits of the ids (n,) after the first, read from the state h_0 (m,).
+    """Return the mean cost, in bits, of all ids (n,) except the first, read from the state h_0 (m,).
 
-    limit  read only so many ids from the start; None reads all
+    limit  number of ids to read from the start; None reads all
 
-    Returns None for fewer than two ids: there is nothing to predict.
+    Returns None if fewer than two ids are read, because there is nothing to predict.
     """
     end, total = len(ids) if limit is None else min(len(ids), limit), None
     for piece in scores(theta, (ids[start : min(start + PIECE, end)] for start in range(0, end, PIECE)), h_0):
@@ -75,10 +81,11 @@ def bits_per_character(theta: Parameters, ids: Numbers, h_0: Array, limit: int |
 
 
 def passages(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, ...]:
-    """Return the mean cost in bits of each of PASSAGES consecutive parts of the ids (n,), read from the state h_0 (m,).
+    """Return the mean cost, in bits per character, of each of PASSAGES consecutive parts of the ids (n,).
 
-    The lengths of the parts differ by at most one character. Costs are rounded to DIGITS decimals. Returns () if there
-    are fewer characters to predict than parts.
+    The ids are read from the state h_0 (m,), and all except the first are predicted. The lengths of the parts differ by
+    at most one character. Costs are rounded to DIGITS decimals. Returns () if there are fewer characters to predict
+    than parts.
     """
     nats = score(theta, ids, h_0).nats
     bounds = [len(nats) * part // PASSAGES for part in range(PASSAGES + 1)]

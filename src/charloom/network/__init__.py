@@ -1,6 +1,6 @@
-"""The mathematics, written for reading: the network with its loss and gradients, the recipe of a training, and the
-optimisers. NumPy only.
+"""The mathematics, written to be read: the network with its loss and gradients, the recipe of a training, and the
+optimisers. It uses only NumPy.
 
-No file, clock or compiler belongs here. The kernel computes the same equations fast; `checking` compares the gradients
-of both with numerical gradients.
+No code here may write a file, read a clock or compile. The kernel computes the same equations fast; `checking` compares
+the gradients of both with numerical gradients.
 """

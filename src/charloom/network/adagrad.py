@@ -28,11 +28,13 @@ class AdaGrad(NamedTuple):
 
     @property
     def starts(self) -> tuple[float, ...]:
-        """Return the initial value of each accumulator: (initial value of s,)."""
+        """Return the initial value of the only accumulator, s, as a tuple of length one."""
         return (float(self.initial_accumulator_value),)
 
     def step(self, theta: Array, accumulators: Sequence[Array], g: Array, _update: int) -> None:
-        """Update theta and s = accumulators[0] in place by one step with gradient g; all (n,). g is overwritten.
+        """Update theta and s = accumulators[0] in place by one step with the gradient g; all are (n,).
+
+        g is overwritten. AdaGrad does not use the number of the update.
 
         If s starts at 0, the first step changes every weight by eta, however small its gradient, and a hidden unit
         sums m such changes: benchmarks/first_updates.md. A larger initial value of s prevents that.
@@ -45,12 +47,12 @@ class AdaGrad(NamedTuple):
 
     @staticmethod
     def advice() -> str:
-        """Return a setting of params.yaml that may help if most hidden units are saturated."""
+        """Return a param with a value, as `key: value`, that may help if most hidden units are saturated."""
         return "train.initial_accumulator_value: 10"
 
     @staticmethod
     def moves_without_gradient() -> bool:
-        """Return whether a step can change a weight whose gradient is zero: no."""
+        """Return False: a step cannot change a weight whose gradient is zero."""
         return False
 
     @staticmethod
@@ -64,6 +66,6 @@ class AdaGrad(NamedTuple):
 
     @staticmethod
     def revealed(before: Array, after: Array, _: Sequence[Array]) -> Array:
-        """Return the gradient (n,) of a step with the rates `revealing`, from the weights before and after it (n,)."""
+        """Return the gradient (n,) of a step with the rates `revealing`, from the weights before and after the step."""
         gradient: Array = (before - after) * 2.0**-60
         return gradient

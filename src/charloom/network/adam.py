@@ -36,7 +36,7 @@ class Adam(NamedTuple):
         return (0.0, 0.0)
 
     def step(self, theta: Array, accumulators: Sequence[Array], g: Array, update: int) -> None:
-        """Update theta, m = accumulators[0] and v = accumulators[1] in place by one step with gradient g; all (n,).
+        """Update theta, m = accumulators[0] and v = accumulators[1] in place by one step with gradient g; all are (n,).
 
         `update` counts the updates before this one: t = update + 1. The bias corrections are applied to the rates, as
         the paper proposes at the end of section 2:
@@ -56,12 +56,12 @@ class Adam(NamedTuple):
 
     @staticmethod
     def advice() -> str:
-        """Return a setting of params.yaml that may help if most hidden units are saturated."""
+        """Return a param with a value, as `key: value`, that may help if most hidden units are saturated."""
         return "sigma: fan_in"
 
     @staticmethod
     def moves_without_gradient() -> bool:
-        """Return whether a step can change a weight whose gradient is zero: yes, if m is not zero."""
+        """Return True: a step can change a weight whose gradient is zero, if its m is not zero."""
         return True
 
     @staticmethod
@@ -71,12 +71,15 @@ class Adam(NamedTuple):
 
     @staticmethod
     def revealed(_before: Array, _after: Array, accumulators: Sequence[Array]) -> Array:
-        """Return the gradient (n,) of a first step with the rates `revealing`, from the accumulators after it."""
+        """Return the gradient (n,) of a first step with the rates `revealing`, from the accumulators after the step."""
         return accumulators[0]
 
 
 def _power(base: float, exponent: int) -> float:
-    """Return base^exponent by multiplications in a fixed order. A library's pow may round differently elsewhere."""
+    """Return base^exponent for an integer exponent ≥ 0, by multiplications in a fixed order.
+
+    A library's pow may round differently on another machine.
+    """
     product = 1.0
     while exponent:
         if exponent % 2:

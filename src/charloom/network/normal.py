@@ -31,9 +31,10 @@ R, INVERSE_R = 3.6541528853610088, 0.27366123732975828  # the tail is |x| > R
 
 
 def standard_normal(rng: np.random.Generator, count: int) -> Array:
-    """Return `count` (count,) normal numbers with mean 0 and standard deviation 1.
+    """Return normal numbers (count,) with mean 0 and standard deviation 1.
 
-    The stream reads ahead, so two calls do not continue like one: use a stream for one call only.
+    The function reads more of the stream `rng` than it needs. So two calls with n numbers do not give the numbers of
+    one call with 2n: use a stream for one call only.
     """
     bits = rng.bit_generator.random_raw(count + count // 32 + 64)  # an attempt takes 1.02 numbers on average
     while len(drawn := _drawn(bits)) < count:
@@ -42,7 +43,10 @@ def standard_normal(rng: np.random.Generator, count: int) -> Array:
 
 
 def _drawn(bits: Array) -> Array:
-    """Return the results of all attempts that these random 64-bit numbers complete, in order."""
+    """Return the results (normal numbers) of all attempts that these random 64-bit numbers complete, in order.
+
+    An attempt that would need further random numbers has no result.
+    """
     layer, k = (bits & 0xFF).astype(np.intp), (bits >> 9) & (2**52 - 1)
     x = k * WIDTH[layer]
     x[(bits & 0x100) != 0] *= -1

@@ -23,16 +23,20 @@ AT_ONCE = 1000  # positions drawn from one stream
 
 
 class Order(NamedTuple):
-    """A reading order: READING, CHUNKS or POSITIONS; for CHUNKS the characters of a chunk, at least seq_length."""
+    """A reading order.
+
+    name          READING, CHUNKS or POSITIONS
+    chunk_length  characters of a chunk, at least seq_length; used only by CHUNKS
+    """
 
     name: str
     chunk_length: int = 0
 
     def places(self, update: int, count: int, characters: int, T: int, n: int, seed: int) -> tuple[Array, Array]:
-        """Return the start of each sequence in the text, and whether it starts from a zero state: both (count, n).
+        """Return where each sequence starts in the text, and whether it starts from a zero state: both (count, n).
 
-        Covers `count` updates from `update` on, with n sequences each. The text has `characters` characters; a
-        sequence reads T + 1 of them.
+        The sequences are those of `count` updates from number `update` on, n in each update. The text has `characters`
+        characters. A sequence covers T + 1 of them: T inputs, and their T targets one further.
         """
         updates = np.arange(update, update + count)
         if self.name == POSITIONS:
@@ -54,15 +58,18 @@ AS_IT_STANDS = Order(READING)
 
 
 def sequences(characters: int, T: int) -> int:
-    """Return the number of sequences of T characters in a text: the updates of an epoch with batch 1."""
+    """Return the number of sequences of T characters, each with a following character, in a text of `characters`.
+
+    It is the number of updates in an epoch with batch 1.
+    """
     return (characters - 1) // T
 
 
 def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> Array:
     """Return for each turn the index of its chunk and of its sequence in the chunk: (2, *turns.shape).
 
-    turns   numbers of sequences in the epoch's order, from 0 to n − 1
-    length  sequences in a chunk; the text's last chunk may have fewer, and the turns after it are shifted for that
+    turns   numbers of sequences in the epoch's order, from 0 to n − 1, where n sequences are in the text
+    length  sequences in a chunk; the text's last chunk may have fewer, so the turns after it are shifted
     stream  seed of the random order of the chunks
     """
     chunks = -(-n // length)
@@ -73,7 +80,7 @@ def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> Array:
 
 
 def _drawn(first: int, end: int, below: int, seed: int) -> Array:
-    """Return a random position from 0 to `below` − 1 for the training's sequences `first` to `end` − 1."""
+    """Return random positions from 0 to `below` − 1 for the sequences number `first` to `end` − 1 of the training."""
     parts = range(first // AT_ONCE, (end - 1) // AT_ONCE + 1)
     drawn = [np.random.default_rng([seed, STREAM, part]).integers(0, below, AT_ONCE) for part in parts]
     start = parts[0] * AT_ONCE

@@ -58,36 +58,42 @@ class Recipe:
 
     @property
     def reads_anywhere(self) -> bool:
-        """Return whether an update may read far from the one before. False only for READING with batch 1."""
+        """Return whether an update may read a part of the text that is far from what the previous update read.
+
+        False only for the order READING with batch 1.
+        """
         return self.order.name != READING or self.batch > 1
 
     @property
     def kind(self) -> str:
-        """Return the name of the compiled code for this recipe, such as `adagrad float64` or `batch adam float32`."""
+        """Return the kind of compiled code for this recipe: optimizer and dtype, with `batch ` in front if batch > 1.
+
+        Examples are `adagrad float64` and `batch adam float32`.
+        """
         name = next(name for name, rates in OPTIMIZERS.items() if type(self.optimizer) is rates)
         return f"{'batch ' if self.batch > 1 else ''}{name} {self.dtype}"
 
     def places(self, update: int, count: int, characters: int, seed: int) -> tuple[Array, Array]:
-        """Return the start of each sequence of `count` updates, and whether its state is zero: see Order.places."""
+        """Return where the sequences of `count` updates start, and which start from a zero state: see Order.places."""
         return self.order.places(update, count, characters, self.seq_length, self.batch, seed)
 
     def epoch(self, characters: int) -> int:
-        """Return the number of updates in an epoch of a text of `characters` characters."""
+        """Return the number of updates in an epoch of a text of `characters` characters. It may be 0."""
         return sequences(characters, self.seq_length) // self.batch
 
     def initial(self, K: int, seed: int) -> tuple[Parameters, Accumulators]:
-        """Return the weights and the optimiser's state before the first update, for K characters."""
+        """Return the weights, drawn with `seed`, and the optimiser's state before the first update; K characters."""
         drawn = init(self.m, K, self.sigma, np.random.default_rng(seed))
         return Parameters(drawn.flat.astype(self.dtype), self.m, K), self.accumulators(K)
 
     def accumulators(self, K: int) -> Accumulators:
-        """Return the optimiser's state before the first update."""
+        """Return the optimiser's state before the first update, for K characters: initial values in every entry."""
         return tuple(filled(start, self.m, K, np.dtype(self.dtype)) for start in self.optimizer.starts)
 
     def step(self, theta: Parameters, accumulators: Accumulators, gradients: Gradients, update: int) -> None:
         """Update theta and the accumulators in place: g ← min(max(g, −clip), clip), then the optimiser's step.
 
-        gradients  of the loss summed over the batch, times `scale`; overwritten
+        gradients  gradients of the loss to minimise: those of the sum over the batch, times `scale`; overwritten
         update     number of updates before this one
         """
         g: Array = np.clip(gradients.flat, -self.clip, self.clip, out=gradients.flat)

@@ -75,9 +75,9 @@ def filled(value: float, m: int, K: int, dtype: Any = np.float64) -> Parameters:
 
 
 def deviations(m: int, K: int, sigma: float | str) -> dict[str, float]:
-    """Return the standard deviations of the initial W, U and V: all equal to sigma, if sigma is a number.
+    """Return the standard deviations of the initial W, U and V by name. If sigma is a number, all are equal to sigma.
 
-    With "fan_in" they are 1/√(2m) for W, 1/√(2K) for U and 1/√m for V, as in the assignment of 2025.
+    If sigma is "fan_in", they are 1/√(2m) for W, 1/√(2K) for U and 1/√m for V, as in the assignment of 2025.
     """
     if isinstance(sigma, str):
         return {"W": 1 / math.sqrt(2 * m), "U": 1 / math.sqrt(2 * K), "V": 1 / math.sqrt(m)}
@@ -111,7 +111,7 @@ def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
 
 
 def log_softmax(o: Array) -> Array:
-    """Return log softmax (T, K) of each row of o. The row's maximum is subtracted first, so exp cannot overflow."""
+    """Return log softmax of each row of o (T, K). The row's maximum is subtracted first, so exp cannot overflow."""
     shifted: Array = o - o.max(axis=-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return shifted
@@ -120,7 +120,8 @@ def log_softmax(o: Array) -> Array:
 def loss_and_gradients(theta: Parameters, x: Array, y: Array, h_0: Array) -> tuple[float, Gradients, Array]:
     """Return the loss in nats, its gradients before clipping, and the last hidden state (m,).
 
-    Backpropagation through time, with g = ∂loss/∂o and d = ∂loss/∂a:
+    The characters x (T,) are read from the state h_0 (m,), and y (T,) are the targets. The gradients are computed by
+    backpropagation through time, with g = ∂loss/∂o and d = ∂loss/∂a:
 
         g_t = p_t − onehot(y_t)                              V: Σ g_t h_tᵀ    c: Σ g_t
         d_t = (Vᵀ g_t + Wᵀ d_{t+1}) ⊙ (1 − h_t²)             W: Σ d_t h_{t-1}ᵀ   U: Σ d_t x_tᵀ   b: Σ d_t

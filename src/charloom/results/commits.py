@@ -1,4 +1,4 @@
-"""Reader of the runs that are stored in Git commits: a thousand commits in one or two seconds."""
+"""Read the runs that are stored in Git commits. A thousand commits take one or two seconds."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -20,9 +20,9 @@ CURVES = {"smooth_loss": "plots/smooth_loss", MEASURE_OF_PART: "plots/held_out"}
 class Committed(NamedTuple):
     """The content of a commit.
 
-    params   None if this version cannot read the commit's params.yaml
-    run      the run, without curves; if the commit has no run, the reason as text
-    sources  Git's id of the tree `src`
+    params   the params; None if this version of charloom cannot read the commit's params.yaml
+    run      the run, without curves; if the commit has no readable run, the reason as text
+    sources  Git's id of the folder `src`; empty if the commit has none
     """
 
     params: Params | None
@@ -31,7 +31,7 @@ class Committed(NamedTuple):
 
 
 def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
-    """Yield the content of each commit. Raises WrongInput if this folder has no pipeline."""
+    """Yield the content of each commit, in the given order. Raises WrongInput if this folder has no pipeline."""
     paths = files("track")
     names = (PARAMS, *(paths[f"metrics/{name}"] for name in ("train", "prepare", "results")), "src")
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
@@ -41,7 +41,10 @@ def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
 
 
 def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run | str:
-    """Return the run, or the reason why the commit has none."""
+    """Return the run in a commit, or the reason why no run can be read.
+
+    train, text, results  the contents of metrics/train.json, prepare.json and results.json; empty if missing
+    """
     if params is None:
         return "params.yaml of another version of charloom"
     if not train:
@@ -63,10 +66,11 @@ def _params(params_yaml: bytes) -> Params | None:
 
 
 def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
-    """Yield the thinned curves of each commit.
+    """Yield the curves of each commit by name, thinned to at most POINTS points.
 
-    commits  pairs of a name for messages and a commit
-    Raises Damaged, with name and file, if a curve's file is no table by update.
+    commits  pairs (name for messages, commit)
+
+    Raises Damaged, with the name and the file, if a curve's file is not a table by update.
     """
     paths, commits = files("track"), list(commits)
     contents = objects(f"{commit}:./{paths[key]}" for _, commit in commits for key in CURVES.values())

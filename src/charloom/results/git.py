@@ -22,9 +22,11 @@ NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which ex
 
 
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
-    """Return Git's output, or "" at the exit code `empty`.
+    """Run Git with these arguments and return its output.
 
-    index  the index file that Git uses; if empty, the repository's own
+    folder  the folder to run in; None is the working folder
+    index   the index file that Git uses; if empty, the repository's own
+    empty   a further exit code, besides 0, that is no failure
     """
     with _unavailable():
         return dvc_summary.git.git(*arguments, folder=folder, index=index, empty=empty)
@@ -39,9 +41,11 @@ def _unavailable() -> Iterator[None]:
 
 
 def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield id and content of each object, read by one Git process. Both are empty if the object does not exist.
+    """Yield the id and the content of each Git object, in the order of `names`, read by one Git process.
 
     names  names of objects, such as `HEAD:./params.yaml`
+
+    If an object does not exist, its id and content are empty.
     """
     wanted = "".join(f"{name}\n" for name in names).encode()
     with _unavailable():
@@ -52,16 +56,16 @@ def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def ensure_repository() -> None:
-    """Raise WrongInput if this folder is in no Git repository. DVC needs one, and its own message is less clear."""
+    """Raise WrongInput if this folder is in no Git repository. DVC needs one, and DVC's own message is less clear."""
     here = Path.cwd()
     if not any((folder / ".git").exists() for folder in (here, *here.parents)):
-        raise WrongInput(f"{here}: not a Git repository, as DVC needs one: `git clone` the project, or `git init` here")
+        raise WrongInput(f"{here}: not a Git repository, but DVC needs one: `git clone` the project or run `git init`")
 
 
 def uncommitted(*paths: str) -> bool:
-    """Return whether files in HEAD differ in the working tree. Flags in the user's index are ignored.
+    """Return whether files of HEAD differ from those in the working tree. Flags in the user's index are ignored.
 
-    paths  the files and folders to compare; none: every file in HEAD
+    paths  the files and folders to compare; without paths, every file of HEAD is compared
     """
     with tempfile.TemporaryDirectory() as folder:
         git("read-tree", "HEAD", index=f"{folder}/index")
@@ -69,7 +73,10 @@ def uncommitted(*paths: str) -> bool:
 
 
 def known(question: Callable[[], str]) -> str:
-    """Return the question's answer; if Git fails, `unknown: ` and the reason. For records that must not fail."""
+    """Return question(). If it raises Unavailable because Git fails, return `unknown: ` and the reason.
+
+    Use it for records that must not fail.
+    """
     try:
         return question()
     except Unavailable as error:
@@ -77,9 +84,9 @@ def known(question: Callable[[], str]) -> str:
 
 
 def commit() -> str:
-    """Return the commit on which this folder's files are based: HEAD, or in a DVC experiment its baseline commit.
+    """Return the commit on which this folder's files are based: HEAD, or a DVC experiment's baseline commit.
 
-    The result is "" in a repository without a commit.
+    Returns "" in a repository without a commit.
     """
     return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)
 
@@ -90,17 +97,19 @@ def author() -> str:
 
 
 def branch() -> str:
-    """Return the main repository's branch, or "" if `commit` is not an ancestor of this branch."""
+    """Return the name of the main repository's branch, or "" if `commit` is not an ancestor of its HEAD."""
     here, now = git("branch", "--show-current", folder=root()), commit()
     return here if now and now == git("merge-base", now, "HEAD", folder=root(), empty=1) else ""
 
 
 def changes(text: str) -> str:
-    """Return the changes since `commit` to the code and to the text's file, as a patch that includes new sources.
+    """Return the uncommitted changes since `commit` as a patch: those of CODE and of the text's file, and new sources.
 
-    Paths are relative to this folder, also if it is below the repository's top: `git apply --directory` adds its path.
+    text  path of the text's file; a file outside this folder is left out
 
-    Result files are excluded. Git uses a temporary index, because the user's index may mark files as unchanged.
+    Paths in the patch are relative to this folder. If this folder is below the repository's top, `git apply
+    --directory` adds its path. Result files are excluded. Git uses a temporary index, because the user's index may mark
+    files as unchanged. Returns "" if nothing has changed.
     """
     since, here = commit() or NOTHING, Path.cwd()
     paths = (*CODE, text) if (here / text).resolve().is_relative_to(here.resolve()) else CODE

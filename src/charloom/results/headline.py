@@ -10,7 +10,10 @@ SATURATED = 0.95  # share of saturated hidden units above which hardly anything 
 
 
 def headline(train: TrainMetrics, text: TextMetrics) -> str:
-    """Return two lines: the losses in nats per sequence, and the held-out loss in bits per character."""
+    """Return two lines: the smooth losses in nats per sequence, and the held-out loss in bits per character.
+
+    The second line also has the losses of a uniform guess and of a trigram model, for comparison.
+    """
     losses = f"smooth loss {train.smooth_loss:.3f}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     bits, counted = train.held_out_bits_per_character, text.bits_per_character
     whole = text.characters_counted == text.training_characters
@@ -23,7 +26,9 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
 def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float) -> None:
     """Print the headline. If the training went wrong, write a warning to stderr that names a param that may help.
 
-    saturated  the share of saturated hidden units after the last update, in [0, 1]
+    saturated  the share of saturated hidden units, in [0, 1], at the last update whose statistics are recorded
+
+    A training went wrong if its loss is higher than that of a uniform guess, or if `saturated` is above SATURATED.
     """
     print(headline(train, text))
     exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE

@@ -1,9 +1,10 @@
-"""Keys and names: of an experiment, of a trial of a study, and of a run; and the hash of a training's results.
+"""Keys and names of experiments, of trials and of runs, and the hash of a training's results.
 
-A key leaves out each param that cannot change the record that it names: the settings of samples are in the key of an
-experiment, whose run in MLflow shows samples, and not in the key of a trial. A key also leaves out each param at its
-silent value (SILENT), so that a new param changes no existing key. Silent values complete the params of files from
-earlier versions; they never complete params.yaml.
+A key identifies params and text. It leaves out each param that cannot change the record that it identifies: the
+settings of samples are in the key of an experiment, whose run in MLflow shows samples, and not in the key of a trial. A
+key also leaves out each param at its silent value, the behaviour before the param existed (SILENT). So a new param
+changes no existing key. Silent values complete the params of files from earlier versions; they never complete
+params.yaml.
 """
 
 import hashlib
@@ -64,47 +65,50 @@ def naming_params(params: Params) -> dict[str, Any]:
 
 
 def _affecting(params: Params, *things: Affects) -> dict[str, Any]:
-    """Return the params that affect one of these things and are not idle, by their dotted names."""
+    """Return the params that affect one of these things and are not idle (see Params.idle), by their dotted names."""
     kinds, effects, idle = {thing.what for thing in things}, affects(type(params)), params.idle
     return {name: value for name, value in flat_of(params).items() if effects[name].what in kinds and name not in idle}
 
 
 def without_effect(params: Params) -> dict[str, Any]:
-    """Return the idle params that are not at their usual value: their author may expect an effect."""
+    """Return the idle params (see Params.idle) whose value is not the usual one: the user may expect an effect."""
     idle, usual = params.idle, SILENT | {"train.initial_accumulator_value": 0.0}
     return {name: value for name, value in flat_of(params).items() if name in idle and value != usual[name]}
 
 
 def trial_params(params: Params) -> dict[str, Any]:
-    """Return the params that identify a trial, by their dotted names: all that can change its row or its curves."""
+    """Return the params that identify a trial, by their dotted names: all params that can change its row or curves."""
     return _affecting(params, WEIGHTS, MEASURE)
 
 
 def setting_params(params: Params) -> dict[str, Any]:
-    """Return the params of a setting, by their dotted names: those of a trial without the seed."""
+    """Return the params of a setting, by their dotted names: those that identify a trial, without the seed."""
     return {name: value for name, value in trial_params(params).items() if name != "seed"}
 
 
 def differing(settings: Collection[Params]) -> list[str]:
-    """Return the dotted names of the params that differ between the settings and affect at least one of them."""
+    """Return the dotted names of the params that differ between the settings and affect a trial of at least one."""
     values, effective = [flat_of(params) for params in settings], set[str]().union(*map(trial_params, settings))
     return [name for name in (values or [{}])[0] if name in effective and len({flat[name] for flat in values}) > 1]
 
 
 def experiment_key(params: Params, text_sha256: str) -> str:
-    """Return the SHA-256 of the naming params and of the text's own SHA-256, as 64 hexadecimal digits."""
+    """Return the key of an experiment: SHA-256 of its naming params and its text's SHA-256, 64 hexadecimal digits."""
     return _key(naming_params(params), text_sha256)
 
 
 def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
-    """Return the key of a trial, 16 hexadecimal digits, from its params, its text and `arithmetic_of` its recipe."""
+    """Return the key of a trial, 16 hexadecimal digits.
+
+    arithmetic  the result of `arithmetic_of` for the kind of its recipe
+    """
     return _short([_key(trial_params(params), text_sha256), arithmetic])
 
 
 def question_key(text_sha256: str, settings: Iterable[Params], baseline: Params, declared: list[Any]) -> str:
-    """Return the key of a question, 16 hexadecimal digits.
+    """Return the key of a study's question, 16 hexadecimal digits. The order of the settings does not matter.
 
-    declared  the question's other declarations, without seeds and looks
+    declared  the question's other declarations, except its seeds and looks
     """
     keys = [_key(setting_params(params), text_sha256) for params in (baseline, *settings)]
     return _short([keys[0], sorted(keys[1:]), declared])
@@ -125,9 +129,12 @@ def _short(content: list[Any]) -> str:
 
 
 def arithmetic_of(kind: str, project: Project = HERE) -> str:
-    """Return the digest of the entries in the project's signature.json for this kind of recipe: training and scoring.
+    """Return the digest, 16 hexadecimal digits, of two entries of signature.json: training and scoring.
 
-    Raises Damaged if the file is missing, is no signature, or has no such entry.
+    kind  the kind of recipe whose entries are taken: see Recipe.kind
+
+    The digest changes if the kernel's arithmetic changes. Raises Damaged if the file is missing, is not a signature, or
+    lacks an entry.
     """
     name, dtype = kind.replace(f"{SILENT['optimizer']} ", ""), kind.rpartition(" ")[2]
     try:
@@ -135,25 +142,25 @@ def arithmetic_of(kind: str, project: Project = HERE) -> str:
         return arithmetic_digest(signature[name], signature["costs"][dtype])
     except KeyError as error:
         again = f"python -m charloom.signature > {SIGNATURE}"
-        raise Damaged(f"{SIGNATURE}: no entry {error}; `{again}` writes the file") from None
+        raise Damaged(f"{SIGNATURE}: the entry {error} is missing; `{again}` writes the file") from None
     except OSError as error:
         raise Damaged(f"{SIGNATURE}: {error.strerror}; `git restore {SIGNATURE}` brings it back") from None
     except (ValueError, LookupError, TypeError):
-        raise Damaged(f"{SIGNATURE}: not a signature; `git restore {SIGNATURE}` brings it back") from None
+        raise Damaged(f"{SIGNATURE}: content is not a signature; `git restore {SIGNATURE}` brings it back") from None
 
 
 def arithmetic_digest(states: Any, costs: Any) -> str:
-    """Return the digest, 16 hexadecimal digits, of the states of a training and of the costs of a text."""
+    """Return the digest, 16 hexadecimal digits, of two entries of a signature: a training's states, a text's costs."""
     return _short([states, costs])
 
 
 def run_name(params: Params, committed: Mapping[str, Any]) -> str:
-    """Return a name for a run: the params that differ from the committed ones, then the seed.
-
-    `eta=0.05 · seed 2`, or `as committed · seed 2` if no param differs. If the text's file differs, its name comes
-    first: `my.txt · eta=0.05 · seed 2`.
+    """Return a name for a run: the params that differ from the committed params, then the seed.
 
     committed  the committed params, by dotted names
+
+    Examples: `eta=0.05 · seed 2`, or `as committed · seed 2` if no param differs. If the text's file differs, its name
+    comes first: `my.txt · eta=0.05 · seed 2`. Long names of params are cut: see _settings.
     """
     text = flat_of(params)["prepare.text"]
     other = [in_line(Path(text).name)] if committed.get("prepare.text", text) != text else []
@@ -162,7 +169,10 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
 
 
 def name_of(params: Params) -> str:
-    """Return the run's name by `run_name`. If Git has no committed params, no param counts as different."""
+    """Return the run's name by `run_name`, with the params.yaml of `commit` as committed params.
+
+    If Git has no readable params.yaml, no param counts as different.
+    """
     usual = naming_params(params)
     with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or its params.yaml is no mapping
         usual = SILENT | dict(leaves(parsed(git("show", f"{commit()}:./{PARAMS}"))))
@@ -170,14 +180,18 @@ def name_of(params: Params) -> str:
 
 
 def setting(params: Params) -> str:
-    """Return all naming params except the seed, to group runs by. Params that are often varied come first."""
+    """Return a name of the setting, to group runs by: all naming params except the seed and those at silent values.
+
+    The params that are varied most often (FIRST) come first.
+    """
     return " ".join(_settings(naming_params(params), SILENT))
 
 
 def _settings(named: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
     """Return `name=value` for each param, except the seed, whose value in `usual` is different or missing.
 
-    Lists and legends have room for some 20 characters: a long name is cut after its first word, as in `initial…=10`.
+    The name has no section. A name of LONG characters or more is cut after its first word, as in `initial…=10`, because
+    lists and legends have room for some 20 characters.
     """
     differ = [name for name in named if name != "seed" and (name not in usual or named[name] != usual[name])]
     shown = {name: name.rpartition(".")[2] for name in sorted(differ, key=lambda name: name not in FIRST)}
@@ -190,7 +204,7 @@ def _settings(named: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
 def results_hash(last: Array, best: Array, trace: Iterable[Array]) -> str:
     """Return the SHA-256 of a training's results, as 64 hexadecimal digits: its weights and its trace.
 
-    last, best  (n,) all parameters of the last and of the best model in one vector
+    last, best  (n,) all parameters of the last model and of the best model, each as one vector
     trace       the columns of plots/*.csv, an array each: smooth losses, first losses, statistics of the gradient
     """
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Which machine and which versions make a result, and which process is at it."""
+"""Provenance: the machine and versions that made a result, and a name of the process that is making one."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from llvmlite.binding import get_host_cpu_name
 
 
 def machine() -> dict[str, str]:
-    """Return the processor that the kernel is compiled for, the system, and the versions a bit could hang on."""
+    """Return, by name, the processor for which the kernel is compiled, the system, and versions that matter."""
     return {
         "processor": os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -22,16 +22,21 @@ def machine() -> dict[str, str]:
 
 
 def process() -> str:
-    """Return the name of this process: its kernel's boot and its namespace of process numbers; number; start.
+    """Return a name of this process that no other process has: three parts, separated by spaces.
 
-    Two hosts, or two containers, never share the first part, whatever they are called. It is empty if the system does
-    not tell it (macOS): then no process counts as ended.
+    1. boot id and namespace of process numbers, which differ between hosts and between containers. This part is empty
+       if the system does not tell them (macOS): then `process_ended` never returns True
+    2. process number
+    3. start, in seconds after the boot
     """
     return f"{_numbers()} {os.getpid()} {_started(os.getpid())}"
 
 
 def _numbers() -> str:
-    """Return the name of the space in which a process number means one process, or "" if unknown."""
+    """Return the boot id and the namespace of process numbers as `boot:namespace`, or "" if unknown.
+
+    Within these a process number means one process.
+    """
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116  the link itself leads nowhere
@@ -39,12 +44,15 @@ def _numbers() -> str:
 
 
 def _started(pid: int) -> float:
-    """Return how many seconds after the machine the process started: a clock that is set does not change that."""
+    """Return the seconds from the machine's boot to the process's start. Setting the clock does not change them."""
     return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
 def process_ended(name: str) -> bool:
-    """Return whether the process with this name, from `process`, has ended. Return False if that is unknown."""
+    """Return whether the process with this name, from `process`, has ended. False if that is unknown.
+
+    It is unknown for processes of other hosts and containers. A zombie has ended.
+    """
     try:
         numbers, pid, started = name.split(" ")
         if not numbers or numbers != _numbers():

@@ -14,7 +14,10 @@ class Record(BaseModel):
 
 
 class Levels(Record):
-    """In-sample entropies of n-grams: the losses of models that only count."""
+    """The losses of models that only count n-grams, on the text in which they counted. TextMetrics names the units.
+
+    `uniform` is the loss of a uniform guess among K characters.
+    """
 
     uniform: float
     unigram: float
@@ -25,7 +28,11 @@ class Levels(Record):
 class TextMetrics(Record):
     """metrics/prepare.json: figures about the text.
 
-    characters_counted is the number of characters, from the start of the text, in which n-grams were counted.
+    characters                  length of the text: the training part and the held-out part
+    K                           number of distinct characters
+    sha256                      SHA-256 of the text's file
+    characters_that_occur_once  number of distinct characters that occur once
+    characters_counted          number of characters, from the start of the text, in which n-grams were counted
     """
 
     characters: int
@@ -40,7 +47,12 @@ class TextMetrics(Record):
 
 
 class MatrixAgreement(Record):
-    """The check of one matrix at one state: the number of entries compared, and of decimal digits that agree."""
+    """The gradient check of one matrix from one initial state.
+
+    entries          number of entries compared
+    entries_zero     number of these whose analytic and numeric gradient are both 0
+    agreeing_digits  number of decimal digits that agree in all of them
+    """
 
     entries: int
     entries_zero: int
@@ -48,11 +60,11 @@ class MatrixAgreement(Record):
 
 
 class MatrixErrors(Record):
-    """The errors of one matrix at one state.
+    """The errors of the gradient of one matrix from one initial state.
 
-    The fields up to `entries_zero` compare the kernel's gradient with the complex step: first the worst entry, then
-    the numbers of entries. report_relative_error is the largest error in the check by central differences, as in the
-    source report.
+    The fields up to `numeric` describe the entry with the largest relative error, where the kernel's gradient
+    (analytic) is compared with the complex step (numeric). The next two are numbers of entries: compared, and with both
+    gradients 0. report_relative_error is the largest error by central differences, the method of the course report.
     """
 
     max_relative_error: float
@@ -65,7 +77,7 @@ class MatrixErrors(Record):
 
 
 class Matrices(Record, Generic[MatrixRow], extra="ignore"):
-    """A row for each matrix."""
+    """A record of the type MatrixRow for each matrix of the network: see network/rnn.py."""
 
     W: MatrixRow
     U: MatrixRow
@@ -75,10 +87,11 @@ class Matrices(Record, Generic[MatrixRow], extra="ignore"):
 
 
 class GradcheckErrors(Record):
-    """reports/gradcheck.json: measured errors, in the kernel's arithmetic.
+    """reports/gradcheck.json: measured errors, computed with the kernel's arithmetic.
 
-    state_error is the largest error of the kernel's hidden states. Each state is compared with the state that the
-    equation gives for its predecessor.
+    state_error    largest error of the kernel's hidden states: a state is compared with the state that the equation
+                   gives for its predecessor
+    zero, carried  errors from a zero initial state, and from the state after reading the batch
     """
 
     state_error: float
@@ -87,7 +100,7 @@ class GradcheckErrors(Record):
 
 
 class GradcheckMetrics(Record):
-    """metrics/gradcheck.json: the verdict of the check."""
+    """metrics/gradcheck.json: whether the check passed, its tolerance, and the agreement from both initial states."""
 
     passed: bool
     tolerance: float
@@ -96,12 +109,14 @@ class GradcheckMetrics(Record):
 
 
 class TrainMetrics(Record):
-    """metrics/train.json: losses in nats per sequence, held-out losses in bits per character.
+    """metrics/train.json: smooth losses in nats per sequence, held-out losses in bits per character.
 
-    held_out_bits_per_character belongs to the last model and is the measure of record; best_… belongs to the best
-    model. Both are measured on the first held_out_characters_read characters. lowest_… is the lowest point of
-    plots/held_out.csv, whose points are measured on fewer characters. A metric that a later version adds has the
-    default None, so that existing files stay readable.
+    held_out_bits_per_character is the loss of the last model, the main measure. best_held_out_bits_per_character is
+    that of the best model, which has the lowest smooth loss. Both are measured on the first held_out_characters_read
+    characters of the held-out text. lowest_held_out_part_bits_per_character is the lowest point of plots/held_out.csv,
+    whose points are measured on fewer characters. A held-out loss is None if too little text is held out;
+    first_update_below_target is None if the smooth loss never went below the target. A metric that a later version adds
+    has the default None, so that existing files stay readable.
     """
 
     held_out_bits_per_character: float | None
@@ -117,7 +132,7 @@ class TrainMetrics(Record):
     updates_per_epoch: int
 
     def known(self) -> dict[str, Any]:
-        """Return the metrics by name, without the metrics that the version that measured the run did not have."""
+        """Return the metrics by name. A metric that is None and was added by a later version is left out."""
         return {name: value for name, value in self if value is not None or type(self).model_fields[name].is_required()}
 
 
@@ -130,8 +145,8 @@ class ResultsRecord(Record):
 class SampleQuality(Record):
     """Quality of one sample, compared with the training text.
 
-    known_words   the share of the sample's words that the training text contains; null if the sample has no whole word
-    longest_copy  the length, in characters, of the longest passage that the training text contains
+    known_words   the share, in [0, 1], of the sample's whole words that the training text contains; None without words
+    longest_copy  the length, in characters, of the sample's longest passage that the training text contains
     """
 
     known_words: float | None
@@ -144,9 +159,9 @@ class SampleQuality(Record):
 
 
 class SampleMarks(Record):
-    """The marked passages of a sample, as half-open ranges of characters [start, end).
+    """The passages of a sample that a page marks, as half-open ranges of characters [start, end).
 
-    copied   the longest passage that the training text contains; the first one if several are as long
+    copied   the longest passage that the training text contains; the first one of several with equal length
     unknown  the whole words that the training text does not contain
     """
 
@@ -155,27 +170,35 @@ class SampleMarks(Record):
 
 
 class AllMarks(Record):
-    """reports/sample_marks.json: the marks of each row of the sample table, in the same order."""
+    """reports/sample_marks.json: the marks of each row of SampleTable, in the same order."""
 
     data: list[SampleMarks]
 
 
 class SampleMetrics(Record):
-    """metrics/sample.json: the quality of each checkpoint's sample, by updates, and of the best model's."""
+    """metrics/sample.json: the quality of the samples.
+
+    checkpoints  quality of each checkpoint's sample, by the checkpoint's number of updates
+    best         quality of the best model's sample
+    """
 
     checkpoints: dict[int, SampleQuality]
     best: SampleQuality
 
 
 class Published(Record):
-    """A point of the published curve."""
+    """A point of the published curve; smooth_loss is in nats per sequence."""
 
     update: int
     smooth_loss: float
 
 
 class ReportFigures(Record):
-    """The result of a public report of the assignment."""
+    """The result of a public report of the assignment: smooth loss, in nats per sequence, after `update` updates.
+
+    year        the edition of the assignment
+    repository  where the report is published
+    """
 
     year: int
     update: int
@@ -184,7 +207,12 @@ class ReportFigures(Record):
 
 
 class EditionFigures(Record):
-    """An edition of the assignment: its recipe by dotted names, and the results of the lecturer and of others."""
+    """An edition of the assignment.
+
+    params    its recipe: params by dotted names
+    lecturer  the lecturer's smooth losses, in nats per sequence, by updates
+    reports   results of public reports
+    """
 
     params: dict[str, Any]
     lecturer: dict[int, float]
@@ -194,8 +222,14 @@ class EditionFigures(Record):
 class PublishedFigures(Record, extra="ignore"):
     """data/dd2424_report.yaml: the published figures that a picture or a table shows.
 
-    drawn_beside  SHA-256 of the texts whose curve may be drawn together with the published one
-    novel         characters and K of the text on which all published networks were trained
+    text            name of the text of the published report, with a remark in parentheses
+    drawn_beside    SHA-256 of the texts whose curve may be drawn together with the published curve
+    settings        params of the published training
+    gradient_check  relative errors of the published gradient check
+    smooth_loss     the published curve, by updates, in nats per sequence; `best` is its lowest point
+    samples         lengths of the published samples in characters, and updates between two samples
+    novel           characters and K of the text on which all published networks were trained
+    editions        editions of the assignment, by year
     """
 
     text: str
@@ -233,7 +267,8 @@ SampleRow = tuple[str, str, int, float]
 class SampleTable(Record):
     """reports/sample_table.json, an MLflow table: MLflow's page shows the texts of several runs side by side.
 
-    `sample` is "best model" or the updates of a checkpoint: MLflow aligns the rows of several runs by this column.
+    A row has the columns `columns`. The column `sample` is "best model" or a checkpoint's number, such as "1,000
+    updates": MLflow aligns the rows of several runs by it.
     """
 
     columns: tuple[str, ...] = ("sample", "text", "update", "smooth_loss")

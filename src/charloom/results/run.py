@@ -31,11 +31,11 @@ TABLES = {  # the columns of each table, by the key of its file
 
 
 class Run(NamedTuple):
-    """A run.
+    """A run: params, text and results of a training.
 
     params       all params
     text_sha256  SHA-256 of the text
-    outcome      TRAINED; WORSE (than a uniform guess); or DIVERGED with the update
+    outcome      TRAINED, WORSE (than a uniform guess), or DIVERGED followed by ` at update N`
     metrics      None if the training diverged
     curves       curves by name, in nats per sequence or bits per character; in a study's row at most POINTS points each
     results      the hash of weights and trace; empty if the training diverged or no hash was recorded
@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
     @property
     def facts(self) -> tuple[TextMetrics, TrainMetrics]:
-        """Return the text's figures and the metrics of a run that was read from a folder or a commit: it has both."""
+        """Return the text's figures and the metrics. Use this only for a run from a folder or a commit: it has both."""
         return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)
 
     @property
@@ -69,16 +69,19 @@ class Run(NamedTuple):
 
 
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
-    """Return WORSE if the last model's loss is higher than that of a uniform guess among K characters, else TRAINED."""
+    """Return WORSE if the last model's loss is higher than that of a uniform guess among K characters, else TRAINED.
+
+    The loss is the held-out loss, or the smooth loss if no text is held out.
+    """
     bits = metrics.held_out_bits_per_character
     cost, uniform = (metrics.smooth_loss, seq_length * log(K)) if bits is None else (bits, log(K) / LN2)
     return WORSE if cost > (1 + MARGIN) * uniform else TRAINED
 
 
 def from_folder(params: Params, path: dict[str, Path]) -> Run:
-    """Return the run in these files. Raises Damaged, with the file's name, if a stage did not write the file so.
+    """Return the run in the files of a training. Raises Damaged, with the path, if a file is missing or invalid.
 
-    path  the paths of the files, by their keys in the pipeline
+    path  the paths of the files, by folder and stem: see pipeline.Files
     """
     text, metrics = read_json(path["metrics/prepare"], TextMetrics), read_json(path["metrics/train"], TrainMetrics)
     curves: dict[str, Curve] = {}
@@ -90,7 +93,7 @@ def from_folder(params: Params, path: dict[str, Path]) -> Run:
 
 
 def thinned(curve: dict[int, Point], most: int) -> dict[int, Point]:
-    """Return at most `most` points of the curve: all, or every 2nd, 5th, 10th and so on, from the first point."""
+    """Return at most `most` points of the curve: all, or every 2nd, 5th, 10th, 20th and so on, from the first point."""
     steps = (step * 10**power for power in count() for step in (1, 2, 5))
     step = next(step for step in steps if -(-len(curve) // step) <= most)
     return dict(islice(curve.items(), None, None, step))

@@ -1,16 +1,16 @@
-"""The spool: a folder for each training that MLflow has not got yet, in the main repository.
+"""The spool: a folder, called an entry, for each training that is not yet sent to MLflow, in the main repository.
 
     .charloom/spool/<start of the experiment key>-<training key, or the results' hash if no training was recorded>/
         run.jsonl    the record of the training: lines of JSON, each sealed (see base/sealed.py), only ever appended
-        files/       what `track` adds: artifacts, models and code, with their SHA-256 in SHA256SUMS
+        files/       artifacts, models and code that the stage `track` adds, with their SHA-256 in SHA256SUMS
 
 A record begins with a Start. A line for each point follows: [name, update, value, time in seconds since 1970]. An End
-says how the training ended. A training that goes on appends another Start to the same record. `track` appends the
-points that only the files have, and a Tracked. The first line with a name and an update counts, so a point has one
+says how the training ended. A resumed training appends another Start to the same record. `track` appends the points
+that only the result files contain, and a Tracked. The first line with a name and an update counts, so a point has one
 value and one time, and may be sent to MLflow any number of times.
 
-The sender (tracking/sender.py) sends the entries and removes those that MLflow has. `track` and `charloom track` read
-the spool to find the entry of a run.
+The sender (tracking/sender.py) is a process of its own: it sends the entries and removes those that MLflow has.
+`track` and `charloom track` read the spool to find the entry of a run.
 """
 
 import os
@@ -57,17 +57,17 @@ NO_MATTER = re.compile(
 class Start(Record):
     """The start of a training: params, text, time and machine.
 
-    record      a random name; that of a record's first Start is the record's
-    sender      see `identity`
-    experiment  the experiment key
-    text_sha256 of the text
-    name        says in what it differs from the committed params: see identity.run_name
-    params      all of params.yaml
-    started     seconds since 1970
-    process     see machine.process; empty if `track` found no training to tell of
-    machine     processor, system and versions: see machine.machine
-    commit      the Git commit; of a DVC experiment, its baseline
-    dvc_experiment  the name that DVC gave, or an empty text
+    record          a random name; the first Start's name identifies the record
+    sender          digest of the sender's environment: see `identity`
+    experiment      the experiment key
+    text_sha256     SHA-256 of the text
+    name            the run's name: see identity.run_name
+    params          all params
+    started         seconds since 1970
+    process         the training's process: see machine.process; empty if `track` writes the record, after the training
+    machine         processor, system and versions: see machine.machine
+    commit          the Git commit, or a DVC experiment's baseline commit, or `unknown: ` and the reason
+    dvc_experiment  the name of the DVC experiment; empty outside an experiment
     """
 
     record: str
@@ -84,7 +84,12 @@ class Start(Record):
 
 
 class End(Record):
-    """How a training ended: FINISHED with the hash of its results, KILLED or FAILED without."""
+    """The end of a training.
+
+    status   FINISHED, KILLED (a signal stopped it) or FAILED
+    ended    seconds since 1970
+    results  the hash of the results; None unless FINISHED
+    """
 
     status: str
     ended: float
@@ -92,23 +97,23 @@ class End(Record):
 
 
 class ModelFile(Record):
-    """A model among an entry's files: its npz file, and the updates after which it was saved."""
+    """A model among an entry's files: its .npz file, and the number of updates after which it was saved."""
 
     file: str
     update: int
 
 
 class Tracked(Record):
-    """The facts about a run that `track` adds to the points.
+    """The facts about a run that `track` appends to the record.
 
-    results       the hash of its results
-    text, train   what was measured
-    tags          of the MLflow run
-    models        the best model, the last one and the checkpoints, by their names in MLflow
-    prime         a text that the models can go on from: their input example
-    requirements  what the models need to be served: libraries with versions
-    description   Markdown; the list of trainings comes after it
-    points        how many points the whole record has, without rates
+    results       the hash of the results
+    text, train   the metrics of the text and of the training
+    tags          tags of the MLflow run
+    models        the best model, the last model and the checkpoints, by their names in MLflow
+    prime         a text that the models can continue: their input example in MLflow
+    requirements  the libraries, with versions, that are needed to serve the models
+    description   the run's description in Markdown, without the list of trainings that MLflow shows below it
+    points        number of points in the whole record, without rates (RATE)
     """
 
     results: str
@@ -123,10 +128,10 @@ class Tracked(Record):
 
 
 class Writer:
-    """Appends to the record of a training at work. A record that cannot be written stops no training."""
+    """A writer that appends to the record of a running training. If the record cannot be written, training goes on."""
 
     def __init__(self, folder: Path, start: Start, module: str):
-        """Begin the record. `module` is the sender's, which is started."""
+        """Begin the record in the entry `folder`. `module` is the name of the sender's module, to start the sender."""
         self.path, self.start, self.module = folder / RECORD, start, module
         self.results: str | None = None
         self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
@@ -134,7 +139,11 @@ class Writer:
             append(self.path, [start.model_dump()])
 
     def points(self, points: Iterable[tuple[str, int, float]]) -> None:
-        """Append points: name, update and value of each. Their time is now."""
+        """Append points (name, update, value) with the present time, and start the sender if it does not run.
+
+        Every SECONDS_BETWEEN_RATES a point RATE, the characters per second, is added. The sender is not started in the
+        first SHORT seconds of a training.
+        """
         now = round(time.time(), 3)
         lines = [(*point, now) for point in points]
         if lines and self.rated[0] < 0:
@@ -150,12 +159,12 @@ class Writer:
                 start_sender(self.module, self.start.sender)
 
     def _append(self, lines: Iterable[Any]) -> None:
-        """Append the lines, after another Start if the sender has delivered and removed the record."""
+        """Append the lines. If the sender has sent and removed the record, begin it again with the Start."""
         with suppress(OSError):
             append(self.path, lines if self.path.exists() else [self.start.model_dump(), *lines])
 
     def ended(self, status: str) -> None:
-        """Append the end: FINISHED, KILLED or FAILED."""
+        """Append the End with the status FINISHED, KILLED or FAILED; start the sender if the training failed."""
         results = self.results if status == "FINISHED" else None
         self._append([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
         if status == "FAILED":
@@ -165,10 +174,12 @@ class Writer:
 
 @contextmanager
 def recorded(key: str, params: Params, text_sha256: str, module: str) -> Iterator[Writer]:
-    """Give a record to write to, and end it as the training ends. `results` has to be set if it ends well.
+    """Record the training in a `with` block: yield a Writer, and append the End when the block ends.
 
-    key     the training key: equal keys, equal results
-    module  the sender's
+    key     the training key: trainings with equal keys have equal results
+    module  the name of the sender's module
+
+    The caller sets the writer's `results` before the block ends without an exception.
     """
     start = start_of(params, text_sha256, process())
     writer = Writer(entry_folder(start.experiment, key), start, module)
@@ -184,7 +195,10 @@ def recorded(key: str, params: Params, text_sha256: str, module: str) -> Iterato
 
 
 def start_of(params: Params, text_sha256: str, process_name: str) -> Start:
-    """Return the Start of a training at this moment, or of a run without one if there is no process."""
+    """Return the Start of a training that starts now.
+
+    process_name  from machine.process; "" if `track` writes the record after the training
+    """
     return Start(
         record=uuid4().hex, sender=identity(), experiment=experiment_key(params, text_sha256),
         text_sha256=text_sha256, name=name_of(params), params=params, started=round(time.time(), 3),
@@ -194,24 +208,35 @@ def start_of(params: Params, text_sha256: str, process_name: str) -> Start:
 
 
 def append(path: Path, lines: Iterable[Any]) -> None:
-    """Append the lines to the record. A last line that a kill has cut off is ended first. Raises OSError."""
+    """Append the lines, sealed, to the record. Its folder is created. Raises OSError.
+
+    A newline comes first, because a killed process may have left an unfinished line.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
         file.write(("\n" + "".join(map(sealed, lines))).encode())
 
 
 def spool() -> Path:
-    """Return the folder of entries."""
+    """Return the folder of all entries, in the main repository."""
     return root() / OWN / "spool"
 
 
 def entry_folder(experiment: str, key: str) -> Path:
-    """Return the folder of a training."""
+    """Return the folder of the entry of a training.
+
+    experiment  the experiment key
+    key         the training key, or the hash of the results
+    """
     return spool() / f"{experiment[:12]}-{key[:16]}"
 
 
 def identity() -> str:
-    """Return a digest of a sender's environment: Python, libraries, sources and environment variables."""
+    """Return a digest, 16 hexadecimal digits, of this environment: Python, libraries, sources, environment variables.
+
+    An entry names the digest of the environment in which it was written. A sender sends the entries with its own
+    digest. Variables that cannot affect sending (NO_MATTER) are left out.
+    """
     state: list[Any] = sorted(variable for variable in os.environ.items() if not NO_MATTER.match(variable[0]))
     packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes when a package is installed
     state += [(str(path.relative_to(SOURCES)), path.read_bytes()) for path in sorted(SOURCES.rglob("*.py"))]
@@ -219,14 +244,18 @@ def identity() -> str:
 
 
 def sender_lock(sender: str) -> Path:
-    """Return the lock that the sender of this identity holds."""
+    """Return the lock file that a sender with this `identity` holds while it runs."""
     return root() / OWN / "sender" / f"{sender}.lock"
 
 
 def start_sender(module: str, sender: str) -> None:
-    """Start the sender unless it is at work. It is never waited for: no store can hold training up.
+    """Start the sender as a separate process, unless it runs. Nobody waits for it: a slow store cannot delay training.
 
-    It works in the main repository: an experiment's folder may vanish. Raises OSError if no process can start.
+    module  the name of the sender's module
+    sender  the `identity` of its environment
+
+    The sender works in the main repository, because an experiment's folder may be removed. Raises OSError if no
+    process can start.
     """
     lock = sender_lock(sender)
     if not is_held(lock):

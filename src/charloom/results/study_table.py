@@ -1,4 +1,4 @@
-"""The files of a study: its question, a row for each trial, and the curves.
+"""The files of a study: its question, a row for each trial (a training of a setting with a seed), and the curves.
 
     studies/x/asked.json  text, params and question, as they were at the first start: see Asked
     studies/x/trials.csv  the params that vary, seed, outcome, metrics, hash of the results, key of the trial
@@ -42,7 +42,7 @@ WHOLE = re.compile("[0-9]{1,16}")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 AGAIN = "`git restore` brings the file back; if it is deleted, `charloom study` trains all trials again"
 ROUNDED = 1e-6  # bits per character: passages are rounded
-OR_ASKED = "or asked.json in its folder is damaged"
+OR_ASKED = "the row, or asked.json in its folder, is damaged"
 
 Runs = dict[str, Run]  # by the keys of trials
 
@@ -52,10 +52,10 @@ class Asked(Record):
 
     text          the text's file
     sha256        SHA-256 of the text
-    arithmetic    for each kind of recipe, the digest of the signature that is part of each row's key
+    arithmetic    for each kind of recipe, the digest of the signature's entries that is part of a row's key
     question      the content of the study's file
     measures      the metrics in a row: those of the charloom version that started the study
-    left_open     the params in params.yaml, outside the question, that differed from HEAD's; empty if none differed
+    left_open     in words: uncommitted changes of params that the question does not set; empty if none
     answers       the numbers of seeds at which an answer was given
     small_trials  for each kind of recipe, the digest of the row of a small training by the sources that made the rows
     params        all params; a setting replaces some of these values
@@ -73,13 +73,13 @@ class Asked(Record):
 
     @model_validator(mode="after")
     def _kinds(self) -> "Asked":
-        """Raise ValueError at an unknown kind of recipe, or if a kind in use has no arithmetic: its keys need one."""
+        """Raise ValueError if a kind of recipe is unknown, or if a kind in use has no entry in `arithmetic`."""
         if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= KINDS:
-            raise ValueError("arithmetic, small_trials: not the kinds of recipe of this study")
+            raise ValueError("arithmetic, small_trials: the keys are not the kinds of recipe of this study")
         return self
 
     def key(self, params: Params) -> str:
-        """Return the key of a trial with these params."""
+        """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`."""
         return trial_key(params, self.sha256, self._arithmetic(params))
 
     def key_0_1(self, params: Params) -> str:
@@ -88,21 +88,23 @@ class Asked(Record):
 
     def _arithmetic(self, params: Params) -> str:
         if (kind := params.recipe.kind) not in self.arithmetic:
-            raise Damaged(f"asked.json: arithmetic: no entry for {kind}")
+            raise Damaged(f"asked.json: arithmetic: the entry for {kind} is missing")
         return self.arithmetic[kind]
 
 
 def read_asked(file: Path) -> Asked:
-    """Return the question in asked.json. Raises Damaged, with the file's name, if the content is not valid."""
+    """Return the content of an asked.json. Raises Damaged, with the path, if the file is missing or invalid."""
     return read_json(file, Asked, f"`git restore {file}` brings it back")
 
 
 def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curves: bool = True) -> Runs:
     """Return the runs in the folder's tables, by key; no runs if the folder has no trials.csv.
 
-    curves           read curves.csv, too; otherwise the runs have no points
-    others_left_out  skip a row whose stored key differs from the key of its params; otherwise it is damage
-    Raises Damaged, with file and line, if a row is invalid.
+    others_left_out  skip a row whose stored key differs from the key of its params; if False, such a row is damaged
+    curves           read curves.csv, too; if False, the curves are empty
+
+    Rows of curves.csv and passages.csv without a row in trials.csv are ignored. Raises Damaged, with the file and the
+    line (the trial and the update in curves.csv), if a row is invalid.
     """
     file, runs, older, seeds = folder / "trials.csv", Runs(), dict[str, str](), dict[str, int]()
     for line, row in _rows(file, ("seed", "outcome", *asked.measures, "results", "trial")):
@@ -118,17 +120,17 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
         if row["trial"] not in {key, asked.key_0_1(run.params)}:
             if others_left_out:
                 continue
-            raise Damaged(f"{where}: trial {row['trial']} is not the key of its own params, {key}, {OR_ASKED}; {AGAIN}")
+            raise Damaged(f"{where}: trial is {row['trial']}, but its params have the key {key}: {OR_ASKED}; {AGAIN}")
         if key in runs:
-            raise Damaged(f"{where}: a second row of trial {row['trial']}; {AGAIN}")
+            raise Damaged(f"{where}: trial {row['trial']} occurs a second time; {AGAIN}")
         if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
-            raise Damaged(f"{where}: seed {run.seed} has the results of seed {seeds[run.results]}; {AGAIN}")
+            raise Damaged(f"{where}: seed {run.seed} has the same results as seed {seeds[run.results]}; {AGAIN}")
         runs[key], older[row["trial"]] = run, key
     for _, row in _rows(folder / "curves.csv", CURVES) if curves else ():
         if row["trial"] not in older:
             continue  # the study was killed between the writes of curves.csv and of trials.csv
         if not _joins(row, runs[older[row["trial"]]]):
-            raise Damaged(f"{folder / 'curves.csv'}: trial {row['trial']}, update {row['update']}: {AGAIN}")
+            raise Damaged(f"{folder}/curves.csv: trial {row['trial']}, update {row['update']}: invalid row; {AGAIN}")
     passages = [(line, row) for line, row in _rows(folder / "passages.csv", PASSAGES_OF) if row["trial"] in older]
     for line, row in passages:
         key = older[row["trial"]]
@@ -137,9 +139,10 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
 
 
 def _joins(row: dict[str, str], run: Run) -> bool:
-    """Add the points in a row of curves.csv to the run's curves.
+    """Add the points in a row of curves.csv to the run's curves in place; return whether the row is valid.
 
-    Return False if a value is not finite, the update is not one of the run's, or its curve has a point there already.
+    The row is invalid if a value is not finite, the update is none of the run's, or a curve already has a point at this
+    update.
     """
     update = int(row["update"]) if WHOLE.fullmatch(row["update"]) else run.params.train.updates + 1
     for name in filter(row.get, POINTS):
@@ -153,29 +156,34 @@ def _joins(row: dict[str, str], run: Run) -> bool:
 def _with_passages(run: Run, row: dict[str, str], where: str) -> Run:
     """Return the run with the costs in a row of passages.csv.
 
-    Raises Damaged unless all are numbers, and the run's own cost, which is a mean of them, lies between them.
+    where  file and line, for the message
+
+    Raises Damaged unless the costs are PASSAGES numbers and the run's cost, which is their mean, lies between the
+    lowest and the highest.
     """
     cells, bits = [row[name] for name in PASSAGES_OF[1:]], getattr(run.metrics, MEASURE, None)
     costs = tuple(float(cell) for cell in cells if NUMBER.fullmatch(cell))
     if bits is None or len(costs) < PASSAGES or not min(costs) - ROUNDED <= bits <= max(costs) + ROUNDED:
-        raise Damaged(f"{where}: no costs of passages of the trial in trials.csv; {AGAIN}")
+        raise Damaged(f"{where}: the costs of the passages do not match the trial in trials.csv; {AGAIN}")
     return run._replace(passages=costs)
 
 
 def keys_in(folder: Path) -> list[str]:
-    """Return the keys in trials.csv, without checking the rows."""
+    """Return the stored keys in the folder's trials.csv, unchecked; [] without the file. Raises Damaged: see _rows."""
     return [row["trial"] for _, row in _rows(folder / "trials.csv", ("trial",))]
 
 
 def from_row(row: dict[str, str], asked: Asked) -> Run:
-    """Return the run in a row of trials.csv, with empty curves.
+    """Return the run in a row of trials.csv, with empty curves. The stored key is not checked.
+
+    row  cells by column; the columns before `seed` are params
 
     Raises ValidationError if a metric is not a number, CharloomError if a param is not allowed, and ValueError if the
     row contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
     if others := varied.keys() - IN_ROWS:  # the trial's key would not contain the param
-        raise ValueError(f"{min(others)}: no param that a study can vary")
+        raise ValueError(f"{min(others)}: not a param that a study can vary")
     params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
     # Python reads 1_0 as 10; other readers of CSV do not.
     if odd := [name for name, value in row.items() if name in METRICS and "_" in value]:
@@ -185,12 +193,12 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
         raise ValueError(f"outcome: {outcome!r} is not allowed; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
     diverged = outcome.startswith(DIVERGED)
     if diverged != (not results) or (results and not HASH.fullmatch(results)):
-        raise ValueError(f"outcome {outcome} contradicts results: {results or 'missing'}")
+        raise ValueError(f"outcome {outcome} contradicts the hash in results: {results or 'missing'}")
     if diverged and any(value is not None for value in values.values()):
         raise ValueError(f"outcome {outcome} contradicts the metrics: they must be empty")
     metrics = None if diverged else TrainMetrics.model_validate(values)
     if metrics and (wrong := [name for name, holds in _relations(metrics, params) if not holds]):
-        raise ValueError(f"{wrong[0]}: {row[wrong[0]] or 'missing'} contradicts its params or the rest of the row")
+        raise ValueError(f"{wrong[0]}: {row[wrong[0]] or 'missing'} contradicts the params or the rest of the row")
     return Run(params, asked.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
 
 
@@ -214,11 +222,11 @@ def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, boo
 def write_runs(
     folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]], measures: Sequence[str] = METRICS
 ) -> None:
-    """Write trials.csv, curves.csv and, if a run has them, passages.csv.
+    """Write trials.csv, curves.csv and, if a run has passages, passages.csv, each atomically.
 
-    varied    the params in a row, by dotted names
-    runs      pairs of key and run
-    measures  the metrics in a row
+    varied    dotted names of the params in a row
+    runs      pairs (key, run), in the order of the rows
+    measures  names of the metrics in a row
     """
     rows: list[list[Any]] = [[*varied, "seed", "outcome", *measures, "results", "trial"]]
     points, passages = [list[Any](CURVES)], [list[Any](PASSAGES_OF)]
@@ -238,19 +246,24 @@ def write_runs(
 
 
 def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line number of each row, and its cells by column. Raises Damaged if the file is not such a table."""
+    """Yield the line number of each row, and its cells by column. Yields nothing if the file does not exist.
+
+    names  the columns that the table must have; it may have more
+
+    Raises Damaged, with the path, if the file is not a CSV table in UTF-8 with these columns and short printable cells.
+    """
     if not path.exists():
         return
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             if missing := set(names) - set(reader.fieldnames or ()):
-                raise ValueError(f"no column {', '.join(sorted(missing))}")
+                raise ValueError(f"missing columns: {', '.join(sorted(missing))}")
             if len(set(head := reader.fieldnames or ())) < len(head):
                 raise ValueError("two columns have the same name")
             for row in reader:
                 if None in row or None in row.values():
-                    raise ValueError(f"line {reader.line_num}: not one value for each column")
+                    raise ValueError(f"line {reader.line_num}: the row does not have one value for each column")
                 if odd := [cell for pair in row.items() for cell in pair if not CELL.fullmatch(cell)]:
                     raise ValueError(f"line {reader.line_num}: {in_line(odd[0][:80])} is not allowed in a cell")
                 yield reader.line_num, row

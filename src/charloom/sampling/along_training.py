@@ -17,13 +17,13 @@ from charloom.text.corpus import Text
 def write_samples(
     params: Params, text: Text, checkpoints: Path, best: Path
 ) -> tuple[SampleTable, SampleMetrics, AllMarks]:
-    """Return the samples, the quality of each, and the marks for their pages: copied passages and unknown words.
+    """Write samples with the models; return the samples, their quality, and their copied passages and unknown words.
 
     checkpoints  folder of the checkpoints' models; their samples come first, oldest first
     best         file of the best model
 
-    Raises Unavailable if the samples would not fit into memory, and Damaged, with the path, if a model is corrupt or
-    its vocabulary is not the text's.
+    No file is written. Raises Unavailable if the samples would not fit into memory, and WrongInput or Damaged, with the
+    path, if a model cannot be read or its vocabulary is not the text's.
     """
     vocabulary, files = text.vocabulary, sorted(checkpoints.glob("*.npz"))
     length, best_length = params.sample.length, params.sample.best_length

@@ -26,13 +26,13 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "looks": (
         lambda text: tuple(map(int, text.split(","))),
         lambda looks: list(looks) == sorted(set(looks)) and 2 <= looks[0] <= looks[-1] <= 10**6,
-        "numbers of seeds, ever larger ones, such as 3,5,10",
+        "a list of increasing numbers of seeds, such as 3,5,10",
     ),
 }
 
 
 def allowed(name: str, given: str | float, shown: str = "") -> Any:
-    """Return the value of the option `name`, converted and checked. Raises WrongInput.
+    """Return the value `given` for the option `name`, converted and checked by ALLOWED. Raises WrongInput.
 
     shown  the option's name for the message, for instance --top-k; empty means `name`
     """
@@ -44,5 +44,5 @@ def allowed(name: str, given: str | float, shown: str = "") -> Any:
         valid = False
     if not valid:
         text = str(given) if str(given).isprintable() and given != "" else ascii(given)
-        raise WrongInput(f"{shown or name}: {text} is not allowed: {words}")
+        raise WrongInput(f"{shown or name}: {text} is not allowed; allowed is {words}")
     return value

@@ -1,7 +1,7 @@
 """Search of one long text for passages and words of short texts, in one compiled pass over the long text.
 
-The passages of the short texts are the paths of a suffix automaton. A pass takes constant time per character of the
-long text, however many short texts there are. The words are the paths of a trie.
+A passage is any part of a short text without gaps. The passages are the paths of a suffix automaton: a pass takes
+constant time per character of the long text, however many short texts there are. The words are the paths of a trie.
 
 Source: A. Blumer et al., "The smallest automaton recognizing the subwords of a text" (Theoretical Computer Science 40,
 1985).
@@ -19,9 +19,9 @@ ROOT = 1  # the trie's root, before a word; node 0 means that no word matches
 
 
 class Passages:
-    """A search for short texts and words in a long text.
+    """A search of a long text for the longest passage of each short text, and for whole words.
 
-    Texts are arrays of symbols, integers below S. A word matches a maximal run of letters in the long text.
+    Texts and words are arrays of symbols, integers below S. A word matches a maximal run of letters in the long text.
     """
 
     def __init__(self, texts: list[Array], words: list[Array], letters: Array) -> None:
@@ -49,7 +49,10 @@ class Passages:
         self.at = np.array([0, 0, ROOT])  # position of `read`: state, length of the current passage, node
 
     def _extended(self, last: int, symbol: int) -> int:
-        """Add a symbol to the text whose last state is `last`; return the state after the symbol."""
+        """Add a symbol to the short text whose last state is `last`, and return the state after the symbol.
+
+        This is the step of the suffix automaton's construction.
+        """
         if self.next[last, symbol]:
             return self._exact(last, symbol)
         new = self._state(int(self.length[last]) + 1)
@@ -59,9 +62,10 @@ class Passages:
         return new
 
     def _exact(self, state: int, symbol: int) -> int:
-        """Return the state whose longest passage is the state's longest passage plus the symbol.
+        """Return the state whose longest passage is the longest passage of `state` plus the symbol.
 
-        If the transition leads to a state with longer passages, split that state: clone it for the shorter ones.
+        If the transition leads to a state that also has longer passages, split that state: a clone gets the shorter
+        passages.
         """
         whole = int(self.next[state, symbol])
         if self.length[whole] == self.length[state] + 1:
@@ -73,9 +77,9 @@ class Passages:
         return shorter
 
     def _redirected(self, state: int, symbol: int, before: int, to: int) -> int:
-        """Change transitions by the symbol from `before` to `to`, for the state and its suffix links in turn.
+        """Change the symbol's transition from the target `before` to the target `to`, in `state` and its suffix links.
 
-        Return the first state whose transition does not lead to `before`, or −1 if all did.
+        Stop at the first state whose transition does not lead to `before`, and return it; return −1 if all did.
         """
         while state >= 0 and self.next[state, symbol] == before:
             self.next[state, symbol] = to
@@ -88,9 +92,11 @@ class Passages:
         return self.states - 1
 
     def _completed(self) -> Array:
-        """Add missing transitions: to the next state of the longest suffix that has a transition for the symbol.
+        """Add the missing transitions, so that the automaton never has to follow suffix links.
 
-        Return the length of that suffix for each state and symbol (states, S); −1 if no suffix has a transition.
+        A state without a transition for a symbol gets the transition of its longest suffix that has one. Return the
+        length of that suffix for each state and symbol (states, S): the state's own length if it has the transition,
+        −1 if no suffix has one.
         """
         suffixes = np.full((self.states, self.next.shape[1]), -1, np.int32)
         suffixes[0, self.next[0] > 0] = 0
@@ -108,13 +114,14 @@ class Passages:
         return int(self.trie[before, symbol])
 
     def read(self, symbols: Array) -> None:
-        """Search the next piece of the long text, int32 symbols. Call this for all pieces in order."""
+        """Search the next piece of the long text, given as int32 symbols. Call this for all pieces in order."""
         _read(symbols, self.next, self.suffixes, self.longest, self.letters, self.trie, self.seen, self.at)
 
     def matches(self) -> tuple[list[tuple[int, int]], list[bool]]:
-        """Return (start, end) in each text of its longest passage in the long text, and whether each word occurred.
+        """Return the results after the last `read`: a range (start, end) for each short text, a bool for each word.
 
-        Among equally long passages the first one is returned.
+        The range is the longest passage of the short text that the long text contains, the first of several with equal
+        length, (0, 0) if there is none. The bool says whether the word occurs in the long text.
         """
         longest, (_, _, node) = self.longest.copy(), self.at
         for state in self.by_length[:0:-1]:  # if a passage was read, so were its suffixes
@@ -135,7 +142,10 @@ class Passages:
 def _read(
     symbols: Array, next_: Array, suffixes: Array, longest: Array, letters: Array, trie: Array, seen: Array, at: Array
 ) -> None:
-    """Follow the automaton and the trie through the symbols without branches, as mispredictions would dominate."""
+    """Follow the automaton and the trie through the symbols; update longest, seen and `at` in place.
+
+    The arrays are those of Passages. The loop has no branches, because mispredicted branches would dominate its time.
+    """
     state, passage, node = at
     for symbol in symbols:
         passage = min(passage, suffixes[state, symbol]) + 1

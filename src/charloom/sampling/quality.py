@@ -14,10 +14,10 @@ PIECE = 2**20  # characters of the text that are read at a time
 
 
 def qualities(samples: list[str], text: Text) -> list[tuple[SampleQuality, SampleMarks]]:
-    """Compare samples with the training part of the text, in one pass over it.
+    """Compare samples with the training part of the text, in one pass over that part. Show progress.
 
-    Returns for each sample its quality, and the places of the copied passage and of the words that the text lacks. The
-    samples must consist of characters of the text's vocabulary.
+    Returns the quality and the marks of each sample: see SampleQuality and SampleMarks. The samples must consist of
+    characters of the text's vocabulary.
     """
     vocabulary, ids = text.vocabulary, text.training
     spans = {sample: _words(sample) for sample in samples}
@@ -46,12 +46,12 @@ def qualities(samples: list[str], text: Text) -> list[tuple[SampleQuality, Sampl
 
 
 def _quality(words: int, marks: SampleMarks) -> SampleQuality:
-    """Return the share of known words, None without words, and the longest copy, of a sample with `words` words."""
+    """Return the quality of a sample with these marks, in which `words` whole words occur."""
     start, end = marks.copied
     share = (words - len(marks.unknown)) / words if words else None
     return SampleQuality(known_words=share, longest_copy=end - start)
 
 
 def _words(sample: str) -> list[tuple[int, int]]:
-    """Return (start, end) of each word. A word at the sample's start or end may be cut off, so it is left out."""
+    """Return the range (start, end) of each word. A word at the sample's start or end is left out, as it may be cut."""
     return [word.span() for word in WORD.finditer(sample) if word.start() > 0 and word.end() < len(sample)]

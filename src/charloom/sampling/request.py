@@ -20,18 +20,19 @@ REQUEST_LIMIT = 1_000_000  # characters read and written for one request to a se
 
 
 def split_prime(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str]:
-    """Return the prime's characters that are in the vocabulary, and its other characters.
+    """Return two texts: the prime's characters that are in the vocabulary, in order, and its other characters.
 
-    Raises WrongInput if the prime is not a text or has no character in the vocabulary. `name` is the option's name for
-    the message.
+    name  the option's name for the message
+
+    Raises WrongInput if the prime is not a text, is empty, or has no character in the vocabulary.
     """
     if not isinstance(prime, str):
-        raise WrongInput(f"{name}: {reprlib.repr(prime)} is not allowed: a text")
+        raise WrongInput(f"{name}: {reprlib.repr(prime)} is not allowed; allowed is a text")
     if not prime:
         raise WrongInput(f"{name}: an empty text is not allowed: there is no text to continue")
     _, inside, outside = vocabulary.part(prime)
     if not inside:
-        raise WrongInput(f"{name}: no character of it is in the vocabulary of this model: {named(outside)}")
+        raise WrongInput(f"{name}: the vocabulary of this model has none of its characters: {named(outside)}")
     return inside, outside
 
 
@@ -47,9 +48,13 @@ def primed(model: Model, prime: str) -> tuple[Array, int]:
 def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:
     """Return the primes, each followed by the text that the model writes.
 
+    Characters outside the vocabulary are removed from the primes.
+
     given  the options length, temperature, top_k, top_p and seed
 
-    Equal primes get the texts that `charloom sample --samples` prints. Raises WrongInput.
+    A prime's random stream depends on the seed and its index, so equal primes get the texts that `charloom sample
+    --samples` prints. Raises WrongInput if an option or a prime is not allowed, or the request exceeds REQUEST_LIMIT
+    characters.
     """
     number = {name: allowed(name, value) for name, value in given.items()}
     length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
@@ -58,8 +63,8 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     read = sum(len(prime) for prime in primes if isinstance(prime, str))
     if read + len(primes) * max(length, BLOCK) > REQUEST_LIMIT:  # checked before any prime is read
         raise WrongInput(
-            f"length: {length} for {len(primes):,} primes is not allowed: up to {REQUEST_LIMIT:,} characters are read "
-            f"and written for a request, at least {BLOCK} for each prime"
+            f"length: {length} for {len(primes):,} primes is not allowed: up to {REQUEST_LIMIT:,} characters may be "
+            f"read and written for a request, and a prime counts at least {BLOCK}; ask for fewer"
         )
     texts = [split_prime(model.vocabulary, prime, "prime")[0] for prime in primes]
     h, first = zip(*(primed(model, text) for text in texts), strict=True)

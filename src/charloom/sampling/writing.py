@@ -1,4 +1,4 @@
-"""Writing texts with a model, one or many at once, a block of characters at a time."""
+"""Writing one or many texts with a model, BLOCK characters at a time."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +20,10 @@ BLOCK = 256  # characters of a text written at a time
 class Choice:
     """The sampling method: softmax(o / temperature), then the top_k likeliest characters, then nucleus sampling.
 
-    temperature  0 takes the likeliest character, among equals the first
-    top_k        0 allows all characters
-    top_p        the nucleus: the fewest of the top_k characters whose probabilities make up top_p; 1 allows all
+    temperature  0 takes the likeliest character, and the first of several equally likely ones
+    top_k        number of the likeliest characters that may be drawn; 0 allows all characters
+    top_p        only the fewest likeliest of these whose probabilities make up the share top_p may be drawn (the
+                 nucleus); 1 allows all of them
 
     Source: A. Holtzman et al., "The Curious Case of Neural Text Degeneration" (2020).
     """
@@ -33,7 +34,11 @@ class Choice:
 
 
 def random_stream(seed: int, kind: int, update: int, number: int = 0) -> np.random.Generator:
-    """Return the random stream of one sample. `number` counts the samples of one request; a single sample has 0.
+    """Return the random stream of one sample.
+
+    kind    CHECKPOINT, BEST or ON_DEMAND
+    update  number of updates of the model
+    number  index of the sample in its request, from 0
 
     The kind precedes the update because NumPy ignores trailing zeros: default_rng([seed, 0]) equals default_rng(seed),
     the stream of the initial weights.
@@ -47,10 +52,11 @@ def blocks(
     """Write S texts without end; yield the next BLOCK ids and their probabilities, both (S, BLOCK).
 
     h (S, m)  initial states
-    x (S,)    ids to read first
-    random    a stream for each text
+    x (S,)    ids to read first; they are not yielded
+    random    a random stream for each text
 
-    Probabilities are those in softmax(o), before temperature, top_k and top_p. Texts are distributed over processors.
+    Probabilities are those in softmax(o), before temperature, top_k and top_p are applied. Several threads share the
+    texts; the result does not depend on their number.
     """
     w, dtype = weights(theta, -np.inf), theta.flat.dtype
     temperature = dtype.type(min(choice.temperature, float(np.finfo(dtype).max)))  # in float32 it may round to 0
@@ -75,6 +81,6 @@ def blocks(
 
 
 def characters(theta: Parameters, h: Array, first: int, choice: Choice, random: np.random.Generator) -> Iterator[int]:
-    """Yield the ids of one text without end. The model reads the id `first` from the state h (m,)."""
+    """Yield the ids of one text without end. The model first reads the id `first`, unyielded, from the state h (m,)."""
     for ids, _ in blocks(theta, h[None], np.array([first]), [random], choice):
         yield from ids[0].tolist()

@@ -21,11 +21,11 @@ NOTES = OWN / "used"
 
 @cache
 def stages_in(lock: bytes) -> Stages:
-    """Return the stages of a dvc.lock with this content. Raises Damaged if the content is not DVC's format."""
+    """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is not in DVC's format."""
     try:
         return stages_of({str(LOCK): lock.decode()})
     except (Refused, UnicodeDecodeError):
-        raise Damaged(f"{LOCK}: not what DVC wrote; `git checkout {LOCK}` brings it back") from None
+        raise Damaged(f"{LOCK}: content is not in DVC's format; `git checkout {LOCK}` brings it back") from None
 
 
 def locked(project: Project = HERE) -> Stages:
@@ -35,10 +35,11 @@ def locked(project: Project = HERE) -> Stages:
 
 
 def note_used(stage: str) -> None:
-    """Write a note with the params and hashes of the stage's inputs and outputs, in the form of dvc.lock.
+    """Write a note with the params and the hashes of the stage's inputs and outputs, as in dvc.lock.
 
     DVC hashes the inputs shortly after the stage has ended, so dvc.lock may record an input that was edited in between.
-    `ensure_recorded` compares dvc.lock with the note. If the note cannot be written, that comparison is skipped.
+    `ensure_recorded` compares dvc.lock with the note. Without a note that comparison is skipped: the note is missing if
+    it cannot be written, or if the stage has no outputs.
     """
     params, declared = read_params(), HERE.declared(stage)
     outs = [entry for kind in ("outs", "metrics", "plots") for entry in declared.get(kind, [])]
@@ -50,7 +51,7 @@ def note_used(stage: str) -> None:
 
 
 def forget_notes() -> None:
-    """Remove the notes after dvc.lock was compared with them. They do not apply to the dvc.lock of other commits."""
+    """Remove the notes of all stages. Call this after `ensure_recorded`: the notes do not fit another dvc.lock."""
     for stage in HERE.stages():
         with suppress(OSError):
             _note(stage).unlink()
@@ -61,8 +62,10 @@ def _note(stage: str) -> Path:
 
 
 def ensure_recorded(params: Params) -> None:
-    """Raise CheckFailed if a stage's inputs in dvc.lock differ from these params, from the present files, or from the
-    stage's own note. Raises Damaged as `locked` does.
+    """Raise CheckFailed if dvc.lock does not record the inputs that the stages, except `track`, used.
+
+    A stage's inputs in dvc.lock are compared with `params`, with the present files, and with the stage's note (see
+    note_used). Raises Damaged as `locked` does.
     """
     stages = {name: stage for name, stage in locked().items() if name != "track"}
     now = flat_of(params) | {dep: md5(Path(dep)) for dep in {dep for stage in stages.values() for dep in stage.deps}}
@@ -70,15 +73,15 @@ def ensure_recorded(params: Params) -> None:
         # A name with a colon is a param of another file, or a file elsewhere: it cannot be compared.
         used = {key: value for key, value in (stage.params | stage.deps).items() if ":" not in key}
         if changes := difference(used, {key: now.get(key) for key in used}):
-            raise CheckFailed(f"{name}: edited since it ran: {changes}: not recorded; `dvc repro` runs it again")
+            raise CheckFailed(f"{name}: edited since it ran: {changes}; run not recorded; `dvc repro` runs it again")
         if changes := _note_difference(name, stage, used):
-            raise CheckFailed(f"{name}: edited as it ended: {changes}: not recorded; `dvc repro --force` runs it again")
+            raise CheckFailed(f"{name}: edited as it ended: {changes}; run not recorded; try `dvc repro --force`")
 
 
 def _note_difference(name: str, stage: Stage, used: dict[str, Any]) -> str:
-    """Return the difference between the inputs in the stage's note and those in dvc.lock, or "".
+    """Return in words how the inputs in the stage's note differ from `used`, the inputs in dvc.lock; "" if they do not.
 
-    A note that is missing, corrupt or about other outputs is ignored.
+    A note that is missing, corrupt or about other outputs is ignored: the result is "".
     """
     with suppress(OSError, ValueError):
         inputs, outputs = unsealed(_note(name).read_bytes().rstrip(b"\n"))
@@ -87,9 +90,10 @@ def _note_difference(name: str, stage: Stage, used: dict[str, Any]) -> str:
 
 
 def md5(path: Path) -> str | None:
-    """Return DVC's hash of a path, or None if it does not exist.
+    """Return DVC's hash of a path, or None if the path does not exist.
 
-    For a file it is the MD5. For a folder it is the MD5 of a JSON list of its files' MD5s, followed by `.dir`.
+    A file's hash is its MD5 in hexadecimal digits. A folder's hash is the MD5 of a JSON list of its files' names and
+    MD5s, followed by `.dir`. Files that .dvcignore excludes are left out.
     """
     hashes = {file.relative_to(path).as_posix(): _md5_of(file) for file in files_in(path)}
     if not path.is_dir():

@@ -1,4 +1,4 @@
-"""The start and end of stages and commands: exit codes, one line for an error, one stage at a time in a folder."""
+"""The start and the end of stages and commands: exit codes, one line for an error, a lock for a folder's stages."""
 
 import errno
 import gc
@@ -27,10 +27,11 @@ NO_PROCESS = "no further process or thread may start: end other programs, or rai
 
 
 def run_stage(main: Callable[[], None], leave: Callable[[int], NoReturn] = os._exit) -> NoReturn:
-    """Run a stage as a command that holds the folder's stage lock and imports the sources next to its script.
+    """Run a stage, `main`, as `run_command` does, while holding the folder's stage lock. Does not return.
 
-    The stage fails if one of its inputs changed during the run. After success the process ends by `leave`, by default
-    os._exit: Python's own exit takes up to a second, in which DVC would see an edit that this check does not.
+    The stage fails if the imported sources are not those next to its script, if another stage runs in this folder, or
+    if one of its inputs changed during the run. After success leave(0) ends the process, by default os._exit: Python's
+    own exit takes up to a second, and an edit in that second would be recorded by DVC but missed by this check.
     """
 
     def run_locked() -> None:
@@ -48,7 +49,7 @@ def run_stage(main: Callable[[], None], leave: Callable[[int], NoReturn] = os._e
                 note_used(script.stem)  # notes the present inputs; the next line checks that they are the inputs used
                 inputs.ensure_unchanged()
             except BrokenPipeError:
-                raise Unavailable("standard output: its reader has ended; start the stage again") from None
+                raise Unavailable("standard output: the process reading it has ended; start the stage again") from None
 
     run_command(run_locked, leave)
 
@@ -61,7 +62,12 @@ def ensure_own_sources() -> None:
 
 
 def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = sys.exit) -> NoReturn:
-    """Run a command and exit with its code; call `leave` for code 0. Errors of the user are one line on stderr."""
+    """Run a command and exit with its exit code; leave(0) is called after success. Does not return.
+
+    A CharloomError, a signal, and missing memory, processes or disk space are reported in one line on stderr. If the
+    reader of stdout has ended, the exit code is 0. Git's and Python's environment variables that would change what the
+    command does are removed.
+    """
     end_at_once()
     for name in FOREIGN:
         os.environ.pop(name, None)
@@ -95,7 +101,7 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
 
 
 def _end(line: str, code: int) -> NoReturn:
-    """Write the line to stderr and exit with the code, also if stderr is closed or full."""
+    """Write the line to stderr and exit with `code`, also if the line cannot be written."""
     try:
         sys.stderr.write(f"{visible(line)}\n")
         sys.stdout.flush()

@@ -23,9 +23,10 @@ BYTES_PER_PAIR = 20  # a sample's character with a character of the vocabulary: 
 def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     """Return an upper bound of the bytes of memory that the process needs to train, without memory-mapped files.
 
-    characters  of the text's training part. They are all in memory only if the recipe `reads_anywhere`.
+    K           characters in the vocabulary
+    characters  length of the text's training part; it is in memory as a whole only if the recipe `reads_anywhere`
 
-    Compiling the kernel needs 120 MB more, once; the compiled code is cached.
+    Compiling the kernel needs 120 MB more. Compiled code is cached, so a later process does not need them.
     """
     m, item, accumulators = recipe.m, np.dtype(recipe.dtype).itemsize, len(recipe.optimizer.starts)
     p, q = m + 256 // item, K + 256 // item  # the kernel pads rows to whole vectors and panels
@@ -38,20 +39,27 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
 
 
 def check_training(params: Params, K: int, characters: int) -> None:
-    """Raise Unavailable if training on `characters` characters needs more memory than this process may use."""
+    """Raise Unavailable if training on `characters` characters needs more memory than `memory` returns."""
     with_batch = f", batch = {params.batch}" if params.batch > 1 else ""
     what = f"training with m = {params.m}, seq_length = {params.seq_length}{with_batch} and K = {K}"
     check_memory(training_memory(params.recipe, K, characters), what)
 
 
 def check_memory(needed: int, purpose: str) -> None:
-    """Raise Unavailable if this process may use fewer than `needed` bytes. `purpose` is for the message."""
+    """Raise Unavailable if `needed` bytes are more than `memory` returns.
+
+    purpose  words for the message: what needs the memory
+    """
     if needed > (available := memory()):
         raise Unavailable(f"not enough memory: {purpose} needs about {_gb(needed)}, {_gb(available)} are available")
 
 
 def check_samples(checkpoints: int, sample: Sample, K: int) -> None:
-    """Raise Unavailable if the samples of all checkpoints and of the best model would not fit into memory."""
+    """Raise Unavailable if the samples of all checkpoints and of the best model would not fit into memory.
+
+    checkpoints  number of checkpoints
+    K            characters in the vocabulary
+    """
     needed = (BYTES_PER_CHARACTER + BYTES_PER_PAIR * (K + 2)) * (checkpoints * sample.length + sample.best_length)
     check_memory(
         needed, f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
@@ -59,16 +67,21 @@ def check_samples(checkpoints: int, sample: Sample, K: int) -> None:
 
 
 def memory() -> int:
-    """Return the bytes of memory that this process may use: the machine's memory, or a lower limit of its own."""
+    """Return the most bytes of memory that this process can get: the machine's memory, or a lower limit of the process.
+
+    Limits are RLIMIT_AS and those of control groups. Memory that other processes use is not subtracted.
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     own = [] if soft == resource.RLIM_INFINITY else [soft]
     return min([int(psutil.virtual_memory().total), *group_limits(), *own])
 
 
 def group_limits(*paths: Path) -> Iterator[int]:
-    """Yield the memory limits, in bytes, of this process's control groups of versions 2 and 1.
+    """Yield the memory limits, in bytes, of this process's Linux control groups, of version 2 and then of version 1.
 
-    paths  arguments for `group_values`, for tests
+    paths  last arguments for `group_values`, for tests
+
+    A group without a limit is skipped.
     """
     for text in (*group_values("memory.max", "", *paths), *group_values("memory.limit_in_bytes", "memory", *paths)):
         with suppress(ValueError):  # "max": no limit

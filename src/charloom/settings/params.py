@@ -34,8 +34,9 @@ Checked = TypeVar("Checked", bound=BaseModel)
 class Affects(NamedTuple):
     """The results that a param can change, and its silent value: the behaviour before the param existed.
 
+    `what` has one of four values:
     WEIGHTS  the trained weights
-    MEASURE  the held-out text, and what is measured of it, and when
+    MEASURE  the measurements during and after training: the held-out text, how much of it is read, and when
     SAMPLES  the samples, which are in no row of a study
     NOTHING  no result: intervals of saving, the gradient check, the text's file name (its content counts by its hash)
     """
@@ -48,14 +49,14 @@ WEIGHTS, MEASURE, SAMPLES, NOTHING = (Affects(what) for what in ("weights", "mea
 
 
 class Section(BaseModel):
-    """A frozen section: unknown keys, missing keys, wrong types, NaN and infinity are refused."""
+    """The base of all sections: frozen. Unknown keys, missing keys, wrong types, NaN and infinity are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @field_validator("*")
     @classmethod
     def _no_minus_zero(cls, value: Any) -> Any:
-        """Return 0.0 for -0.0: one setting has one name and one key."""
+        """Return 0.0 for -0.0, and any other value unchanged, so that equal settings have equal names and keys."""
         return value + 0.0 if isinstance(value, float) else value
 
 
@@ -67,7 +68,9 @@ class Prepare(Section):
 
 
 class Gradcheck(Section):
-    """The gradient check: largest relative error allowed, entries checked in each matrix, and seed of the weights."""
+    """The gradient check: the largest allowed relative error, the entries to compare in each matrix (see
+    check.initial_errors), and the seed of the weights.
+    """
 
     tolerance: Annotated[Positive, NOTHING]
     entries: Annotated[Count, NOTHING]
@@ -94,7 +97,7 @@ class Train(Section):
 
 
 class Sample(Section):
-    """The lengths of samples during training and of the best model's sample, in characters, and the temperature."""
+    """The samples: length of a checkpoint's sample and of the best model's sample, in characters, and temperature."""
 
     length: Annotated[Count, SAMPLES]
     best_length: Annotated[Count, SAMPLES]
@@ -118,7 +121,7 @@ class Params(Section):
 
     @property
     def recipe(self) -> Recipe:
-        """Return the recipe of a training: all params but text, seed, updates, and those of measuring and saving."""
+        """Return the recipe of a training: the settings that determine its weights, except text, seed and updates."""
         optimizer, train = OPTIMIZERS[self.optimizer], self.train
         rates = {name: value for name, value in {"eta": self.eta, **dict(train)}.items() if name in optimizer._fields}
         clip = math.inf if train.clip is None else train.clip
@@ -133,12 +136,15 @@ class Params(Section):
 
     @property
     def loss_of(self) -> tuple[int, int, Order]:
-        """Return what runs with comparable smooth losses have in common: seq_length, batch and order."""
+        """Return seq_length, batch and order. Smooth losses can be compared only between runs that agree in these."""
         return self.seq_length, self.batch, self.recipe.order
 
     @property
     def idle(self) -> frozenset[str]:
-        """Return the names of params without effect: other optimizers' rates, and chunk_length without chunks."""
+        """Return the dotted names of the idle params, which have no effect on any result.
+
+        They are the rates of other optimizers, and train.chunk_length unless train.order is chunks.
+        """
         rates = {name for kind in OPTIMIZERS.values() for name in kind._fields} - {*OPTIMIZERS[self.optimizer]._fields}
         chunks = set() if self.train.order == CHUNKS else {"chunk_length"}
         return frozenset(f"train.{name}" for name in rates | chunks)
@@ -168,7 +174,7 @@ class Params(Section):
 
 @cache
 def affects(model: type[BaseModel]) -> dict[str, Affects]:
-    """Return, for each param of the model or of its sections, its dotted name and what it affects."""
+    """Return what each param of the model and of its sections affects, by the param's dotted name."""
     by_name: dict[str, Affects] = {}
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
@@ -184,7 +190,7 @@ IN_ROWS = VARIED | {name for name, effect in affects(Params).items() if effect.w
 
 
 def read_params(path: Path = PARAMS) -> Params:
-    """Read and check the params.
+    """Return the params in the file, checked.
 
     Raises WrongInput with one line that names the file, the key, the value and what is allowed.
     """
@@ -192,7 +198,12 @@ def read_params(path: Path = PARAMS) -> Params:
 
 
 def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping with keys of the model. Raises WrongInput if it holds no mapping."""
+    """Return the mapping in a YAML file. Its keys and values are not checked.
+
+    model  the class whose keys the message names
+
+    Raises WrongInput, with the path, if the file cannot be read, is not YAML, or contains no mapping.
+    """
     try:
         loaded = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -211,7 +222,10 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def checked(model: type[Checked], values: Any, path: Path) -> Checked:
-    """Validate the values. Raises WrongInput with the file, the key and what is allowed."""
+    """Return the values as an object of the class `model`. Raises WrongInput, with `path`, if they are invalid.
+
+    The message names the first wrong key, its value and what is allowed.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -219,7 +233,7 @@ def checked(model: type[Checked], values: Any, path: Path) -> Checked:
 
 
 def _line(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the first error as `key: value: what is allowed`. Unknown keys come before missing ones."""
+    """Return a message about the first error: the key, its value and what is allowed. An unknown key comes first."""
     first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
     # For a union of number and word, Pydantic appends the type's name to the location.
     names = first["loc"][:1] if first["loc"][:1] == ("sigma",) else first["loc"]
@@ -245,7 +259,7 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return the value's repr, shortened to QUOTED characters."""
+    """Return the value's repr, cut after QUOTED characters; TOO_LONG for an integer that Python refuses to print."""
     try:
         shown = repr(value)
     except ValueError:  # Python's limit of digits
@@ -254,30 +268,33 @@ def _shown(value: Any) -> str:
 
 
 def _section(model: Any, names: tuple[int | str, ...]) -> Any:
-    """Return the section at this path of names in the model."""
+    """Return the class of the section that these names, from the outermost on, lead to in the model."""
     for name in names:
         model = model.model_fields[name].annotation
     return model
 
 
 def as_yaml(value: Any) -> str:
-    """Return a param's value as written in params.yaml and after `-S`: `null` for None, which DVC reads as a text."""
+    """Return a param's value as text for params.yaml and for DVC's option -S: `null` for None."""
     return "null" if value is None else str(value)
 
 
 def in_order(value: Any) -> tuple[bool, float, str]:
-    """Return a sort key for values of a param: numbers by size, then words."""
+    """Return a sort key for the values of a param: numbers by size, then words and None by their text."""
     word = value is None or isinstance(value, str)
     return (word, 0.0, as_yaml(value)) if word else (word, value, "")
 
 
 def flat_of(params: BaseModel) -> dict[str, Any]:
-    """Return the values by dotted name."""
+    """Return the values of all params, by dotted names such as `train.updates`."""
     return dict(leaves(params.model_dump()))
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the nested mapping of values by dotted name."""
+    """Return the values, given by dotted names, as nested mappings.
+
+    A dotted name whose first part already has a plain value stays as a key, and the params then refuse it.
+    """
     mapping: dict[str, Any] = {}
     for name, value in values.items():
         section, _, key = name.rpartition(".")
@@ -290,5 +307,8 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def overridden(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
-    """Return the params with values replaced by dotted name. Raises WrongInput, which names the file."""
+    """Return a copy of the params with some values replaced. Raises WrongInput, with `path`, if the result is invalid.
+
+    overrides  new values by dotted names
+    """
     return checked(Params, nested(flat_of(params) | dict(overrides)), path)

@@ -1,4 +1,4 @@
-"""A project's folder: the files that dvc.yaml declares for a stage, and the inputs of a stage."""
+"""A project's folder: the paths that dvc.yaml declares for a stage, and the inputs of a running stage."""
 
 import os
 from collections.abc import Iterator
@@ -23,10 +23,13 @@ def root() -> Path:
 
 
 class Files(dict[str, Path]):
-    """The paths that dvc.yaml declares for a stage, by folder and stem: `models/best` for models/best.npz."""
+    """The paths that dvc.yaml declares for a stage, by folder and stem.
+
+    The key is `models/best` for models/best.npz, and also for results/models/best.npz.
+    """
 
     def __init__(self, stage: str, paths: list[Path]) -> None:
-        """Build the mapping from paths of files and folders."""
+        """Build the mapping. `paths` are those of the stage's files and folders."""
         self.stage = stage
         super().__init__({f"{path.parent.name}/{path.stem}": path for path in paths})
 
@@ -42,7 +45,7 @@ class Project(NamedTuple):
 
     @contextmanager
     def naming_files(self) -> Iterator[None]:
-        """Make paths in the messages of CharloomErrors relative to this folder."""
+        """Make paths in the messages of a `with` block's CharloomErrors relative to this folder, if it is absolute."""
         try:
             yield
         except CharloomError as error:
@@ -61,17 +64,17 @@ class Project(NamedTuple):
             entries: dict[str, dict[str, Any]] = parsed((self.root / PIPELINE).read_text(encoding="utf-8"))["stages"]
             _ = [entry.keys() for entry in entries.values()]
         except FileNotFoundError:
-            raise WrongInput(f"{PIPELINE}: not in this folder; start it in the project's folder") from None
+            raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder") from None
         except (OSError, TypeError, AttributeError, *NO_YAML) as error:
             raise WrongInput(f"{PIPELINE}: DVC cannot read it: {' '.join(str(error).split())}") from None
         return entries
 
     def declared(self, stage: str) -> dict[str, Any]:
-        """Return the stage's entry in dvc.yaml. Raises WrongInput if dvc.yaml has no such stage."""
+        """Return the stage's entry in dvc.yaml. Raises WrongInput if the stage is missing, or as `stages` does."""
         try:
             return self.stages()[stage]
         except KeyError:
-            raise WrongInput(f"{PIPELINE}: no stage {stage} in it; start it in the project's folder") from None
+            raise WrongInput(f"{PIPELINE}: stage {stage} is missing; start charloom in the project's folder") from None
 
     def files(self, stage: str) -> Files:
         """Return the paths that dvc.yaml declares for the stage. Raises WrongInput as `declared` does.
@@ -92,7 +95,7 @@ def files(stage: str) -> Files:
 
 
 def names_of(entries: list[Any], text: str = TEXT) -> list[str]:
-    """Return the paths of entries under `deps` or `outs` in dvc.yaml. `text` replaces `${prepare.text}`."""
+    """Return the paths of entries under `deps` or `outs` in dvc.yaml. The entry `${prepare.text}` becomes `text`."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
     return [text if name == TEXT else name for name in names]
 
@@ -110,9 +113,9 @@ def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return [path] for a file, all files below for a folder, and [] if nothing exists.
+    """Return [path] for a file, all files below it for a folder, sorted, and [] if the path does not exist.
 
-    Files that .dvcignore excludes are left out.
+    Files that .dvcignore excludes are left out: those in `__pycache__`, and temporary files `.*.new`.
     """
     with suppress(OSError, ValueError):  # an impossible name, which the stage reports
         paths = [file for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
@@ -121,9 +124,10 @@ def files_in(path: Path) -> list[Path]:
 
 
 class Inputs:
-    """The inputs of a stage of the working folder when this object was created.
+    """The inputs of a stage of the working folder, as they were when this object was created.
 
-    values  params by dotted name; `fingerprint` of each file by path, also of all files in input folders
+    values  the params that the stage declares, by dotted name, and the `fingerprint` of each input file, by path; a
+            folder counts with all its files
     """
 
     def __init__(self, stage: str) -> None:
@@ -134,9 +138,10 @@ class Inputs:
         self.values = self._now()
 
     def ensure_unchanged(self) -> None:
-        """Raise CheckFailed if an input has changed since, or was opened with another content in the meantime.
+        """Raise CheckFailed if an input has changed since this object was created.
 
-        DVC hashes inputs after a stage has ended. Without this check dvc.lock would record an edited input as used.
+        It is raised also if the edit was undone, but this process opened the edited file. DVC hashes inputs after a
+        stage has ended. Without this check dvc.lock would record an edited input as used.
         """
         try:
             self.params = read_params()
@@ -158,7 +163,10 @@ class Inputs:
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Return the differences between two `Inputs.values` in words, or "": params with both values, files by path."""
+    """Return the differences between two `Inputs.values` in words, "" if they are equal.
+
+    A param is named with both values, such as `eta was 0.1, is 0.2`. A file, whose path contains `/`, is only named.
+    """
     differ = [name for name in now | before if before.get(name) != now.get(name)]
     files = [name for name in differ if "/" in name]
     values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]

@@ -16,7 +16,10 @@ RUNNING, WRITING = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock.lock")  # DVC's 
 
 
 def ensure_whole() -> None:
-    """Raise Damaged, with the command that repairs it, if the rwlock file is truncated."""
+    """Raise Damaged, with the command that repairs it, if the rwlock file is truncated.
+
+    If DVC is writing the file, or the file does not exist, nothing is checked.
+    """
     with suppress(OSError), _locked(WRITING):
         if _truncated():
             raise Damaged(f"{RWLOCK}: DVC was killed while it wrote this file; if no DVC is running: rm {RWLOCK}")
@@ -36,7 +39,10 @@ def remove_truncated() -> None:
 
 @contextmanager
 def _locked(*paths: Path) -> Iterator[None]:
-    """Hold DVC's locks (flock). Raises OSError if another process holds one, or the folder .dvc/tmp is missing."""
+    """Hold these locks of DVC's (flock) in a `with` block.
+
+    Raises OSError if another process holds one of them, or if the folder .dvc/tmp is missing.
+    """
     with ExitStack() as opened:
         for path in paths:
             fcntl.flock(opened.enter_context(path.open("a")), fcntl.LOCK_EX | fcntl.LOCK_NB)

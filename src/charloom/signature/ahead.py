@@ -21,9 +21,10 @@ from charloom.settings.params import Params, read_params
 
 
 def compile_all(params: Params, K: int) -> None:
-    """Compile the code that scores a text, writes one, and compares samples with it, by running each on tiny input.
+    """Compile and cache the code that reads a text, writes a text, and compares samples with a text, for K characters.
 
-    The update is compiled only for float32, because the gradient check compiles it for float64.
+    Each is compiled by running it on a tiny input. The update is compiled only if params.yaml has float32, because the
+    gradient check compiles it for float64.
     """
     number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1, batch=1)
     first = start(recipe, K, params.seed)

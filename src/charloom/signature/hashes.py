@@ -1,4 +1,7 @@
-"""Hashes of training, reading and writing on a small text. They are equal on every machine, or something is wrong."""
+"""Hashes of the results of training, reading and writing on a small text.
+
+The hashes must be equal on every machine; if one differs, the kernel's arithmetic differs.
+"""
 
 import hashlib
 import platform
@@ -43,7 +46,7 @@ CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temper
 
 
 def signature(name: str) -> dict[str, str]:
-    """Train the recipe with this name in RECIPES; return a SHA-256 of its state and losses after each of UPDATES."""
+    """Train the recipe with this name in RECIPES; return a SHA-256 of state and losses by the updates in UPDATES."""
     recipe, ids = RECIPES[name], _ids()
     state = start(recipe, len(VOCABULARY), seed=1)
     digest, hashes = hashlib.sha256(), {}
@@ -58,13 +61,16 @@ def signature(name: str) -> dict[str, str]:
 
 @lru_cache
 def arithmetic(kind: str) -> str:
-    """Return a digest of training and reading, computed in this process with the compiled code `kind`: Recipe.kind."""
+    """Return the digest that `arithmetic_of` returns for this kind, computed now instead of read from signature.json.
+
+    kind  a kind of recipe: see Recipe.kind
+    """
     name = next(name for name, recipe in RECIPES.items() if recipe.kind == kind)
     return arithmetic_digest(signature(name), costs(RECIPES[name].dtype))
 
 
 def state_bytes(state: TrainState) -> bytes:
-    """Return the numbers of the state as bytes, in a fixed order."""
+    """Return the numbers of the state, except the seed, as bytes in a fixed order. Equal states give equal bytes."""
     best = state.best
     arrays = [state.theta.flat, *(accumulator.flat for accumulator in state.accumulators), state.h]
     numbers: list[float] = [state.update, state.smooth_loss or 0.0]
@@ -75,14 +81,17 @@ def state_bytes(state: TrainState) -> bytes:
 
 
 def costs(dtype: str) -> str:
-    """Return a SHA-256 of the cost of every character of TEXT under a model with large weights."""
+    """Return a SHA-256 of the costs (nats) of all characters of TEXT but the first, for a model with large weights."""
     w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
     total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0, ALONE)
     return _hash(np.append(nats, total))
 
 
 def texts(dtype: str) -> str:
-    """Return a SHA-256 of texts written by a model with large weights, for each of CHOICES, one and seven at a time."""
+    """Return one SHA-256 of all texts that a model with large weights writes, and of their probabilities.
+
+    For each of CHOICES the model writes one text, then seven texts at a time.
+    """
     theta, digest = _large(dtype), hashlib.sha256()
     w, number = weights(theta, -np.inf), theta.flat.dtype.type
     for temperature, top_k, top_p in CHOICES:
@@ -106,7 +115,10 @@ def _large(dtype: str) -> Parameters:
 
 
 def probes() -> dict[str, str]:
-    """Return hashes of elementary operations, to find the cause of a different result."""
+    """Return a SHA-256 of the results of each elementary operation, by its name: `exp`, `random stream`, …
+
+    If two machines have different signatures, these hashes show which operation differs.
+    """
     x = np.linspace(-30, 30, 4096)
     normal = standard_normal(np.random.default_rng(1), 8192)
     a, b = normal.reshape(2, 64, 64)
@@ -120,7 +132,10 @@ def probes() -> dict[str, str]:
 
 
 def libraries() -> dict[str, str]:
-    """Return versions of libraries and the processor, as a hint if results differ. No hash depends on them."""
+    """Return the versions of libraries and the processor with its features, by name.
+
+    They are a hint if results differ. No hash depends on them.
+    """
     features = sorted(name for name, present in llvm.get_host_cpu_features().items() if present)
     return {
         "NumPy": np.__version__,
@@ -136,7 +151,7 @@ def _hash(array: Array) -> str:
 
 
 def everything() -> dict[str, Any]:
-    """Return the content of signature.json. It takes most of a minute if nothing is compiled yet."""
+    """Return the content of signature.json; show progress on stderr. It takes up to a minute to compile the code."""
     trained = dict[str, dict[str, str]]()
     with progress("signature", len(RECIPES), stderr=True) as report:
         for number, name in enumerate(RECIPES, 1):

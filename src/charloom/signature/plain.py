@@ -30,7 +30,7 @@ def update(
 ) -> tuple[float, Array]:
     """Update theta and the accumulators in place; return the mean loss of n sequences in nats and their last states.
 
-    x, y (T, n)  input and target characters
+    x, y (T, n)  ids of the input and target characters, a column for each sequence
     h_0 (n, m)   states before the sequences; the returned states are (n, m) too
     number       updates before this one
 
@@ -59,7 +59,10 @@ def _order(step: int, n: int) -> range:
 
 @compiled
 def _forward(weights: Any, x: Array, h_0: Array) -> tuple[Array, Array]:
-    """Return h (T·n + n, m) and o (T·n, K): h[t + n] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + n] + c."""
+    """Return h (T·n + n, m) and o (T·n, K) for the ids x (T·n,), from the states h_0 (n, m).
+
+    h[t + n] = tanh(W h[t] + U x_t + b);  o[t] = V h[t + n] + c
+    """
     W, U, V, b, c = weights
     (K, m), rows, n = V.shape, len(x), len(h_0)
     WT, VT = W.T.copy(), V.T.copy()  # so that the inner loops run along rows
@@ -80,7 +83,10 @@ def _forward(weights: Any, x: Array, h_0: Array) -> tuple[Array, Array]:
 
 @compiled
 def _softmax(o: Array, y: Array) -> tuple[float, Array]:
-    """Return loss and g: p = softmax(o);  loss = Σ_t −log p[t, y_t];  g[t] = p[t] − onehot(y_t)."""
+    """Return the loss in nats and its gradient g by the outputs o, for the targets y.
+
+    p = softmax(o);  loss = Σ_t −log p[t, y_t];  g[t] = p[t] − onehot(y_t)
+    """
     T, K = o.shape
     one, lanes = o.dtype.type(1), 64 // o.itemsize  # an integer 1 would convert float32 to float64
     g, totals, loss = np.empty_like(o), np.empty(T), 0.0

@@ -1,1 +1,1 @@
-"""Texts: characters and their ids, a text file with its held-out end, the entropy of n-grams. It knows no network."""
+"""Texts: characters and their ids, a text file with its held-out end, and the entropy of n-grams."""

@@ -1,4 +1,4 @@
-"""Reading a text file, splitting off its held-out end, and the file of ids that `prepare` writes.
+"""Reading a text file, splitting off its held-out end, and the file of ids that the stage `prepare` writes.
 
 A text may be larger than memory, so the file is read in pieces: once to count its characters, then again to write
 their ids.
@@ -26,7 +26,7 @@ PIECE = 2**18  # bytes read at a time: the arrays computed from them fit the sec
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A text as ids (characters,) of its vocabulary: the training part, and the held-out end."""
+    """A text as ids of its vocabulary, in two one-dimensional arrays: the training part, and the held-out end."""
 
     vocabulary: Vocabulary
     training: Numbers
@@ -37,17 +37,21 @@ class Text:
         return len(self.training) + len(self.held_out)
 
     def check(self, path: Path, seq_length: int, batch: int) -> None:
-        """Raise WrongInput if the training part is too short for one batch. `path` names the file in the message."""
+        """Raise WrongInput if the training part is too short for one batch: see check_lengths.
+
+        path  the text's file, for the message
+        """
         check_lengths(path, (len(self.training), len(self.held_out)), seq_length, batch)
 
 
 class Survey(NamedTuple):
     """The result of counting a text file's characters.
 
-    characters  how many, all occurrences
+    vocabulary  the distinct characters
+    characters  the length of the text in characters
     once        the characters that occur once
-    sha256      of the file
-    state       size and ctime (ns) of the file when the count began
+    sha256      SHA-256 of the file's bytes
+    state       size (bytes) and ctime (ns) of the file when the count began
     """
 
     path: Path
@@ -61,7 +65,8 @@ class Survey(NamedTuple):
 def check_lengths(path: Path, lengths: tuple[int, int], seq_length: int, batch: int) -> None:
     """Raise WrongInput if the training part is too short for one batch of sequences and their targets.
 
-    lengths  characters for training, and held out
+    path     the text's file, for the message
+    lengths  number of characters for training, and number held out
     """
     training, held_out = lengths
     if training < batch * seq_length + 1:
@@ -75,10 +80,10 @@ def check_lengths(path: Path, lengths: tuple[int, int], seq_length: int, batch: 
 def decoded(file: BinaryIO, name: str, digest: Any = None) -> Iterator[str]:
     """Decode a UTF-8 text and yield it in pieces, without byte-order mark and with CRLF replaced by LF.
 
-    name    of the source, for messages
-    digest  a hash object, updated with the raw bytes
+    name    the source's name, for messages
+    digest  a hash object, which is updated with the bytes of the file; None for none
 
-    Raises WrongInput if the text is empty, or at the first byte that is not UTF-8, with its offset.
+    Raises WrongInput if the text is empty, or at the first byte that is not UTF-8, with the byte's offset.
     """
     decoder, read, begun, empty, pending = codecs.getincrementaldecoder("utf-8")(), 0, False, True, ""
     content = b"\0"
@@ -105,7 +110,10 @@ def decoded(file: BinaryIO, name: str, digest: Any = None) -> Iterator[str]:
 
 
 def read_text(path: Path, digest: Any = None) -> Iterator[str]:
-    """Yield the text of the file in pieces: see `decoded`. Raises WrongInput, also if the file cannot be read."""
+    """Yield the text of the file in pieces: see `decoded`.
+
+    Raises WrongInput as `decoded` does, and if the file cannot be read or is not a regular file.
+    """
     _state(path)
     try:
         with path.open("rb") as file:
@@ -115,7 +123,7 @@ def read_text(path: Path, digest: Any = None) -> Iterator[str]:
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Return size and ctime (ns) of the file. Raises WrongInput if it does not exist or is not a regular file."""
+    """Return the file's size (bytes) and ctime (ns). Raises WrongInput if it is missing or is not a regular file."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -132,7 +140,7 @@ def _refused(path: Path, error: OSError | ValueError) -> WrongInput:
 
 
 def survey(path: Path) -> Survey:
-    """Count the characters of the text file. Raises WrongInput as `read_text` does."""
+    """Read the text file, count its characters, and return the counts. Raises WrongInput as `read_text` does."""
     state, digest, counts = _state(path), hashlib.sha256(), np.zeros(CODE_POINTS, np.int64)
     for text in read_text(path, digest):
         in_piece = np.bincount(code_points(text))
@@ -144,17 +152,20 @@ def survey(path: Path) -> Survey:
 
 
 def split(characters: int, held_out: float) -> tuple[int, int]:
-    """Return the lengths of the training part and of the held-out end, which is the fraction `held_out` of the text."""
+    """Return the lengths, in characters, of the training part and of the held-out end.
+
+    held_out  the fraction of the text to hold out, in [0, 1); the number of characters is rounded down
+    """
     end = int(held_out * characters)
     return characters - end, end
 
 
 def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
-    """Write the ids and the vocabulary of a counted text file as an .npz file, atomically.
+    """Write the ids and the vocabulary of the text file `source` to the .npz file `path`, atomically.
 
-    lengths  characters for training, and held out
+    lengths  number of characters for training, and number held out
 
-    Raises CheckFailed if the text file has changed since it was counted.
+    Raises CheckFailed, and writes nothing, if the text file has changed since it was counted.
     """
 
     def ensure_same() -> None:
@@ -172,7 +183,12 @@ def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
 
 
 def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths: tuple[int, int]) -> None:
-    """Write a vocabulary and the ids of its text as an .npz file. `lengths` are those of training and held out."""
+    """Write a vocabulary and the ids of a text as an .npz file: see base/pieces.py.
+
+    code_points  (K,) the vocabulary
+    ids          the text in pieces of any length
+    lengths      number of characters for training, and number held out
+    """
     K, take = len(code_points), reader(ids)
     dtype = np.min_scalar_type(K - 1)
     save(
@@ -186,7 +202,7 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
 
 
 def read_prepared(path: Path) -> Text:
-    """Return the text in a file that `prepare` wrote. Raises Damaged, with the path, if the file is not one.
+    """Return the text in a file that the stage `prepare` wrote. Raises Damaged, with the path, for any other file.
 
     The ids stay in the file. They are verified when they are sliced, which may also raise Damaged.
     """

@@ -1,4 +1,4 @@
-"""Statistics of a text: its size, and the entropy of its n-grams, which is what counting alone can predict."""
+"""Statistics of a text: its size, and the entropy of its n-grams, a baseline for models: the loss of counting alone."""
 
 import math
 from collections.abc import Iterable
@@ -16,10 +16,13 @@ PART = 2**18  # characters counted at a time: the arrays computed from them fit 
 
 
 def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMetrics:
-    """Return the statistics of the text.
+    """Return the statistics of the text. N-grams are counted in the training part only.
 
-    sha256  of the text file
-    once    the characters that occur once
+    sha256      SHA-256 of the text file
+    once        the characters that occur once
+    seq_length  characters of a sequence, for the losses in nats per sequence
+
+    If K³ is above DENSE, at most SPARSE_LIMIT characters are counted.
     """
     K = len(text.vocabulary)
     counted = len(text.training) if K**3 <= DENSE else min(len(text.training), SPARSE_LIMIT)
@@ -38,17 +41,17 @@ def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMet
 
 
 def as_levels(values: Iterable[float]) -> Levels:
-    """Return the values for uniform, unigram, bigram, trigram in that order, rounded to six decimals."""
+    """Return Levels with these four values (uniform, unigram, bigram, trigram), rounded to six decimals."""
     rounded = (round(value, 6) for value in values)
     return Levels(**dict(zip(Levels.model_fields, rounded, strict=True)))
 
 
 def entropies(ids: Numbers, count: int, K: int) -> list[float]:
-    """Return [log K, H_1, H_2, H_3]: entropies in nats per character of the first `count` ids, K characters.
+    """Return [log K, H_1, H_2, H_3]: entropies, in nats per character, of the first `count` ids of K characters.
 
-    H_n is the in-sample conditional entropy of a character given the n − 1 before it: (Σ C log C − Σ c log c) / N, with
-    c the counts of the N n-grams and C those of their contexts. It is optimistic for large n: a context that occurs
-    once predicts its only successor with certainty.
+    H_n is the in-sample conditional entropy of a character given the n − 1 characters before it. It is
+    (Σ C log C − Σ c log c) / N, with c the counts of the N n-grams and C the counts of their contexts; 0 without
+    n-grams. It is optimistic for large n: a context that occurs once predicts its only successor with certainty.
     """
     codes, counts = trigrams(ids, count, K)
     levels = []
@@ -63,7 +66,7 @@ def entropies(ids: Numbers, count: int, K: int) -> list[float]:
 
 
 def trigrams(ids: Numbers, count: int, K: int) -> tuple[Array, Array]:
-    """Return the codes of the trigrams in the first `count` ids, sorted, and the count of each.
+    """Return the codes of the distinct trigrams in the first `count` ids, sorted, and the count of each.
 
     The code of a trigram with ids x, y, z is (x K + y) K + z.
     """
@@ -77,7 +80,7 @@ def trigrams(ids: Numbers, count: int, K: int) -> tuple[Array, Array]:
 
 
 def _codes(ids: Array, n: int, K: int) -> Array:
-    """Return the codes (len(ids) − n + 1,) of all n-grams of ids, in order."""
+    """Return the codes (len(ids) − n + 1,) of all n-grams of the ids, in the order of the text: see `trigrams`."""
     total = max(len(ids) - n + 1, 0)
     codes = np.zeros(total, np.int64)
     for i in range(n):

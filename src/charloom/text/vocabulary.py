@@ -18,9 +18,9 @@ class Vocabulary:
     characters: str
 
     def __post_init__(self) -> None:
-        """Raise ValueError if the characters are none, not sorted, or not distinct."""
+        """Raise ValueError if there are no characters, or if they are not sorted and distinct."""
         if not self.characters or list(self.characters) != sorted(set(self.characters)):
-            raise ValueError("the vocabulary is empty, or not sorted and distinct")
+            raise ValueError("the vocabulary is empty, or its characters are not sorted and distinct")
 
     @classmethod
     def from_code_points(cls, code_points: Array) -> "Vocabulary":
@@ -28,7 +28,7 @@ class Vocabulary:
         return cls(code_points.astype("<u4").tobytes().decode("utf-32-le"))
 
     def __len__(self) -> int:
-        """Return K."""
+        """Return K, the number of characters."""
         return len(self.characters)
 
     @property
@@ -39,21 +39,21 @@ class Vocabulary:
     def encode(self, text: str) -> Array:
         """Return the text's ids (len(text),), in the smallest unsigned dtype that holds K − 1.
 
-        The text must contain only characters of the vocabulary: any other gets id 0 without an error.
+        The text must contain only characters of the vocabulary: any other character gets id 0 without an error.
         """
         return self._ids.take(code_points(text).astype(np.intp))  # twice as fast as indexing with uint32
 
     @cached_property
     def _ids(self) -> Array:
-        """Ids by code point, 0 for code points without id. A table is ten times faster than np.searchsorted."""
+        """Return a table of ids by code point, 0 if a code point has no id. It is faster than np.searchsorted."""
         ids = np.zeros(CODE_POINTS, np.min_scalar_type(len(self) - 1))
         ids[self.code_points] = np.arange(len(self))
         return ids
 
     def part(self, text: str) -> tuple[Array, str, str]:
-        """Split the text by the vocabulary.
+        """Split the text into the characters that are in the vocabulary and those that are not.
 
-        Returns a mask (len(text),) of the characters with an id, the text of those characters, and the rest.
+        Returns a mask (len(text),), True for a character in the vocabulary, and the two texts, each in order.
         """
         points = code_points(text)
         mask = np.isin(points, self.code_points)
@@ -61,7 +61,7 @@ class Vocabulary:
         return mask, inside, outside
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids."""
+        """Return the text that these ids stand for."""
         return "".join(self.characters[i] for i in ids)
 
 

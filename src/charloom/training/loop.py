@@ -1,4 +1,4 @@
-"""The training loop: it takes a state, yields rows, and writes nothing.
+"""The training loop: it takes a state, yields rows, and writes no file.
 
 An update reads a batch of sequences. network/order.py defines which sequences, and when the hidden state is carried
 from one sequence to the next.
@@ -13,10 +13,11 @@ from charloom.network.recipe import Recipe
 
 
 def block(recipe: Recipe, K: int) -> int:
-    """Return the number of updates in a block, about a fifth of a second. A signal ends training between two blocks.
+    """Return the number of updates in a block, which takes about a fifth of a second, for K characters.
 
-    The weights change their memory layout before and after each block, which for a large network takes as long as
-    several updates. A limit applies to the smallest networks, because the rows of a block are in memory.
+    A signal ends training between two blocks. The weights change their memory layout before and after each block, which
+    for a large network takes as long as several updates. The number of updates is limited, because all rows of a block
+    are in memory.
     """
     characters = recipe.batch * recipe.seq_length
     limit = min(100_000, max(1, 1_000_000 // characters))
@@ -31,12 +32,14 @@ def train(
     recipe: Recipe,
     threads: int | None = None,
 ) -> Iterator[Rows]:
-    """Yield the rows from state.update to `updates` inclusive, a block at a time.
+    """Train to update number `updates`; yield the rows from state.update to `updates` inclusive, a block at a time.
 
-    A block starts at each multiple of each number in `every`, with the state at its first row. The last block is only
-    row `updates`: its loss is computed, but its step is not taken.
+    ids      the text: see `advance`
+    every    intervals: a new block starts at each multiple of each of these numbers
+    threads  see `advance`
 
-    Raises Diverged, with the last finite state, after all rows before that state were yielded.
+    The last block is only row `updates`: its loss belongs to the final weights, and the state after that row is not
+    used. Raises Diverged, with the last finite state, after all rows before that state were yielded.
     """
     longest = updates
     if recipe.reads_anywhere:

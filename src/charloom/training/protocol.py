@@ -29,7 +29,12 @@ TRAINED_FOR_EACH_READ = 32  # characters trained per held-out character read at 
 
 
 class Trained(NamedTuple):
-    """A completed training: its last row, the trace of all rows, and held-out costs in bits per character by update."""
+    """A completed training.
+
+    rows      its last block, which is the row of the final weights
+    trace     the trace of all rows
+    held_out  the checkpoints' costs of held-out text, in bits per character, by update
+    """
 
     rows: Rows
     trace: Trace
@@ -37,9 +42,11 @@ class Trained(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block of rows, the trace before and after the rows, and the held-out cost if a checkpoint is due.
+    """A block of rows of a training.
 
-    held_out  in bits per character; None if no checkpoint is due at the first row, or by `held_out_along`
+    before, trace  the trace before and after these rows
+    held_out       the cost of held-out text at the first row, in bits per character; None if no checkpoint is due at
+                   this row, or if `held_out_along` returns None
     """
 
     rows: Rows
@@ -49,10 +56,10 @@ class Block(NamedTuple):
 
 
 class Training(NamedTuple):
-    """The params, the text and the resume folder of a training.
+    """A training that is to be run: its params, its text and where its resume state is saved.
 
-    save_to   the folder of its resume state
-    settings  all inputs of the training: params by name, files by their SHA-256
+    save_to   the folder of the resume state
+    settings  all inputs of the training: values of params, and SHA-256 of files, by name
     """
 
     params: Params
@@ -67,7 +74,7 @@ class Training(NamedTuple):
 
     @property
     def every(self) -> tuple[int, ...]:
-        """Return the intervals in updates: a block of rows starts at each multiple of each interval."""
+        """Return intervals in updates, for `train`: the length of a block, and checkpoint_every."""
         return (block(self.params.recipe, len(self.text.vocabulary)), self.params.train.checkpoint_every)
 
     def initial(self) -> TrainState:
@@ -77,10 +84,10 @@ class Training(NamedTuple):
     def blocks(
         self, state: TrainState, trace: Trace, updates: int, every: tuple[int, ...] = (), threads: int | None = None
     ) -> Iterator[Block]:
-        """Train from the state to `updates`, and yield each block of rows.
+        """Train from `state` to update number `updates`, and yield each block of rows.
 
-        trace    the trace of the updates before the state
-        every    a block also starts at each multiple of these numbers
+        trace    the trace of the rows before `state`
+        every    further intervals in updates: a block also starts at each multiple of these numbers
         threads  see `advance`
 
         Raises Diverged as `train` does.
@@ -93,18 +100,25 @@ class Training(NamedTuple):
             yield Block(rows, before, trace, bits)
 
     def held_out(self, theta: Parameters, h: Array) -> float | None:
-        """Return the model's cost of the held-out text in bits per character, or None if the text is too short."""
+        """Return the model's cost of the held-out text in bits per character, read from the state h (m,).
+
+        At most train.held_out_characters are read. Returns None for fewer than two characters.
+        """
         return bits_per_character(theta, self.text.held_out, h, self.params.train.held_out_characters)
 
     def passages(self, theta: Parameters, h: Array) -> tuple[float, ...]:
-        """Return the model's cost of each passage of the held-out text, in bits per character."""
+        """Return the model's cost of each passage of the held-out text, in bits per character: see scoring.passages.
+
+        At most train.held_out_characters are read, from the state h (m,).
+        """
         return passages(theta, self.text.held_out[: self.params.train.held_out_characters], h)
 
     def held_out_along(self, state: TrainState) -> float | None:
-        """Return a checkpoint's cost of the first part of the held-out text in bits per character.
+        """Return a checkpoint's cost of the first part of the held-out text, in bits per character.
 
-        The part is so short that all checkpoints together take less than a twentieth of the training time. Return None
-        if the text is too short or the cost is infinite: a training can continue with weights that are too large.
+        The part is so short that measuring all checkpoints takes less than a twentieth of the training time. Returns
+        None if the part has fewer than two characters. Returns None also if the cost is not finite, because a training
+        can continue with weights that are too large.
         """
         section, trained = self.params.train, self.params.train.checkpoint_every * self.params.characters
         count = min(trained // TRAINED_FOR_EACH_READ, section.held_out_characters)
@@ -112,16 +126,24 @@ class Training(NamedTuple):
         return bits if bits is None or math.isfinite(bits) else None
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
-        """Return the model after `update` updates, with the hidden state and the next character of the training."""
+        """Return the model with the weights `theta` after `update` updates.
+
+        The model also has the hidden state h (m,) and the first character of the sequence that the training reads next;
+        of a batch, of the last sequence.
+        """
         ids, params = self.text.training, self.params
         place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]
         return Model(theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss)
 
 
 def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]) -> Trained:
-    """Train; write the checkpoints, and pass each point of the trace to `log`.
+    """Train, from the resume state if there is one; write the checkpoints, and show progress.
 
-    Raises Stopped after a signal, Diverged at the first number that is not finite. A resume state is saved before.
+    checkpoints_to  folder for the checkpoints' models
+    log             called with the points (name, update, value) of each block
+
+    Raises Stopped after a signal, Diverged at the first number that is not finite. In both cases a resume state is
+    saved before. Raises Damaged if all resume states are damaged.
     """
     params, text, folder, settings = training
     section = params.train
@@ -167,7 +189,12 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
 
 
 def write_results(training: Training, trained: Trained, path: dict[str, Path]) -> tuple[TrainMetrics, str]:
-    """Write the models, the tables, the metrics and the hash of the results; return the last two."""
+    """Write the models, the tables, the metrics and the hash of the results; return the metrics and the hash.
+
+    path  the paths of the files, by folder and stem: see pipeline.Files
+
+    Raises Diverged, as `metrics_of` does.
+    """
     rows, trace, held_out = trained
     last, best, smooth = rows.state, rows.best, float(rows.smooth_losses[-1])
     write(path["models/last"], model_bytes(training.model(last.update, smooth, last.theta, last.carried)))
@@ -184,7 +211,7 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
 
 
 def write_trace(trace: Trace, path: dict[str, Path]) -> None:
-    """Write the tables of the trace."""
+    """Write the tables smooth_loss, first_losses and measures of the trace. `path` is that of `write_results`."""
     for name, columns_of, every, table in (
         ("smooth_loss", ("smooth_loss",), EVERY, trace.smooth_losses[:, None]),
         ("first_losses", ("loss",), 1, trace.losses[:, None]),
@@ -194,13 +221,13 @@ def write_trace(trace: Trace, path: dict[str, Path]) -> None:
 
 
 def hash_of(trained: Trained) -> str:
-    """Return the hash of the results."""
+    """Return the hash of the results, 64 hexadecimal digits: see results_hash."""
     last, best = trained.rows.state.theta, trained.rows.best.theta
     return results_hash(last.flat, best.flat, columns(trained.trace))
 
 
 def metrics_of(training: Training, trained: Trained) -> TrainMetrics:
-    """Return the measures of the last and the best model: losses in nats, and held-out cost in bits per character.
+    """Measure the last and the best model on the held-out text; return all metrics: see TrainMetrics for the units.
 
     Raises Diverged if a held-out cost is not finite.
     """

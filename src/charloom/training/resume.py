@@ -32,14 +32,14 @@ Settings = dict[str, Any]  # the inputs of the training: values of params and SH
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint: the SHA-256 of its file, and its held-out cost in bits per character."""
+    """A checkpoint: the SHA-256 of its file, and its held-out cost in bits per character, None if not measured."""
 
     sha256: str
     held_out: float | None
 
 
 class Head(BaseModel):
-    """The line of JSON: the training's settings, and the checkpoints so far by file name."""
+    """The line of JSON in a state's file: the training's settings, and the checkpoints so far by file name."""
 
     settings: Settings
     checkpoints: dict[str, Checkpoint]
@@ -49,14 +49,15 @@ Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # with the checkpoint
 
 
 def key(settings: Settings) -> str:
-    """Return the training key: 16 hexadecimal digits of SHA-256 over the settings."""
+    """Return the training key: the first 16 hexadecimal digits of the settings' SHA-256."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, Checkpoint]) -> None:
-    """Save the state, and keep the previous one as a second generation. Before the first update, save nothing.
+    """Save a resume state atomically, and remove all states but the last two. Before the first update, save nothing.
 
-    checkpoints  the checkpoints in the folder by file name
+    trace        the trace of the rows before `state`
+    checkpoints  the checkpoints in the folder, by file name
     """
     best = state.best
     if best is None:
@@ -88,10 +89,11 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
 def load(folder: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed | None:
     """Return the newest intact state with its trace and checkpoints, or None if no state was saved.
 
-    start      the state before the first update
+    start      the state before the first update, for the expected shapes
     sequences  the number of updates in an epoch
 
-    A damaged state is skipped with a warning. Raises Damaged if all states are damaged.
+    A damaged state is skipped with a warning. Newer states, and checkpoints that do not belong to the returned state,
+    are removed, because training writes them again. Raises Damaged if all states are damaged.
     """
     reasons = []
     for path in _generations(folder):
@@ -111,7 +113,10 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
 
 
 def why_not_resumed(folder: Path, settings: Settings) -> str | None:
-    """Return why the newest state of another training is not used, as a line, or None if there is no such state."""
+    """Return a line that says why the newest state of any other training is not resumed; None if there is none.
+
+    The reason is the difference between the settings of both trainings. Returns None also if that state is damaged.
+    """
     try:
         states = [path for other in folder.parent.glob("*/") if other != folder for path in _generations(other)]
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
@@ -123,14 +128,14 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the folder, states first, because a state without its checkpoints counts as damaged."""
+    """Remove the folder of a training's resume states. A state without checkpoints is damaged, so states go first."""
     for path in _generations(folder):
         _remove(path)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove(path: Path) -> None:
-    """Remove a state, also if a folder has its name."""
+    """Remove a file, or a folder that has its name."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -142,7 +147,7 @@ def _generations(folder: Path) -> list[Path]:
 
 
 def _head(path: Path) -> Head:
-    """Read and check the line of JSON. Raises ValueError if the file's SHA-256 is wrong or the line is invalid."""
+    """Return the Head of a state's file. Raises ValueError if the file cannot be read, its SHA-256 or Head is wrong."""
     try:
         with path.open("rb") as file:
             digest = file.read(DIGEST)
@@ -153,11 +158,14 @@ def _head(path: Path) -> Head:
     except OSError as error:
         raise ValueError(error.strerror) from None
     except ValidationError:
-        raise ValueError("damaged: its first line is not a valid head") from None
+        raise ValueError("damaged: its line of JSON is not that of a saved state") from None
 
 
 def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
-    """Read a state. Raises ValueError if the file is damaged or belongs to another training."""
+    """Return the state in the file, with its trace and checkpoints. The arguments are those of `load`.
+
+    Raises ValueError if the file or a checkpoint is damaged, or if the file belongs to another training.
+    """
     head = _head(path)
     if head.settings != settings:
         raise ValueError(difference(head.settings, settings))

@@ -1,4 +1,4 @@
-"""The trace: the rows of a training that the results contain, every hundredth or thousandth, and sums per epoch."""
+"""The trace: the part of a training's rows (see training/__init__.py) that the results contain, and sums per epoch."""
 
 import math
 from collections.abc import Iterator
@@ -16,13 +16,14 @@ EVERY = 100
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Rows 0 … rows − 1, in nats.
+    """A summary of the first rows of a training. Losses are in nats per sequence, the mean over a batch.
 
+    rows           number of rows summarized; a row is the results of one update
     smooth_losses  smooth losses of row 0 and every hundredth row
     losses         losses of the first hundred rows
-    epoch_sums     sum of losses of each epoch, added in the order of the rows; the last epoch may be unfinished
-    statistics     shape (n, 4), statistics of row 0 and every thousandth row: see Rows
-    first_below    the first row with a smooth loss below the target, or −1
+    epoch_sums     sum of the losses of each epoch, added in the order of the rows; the last epoch may be unfinished
+    statistics     (n, 4) statistics of row 0 and every thousandth row: see Rows in kernel/advance.py
+    first_below    the first row with a smooth loss below the target, −1 if there is none
     """
 
     rows: int
@@ -37,7 +38,11 @@ EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), np.empty((0, 4)))
 
 
 def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
-    """Return the trace with these rows appended. `sequences` is the number of rows in an epoch."""
+    """Return the trace with these rows, which must follow its last row, appended.
+
+    sequences  number of rows in an epoch
+    target     the smooth loss for `first_below`, in nats per sequence
+    """
     first, end = trace.rows, trace.rows + len(rows.losses)
     sums = list(trace.epoch_sums)
     for epoch in range(first // sequences, -(-end // sequences)):
@@ -56,12 +61,15 @@ def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
 
 
 def columns(trace: Trace) -> tuple[Array, ...]:
-    """Return the columns of the tables in plots/, which `results_hash` takes: an array for each column."""
+    """Return the columns of the trace's tables in plots/, an array for each: the argument of `results_hash`."""
     return (trace.smooth_losses, trace.losses, *trace.statistics.T)
 
 
 def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
-    """Yield (name, update, value) for each of these rows' values that the results contain."""
+    """Yield (name, update, value) for the points of these rows that are sent to MLflow.
+
+    They are the smooth loss of every hundredth row, and the statistics of every thousandth row.
+    """
     first = rows.state.update
     for row in range(-first % EVERY, len(rows.losses), EVERY):
         yield "smooth_loss", first + row, float(rows.smooth_losses[row])
@@ -71,7 +79,10 @@ def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
 
 
 def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the trace's arrays after `rows` rows."""
+    """Return the shapes of the trace's arrays after `rows` rows, by name.
+
+    sequences  number of rows in an epoch
+    """
     return {
         "smooth_losses": (math.ceil(rows / EVERY),),
         "losses": (min(rows, EVERY),),
@@ -81,7 +92,10 @@ def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
 
 
 def epoch_means(trace: Trace, sequences: int) -> dict[int, float]:
-    """Return the mean loss of each epoch by the update of its last row. An unfinished epoch counts too."""
+    """Return the mean loss of each epoch, in nats per sequence, by the number of its last row.
+
+    An unfinished epoch is included. `sequences` is the number of rows in an epoch.
+    """
     last_rows = [min((epoch + 1) * sequences, trace.rows) for epoch in range(len(trace.epoch_sums))]
     return {
         end - 1: float(total) / (end - epoch * sequences)
