@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ next(characters(state.theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(
 """
 
 
+ENDS_ALONE = re.compile("multiprocessing.resource_tracker|charloom.tracking.sender|charloom.signature.ahead")
 STARTED_BY = "CHARLOOM_TESTS"  # a variable of all processes that these tests start
 os.environ.setdefault(STARTED_BY, str(os.getpid()))
 
@@ -54,7 +56,9 @@ def pytest_unconfigure(config):
         with suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and process.environ().get(STARTED_BY) == str(os.getpid()):
                 left.append(process)
-                print(f"left by a test, and ended: {' '.join(process.cmdline())[:120]}")
+                command = " ".join(process.cmdline())
+                if not ENDS_ALONE.search(command):
+                    print(f"left by a test, and ended: {command[:120]}")
                 process.kill()
     psutil.wait_procs(left, timeout=5)
 
