@@ -209,13 +209,13 @@ def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_
 def test_a_head_without_params_of_ours_is_said_in_a_line(folder, content):
     (folder / "params.yaml").write_text(content)
     committed(folder)
-    assert refusal(folder) == "HEAD: no commit with a params.yaml of this version of charloom"
+    assert refusal(folder) == "HEAD: this commit has no params.yaml that this version of charloom can read"
 
 
 def test_a_repository_without_a_commit_is_said_in_a_line(tmp_path):
     (tmp_path / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
     git(tmp_path, "init", "-q")
-    assert refusal(tmp_path) == "HEAD: no commit with a params.yaml of this version of charloom"
+    assert refusal(tmp_path) == "HEAD: this commit has no params.yaml that this version of charloom can read"
 
 
 def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):

@@ -123,7 +123,7 @@ def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(
         ),
         ({"--setting": "lr,seed"}, "--setting, --seed: seed is named twice; once is allowed"),
         ({"--setting": "lr,params.lr"}, "--setting, --seed: lr is named twice; once is allowed"),
-        ({"--table": "x.csv"}, "--mlflow: cannot be combined with x.csv: one is allowed"),
+        ({"--table": "x.csv"}, "--mlflow: cannot be combined with x.csv: give only one"),
     ],
 )
 def test_a_wrong_request_is_a_line(project, store, changed, line):
