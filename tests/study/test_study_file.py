@@ -24,7 +24,7 @@ WRONG = [
     ("eta: [0.1, 0.05]", "eta: [0.1, -1]", "eta: -1 is not allowed, it has to be greater than 0"),
     ("eta: [0.1, 0.05]", "eta: []", "vary.eta: [] is not allowed"),
     ("eta: [0.1, 0.05]", "eta: 0.1", "vary.eta: 0.1 is not allowed, it has to be a valid list"),
-    ("eta: [0.1, 0.05]", "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0: this setting occurs twice"),
+    ("eta: [0.1, 0.05]", "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0: occurs twice"),
     (
         "vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}",
         "",

@@ -269,7 +269,7 @@ def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_ba
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed = conducted(project, anew=True)
     first, left_open, second = printed.splitlines()[:3]
-    why = "4 rows are no trials of this question, or were trained with other source code; they are moved to .charloom/studies/a/"
+    why = "4 rows are no trials of this question, or were trained with other source code; they are moved to "
     assert first.startswith(f"studies/a/trials.csv: {why}")
     assert left_open.endswith("which differed from HEAD's: sigma 0.02, not 0.01")
     assert second == "studies/a.yaml: 4 of 4 trials to train"
@@ -397,7 +397,7 @@ def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study, monk
     try:
         with pytest.raises(
             WrongInput,
-            match=r"the study's rows were trained with other source code: the digest of a small trial \(adagrad float64\) is ",
+            match=r"its rows were trained with other source code: the digest of a small trial \(adagrad float64\) is ",
         ):
             conducted(project)
     finally:

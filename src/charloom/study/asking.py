@@ -1,5 +1,5 @@
-"""Freeze a study's question: the first start writes params, the text's hash and the question to asked.json. Later starts
-read this file.
+"""Freeze a study's question: the first start writes params, the text's hash and the question to asked.json. Later
+starts read this file.
 
 More seeds do not change the question. Other looks do not change it either, before the first look is reached. Any other
 change makes another question, which needs `--anew`.
@@ -140,10 +140,10 @@ def ensure_version(study: Study) -> None:
         then, now = study.asked.small_trials, _small_trials(study.asked)
         kind = next(kind for kind in now if then.get(kind) != now[kind])
         raise WrongInput(
-            f"{study.path}: the study's rows were trained with other source code: the digest of a small trial ({kind}) "
+            f"{study.path}: its rows were trained with other source code: the digest of a small trial ({kind}) "
             f"is {f'{in_line(then[kind])[:80]} in {study.folder / ASKED}' if kind in then else 'not recorded'}, and "
-            f"{now[kind]} here; `charloom study FILE --prove {len(study.runs)}` trains all rows again, and accepts them "
-            f"if they are the same; or {ANEW}"
+            f"{now[kind]} here; `charloom study FILE --prove {len(study.runs)}` trains all rows again, and accepts "
+            f"the table if they are the same; or {ANEW}"
         )
 
 

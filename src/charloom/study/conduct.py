@@ -40,9 +40,9 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the question anew; rows of the table that do not belong to it are moved to .charloom
 
-    Raises WrongInput if the text, or the sources that made the rows, do not fit the study. Raises Unavailable if another
-    process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the check.
-    Raises Stopped after a signal. Finished trials are kept in every case.
+    Raises WrongInput if the text, or the sources that made the rows, do not fit the study. Raises Unavailable if
+    another process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the
+    check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     ensure_text(study)
     text, lengths = surveyed(study, 1 if address else jobs)
@@ -115,9 +115,10 @@ def _put_aside(study: Study, leaving: int, why: str) -> None:
 
 
 def _before(folder: Path) -> Runs:
-    """Return the runs in the folder's tables by key; {} if sources with other results made them, or asked.json is missing.
+    """Return the runs in the folder's tables by key.
 
-    Rows whose key does not fit their params are left out.
+    Rows whose key does not fit their params are left out. The result is {} if asked.json is missing, or if small trials
+    show that sources with other results made the rows.
     """
     if not (folder / ASKED).exists() or not by_these_sources(asked := read_asked(folder / ASKED)):
         return {}

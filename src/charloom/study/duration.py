@@ -47,7 +47,9 @@ def _characters(params: Params, held_out: int) -> float:
 
 
 def _rate(params: Params, K: int, threads: int | None, budget: float, most: int) -> float:
-    """Return the seconds of training per character, timed with doubling numbers of updates; 0 if the first one diverges.
+    """Return the seconds of training per character, timed with doubling numbers of updates.
+
+    The result is 0 if training diverges before any time was measured.
 
     The text that the updates read is arbitrary, because its content does not affect the time.
 

@@ -154,8 +154,8 @@ class Work:
     def take_back(self, task: Task, why: str = "is there too little memory, or was the connection lost?") -> None:
         """Put the trial of a failed task back at the head of the queue; a check has no trial to put back.
 
-        Raises Unavailable if more than LOSSES workers have failed at this trial, or at the check. `why` is the reason in
-        the message.
+        Raises Unavailable if more than LOSSES workers have failed at this trial, or at the check. `why` is the reason
+        in the message.
         """
         if task.trial:
             self.waiting.appendleft(task.trial)

@@ -1,4 +1,4 @@
-"""Measurements from DVC's experiments and HEAD's own run. The params that differ, without the seed, make the settings."""
+"""Measurements from DVC's experiments and HEAD's own run. A setting is the params that differ, without the seed."""
 
 import re
 from collections import Counter
@@ -96,7 +96,7 @@ def _runs(count: int) -> str:
 
 
 def _of_one_text(experiments: list[Experiment]) -> list[Experiment]:
-    """Return the runs measured on the same held-out text as HEAD's run; if HEAD has no run, on the most frequent one."""
+    """Return the runs measured on the same held-out text as HEAD's run; without a run of HEAD, on the most frequent."""
     if not experiments:
         return []
     most = Counter(experiment.run.measured_on for experiment in experiments).most_common(1)[0][0]
@@ -137,8 +137,8 @@ def _own(head: Params, trials: Trials) -> str:
 def _all_runs() -> tuple[Params, list[Experiment], Counter[str]]:
     """Return HEAD's params, the runs of HEAD and all experiments, and how many runs were left out, by reason.
 
-    HEAD's run comes first, then those of experiments, the newest first. Raises WrongInput if there is no Git repository,
-    no pipeline, or no valid params.yaml at HEAD.
+    HEAD's run comes first, then those of experiments, the newest first. Raises WrongInput if there is no Git
+    repository, no pipeline, or no valid params.yaml at HEAD.
     """
     ensure_repository()
     commits = [(HEAD, HEAD), *_experiments()]

@@ -26,9 +26,10 @@ class KeptAnswer:
     """The cached output of `charloom study` for a study's file and options, in .charloom/studies/NAME.answer."""
 
     def __init__(self, path: Path, *options: Any) -> None:
-        """Hash everything that the output depends on. `path` is the study's file, `options` what else identifies the call.
+        """Hash everything that the output depends on. A file that cannot be read counts as missing.
 
-        An unreadable or missing file counts as absent.
+        path     the study's file
+        options  the options of the command, and everything else that identifies the call
         """
         cache, folder = OWN / "studies", path.with_suffix("")
         self.note, self.options = cache / f"{path.stem}.answer", [str(path), *map(str, options)]
@@ -59,9 +60,10 @@ class KeptAnswer:
             write(self.note, json.dumps(content))
 
     def _state(self) -> str:
-        """Return a digest of the files, the sources, the installed packages, environment variables, and MLflow's database.
+        """Return a digest of everything that the output depends on.
 
-        The database counts only by its identity, not its content.
+        This is the content of files and sources, the installed packages, environment variables, and which file is
+        MLflow's database.
         """
         # The inode identifies a database, because its content changes with each run.
         store = self.store.stat().st_ino if self.store and self.store.exists() else None

@@ -71,7 +71,7 @@ def before_it_starts(study: Study) -> list[str]:
 
 
 def _parting(study: Study) -> Iterator[str]:
-    """Yield, for each group of params that change together in all settings, the `vary` line that would separate them."""
+    """Yield, for each group of params that change together in all settings, the `vary` line that separates them."""
     named = {setting: naming_params(params) for setting, params in study.settings.items()}
     levels = {
         setting: {name: as_yaml(own[name]) for name in study.varied if name in own} for setting, own in named.items()

@@ -46,7 +46,7 @@ Overrides = dict[str, Any]  # dotted name of a param to its value
 
 
 class StudyFile(Section):
-    """The content of a study's file. The module's docstring describes the keys; None or [] is a key that is not given."""
+    """The content of a study's file. The module's docstring describes the keys. A missing key is None or []."""
 
     text: Annotated[str, Field(min_length=1)] | None = None
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
@@ -68,7 +68,7 @@ class StudyFile(Section):
     @field_validator("seeds", mode="before")
     @classmethod
     def _number_of_seeds(cls, value: Any) -> Any:
-        """Return the seeds 1 to n for a whole number n, at most TRIALS_LIMIT seeds. Return any other value unchanged."""
+        """Return the seeds 1 to n for a whole number n, at most TRIALS_LIMIT seeds; return another value unchanged."""
         return list(range(1, min(value, TRIALS_LIMIT) + 1)) if type(value) is int else value
 
     @model_validator(mode="after")
@@ -84,9 +84,7 @@ class StudyFile(Section):
                 f"before, and the last has to be {len(self.seeds)}, the number of all seeds"
             )
         if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > TRIALS_LIMIT:
-            raise ValueError(
-                f"vary: all settings with all seeds are more than {TRIALS_LIMIT:,} trials; allowed are fewer"
-            )
+            raise ValueError(f"vary: settings times seeds are more than {TRIALS_LIMIT:,} trials; allowed are fewer")
         return self
 
     @property
@@ -206,8 +204,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: no setting differs from the baseline")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise WrongInput(
-            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: this setting occurs twice; params without effect "
-            "do not count"
+            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: occurs twice; params without effect do not count"
         )
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)

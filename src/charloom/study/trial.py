@@ -64,9 +64,9 @@ def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]
 def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
     """Return a digest of the results of four small trainings with this kind of recipe.
 
-    The results are outcomes, the given metrics (`measures`), curves, and hashes of weights and trace. The digest changes
-    if an edit of the source code changes a result of these trainings, in the kernel or in a measure. An edit that
-    changes no result leaves the digest as it is.
+    The results are outcomes, the given metrics (`measures`), curves, and hashes of weights and trace. The digest
+    changes if an edit of the source code changes a result of these trainings, in the kernel or in a measure. An edit
+    that changes no result leaves the digest as it is.
     """
     recipe = next(recipe for recipe in RECIPES.values() if recipe.kind == kind)
     name, chunk_length = recipe.order
