@@ -244,7 +244,7 @@ def test_other_params_here_change_nothing_of_what_was_asked(study):
         project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
         project.edit("params.yaml", "optimizer: adagrad", "optimizer: adam")
         project.edit("params.yaml", "clip: 5.0", "clip: null")
-        differs = "params.yaml: optimizer adam, not adagrad; train.clip null, not 5.0: studies/a.yaml goes on"
+        differs = "params.yaml: optimizer adam, not adagrad; train.clip null, not 5.0: studies/a.yaml keeps"
         assert differs_here(asked).startswith(differs)
 
 
