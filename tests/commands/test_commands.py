@@ -64,10 +64,10 @@ def test_a_prime_is_written_first_and_read_from_standard_input_as_it_is(finished
 
 def test_unseen_characters_are_named_and_skipped_or_refused(finished):
     printed, warning = said(finished, "sample", "--prime", "Ünthe ZZfox\udcff", "--length", "30")
-    assert warning == "warning: not in the vocabulary of this model, skipped: 'Z' 2 times, 'Ü', '\\udcff'\n"
+    assert warning == "warning: skipped characters outside the vocabulary: 'Z' 2 times, 'Ü', '\\udcff'\n"
     assert printed == said(finished, "sample", "--prime", "nthe fox", "--length", "30")[0]
     printed, refusal = said(finished, "sample", "--prime", "Ünthe", "--strict", code=2)
-    assert (printed, refusal) == ("", "--prime: not in the vocabulary of this model: 'Ü'\n")
+    assert (printed, refusal) == ("", "--prime: --strict refuses characters outside the vocabulary: 'Ü'\n")
 
 
 def test_a_text_ends_with_what_ends_it_also_across_blocks(finished):

@@ -175,7 +175,9 @@ def test_results_that_head_has_of_other_params_are_left_out(folder):
     committed(folder)
     experiments.commit(folder, {"a": run(2.7, eta=0.2), "b": run(2.6, eta=0.4)})
     said = refusal(folder)
-    assert said.startswith("--baseline: HEAD's own setting has no results, name another; allowed are eta=0.2, eta=0.4")
+    assert said.startswith(
+        "--baseline: HEAD's own setting has no results; give another one; allowed are eta=0.2, eta=0.4"
+    )
     found = read(folder, baseline="eta=0.2")
     assert "eta=0.1" not in found.settings
     assert "dvc.lock has other params" in found.warnings[0]
@@ -199,9 +201,9 @@ def test_without_held_out_text_another_measure_is_asked_for(folder):
 
 def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_path_factory):
     said = refusal(folder)
-    assert "one setting only in 1 run; `dvc exp run -S eta=0.05` makes another" in said
+    assert "only one setting in 1 run; `dvc exp run -S eta=0.05` makes another" in said
     experiments.commit(folder, {"seed": run(2.7, seed=2)})
-    assert "one setting only in 2 runs" in refusal(folder)
+    assert "only one setting in 2 runs" in refusal(folder)
     assert "not a Git repository" in refusal(tmp_path_factory.mktemp("empty"))
 
 

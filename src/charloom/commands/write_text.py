@@ -52,9 +52,9 @@ def sample(arguments: argparse.Namespace) -> None:
         prime = "".join(text_at("-")) if arguments.prime == "-" else arguments.prime
         prime, unknown = split_prime(model.vocabulary, prime, "--prime")
         if unknown and arguments.strict:
-            raise WrongInput(f"--prime: not in the vocabulary of this model: {named(unknown)}")
+            raise WrongInput(f"--prime: --strict refuses characters outside the vocabulary: {named(unknown)}")
         if unknown:
-            sys.stderr.write(f"warning: not in the vocabulary of this model, skipped: {named(unknown)}\n")
+            sys.stderr.write(f"warning: skipped characters outside the vocabulary: {named(unknown)}\n")
         h, first = primed(model, prime)
     page = _Page(shades=arguments.show_probabilities)
     group = AT_ONCE * processors() if count > 1 else 1

@@ -260,7 +260,7 @@ def _answer(study: Study | CharloomError | None) -> str:
     if study is None:
         return "–"
     if isinstance(study, CharloomError):
-        return f"not believed: {code(str(study), 400)}"
+        return f"not used: {code(str(study), 400)}"
     answer = answered(results := measured(study, curves=False))
     if not any(results.settings.values()):
         return "no trials yet"

@@ -36,7 +36,7 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
     Raises WrongInput if no setting or more than one fits, or if there is only one setting.
     """
     if len(settings) < 2:
-        raise WrongInput(f"{where}: one setting only, {in_line(next(iter(settings)))}; allowed are two or more")
+        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; allowed are two or more")
     if baseline is None:
         return next(iter(settings))
     if baseline in settings:

@@ -67,7 +67,7 @@ def experiments_measured(
     trials, twice = _trials(comparable)
     warnings = [*(f"{_runs(count)} left out: {why}" for why, count in left_out.items()), *twice]
     if len(trials) < 2:
-        present = f"one setting only in {_runs(len(comparable))}" if comparable else "no run with results"
+        present = f"only one setting in {_runs(len(comparable))}" if comparable else "no run with results"
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {TWO_NEEDED}")
     if any(getattr(trial.run.metrics, measure) is None for trial in comparable):
         raise WrongInput(f"--measure: runs have no {measure}: no text was held out; {allowed_are(MEASURES, measure)}")
@@ -131,7 +131,7 @@ def _own(head: Params, trials: Trials) -> str:
     for name, group in trials.items():
         if setting_params(next(iter(group.values())).run.params) == own:
             return name
-    raise WrongInput(f"--baseline: HEAD's own setting has no results, name another; {allowed_are(trials, '')}")
+    raise WrongInput(f"--baseline: HEAD's own setting has no results; give another one; {allowed_are(trials, '')}")
 
 
 def _all_runs() -> tuple[Params, list[Experiment], Counter[str]]:

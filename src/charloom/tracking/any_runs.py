@@ -71,7 +71,7 @@ def runs_measured(
         raise WrongInput(f"{where}: no run can be compared{''.join(f'; {warning}' for warning in warnings)}")
     names = setting_names or _differing([run for run, _ in trials], seed)
     if not names:
-        raise WrongInput(f"{where}: its {len(trials)} runs differ in no param but {in_line(seed)}")
+        raise WrongInput(f"{where}: its {len(trials)} runs differ in no param except {in_line(seed)}")
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
     newer = 0
     for run, value in trials:  # oldest first

@@ -42,7 +42,7 @@ def describe(run_id: str, folder: str) -> None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise WrongInput(
-                f"{name}: not in {store.page_address or file or 'the store'}; MLFLOW_TRACKING_URI names another store"
+                f"{name}: no such run in {store.page_address or file or 'the store'}; MLFLOW_TRACKING_URI names another"
             ) from None
         origin = _origin(run, name)
         print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())

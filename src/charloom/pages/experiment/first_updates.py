@@ -44,8 +44,7 @@ def section(results: Results) -> Section:
     """Return the section, which compares this run's first updates with others.
 
     A run with AdaGrad is compared with the same run from another initial accumulator. If the loss jumps, the run is
-    also
-    repeated with a W that keeps its initial values, to test whether the steps of W are the cause.
+    also repeated with a W that keeps its initial values, to test whether the steps of W are the cause.
     """
     recipe, replays = results.params.recipe, dict[str, Replay]()
     run, other, otherwise, held = _of(recipe, results), None, None, None
