@@ -34,7 +34,7 @@ class Facts(NamedTuple):
 
     base, head      full hashes of the two commits: the merge base and HEAD
     params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
-    plots           the key `data` of `dvc plots diff`'s output: by title, definitions for Vega
+    plots           the key `data` of `dvc plots diff`'s output: by title, a list of definitions for Vega
     files           changed files, except dvc.lock, outputs of stages, and the files in `params`
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there

@@ -85,7 +85,10 @@ def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
 
 
 def _values(nested: Any) -> Iterator[bool]:
-    """Yield True for every value in nested lists and mappings; a value that occurs n times counts n times."""
+    """Yield True for every value in nested lists and mappings, to count the values.
+
+    A value to which n YAML aliases refer counts each time.
+    """
     stack = [nested]
     while stack:
         value = stack.pop()

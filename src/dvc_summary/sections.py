@@ -71,7 +71,7 @@ def warnings(facts: Facts) -> Iterator[str]:
 
 
 def changes(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about changed params, files and data."""
+    """Yield the blocks about changed params, files and data; a sentence if nothing except results changed."""
     yield "### What was changed"
     params = list(_by_file("parameter", facts.params, _both, "before", "after"))
     yield from params

@@ -1,6 +1,6 @@
 """`charloom score`: the loss of a model on a text: in total, by line, and at the most surprising characters.
 
-The text is read piece by piece. The whole text is kept in memory only for the table of lines.
+The text is read piece by piece. Only for the table of lines (--lines) the whole text is kept in memory.
 """
 
 import argparse
@@ -171,7 +171,7 @@ def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
 
 
 def _perplexity(bits: float) -> float:
-    """Return 2^bits: the number of equally likely characters with the same loss."""
+    """Return 2^bits, the number of equally likely characters with the same loss; infinity if it exceeds a float."""
     with np.errstate(over="ignore"):  # a model with large weights may score an unseen text at a thousand bits
         return float(np.exp2(bits))
 

@@ -36,7 +36,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     """Write the study's file; print the number of trainings, their estimated time, and the next command.
 
     The estimate runs the first updates of a training. Raises WrongInput if the file or its folder exists, or an option
-    is invalid.
+    is invalid, and Unavailable if the memory is too small.
     """
     path = Path(arguments.file)
     if path.exists() or path.with_suffix("").exists():

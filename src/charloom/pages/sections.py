@@ -62,7 +62,7 @@ class Section(NamedTuple):
 
 
 class Program(NamedTuple):
-    """The code of the live page: its script, the script of its Worker, and the data for both, as JSON."""
+    """The code of the live page: its script, the script of its Web Worker, and the data for both scripts, as JSON."""
 
     script: Markup
     worker: Markup

@@ -48,7 +48,7 @@ class Side(NamedTuple):
     """One side of a change: a commit.
 
     project  a folder with those of the commit's files that are in KEPT
-    run      the committed run; None if this version of charloom cannot read it
+    run      the committed run, without curves; None if the commit has none that this version of charloom can read
     """
 
     project: Project
@@ -77,8 +77,8 @@ def side(commit: str, folder: Path) -> Side:
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return a sentence, as HTML, on whether the change makes results better, and Markdown blocks with the evidence.
 
-    The sentence is "", and there may be no blocks, if nothing can be compared: a side has no run, or the sides measure
-    different held-out texts.
+    If the two runs cannot be compared or are equal, and tables of studies have changed, the sentence has the answers of
+    these studies. If there is nothing to say, it is "", and the list of blocks is empty.
     """
     runs = [side.run for side in (before, after) if side.run]
     read = [_studies(side.project) for side in (before, after)]

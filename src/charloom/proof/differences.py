@@ -20,7 +20,8 @@ NOTHING = object()  # stands for a missing value
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
     """Return a line with the first difference and the number of further ones, or "" if the contents are equal.
 
-    Each argument has the content of one file, or of all files in a folder, by name.
+    If the bytes differ and all values are equal, the line says so. Each argument has the content of one file, or of all
+    files in a folder, by name.
     """
     if committed == rebuilt:
         return ""

@@ -54,7 +54,7 @@ class Pair(NamedTuple):
 
     @property
     def hash_same(self) -> bool:
-        """Return whether the committed and the rebuilt dvc.lock have the same hash."""
+        """Return whether the committed and the rebuilt dvc.lock have the same hash; False if the committed has none."""
         return self.locked is not None and self.locked == self.hashes[1]
 
     @property

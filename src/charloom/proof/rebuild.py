@@ -110,7 +110,7 @@ def rebuilt_lock(
 
 
 def remove(path: Path) -> None:
-    """Remove the file, or the folder with its content. A missing file is no error."""
+    """Remove the file, the folder with its content, or the symbolic link. A missing file is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -34,7 +34,7 @@ WRITING = 20  # pause between two writings of the tables, in multiples of the ti
 def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
     """Train missing trials and write the tables; return the study with its runs, their measurements, and the answer.
 
-    After each look, only settings without a verdict get more seeds.
+    After each look, only settings that need more seeds for a verdict get some.
 
     jobs     number of processes on this machine that train
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster

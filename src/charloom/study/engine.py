@@ -53,7 +53,7 @@ class Workers(Protocol):
         ...
 
     def lost(self, name: str) -> None:
-        """Record that the worker has ended during a task."""
+        """Record that the worker with this name has ended, during a task or while it was idle."""
         ...
 
 

@@ -134,12 +134,12 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _code(text: str) -> str:
-    """Return the text as inline code for a table cell; a backtick becomes an apostrophe."""
+    """Return the text as Markdown's inline code for a table cell; a backtick becomes an apostrophe, `|` is escaped."""
     return "`" + in_line(text).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _plain(text: str) -> str:
-    """Return the text with Markdown's and HTML's special characters escaped."""
+    """Return the text on one line, with Markdown's and HTML's special characters escaped by a backslash."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#&~$" else c for c in in_line(text))
 
 

@@ -48,7 +48,7 @@ def database() -> Path | None:
 
 
 def artifacts() -> str:
-    """Return the address of our own store's artifacts."""
+    """Return the address of the artifacts of our own store, a folder in the main repository."""
     return (root() / ARTIFACTS).as_uri()
 
 
@@ -70,7 +70,7 @@ def _url_text(url: URL) -> str:
 
 
 def _lock() -> Path:
-    """Return the path of the store's lock file. For an SQLite store it is in the database's folder."""
+    """Return the path of the store's lock file: for an SQLite store beside the database, otherwise in .charloom."""
     file = database()
     return file.with_name(f".{file.name}.lock") if file else root() / OWN / "mlflow.lock"
 

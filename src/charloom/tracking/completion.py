@@ -147,9 +147,10 @@ def _delete(store: Store, run: Run) -> None:
 def _training_tags(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
     """Merge the entry's trainings into the run's list, and return the tags: list, count, description and senders.
 
-    A training that the list already has is skipped. The training that created the run is not a reproduction.
+    A training that the list already has is skipped. The training that created the run is not a reproduction. The list
+    keeps the first training and the newest ones: at most MAX_LISTED, and as many as fit into a tag.
 
-    description  the new description; None keeps the run's own
+    description  the new description, which the list follows; None keeps the run's own
     same         whether the trainings have the run's results
     """
     tags = run.data.tags
@@ -186,6 +187,6 @@ def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
 
 
 def _training_row(start: Start, end: End) -> dict[str, Any]:
-    """Return the list's row for a training that has ended."""
+    """Return the row of the run's list for a training that has ended: when, from which commit, and on which machine."""
     when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}

@@ -27,7 +27,11 @@ LIMIT = SimpleNamespace(seconds=0, end=0.0, heartbeat=None)
 
 @contextmanager
 def time_limit(seconds: int) -> Iterator[None]:
-    """Raise Unavailable in the block after `seconds` without progress, or after TOTAL_FACTOR times as many in total."""
+    """Raise Unavailable in the block after `seconds` without progress, or after TOTAL_FACTOR times as many in total.
+
+    `note_progress` reports progress. If a library catches the exception, SIGALRM ends the process KILL_DELAY seconds
+    later.
+    """
 
     def overdue(*_: Any) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

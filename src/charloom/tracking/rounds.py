@@ -87,8 +87,10 @@ def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
 def _try(work: Work) -> None:
     """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
 
-    The three parts are separated by tabs; the second or third is empty. After a failure, the pause before the next
-    attempt doubles, up to MAX_PAUSE. A damaged entry, and one that has failed for RETRY_PERIOD, is not tried again.
+    The three parts are separated by tabs; the second, the third or both are empty. After a failure, the pause before
+    the
+    next attempt doubles, up to MAX_PAUSE seconds. A damaged entry, and one that has failed for RETRY_PERIOD seconds, is
+    not tried again.
     """
     now, line, work.reason = time.monotonic(), "", ""
     try:

@@ -68,7 +68,7 @@ class Store:
     """
 
     def __init__(self) -> None:
-        """Set the address; send no request yet."""
+        """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
         self.about = ""  # the object of the current request, for error messages
@@ -280,7 +280,7 @@ def dataset_key(start: Start) -> tuple[str, str]:
 
 
 def params_as_text(params: Params) -> dict[str, str]:
-    """Return the params as text by dotted name."""
+    """Return the params as YAML texts by dotted name, with non-printable characters escaped."""
     return {name: in_line(as_yaml(value)) for name, value in flat_of(params).items()}
 
 

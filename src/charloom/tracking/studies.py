@@ -85,7 +85,7 @@ def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
 
 
 def _run_of(store: Store, contents: StudyContents) -> Run:
-    """Return the oldest run with the study's question and text. Create the run if there is none."""
+    """Return the study's run: the first one with its question and text, see Store.search. Create a missing run."""
     same = f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
     for run in store.search(same)[:1]:
         return run
@@ -96,7 +96,7 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
 def _trials(store: Store, study: Run) -> Trials:
     """Return the runs of the study's trials in the store, by key of the row and hash of results.
 
-    If several runs have the same key and results, the oldest is returned. `study` is the study's run.
+    If several runs have the same key and results, the first one counts, see Store.search. `study` is the study's run.
     """
     trials: Trials = {}
     for run in store.search(f"tags.`{PARENT}` = '{study.info.run_id}'"):

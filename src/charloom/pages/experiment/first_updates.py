@@ -80,7 +80,7 @@ def section(results: Results) -> Section:
 
 
 def jumps(first: First) -> bool:
-    """Return whether the highest loss is above RISEN times the first loss."""
+    """Return whether the loss jumps: the highest of the first losses is above RISEN times the very first one."""
     return max(first.losses) > RISEN * first.losses[0]
 
 

@@ -29,7 +29,7 @@ SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # visible signs for white space
 
 
 def section(results: Results) -> Section:
-    """Return the section with the units, the predictions and the memory of the best model."""
+    """Return the section: units that follow a feature, predictions, and the memory, of the best model on a passage."""
     passage = read(results.best, results.corpus)
     candidates = chosen(passage.h[1:], passage.text)
     units = [unit for unit in candidates if abs(unit.correlation) >= CLOSE]

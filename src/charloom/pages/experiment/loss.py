@@ -24,7 +24,7 @@ BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # backgroun
 
 
 def section(results: Results) -> Section:
-    """Return the section with the losses over the updates."""
+    """Return the section with pictures of the losses by update; without held-out text, of the smooth loss only."""
     others = {name: points for name, points in elsewhere(results).items() if points}
     held_out = [_held_out(results)] if results.curves[MEASURE_OF_PART] else []
     pictures = [*held_out, _whole(results, others), _enlarged(results, others)]

@@ -22,7 +22,7 @@ CROSSED = 4  # most pictures of two factors
 
 
 def section(compared: Compared) -> Section | None:
-    """Return the section with the effects; None if no factor was tested."""
+    """Return the section with pictures of the effects, and of at most CROSSED interactions; None without effects."""
     if not compared.answer.effects:
         return None
     interactions = [effect for effect in compared.answer.effects if effect.verdict == DEPENDS]
