@@ -38,8 +38,8 @@ def runs_measured(
     seed        name of the seed's param, with or without the prefix `params.`
     measure     name of the metric, with or without the prefix `metrics.`
     at          which of the metric's values counts: LAST, LOWEST, HIGHEST, or a step
-    setting     names of the params that define a setting; if empty, all params that differ between runs, except the
-    seed baseline    see `chosen`
+    setting     names of the params that define a setting; if empty, all params except the seed that differ between runs
+    baseline    see `chosen`
     declared    `better`, `looks` and `smallest_difference` of Measured
 
     Raises WrongInput if the experiment, a param or the metric does not exist, or there is nothing to compare. Raises

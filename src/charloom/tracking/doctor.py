@@ -115,7 +115,7 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
 def ask_remote() -> None:
     """Check DVC's default remote by writing, reading and removing a file; print the row as JSON.
 
-    No remote is no problem.
+    A repository without a default remote is no problem.
     """
     from dvc.exceptions import DvcException  # noqa: PLC0415  the import takes a quarter of a second
     from dvc.repo import Repo  # noqa: PLC0415  likewise
