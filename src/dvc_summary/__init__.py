@@ -5,6 +5,8 @@
 The program works in any DVC repository, without a network. It needs Git and the Python in which DVC is installed. It
 compares two commits, HEAD and its merge base with the given branch; uncommitted files are not compared.
 
-Names and values of others are shown but never rendered. They are escaped inside <code> or <pre> in HTML blocks, where
-GitHub parses no Markdown, makes no links and notifies nobody.
+Names and values from the repository are untrusted. The summary shows them escaped, inside <code> or <pre> in HTML
+blocks, where GitHub parses no Markdown, makes no links and notifies nobody.
+
+The merge base is called *base* or *before*, HEAD is called *head* or *after*.
 """

@@ -13,7 +13,10 @@ from dvc_summary.sections import changed, changes, foot, parted, reproduced, res
 
 
 def main() -> None:
-    """Print the summary for the project in this folder."""
+    """Print the summary for the project in this folder, at most as long as a comment on GitHub.
+
+    If the summary is impossible, print the reason on standard error and exit with 2.
+    """
     parser = argparse.ArgumentParser(prog="dvc_summary", description="Summarise a branch's changes and their results.")
     parser.add_argument("--base", metavar="REF", required=True, help="branch or commit to compare with: origin/main")
     parser.add_argument("--rebuilt", metavar="FOLDER", help="a clone of HEAD in which `dvc repro` has run: .")

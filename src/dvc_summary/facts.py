@@ -18,7 +18,11 @@ MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not mad
 
 
 class File(NamedTuple):
-    """A changed file: lines added and removed (None for a binary file), and the stages that depend on it."""
+    """A changed file.
+
+    lines   numbers of lines added and removed; None for a binary file
+    stages  names of HEAD's stages that depend on the file
+    """
 
     path: str
     lines: tuple[int, int] | None
@@ -28,13 +32,15 @@ class File(NamedTuple):
 class Facts(NamedTuple):
     """The facts about a change.
 
-    base, head      commits: the merge base and HEAD
-    params, metrics, plots   output of DVC's `diff --json`; empty, with a line in `complaints`, if DVC fails
-    files           changed files, except results and files with params in `params`
-    before, after   stages of the dvc.lock files at base and head
-    stale           by stage, inputs and outputs that differ from HEAD's dvc.lock; empty if DVC was not asked
+    base, head      full hashes of the two commits: the merge base and HEAD
+    params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
+    plots           the key `data` of `dvc plots diff`'s output: by title, a list of definitions for Vega
+    files           changed files, except dvc.lock, outputs of stages, and the files in `params`
+    before, after   stages of the dvc.lock files at base and head, by name
+    stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
+                    are uncommitted changes or HEAD has no stages, because DVC is not asked then
     uncommitted     whether there are uncommitted changes
-    complaints      a line for each failed command of DVC
+    complaints      a line for each command of DVC that failed or reported a failure; the command's output may be empty
     missing         outputs in HEAD's dvc.lock that Git tracked at base and no longer tracks
     """
 
@@ -53,31 +59,32 @@ class Facts(NamedTuple):
 
     @property
     def changes(self) -> list[Change]:
-        """Return the change of each stage between base and head."""
+        """Return a Change for each stage that base or head has, also for stages that are equal."""
         return compared(self.before, self.after)
 
 
 def facts_of(ref: str) -> Facts:
     """Return the facts about the change from the merge base of `ref` and HEAD to HEAD.
 
-    Raises Refused if `ref` is no commit, has no commit in common with HEAD, or HEAD has no dvc.yaml here or below.
+    Raises Refused if `ref` is no commit, names both a branch and a tag, or has no commit in common with HEAD; if HEAD
+    has no dvc.yaml in this folder or below, or a dvc.lock is invalid; and if Git fails.
     """
     git("rev-parse", "--git-dir")
     try:
         tip = git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
     except Refused as refused:
         if "ambiguous" in str(refused):
-            raise Refused(f"--base: {ref} is a branch and a tag; refs/heads/{ref} is the branch") from None
-        raise Refused(f"--base: no commit {ref} here; `git fetch` brings a branch: origin/main, say") from None
+            raise Refused(f"--base: {ref} is both a branch and a tag; for the branch, give refs/heads/{ref}") from None
+        raise Refused(f"--base: no commit {ref} here; `git fetch` brings a branch such as origin/main") from None
     head = git("rev-parse", "--verify", "HEAD")
     try:
         base = git("merge-base", tip, head)
     except Refused:
-        shallow = "a clone with all commits has one: `git fetch --unshallow`, or fetch-depth: 0 of actions/checkout"
+        shallow = "if this clone is shallow, `git fetch --unshallow` (fetch-depth: 0 of actions/checkout) completes it"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
     old_names, names = set(names_in(base)), set(names_in(head))
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
-        raise Refused("dvc.yaml: none in HEAD, in this folder or below; start it in a DVC project's folder")
+        raise Refused("dvc.yaml: HEAD has none in this folder or below; start the command in a DVC project's folder")
     with tempfile.TemporaryDirectory() as folder:  # a fresh index: in the user's index files may be marked as unchanged
         git("read-tree", head, index=f"{folder}/index")
         uncommitted = bool(git("diff", "--no-ext-diff", "--name-only", head, index=f"{folder}/index"))
@@ -97,9 +104,10 @@ def facts_of(ref: str) -> Facts:
 
 
 def dvc(arguments: tuple[str, ...]) -> tuple[dict[str, Any], str]:
-    """Run DVC; return the JSON object that it prints, and a complaint, which is "" if DVC succeeded.
+    """Run DVC; return the JSON object that DVC prints, and a complaint: one line for the user, or "".
 
-    The object is empty if DVC does not finish within DVC_TIMEOUT or prints no JSON object.
+    The complaint is DVC's first message if DVC exits with an error or prints a message with the word "failed". The
+    object is empty if DVC does not finish within DVC_TIMEOUT seconds or prints no JSON object.
     """
     command = [sys.executable, "-P", "-m", "dvc", *arguments]
     try:
@@ -111,19 +119,19 @@ def dvc(arguments: tuple[str, ...]) -> tuple[dict[str, Any], str]:
     try:
         printed = json.loads(done.stdout or "{}")
     except ValueError:
-        printed, errors = {}, errors or ["it prints no JSON"]
+        printed, errors = {}, errors or ["DVC printed no JSON"]
     return printed if isinstance(printed, dict) else {}, f"dvc {arguments[0]}: {errors[0]}" if errors else ""
 
 
 def names_in(commit: str) -> list[str]:
-    """Return the paths of all files of the commit in this folder and below."""
+    """Return the paths, relative to this folder, of all files of the commit in this folder and below."""
     return git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
 def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
-    """Return the content of every dvc.lock of the commit, by path.
+    """Return the content of every dvc.lock of the commit in this folder and below, by path.
 
-    folder  read the files from this folder instead of the commit
+    folder  read the files with these paths from this folder instead of the commit
 
     Raises Refused if a file cannot be read from the folder.
     """
@@ -137,7 +145,10 @@ def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
 
 
 def changed_files(base: str, head: str, stages: Stages) -> list[File]:
-    """Return the changed files except results. Files that a stage depends on come first."""
+    """Return the files that differ between the commits, except dvc.lock and outputs of `stages`, HEAD's stages.
+
+    Files that a stage depends on come first; each group is sorted by path. A renamed file counts as two files.
+    """
     outs = {out for stage in stages.values() for out in stage.outs}
     files = []
     for line in git("diff", "--numstat", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
@@ -149,9 +160,12 @@ def changed_files(base: str, head: str, stages: Stages) -> list[File]:
 
 
 def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[str]) -> dict[str, list[str]]:
-    """Return by stage the names that differ from dvc.lock: inputs that no stage makes, and outputs in Git.
+    """Return by stage the names of files and params that differ from dvc.lock.
+
+    Only inputs that no stage makes and outputs in Git count. A file that is missing on this machine does not count.
 
     status   output of `dvc status --json`
+    stages   HEAD's stages by name
     tracked  paths that Git tracks
     """
     makers, stale = makers_of(stages), dict[str, list[str]]()

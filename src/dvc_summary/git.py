@@ -18,11 +18,13 @@ def printed(
 ) -> bytes:
     """Run Git and return its standard output.
 
-    index  path of an index file to use instead of the user's
-    given  standard input
-    empty  an exit code other than 0 that means an empty result, not an error
+    folder  the folder in which Git runs; None: the working folder
+    index   path of an index file to use instead of the user's; "": the user's
+    given   standard input for Git
+    empty   an exit code that means an empty result and no error, besides 0
 
-    Raises Refused, with Git's message, at any other exit code and after GIT_TIMEOUT.
+    Raises Refused at any other exit code (with the first line of Git's message), if a name after `--end-of-options`
+    is ambiguous, if Git cannot be started, and after GIT_TIMEOUT seconds.
     """
     try:
         done = subprocess.run(

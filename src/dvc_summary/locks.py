@@ -14,7 +14,13 @@ REASON = 120  # characters of an error message, at most
 
 
 class Stage(NamedTuple):
-    """A stage in dvc.lock: its command, the hashes of its inputs and outputs by path, and its params by name."""
+    """A stage in dvc.lock.
+
+    cmd         the command; a list of commands as text
+    deps, outs  hashes of inputs and outputs, by path relative to the project's folder; for a file without a hash, its
+                whole entry as text
+    params      values by dotted name: `train.eta`; of another file than params.yaml `file:name`
+    """
 
     cmd: str
     deps: dict[str, str]
@@ -27,13 +33,13 @@ Stages = dict[str, Stage]  # by name, in the order in which they run
 
 
 class Change(NamedTuple):
-    """The change of a stage between two commits.
+    """The comparison of a stage in two commits, or in two dvc.lock files.
 
-    side     `new` or `gone`; empty if both commits have the stage
-    same     number of outputs with equal hashes
-    outs     outputs with different hashes
+    side     `new` or `gone` if only the second or only the first has the stage; empty if both have the stage
+    same     number of the stage's outputs with equal hashes
+    outs     outputs with different hashes, or that only one side has
     inputs   changed params, changed files that no stage makes, and `cmd` if the command changed
-    earlier  stages that make the other changed inputs
+    earlier  names of the stages that make the stage's other changed inputs
     """
 
     name: str
@@ -45,22 +51,22 @@ class Change(NamedTuple):
 
     @property
     def apart(self) -> bool:
-        """Return whether the stage's outputs differ, or only one commit has the stage."""
+        """Return whether the stage's outputs differ, or only one side has the stage."""
         return bool(self.side or self.outs)
 
 
 def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
-    """Return the stages of several dvc.lock files, every stage after the stages whose files it reads.
+    """Return the stages of several dvc.lock files by name, every stage after the stages whose outputs it reads.
 
-    locks  content of the files by path; a stage of a file in a folder gets the name folder/dvc.yaml:name
-    where  origin of the files, for messages
+    locks  content of the files by path; a stage of a dvc.lock in a subfolder gets the name folder/dvc.yaml:name
+    where  the commit or folder that the files are from, for messages
 
-    Raises Refused if a file is not in DVC's format, or ruamel.yaml is missing.
+    Raises Refused if a file is not in DVC's format, has more than VALUES values, or ruamel.yaml is missing.
     """
     try:
         from ruamel.yaml import YAML  # noqa: PLC0415  imported here for a message instead of a traceback
     except ImportError:
-        raise Refused(f"{sys.executable} has no ruamel.yaml: start this with the Python that has DVC") from None
+        raise Refused(f"{sys.executable} has no ruamel.yaml; start the command with the Python that has DVC") from None
     stages: Stages = {}
     yaml = YAML(typ="safe", pure=True)
     yaml.constructor.flatten_mapping = lambda _: None  # no `<<`: ten lines of it can expand to billions of keys
@@ -75,11 +81,14 @@ def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
         return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  ruamel raises exceptions of many types
-        raise Refused(f"dvc.lock of {where}: not as DVC writes it: {' '.join(str(error).split())[:REASON]}") from None
+        raise Refused(f"dvc.lock of {where} is not in DVC's format: {' '.join(str(error).split())[:REASON]}") from None
 
 
 def _values(nested: Any) -> Iterator[bool]:
-    """Yield True for every value in nested lists and mappings; a value that occurs n times counts n times."""
+    """Yield True for every value in nested lists and mappings, to count the values.
+
+    A value to which n YAML aliases refer counts each time.
+    """
     stack = [nested]
     while stack:
         value = stack.pop()
@@ -101,7 +110,10 @@ def _stage(entry: Any, folder: str) -> Stage:
 
 
 def leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf."""
+    """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf, and so is a list.
+
+    prefix  text before each name
+    """
     if not isinstance(nested, dict) or not nested:
         yield prefix.removesuffix("."), nested
         return
@@ -115,14 +127,14 @@ def within(path: str, folder: str) -> bool:
 
 
 def makers_of(stages: Stages) -> dict[str, str]:
-    """Return the name of the stage that makes a file, for all outputs, and for inputs inside an output folder."""
+    """Return, by path, the stage that makes a file: for all outputs, and for inputs inside output folders."""
     makers = {out: name for name, stage in stages.items() for out in stage.outs}
     read = {dep for stage in stages.values() for dep in stage.deps if dep not in makers}
     return makers | {dep: name for dep in read for out, name in makers.items() if within(dep, out)}
 
 
 def compared(before: Stages, after: Stages) -> list[Change]:
-    """Return the change of every stage of either side, in the order in which they run."""
+    """Return a Change for every stage: first the stages of `before` in their order, then those only in `after`."""
     makers, changes = makers_of(before | after), []
     for name in before | after:
         one, other = before.get(name, NO_STAGE), after.get(name, NO_STAGE)

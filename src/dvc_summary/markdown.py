@@ -1,4 +1,4 @@
-"""Markdown blocks, to be separated by empty lines, and pieces of HTML for one line inside a block."""
+"""Markdown blocks, and pieces of HTML inside a block. The summary joins blocks with an empty line between them."""
 
 import json
 import re
@@ -12,42 +12,45 @@ NARROW = 20  # characters of a name up to which it has no line breaks
 
 
 def in_line(text: str) -> str:
-    """Return the text with every non-printable character as an escape, also newline and directional marks."""
+    """Return the text with every non-printable character escaped, including newlines and directional marks."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def code(value: object, long: int = LONG) -> str:
-    """Return an untrusted value as escaped HTML inside <code>. Long names may break after _ and / in narrow columns."""
+    """Return an untrusted value as escaped HTML inside <code>; a value other than a text as JSON.
+
+    At most `long` characters are shown. A browser may break a value of more than NARROW characters after _ and /.
+    """
     text = in_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
     shown = escape(text if len(text) <= long else f"{text[:long]}…")
     return f"<code>{re.sub('(?<=[_/])(?=.)', '<wbr>', shown) if len(text) > NARROW else shown}</code>"
 
 
 def listed(names: Iterable[str], limit: int = 6) -> str:
-    """Return the distinct names as code in a line: the first `limit`, and the number of the others."""
+    """Return one line of HTML with the first `limit` distinct names as code, and the number of the other names."""
     distinct = list(dict.fromkeys(names))
     more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
     return ", ".join(map(code, distinct[:limit])) + more
 
 
 def plural(count: int, noun: str) -> str:
-    """Return `1 file`, `2 files`."""
+    """Return the count and the noun, with an s unless the count is 1: `1 file`, `2,000 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def paragraph(html: str) -> str:
-    """Return the HTML as a block."""
+    """Return a line of HTML as a block, in <p>."""
     return f"<p>{html}</p>"
 
 
 def verdict(**sentences: str) -> str:
-    """Return the block with the short answers: a list item for each argument that is not empty, under its keyword."""
+    """Return a block with a list of short answers in HTML, each under its keyword. Empty answers are left out."""
     lines = (f"<li><b>{name.replace('_', ' ')}:</b> {html}</li>" for name, html in sentences.items() if html)
     return "\n".join(["<ul>", *lines, "</ul>"])
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a block with a table of HTML cells: the first ROWS rows, and the number of the others."""
+    """Return a block with a table of HTML cells: the titles, the first ROWS rows, and the number of further rows."""
     cells = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
     more = [f'<td colspan="9">and {len(cells) - ROWS:,} more</td>'] if len(cells) > ROWS else []
     lines = [f'<tr valign="top">{line}</tr>' for line in [*cells[:ROWS], *more]]
@@ -55,12 +58,18 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def folded(title: str, *blocks: str, opened: bool = False) -> str:
-    """Return the blocks as one block under a title, which a click opens and closes."""
+    """Return one block with a title in HTML; a click on the title shows or hides the given blocks.
+
+    opened  whether the blocks are shown at first
+    """
     return "\n\n".join([f"<details{' open' * opened}><summary>{title}</summary>", *blocks, "</details>"])
 
 
 def limited(blocks: Iterable[str]) -> str:
-    """Join the blocks that fit into a comment on GitHub. If some do not fit, the last block says so."""
+    """Join the blocks, without empty ones, up to the length of a comment on GitHub.
+
+    The first block that does not fit ends the text; a sentence in place of it names the limit.
+    """
     first_blocks, left = list[str](), COMMENT_LIMIT - 300
     for block in filter(None, blocks):
         left -= len(block) + 2

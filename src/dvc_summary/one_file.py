@@ -19,7 +19,10 @@ OWN = re.compile(r"^from dvc_summary\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILI
 
 
 def one_file() -> str:
-    """Return the source of the file: all modules in turn, without their imports of each other."""
+    """Return the source of the file: the MODULES one after the other, without their imports of each other.
+
+    Code at the start of the file keeps Python from importing modules from the file's folder.
+    """
     sources = (Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in MODULES)
     return NO_CODE_BESIDE + "\n\n".join(OWN.sub("", source) for source in sources)
 

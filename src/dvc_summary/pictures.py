@@ -18,7 +18,7 @@ Points = dict[float, float]  # y by x, in the order of x
 
 
 class Curve(NamedTuple):
-    """A plot: its title, the labels of its axes, and its points at base and head."""
+    """A plot of one column: its title, the labels of its axes, and its points at base and head."""
 
     title: str
     x: str
@@ -28,7 +28,10 @@ class Curve(NamedTuple):
 
 
 def curves(facts: Facts) -> Iterator[str]:
-    """Yield a block with both lines for each plot that changed; the first block is open. Then name the other plots."""
+    """Yield a block with the lines of base and head for each curve that changed; the first block is open.
+
+    The last blocks name the curves that are equal, and the plots that cannot be drawn; a block is "" if there are none.
+    """
     if facts.plots:
         yield "### Curves"
     opened, same, others = True, list[str](), list[str]()
@@ -48,7 +51,10 @@ def curves(facts: Facts) -> Iterator[str]:
 
 
 def curves_of(title: str, entry: Mapping[str, Any], facts: Facts) -> Iterator[Curve]:
-    """Yield the curves of a plot, given DVC's definition of it for Vega: one curve for each column."""
+    """Yield the curves of a plot: one for each column of its file or files.
+
+    entry  DVC's definition of the plot for Vega; points that are not finite numbers are left out
+    """
     anchors = entry.get("anchor_definitions", {})
     rows = anchors.get("<DVC_METRIC_DATA>", [])
     x, y = (_field(json.dumps(entry.get("content")), axis) for axis in "xy")
@@ -71,15 +77,16 @@ def curves_of(title: str, entry: Mapping[str, Any], facts: Facts) -> Iterator[Cu
 
 
 def _field(specification: str, axis: str) -> str:
-    """Return the column that a Vega specification, as JSON, draws along the axis; "" if it names none."""
+    """Return the name of the column along the axis `x` or `y` in a Vega specification (JSON); "" if there is none."""
     match = re.search(rf'"{axis}": {{[^{{}}]*?"field": ("(?:[^"\\]|\\.)*")', specification)
     return str(json.loads(match[1])).replace("\\", "") if match else ""
 
 
 def picture(curve: Curve) -> list[str]:
-    """Return the blocks of a picture, or [] if the two lines have fewer than two values of x in common.
+    """Return two blocks, a Mermaid chart and its legend; [] if the two lines have fewer than two values of x in common.
 
-    Mermaid draws points at equal distances, so the points shown are the common ones nearest to equidistant x.
+    Mermaid draws points at equal distances. So the chart shows at most POINTS common points, those nearest to
+    equidistant x. The first twentieth of x is left out if its range would make the rest look flat.
     """
     sides, notes = (curve.base, curve.head), list[str]()
     shared = [at for at in curve.base if at in curve.head]

@@ -13,7 +13,7 @@ UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something
 
 
 def changed(facts: Facts) -> str:
-    """Return a sentence with the numbers of changed params and files, as HTML."""
+    """Return a sentence, as HTML, with how many params and files changed; the changed params are named."""
     params = [name for names in facts.params.values() for name in sorted(names)]
     inputs = sum(bool(file.stages) for file in facts.files)
     others = len(facts.files) - inputs
@@ -26,7 +26,10 @@ def changed(facts: Facts) -> str:
 
 
 def parted(facts: Facts) -> str:
-    """Return a sentence about the first stage with different outputs and the reason, as HTML."""
+    """Return a sentence, as HTML, about the first stage whose outputs differ, and the inputs that explain this.
+
+    If no stage differs, or a commit has no dvc.lock, the sentence says so.
+    """
     if not (facts.before and facts.after):
         return f"{'HEAD' if facts.before else 'The base'} has no dvc.lock, so there are no results to compare."
     first = next((change for change in facts.changes if change.apart), None)
@@ -45,13 +48,16 @@ def _outputs(stages: Stages) -> str:
 
 
 def _reasons(change: Change) -> str:
-    """Return the changed inputs of a stage as HTML; the names of other stages stand for the outputs of those."""
+    """Return the changed inputs of a stage as HTML; inputs that other stages make are shown by those stages' names."""
     outputs = [f"the outputs of {listed(change.earlier)}"] if change.earlier else []
     return "; ".join([*([listed(change.inputs)] if change.inputs else []), *outputs])
 
 
 def warnings(facts: Facts) -> Iterator[str]:
-    """Yield a block for each fact that makes the summary incomplete or its results doubtful."""
+    """Yield a block for each fact that makes the summary incomplete or its results doubtful.
+
+    These are stale stages, missing outputs, uncommitted changes, and failed commands of DVC.
+    """
     if facts.stale:
         stale = "; ".join(f"{code(stage)}: {listed(names)}" for stage, names in facts.stale.items())
         yield paragraph(
@@ -65,7 +71,7 @@ def warnings(facts: Facts) -> Iterator[str]:
 
 
 def changes(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about changed params, files and data."""
+    """Yield the blocks about changed params, files and data; a sentence if nothing except results changed."""
     yield "### What was changed"
     params = list(_by_file("parameter", facts.params, _both, "before", "after"))
     yield from params
@@ -103,11 +109,14 @@ def _data(facts: Facts) -> Iterator[list[str]]:
 
 
 def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[str]], *head: str) -> Iterator[str]:
-    """Yield a table of the output of DVC's `diff`, if it is not empty. With one file only, its name is in the header.
+    """Yield a table with a row for each changed value; nothing if there is none.
 
-    what   noun for the first column
-    cells  returns the further cells of a row, from the keyword arguments old, new and diff
-    head   titles of these cells
+    The last column is the file; if all values are in one file, the table's header names the file instead.
+
+    what         noun for the first column, which has the value's name
+    differences  output of `dvc params diff` or `dvc metrics diff`: by file and name, `old`, `new` and `diff`
+    cells        returns the further cells of a row, from the keyword arguments old, new and diff
+    head         titles of these cells
     """
     rows = [
         [code(file), code(name), *cells(**values)]
@@ -126,7 +135,10 @@ def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:
 
 
 def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> list[str]:
-    """Return the cells for both values and the change. Values have six digits, or all if six do not differ."""
+    """Return three cells as HTML: the old value, the new value, and the change ("" if it is no number).
+
+    A value has six significant digits, or all digits if both values are equal in six.
+    """
     short = [f"{value:.6g}" if isinstance(value, float) else value for value in (old, new)]
     number = isinstance(diff, int | float) and not isinstance(diff, bool)
     change = code(f"{diff:+.4g}" if isinstance(diff, float) else f"{diff:+,}") if number else ""
@@ -142,7 +154,10 @@ def results(facts: Facts) -> Iterator[str]:
 
 
 def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
-    """Yield the blocks about a rebuild of HEAD: the stages whose outputs differ from the committed hashes."""
+    """Yield the blocks about a rebuild of HEAD: the first stage whose outputs differ, and a table of all such stages.
+
+    committed, rebuilt  the stages of HEAD's dvc.lock and of the rebuilt one; a stage only in `rebuilt` does not count
+    """
     yield "### What reproduced"
     differ = [change for change in compared(committed, rebuilt) if change.apart and change.name in committed]
     if differ:
@@ -154,7 +169,7 @@ def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
 
 
 def _stages(changes: list[Change]) -> str:
-    """Return a table of the stages: which outputs differ, and which inputs changed."""
+    """Return a table with a row for each stage: which of its outputs differ, and which of its inputs changed."""
     rows = []
     for change in changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""
@@ -165,7 +180,11 @@ def _stages(changes: list[Change]) -> str:
 
 
 def foot(facts: Facts) -> str:
-    """Return the last block with the two commits. For GitHub's trial merge of a branch, name the branch's commit."""
+    """Return the last block, with the hashes of base and head.
+
+    On a pull request, HEAD can be GitHub's trial merge of the branch into base. The block names the branch's commit
+    then.
+    """
     parents = git("rev-list", "--parents", "--max-count=1", facts.head).split()[1:]
     head = parents[1] if len(parents) == 2 and parents[0] == facts.base else facts.head
     return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(head[:10])}.</sub>")

@@ -31,7 +31,7 @@ def asked(project: Project, store: str = "", *arguments: str) -> tuple[list[str]
     lines = printed.splitlines()
     stand = [line for line in lines if line.startswith("NO  ")]
     assert "Traceback" not in printed
-    stands = "1 of these stands in the way" if len(stand) == 1 else f"{len(stand)} of these stand in the way"
+    stands = "1 check failed" if len(stand) == 1 else f"{len(stand)} checks failed"
     assert (stands in printed) == bool(stand)
     return stand, len(lines)
 

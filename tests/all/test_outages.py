@@ -219,7 +219,7 @@ def test_a_run_whose_folder_has_gone_on_since_is_sent_as_it_was(project, tmp_pat
     (folder / CHECKSUMS).write_text(checksums(folder))
     project.run("git", "checkout", "-q", ".")
     project.edit("params.yaml", "m: 8", "m: 7")
-    assert "this folder: nothing sent" in project.run("charloom", "track")
+    assert "this folder's run was not sent" in project.run("charloom", "track")
     (run,) = project.runs()
     assert (run.data.params["m"], run.info.status) == ("9", "FINISHED")
     patch = project.client().download_artifacts(run.info.run_id, "uncommitted.diff", str(tmp_path))

@@ -64,7 +64,7 @@ def test_a_signal_ends_a_study_in_a_line_and_keeps_its_rows(whole, tmp_path, num
     until(lambda: rows(project) >= 1)
     os.killpg(study.pid, number)  # as a terminal does: its workers get it too
     assert study.wait(30) == code
-    kept = f"{rows(project)} of 16 trials are kept; the same command goes on"
+    kept = f"{rows(project)} of 16 trials are kept; the same command continues"
     last = (project.folder / "printed.txt").read_text().splitlines()[-1]
     assert last == f"stopped by {number.name}; studies/a.yaml: {kept}"
     assert rows(project) >= 1
@@ -144,7 +144,7 @@ def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_pat
             "dvc.yaml", f"\n    cmd: python src/{stage}.py\n", f"\n    cmd: python src/{stage}.py\n    frozen: true\n"
         )
         _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", code=1)
-        assert complaint == f"dvc.yaml: {stage}: frozen: DVC does not run it\n"
+        assert complaint == f"dvc.yaml: {stage}: frozen: DVC does not run it; remove `frozen: true`\n"
         project.edit("dvc.yaml", "    frozen: true\n", "")
 
 

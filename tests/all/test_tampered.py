@@ -550,7 +550,7 @@ SAME = {"quick": (0, "same")}  # a summary takes four starts of DVC: of some
 AS_BEFORE = {"summary": (0, "All outputs have the same bits as the base's")}
 LINK = "a link that leads out of the repository"
 NOT_THERE = "metrics/train.json is not committed"
-CONFLICT = "dvc.lock: a merge was committed with its conflict marks"
+CONFLICT = "dvc.lock: a merge was committed with its conflict markers"
 
 # By what was planted, what each command says of it: its exit code, and words of it.
 SAID = {
@@ -568,7 +568,7 @@ SAID = {
     strange_path: SAME,
     branch_named_head: SAME,
     branch_like_a_file: SAME,
-    tag_like_the_branch: {"summary": (2, "--base: base is a branch and a tag")},
+    tag_like_the_branch: {"summary": (2, "--base: base is both a branch and a tag")},
     submodule: SAME | AS_BEFORE,
     sparse: SAME | AS_BEFORE,
     no_parent_and_no_message: {"quick": (0, "same"), "summary": (2, "have no commit in common")},
@@ -616,7 +616,7 @@ SAID = {
     },
     no_lock: {"quick": (1, "dvc.lock: not in HEAD"), "summary": (0, "HEAD has no dvc.lock")},
     lock_of_another_commit: {"quick": (1, "made with eta 0.1, params.yaml has 0.2"), "summary": (0, LOCKED)},
-    lock_with_conflict_marks: {"quick": (1, CONFLICT), "summary": (2, "dvc.lock of ", "not as DVC writes it")},
+    lock_with_conflict_marks: {"quick": (1, CONFLICT), "summary": (2, "dvc.lock of ", "is not in DVC's format")},
     params_with_carriage_returns: SAME,
     pointer_in_place_of_a_metric: {
         "quick": (1, "dvc.lock has the hash of another metrics/train.json"), "summary": (0, "dvc metrics:"),
@@ -712,4 +712,4 @@ def test_what_verify_said_of_another_commit_does_not_count(asked):
     file.write_text(json.dumps(report))
     printed = asked.run("charloom", "summary", "--base", "base", "--verified", str(file))
     assert "bit for bit, on" not in printed
-    assert "of another commit: <code>0000000000</code>" in printed
+    assert "report about another commit: <code>0000000000</code>" in printed

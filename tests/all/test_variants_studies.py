@@ -156,7 +156,7 @@ def test_rows_of_another_question_are_no_part_of_an_answer(study):
     project.edit("studies/a.yaml", "seeds: 5", "seeds: 4")
     code, _, complaint = ended(project, "compare", "studies/a")
     assert code == 2
-    assert "studies/a/trials.csv: 2 rows are no part of what studies/a.yaml asks; " in complaint
+    assert "studies/a/trials.csv: 2 rows are no trials of studies/a.yaml; " in complaint
 
 
 @pytest.mark.parametrize("name", ["trials.csv", "asked.json"])
@@ -166,7 +166,7 @@ def test_a_study_that_was_asked_is_not_asked_anew_by_losing_a_file(study, name):
     project.edit("studies/a.yaml", MEASURE, "smooth_loss")
     code, _, complaint = ended(project, "study", "studies/a.yaml", "--jobs", "1")
     assert code == 2
-    assert {"trials.csv": "not what was asked", "asked.json": "asked.json: No such file"}[name] in complaint
+    assert {"trials.csv": "changed since the first start", "asked.json": "asked.json: No such file"}[name] in complaint
 
 
 TEXT = ("the quick brown fox jumps over the lazy dog, and naps. " * 40).encode()

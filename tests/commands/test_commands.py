@@ -64,10 +64,10 @@ def test_a_prime_is_written_first_and_read_from_standard_input_as_it_is(finished
 
 def test_unseen_characters_are_named_and_skipped_or_refused(finished):
     printed, warning = said(finished, "sample", "--prime", "Ünthe ZZfox\udcff", "--length", "30")
-    assert warning == "warning: not in the vocabulary of this model, skipped: 'Z' 2 times, 'Ü', '\\udcff'\n"
+    assert warning == "warning: skipped characters outside the vocabulary: 'Z' 2 times, 'Ü', '\\udcff'\n"
     assert printed == said(finished, "sample", "--prime", "nthe fox", "--length", "30")[0]
     printed, refusal = said(finished, "sample", "--prime", "Ünthe", "--strict", code=2)
-    assert (printed, refusal) == ("", "--prime: not in the vocabulary of this model: 'Ü'\n")
+    assert (printed, refusal) == ("", "--prime: --strict refuses characters outside the vocabulary: 'Ü'\n")
 
 
 def test_a_text_ends_with_what_ends_it_also_across_blocks(finished):
@@ -210,7 +210,7 @@ WRONG = [
     ("sample --prime -", 2, "standard input: the text is empty"),
     ("sample --prime ÜÜ", 2, "--prime: the vocabulary of this model has none of its characters: 'Ü' 2 times"),
     ("sample --until ''", 2, "--until: an empty text is not allowed"),
-    ("sample --until fOx", 2, "--until: not in the vocabulary of this model, so never written: 'O'"),
+    ("sample --until fOx", 2, "--until: the model cannot write characters outside its vocabulary: 'O'"),
     ("sample --model params.yaml", 3, "params.yaml: not a model that charloom wrote"),
     ("sample --model data/prepared/text.npz", 3, "data/prepared/text.npz: not a model that charloom wrote"),
     ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
@@ -218,7 +218,7 @@ WRONG = [
     ("sample --model /dev/zero", 2, "/dev/zero: not a file"),
     ("score --model /dev/full", 2, "/dev/full: not a file"),
     ("sample --prime Привет", 2, "of this model has none of its characters: 'П', 'в', 'е', 'и', 'р', 'т'"),
-    ("sample --until конец", 2, "so never written: 'е', 'к', 'н', 'о', 'ц'"),
+    ("sample --until конец", 2, "outside its vocabulary: 'е', 'к', 'н', 'о', 'ц'"),
     ("sample --modal x", 2, "--modal: unknown option; allowed are --model, --prime, --strict, --length, --until"),
     ("sample --tempertaure=1", 2, "--show-probabilities, --help; did you mean --temperature?"),
     ("sample fox", 2, "charloom sample: unrecognized arguments: fox; `charloom sample --help` shows what is allowed"),

@@ -102,8 +102,8 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
 
 
 WRONG = {
-    ("--figure", "a.gif"): "--figure: a.gif is not allowed: a file that ends in .svg",
-    ("--figure", ""): "--figure:  is not allowed: a file that ends in .svg",
+    ("--figure", "a.gif"): "--figure: a.gif is not allowed; allowed is a name that ends in .svg",
+    ("--figure", ""): "--figure:  is not allowed; allowed is a name that ends in .svg",
     ("--looks", "3,3"): "--looks: 3,3 is not allowed; allowed is a list of increasing numbers of seeds, such as 3,5,10",
     ("--looks", "1,5"): "--looks: 1,5 is not allowed; allowed is a list of increasing numbers of seeds, such as 3,5,10",
     ("--looks", "all"): "--looks: all is not allowed; allowed is a list of increasing numbers of seeds, such as 3,5,10",
@@ -113,7 +113,7 @@ WRONG = {
     ("--table", "none.csv"): "none.csv: No such file or directory; allowed is a CSV table in UTF-8",
     ("--measure", "los"): "results.csv: no column los; allowed are lr, seed, loss; did you mean loss?",
     ("--baseline", "0.2"): "results.csv: no setting 0.2; allowed are lr=0.5, lr=0.1",
-    ("studies/none",): "--table: cannot be combined with studies/none: one is allowed",
+    ("studies/none",): "--table: cannot be combined with studies/none: give only one",
 }
 
 
@@ -135,7 +135,8 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
         ),
         (
             ["results.csv"],
-            "results.csv: no study; a table needs --table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN",
+            "results.csv: is a table and no study; a table needs --table FILE, --setting COLUMN, --seed COLUMN, "
+            "--measure COLUMN",
         ),
         (["studies/none"], "studies/none.yaml: No such file or directory"),
     ],

@@ -121,7 +121,7 @@ def test_a_lock_of_billions_of_values_in_a_few_lines_is_refused_at_once():
 
 def test_a_lock_that_merges_keys_is_refused_before_they_are_merged():
     lines = [f"k{n}: &{n} {{<<: [{', '.join([f'*{n - 1}'] * 9)}], a{n}: 1}}" for n in range(1, 10)]
-    with pytest.raises(Refused, match="not as DVC writes it"):
+    with pytest.raises(Refused, match="is not in DVC's format"):
         stages_of({"dvc.lock": "\n".join(["k0: &0 {a: 1}", *lines])})
 
 
@@ -195,13 +195,13 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
         facts_of("main")
     for command in ("git init -q", "git -c user.name=t -c user.email=t commit -q -m x --allow-empty"):
         project.run(*command.split())
-    with pytest.raises(Refused, match=r"dvc\.yaml: none in HEAD"):
+    with pytest.raises(Refused, match=r"dvc\.yaml: HEAD has none"):
         facts_of("HEAD")
 
 
 def test_a_lock_file_that_is_none_is_refused():
     for text in ("stages: [", "", "stages: {a: 1}", "stages: {a: {outs: [{}]}}"):
-        with pytest.raises(Refused, match=r"dvc\.lock of HEAD: not as DVC writes it"):
+        with pytest.raises(Refused, match=r"dvc\.lock of HEAD is not in DVC's format"):
             stages_of({"dvc.lock": text})
 
 

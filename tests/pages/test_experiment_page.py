@@ -475,5 +475,5 @@ def test_on_the_reports_own_novel_others_with_that_recipe_stand_beside(results, 
 def test_published_figures_that_are_not_there_are_named(tmp_path, content):
     path = tmp_path / "report.yaml"
     path.write_text(content)
-    with pytest.raises(Damaged, match=r"report\.yaml: .*brings it back"):
+    with pytest.raises(Damaged, match=r"report\.yaml: .*restores it"):
         read_published(path)

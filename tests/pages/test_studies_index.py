@@ -94,7 +94,7 @@ def test_it_is_written_again_where_it_is_gone_or_stale_and_has_the_same_bytes_fr
     [
         ("c.yaml", b"vary: [", "studies/c.yaml: line 2: not YAML"),
         ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
-        ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: not what was asked"),
+        ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),
         ("d.yaml", b"vary: {eta: [1]}\n", "studies/d.yaml: "),
         ("c/asked.json", b"{", "studies/c/asked.json: Invalid JSON"),
         ("c/trials.csv", b"seed\n1\n", "studies/c/trials.csv: "),

@@ -61,7 +61,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "```mermaid" in printed
     project.edit("params.yaml", "eta: 0.05", "eta:  0.05")
     printed, _ = said(project, "summary", "--base", "base")
-    assert "<b>Better:</b> not known before all is committed" in printed
+    assert "<b>Better:</b> not known with uncommitted changes" in printed
     assert "Is it better?" not in printed
 
 
@@ -151,7 +151,7 @@ def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_pat
     for changed in ({"text": "other"}, {"overrides": {"prepare.held_out": 0.1}}):
         sentence, blocks = better(*sides(tmp_path, **{"overrides": {}} | changed))
         assert sentence == ""
-        assert "other held-out text" in blocks[1]
+        assert "different held-out texts" in blocks[1]
     sentence, blocks = better(*sides(tmp_path, {}))
     assert "<b>cannot tell</b>" in sentence
     assert "charloom compare --table" in blocks[1]
@@ -215,7 +215,7 @@ def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content
 def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(finished, tmp_path):
     file = verified(finished, tmp_path, quick=True)
     line = said(finished, "summary", "--base", "HEAD", "--verified", file, code=2)[1]
-    assert line.endswith("here.json: of --quick, which reproduces no result; `charloom verify --json` does\n")
+    assert line.endswith("here.json: is of --quick, which rebuilds no result; `charloom verify --json` does\n")
 
 
 @pytest.mark.slow
@@ -233,7 +233,7 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
     assert "⚠️ Different from <code>dvc.lock</code>: <code>prepare</code>: <code>sigma</code>; " in printed
     assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
-    assert "<td>the same bits</td><td>of another commit: <code>0000000000</code></td>" in printed
+    assert "<td>the same bits</td><td>report about another commit: <code>0000000000</code></td>" in printed
 
 
 def test_a_base_that_is_not_there_is_refused(finished):

@@ -71,7 +71,7 @@ def test_a_scheduler_has_ten_seconds_to_answer_again(here, broken):
         client.broken = None
         assert later(2) == there
     client.broken = broken
-    with pytest.raises(Unavailable, match=r"^--dask tcp://a:1: no scheduler \(.+\); what is trained is kept$"):
+    with pytest.raises(Unavailable, match=r"^--dask tcp://a:1: no scheduler answers \(.+\); finished trials are kept$"):
         later(11)
 
 
@@ -88,6 +88,6 @@ def test_a_text_that_cannot_be_sent_now_is_sent_later(here, broken, capsys):
     terminal._warned.clear()
     client.broken = broken
     assert made.text() is made.text() is None
-    assert capsys.readouterr().err.count(f"is tried again: {broken}\n") == 1
+    assert capsys.readouterr().err.count(f"charloom tries again: {broken}\n") == 1
     client.broken = None
     assert made.text().status == "finished"

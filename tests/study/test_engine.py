@@ -137,12 +137,12 @@ def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recur
 
 
 def test_a_trial_that_ends_four_workers_is_to_blame():
-    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have ended at it"):
+    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at it"):
         ended(*[Worker(identity([KIND]), dead())] * 4)
 
 
 def test_workers_that_end_before_they_have_proved_themselves_are_no_endless_loop():
-    with pytest.raises(Unavailable, match="4 workers have ended at it"):
+    with pytest.raises(Unavailable, match="4 workers have failed at it"):
         ended(*[Worker(dead())] * 9)
 
 
@@ -155,7 +155,9 @@ def test_what_a_trial_raises_is_said_of_its_worker_and_it_is_tried_again(capsys)
 
 
 def test_a_trial_that_raises_four_times_is_to_blame_with_what_it_raises():
-    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have ended at it; the last: ValueError: no$"):
+    with pytest.raises(
+        Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at it; the last error: ValueError: no$"
+    ):
         ended(Worker(identity([KIND]), ValueError("no")))
 
 

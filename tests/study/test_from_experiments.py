@@ -175,7 +175,9 @@ def test_results_that_head_has_of_other_params_are_left_out(folder):
     committed(folder)
     experiments.commit(folder, {"a": run(2.7, eta=0.2), "b": run(2.6, eta=0.4)})
     said = refusal(folder)
-    assert said.startswith("--baseline: HEAD's own setting has no results, name another; allowed are eta=0.2, eta=0.4")
+    assert said.startswith(
+        "--baseline: HEAD's own setting has no results; give another one; allowed are eta=0.2, eta=0.4"
+    )
     found = read(folder, baseline="eta=0.2")
     assert "eta=0.1" not in found.settings
     assert "dvc.lock has other params" in found.warnings[0]
@@ -199,9 +201,9 @@ def test_without_held_out_text_another_measure_is_asked_for(folder):
 
 def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_path_factory):
     said = refusal(folder)
-    assert "one setting only in 1 run; `dvc exp run -S eta=0.05` makes another" in said
+    assert "only one setting in 1 run; `dvc exp run -S eta=0.05` makes another" in said
     experiments.commit(folder, {"seed": run(2.7, seed=2)})
-    assert "one setting only in 2 runs" in refusal(folder)
+    assert "only one setting in 2 runs" in refusal(folder)
     assert "not a Git repository" in refusal(tmp_path_factory.mktemp("empty"))
 
 
@@ -209,13 +211,13 @@ def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_
 def test_a_head_without_params_of_ours_is_said_in_a_line(folder, content):
     (folder / "params.yaml").write_text(content)
     committed(folder)
-    assert refusal(folder) == "HEAD: no commit with a params.yaml of this version of charloom"
+    assert refusal(folder) == "HEAD: this commit has no params.yaml that this version of charloom can read"
 
 
 def test_a_repository_without_a_commit_is_said_in_a_line(tmp_path):
     (tmp_path / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
     git(tmp_path, "init", "-q")
-    assert refusal(tmp_path) == "HEAD: no commit with a params.yaml of this version of charloom"
+    assert refusal(tmp_path) == "HEAD: this commit has no params.yaml that this version of charloom can read"
 
 
 def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):

@@ -13,7 +13,8 @@ from charloom.study import kept_answer
 from charloom.study.kept_answer import KeptAnswer
 
 FILES = (
-    "studies/x.yaml", "studies/x/asked.json", "studies/x/trials.csv", "studies/x/curves.csv", "studies/x/passages.csv", "studies/x/report.html",
+    "studies/x.yaml", "studies/x/asked.json", "studies/x/trials.csv", "studies/x/curves.csv", "studies/x/passages.csv",
+    "studies/x/report.html",
     "studies/other.yaml", "studies/other/trials.csv", "studies/other/report.html",
     "studies/index.html", "params.yaml", "signature.json", "data/my.txt", ".charloom/studies/x.sent", "mlflow.db",
     "sources/a.py",

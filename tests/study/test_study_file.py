@@ -24,7 +24,7 @@ WRONG = [
     ("eta: [0.1, 0.05]", "eta: [0.1, -1]", "eta: -1 is not allowed, it has to be greater than 0"),
     ("eta: [0.1, 0.05]", "eta: []", "vary.eta: [] is not allowed"),
     ("eta: [0.1, 0.05]", "eta: 0.1", "vary.eta: 0.1 is not allowed, it has to be a valid list"),
-    ("eta: [0.1, 0.05]", "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0: there twice"),
+    ("eta: [0.1, 0.05]", "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0: occurs twice"),
     (
         "vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}",
         "",
@@ -41,10 +41,10 @@ WRONG = [
     ("baseline: {}", "baseline: 0.1", "baseline: 0.1 is not allowed, it has to be a valid dictionary"),
     ("seeds: 4", "seeds: 0", "seeds: [] is not allowed"),
     ("seeds: 4", "seeds: few", "seeds: 'few' is not allowed, it has to be a valid list"),
-    ("seeds: 4", "seeds: [1, 1, 2, 3]", "seeds: [1, 1, 2, 3] is not allowed, each may be there once"),
+    ("seeds: 4", "seeds: [1, 1, 2, 3]", "seeds: [1, 1, 2, 3] is not allowed, each seed may occur once"),
     ("seeds: 4", "seeds: [1, -2]", "seeds.1: -2 is not allowed, it has to be greater than or equal to 0"),
-    ("looks: [2, 4]", "looks: [2, 3]", "looks: [2, 3] is not allowed, they have to be numbers of seeds"),
-    ("looks: [2, 4]", "looks: [1, 4]", "looks: [1, 4] is not allowed, they have to be numbers of seeds from 2 up"),
+    ("looks: [2, 4]", "looks: [2, 3]", "looks: [2, 3] is not allowed, looks have to be numbers of seeds"),
+    ("looks: [2, 4]", "looks: [1, 4]", "looks: [1, 4] is not allowed, looks have to be numbers of seeds from 2 up"),
     ("looks: [2, 4]", "looks: [4, 2]", "looks: [4, 2] is not allowed"),
     ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed, it has to be 'held_out_bits_per_"),
     ("measure:", "smallest_difference: -1\nmeasure:", "smallest_difference: -1 is not allowed, it has to be greater"),
@@ -101,7 +101,7 @@ def test_a_folder_that_holds_files_and_no_study_is_not_written_to(project, optio
     (project.folder / "mine").mkdir(exist_ok=True)
     (project.folder / "mine/report.html").write_text("mine")
     line = said(project, "study", "mine.yaml", *option, code=2)[1]
-    assert line == "mine: holds report.html, and no study; another name of the study is allowed\n"
+    assert line == "mine: holds report.html and no study; give the study another name\n"
     assert [(path.name, path.read_text()) for path in (project.folder / "mine").iterdir()] == [("report.html", "mine")]
 
 
@@ -114,7 +114,9 @@ def test_a_text_that_is_a_pipe_is_refused_and_not_waited_for(project):
 
 def test_a_file_that_is_none_gets_one_line(project):
     assert said(project, "study", "studies/none.yaml", code=2)[1] == "studies/none.yaml: No such file or directory\n"
-    assert said(project, "study", "studies", code=2)[1].startswith("studies: a study is a file that ends in .yaml")
+    assert said(project, "study", "studies", code=2)[1].startswith(
+        "studies: not a study's file; allowed is a name that ends in .yaml"
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_a_rate_stands_in_the_names_of_the_settings_whose_optimiser_has_it(proje
 
 def test_a_rate_that_no_setting_has_is_no_difference(project):
     ask(project, re.sub("vary: .*", "vary: {train.b1: [0.8, 0.7]}", QUESTION))
-    line = "studies/a.yaml: vary: nothing differs from the baseline\n"
+    line = "studies/a.yaml: vary: no setting differs from the baseline\n"
     assert said(project, "study", "studies/a.yaml", code=2)[1] == line
 
 

@@ -252,11 +252,14 @@ def test_other_params_here_change_nothing_of_what_was_asked(study):
     assert tables(folder) == made
     with chdir(project.folder):
         asked = read_study(Path("studies/a.yaml"))
-        assert differs_here(asked) == "params.yaml: sigma 0.02, not 0.01: studies/a.yaml goes on as it was asked"
+        assert (
+            differs_here(asked)
+            == "params.yaml: sigma 0.02, not 0.01: studies/a.yaml keeps the params of its first start"
+        )
         project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
         project.edit("params.yaml", "optimizer: adagrad", "optimizer: adam")
         project.edit("params.yaml", "clip: 5.0", "clip: null")
-        differs = "params.yaml: optimizer adam, not adagrad; train.clip null, not 5.0: studies/a.yaml goes on"
+        differs = "params.yaml: optimizer adam, not adagrad; train.clip null, not 5.0: studies/a.yaml keeps"
         assert differs_here(asked).startswith(differs)
 
 
@@ -281,7 +284,7 @@ def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_ba
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed = conducted(project, anew=True)
     first, left_open, second = printed.splitlines()[:3]
-    why = "4 rows are no part of this question, or were made by other sources; they are moved to .charloom/studies/a/"
+    why = "4 rows are no trials of this question, or were trained with other source code; they are moved to "
     assert first.startswith(f"studies/a/trials.csv: {why}")
     assert left_open.endswith("which differed from HEAD's: sigma 0.02, not 0.01")
     assert second == "studies/a.yaml: 4 of 4 trials to train"
@@ -323,7 +326,7 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
     complaint = said(project, "study", "studies/a.yaml", code=2)[1]
     (project.folder / "studies/a.yaml").write_text(question)
     assert complaint == (
-        f"studies/a.yaml: {named}: not what was asked at its first start, which studies/a/asked.json holds; "
+        f"studies/a.yaml: {named}: changed since the first start, which studies/a/asked.json records; "
         "`charloom study FILE --anew` starts a new question\n"
     )
     assert tables(folder) == made
@@ -341,9 +344,9 @@ def test_more_seeds_are_the_same_question_and_each_answer_is_recorded(study):
     conducted(project, anew=True)  # the rows stay, and so does what was looked at
     assert read_asked(folder / "asked.json").answers == [2, 3]
     project.edit("studies/a.yaml", "seeds: 3", "seeds: [3, 1, 2, 4]")
-    assert "seeds: not what was asked" in said(project, "study", "studies/a.yaml", code=2)[1]
+    assert "seeds: changed since" in said(project, "study", "studies/a.yaml", code=2)[1]
     (project.folder / "studies/a.yaml").write_text(question)
-    assert "seeds: not what was asked" in said(project, "study", "studies/a.yaml", code=2)[1]
+    assert "seeds: changed since" in said(project, "study", "studies/a.yaml", code=2)[1]
 
 
 WITH_ANOTHER_MEASURE = """
@@ -392,7 +395,7 @@ def test_another_text_or_none_trains_nothing_and_both_are_named(study, there):
     text.write_bytes(content + b"more") if there else text.unlink()
     complaint = said(project, "study", "studies/a.yaml", code=2)[1]
     text.write_bytes(content)
-    assert complaint.startswith("studies/a.yaml: asked of data/fox.txt with SHA-256 ")
+    assert complaint.startswith("studies/a.yaml: the study uses data/fox.txt with SHA-256 ")
     assert ("that file has" if there else "No such file") in complaint
     assert complaint.count("\n") == 1
     assert tables(folder) == made
@@ -408,7 +411,8 @@ def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study, monk
     project.edit("studies/a.yaml", "seeds: 2", "seeds: 3")
     try:
         with pytest.raises(
-            WrongInput, match=r"other sources made its rows: the digest of a small trial \(adagrad float64\) is "
+            WrongInput,
+            match=r"its rows were trained with other source code: the digest of a small trial \(adagrad float64\) is ",
         ):
             conducted(project)
     finally:

@@ -184,13 +184,15 @@ def test_a_run_that_is_none_of_the_pipelines_or_has_lost_its_patch_is_refused(re
     run_id, client = run_of(recorded).info.run_id, recorded.client()
     assert "mlflow.db; MLFLOW_TRACKING_URI names another" in refused(recorded, run="0" * 32)
     foreign = client.create_run("0").info.run_id
-    assert "charloom.experiment is ''" in refused(recorded, run=foreign)
+    assert "charloom.experiment is missing or invalid: ''" in refused(recorded, run=foreign)
     retagged(recorded, "charloom.uncommitted_changes", "unknown: git: too old")
-    assert "charloom.uncommitted_changes is 'unknown: git: too old'" in refused(recorded, run=run_id)
+    assert "charloom.uncommitted_changes is missing or invalid: 'unknown: git: too old'" in refused(
+        recorded, run=run_id
+    )
     retagged(recorded, "charloom.uncommitted_changes", "true")
     assert refused(recorded, run=run_id).startswith(f"{PATCH}: not among the run's artifacts")
     edited(recorded, "DELETE FROM tags WHERE key = 'charloom.results'")
-    assert "charloom.results is ''" in refused(recorded, run=run_id)
+    assert "charloom.results is missing or invalid: ''" in refused(recorded, run=run_id)
     shutil.rmtree(recorded.folder / "mlartifacts")
     (recorded.folder / "mlflow.db").unlink()
     assert "there is no MLflow store" in refused(recorded, run=run_id)

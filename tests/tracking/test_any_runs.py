@@ -121,9 +121,9 @@ def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(
             {"--setting": "lr,depht"},
             "--setting: MLflow experiment theirs: no run has depht; allowed are depth, lr, model, seed; ",
         ),
-        ({"--setting": "lr,seed"}, "--setting, --seed: seed is named twice; once is allowed"),
-        ({"--setting": "lr,params.lr"}, "--setting, --seed: lr is named twice; once is allowed"),
-        ({"--table": "x.csv"}, "--mlflow: cannot be combined with x.csv: one is allowed"),
+        ({"--setting": "lr,seed"}, "--setting, --seed: seed is named twice; allowed is once"),
+        ({"--setting": "lr,params.lr"}, "--setting, --seed: lr is named twice; allowed is once"),
+        ({"--table": "x.csv"}, "--mlflow: cannot be combined with x.csv: give only one"),
     ],
 )
 def test_a_wrong_request_is_a_line(project, store, changed, line):
@@ -153,7 +153,7 @@ def test_where_no_run_counts_it_says_why(project, store):
     store({"lr": 1, "seed": 1}, [1.0], status="RUNNING", name="busy-bee")
     for asked in ((), ("--setting", "lr")):
         line = compared(project, *asked, code=2)
-        assert line == "MLflow experiment theirs: no run counts; 1 left out, running, not finished: busy-bee\n"
+        assert line == "MLflow experiment theirs: no run can be compared; 1 left out, running, not finished: busy-bee\n"
     for seed in range(2):
         store({"lr": 1, "seed": seed}, [1.0], name=f"run-{seed}")
     assert "3 left out" not in (line := compared(project, "--at", "7", code=2))

@@ -164,7 +164,10 @@ def test_a_sender_who_is_gone_is_not_waited_for(project, who, until, capsys):
     if who == "nonsense":  # it is somebody's, and stays
         (run,) = project.runs()
         tag = f"{SENDING}.{run.data.tags['charloom.experiment']}.0"
-        assert f"tag {tag} of experiment 'charloom fox': not written by charloom: ignored" in capsys.readouterr().err
+        assert (
+            f"tag {tag} of experiment 'charloom fox' is ignored, because charloom did not write it"
+            in capsys.readouterr().err
+        )
         project.client()._tracking_client.store.delete_experiment_tag(run.info.experiment_id, tag)
     one_run_of(project, 1)
 

@@ -85,7 +85,7 @@ def test_a_port_in_use_is_a_line_that_names_another_for_both_ways_of_starting(fi
     assert printed == ""
     other = complaint.split("PORT=")[1].split("`")[0]
     assert complaint == (
-        f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another\n"
+        f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` uses another\n"
     )
     socket.create_server(("127.0.0.1", int(other))).close()
 

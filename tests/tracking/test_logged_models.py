@@ -193,7 +193,7 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
     assert "allowed is s3:/" in refused(Unavailable)
     (project.folder / "mlflow.db").unlink()
-    assert "there is no MLflow store yet" in refused(WrongInput)
+    assert "no MLflow store yet" in refused(WrongInput)
     assert not (project.folder / "mlflow.db").exists()
 
 

@@ -282,7 +282,7 @@ def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(projec
     tracked(project)
     (run,) = project.runs()
     assert trainings(run) == [True]
-    assert "charloom.trainings is malformed: replaced" in capsys.readouterr().err
+    assert "tag charloom.trainings is malformed; it is replaced" in capsys.readouterr().err
 
 
 def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):
@@ -321,7 +321,7 @@ def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(
     models = (project.folder / "models").rename(project.folder / "elsewhere")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     printed, _ = said(project, "track")
-    assert re.match(r"this folder: nothing sent: .*\nMLflow run as committed · seed 1: ", printed)
+    assert re.match(r"this folder's run was not sent: .*\nMLflow run as committed · seed 1: ", printed)
     models.rename(project.folder / "models")
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)

@@ -76,7 +76,7 @@ def test_a_folder_of_which_a_file_has_changed_is_named_and_kept_and_the_others_a
             other = waits.with_name(chance.choice("0z"))  # before it or after it
             shutil.copytree(waits, other)
             changed(waits / chance.choice(files), kind, chance)
-            with pytest.raises(Unavailable, match=re.escape(f"{waits}: not sent: it was damaged or changed; ")):
+            with pytest.raises(Unavailable, match=re.escape(f"{waits}: not sent, because it was damaged or changed; ")):
                 taken()
             assert not other.exists()
             assert waits.exists()
@@ -152,7 +152,8 @@ def test_a_spool_that_git_brought_is_not_sent(finished, tmp_path):
         project.run("git", "add", "-f", str(folder / "run.jsonl"))
         began = time.monotonic()
         with pytest.raises(
-            Unavailable, match=r"^\.charloom/spool/.*/run\.jsonl: nothing sent: Git tracks it, .*`git rm -r \.charloom`"
+            Unavailable,
+            match=r"^\.charloom/spool/.*/run\.jsonl: not sent: Git tracks it, .*`git rm -r \.charloom`",
         ):
             deliver([folder], 30, request_delivery())
         assert time.monotonic() - began < 20  # it is said at once, not when nothing has gone on

@@ -19,10 +19,10 @@ MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists t
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, with a suggestion for a mistyped name."""
+    """A parser that reports an error in one line. The message suggests the option nearest to a mistyped one."""
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]  # argparse has an overload for each kind of call; this signature accepts all
-        """Parse the arguments. Raises WrongInput at an unknown option."""
+        """Parse the arguments. Raises WrongInput at an unknown option; exits with 2 at any other unknown argument."""
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown and unknown[0].startswith("--"):
             name = unknown[0].partition("=")[0]
@@ -38,12 +38,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _added(commands: Any, name: str, function: str, short: str, about: str, **defaults: Any) -> Any:
-    """Add a command, and return the function that adds arguments to it.
+    """Add a command to the parser, and return the function that adds arguments to the command.
 
-    function  the dotted name, inside charloom, of the function that runs the command; it takes the parsed arguments.
-              Its module is imported at the call, because a compiler or MLflow takes a second to import.
+    function  dotted name, inside charloom, of the function that runs the command; it takes the parsed arguments. Its
+              module is imported when the command runs, because importing the compiler or MLflow takes a second.
     short     the command's line in the list of commands
     about     the description in the command's own --help
+    defaults  default values of the command's options by name; a default given to an option itself takes precedence
     """
 
     def call(given: argparse.Namespace) -> None:
@@ -165,7 +166,7 @@ def _add_record(commands: Any) -> None:
 
 
 def main() -> None:
-    """Parse the command line and run the command."""
+    """Parse the command line and run the command. A failure prints one line, and sets the exit code."""
     parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_text, _add_questions, _add_proof, _add_record):

@@ -24,13 +24,14 @@ ASKED = (*COLUMNS, "at", "baseline", "better", "looks", "smallest_difference")  
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Print the answer, and draw it if --figure is given.
+    """Print the comparison's answer; if --figure is given, also write the answer as a picture (SVG).
 
-    With --require, raises CheckFailed if a setting fails, and Undecided if a setting cannot be judged yet.
+    Raises WrongInput if an option is invalid or missing, or options exclude each other. With --require, raises
+    CheckFailed if a setting fails; if none fails, raises Undecided if a setting cannot be judged yet.
     """
     figure = None if arguments.figure is None else Path(arguments.figure)
     if figure and figure.suffix != ".svg":
-        raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed: a file that ends in .svg")
+        raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed; allowed is a name that ends in .svg")
     measured = _measured(arguments)
     answer = answered(measured)
     required = gate(answer, arguments.require) if arguments.require else None
@@ -53,7 +54,7 @@ def _formatted(answer: Answer, form: str | None, *, explain: bool, required: Gat
 
 
 def _ensure_passed(required: Gate) -> None:
-    """Raise CheckFailed or Undecided, with the settings' names, unless every setting passes."""
+    """Raise CheckFailed or Undecided, with the names of the settings with this result, unless all settings pass."""
     names = [row.setting for row in required.settings if row.result == required.result]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     settings = f"{', '.join(map(in_line, names[:NAMED]))}{more}"
@@ -64,17 +65,20 @@ def _ensure_passed(required: Gate) -> None:
 
 
 def _measured(arguments: argparse.Namespace) -> Measured:
-    """Return the measurements from a study, a table, an MLflow experiment, or this repository's experiments."""
+    """Return the measurements of a study, a table or an MLflow experiment; by default, of DVC's experiments and HEAD.
+
+    Raises WrongInput if options exclude each other, or an option is missing or invalid.
+    """
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     sources = [name for name in SOURCES if name in given]
     if len(sources) > 1:
-        raise WrongInput(f"{_option(sources[1])}: cannot be combined with {in_line(given[sources[0]])}: one is allowed")
+        raise WrongInput(f"{_option(sources[1])}: cannot be combined with {in_line(given[sources[0]])}: give only one")
     if "source" in given:
         for name in (name for name in ASKED if name in given):
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source)
     if "at" in given and "mlflow" not in given:
-        raise WrongInput("--at: of an MLflow metric, so only with --mlflow EXPERIMENT")
+        raise WrongInput("--at: selects a value of an MLflow metric, so it needs --mlflow EXPERIMENT")
     options: dict[str, Any] = {name: given[name] for name in ("measure", "baseline", "better") if name in given}
     options |= {
         name: allowed(name, given[name], _option(name)) for name in ("looks", "smallest_difference") if name in given
@@ -102,7 +106,10 @@ def _names(given: str) -> list[str]:
 
 
 def _of_mlflow(given: dict[str, Any], options: dict[str, Any]) -> Measured:
-    """Return the measurements of the runs in an MLflow experiment. Raises WrongInput if an option is missing."""
+    """Return the measurements of the runs in an MLflow experiment.
+
+    Raises WrongInput if --seed, --measure or --better is missing, or --at is invalid.
+    """
     from charloom.tracking.any_runs import runs_measured  # noqa: PLC0415  MLflow takes a second to import
 
     for name, what in (("seed", "PARAM"), ("measure", "METRIC"), ("better", "lower or higher")):
@@ -115,14 +122,18 @@ def _of_mlflow(given: dict[str, Any], options: dict[str, Any]) -> Measured:
 
 
 def _of_study(source: str) -> Measured:
-    """Return a study's measurements. `source` is the study's file or folder. Raises WrongInput if it has no trials."""
+    """Return a study's measurements. `source` is the study's file or folder.
+
+    If this machine or this source code differs from the study's, a warning goes to standard error. Raises WrongInput
+    if `source` is no study, or the study has no trials yet.
+    """
     from charloom.study.asking import differs_here, read_study  # noqa: PLC0415  imports the compiler
     from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)
     if path.suffix == ".csv":
         options = "--table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN"
-        raise WrongInput(f"{in_line(source)}: no study; a table needs {options}")
+        raise WrongInput(f"{in_line(source)}: is a table and no study; a table needs {options}")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
     if differs := differs_here(study):
         sys.stderr.write(f"{differs}\n")
@@ -133,5 +144,5 @@ def _of_study(source: str) -> Measured:
 
 
 def _option(name: str) -> str:
-    """Return the option as it is typed on the command line."""
+    """Return an option's name as the user types it: `--smallest-difference` for `smallest_difference`."""
     return f"--{name.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""`charloom doctor`: check what a run needs, and print a line for each check, with the cure for each failure."""
+"""`charloom doctor`: check what a run needs, and print a line for each check. A failure's line names the remedy."""
 
 import argparse
 import json
@@ -27,17 +27,21 @@ Check = tuple[str, str, bool]  # what is checked, the result, and whether it pre
 
 
 def doctor(given: argparse.Namespace) -> None:
-    """Print a line for each check. Raises CheckFailed if a check fails."""
+    """Print a line for each check: ok or NO, what is checked, and the result. Raises CheckFailed if a check fails."""
     failures = 0
     for what, result, failed in _checks(given.dask):
         failures += failed
         print(visible(f"{'NO' if failed else 'ok':4}{what:18}{result}"), flush=True)
     if failures:
-        raise CheckFailed("1 of these stands in the way" if failures == 1 else f"{failures} of these stand in the way")
+        raise CheckFailed("1 check failed" if failures == 1 else f"{failures} checks failed")
 
 
 def _checks(dask: str | None) -> Iterator[Check]:
-    """Yield the checks. If params.yaml is not valid, the checks of MLflow, the remote and Dask are skipped."""
+    """Yield the results of the checks. `dask` is the address of a Dask scheduler to check, or None.
+
+    If there is no Git repository, params.yaml is not valid, or its text cannot be read, the checks of MLflow, DVC's
+    remote and Dask are skipped.
+    """
     yield _environment()
     yield _compiled()
     try:
@@ -57,7 +61,10 @@ def _checks(dask: str | None) -> Iterator[Check]:
 
 
 def _environment() -> Check:
-    """Compare the installed versions with the lock files. A missing package is no failure: it may be optional."""
+    """Compare the versions of the installed packages with those in the lock files; a different version is a failure.
+
+    A package that is not installed is no failure, because it may be optional. Without lock files there is no failure.
+    """
     others, pinned = [], "".join(lock.read_text(encoding="utf-8") for lock in LOCKS if lock.exists())
     for name in dict.fromkeys(re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE)):
         with suppress(PackageNotFoundError):
@@ -71,7 +78,7 @@ def _environment() -> Check:
 
 
 def _compiled() -> Check:
-    """Write a file into the cache of compiled code. Without a cache each start compiles again."""
+    """Try to write a file into the folder of compiled code. Without this cache each start compiles again."""
     name = "cache"
     try:
         folder = cache_home()
@@ -86,7 +93,10 @@ def _compiled() -> Check:
 
 
 def _asked(what: str, question: str, *arguments: str) -> list[Check]:
-    """Return the checks that a child process makes. A server that does not answer within the timeout is a failure."""
+    """Ask a child process (`tracking.asking`) for checks. If it fails or takes too long, return a failure of `what`.
+
+    question, arguments  the question to the child process, and the question's arguments
+    """
     try:
         return [(a, b, c) for a, b, c in json.loads(asked(question, *arguments, seconds=ASKING_MAY_TAKE))]
     except (CharloomError, ValueError) as error:
@@ -94,7 +104,7 @@ def _asked(what: str, question: str, *arguments: str) -> list[Check]:
 
 
 def _scheduler(address: str) -> Check:
-    """Count the workers of a Dask scheduler. A scheduler without workers is a failure."""
+    """Count the workers of a Dask scheduler. It is a failure if there are none, or the scheduler does not answer."""
     try:
         from distributed import Client  # noqa: PLC0415  a second to import
 

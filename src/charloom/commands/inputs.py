@@ -1,4 +1,4 @@
-"""Inputs of the commands: a model, from a file or from MLflow, and a text."""
+"""Inputs of the commands: a model from a file or from MLflow, and a text from a file or standard input."""
 
 import io
 import sys
@@ -23,10 +23,10 @@ BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text that i
 
 
 def model_at(address: str | None) -> Model:
-    """Return the model in an npz file or at an address in MLflow, one of IN_MLFLOW; for None the pipeline's best model.
+    """Return the model in an npz file, or in MLflow if the address begins with one of IN_MLFLOW.
 
-    Raises WrongInput if the model does not exist, Damaged if the file is no model, and Unavailable if MLflow does not
-    answer or the memory is too small.
+    For None, return the pipeline's best model. Raises WrongInput if the model does not exist, Damaged if the file is
+    no model, and Unavailable if MLflow does not answer or the memory is too small.
     """
     if address is None:
         return read_model(files("sample")["models/best"])
@@ -44,8 +44,10 @@ def model_at(address: str | None) -> Model:
 def text_at(source: str, *, whole: bool = True) -> Iterator[str]:
     """Yield the text of a file, or of standard input if `source` is `-`, in pieces.
 
-    whole  whether the caller keeps all pieces in memory; then, and for a device such as /dev/zero, size is limited
-    Raises WrongInput if the file cannot be read, and Unavailable if the text exceeds the limit.
+    whole  whether the caller keeps all pieces in memory
+
+    The text's length is limited by the available memory if `whole`, or if the source is a character device such as
+    /dev/zero. Raises WrongInput if the file cannot be read or is no UTF-8, and Unavailable if the text is too long.
     """
     name, standard = source_name(source), sys.stdin.buffer if sys.stdin else io.BytesIO()
     bounded = whole or _path(source).is_char_device()
@@ -62,12 +64,12 @@ def text_at(source: str, *, whole: bool = True) -> Iterator[str]:
 
 
 def source_name(source: str) -> str:
-    """Return the name of a text's source for messages."""
+    """Return a text's source as messages name it: `standard input` for `-`, `''` for an empty path, else the path."""
     return "standard input" if source == "-" else source or "''"
 
 
 def size_of(source: str) -> int:
-    """Return the size of the text in bytes if it is a regular file, else 0."""
+    """Return the size in bytes of the text if the source (a path, or `-`) is a regular file, else 0."""
     path = _path(source)
     return path.stat().st_size if path.is_file() else 0
 

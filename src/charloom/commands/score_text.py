@@ -1,6 +1,6 @@
 """`charloom score`: the loss of a model on a text: in total, by line, and at the most surprising characters.
 
-The text is read piece by piece. The whole text is kept in memory only for the table of lines.
+The text is read piece by piece. Only for the table of lines (--lines) the whole text is kept in memory.
 """
 
 import argparse
@@ -38,8 +38,8 @@ class Piece(NamedTuple):
     before          the last CONTEXT characters before the piece
     places          (n,) indices of the scored characters in the piece
     lines, columns  (n,) line and column of each scored character in the whole text, from 0
-    bits            (n,) score of each scored character
-    unknown         the characters outside the model's vocabulary
+    bits            (n,) score of each scored character: −log₂ of the probability that the model gave to it
+    unknown         the piece's characters outside the model's vocabulary, in order
     """
 
     text: str
@@ -58,16 +58,16 @@ Surprise = tuple[float, int, int, int, str]  # -bits, place, line and column fro
 class Reading:
     """The scoring of a text by a model, piece by piece.
 
-    known  the number of characters in the model's vocabulary, complete after the last piece
-    nats   their total score, in nats, complete after the last piece
+    known  number of the text's characters that are in the model's vocabulary; complete after the last piece
+    nats   total score, in nats, of these characters without the first; complete after the last piece
     """
 
     def __init__(self, model: Model, texts: Iterator[str]) -> None:
-        """Prepare to score the text, which is given in pieces."""
+        """Prepare to score the text, whose pieces `texts` yields. Nothing is read before `pieces` is called."""
         (self.texts, self.ahead), self.model, self.known, self.nats = tee(texts), model, 0, 0.0
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the pieces of the text with their scores."""
+        """Yield the pieces of the text with the scores of their characters. Only one call is possible."""
         take, place, line, start, before = reader(self._scored()), 0, 0, 0, ""
         for text in self.texts:
             known, _, unknown = self.model.vocabulary.part(text)
@@ -81,7 +81,10 @@ class Reading:
             before = (before + text)[-CONTEXT:]
 
     def _scored(self) -> Iterator[Array]:
-        """Yield arrays with the nats of all characters in the vocabulary but the first. They run ahead of `pieces`."""
+        """Yield arrays with the scores, in nats, of all characters in the vocabulary except the first.
+
+        This iterator has its own copy of the text (`ahead`), and may read further than `pieces` has.
+        """
         vocabulary = self.model.vocabulary
         ids = (vocabulary.encode(vocabulary.part(text)[1]) for text in self.ahead)
         for block in scores(self.model.theta, ids, self.model.h):
@@ -90,7 +93,11 @@ class Reading:
 
 
 def score_text(arguments: argparse.Namespace) -> None:
-    """Print the model's loss on a text: in total, and if asked by line and at the most surprising characters."""
+    """Print the model's loss on a text; with --lines also each line's loss, with --top the most surprising characters.
+
+    Warns if a uniform guess has a lower loss. Raises WrongInput if the text has fewer than two characters of the
+    model's vocabulary.
+    """
     top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
     model, size = model_at(arguments.model), size_of(arguments.file)
     reading = Reading(model, text_at(arguments.file, whole=arguments.lines))
@@ -136,7 +143,7 @@ def score_text(arguments: argparse.Namespace) -> None:
 
 
 def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
-    """Yield the `top` most surprising characters of the piece."""
+    """Yield the `top` characters of the piece with the most bits, or all if there are fewer, in descending order."""
     text, shift = piece.before + piece.text, len(piece.before)
     for index in np.argsort(-piece.bits, kind="stable")[:top]:
         place, line, column = (int(values[index]) for values in (piece.places, piece.lines, piece.columns))
@@ -146,9 +153,10 @@ def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
 
 
 def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
-    """Print a row for each line; a line's newline character counts.
+    """Print the number of scored characters, the mean bits and the perplexity of each line, and its text.
 
-    at, bits  (n,) the line and the score of each scored character
+    A line's newline character counts. A terminal gets only as much of the text as fits into its width.
+    at, bits  (n,) the line's index and the score in bits of each scored character
     """
     counts = np.bincount(at, minlength=len(lines))
     sums = np.bincount(at, bits, minlength=len(lines))
@@ -163,11 +171,11 @@ def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
 
 
 def _perplexity(bits: float) -> float:
-    """Return 2^bits: the number of equally likely characters with the same loss."""
+    """Return 2^bits, the number of equally likely characters with the same loss; infinity if it exceeds a float."""
     with np.errstate(over="ignore"):  # a model with large weights may score an unseen text at a thousand bits
         return float(np.exp2(bits))
 
 
 def _flat(text: str) -> str:
-    """Return the text on one line, with control characters escaped."""
+    """Return the text on one line: control characters, newlines and tabs are escaped."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")

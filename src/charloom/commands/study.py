@@ -12,9 +12,10 @@ from charloom.study.kept_answer import KeptAnswer
 
 
 def run_study(arguments: argparse.Namespace) -> None:
-    """Run the missing trainings, print the answer and send it to MLflow; with --prove, rebuild rows instead.
+    """Run the study's missing trainings, print the answer and send it to MLflow; with --prove, rebuild rows instead.
 
-    If nothing has changed since the last call, the stored answer is printed.
+    If nothing has changed since the last call, print the answer that this call stored. A call with --anew, --prove or
+    --dask neither uses nor stores an answer. Raises WrongInput if an option is invalid or excluded by --prove.
     """
     if arguments.prove is not None:
         for name in ("anew", "jobs", "dask"):

@@ -21,7 +21,12 @@ from paired.data_types import CANNOT_TELL
 
 
 def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tuple[str, str]:
-    """Run the missing trainings, print the answer, and send it to MLflow; with --prove, only rebuild rows.
+    """Run the study's missing trainings, print the answer, write its page, and send the answer to MLflow.
+
+    With --prove, only rebuild rows of the study's table, and return two empty texts.
+
+    jobs     number of trials that run at the same time
+    columns  width of the answer in characters
 
     Return the output and the warnings, to be stored, if MLflow has received the answer. Otherwise return two empty
     texts, so that the next call sends the answer again.

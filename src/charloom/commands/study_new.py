@@ -33,14 +33,18 @@ VARY = "NAME=VALUE,VALUE"
 
 
 def new_study(arguments: argparse.Namespace) -> None:
-    """Write the study's file; print the number of trainings, their estimated time, and the next command."""
+    """Write the study's file; print the number of trainings, their estimated time, and the next command.
+
+    The estimate runs the first updates of a training. Raises WrongInput if the file or its folder exists, or an option
+    is invalid, and Unavailable if the memory is too small.
+    """
     path = Path(arguments.file)
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: this file or its folder exists; choose another name")
     text = arguments.text
     if text is not None and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
         shown = in_line(text) or "''"
-        raise WrongInput(f"--text: {shown} is not allowed: a file inside this folder")
+        raise WrongInput(f"--text: {shown} is not allowed; allowed is a file inside this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     # The baseline has the value of params.yaml if that is one of the values, else the first value.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}
@@ -69,7 +73,10 @@ def new_study(arguments: argparse.Namespace) -> None:
 
 
 def _varied(given: list[str]) -> dict[str, list[Any]]:
-    """Return the values by the params' names. Raises WrongInput if an option is not of this form or repeats a name."""
+    """Return the params' names with their values, from options of the form VARY: eta=0.05,0.1.
+
+    Raises WrongInput if an option does not have this form or repeats a name.
+    """
     vary: dict[str, list[Any]] = {}
     for option in given:
         name, equals, listed = option.partition("=")
@@ -77,6 +84,6 @@ def _varied(given: list[str]) -> dict[str, list[Any]]:
         with suppress(*NO_YAML):
             values = [plain(value) for value in listed.split(",")]
         if not (name and equals and values) or name in vary:
-            raise WrongInput(f"--vary: {in_line(option)} is not allowed: {VARY}, each name once: eta=0.05,0.1")
+            raise WrongInput(f"--vary: {in_line(option)} is not allowed; allowed is {VARY} (eta=0.05,0.1), a name once")
         vary[name] = values
     return vary

@@ -21,9 +21,10 @@ ROWS = 3  # rows of a study that are rebuilt
 
 
 def verify(arguments: argparse.Namespace) -> None:
-    """Print the comparison, as lines or as JSON, and write the statement if --statement is given.
+    """Rebuild the committed results and print the comparison as lines; with --study, rebuild rows of a study instead.
 
-    Raises CheckFailed if a file differs; then no statement is written.
+    With --json, standard output gets the comparison as JSON, and the lines go to standard error. With --statement, an
+    in-toto statement is written too. Raises CheckFailed if a file differs; no statement is written then.
     """
     _refuse(arguments)
     if arguments.study is not None:
@@ -65,15 +66,15 @@ def verify(arguments: argparse.Namespace) -> None:
 
 
 def _refuse(arguments: argparse.Namespace) -> None:
-    """Raise WrongInput if options exclude each other, or if the statement's file cannot be written."""
+    """Raise WrongInput if options exclude each other, or --statement is a folder or a file in a missing folder."""
     if arguments.study is not None:
         for name in ("quick", "json", "statement"):
             if getattr(arguments, name):
-                raise WrongInput(f"--{name}: cannot be combined with --study, which rebuilds rows and no results")
+                raise WrongInput(f"--{name}: cannot be combined with --study, which rebuilds only rows of a study")
     if arguments.statement is not None:
         if arguments.quick:
             raise WrongInput("--statement: cannot be combined with --quick: the statement covers a full rebuild")
         target = Path(arguments.statement)
         if target.is_dir() or not target.parent.is_dir():
             name = in_line(arguments.statement)
-            raise WrongInput(f"--statement: {name} is not allowed: a file in a folder that exists")
+            raise WrongInput(f"--statement: {name} is not allowed; allowed is a file in a folder that exists")

@@ -1,4 +1,4 @@
-"""`charloom sample`: write one or several texts with a model, to a terminal or a pipe, as they are drawn."""
+"""`charloom sample`: write one or several texts with a model, to a terminal or a pipe."""
 
 import argparse
 import sys
@@ -33,7 +33,12 @@ Piece = tuple[str, Array]  # n characters of a text, and (n,) their probabilitie
 
 
 def sample(arguments: argparse.Namespace) -> None:
-    """Print the prime and the model's continuation, piece by piece; several texts are printed one after the other."""
+    """Print the prime (the text that the model continues) and the model's continuation.
+
+    A single text is printed piece by piece as it is drawn. Several texts are drawn in groups, each with its own random
+    stream, and printed one after the other, each with a heading. Raises WrongInput if an option is invalid, or with
+    --strict if the prime has unknown characters, and Unavailable if a group does not fit into memory.
+    """
     given = vars(arguments)
     if given["length"] is None:
         given["length"] = DEFAULTS["length"] if arguments.until is None else LONGEST
@@ -47,9 +52,9 @@ def sample(arguments: argparse.Namespace) -> None:
         prime = "".join(text_at("-")) if arguments.prime == "-" else arguments.prime
         prime, unknown = split_prime(model.vocabulary, prime, "--prime")
         if unknown and arguments.strict:
-            raise WrongInput(f"--prime: not in the vocabulary of this model: {named(unknown)}")
+            raise WrongInput(f"--prime: --strict refuses characters outside the vocabulary: {named(unknown)}")
         if unknown:
-            sys.stderr.write(f"warning: not in the vocabulary of this model, skipped: {named(unknown)}\n")
+            sys.stderr.write(f"warning: skipped characters outside the vocabulary: {named(unknown)}\n")
         h, first = primed(model, prime)
     page = _Page(shades=arguments.show_probabilities)
     group = AT_ONCE * processors() if count > 1 else 1
@@ -71,19 +76,24 @@ def sample(arguments: argparse.Namespace) -> None:
 
 
 def _ending(model: Model, until: str | None) -> str:
-    """Return the text that ends a sample, or "". Raises WrongInput if the model cannot write the text."""
+    """Return the text that ends a sample (--until), or "" for None. Raises WrongInput if the model cannot write it."""
     if until == "":
         raise WrongInput("--until: an empty text is not allowed; give a text that the model can write")
     unknown = "".join(character for character in until or "" if character not in model.vocabulary.characters)
     if unknown:
-        raise WrongInput(f"--until: not in the vocabulary of this model, so never written: {named(unknown)}")
+        raise WrongInput(f"--until: the model cannot write characters outside its vocabulary: {named(unknown)}")
     return until or ""
 
 
 def _pieces(
     vocabulary: Vocabulary, written: Iterator[tuple[Array, Array]], length: int, until: str, count: int
 ) -> Iterator[list[Piece]]:
-    """Yield the next piece of each text, until every text has `length` characters or contains `until`."""
+    """Yield lists with the next piece of each text, until every text has `length` characters or ends with `until`.
+
+    written  yields (ids, probabilities) of the next characters, each (count, n)
+    until    the text that ends a sample; "": only the length does
+    count    the number of texts; a text that has ended gets empty pieces
+    """
     tails, left = [""] * count, [length] * count
     while any(left):
         ids, p = next(written)
@@ -100,7 +110,10 @@ def _pieces(
 
 
 class _Page:
-    """Standard output. A terminal gets escaped control characters, and shades if asked; a pipe gets raw text."""
+    """Standard output. A pipe gets the text unchanged; on a terminal, control characters are escaped.
+
+    With `shades`, a terminal with colours also gets each character shaded by its probability.
+    """
 
     def __init__(self, *, shades: bool) -> None:
         self.console = Console()
@@ -108,7 +121,7 @@ class _Page:
         self.shown = visible if sys.stdout.isatty() else str
 
     def text(self, prime: str, pieces: Iterator[Piece]) -> None:
-        """Print the prime, each piece when it arrives, and a newline."""
+        """Print the prime, then each piece as soon as it is drawn, then a newline."""
         sys.stdout.write(self.shown(prime))
         for text, probabilities in pieces:
             if self.shades:
@@ -120,7 +133,7 @@ class _Page:
         print(flush=True)
 
     def legend(self) -> None:
-        """Print the meaning of the shades if they are used."""
+        """Print which shade stands for which probability, if shades are used."""
         if self.shades:
             shades = (Segment(f" from 1/{round(1 / least)} ", _style(least)) for least, _ in SHADES)
             self._print(Segment("\nprobability "), *shades, Segment(" less ", _style(0)), Segment("\n"))

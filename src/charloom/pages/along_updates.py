@@ -2,6 +2,8 @@
 
 A picture may leave out the first twentieth of the updates: each curve falls steeply there from a uniform guess, and the
 rest would look flat. All later points are inside the picture.
+
+A curve has its values by update, in ascending order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,20 +29,20 @@ MANY_EPOCHS = 30  # most epochs whose boundaries are drawn
 
 
 def settled(curve: Curve, updates: int) -> Curve:
-    """Return the curve after the first twentieth of the updates, or the whole curve if less than 3 points remain."""
+    """Return the curve after the first twentieth of the `updates`, or the whole curve if fewer than 3 points remain."""
     later = {update: value for update, value in curve.items() if update >= updates / SETTLED}
     return later if len(later) >= FEWEST else curve
 
 
 def points_of(curve: dict[int, Point], most: int) -> dict[int, Point]:
-    """Return at most `most` points of the curve, including the last one."""
+    """Return at most `most` points of the curve, at equal distances and with the last one added."""
     return every_nth(curve, most - 1) | dict(islice(reversed(curve.items()), 1))
 
 
 def by_update(columns: Sequence[tuple[str, dict[int, str]]]) -> Table:
-    """Return a table with a row for each of at most ROWS updates.
+    """Return a table with a row for each update of the columns; of each column, at most ROWS updates count.
 
-    columns  pairs of a head and the cells by update; a missing cell is empty
+    columns  for each column its title, and its cells by update; a missing cell is empty
     """
     updates = sorted(set().union(*(points_of(column, ROWS) for _, column in columns)))
     rows = [(f"{update:,}", *(column.get(update, "") for _, column in columns)) for update in updates]
@@ -48,12 +50,15 @@ def by_update(columns: Sequence[tuple[str, dict[int, str]]]) -> Table:
 
 
 def table_of(curves: Mapping[str, Curve], form: str) -> Table:
-    """Return a table of the curves' values. `form` is a format specification such as ".2f"."""
+    """Return a table with a column for each curve, by the columns' titles. `form` formats the values: ".2f"."""
     return by_update([(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()])
 
 
 def over_updates(axes: Axes, updates: int, epoch: int | None = None) -> None:
-    """Set up the x axis for updates, with a dotted line at the beginning of each epoch of `epoch` updates."""
+    """Set up the x axis for 0 to `updates` updates, with a dotted line at the beginning of each epoch after the first.
+
+    epoch  updates of an epoch; None, or more than MANY_EPOCHS epochs: no lines
+    """
     axes.set_xlim(0, max(updates, 1))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(update_label)
@@ -64,19 +69,29 @@ def over_updates(axes: Axes, updates: int, epoch: int | None = None) -> None:
 
 
 def update_label(value: float, _: float) -> str:
-    """Return a tick's label; millions are abbreviated, as in `1.5 M`."""
+    """Return the label of a tick of the x axis: `20,000`, or `1.5 M` from a million on. matplotlib calls this."""
     return f"{value / 1e6:,g} M" if value >= 1e6 else f"{value:,.0f}"
 
 
 def draw(axes: Axes, curve: Curve, color: str, label: str | None = None, **look: Any) -> None:
-    """Draw the curve. At most DOTS points also get dots, because a line through one point is invisible."""
+    """Draw at most POINTS points of the curve as a line. A curve of at most DOTS points also gets dots.
+
+    Without dots, a curve of one point would be invisible.
+
+    label  the curve's name in the legend; None: none
+    look   further arguments of matplotlib's `plot`
+    """
     points = points_of(curve, POINTS)
     marker = "." if len(points) <= DOTS else ""
     axes.plot(list(points), list(points.values()), color=color, label=label, marker=marker, clip_on=not marker, **look)
 
 
 def mark(axes: Axes, point: tuple[float, float], marker: str, right: float, up: float, color: str = BLUE) -> None:
-    """Draw a marker, moved `right` and `up` by that many points from the data point so that the curve stays visible."""
+    """Draw a marker beside a data point, so that the curve stays visible.
+
+    marker     matplotlib's sign for the marker; the diamond `D` is hollow
+    right, up  distance from the data point, in typographic points (1/72 inch)
+    """
     place = axes.transData + ScaledTranslation(right / 72, up / 72, axes.figure.dpi_scale_trans)
     inside = color if marker != "D" else "none"
     axes.plot(*zip(point, strict=True), marker, color=color, mfc=inside, ms=5.5, clip_on=False, transform=place)

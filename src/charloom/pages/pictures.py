@@ -48,10 +48,11 @@ WIDE, LINES = 54, 3  # letters of a line, and most lines, of a setting's name
 def drawing(height: float, left: float = 0.5, panels: Sequence[int] = (1,)) -> Iterator[tuple[Figure, list[Axes]]]:
     """Yield a figure in the page's style, and its empty panels from top to bottom.
 
-    height  of the figure, in inches
+    The margins are fixed, because matplotlib would draw everything twice to compute them.
+
+    height  height of the figure, in inches
     left    room for the labels of the y axis, in inches
     panels  relative heights of the panels
-    The margins are fixed: to compute them, matplotlib would draw everything twice.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), dpi=72)
@@ -60,7 +61,13 @@ def drawing(height: float, left: float = 0.5, panels: Sequence[int] = (1,)) -> I
 
 
 def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) -> Picture:
-    """Return the figure as a picture for a page, on which the name is unique. Equal figures give equal bytes."""
+    """Return the figure as a picture for a page. Equal figures give equal bytes.
+
+    name     the picture's id, unique on the page
+    title    the picture's title, also for its table
+    caption  an explanation of the picture
+    table    the numbers in the picture
+    """
     content = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(content, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
@@ -79,7 +86,7 @@ def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) 
 
 
 def by_itself(pictures: Sequence[Picture]) -> str:
-    """Return a page's pictures as one SVG file: two in a row, each above its caption."""
+    """Return a page's pictures as the content of one SVG file: two pictures in a row, each above its caption."""
     width, bottom, parts = 72 * WIDTH, float(MARGIN), []
     for at in range(0, len(pictures), 2):
         row = [(picture, float(HEIGHT.findall(picture.svg)[0])) for picture in pictures[at : at + 2]]
@@ -105,18 +112,27 @@ def by_itself(pictures: Sequence[Picture]) -> str:
 
 
 def with_room(low: float, high: float) -> tuple[float, float]:
-    """Return the limits of an axis, with a margin of 6 % on both sides."""
+    """Return the limits of an axis for values from `low` to `high`, with a margin of 6 % of this range on both sides.
+
+    If `low` equals `high`, the margin is 2 % of the value; if the value is 0, it is 1.
+    """
     room = 0.06 * (high - low) or 0.02 * abs(high) or 1.0
     return low - room, high + room
 
 
 def in_lines(setting: str, wide: int = WIDE) -> str:
-    """Return the setting's name in at most LINES lines of at most `wide` letters."""
+    """Return the setting's name in at most LINES lines of at most `wide` letters, with … at the end if it is cut.
+
+    An empty name becomes `(no name)`.
+    """
     lines = textwrap.wrap(known(setting), wide, break_on_hyphens=False) or ["(no name)"]
     return "\n".join(lines[:LINES]) + "…" * (len(lines) > LINES)
 
 
 def known(text: str) -> str:
-    """Return the text with U+FFFD in place of each character that the font lacks; matplotlib would warn about them."""
+    """Return the text with non-printable characters escaped, and U+FFFD for each character that the font lacks.
+
+    matplotlib would warn about a character that the font lacks.
+    """
     charmap = get_font(findfont(FONT)).get_charmap()
     return "".join(letter if ord(letter) in charmap else "\N{REPLACEMENT CHARACTER}" for letter in in_line(text))

@@ -1,4 +1,4 @@
-"""A page in one HTML file. The page makes no request, escapes all text, and allows only our scripts, by their hashes.
+"""A page in one HTML file. A page makes no request, escapes all text, and allows only our scripts, by their hashes.
 
 base.html is the layout of every page, parts.html has the macros of sections, page.css is the style sheet, and save.js
 saves a picture or a table as a file.
@@ -23,7 +23,7 @@ AFTER = re.compile(r"((?<!\d)\.|[_/])(?=\w)")
 
 
 class Table(NamedTuple):
-    """A table of texts. The first cell of a row is the row's name; long names are wrapped."""
+    """A table of texts: the titles of the columns, and the rows. The first cell of a row is the row's name."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -49,9 +49,10 @@ class Picture(NamedTuple):
 class Section(NamedTuple):
     """A section of a page.
 
-    name      the section's id on the page; its template is `name`.html in templates/
-    it        the template's variable `it`
-    pictures  the template's variable `pictures`
+    name      the section's id on the page; its template is NAME.html in templates/
+    title     the section's heading
+    it        what the template needs, as its variable `it`
+    pictures  the pictures, as the template's variable `pictures`
     """
 
     name: str
@@ -61,7 +62,7 @@ class Section(NamedTuple):
 
 
 class Program(NamedTuple):
-    """The code of the live page: its script, the script of its Worker, and the data for both, as JSON."""
+    """The code of the live page: its script, the script of its Web Worker, and the data for both scripts, as JSON."""
 
     script: Markup
     worker: Markup
@@ -69,7 +70,7 @@ class Program(NamedTuple):
 
     @property
     def hash(self) -> str:
-        """Return the script's hash in the format of a Content-Security-Policy."""
+        """Return the hash of `script` in the format of a Content-Security-Policy: `sha256-…`."""
         return _script_hash(self.script)
 
 
@@ -82,11 +83,12 @@ def rendered(
     program: Program | None = None,
     **about: Any,
 ) -> str:
-    """Return the page. Equal content gives equal bytes.
+    """Return the page as HTML. Equal content gives equal bytes.
 
     intro     introduction; each line is a paragraph
     sections  the sections; None is skipped
     link      address and text of a link to another page
+    program   the code of the live page
     about     further variables of the templates, by name
     """
     page, present = _environment().get_template("base.html"), [section for section in sections if section]
@@ -94,12 +96,12 @@ def rendered(
 
 
 def script(name: str) -> Markup:
-    """Return the script of that name in templates/, as trusted markup."""
+    """Return the content of the script `name` in templates/, as trusted markup."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
 def breakable(text: object) -> Markup:
-    """Return the escaped text, with `<wbr>` in long words after a dot, a slash or a `_`, for narrow screens."""
+    """Return the text as escaped HTML. Words of 20 or more characters may break after a dot, a slash or a `_`."""
     return Markup(LONG.sub(lambda word: AFTER.sub(r"\1<wbr>", word[0]), str(escape(visible(str(text))))))  # noqa: S704
 
 

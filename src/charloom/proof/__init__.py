@@ -1,3 +1,3 @@
-"""Verification: rebuild the committed results from nothing and compare them bit for bit, rebuild rows of a study by the
-pipeline, rebuild a run in MLflow, and summarise the changes of a pull request.
+"""Verification by rebuilding: the committed results, rows of a study's table, or a run in MLflow. Results are compared
+bit for bit. The package also summarises the changes of a pull request.
 """

@@ -31,15 +31,15 @@ CLONE = "clone"
 
 
 def again(arguments: argparse.Namespace) -> None:
-    """Print what is executed, then the comparison; keep the folder only if something differs.
+    """Run the stages of an MLflow run again in a temporary folder; print what is executed, then the comparison.
 
-    Raises WrongInput if the run, its commit or its text is missing, CheckFailed if the run contradicts itself or the
-    results differ.
+    The folder is removed, unless something differs. Raises WrongInput if the run, its commit, patch or text is
+    missing, Damaged if the patch does not apply, and CheckFailed if the run contradicts itself or the results differ.
     """
     ensure_repository()
     if not (run := RUN.fullmatch(arguments.run)):
-        allowed = "allowed is a run's id in MLflow, 32 hexadecimal digits, or the address of its page"
-        raise WrongInput(f"{in_line(arguments.run)}: {allowed}")
+        allowed = "a run's id in MLflow (32 hexadecimal digits), or the address of its page"
+        raise WrongInput(f"{in_line(arguments.run)} is not allowed; allowed is {allowed}")
     place = Path(mkdtemp(prefix="charloom-again-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, place, ignore_errors=True)
@@ -60,7 +60,15 @@ def _say(line: object) -> None:
 
 
 def _rows(origin: Origin, place: Path) -> Iterator[Row]:
-    """Run the stages again; yield a Row for each input that differs, each output, and the hash of results."""
+    """Run the stages again; yield the rows of the comparison with the run.
+
+    First comes a Row for each input whose hash differs from the run's dvc.lock. Then comes a Row for each output
+    (equal or not), unless the run has no dvc.lock, and one for the hash of weights and trace (metrics/results.json). If
+    a stage fails, its Row is the last.
+
+    origin  what MLflow has recorded about the run
+    place   a temporary folder, which already contains the run's patch, if it has one
+    """
     project, text = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
     changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""
@@ -89,7 +97,10 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
 
 
 def _difference(origin: Origin, path: dict[str, Path]) -> str:
-    """Return the hashes of results of the run and of this training, and the metrics that differ; or ""."""
+    """Compare the hash of weights and trace of the run with this training's; return "" if they are equal.
+
+    Otherwise return both hashes, shortened, and the metrics that differ. `path` has this training's files by key.
+    """
     results = read_json(path["metrics/results"], ResultsRecord).results
     if results == origin.results:
         return ""
@@ -100,10 +111,12 @@ def _difference(origin: Origin, path: dict[str, Path]) -> str:
 
 
 def _sources(origin: Origin, place: Path) -> tuple[Project, str]:
-    """Return a clone with the run's commit, patch and text, and the text's path. No code of the run is executed.
+    """Clone the run's commit, apply its patch, and copy its text; return the project and the path of its text.
 
-    Raises WrongInput if the commit, the patch or the text is missing. Raises CheckFailed if the run's params or key
-    differ from those of its commit and patch.
+    No code of the run is executed. `place` is the temporary folder; the clone is made inside.
+    Raises WrongInput if the commit, the patch or the text is missing, and Damaged if the patch does not apply. Raises
+    CheckFailed if the recorded params differ from those of commit and patch, or the experiment's key from that of the
+    recorded params and text.
     """
     short, patch = origin.commit[:DIGITS], place / PATCH
     if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
@@ -119,7 +132,7 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, str]:
 
 
 def _params(origin: Origin, project: Project) -> Params:
-    """Return the params in the clone. Raises CheckFailed if they are not the run's."""
+    """Return the params in the clone's params.yaml. Raises CheckFailed if the run has recorded other params."""
     file = project.root / PARAMS
     params = checked(Params, with_silent(read_mapping(file, Params)), file)
     here, silent = ({name: in_line(as_yaml(x)) for name, x in values.items()} for values in (flat_of(params), SILENT))
@@ -132,7 +145,11 @@ def _params(origin: Origin, project: Project) -> Params:
 
 
 def _bring_text(origin: Origin, project: Project, place: Path, text: str) -> None:
-    """Copy the text from this folder, unless the clone has it. Raises WrongInput if neither has the run's text."""
+    """Copy the run's text from the working folder into the clone, unless the clone already has the text.
+
+    text  the text's path, relative to either folder
+    Raises WrongInput if neither folder has a text with the run's SHA-256.
+    """
     target = project.root / text
 
     def is_complete() -> bool:

@@ -1,4 +1,7 @@
-"""Judge whether a change is better: the answer of a study that has both sides, with its uncertainty."""
+"""Judge whether a pull request makes results better, by a study with trials of both settings, before and after.
+
+Without such a study each side has one seed, which cannot tell a difference from luck.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -36,8 +39,8 @@ smallest_difference: 0.01
 NO_DIFFERENCE = "<b>no difference</b>"
 ALONE = "One seed on each side cannot tell whether the difference is more than luck."
 BOTH_CODES = (
-    "<code>charloom study studies/…</code> on each of the two commits would, and <code>charloom compare --table</code> "
-    "of both tables in one, with a column that names the commit."
+    "To tell, run <code>charloom study studies/…</code> on both commits, join the two tables in one with a column that "
+    "names the commit, and give it to <code>charloom compare --table</code>."
 )
 
 
@@ -45,18 +48,22 @@ class Side(NamedTuple):
     """One side of a change: a commit.
 
     project  a folder with those of the commit's files that are in KEPT
-    run      the committed run; None if this version of charloom cannot read it
+    run      the committed run, without curves; None if the commit has none that this version of charloom can read
     """
 
     project: Project
     run: Run | None
 
 
-Studies = dict[Path, Study | CharloomError]  # file to study; the error, if it is invalid or contradicted
+Studies = dict[Path, Study | CharloomError]  # file to study; an error if the study is invalid or contradicted
 
 
 def side(commit: str, folder: Path) -> Side:
-    """Write the commit's files into the folder and return the side. A symlink becomes a file with the link's text."""
+    """Write the commit's files in KEPT into a new folder, and return the side.
+
+    A symbolic link becomes a file with the link's text. Files with a name that could lead out of the folder are left
+    out.
+    """
     folder.mkdir()
     # Skip names that lead out of the folder, or hold control characters.
     paths = [path for path in names_in(commit) if path.startswith(KEPT) and ".." not in path and path.isprintable()]
@@ -68,7 +75,11 @@ def side(commit: str, folder: Path) -> Side:
 
 
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
-    """Return a sentence on whether the change is better, and Markdown blocks with the evidence."""
+    """Return a sentence, as HTML, on whether the change makes results better, and Markdown blocks with the evidence.
+
+    If the two runs cannot be compared or are equal, and tables of studies have changed, the sentence has the answers of
+    these studies. If there is nothing to say, it is "", and the list of blocks is empty.
+    """
     runs = [side.run for side in (before, after) if side.run]
     read = [_studies(side.project) for side in (before, after)]
     studies = [_believed(studies, (before, after), read) for studies in read]
@@ -83,7 +94,7 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
 
 
 def _studies(project: Project) -> Studies:
-    """Return the commit's studies by their files; an error for a study that cannot be read."""
+    """Return the commit's studies by file, with the error in place of a study that cannot be read."""
     studies = Studies()
     for file in sorted(path.relative_to(project.root) for path in project.root.glob("studies/*.yaml")):
         try:
@@ -95,10 +106,13 @@ def _studies(project: Project) -> Studies:
 
 
 def _believed(studies: Studies, sides: Sequence[Side], read: Sequence[Studies]) -> Studies:
-    """Return the studies, with an error in place of each study that contradicts another source.
+    """Return the studies, with a CheckFailed in place of each study that contradicts another committed result.
 
-    A trial is a pure function of params, text and arithmetic, and its key names all three. So if one key has different
-    numbers in another table, of either commit, or in a commit's own files, one of the two is wrong.
+    The results of a trial depend only on its params, text and arithmetic, and the trial's key identifies all three. So
+    if a study's table and another table (or a commit's own metrics) have different results for one key, one is wrong.
+
+    sides  both sides of the change
+    read   the studies of both sides, as `_studies` returns them
     """
     tables = [study for of_side in read for study in of_side.values() if isinstance(study, Study)]
     wrong = {file: _contradiction(study, sides, tables) for file, study in studies.items() if isinstance(study, Study)}
@@ -106,7 +120,11 @@ def _believed(studies: Studies, sides: Sequence[Side], read: Sequence[Studies]) 
 
 
 def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study]) -> str:
-    """Return a sentence on the first entry of the study's table that another source contradicts; empty if none does."""
+    """Return a sentence on the first number in the study's table that contradicts another result; "" if none does.
+
+    sides   both sides of the change, whose own runs are compared
+    others  the readable studies of both sides, whose tables are compared
+    """
     tables = [(f"{other.folder}{' of the other side' * (other.path == study.path)}", other.runs) for other in others]
     for project, run in sides:  # results of another arithmetic or text may differ
         same = run and study.asked.arithmetic.get(run.params.recipe.kind) == _arithmetic(project, run)
@@ -122,33 +140,51 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
 
 
 def _entries(run: Run) -> dict[str, Any]:
-    """Return a run's outcome, metrics and hash by name, the measure first; without a hash that is not recorded."""
+    """Return a run's outcome, hash of results and metrics by name, the usual measure first.
+
+    Unknown values are left out, except the measure, which is None if the run has no metrics.
+    """
     metrics = run.metrics.known() if run.metrics else {}
     hashed = {"results": run.results} if run.results else {}
     return {MEASURE: metrics.get(MEASURE), "outcome": run.outcome} | hashed | metrics
 
 
 def _arithmetic(project: Project, run: Run) -> str:
-    """Return the arithmetic's digest that is part of such a trial's key in this commit; empty if there is none."""
+    """Return the digest of arithmetic that a trial of the run's kind has in its key in this commit.
+
+    The result is "" if the commit's signature.json cannot be read.
+    """
     with suppress(CharloomError):
         return arithmetic_of(run.params.recipe.kind, project)
     return ""
 
 
 def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
-    """Return sentence and blocks from a study that has both settings, or else from one seed on each side."""
+    """Return sentence and blocks from a study that has both settings, or else from the two runs alone.
+
+    runs     the runs of the sides that have one, before and after
+    studies  the studies of the second side
+
+    The sentence is "" if a side has no run or no measure, or the sides measure different held-out texts.
+    """
     bits = [getattr(run.metrics, MEASURE) for run in runs]
     if len(runs) < 2 or None in bits:
         return "", []
     if runs[0].measured_on != runs[1].measured_on:
-        return "", [paragraph("The two sides measure other held-out text, so their figures do not compare.")]
+        return "", [paragraph("The two sides measure different held-out texts, so their figures cannot be compared.")]
     if bits[0] == bits[1]:
         return f"{NO_DIFFERENCE}: held-out text costs {bits[1]:.3f} bits per character, as before.", []
     return _by_studies(studies, runs, bits)
 
 
 def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[str, list[str]]:
-    """Return sentence and blocks for two sides whose bits per character differ."""
+    """Return sentence and blocks for two runs whose bits per character differ.
+
+    If params differ and a study was contradicted, the sentence says so. If a study has trials of both settings, its
+    verdict counts. Otherwise the sentence is *cannot tell*, and the blocks say how to find out.
+
+    bits  the bits per character of the two runs
+    """
     old, new = (flat_of(run.params) for run in runs)
     varied = [name for name in differing([run.params for run in runs]) if name in VARIED]
     if wrong := [code(str(study), 400) for study in studies.values() if varied and isinstance(study, CheckFailed)]:
@@ -164,14 +200,15 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
         return sentence, [paragraph(f"{ALONE} {BOTH_CODES}")]
     baseline, setting = (json.dumps({name: values[name] for name in varied}) for values in (old, new))
     asked = ASKED.format(baseline=baseline, setting=setting, measure=MEASURE)
-    return sentence, [paragraph(f"{ALONE} This study would, by <code>charloom study studies/NAME.yaml</code>:"), asked]
+    return sentence, [paragraph(f"{ALONE} This study can, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
 def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Contrast | None] | None:
-    """Return the study's answer with the first side as baseline, the second side's setting, and the factor's effect.
+    """Return three results of a study for the two runs' settings; None if a setting has no trials in the study.
 
-    The answer corrects for all settings of the study, because the best of many may have been picked. None if a side
-    has no trials in the study.
+    The results are the study's answer with the first run's setting as baseline, the name of the second run's setting,
+    and the effect of the factor that changed (None if there is no single one). The answer corrects for all settings of
+    the study, because the second setting may be the best of many.
     """
     by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
     names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in runs]
@@ -185,7 +222,11 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Contrast | Non
 def _reported(answer: Answer, setting: str, effect: Contrast | None, file: Path) -> tuple[str, list[str]]:
     """Return a sentence with the answer's verdict on the change, and a block with the whole answer.
 
-    If one factor changed and only its effect has a verdict, report that; else report the single setting.
+    If the setting alone has no verdict and the effect of the changed factor has one, the sentence reports the effect;
+    otherwise it reports the setting.
+
+    effect  the effect of the one factor that changed, or None
+    file    the study's file
     """
     (alone,) = (contrast for contrast in answer.comparisons if contrast.setting == setting)
     where, many = code(f"studies/{file.stem}"), len(answer.comparisons)
@@ -203,7 +244,10 @@ def _reported(answer: Answer, setting: str, effect: Contrast | None, file: Path)
 
 
 def _changed_answers(folders: Sequence[Path], studies: list[Studies]) -> Iterator[list[str]]:
-    """Yield a row for each study whose table has changed: its file, and its answers before and after."""
+    """Yield table cells, as HTML, for each study whose trials.csv has changed: its file, its answers before and after.
+
+    folders, studies  of the side before and of the side after
+    """
     for file in sorted({file for side in studies for file in side}):
         tables = [folder / file.with_suffix("") / "trials.csv" for folder in folders]
         contents = [table.read_bytes() if table.is_file() else b"" for table in tables]
@@ -212,11 +256,11 @@ def _changed_answers(folders: Sequence[Path], studies: list[Studies]) -> Iterato
 
 
 def _answer(study: Study | CharloomError | None) -> str:
-    """Return a study's answer in one line, or the reason why it has none."""
+    """Return a study's answer in one line of HTML, or the reason why it has none; "–" if the side lacks the study."""
     if study is None:
         return "–"
     if isinstance(study, CharloomError):
-        return f"not believed: {code(str(study), 400)}"
+        return f"not used: {code(str(study), 400)}"
     answer = answered(results := measured(study, curves=False))
     if not any(results.settings.values()):
         return "no trials yet"

@@ -1,4 +1,4 @@
-"""The differences between a committed and a rebuilt file, described in one line: place, values, distance."""
+"""Describe the difference between a committed and a rebuilt file in one line: the place, both values, the distance."""
 
 import io
 import json
@@ -20,7 +20,8 @@ NOTHING = object()  # stands for a missing value
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
     """Return a line with the first difference and the number of further ones, or "" if the contents are equal.
 
-    Each argument has the content of one file, or of all files in a folder, by name.
+    If the bytes differ and all values are equal, the line says so. Each argument has the content of one file, or of all
+    files in a folder, by name.
     """
     if committed == rebuilt:
         return ""
@@ -35,10 +36,10 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
 
 
 def values(files: dict[str, bytes]) -> dict[str, Any]:
-    """Return the values in the files by a key such as `train.json: updates`.
+    """Return the values in the files by a key such as `train.json: updates`. The argument has file contents by name.
 
-    JSON has a value for each leaf, CSV for each cell, .npz for each array. Any other file is a text with a value for
-    each line; so is a file that does not parse.
+    There is a value for each leaf of JSON, each cell of CSV, and each array of .npz. A cell is a number, and None if it
+    is empty. Any other file, and a file that cannot be parsed, has a value for each line.
     """
     return {f"{name}: {key}": value for name, content in files.items() for key, value in _values(name, content)}
 
@@ -62,7 +63,10 @@ def _values(name: str, content: bytes) -> list[tuple[str, Any]]:
 
 
 def _leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted key, value) for the leaves of JSON; an index stands for a place in a list."""
+    """Yield (dotted key, value) for the leaves of nested JSON: `a.0.b` for the first item of a list under `a`.
+
+    prefix  text before each key
+    """
     if not isinstance(nested, dict | list) or (prefix and not nested):
         yield prefix.removesuffix(".") or "the file", nested
         return
@@ -71,10 +75,10 @@ def _leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _both_values(one: Any, other: Any) -> str:
-    """Describe two different values.
+    """Describe two different values, the committed and the rebuilt one; NOTHING stands for a missing value.
 
-    Texts are shown from CONTEXT characters before their first difference. For two arrays of equal shape and type the
-    result is the number of different entries and the largest distance.
+    LONG characters of a text are shown, from CONTEXT characters before the first difference. For two numeric arrays of
+    equal shape and type, the result is the number of different entries and their largest distance.
     """
     match one, other:
         case (dtype, shape, first), (*form, second) if form == [dtype, shape] and dtype.kind in "biuf":

@@ -14,10 +14,11 @@ def dvc(
 ) -> tuple[int, str]:
     """Run DVC; return its exit code and its output, stdout and stderr together.
 
-    hear       called with each line as soon as it is printed
+    folder     the folder in which DVC runs; None: the working folder
+    hear       called with each line as soon as DVC prints it
     variables  environment variables to add
 
-    Stages run with the current Python. Variables with the prefixes DVC_ and MLFLOW_ are removed.
+    Stages run with the current Python. The user's environment variables that begin with DVC_ or MLFLOW_ are removed.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
     environment |= variables | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
@@ -33,7 +34,10 @@ def dvc(
 
 
 def cache() -> Path:
-    """Return the folder of DVC's cache with files named by their MD5. Raises Unavailable, with DVC's message."""
+    """Return the folder of DVC's cache in which files are named by their MD5.
+
+    Raises Unavailable, with DVC's message, if DVC cannot tell.
+    """
     code, printed = dvc("cache", "dir")
     if code:
         raise Unavailable(f"dvc cache dir: {next(iter(printed.split(chr(10))), '') or f'exit {code}'}")

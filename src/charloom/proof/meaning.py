@@ -1,5 +1,6 @@
-"""Explanations of differences: contradictions within a commit, the edits that may have caused them, and a grade for the
-distance of the results.
+"""Explain why rebuilt results differ from the committed ones: contradictions within the commit, and edits of its files.
+
+The module also grades how far the results are apart.
 """
 
 import math
@@ -45,7 +46,7 @@ MEANINGS = {
 
 
 class Contradiction(NamedTuple):
-    """A contradiction between two files of a commit, in words, and the stages that it concerns."""
+    """A contradiction between two files of a commit: a sentence, and the names of the stages concerned."""
 
     what: str
     stages: tuple[str, ...]
@@ -73,15 +74,15 @@ def contradictions(clone: Project, *, results: bool) -> list[Contradiction]:
     """Compare dvc.lock with the other committed files; return the contradictions, in the order of the stages.
 
     clone    a clone of HEAD in which no stage has run
-    results  compare the committed results too
+    results  whether committed results are compared with their hashes in dvc.lock, too
 
-    Raises CheckFailed if dvc.lock, dvc.yaml or params.yaml is invalid.
+    Raises CheckFailed if dvc.lock, dvc.yaml or params.yaml is missing or invalid.
     """
     return _merged(_contradicted(clone, clone.params(), list(outputs(clone)), _lock(clone), results=results))
 
 
 def _merged(sentences: Iterable[tuple[str, str]]) -> list[Contradiction]:
-    """Return a contradiction for each distinct sentence. The argument has pairs (stage, sentence)."""
+    """Return a Contradiction for each distinct sentence, with all its stages, from pairs (stage, sentence)."""
     by_sentence: dict[str, list[str]] = {}
     for stage, sentence in sentences:
         by_sentence.setdefault(sentence, []).append(stage)
@@ -89,20 +90,29 @@ def _merged(sentences: Iterable[tuple[str, str]]) -> list[Contradiction]:
 
 
 def _lock(clone: Project) -> Stages:
-    """Return the stages of dvc.lock. Raises WrongInput if it is missing or has Git's conflict marks."""
+    """Return the stages of dvc.lock.
+
+    Raises WrongInput if dvc.lock is missing or has Git's conflict markers, and Damaged if its format is not DVC's.
+    """
     path = clone.root / LOCK
     if not path.exists():
         raise WrongInput(f"{LOCK}: not in HEAD; `dvc repro` writes it, then commit it")
     if b"\n<<<<<<< " in b"\n" + path.read_bytes():
-        take = f"take that of one side (`git checkout BRANCH -- {LOCK}`), then `dvc repro`"
-        raise WrongInput(f"{LOCK}: a merge was committed with its conflict marks; {take}")
+        take = f"take the file of one branch (`git checkout BRANCH -- {LOCK}`), then run `dvc repro`"
+        raise WrongInput(f"{LOCK}: a merge was committed with its conflict markers; {take}")
     return locked(clone)
 
 
 def _contradicted(
     clone: Project, params: Params, declared: list[Output], lock: Stages, *, results: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield (stage, sentence) for each contradiction between dvc.lock and the committed files."""
+    """Yield (stage, sentence) for each contradiction between dvc.lock and the committed files.
+
+    params    the params in the commit's params.yaml
+    declared  the outputs in dvc.yaml
+    lock      the stages of dvc.lock
+    results   whether committed results are compared with their hashes, too
+    """
     hashes = hashes_of(lock)
     named = {(output.stage, output.path) for output in declared}
     for stage in dict.fromkeys(output.stage for output in declared):
@@ -124,7 +134,10 @@ def _contradicted(
 
 
 def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iterator[str]:
-    """Yield a sentence for each command, param and input of a stage that differs between dvc.lock and the commit."""
+    """Yield a sentence for each command, param and input of the stage that differs between dvc.lock and the commit.
+
+    An input that is not in the commit, the cache or a remote gets a sentence, too.
+    """
     if stage not in lock:
         yield f"{LOCK} has no stage {stage}"
         return
@@ -154,7 +167,10 @@ def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iter
 
 @_committed_files()
 def not_rebuilt(clone: Project, here: Project) -> list[tuple[str, str, str]]:
-    """Return (stage, file, reason) for each file that DVC or a reader takes for a result and that no stage rebuilds.
+    """Return (stage, file, reason) for each file that looks like a result and that a rebuild would not make.
+
+    These are metrics and plots that no stage makes, frozen stages, parts of dvc.yaml that this module does not know,
+    and every other dvc.yaml. The stage is the one concerned, or the last of the pipeline.
 
     clone  a clone of HEAD
     here   the repository's own folder, which has the files of Git's submodules
@@ -195,7 +211,10 @@ def _plotted(plots: Any) -> Iterator[str]:
 
 
 def unexplained(committed: Stages, rebuilt: Stages, conflicts: list[Contradiction]) -> list[Contradiction]:
-    """Return a contradiction for each stage whose inputs differ between the two locks and that `conflicts` lacks."""
+    """Return a contradiction for each stage whose inputs differ between the two locks, except stages in `conflicts`.
+
+    committed, rebuilt  the stages of the two dvc.lock files
+    """
     named = {stage for conflict in conflicts for stage in conflict.stages}
     differ = [stage for stage in compared(committed, rebuilt) if stage.inputs and stage.name in rebuilt.keys() - named]
     return [Contradiction(f"{LOCK} was made with another {', '.join(stage.inputs)}", (stage.name,)) for stage in differ]
@@ -219,7 +238,13 @@ def causes(conflicts: list[Contradiction], pairs: list[Pair]) -> list[str]:
 
 
 def _edited(stage: str, pairs: list[Pair]) -> Iterator[str]:
-    """Yield sentences about committed outputs of the stage whose content does not match the hash in dvc.lock."""
+    """Yield sentences about outputs of the stage whose committed content or hash in dvc.lock was edited.
+
+    An output in Git was edited or removed if its content differs from the rebuilt one and from its hash in dvc.lock.
+    dvc.lock was edited if the content equals the rebuilt one and the hash does not.
+
+    pairs  the outputs of the stage
+    """
     other = [pair for pair in pairs if pair.output.in_git and not pair.content_same and pair.locked != pair.hashes[0]]
     edited, removed = ([pair for pair in other if bool(pair.committed) is present] for present in (True, False))
     relocked = [pair for pair in pairs if pair.content_same and not pair.hash_same]
@@ -234,8 +259,9 @@ def _edited(stage: str, pairs: list[Pair]) -> Iterator[str]:
 
 
 def _replaced(stage: str, pairs: list[Pair], *, explained: bool) -> Iterator[str]:
-    """Yield a sentence about outputs that differ although dvc.lock has their hash, for the first stage that differs.
+    """Yield at most one sentence about outputs that differ from the rebuilt ones although dvc.lock has their hash.
 
+    pairs      the outputs of the first stage with a difference
     explained  whether another sentence already explains differences
     """
     different = [pair for pair in pairs if not pair.same and not pair.content_same]
@@ -258,7 +284,7 @@ def _it(pairs: list[Pair]) -> str:
 
 
 def grade(pairs: list[Pair]) -> str:
-    """Return the first key of MEANINGS that holds. Only results in Git count as figures."""
+    """Return the first key of MEANINGS whose sentence holds for the pairs. Only results in Git count as figures."""
     if all(pair.same for pair in pairs):
         return SAME_BITS
     figures = {pair.output.key: [values(pair.committed), values(pair.rebuilt)] for pair in pairs if pair.output.in_git}

@@ -17,7 +17,9 @@ FOLDER = ".dir"  # suffix of a folder's hash
 class Output(NamedTuple):
     """A file or folder that dvc.yaml declares as an output of a stage.
 
-    in_git  whether the file is tracked by Git, not by DVC's cache
+    stage   name of the stage
+    path    path relative to the project's folder
+    in_git  whether the content is in Git (`cache: false` in dvc.yaml), not in DVC's cache
     """
 
     stage: str
@@ -26,16 +28,16 @@ class Output(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Return folder and stem, the key of the output in `pipeline.files`: `metrics/train`."""
+        """Return the output's key in `pipeline.files`, folder and name without suffix: `metrics/train`."""
         return f"{Path(self.path).parent.name}/{Path(self.path).stem}"
 
 
 class Pair(NamedTuple):
-    """An output, committed and rebuilt.
+    """A committed output, compared with the rebuilt one.
 
-    locked     hash in the committed dvc.lock, or None
-    committed  content of the committed files by name; empty if only the hash is known
-    rebuilt    content of the rebuilt files by name
+    locked     hash in the committed dvc.lock; None if dvc.lock lacks the output
+    committed  content of the committed files by name; empty if the content is not known
+    rebuilt    content of the rebuilt files by name; empty if the content was not read
     hashes     DVC's hash of the committed files, and the hash in the rebuilt dvc.lock; None for a missing one
     """
 
@@ -47,43 +49,50 @@ class Pair(NamedTuple):
 
     @property
     def same(self) -> bool:
-        """Return whether both locks have the same hash and, for an output in Git, the committed content has it too."""
+        """Return whether both dvc.lock files have the same hash; for an output in Git, also the committed content."""
         return self.hash_same and (not self.output.in_git or self.content_same)
 
     @property
     def hash_same(self) -> bool:
-        """Return whether the committed and the rebuilt dvc.lock have the same hash."""
+        """Return whether the committed and the rebuilt dvc.lock have the same hash; False if the committed has none."""
         return self.locked is not None and self.locked == self.hashes[1]
 
     @property
     def content_same(self) -> bool:
-        """Return whether committed and rebuilt content are equal; False if the committed content is not known."""
+        """Return whether the committed content has the rebuilt hash; False if the committed content is not known."""
         return bool(self.committed) and self.hashes[0] == self.hashes[1]
 
 
 def outputs(project: Project) -> Iterator[Output]:
-    """Yield the outputs in the order of dvc.yaml. Raises WrongInput if dvc.yaml is missing or invalid."""
+    """Yield the outputs of all stages in the order of dvc.yaml.
+
+    Raises WrongInput if dvc.yaml is missing or invalid, or an output's path is absolute, not normalized, or outside.
+    """
     try:
         for stage, declared in project.stages().items():
             for entry in (entry for kind in ("outs", "metrics", "plots") for entry in declared.get(kind, [])):
                 (path, options), *more = ({entry: {}} if isinstance(entry, str) else entry).items()
                 if more:
-                    raise WrongInput(f"{PIPELINE}: {stage}: {path} and {more[0][0]} in one entry: allowed is one path")
+                    raise WrongInput(f"{PIPELINE}: {stage}: an entry has {path} and {more[0][0]}: allowed is one path")
                 if Path(path).is_absolute() or path != os.path.normpath(path) or path.startswith(".."):
                     allowed = "allowed is a path in this folder, such as metrics/x.json"
-                    raise WrongInput(f"{PIPELINE}: {stage}: {path}: {allowed}")
+                    raise WrongInput(f"{PIPELINE}: {stage}: output {path} is not allowed: {allowed}")
                 yield Output(stage, path, options.get("cache") is False)
     except (TypeError, ValueError, AttributeError):
         raise WrongInput(f"{PIPELINE}: DVC cannot read it") from None
 
 
 def hashes_of(lock: Mapping[str, Stage]) -> dict[str, str]:
-    """Return the hash of every output in a lock, by path."""
+    """Return the hash of every output in a dvc.lock, by path. The argument has the stages by name."""
     return {path: digest for stage in lock.values() for path, digest in stage.outs.items()}
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """Return the content of a file, or of all files in a folder, by relative name; {} if nothing exists."""
+    """Return the content of a file, or of all files in a folder, by name.
+
+    A name is relative to the folder, or to the file's own folder. The result is {} if nothing exists. Files that
+    .dvcignore excludes are left out.
+    """
     above = path if path.is_dir() else path.parent
     return {file.relative_to(above).as_posix(): file.read_bytes() for file in files_in(path)}
 
@@ -91,9 +100,12 @@ def contents(path: Path) -> dict[str, bytes]:
 def cached(cache: Path, path: str, locked: str | None) -> dict[str, bytes]:
     """Return the content of an output's files by name, from DVC's cache on this machine.
 
-    locked  the output's hash in dvc.lock
+    cache   folder of DVC's cache in which files are named by their MD5
+    path    the output's path
+    locked  the output's hash in dvc.lock, or None
 
-    Returns {} if a file is missing, or an entry's content does not have the hash in its name.
+    The result is {} if there is no hash, a file is missing, or the content does not have the hash `locked`. For a
+    folder, only the list of its files is compared with a hash; the files are not.
     """
     if not locked:
         return {}

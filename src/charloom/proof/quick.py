@@ -1,4 +1,4 @@
-"""A quick check: repeat the first updates of a committed training, and compare the rows of its tables."""
+"""A quick check: repeat the first updates of the committed training, and compare the first rows of its tables."""
 
 import tempfile
 from contextlib import suppress
@@ -15,7 +15,10 @@ UPDATES = 200
 
 
 def first_updates(clone: Project) -> list[tuple[str, str, str]]:
-    """Repeat the first UPDATES updates; return (stage, file, difference or "") for each table with rows of them."""
+    """Repeat the first UPDATES updates; return (stage, file, difference or "") for each table in plots/.
+
+    Tables without rows for these updates are left out. A missing table counts as a difference.
+    """
     tables = {key: file for key, file in clone.files("train").items() if key.startswith("plots/")}
     with tempfile.TemporaryDirectory() as folder:
         repeated = {key: Path(folder) / file.name for key, file in tables.items()}
@@ -26,7 +29,10 @@ def first_updates(clone: Project) -> list[tuple[str, str, str]]:
 
 
 def _difference(file: Path, repeated: Path) -> str:
-    """Return the difference between the first rows of a committed table and a table of the repeated updates, or ""."""
+    """Compare the repeated table with as many first rows of the committed one; return the difference, or "".
+
+    file, repeated  paths of the committed and of the repeated table
+    """
     if not file.is_file():
         return "it is not committed"
     rows = repeated.read_bytes()
@@ -35,9 +41,10 @@ def _difference(file: Path, repeated: Path) -> str:
 
 
 def _trace(clone: Project, prepared: Path) -> Trace:
-    """Return the trace of the first updates. It ends early if training diverges.
+    """Train for UPDATES updates, or fewer if the params say so; return the trace, which ends early at divergence.
 
     prepared  path for the temporary file of the text's ids
+    Raises WrongInput if the text is missing, invalid or too short.
     """
     params = clone.params()
     with clone.naming_files():

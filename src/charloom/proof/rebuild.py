@@ -27,19 +27,21 @@ AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversi
 
 
 class Failed(Exception):
-    """A stage failed. `printed` is the output of DVC and all stages."""
+    """A stage failed. `stage` is its name, `printed` the output of DVC and all stages."""
 
     def __init__(self, stage: str, printed: str) -> None:
-        """Store the stage's name and the output."""
+        """Store the stage's name and the output of DVC and all stages."""
         super().__init__(stage)
         self.stage, self.printed = stage, printed
 
 
 def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Project:
-    """Clone the commit into the folder, apply the patch, and return the project in it.
+    """Clone the commit into the folder, apply the patch if there is one, and return the clone's project.
 
-    If DVC tracks the text, it is fetched from DVC's cache or a remote. Raises CheckFailed if a link leads out of the
-    clone, Damaged if the patch does not apply.
+    If DVC tracks the text, the text is fetched from DVC's cache or a remote; a failure is not reported here.
+
+    Raises CheckFailed if a symbolic link leads out of the clone, Damaged if the patch does not apply, and Unavailable
+    if Git fails.
     """
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
     git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder))
@@ -59,9 +61,9 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
 
 
 def keep_sources_alone(project: Project) -> None:
-    """Remove from the clone everything that could contain results, except outputs, which `rebuilt_lock` removes.
+    """Remove compiled Python files, DVC's cache and Git's history from the clone, because they could contain results.
 
-    These are compiled Python files, DVC's cache, and Git's history.
+    Outputs stay; `rebuilt_lock` removes them. DVC gets settings that keep its cache inside the clone.
     """
     top = Path(git("rev-parse", "--show-toplevel", folder=project.root))
     bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
@@ -77,16 +79,17 @@ def keep_sources_alone(project: Project) -> None:
 def rebuilt_lock(
     project: Project, stages: Iterable[str], say: Callable[[object], None] = lambda _: None, **variables: str
 ) -> Stages:
-    """Run the stages, and all stages that they depend on, from nothing; return the dvc.lock that DVC writes.
+    """Run the stages, and all stages that they depend on, from nothing; return the stages of the dvc.lock of this run.
 
+    stages     names of stages
     say        called with a line when a stage starts, and with the lines of its progress
     variables  environment variables for the stages
 
     dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
-    stage fails, CheckFailed if one is frozen.
+    stage fails, CheckFailed if any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
     """
     if frozen := [name for name, declared in project.stages().items() if declared.get("frozen")]:
-        raise CheckFailed(f"{PIPELINE}: {', '.join(frozen)}: frozen: DVC does not run it")
+        raise CheckFailed(f"{PIPELINE}: {', '.join(frozen)}: frozen: DVC does not run it; remove `frozen: true`")
     for path in (*(output.path for output in outputs(project)), str(LOCK), str(OWN)):
         remove(project.root / path)
     last = ""
@@ -107,7 +110,7 @@ def rebuilt_lock(
 
 
 def remove(path: Path) -> None:
-    """Remove the file, or the folder with its content. A missing file is no error."""
+    """Remove the file, the folder with its content, or the symbolic link. A missing file is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -126,7 +129,10 @@ def _ensure_inside(folder: Path) -> None:
 
 
 def _end_processes(folder: Path) -> None:
-    """Terminate background processes that stages have left in the folder, for compilation or for MLflow."""
+    """Terminate processes whose working folder is in this folder: stages start some for compilation or for MLflow.
+
+    Wait at most END_TIMEOUT seconds for their end.
+    """
     running = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):

@@ -1,4 +1,7 @@
-"""Verification of a study: rebuild random rows of its table by the pipeline, in a temporary clone."""
+"""Verification of a study: rebuild random rows of its table with the pipeline's stages, in a temporary clone.
+
+A row of trials.csv is one trial: the results of one training.
+"""
 
 import random
 import re
@@ -29,15 +32,16 @@ DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 
 
 def prove(study: Study, count: int) -> None:
-    """Rebuild `count` random rows of the study; print a line for each, and `same` at the end.
+    """Rebuild `count` random rows of the study (all, if there are fewer), print progress, and `same` at the end.
 
-    The rows are rebuilt with the sources of the working folder at the start, committed or not. Raises CheckFailed at
-    the first row that differs. Raises WrongInput if the table has no row, or the study's text is missing.
+    The rows are rebuilt with the sources of the working folder at the start, committed or not. If all rows were
+    rebuilt, asked.json records these sources as the study's. Raises CheckFailed at the first row that differs. Raises
+    WrongInput if the table has no row of the study, or the study's text is missing.
     """
     table = study.folder / "trials.csv"
     rows = [trial for trials in trials_there(study, study.runs).values() for trial in trials]
     if not rows:
-        raise WrongInput(f"{table}: no row of this study; `charloom study {study.path}` trains them")
+        raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
     ensure_text(study)
     with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as folder:
         project = _project_here(Path(folder) / "clone", study.asked.text)
@@ -54,7 +58,10 @@ def prove(study: Study, count: int) -> None:
 
 
 def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
-    """Yield a sentence for each difference between a row of the table and the rebuilt run."""
+    """Yield a sentence for each difference between a row of the table and the rebuilt run.
+
+    The row's curves and passages are compared, too. A value that only one of the two has is not compared.
+    """
     if rebuilt.text_sha256 != row.text_sha256:
         yield f"the study uses the text with SHA-256 {row.text_sha256}, the pipeline read {rebuilt.text_sha256}"
     for name in ("results", "outcome"):
@@ -73,7 +80,12 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
 
 
 def _project_here(folder: Path, text: str) -> Project:
-    """Clone HEAD, copy the working folder's sources and text into it, committed or not, and remove results."""
+    """Clone HEAD into the folder, copy the working folder's files into the clone, and remove caches and Git's history.
+
+    The copied files are those that Git tracks, committed or not, new Python files in src, and the text.
+
+    text  the text's path; a text outside the working folder is not copied
+    """
     clone = cloned(folder)
     for name in git("ls-files", "-z", "--deleted").split("\0")[:-1]:
         remove(clone.root / name)
@@ -93,9 +105,10 @@ def _is_inside(text: str) -> bool:
 
 
 def _rebuilt(project: Project, params: Params) -> Run:
-    """Train with the params by the pipeline and return the run. A training that diverges is a run with that outcome.
+    """Write the params into the clone's params.yaml, run the pipeline up to `train`, and return the run.
 
-    The run's hash of results is computed from its models and tables. Raises CheckFailed if a stage fails.
+    A training that diverges is a run with that outcome, without metrics and curves. The hash of results is computed
+    from the models and tables, not read from a file. Raises CheckFailed if a stage fails for another reason.
     """
     text = params.prepare.text
     overrides = {} if _is_inside(text) else {"prepare.text": str(Path(text).absolute())}

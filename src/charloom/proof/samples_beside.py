@@ -21,9 +21,9 @@ def samples_beside(facts: Facts, file: Path, cache: Path) -> Iterator[str]:
     """Yield the blocks with the samples of the best model and of the last checkpoint, before and after.
 
     file   path of the table of samples in the project
-    cache  folder of DVC's cache with files named by their MD5
+    cache  folder of DVC's cache in which files are named by their MD5
 
-    Yields nothing if the tables have the same hash.
+    If the cache lacks a commit's table, a block says so. Nothing is yielded if both tables have the same hash.
     """
     hashes = [
         next((stage.outs[str(file)] for stage in stages.values() if str(file) in stage.outs), None)
@@ -44,7 +44,10 @@ def samples_beside(facts: Facts, file: Path, cache: Path) -> Iterator[str]:
 
 
 def _read(cache: Path, file: Path, digest: str | None) -> list[SampleRow]:
-    """Return the rows of the best model and the last checkpoint; [] if the table is not in the cache or invalid."""
+    """Return the samples of the best model and of the last checkpoint; [] if the table is invalid or not in the cache.
+
+    digest  the table's hash in dvc.lock, or None
+    """
     with suppress(LookupError, ValidationError):
         rows = SampleTable.model_validate_json(cached(cache, file.name, digest)[file.name]).data
         best, others = ([row for row in rows if (row[0] == BEST_MODEL) is wanted] for wanted in (True, False))
@@ -53,7 +56,10 @@ def _read(cache: Path, file: Path, digest: str | None) -> list[SampleRow]:
 
 
 def _cell(row: SampleRow) -> str:
-    """Return the HTML of a sample under its name. Line ends are entities: an empty line would end the HTML block."""
+    """Return a sample as HTML, under a title with the number of updates; LENGTH characters in lines of WIDTH, at most.
+
+    Line ends are written as entities, because an empty line would end the HTML block.
+    """
     name, text, update, _ = row
     title = f"{'best model, ' if name == BEST_MODEL else ''}after {update:,} updates"
     lines = [

@@ -1,4 +1,7 @@
-"""Compare the committed signature with this machine's: a check of the arithmetic, before anything is rebuilt."""
+"""Compare the committed signature.json with one computed here: a check of the arithmetic, before anything is rebuilt.
+
+A signature has hashes of the results of small trainings and of elementary operations ("probes").
+"""
 
 import json
 from collections.abc import Iterator
@@ -21,14 +24,14 @@ class Signatures(NamedTuple):
     here: dict[str, Any]
 
     def compared(self) -> Iterator[tuple[str, str]]:
-        """Yield (name, difference or "") for each hash that must be equal."""
+        """Yield (name, difference or "") for each hash that must be equal on all machines."""
         committed = named(self.committed)
         for name, digest in named(self.here).items():
             other = str(committed.get(name))
             yield name, "" if other == digest else f"committed {other[:SHOWN]}…, here {digest[:SHOWN]}…"
 
     def cause(self) -> str:
-        """Return a sentence with the likely cause of the differences. Call this only if there are some."""
+        """Return a sentence with the likely cause of the differences. Call this only if the signatures differ."""
         same = {name: not what for name, what in self.compared()}
         probes = [name for name, digest in self.here["probes"].items() if digest != self.committed["probes"].get(name)]
         if probes:
@@ -42,7 +45,11 @@ class Signatures(NamedTuple):
         return f"{SIGNATURE} was edited, or the kernel differs in this computation only: everything else is the same"
 
     def probes(self) -> Iterator[str]:
-        """Yield lines for an explanation: the comparison of each elementary operation, then versions and processor."""
+        """Yield lines that help to explain a difference.
+
+        A line for each elementary operation says whether its hash here equals the committed one. The other lines have
+        the versions of libraries and the processor's features, here and committed if they differ.
+        """
         for name, digest in self.here["probes"].items():
             yield f"probe  {name}: {'same' if digest == self.committed['probes'].get(name) else 'DIFFERENT'}"
         for name, value in self.here["libraries"].items():
@@ -51,7 +58,10 @@ class Signatures(NamedTuple):
 
 
 def signatures() -> Signatures:
-    """Return the two signatures. Raises CheckFailed if HEAD's signature.json is missing or invalid."""
+    """Read HEAD's signature.json, and compute the signature on this machine.
+
+    Raises CheckFailed if HEAD's signature.json is missing or invalid.
+    """
     try:
         committed = json.loads(git("show", f"HEAD:./{SIGNATURE}"))
         named(committed)

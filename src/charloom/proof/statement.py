@@ -25,13 +25,21 @@ Descriptors = list[dict[str, Any]]
 
 
 def materials_of(clone: Project) -> Descriptors:
-    """Return in-toto's descriptors of the inputs of the results: the commit and files, from a clone before any run."""
+    """Return in-toto's descriptors of the inputs of the results: the commit, MATERIALS and the text.
+
+    clone  a clone in which no stage has run
+    """
     commit = {"name": "commit", "digest": {"gitCommit": git("rev-parse", "HEAD", folder=clone.root)}}
     return [commit, *_hashed(clone, [*MATERIALS, Path(clone.params().prepare.text)])]
 
 
 def statement(materials: Descriptors, rebuilt: Project, results: list[Output]) -> dict[str, Any]:
-    """Return the statement with the SHA-256 of every rebuilt output, the inputs, and this machine."""
+    """Return the statement with the SHA-256 of every file of the rebuilt outputs, the inputs, and this machine.
+
+    materials  descriptors of the inputs, see `materials_of`
+    rebuilt    the project with the rebuilt outputs
+    results    the outputs
+    """
     files = (file.relative_to(rebuilt.root) for output in results for file in files_in(rebuilt.root / output.path))
     return {
         "_type": TYPE,
@@ -47,6 +55,6 @@ def statement(materials: Descriptors, rebuilt: Project, results: list[Output]) -
 
 
 def _hashed(project: Project, files: list[Path]) -> Descriptors:
-    """Return in-toto's descriptors of the project's files. Missing files are left out."""
+    """Return in-toto's descriptors, name and SHA-256, of the project's files. Missing files are left out."""
     present = [file for file in files if (project.root / file).is_file()]
     return [{"name": file.as_posix(), "digest": {"sha256": sha256(project.root / file)}} for file in present]

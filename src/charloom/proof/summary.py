@@ -28,7 +28,7 @@ from dvc_summary.pictures import curves
 
 
 class Machine(BaseModel):
-    """The machine that ran `charloom verify`."""
+    """The machine on which somebody ran `charloom verify`."""
 
     system: str
     processor: str
@@ -36,7 +36,7 @@ class Machine(BaseModel):
 
 
 class Report(BaseModel):
-    """The shown part of the output of `charloom verify --json`."""
+    """The keys of the output of `charloom verify --json` that the summary shows. `Verified` describes them."""
 
     commit: str
     last: str
@@ -47,7 +47,10 @@ class Report(BaseModel):
 
 
 def summary(arguments: argparse.Namespace) -> None:
-    """Print the summary of HEAD compared with the base. Raises WrongInput if a commit or a file is missing."""
+    """Print the summary of HEAD compared with its merge base with --base, in Markdown.
+
+    Raises WrongInput if the base or HEAD cannot be compared, or a file of --verified is missing or invalid.
+    """
     ensure_repository()
     # Deduplicate by content: the same statement given twice is of one machine.
     reports = list(dict(_verified(Path(file)) for file in arguments.verified).values())
@@ -63,7 +66,7 @@ def summary(arguments: argparse.Namespace) -> None:
         if not _of_what_is_committed(facts, path.get("metrics/train")):
             sentence, answer = "not known: no <code>dvc.lock</code> shows that committed files made the results.", []
         elif facts.uncommitted:
-            sentence, answer = "not known before all is committed: DVC reads the files here, not HEAD's.", []
+            sentence, answer = "not known with uncommitted changes: DVC reads the files here, not HEAD's.", []
         again, rows = _again(reports, facts.head)
         blocks = [
             verdict(Better=sentence, Changed=sections.changed(facts), Results=sections.parted(facts), Made_again=again),
@@ -80,7 +83,10 @@ def summary(arguments: argparse.Namespace) -> None:
 
 
 def _verified(file: Path) -> tuple[str, Report]:
-    """Return the normalized JSON of the file, and a report. Raises WrongInput unless it is one of a full `verify`."""
+    """Return the file's JSON, normalized, and the report in it.
+
+    Raises WrongInput if the file is missing, is no output of `charloom verify --json`, or is one of --quick.
+    """
     try:
         report = Report.model_validate_json(content := file.read_bytes())
     except OSError as error:
@@ -90,18 +96,24 @@ def _verified(file: Path) -> tuple[str, Report]:
         what = ": ".join([*map(str, first["loc"]), first["msg"]])
         raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
     if report.quick:
-        raise WrongInput(f"--verified: {file}: of --quick, which reproduces no result; `charloom verify --json` does")
+        raise WrongInput(f"--verified: {file}: is of --quick, which rebuilds no result; `charloom verify --json` does")
     return json.dumps(json.loads(content), sort_keys=True), report
 
 
 def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:
-    """Return whether HEAD's files made the metrics, by dvc.lock: no stage up to the metrics' own is stale."""
+    """Return whether, according to dvc.lock, HEAD's files made the metrics.
+
+    The result is False if no stage makes the file `metrics`, or if this stage or one before it is stale.
+    """
     names, maker = list(facts.after), makers_of(facts.after).get(metrics or "")
     return maker is not None and facts.stale.keys().isdisjoint(names[: names.index(maker) + 1])
 
 
 def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
-    """Return a sentence on where HEAD's results were reproduced, and blocks with a row for each machine."""
+    """Return a sentence on how many machines reproduced HEAD's results, and blocks with a row for each report.
+
+    Reports about another commit than `head` do not count in the sentence, which is "" if none counts.
+    """
     same = [report.last == SAME for report in reports if report.commit == head]
     sentence = f"bit for bit, on {plural(len(same), 'machine')}." if same else ""
     if not all(same):
@@ -113,10 +125,10 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
 
 
 def _row(report: Report, head: str) -> list[str]:
-    """Return the cells: the machine, the result, and its possible causes."""
+    """Return five cells as HTML: the machine's three values, the result, and what differs with its possible causes."""
     same = report.last == SAME
     why = [] if same else [code(report.last), *(code(cause, 400) for cause in report.causes)]
-    why += [f"of another commit: {code(report.commit[:10])}"] if report.commit != head else []
+    why += [f"report about another commit: {code(report.commit[:10])}"] if report.commit != head else []
     result = sections.SAME if same else f"⚠️ {code(report.grade or 'other')}"
     machine = report.machine
     return [*map(code, (machine.system, machine.processor, machine.python)), result, "<br>".join(why)]

@@ -26,14 +26,19 @@ SAME = "same"
 
 
 class Row(NamedTuple):
-    """The result of comparing a file; `what` describes the difference and is "" for equal files."""
+    """The result of comparing a file, or a hash of the signature, with the committed one.
+
+    stage  name of the stage that makes the file; `signature` for a hash
+    file   path of the file, or name of the hash
+    what   description of the difference; "" if there is none
+    """
 
     stage: str
     file: str
     what: str
 
     def __str__(self) -> str:
-        """Return the line for the user."""
+        """Return the line for the user: `same  train: metrics/train.json`, or `DIFFERENT  …` with the description."""
         return f"{'DIFFERENT' if self.what else 'same'}  {self.stage}: {self.file}{f': {self.what}' * bool(self.what)}"
 
 
@@ -42,10 +47,10 @@ class Verified(NamedTuple):
 
     commit      HEAD's hash
     rows        the compared files and hashes
-    arithmetic  the committed signature and this machine's
+    arithmetic  the committed signature and the one computed here
     causes      sentences that explain differences
-    grade       a key of meaning.MEANINGS; None if not everything was rebuilt
-    statement   see statement.py; None if something differs or was not rebuilt
+    grade       a key of meaning.MEANINGS, the distance of the results; None if not everything was rebuilt
+    statement   in-toto's statement, see statement.py; None if something differs or not everything was rebuilt
     """
 
     commit: str
@@ -57,7 +62,7 @@ class Verified(NamedTuple):
 
     @property
     def last(self) -> str:
-        """Return the last line of the output: `same`, or `first difference: <stage>: <file>`."""
+        """Return the last line of the output: `first difference: <stage>: <file>`, or `same` if nothing differs."""
         return next((f"first difference: {row.stage}: {row.file}" for row in self.rows if row.what), SAME)
 
 
@@ -65,9 +70,11 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     """Verify HEAD and return the result.
 
     say    called with each Row, and with lines about progress
-    quick  repeat only the first updates of the training, and rebuild nothing else
+    quick  repeat only the first updates of the training, and rebuild nothing
 
-    Raises WrongInput outside a repository, CheckFailed if HEAD has no valid signature.json, dvc.lock or params.yaml.
+    The verification ends early, with the rows so far, if the signatures differ, if dvc.yaml names results that no stage
+    rebuilds, or if a stage fails. Raises WrongInput outside a repository or without a commit. Raises CheckFailed if
+    HEAD has no valid signature.json, dvc.lock, dvc.yaml or params.yaml, or a link that leads out of the repository.
     """
     ensure_repository()
     if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
@@ -122,7 +129,7 @@ def _rows(conflicts: list[Contradiction]) -> list[Row]:
 
 
 def _committed(clone: Project) -> Iterator[Pair]:
-    """Yield a Pair without rebuilt content for every output, hashed before any stage runs.
+    """Yield a Pair for every output of a clone in which no stage has run; rebuilt content and hash are still missing.
 
     An output with files that Git tracks counts as `in_git`, even if dvc.yaml does not declare that.
     """
@@ -134,9 +141,12 @@ def _committed(clone: Project) -> Iterator[Pair]:
 
 
 def _pairs(before: list[Pair], rebuilt: Project, lock: Stages) -> Iterator[Pair]:
-    """Complete the pairs of `_committed` with rebuilt content and hashes.
+    """Yield the pairs of `_committed`, completed with rebuilt content and hashes.
 
-    An output outside Git with equal hashes gets no content, because it may be large.
+    An output outside Git gets content only if its hashes differ, because the content may be large. Its committed
+    content comes from DVC's cache.
+
+    rebuilt, lock  the clone after the stages have run, and the stages of its dvc.lock
     """
     hashes = hashes_of(lock)
     different = [pair for pair in before if not pair.output.in_git and hashes.get(pair.output.path) != pair.locked]
@@ -149,7 +159,7 @@ def _pairs(before: list[Pair], rebuilt: Project, lock: Stages) -> Iterator[Pair]
 
 
 def _what(pair: Pair) -> str:
-    """Return a description of the difference, or ""."""
+    """Return a description of the difference between the committed and the rebuilt output; "" if they are the same."""
     if pair.same:
         return ""
     if pair.hashes[1] is None:

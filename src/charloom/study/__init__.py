@@ -1,5 +1,7 @@
-"""Studies: train several settings with several seeds, and compare the settings.
+"""Studies: train several settings with several seeds, and compare the settings. The statistics are in src/paired.
 
-A trial is a pure function of its params and its text. Engines run trials, on this machine or on a cluster.
-The statistics are in src/paired.
+A *trial* is one training of a setting with a seed, and a *row* of the table trials.csv holds its results. The results
+depend only on the trial's params, its text and the arithmetic, and the row's *key* identifies all three. *Workers*,
+which are processes of this machine or of a Dask cluster, run the trials. A *look* is a number of seeds at which the
+study gives an answer. *Sources* are the files of source code in src.
 """

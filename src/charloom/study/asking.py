@@ -1,7 +1,8 @@
-"""Freeze a study's question: the first start writes params, text hash and question to asked.json; later starts read it.
+"""Freeze a study's question: the first start writes params, the text's hash and the question to asked.json. Later
+starts read this file.
 
-More seeds do not change the question, nor do other looks before the first look is reached. Any other change is another
-question, which needs `--anew`.
+More seeds do not change the question. Other looks do not change it either, before the first look is reached. Any other
+change makes another question, which needs `--anew`.
 """
 
 import errno
@@ -29,10 +30,13 @@ ANEW = "`charloom study FILE --anew` starts a new question"
 
 
 def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
-    """Return the file's study, with the question of its first start; with the present one if none, or if `anew`.
+    """Return the study of a file, with the params and text of the study's first start, and the runs in its tables.
 
-    Raises WrongInput with one line that names the file, the key and what is allowed: also if the file's question has
-    changed, or if the table has rows of another question. Raises Damaged if a table is invalid.
+    If the study has not started, or with `anew`, the study has today's params.yaml and no runs.
+
+    Raises WrongInput if the study's file is invalid, if its question has changed since the first start, or if the table
+    has rows that are no trials of this question. The message names the file, the key and what is allowed. Raises
+    Damaged if a table is invalid.
     """
     file = project.root / path
     given, folder = read_question(file), file.with_suffix("")
@@ -45,31 +49,38 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     else:
         study = _without_asked(path, given, project)
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
-        raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no part of what {path} asks; {ANEW}")
+        raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no trials of {path}; {ANEW}")
     return study
 
 
 def is_started(folder: Path) -> bool:
-    """Return whether the folder holds a study's tables."""
+    """Return whether the folder holds asked.json or trials.csv, so a study has started there."""
     return any((folder / name).exists() for name in (ASKED, "trials.csv"))
 
 
 def ensure_free(folder: Path) -> None:
-    """Raise WrongInput if the folder holds files but no study: `charloom study reports.yaml` would mix the two."""
+    """Raise WrongInput if the folder holds files other than README.md, but no study.
+
+    A study named `reports.yaml` would otherwise mix its tables with the files in `reports`.
+    """
     names = [path.name for path in folder.glob("[!.]*") if path.name != README]
     if names and not is_started(folder):
-        raise WrongInput(f"{folder}: holds {in_line(min(names))}, and no study; another name of the study is allowed")
+        raise WrongInput(f"{folder}: holds {in_line(min(names))} and no study; give the study another name")
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
-    """Return the study that the file asks with the present params.yaml. Raises WrongInput."""
+    """Return the file's study with today's params.yaml, and without runs.
+
+    Raises WrongInput if params.yaml, the text or the question is invalid.
+    """
     return study_of(path, given, _asked_now(path, given, project, project.params()), Runs())
 
 
 def write_asked(study: Study) -> None:
     """Write asked.json if its content has changed, for instance by more seeds.
 
-    The caller checks with `ensure_version` that the rows are of these sources.
+    asked.json then says that the sources here made the rows. So the caller first checks this with `ensure_version`, or
+    by rebuilding all rows.
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
@@ -81,7 +92,10 @@ def write_asked(study: Study) -> None:
 
 
 def differs_here(study: Study) -> str:
-    """Return a line on how params.yaml differs from asked.json, which is what counts; empty if it does not differ."""
+    """Return a line on how params.yaml differs from the params in asked.json, which the study uses; "" if it does not.
+
+    The line is also "" if params.yaml is invalid.
+    """
     asked = study.asked.params
     try:
         params = read_params()
@@ -89,11 +103,14 @@ def differs_here(study: Study) -> str:
         return ""
     then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
     differ = _differ(now, then, differing([asked, params]), text="text" not in study.asked.question)
-    return f"{PARAMS}: {differ}: {study.path} goes on as it was asked" if differ else ""
+    return f"{PARAMS}: {differ}: {study.path} keeps the params of its first start" if differ else ""
 
 
 def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
-    """Return `eta 0.05, not 0.1` for each of the names but the seed; with `text`, for prepare.text, too."""
+    """Return `eta 0.05, not 0.1; m 50, not 100`: the values in `now` and `then` of the named params.
+
+    The seed is left out. With `text`, prepare.text is added if the values differ.
+    """
     names = [name for name in names if name != "seed"]
     if text and now["prepare.text"] != then["prepare.text"]:
         names.append("prepare.text")
@@ -101,7 +118,10 @@ def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text
 
 
 def _left_open(given: StudyFile, params: Params) -> str:
-    """Return how params.yaml differs from HEAD's, in the params that the question leaves to it."""
+    """Return how `params` differ from HEAD's params.yaml, in the params that the question does not set.
+
+    The result is "" if nothing differs, or HEAD has no valid params.yaml.
+    """
     with suppress(CharloomError, *NO_YAML):
         head = checked(Params, with_silent(parsed(git("show", f"HEAD:./{PARAMS}"))), PARAMS)
         named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
@@ -111,23 +131,24 @@ def _left_open(given: StudyFile, params: Params) -> str:
 
 
 def ensure_version(study: Study) -> None:
-    """Raise WrongInput if the rows are of sources that give other results than these sources.
+    """Raise WrongInput if the study has rows, and the sources that made them give other results than the sources here.
 
-    The digests of small trials decide: asked.json has those of the rows' sources. A missing digest is an error, too.
+    The digests of small trials decide this. asked.json has the digests from the sources that made the rows; a missing
+    digest is an error, too.
     """
     if study.runs and not by_these_sources(study.asked):
         then, now = study.asked.small_trials, _small_trials(study.asked)
         kind = next(kind for kind in now if then.get(kind) != now[kind])
         raise WrongInput(
-            f"{study.path}: other sources made its rows: the digest of a small trial ({kind}) is "
-            f"{f'{in_line(then[kind])[:80]} in {study.folder / ASKED}' if kind in then else 'not recorded'}, "
-            f"and {now[kind]} here; `charloom study FILE --prove {len(study.runs)}` checks all rows, and keeps them "
-            f"if they are right; or {ANEW}"
+            f"{study.path}: its rows were trained with other source code: the digest of a small trial ({kind}) "
+            f"is {f'{in_line(then[kind])[:80]} in {study.folder / ASKED}' if kind in then else 'not recorded'}, and "
+            f"{now[kind]} here; `charloom study FILE --prove {len(study.runs)}` trains all rows again, and accepts "
+            f"the table if they are the same; or {ANEW}"
         )
 
 
 def by_these_sources(asked: Asked) -> bool:
-    """Return whether these sources have the digests of small trials that asked.json holds."""
+    """Return whether small trials with the sources here have the digests in asked.json."""
     return asked.small_trials == _small_trials(asked)
 
 
@@ -138,24 +159,30 @@ def _small_trials(asked: Asked) -> dict[str, str]:
 def ensure_text(study: Study) -> None:
     """Raise WrongInput if the study's text is missing, or has another SHA-256 than at the first start."""
     asked, text = study.asked, Path(study.asked.text)
-    why = f"{study.path}: asked of {text} with SHA-256 {asked.sha256[:16]}…"
+    why = f"{study.path}: the study uses {text} with SHA-256 {asked.sha256[:16]}…"
     try:
         now = _digest(text)
     except OSError as error:
-        raise WrongInput(f"{why}, and {text}: {error.strerror}; bring it back, or {ANEW}") from None
+        raise WrongInput(f"{why}, and {text}: {error.strerror}; restore the text, or {ANEW}") from None
     if now != asked.sha256:
-        raise WrongInput(f"{why}, and that file has {now[:16]}… now; bring it back, or {ANEW}")
+        raise WrongInput(f"{why}, and that file has {now[:16]}… now; restore the text, or {ANEW}")
 
 
 def _digest(text: Path) -> str:
-    """Return the SHA-256 of the text. Raises OSError if it is no regular file: reading a FIFO could block forever."""
+    """Return the SHA-256 of the text. Raises OSError if the text is missing or no regular file.
+
+    A FIFO is refused, because reading one could block forever.
+    """
     if text.exists() and not text.is_file():
         raise OSError(errno.EINVAL, "not a file")
     return sha256(text)
 
 
 def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -> Asked:
-    """Return the content of asked.json for these params. Raises WrongInput if the text cannot be read."""
+    """Return the content of asked.json for the question with these params.
+
+    Raises WrongInput if the text cannot be read. An invalid override is left to `study_of`, which raises WrongInput.
+    """
     text = given.text or params.prepare.text
     left_open = _left_open(given, params) if project == HERE else ""
     params = overridden(params, {"prepare.text": text}, path)
@@ -177,9 +204,11 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
 def _without_asked(path: Path, given: StudyFile, project: Project) -> Study:
     """Return the study of a table of charloom 0.1, which wrote no asked.json.
 
-    The keys of its rows show whether the params were those here, or those of the table's commit. If both fit, the study
-    with fewer settings is the right one. Raises WrongInput if the keys are of a later version: it wrote asked.json, and
-    without that file the question is unknown.
+    The keys of the rows show which params fit: those of params.yaml here, or those of the commit that last changed the
+    table. If both fit, the result is the study with fewer settings.
+
+    Raises WrongInput if a later version wrote the keys: that version also wrote asked.json, and without this file the
+    question is unknown. Raises Damaged if no params fit.
     """
     fit, reasons, folder = list[Study](), list[Damaged](), (project.root / path).with_suffix("")
     for params in _possible_params(folder, project):
@@ -198,7 +227,10 @@ def _without_asked(path: Path, given: StudyFile, project: Project) -> Study:
 
 
 def _possible_params(folder: Path, project: Project) -> Iterator[Params]:
-    """Yield the params that a table may be of: those here, then those of the table's last commit."""
+    """Yield params with which the table may have been made: first those here, then those of the table's last commit.
+
+    The second ones are left out if Git or the commit does not have them, or they are invalid.
+    """
     yield project.params()
     with suppress(CharloomError, *NO_YAML):
         commit = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
@@ -206,9 +238,10 @@ def _possible_params(folder: Path, project: Project) -> Iterator[Params]:
 
 
 def _same(study: Study, project: Project) -> Study:
-    """Return the study, if the file's question is still that of asked.json; else raise WrongInput.
+    """Return the study if its file asks the question in asked.json. Raises WrongInput if not, or if arithmetic differs.
 
-    Earlier versions did not record answers: if the table is complete, they have given one, which is added here.
+    Earlier versions did not record answers. If asked.json has none and the table has all trials, an answer at this
+    number of seeds was given, and is added.
     """
     asked = study.asked
     before = checked(StudyFile, asked.question, study.folder / ASKED)
@@ -227,8 +260,8 @@ def _same(study: Study, project: Project) -> Study:
     }
     if any(differs.values()):
         names = ", ".join(name for name, differ in differs.items() if differ)
-        first_start = f"at its first start, which {study.folder / ASKED} holds"
-        raise WrongInput(f"{study.path}: {names}: not what was asked {first_start}; {ANEW}")
+        first_start = f"since the first start, which {study.folder / ASKED} records"
+        raise WrongInput(f"{study.path}: {names}: changed {first_start}; {ANEW}")
     for kind, digest in asked.arithmetic.items():
         if (present := arithmetic_of(kind, project)) != digest:
             other = f"{kind} was {digest}, {SIGNATURE} has {present}"

@@ -14,23 +14,29 @@ PAIR = re.compile(rf"{WORD}={WORD}(?:[\s,]+|$)")
 
 
 def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
-    """Return `eta=0.1 train.initial_accumulator_value=10`. Quotes keep the names of different settings different."""
+    """Return a setting's name from the params' names and values: `eta=0.1 train.initial_accumulator_value=10`.
+
+    Odd names and values are quoted, so that different settings have different names.
+    """
     return " ".join(f"{quoted(name)}={quoted(str(value))}" for name, value in zip(names, values, strict=True))
 
 
 def quoted(text: str) -> str:
-    """Return the text, as a JSON string if it is empty or holds a character that could end a name or a value."""
+    """Return the text; as a JSON string if it is empty, or has a character that could end a name or a value."""
     return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
 
 
 def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
-    """Return the name of the setting that `baseline` refers to; the first setting if it is None.
+    """Return the name of the setting that `baseline` refers to; for None, the first setting.
 
-    Allowed are `a=1`, `a=1,b=2` in any order, and the value alone if settings have one column. Raises WrongInput if no
-    setting or more than one fits, or if there is only one setting.
+    settings  names of all settings, as `setting_name` writes them
+    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if settings have one column, also the value alone
+    where     the file or source of the settings, for the message
+
+    Raises WrongInput if no setting or more than one fits, or if there is only one setting.
     """
     if len(settings) < 2:
-        raise WrongInput(f"{where}: one setting only, {in_line(next(iter(settings)))}; allowed are two or more")
+        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; allowed are two or more")
     if baseline is None:
         return next(iter(settings))
     if baseline in settings:
@@ -48,7 +54,7 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
 
 
 def _pairs(name: str) -> dict[str, str]:
-    """Return the values by name in a setting's name; empty if the text is no such name."""
+    """Return the params' values, by the params' names, from a setting's name; {} if the text is no setting's name."""
     matches = PAIR.findall(name)
     try:
         pairs = {_read(key): _read(value) for key, value in matches}

@@ -1,4 +1,4 @@
-"""Workers of a Dask scheduler: `dask worker` on any host, dask-jobqueue (Slurm), or dask-kubernetes."""
+"""Workers of a Dask scheduler, however they were started: `dask worker`, dask-jobqueue (Slurm), or dask-kubernetes."""
 
 import logging
 import re
@@ -22,15 +22,15 @@ ADDRESS = re.compile(r"([a-z]+://)?([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 
 def ensure_address(address: str) -> None:
-    """Raise WrongInput if the text is no address of a scheduler."""
+    """Raise WrongInput if the text does not have the form of a scheduler's address: tcp://host:8786 or host:8786."""
     if not ADDRESS.fullmatch(address):
         raise WrongInput(
-            f"--dask: {in_line(address) or 'nothing'} is not allowed: a scheduler's address, tcp://host:8786"
+            f"--dask: {in_line(address) or 'nothing'} is not allowed; allowed is a scheduler's address, tcp://host:8786"
         )
 
 
 class Cluster:
-    """The workers of a scheduler."""
+    """The workers of a Dask scheduler. See engine.Workers for the attributes and methods that the engine uses."""
 
     may_come = True
     threads: int | None = 1  # other workers may share the machine
@@ -38,8 +38,12 @@ class Cluster:
     def __init__(
         self, address: str, client: Any, losses: tuple[type[BaseException], ...], text: Text, sha256: str
     ) -> None:
-        """Store the connection: address, Dask's client, the exceptions that Dask raises if a worker has ended, and the
-        text.
+        """Store the connection and the text. Nothing is sent yet.
+
+        address  the scheduler's address, for messages
+        client   Dask's client, which is connected
+        losses   the exceptions that Dask raises if a worker has ended
+        sha256   SHA-256 of the text, for the text's name in Dask
         """
         self.address, self.client, self.losses = address, client, losses
         self.content, self.key = text, f"charloom-text-{sha256}"
@@ -48,9 +52,11 @@ class Cluster:
         self.heard: dict[str, tuple[Any, float]] = {}  # by worker: its last heartbeat, and when we first saw it
 
     def there(self) -> dict[str, Executor]:
-        """Return the live workers by name. Asks the scheduler once a second.
+        """Return the live workers by name. A worker without a recent heartbeat is left out.
 
-        Raises Unavailable if the scheduler has not answered for SCHEDULER_MAY_TAKE.
+        The scheduler is asked at most once every SECONDS_BETWEEN_LOOKS. Between two answers, and while the scheduler
+        does not answer, the last list is returned (an empty one if the connection is lost). Raises Unavailable if the
+        scheduler has not answered for SCHEDULER_MAY_TAKE seconds.
         """
         if time.monotonic() - self.asked > SECONDS_BETWEEN_LOOKS:
             try:
@@ -69,7 +75,10 @@ class Cluster:
         return self.executors
 
     def _scheduler_workers(self) -> dict[str, Any]:
-        """Return the scheduler's workers. Raises OSError or AttributeError if it does not answer."""
+        """Return the scheduler's description of each worker, by name.
+
+        Raises OSError or AttributeError if the scheduler does not answer within ANSWER_MAY_TAKE seconds.
+        """
         if self.client.status != "running":
             self.executors = {}  # Dask has cancelled their tasks
             raise OSError("the connection is lost")
@@ -78,7 +87,11 @@ class Cluster:
         return workers
 
     def _lives(self, name: str, seen: Any) -> bool:
-        """Return whether the worker's heartbeat is recent. A suspended process stays connected, without a heartbeat."""
+        """Return whether the worker's last heartbeat arrived within WORKER_MAY_TAKE seconds, and warn once if not.
+
+        A suspended process stays connected, but sends no heartbeat. `seen` is the scheduler's time of the heartbeat; it
+        is only compared with the time before, because the scheduler's clock may differ from ours.
+        """
         now = time.monotonic()
         before, since = self.heard.get(name, (None, now))
         self.heard[name] = seen, since if seen == before else now
@@ -89,9 +102,10 @@ class Cluster:
         return lives
 
     def text(self) -> Any:
-        """Return Dask's future of the text. The text is sent once, and again if the workers that held it are gone.
+        """Send the text to the workers, and return Dask's future, which stands for the text.
 
-        None if sending fails, because the scheduler or the last worker has just gone.
+        The text is sent at the first call, and again if the workers that held it are gone. The result is None, after a
+        warning, if sending fails or takes longer than TEXT_MAY_TAKE seconds; the next call tries again.
         """
         if self.future is None or self.future.status != "finished":
             key, self.sent = f"{self.key}-{self.sent}", self.sent + 1
@@ -102,22 +116,24 @@ class Cluster:
             except (OSError, ValueError, LookupError, AttributeError) as error:  # Dask's, if the peer has just gone
                 warn_once(
                     "text",
-                    f"sending the text to the workers failed, and is tried again: {quoted(error)}",
+                    f"the text could not be sent to the workers; charloom tries again: {quoted(error)}",
                 )
                 self.future = None
         return self.future
 
     def lost(self, name: str) -> None:
-        """Drop the worker; the next `there` asks the scheduler again."""
+        """Remove the worker from the list. The next call of `there` asks the scheduler again."""
         self.executors.pop(name, None)
         self.asked = 0.0
 
 
 @contextmanager
 def cluster(address: str, text: Text, sha256: str) -> Iterator[Cluster]:
-    """Yield the workers of the scheduler at the address.
+    """Connect to the scheduler at the address, yield its workers, and close the connection at the end.
 
-    Raises WrongInput if Dask is not installed, Unavailable if the scheduler does not answer.
+    text, sha256  the text on which trials are trained, and its SHA-256
+
+    Raises WrongInput if Dask is not installed, and Unavailable if the scheduler does not answer.
     """
     try:
         from distributed import Client  # noqa: PLC0415  an extra, and a second to import
@@ -134,4 +150,4 @@ def cluster(address: str, text: Text, sha256: str) -> Iterator[Cluster]:
 
 
 def _unavailable(address: str, error: Exception) -> Unavailable:
-    return Unavailable(f"--dask {address}: no scheduler ({quoted(error)}); what is trained is kept")
+    return Unavailable(f"--dask {address}: no scheduler answers ({quoted(error)}); finished trials are kept")

@@ -1,4 +1,4 @@
-"""Run a study: train the missing trials look by look, and write the tables."""
+"""Run a study: train the missing trials up to each look in turn, and write the study's tables."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -34,11 +34,15 @@ WRITING = 20  # pause between two writings of the tables, in multiples of the ti
 def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
     """Train missing trials and write the tables; return the study with its runs, their measurements, and the answer.
 
-    jobs     processes on this machine
-    address  of a Dask scheduler, whose workers then replace the processes; or None
-    anew     rows that are no part of the question are moved aside
+    After each look, only settings that need more seeds for a verdict get some.
 
-    Raises WrongInput if the text does not fit the study, and Stopped after a signal: the trained trials are kept.
+    jobs     number of processes on this machine that train
+    address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
+    anew     start the question anew; rows of the table that do not belong to it are moved to .charloom
+
+    Raises WrongInput if the text, or the sources that made the rows, do not fit the study. Raises Unavailable if
+    another process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the
+    check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     ensure_text(study)
     text, lengths = surveyed(study, 1 if address else jobs)
@@ -76,24 +80,33 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
 
 
 def _tables(study: Study) -> list[Path]:
-    """Return the folders that may hold rows of the study: its own, and those that were copied aside."""
+    """Return the folders that may hold rows of the study: the study's own, and the copies in .charloom."""
     aside = OWN / "studies" / study.path.stem
     return [study.folder, aside, *aside.glob("*/")]
 
 
 def _stored_runs(study: Study, wanted: set[str], *, anew: bool) -> Runs:
-    """Return the stored runs with the wanted keys. If `anew`, tables with other rows are copied aside first."""
+    """Return the stored runs with the wanted keys, from the study's tables and from the copies in .charloom.
+
+    anew  read the study's tables again; if they have other rows, copy the tables to .charloom first
+    """
     runs = _before(study.folder) if anew else study.runs
     if anew:
         leaving = len(keys_in(study.folder)) - len(runs.keys() & wanted)
-        _put_aside(study, leaving, "are no part of this question, or were made by other sources")
+        _put_aside(study, leaving, "are no trials of this question, or were trained with other source code")
     for folder in _tables(study)[1:] if wanted - runs.keys() else []:
         runs = _before(folder) | runs
     return {key: runs[key] for key in wanted & runs.keys()}
 
 
 def _put_aside(study: Study, leaving: int, why: str) -> None:
-    """If rows are about to leave the tables, copy the tables aside and say so; `_stored_runs` reads such copies."""
+    """If rows are about to be removed from the tables, copy the tables to .charloom and print a line.
+
+    `_stored_runs` reads such copies.
+
+    leaving  number of rows that are about to be removed
+    why      the reason, which follows "N rows" in the line
+    """
     if leaving:
         table = study.folder / "trials.csv"
         to = OWN / "studies" / study.path.stem / sha256(table)[:12]
@@ -102,14 +115,18 @@ def _put_aside(study: Study, leaving: int, why: str) -> None:
 
 
 def _before(folder: Path) -> Runs:
-    """Return the runs of the folder's tables; none if other sources made them, or if there is no asked.json."""
+    """Return the runs in the folder's tables by key.
+
+    Rows whose key does not fit their params are left out. The result is {} if asked.json is missing, or if small trials
+    show that sources with other results made the rows.
+    """
     if not (folder / ASKED).exists() or not by_these_sources(asked := read_asked(folder / ASKED)):
         return {}
     return read_runs(folder, asked, others_left_out=True)
 
 
 def _write(study: Study, trials: Iterable[Trial]) -> None:
-    """Write the tables, with those of the trials that have run."""
+    """Write the study's tables with the runs of those of the `trials` that have run."""
     runs = study.runs
     write_runs(
         study.folder,
@@ -120,10 +137,12 @@ def _write(study: Study, trials: Iterable[Trial]) -> None:
 
 
 def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
-    """Return the settings that need more seeds, with the baseline if there are any.
+    """Return the settings that need more seeds: those without a verdict, and the baseline; [] if all have a verdict.
 
-    If factors are tested, return all settings while a setting, an average or an effect at a level has no verdict: an
-    average needs the seeds of all settings.
+    If effects of factors are tested, return all settings while a setting, an average effect, or an effect at one level
+    of another factor has no verdict, because an average needs the seeds of all settings.
+
+    asked  by setting, the trials of the looks so far
     """
     answer = answered(measured(study, asked, curves=False))
     open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
@@ -134,7 +153,10 @@ def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
 
 
 def _in_order(asked: dict[str, list[Trial]]) -> Iterator[Trial]:
-    """Yield the trials seed by seed, the longest trial of a seed first, so that few workers are idle at the end."""
+    """Yield the trials seed by seed, the longest trial of each seed first, so that few workers are idle at the end.
+
+    asked  the trials by setting, each list in the order of the seeds
+    """
     for of_a_seed in zip_longest(*asked.values()):
         yield from sorted(filter(None, of_a_seed), key=lambda trial: -_cost(trial.params))
 
@@ -146,10 +168,13 @@ def _cost(params: Params) -> int:
 def _train(
     study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None, jobs: int
 ) -> None:
-    """Train the missing trials, add their runs to the study, and write the runs of all `wanted` trials.
+    """Train the missing trials, add their runs to the study, and write the tables with the runs of all `wanted` trials.
 
-    expected  seconds that the trials take; None if unknown
-    jobs      trials at a time; 1 if unknown
+    The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal.
+
+    wanted    all trials of the question
+    expected  seconds that the missing trials take together; None if unknown
+    jobs      number of trials that run at the same time; 1 if unknown
     """
     took, wrote, count, note = 0.0, time.monotonic(), 0, ""
     about = "" if expected is None else f", about {duration(expected)}"
@@ -164,7 +189,7 @@ def _train(
                 report(count, note)
                 if received:
                     count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
-                    raise Stopped(received[0], f"{study.path}: {count_kept}; the same command goes on")
+                    raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")
                 if ended and time.monotonic() - wrote > WRITING * took:
                     began = time.monotonic()
                     _write(study, wanted)
@@ -175,9 +200,12 @@ def _train(
 
 
 def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
-    """Return the survey of the text, and its numbers of characters for training and held out.
+    """Read the study's text once; return its survey, and the numbers of its characters for training and held out.
 
-    Raises WrongInput if the text is too short for a setting, Unavailable if `jobs` trials need too much memory.
+    jobs  number of trials that run at the same time
+
+    Raises WrongInput if the text cannot be read, is too short for a setting, or holds out too little for the measure.
+    Raises Unavailable if `jobs` trials need too much memory.
     """
     text = survey(Path(study.asked.text))
     lengths = split(text.characters, study.asked.params.prepare.held_out)
@@ -188,16 +216,21 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
     if lengths[1] < 2 and "held_out" in study.question.measure:
         raise WrongInput(
             f"{study.path}: measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out; "
-            "a larger prepare.held_out, or the measure smooth_loss, is allowed"
+            "set a larger prepare.held_out, or the measure smooth_loss"
         )
     return text, lengths
 
 
 @contextmanager
 def _workers(study: Study, text: Survey, lengths: tuple[int, int], jobs: int, address: str | None) -> Iterator[Workers]:
-    """Yield the workers with access to the text: in a file on this disk, or in the cluster's memory.
+    """Yield workers that have access to the text, in a file on this disk or in the cluster's memory.
 
-    The file's name is fixed, and the study is locked: the next run overwrites a file that a kill leaves.
+    The file is removed at the end. Its name depends only on the study, and the study is locked. So if the process is
+    killed, the next run overwrites the file.
+
+    lengths  numbers of characters for training and held out
+    jobs     number of processes on this machine, if `address` is None
+    address  address of a Dask scheduler, or None
     """
     path = OWN / "studies" / f"{study.path.stem}.npz"
     try:

@@ -1,4 +1,4 @@
-"""Estimate how long trials take on this machine, by timing first updates."""
+"""Estimate how long trials take on this machine, by timing a few updates."""
 
 import math
 import time
@@ -19,11 +19,11 @@ READ = 3  # a measure reads so many characters in the time that training takes f
 
 
 def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: int) -> float:
-    """Return the estimated seconds for all these trials.
+    """Return the estimated seconds for all these trials together, with the start of the workers.
 
-    K        number of different characters of the text
-    lengths  numbers of its characters for training and held out
-    jobs     trials at a time; a single one uses all processors
+    K        number of different characters in the text
+    lengths  numbers of the text's characters for training and held out
+    jobs     number of trials that run at the same time; a single one uses all processors
     """
     kinds = {_kind(params): params for params in trials}
     threads, budget = None if jobs == 1 else 1, MEASURED / len(kinds)
@@ -33,19 +33,29 @@ def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: 
 
 
 def _kind(params: Params) -> tuple[object, ...]:
-    """Return the params that the time per character depends on."""
+    """Return the values of the params on which the time per character depends."""
     return params.m, params.seq_length, params.batch, params.recipe.kind, params.train.order
 
 
 def _characters(params: Params, held_out: int) -> float:
-    """Return a trial's work in characters of training, with the measurement of the last and the best model."""
+    """Return a trial's work, as the number of characters that training reads in the same time.
+
+    The work includes measuring the held-out text twice, with the last and with the best model. `held_out` is the number
+    of held-out characters.
+    """
     return params.train.updates * params.characters + 2 * min(held_out, params.train.held_out_characters) / READ
 
 
 def _rate(params: Params, K: int, threads: int | None, budget: float, most: int) -> float:
     """Return the seconds of training per character, timed with doubling numbers of updates.
 
-    The timed updates read at most `most` characters. Their content is arbitrary: it does not affect the time.
+    The result is 0 if training diverges before any time was measured.
+
+    The text that the updates read is arbitrary, because its content does not affect the time.
+
+    threads  number of threads of a training; None: as many as are fastest
+    budget   seconds of timing, about
+    most     characters of the text, at most
     """
     recipe, count, took = params.recipe, 1, math.inf
     ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K

@@ -1,8 +1,8 @@
 """Run trials on workers: each worker passes a check, then gets one trial after another.
 
-A worker is an executor of `concurrent.futures` that runs one task at a time; `local.py` and `cluster.py` start them.
-If a worker is lost, its trial goes back into the queue. A trial is a pure function, so the results do not depend on
-which worker ran which trial, or when.
+A worker is an executor of `concurrent.futures` that runs one task at a time. `local.py` starts processes as workers,
+`cluster.py` connects to the workers of a Dask scheduler. If a worker is lost (it ends, or its connection breaks), its
+trial goes back into the queue. The results of a trial do not depend on the worker or the time.
 """
 
 import sys
@@ -25,7 +25,7 @@ from charloom.signature.hashes import arithmetic
 from charloom.study.trial import Trial, small_trial, train_trial
 from charloom.text.corpus import Text, read_prepared
 
-SECONDS_BETWEEN_LOOKS = 1.0  # at the list of workers
+SECONDS_BETWEEN_LOOKS = 1.0  # at the list of workers; other looks than a study's
 LOSSES = 3  # workers that may be lost with the same trial; one more is an error
 IDLE_LOSSES = 20  # workers that may be lost in a row while idle
 QUOTED = 100  # characters of a worker's message that are shown
@@ -37,7 +37,7 @@ class Workers(Protocol):
 
     losses    the exceptions that an executor raises if its worker has ended
     may_come  whether further workers may join later
-    threads   threads of a trial; None for all processors
+    threads   number of threads of a trial; None: as many as are fastest on this machine
     """
 
     losses: tuple[type[BaseException], ...]
@@ -45,15 +45,15 @@ class Workers(Protocol):
     threads: int | None
 
     def there(self) -> Mapping[str, Executor]:
-        """Return the live workers by name. Only these may be given a task."""
+        """Return the live workers by name. Only a live worker may be given a task."""
         ...
 
     def text(self) -> Any:
-        """Return the text, or a reference that a worker can resolve; None if it is not available now."""
+        """Return the text, or a reference to the text that a worker can resolve; None if neither is available now."""
         ...
 
     def lost(self, name: str) -> None:
-        """Record that the worker has ended during a task."""
+        """Record that the worker with this name has ended, during a task or while it was idle."""
         ...
 
 
@@ -65,12 +65,16 @@ class Task(NamedTuple):
 
 
 def told(function: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
-    """Run the function in a worker; return the id of the worker's process, and the function's result."""
+    """Run the function, in a worker; return the id of the worker's process, and the function's result."""
     return PROCESS, function(*arguments)
 
 
 def identity(kinds: list[str], digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
-    """Return what all workers must have in common: version, arithmetic, and the digests of small trials."""
+    """Return what all workers must have in common: version, arithmetic, and the digests of small trials, by name.
+
+    kinds   kinds of recipe
+    digest  returns the digest of the arithmetic for a kind; the default computes it, `arithmetic_of` reads it
+    """
     facts = {"charloom": version("charloom")}
     for kind in kinds:
         facts |= {f"{kind} arithmetic": digest(kind), f"{kind} small trial": small_trial(kind)}
@@ -78,7 +82,7 @@ def identity(kinds: list[str], digest: Callable[[str], str] = arithmetic) -> dic
 
 
 def run_trial(params: Params, text: Text | Path, text_sha256: str, threads: int | None) -> Run:
-    """Train in a worker, on a text in its memory or in a file on its disk."""
+    """Train a trial, in a worker, and return its run. `text` is the text itself, or the path of a prepared file."""
     return train_trial(params, _opened(text) if isinstance(text, Path) else text, text_sha256, threads)
 
 
@@ -86,10 +90,13 @@ _opened = lru_cache(read_prepared)
 
 
 class Work:
-    """The queue of trials, the tasks under way, and the workers that have passed or failed the check."""
+    """The queue of trials, the tasks under way, and the workers that have passed or failed the check.
+
+    The check compares a worker's `identity` with ours: its version, its arithmetic, and results of small trials.
+    """
 
     def __init__(self, trials: Collection[Trial], workers: Workers, text_sha256: str) -> None:
-        """Queue the trials. A worker has to pass the check of its arithmetic for each of their kinds of recipe."""
+        """Queue the trials. A worker has to pass the check for each kind of recipe that a trial has."""
         self.waiting, self.workers, self.text_sha256 = deque(trials), workers, text_sha256
         self.kinds = sorted({trial.params.recipe.kind for trial in trials})
         self.own = identity(self.kinds, arithmetic_of)
@@ -98,11 +105,15 @@ class Work:
         self.refused, self.losses, self.one_has_proved = set[str](), Counter[str](), False
 
     def is_left(self) -> bool:
-        """Return whether any trial has not ended."""
+        """Return whether a trial is in the queue or under way."""
         return bool(self.waiting) or any(task.trial for task in self.tasks.values())
 
     def hand_out(self) -> None:
-        """Put trials of lost workers back into the queue; give each idle worker a task. Raises as `outcomes` does."""
+        """Put trials of lost workers back into the queue, and give each idle worker a task: the check, or a trial.
+
+        Raises CheckFailed if no worker is left that may pass the check and no worker may join. Raises Unavailable if
+        IDLE_LOSSES workers in a row end before they get a task, or a trial has lost too many workers.
+        """
         for _ in range(IDLE_LOSSES):
             if self._handed_out():
                 break
@@ -112,7 +123,10 @@ class Work:
             raise CheckFailed("no worker has passed the check: nothing is trained")
 
     def _handed_out(self) -> bool:
-        """Return True if every idle worker has a task; False as soon as one proves to be lost."""
+        """Give idle workers tasks as `hand_out` does; return False as soon as one of the workers turns out to be lost.
+
+        A worker stays idle if the queue is empty, the text is not available, or the worker has failed the check.
+        """
         live = self.workers.there()
         for future, task in [(future, task) for future, task in self.tasks.items() if task.worker not in live]:
             del self.tasks[future]
@@ -138,7 +152,11 @@ class Work:
         return True
 
     def take_back(self, task: Task, why: str = "is there too little memory, or was the connection lost?") -> None:
-        """Put the trial of an ended worker back into the queue. Raises Unavailable after too many losses."""
+        """Put the trial of a failed task back at the head of the queue; a check has no trial to put back.
+
+        Raises Unavailable if more than LOSSES workers have failed at this trial, or at the check. `why` is the reason
+        in the message.
+        """
         if task.trial:
             self.waiting.appendleft(task.trial)
             key, what = task.trial.key, _named(task.trial)
@@ -146,10 +164,14 @@ class Work:
             key, what = task.worker if self.one_has_proved else "", "the check of their arithmetic"
         self.losses[key] += 1
         if self.losses[key] > LOSSES:
-            raise Unavailable(f"{what}: {LOSSES + 1} workers have ended at it; {why}")
+            raise Unavailable(f"{what}: {LOSSES + 1} workers have failed at it; {why}")
 
     def ended(self, future: Future[Any]) -> tuple[Trial, Run] | None:
-        """Return the trial and its run; None if the task was a check, or if it failed."""
+        """Process the result of a finished task: return the trial and its run, or None.
+
+        The result is None if the task was a check, or if it failed. A failed trial goes back into the queue. A worker
+        gets no further task if it fails the check, raises an error, or returns no run of its trial.
+        """
         task = self.tasks.pop(future)
         worker, trial = task
         try:
@@ -165,7 +187,7 @@ class Work:
             else:  # no other worker is left to try
                 sys.stderr.write(f"worker {in_line(worker)}: {_named(trial)}: {why}\n")
             if trial:
-                self.take_back(task, f"the last: {why}")
+                self.take_back(task, f"the last error: {why}")
             return None
         if not trial:
             if differ := _difference(self.own, result):
@@ -183,7 +205,7 @@ class Work:
         return None
 
     def leave_out(self, worker: str, why: str) -> None:
-        """Give the worker no further task while it is connected, and print a warning with the reason."""
+        """Give the worker no further task while it is connected, and warn once with the reason `why`."""
         self.proven.pop(worker, None)
         self.refused.add(worker)
         warn_once(f"{worker} {why}", f"worker {in_line(worker)} is left out: {why}")  # once, not at each look
@@ -194,21 +216,23 @@ def _named(trial: Trial) -> str:
 
 
 def quoted(message: object) -> str:
-    """Return the first line of a message of a worker or a library, shortened and safe to print."""
+    """Return the first line of a message, at most QUOTED characters, safe to print; `no answer` if it is empty."""
     return in_line(str(message).partition("\n")[0][:QUOTED]) or "no answer"
 
 
 def _difference(own: Mapping[str, str], identity: Any) -> str:
-    """Return how a worker's identity differs from ours; empty if it does not."""
+    """Return how a worker's identity (see `identity`) differs from our own; "" if it does not."""
     facts = identity if isinstance(identity, dict) else {}
     wrong = [name for name in own if facts.get(name) != own[name]]
     return "; ".join(f"its {name} is {quoted(facts.get(name))}, not {own[name]}" for name in wrong)
 
 
 def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> Iterator[tuple[Trial, Run] | None]:
-    """Yield each trial with its run as it ends, and None about once a second, so that the caller can stop.
+    """Yield each trial with its run as soon as it ends, and None at least about once a second.
 
-    Raises CheckFailed if no worker passes the check, Unavailable if one trial ends several workers.
+    The caller can stop at each None. While no worker is available, the trials wait, after a warning. Raises CheckFailed
+    if no worker passes the check and none may join. Raises Unavailable if several workers fail at one trial, or the
+    source of workers is gone.
     """
     work = Work(trials, workers, text_sha256)
     while work.is_left():

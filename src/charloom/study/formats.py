@@ -1,4 +1,4 @@
-"""An answer as terminal text, Markdown or JSON."""
+"""Format a comparison's answer as text for a terminal, Markdown or JSON."""
 
 import json
 import textwrap
@@ -22,7 +22,9 @@ GAP = 2  # between two columns
 def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate | None = None) -> str:
     """Return the answer for a terminal of `width` columns: the verdicts, the tables, and a paragraph for each verdict.
 
-    `explain` adds the meaning of the terms. If effects were tested, only it shows the settings without a verdict.
+    explain   also say how each verdict was reached, and show the settings without a verdict, which are otherwise left
+              out if effects were tested
+    required  the result of --require, which is added at the end; None: there is none
     """
     whole = explain or not answer.effects
     texts = words.comparisons(answer, open_too=whole)
@@ -44,13 +46,13 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
 
 
 def _effects(answer: Answer, width: int) -> str:
-    """Return the table of effects, with the verdict before the numbers; empty if there are none."""
+    """Return the table of effects, with the verdict in the second column; "" if no effects were tested."""
     rows = [(name, verdict, *numbers) for name, *numbers, verdict in words.effect_rows(answer, words.short_verdict)]
     return _table((words.EFFECTS[0], words.EFFECTS[-1], *words.EFFECTS[1:-1]), rows, width) if rows else ""
 
 
 def _settings(answer: Answer, width: int, *, whole: bool) -> str:
-    """Return the table of settings; if not `whole`, only those with a verdict, and the number of the others."""
+    """Return the table of settings; if not `whole`, only settings with a verdict, and the number of the other ones."""
     verdicts = {contrast.setting: contrast.verdict for contrast in answer.comparisons}
     head = (words.HEAD[0], "verdict", *words.HEAD[1:])
     every = [(name, verdicts.get(name, words.BASELINE), *numbers) for name, *numbers in words.rows(answer)]
@@ -62,7 +64,10 @@ def _settings(answer: Answer, width: int, *, whole: bool) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    """Return the table without truncation: if it is too wide, names, and then cells, get lines of their own."""
+    """Return the table in at most `width` columns, without truncating cells.
+
+    If the table is too wide, the first cell of each row gets its own line; if it is still too wide, every cell does.
+    """
     cells = [tuple(map(in_line, row)) for row in (head, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     if sum(widths) + GAP * (len(widths) - 1) <= width:
@@ -80,7 +85,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> st
 
 
 def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
-    """Return a line of the table: the first `names` cells aligned left, the others, numbers, aligned right."""
+    """Return a line of the table: the first `names` cells are aligned left, the other cells right.
+
+    widths  the widths of the columns, in terminal columns
+    """
     room = (" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
     aligned = (cell + rest if n < names else rest + cell for n, (cell, rest) in enumerate(zip(row, room, strict=True)))
     return (" " * GAP).join(aligned).rstrip()
@@ -97,7 +105,10 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
 
 
 def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
-    """Return the answer as Markdown: the title, the verdicts, tables, a list of comparisons, and the method."""
+    """Return the answer as Markdown: the title, the verdicts, tables, a list of comparisons, and the method.
+
+    The arguments are those of `as_text`.
+    """
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
     effects = [tuple(map(_plain, cells)) for cells in words.effect_rows(answer)]
@@ -123,17 +134,21 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _code(text: str) -> str:
-    """Return the text as inline code for a table cell; a backtick becomes an apostrophe."""
+    """Return the text as Markdown's inline code for a table cell; a backtick becomes an apostrophe, `|` is escaped."""
     return "`" + in_line(text).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _plain(text: str) -> str:
-    """Return the text with Markdown's and HTML's special characters escaped."""
+    """Return the text on one line, with Markdown's and HTML's special characters escaped by a backslash."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#&~$" else c for c in in_line(text))
 
 
 def as_json(answer: Answer, required: Gate | None = None) -> str:
-    """Return the answer as JSON, with full precision; `comparisons` has an object for each setting but the baseline."""
+    """Return the answer as JSON, with numbers in full precision.
+
+    The keys are those of Answer, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast
+    in `comparisons` and `effects` lacks the keys that do not apply to it.
+    """
     content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
     content |= {"gate": _opened(required)} if required else {}
     for kind, foreign in (("comparisons", OF_EFFECTS), ("effects", OF_SETTINGS)):
@@ -145,7 +160,7 @@ def as_json(answer: Answer, required: Gate | None = None) -> str:
 
 
 def _opened(value: Any) -> Any:
-    """Convert named tuples to mappings, recursively."""
+    """Convert named tuples to mappings, also inside mappings and lists."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Measurements of DVC's experiments and of HEAD's own run; params that differ, but for the seed, make the settings."""
+"""Measurements from DVC's experiments and HEAD's own run. A setting is the params that differ, without the seed."""
 
 import re
 from collections import Counter
@@ -20,13 +20,18 @@ from charloom.study.study_file import named
 from paired.data_types import Measured
 
 HEAD = "HEAD"
-OTHER_PARAMS = "HEAD's own: its dvc.lock has other params than its params.yaml; `dvc repro` mends that"
+OTHER_PARAMS = "HEAD's dvc.lock has other params than HEAD's params.yaml; `dvc repro` corrects that"
 MEASURES: tuple[str, ...] = get_args(Measure)
-TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another, `charloom study FILE` many; --table FILE reads any table"
+TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another one, `charloom study FILE` many; --table FILE reads any table"
 
 
 class Experiment(NamedTuple):
-    """A commit's run, and the id of the Git tree of its sources."""
+    """The run of an experiment or of HEAD.
+
+    name     DVC's name of the experiment, or HEAD
+    commit   the commit's hash, or HEAD
+    sources  Git's id of the commit's tree `src`
+    """
 
     name: str
     commit: str
@@ -40,13 +45,18 @@ Trials = dict[str, dict[int, Experiment]]  # setting, then seed, to the experime
 def experiments_measured(
     measure: str = MEASURE, baseline: str | None = None, *, curves: bool = False, **declared: Any
 ) -> Measured:
-    """Return the measurements. Runs on another text than HEAD's, or with another part held out, are left out.
+    """Return the measurements of DVC's experiments and of HEAD's own run, with the baseline first.
 
+    Only runs with the same text and the same held-out part as HEAD's run count; if HEAD has no run, as most runs. A
+    warning says how many runs are left out.
+
+    measure   a name of MEASURES
     baseline  as `chosen` takes it; None: HEAD's own setting
-    curves    read the curves, too: they are most of the data
+    curves    whether the curves are read, too; they are most of the data
     declared  `better`, `looks` and `smallest_difference` of Measured
 
-    Raises WrongInput if the measure or the baseline is unknown, or if there are fewer than two settings.
+    Raises WrongInput if the measure or the baseline is unknown, if runs lack the measure or it cannot compare the
+    settings, if there are fewer than two settings, or if this folder has no repository or pipeline.
     """
     if measure not in MEASURES:
         raise WrongInput(f"--measure: {in_line(measure)} is unknown; {allowed_are(MEASURES, measure)}")
@@ -57,14 +67,14 @@ def experiments_measured(
     trials, twice = _trials(comparable)
     warnings = [*(f"{_runs(count)} left out: {why}" for why, count in left_out.items()), *twice]
     if len(trials) < 2:
-        present = f"one setting only in {_runs(len(comparable))}" if comparable else "no run with results"
+        present = f"only one setting in {_runs(len(comparable))}" if comparable else "no run with results"
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {TWO_NEEDED}")
     if any(getattr(trial.run.metrics, measure) is None for trial in comparable):
-        raise WrongInput(f"--measure: no {measure}, as no text was held out; {allowed_are(MEASURES, measure)}")
+        raise WrongInput(f"--measure: runs have no {measure}: no text was held out; {allowed_are(MEASURES, measure)}")
     if "smooth_loss" in measure and len({trial.run.params.loss_of for trial in comparable}) > 1:
         raise WrongInput(
             f"--measure: {measure} is smoothed nats per sequence, and settings differ in seq_length, batch or "
-            f"train.order; {MEASURE} serves"
+            f"train.order; {MEASURE} can compare them"
         )
     base = chosen(trials, baseline or _own(head, trials), "DVC's experiments and HEAD")
     trials = {base: trials[base]} | trials  # the baseline comes first
@@ -86,7 +96,7 @@ def _runs(count: int) -> str:
 
 
 def _of_one_text(experiments: list[Experiment]) -> list[Experiment]:
-    """Return the runs measured on the same text as HEAD's run; if HEAD has none, on the most frequent text."""
+    """Return the runs measured on the same held-out text as HEAD's run; without a run of HEAD, on the most frequent."""
     if not experiments:
         return []
     most = Counter(experiment.run.measured_on for experiment in experiments).most_common(1)[0][0]
@@ -95,9 +105,10 @@ def _of_one_text(experiments: list[Experiment]) -> list[Experiment]:
 
 
 def _trials(experiments: list[Experiment]) -> tuple[Trials, list[str]]:
-    """Return the runs by setting and seed, sorted by the params that vary; of equal runs, the first.
+    """Return the runs by setting and seed, sorted by the values of the params that vary, and a list of warnings.
 
-    Also return a warning if runs of one setting and seed have different results.
+    If several runs have the same setting and seed, the first one counts. There is one warning if such runs have
+    different results, else none.
     """
     settings = [(flat_of(experiment.run.params), experiment) for experiment in experiments]
     varying = [name for name in differing([experiment.run.params for experiment in experiments]) if name != "seed"]
@@ -115,24 +126,25 @@ def _trials(experiments: list[Experiment]) -> tuple[Trials, list[str]]:
 
 
 def _own(head: Params, trials: Trials) -> str:
-    """Return HEAD's own setting. Raises WrongInput if it has no results."""
+    """Return the name of the setting with HEAD's params. Raises WrongInput if no run has this setting."""
     own = setting_params(head)
     for name, group in trials.items():
         if setting_params(next(iter(group.values())).run.params) == own:
             return name
-    raise WrongInput(f"--baseline: HEAD's own setting has no results, name another; {allowed_are(trials, '')}")
+    raise WrongInput(f"--baseline: HEAD's own setting has no results; give another one; {allowed_are(trials, '')}")
 
 
 def _all_runs() -> tuple[Params, list[Experiment], Counter[str]]:
-    """Return HEAD's params; all runs, HEAD's first, then the newest first; and the number left out for each reason.
+    """Return HEAD's params, the runs of HEAD and all experiments, and how many runs were left out, by reason.
 
-    Raises WrongInput if there is no Git repository, no pipeline, or no valid params.yaml at HEAD.
+    HEAD's run comes first, then those of experiments, the newest first. Raises WrongInput if there is no Git
+    repository, no pipeline, or no valid params.yaml at HEAD.
     """
     ensure_repository()
     commits = [(HEAD, HEAD), *_experiments()]
     head, *others = from_commits(commit for _, commit in commits)
     if head.params is None:
-        raise WrongInput("HEAD: no commit with a params.yaml of this version of charloom")
+        raise WrongInput("HEAD: this commit has no params.yaml that this version of charloom can read")
     runs, left_out = list[Experiment](), Counter[str]()
     for (name, commit), held in zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True):
         if isinstance(held.run, str):
@@ -143,9 +155,9 @@ def _all_runs() -> tuple[Params, list[Experiment], Counter[str]]:
 
 
 def _experiments() -> list[tuple[str, str]]:
-    """Return name and commit of each of DVC's experiments, the newest first.
+    """Return the name and the commit's hash of each of DVC's experiments, the newest first.
 
-    Other refs of DVC are left out: its queue, its stash, its temporary ones.
+    Refs of DVC that are no experiments are left out: the queue, the stash, and temporary ones.
     """
     refs = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
     matches = (re.fullmatch(r"(\w+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(.+)", line) for line in refs.split("\n"))
@@ -153,9 +165,12 @@ def _experiments() -> list[tuple[str, str]]:
 
 
 def _of_head(run: Run | str) -> Run | str:
-    """Return HEAD's own run, or the reason to leave it out: unlike an experiment, it may be committed incompletely."""
+    """Return HEAD's own run, or the reason to leave it out, as text.
+
+    HEAD, unlike an experiment, can have no results, or params.yaml and dvc.lock that do not fit together.
+    """
     if isinstance(run, str):
-        return "HEAD's own: no results are committed"
+        return "HEAD has no committed results"
     ((_, lock),) = objects([f"{HEAD}:./dvc.lock"])
     try:
         stages = stages_in(lock)

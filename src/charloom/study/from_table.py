@@ -30,13 +30,18 @@ Rows = dict[int, Cells]  # by line number, from 1
 def table_measured(
     file: Path, *, setting: Sequence[str], seed: str, measure: str, baseline: str | None = None, **declared: Any
 ) -> Measured:
-    """Return the table's measurements, settings in its order. A row without a value is a failed trial.
+    """Return the table's measurements, with the settings in the order of the table.
 
-    setting   names of the columns that make the setting
+    A row whose measure is empty or a word of FAILED is a failed trial; a warning says how many there are.
+
+    setting   names of the columns that identify the setting
+    seed      name of the column with the seed
+    measure   name of the column with the measure
     baseline  as `chosen` takes it
     declared  `better`, `looks` and `smallest_difference` of Measured
 
-    Raises WrongInput, which names the file, the line, the value and what is allowed.
+    Raises WrongInput if the table is invalid: a column or value is missing or invalid, or a seed occurs twice for a
+    setting. The message names the file, the line, the value and what is allowed.
     """
     used = [*setting, seed, measure]
     rows = _rows(file, used)
@@ -46,16 +51,16 @@ def table_measured(
     for line, row in rows.items():
         where = f"{file}: line {line}: "
         if empty := [name for name in used[:-1] if not row[name]]:
-            raise WrongInput(f"{where}no {in_line(empty[0])}; allowed is a value in each row")
+            raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
         text, before = spelled.setdefault(_number(row[seed]), (row[seed], line))
         if text != row[seed]:
             both = f"{in_line(row[seed])[:40]}, and line {before} has {in_line(text)[:40]}"
-            raise WrongInput(f"{where}{in_line(seed)}: {both}: a seed is spelled in two ways; allowed is one")
+            raise WrongInput(f"{where}{in_line(seed)}: {both}: a seed is spelled in two ways; allowed is one spelling")
         name, key = setting_name(setting, [row[column] for column in setting]), seed_of(row[seed])
         if first := lines.get((name, key)):
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
-            twice = f"seed {in_line(str(key))} a second time for {in_line(name)}, after line {first}"
+            twice = f"seed {in_line(str(key))} occurs a second time for {in_line(name)}, after line {first}"
             raise WrongInput(f"{where}{twice}; {allowed}")
         lines[name, key] = line
         settings[name][key] = _measurement(row[measure], where + in_line(measure))
@@ -77,10 +82,16 @@ def table_measured(
 
 
 def _rows(file: Path, used: Sequence[str]) -> Rows:
-    """Return the rows, with stripped cells. Raises WrongInput unless each used column is in the table once."""
+    """Return the rows by line number, with spaces removed from both ends of cells.
+
+    used  names of the needed columns
+
+    Raises WrongInput if the file cannot be read, there are no rows, a row has too few or too many cells, or a needed
+    column is missing, occurs twice, or is needed twice.
+    """
     head, *rows = _read(file)
     if not rows:
-        missing = "no row below the names of the columns" if head[1] else "empty"
+        missing = "there is no row below the names of the columns" if head[1] else "the file is empty"
         raise WrongInput(f"{file}: {missing}; allowed is a table")
     for line, cells in rows:
         if len(cells) != len(head[1]):
@@ -91,12 +102,15 @@ def _rows(file: Path, used: Sequence[str]) -> Rows:
         if name not in head[1]:
             raise WrongInput(f"{file}: no column {in_line(name)}; {allowed_are(map(in_line, head[1]), name)}")
         if head[1].count(name) + used.count(name) > 2:
-            raise WrongInput(f"{file}: column {in_line(name)} is there, or is named, twice; once is allowed")
+            raise WrongInput(f"{file}: column {in_line(name)} occurs twice, or is named twice; allowed is once")
     return {line: dict(zip(head[1], cells, strict=True)) for line, cells in rows}
 
 
 def _read(file: Path) -> list[tuple[int, list[str]]]:
-    """Return the non-empty lines, each with its number; line 1 without cells if there are none."""
+    """Return the cells of each non-empty line, with the line's number; for an empty file, line 1 without cells.
+
+    Raises WrongInput if the file is missing, no regular file or FIFO, not UTF-8, or not CSV.
+    """
     try:
         if file.exists() and not (file.is_file() or file.is_fifo()):
             raise WrongInput(f"{file}: not a file; allowed is {TABLE}")
@@ -115,12 +129,12 @@ def _read(file: Path) -> list[tuple[int, list[str]]]:
 
 
 def seed_of(text: str) -> Seed:
-    """Return the integer if the text is its canonical form, else the text."""
+    """Return the text as an integer if it has the usual form of one (no sign, no leading 0), else the text itself."""
     return int(text) if re.fullmatch("0|[1-9][0-9]{0,99}", text) else text
 
 
 def _number(text: str) -> Decimal | str:
-    """Return the number that the text stands for, in any notation; else the text."""
+    """Return the finite number that the text denotes, in any notation; the text itself if there is none."""
     try:
         number = Decimal(text)
     except ArithmeticError:
@@ -129,7 +143,10 @@ def _number(text: str) -> Decimal | str:
 
 
 def _measurement(text: str, where: str) -> Measurement:
-    """Return the measurement of a cell, without a value for a word of FAILED. Raises WrongInput for other words."""
+    """Return the measurement in a cell; for a word of FAILED, a failed trial without a value.
+
+    Raises WrongInput for any other text that is no finite number. `where` is the place, for the message.
+    """
     if text.lower() in FAILED:
         return Measurement(None, exploded=True)
     value = float(text) if NUMBER.fullmatch(text) else math.nan

@@ -1,7 +1,7 @@
-"""A cache of the last answer of `charloom study`, printed again at once if nothing has changed.
+"""A cache of the last output of `charloom study`. If nothing has changed, the command prints the cached output at once.
 
-The answer depends on files: the study's own, its text, params.yaml, the sources. Their hashes are compared at each
-call. This module imports no compiler, no statistics and no MLflow, which take seconds to import.
+The output depends on the study's files, its text, params.yaml, the sources and some environment variables. Their hash
+is compared at each call. This module imports no compiler, no statistics and no MLflow, which take seconds to import.
 """
 
 import hashlib
@@ -23,10 +23,14 @@ SQLITE = "sqlite:///"
 
 
 class KeptAnswer:
-    """The cached answer of a study's file and these options."""
+    """The cached output of `charloom study` for a study's file and options, in .charloom/studies/NAME.answer."""
 
     def __init__(self, path: Path, *options: Any) -> None:
-        """Hash the files that the answer depends on."""
+        """Hash everything that the output depends on. A file that cannot be read counts as missing.
+
+        path     the study's file
+        options  the options of the command, and everything else that identifies the call
+        """
         cache, folder = OWN / "studies", path.with_suffix("")
         self.note, self.options = cache / f"{path.stem}.answer", [str(path), *map(str, options)]
         uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
@@ -42,7 +46,7 @@ class KeptAnswer:
         self.before = self._state()
 
     def again(self) -> tuple[str, str] | None:
-        """Return the cached standard output and standard error, or None if anything has changed."""
+        """Return the cached standard output and warnings; None if there are none, or anything has changed since."""
         with suppress(OSError, ValueError, LookupError, TypeError):
             last = json.loads(self.note.read_text(encoding="utf-8"))
             if (last["options"], last["state"]) == (self.options, self.before):
@@ -50,13 +54,17 @@ class KeptAnswer:
         return None
 
     def keep(self, output: str, warnings: str) -> None:
-        """Cache the output, if the files are still as at the start."""
+        """Cache the output and the warnings. If a file has changed since the object was made, do nothing."""
         if self._state() == self.before:
             content = {"options": self.options, "state": self.before, "said": output, "warned": warnings}
             write(self.note, json.dumps(content))
 
     def _state(self) -> str:
-        """Return a digest of the files, the sources, the environment variables and the store."""
+        """Return a digest of everything that the output depends on.
+
+        This is the content of files and sources, the installed packages, environment variables, and which file is
+        MLflow's database.
+        """
         # The inode identifies a database, because its content changes with each run.
         store = self.store.stat().st_ino if self.store and self.store.exists() else None
         facts = [self.variables, Path(sysconfig.get_path("purelib")).stat().st_mtime_ns, store]

@@ -1,4 +1,4 @@
-"""Workers on this machine: processes, each with an executor of its own, so that they fail independently."""
+"""Workers on this machine: processes. Each process has its own executor, so that one failure does not affect others."""
 
 import multiprocessing
 import os
@@ -14,13 +14,13 @@ from charloom.base.signals import end_at_once
 
 
 class Processes:
-    """A fixed number of processes. A process that ends is replaced."""
+    """A fixed number of worker processes. If one ends, another is started. See engine.Workers for the attributes."""
 
     losses: tuple[type[BaseException], ...] = (BrokenExecutor,)
     may_come = False
 
     def __init__(self, jobs: int, text: Path) -> None:
-        """Store the number of processes and the path of the text's file."""
+        """Store the number of processes and the path of the prepared text. No process is started yet."""
         self.jobs, self.path, self.numbers = jobs, text, count(1)
         self.threads = None if jobs == 1 else 1
         self.executors: dict[str, Executor] = {}
@@ -38,17 +38,20 @@ class Processes:
         return self.executors
 
     def text(self) -> Path:
-        """Return the path of the text's file."""
+        """Return the path of the prepared text."""
         return self.path
 
     def lost(self, name: str) -> None:
-        """Drop the process; the next `there` starts another one."""
+        """Remove the process from the list. The next call of `there` starts another one."""
         del self.executors[name]
 
 
 @contextmanager
 def processes(jobs: int, text: Path) -> Iterator[Processes]:
-    """Yield `jobs` processes of this machine; kill them at the end."""
+    """Yield `jobs` worker processes of this machine, which read the prepared text in the file `text`.
+
+    At the end all child processes are killed.
+    """
     workers = Processes(jobs, text)
     try:
         yield workers
@@ -60,7 +63,7 @@ def processes(jobs: int, text: Path) -> Iterator[Processes]:
 
 
 def _begin() -> None:
-    """Set up a worker process: a signal, or the end of its parent, ends it at once."""
+    """Set up a worker process so that a signal, or the end of its parent, ends the process at once."""
     end_at_once()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

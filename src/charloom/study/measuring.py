@@ -1,4 +1,4 @@
-"""Convert runs into the statistics' measurements: the trials of a study, or any runs by setting and seed."""
+"""Convert runs into measurements for the statistics in src/paired: runs of a study, or any runs by setting and seed."""
 
 import json
 import shlex
@@ -30,9 +30,10 @@ EXPLODED = (  # words for a training
 
 
 def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, curves: bool = True) -> Measured:
-    """Return the measurements of these trials, or of all the study's trials, as far as they have run.
+    """Return the measurements of those trials that have run, with the study's warnings.
 
-    Verdicts do not depend on the curves.
+    trials  trials by setting; None: all trials of the study
+    curves  whether the result contains the curves, on which no verdict depends
     """
     done = {
         setting: {trial.seed: study.runs[trial.key] for trial in own if trial.key in study.runs}
@@ -53,7 +54,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
 
 
 def with_new_seeds(study: Study) -> str:
-    """Return the shell command that asks the same question with as many new seeds."""
+    """Return a shell command that writes and runs a copy of the study with as many seeds, all of them new."""
     first, count = max(study.question.seeds) + 1, len(study.question.seeds)
     file, seeds = str(study.path.with_stem(f"{study.path.stem}_new_seeds")), [*range(first, first + count)]
     edit, old, new = shlex.quote(f"s/^seeds:.*/seeds: {seeds}/"), typed(str(study.path)), typed(file)
@@ -61,13 +62,16 @@ def with_new_seeds(study: Study) -> str:
 
 
 def before_it_starts(study: Study) -> list[str]:
-    """Return remarks before the training: a single seed, factors that the settings cannot separate, and warnings."""
+    """Return lines to print before the training: on a single seed, on inseparable factors, and the study's warnings.
+
+    Factors are inseparable if they change together in all settings.
+    """
     answer = answered(measured(study, curves=False))
     return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
 
 
 def _parting(study: Study) -> Iterator[str]:
-    """Yield the `vary` line of a study that separates params which always change together in this one."""
+    """Yield, for each group of params that change together in all settings, the `vary` line that separates them."""
     named = {setting: naming_params(params) for setting, params in study.settings.items()}
     levels = {
         setting: {name: as_yaml(own[name]) for name in study.varied if name in own} for setting, own in named.items()
@@ -78,13 +82,13 @@ def _parting(study: Study) -> Iterator[str]:
 
 
 def _left_open(study: Study) -> Iterator[str]:
-    """Yield a warning if params.yaml differed from the committed one at the first start."""
+    """Yield a warning if, at the study's first start, params.yaml differed from HEAD's in a param that it left open."""
     if differs := study.asked.left_open:
         yield f"all other params are those of params.yaml at the first start, which differed from HEAD's: {differs}"
 
 
 def _spent(study: Study) -> Iterator[str]:
-    """Yield a warning if seeds came after an answer, and no looks were declared."""
+    """Yield a warning if seeds were added after an answer, and the study declares no looks."""
     if first := study.first_answer:
         more = len(study.question.seeds) - first
         yield (
@@ -107,10 +111,13 @@ def of_runs(
     params: Mapping[str, Params], runs: Mapping[str, Mapping[int, Run]], measure: str, baseline: str,
     warnings: Iterable[str] = (), **declared: Any,
 ) -> Measured:  # fmt: skip
-    """Return the measurements of the runs, which are given by setting and seed.
+    """Return the measurements of the runs. A warning is added if settings read different amounts of text.
 
-    params    setting to its params, with any seed
+    params    params of each setting, with any seed
+    runs      the runs by setting and seed
     measure   a name of TrainMetrics
+    baseline  name of the setting that the others are compared with
+    warnings  the caller's warnings
     declared  `better`, `looks` and `smallest_difference` of Measured
     """
     one_length = len({own.loss_of for own in params.values()}) == 1

@@ -46,7 +46,7 @@ Overrides = dict[str, Any]  # dotted name of a param to its value
 
 
 class StudyFile(Section):
-    """The content of a study's file."""
+    """The content of a study's file. The module's docstring describes the keys. A missing key is None or []."""
 
     text: Annotated[str, Field(min_length=1)] | None = None
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
@@ -68,7 +68,7 @@ class StudyFile(Section):
     @field_validator("seeds", mode="before")
     @classmethod
     def _number_of_seeds(cls, value: Any) -> Any:
-        """Return the seeds 1 to n for a number n; return a list unchanged."""
+        """Return the seeds 1 to n for a whole number n, at most TRIALS_LIMIT seeds; return another value unchanged."""
         return list(range(1, min(value, TRIALS_LIMIT) + 1)) if type(value) is int else value
 
     @model_validator(mode="after")
@@ -76,40 +76,44 @@ class StudyFile(Section):
         if (self.vary is None) == (self.settings is None):
             raise ValueError("vary, settings: exactly one of them is needed: `vary: {eta: [0.05, 0.1]}`")
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds: {self.seeds} is not allowed, each may be there once")
+            raise ValueError(f"seeds: {self.seeds} is not allowed, each seed may occur once")
         looks = self.looks
         if looks and (sorted(set(looks)) != looks or looks[0] < 2 or looks[-1] != len(self.seeds)):
             raise ValueError(
-                f"looks: {looks} is not allowed, they have to be numbers of seeds from 2 up, each larger than the one "
-                f"before, and the last all {len(self.seeds)} of them"
+                f"looks: {looks} is not allowed, looks have to be numbers of seeds from 2 up, each larger than the one "
+                f"before, and the last has to be {len(self.seeds)}, the number of all seeds"
             )
         if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > TRIALS_LIMIT:
-            raise ValueError(f"vary: so many settings and seeds are more than {TRIALS_LIMIT:,} trials")
+            raise ValueError(f"vary: settings times seeds are more than {TRIALS_LIMIT:,} trials; allowed are fewer")
         return self
 
     @property
     def all_looks(self) -> list[int]:
-        """Return the looks; if none is declared, one at the end."""
+        """Return the looks, as numbers of seeds; if none is declared, one look at all seeds."""
         return self.looks or [len(self.seeds)]
 
     @property
     def recorded(self) -> dict[str, Any]:
-        """Return what asked.json records: all but the title, which decides nothing and may change."""
+        """Return the key `question` of asked.json: all given keys of the file except the title, which may change."""
         return self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
 
     def overrides(self) -> list[Overrides]:
-        """Return for each setting the values that replace those of params.yaml."""
+        """Return, for each setting, the values that replace those of params.yaml, by the params' dotted names."""
         if self.vary is not None:
             return [dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())]
         return self.settings or []
 
 
 class Study(NamedTuple):
-    """A question and its runs. Settings are by name, in the order of the file; `baseline` is one of the names.
+    """A study: its question, and the runs of its trials so far.
 
-    varied  the params in which settings differ, by their dotted names
-    asked   the content of asked.json: text and params of the first start
-    runs    key of a trial to its run, as in the table
+    path      the study's file
+    question  the content of the file
+    settings  full params of each setting by name, in the order of the file
+    varied    dotted names of the params in which settings differ
+    baseline  name of the setting that the others are compared with
+    asked     the content of asked.json: text and params of the first start
+    runs      the runs in the table by the trials' keys
     """
 
     path: Path
@@ -122,7 +126,10 @@ class Study(NamedTuple):
 
     @property
     def columns(self) -> list[str]:
-        """Return the params that the table has as columns: those that vary, or differ from params.yaml."""
+        """Return the dotted names of the params that are columns of the table.
+
+        These are the params in which the settings differ from each other, or from the params in asked.json.
+        """
         return differing([self.asked.params, *self.settings.values()])
 
     def answered_at(self, *seeds: int) -> "Study":
@@ -132,37 +139,45 @@ class Study(NamedTuple):
 
     @property
     def first_answer(self) -> int | None:
-        """Return the number of seeds of the first answer, if no looks are declared and there are more seeds by now.
+        """Return the number of seeds of the first answer, if no looks are declared and the study has more seeds now.
 
-        That answer has used up the level, so later seeds cannot claim anything.
+        Otherwise return None. That answer has used the whole 5 % of false claims, so no later seed can support a claim.
         """
         answers, seeds = self.asked.answers, len(self.question.seeds)
         return answers[0] if answers and answers[0] < seeds and not self.question.looks else None
 
     @property
     def named(self) -> str:
-        """Return a key of the question, which does not depend on the file's name."""
+        """Return the question's key: a digest of text, settings, baseline, measure and smallest difference.
+
+        It does not depend on the file's name or the seeds.
+        """
         declared = [self.question.measure, self.question.smallest_difference]
         return question_key(self.asked.sha256, self.settings.values(), self.settings[self.baseline], declared)
 
     @property
     def folder(self) -> Path:
-        """The folder of the tables: `studies/x/` for `studies/x.yaml`."""
+        """Return the folder of the study's tables: `studies/x/` for `studies/x.yaml`."""
         return self.path.with_suffix("")
 
 
 def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
-    """Return the file's question, or the question that these values would be.
+    """Read and check the study's file, or the `values` in its place; return its content.
 
-    Raises WrongInput with one line that names the file, the key and what is allowed.
+    Raises WrongInput if the file is missing, its name does not end in .yaml or .yml, or a key is invalid. The message
+    names the file, the key and what is allowed.
     """
     if path.suffix not in {".yaml", ".yml"}:
-        raise WrongInput(f"{path}: a study is a file that ends in .yaml, say studies/eta.yaml")
+        raise WrongInput(f"{path}: not a study's file; allowed is a name that ends in .yaml: studies/eta.yaml")
     return checked(StudyFile, read_mapping(path, StudyFile) if values is None else values, path)
 
 
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
-    """Return the study that the file asks of this text and these params. Raises WrongInput as `read_question` does."""
+    """Return the study with the file's question, the text and params in `asked`, and the runs.
+
+    Raises WrongInput if the question does not fit the params: a param cannot vary, a value is invalid, two settings are
+    equal, no setting differs from the baseline, or the measure cannot compare the settings.
+    """
     usual = asked.params
     allowed = [name for name in flat_of(usual) if name in VARIED or name == CHECKPOINT_EVERY]
     for name in (name for values in [given.baseline, *given.overrides()] for name in values):
@@ -186,17 +201,20 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
             f"{path}: {CHECKPOINT_EVERY}: it sets the points of the curves, so all settings share one value"
         )
     if not varied:
-        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: nothing differs from the baseline")
+        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: no setting differs from the baseline")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise WrongInput(
-            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: there twice; params without effect do not count"
+            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: occurs twice; params without effect do not count"
         )
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)
 
 
 def named(params: Params, varied: list[str]) -> str:
-    """Return the setting's name: `eta=0.05 train.initial_accumulator_value=10`, without params that have no effect."""
+    """Return a setting's name, `eta=0.05 train.initial_accumulator_value=10`, from its params.
+
+    varied  dotted names of the params in the name; a param that has no effect in this setting is left out
+    """
     values = naming_params(params)
     own = [name for name in varied if name in values]
     return setting_name(own, (as_yaml(values[name]).removesuffix(".0") for name in own))

@@ -1,6 +1,6 @@
-"""One trial: a pure function from params and a text to a run. It uses no file, no DVC and no MLflow.
+"""One trial: a training in memory, from params and a text to a run. It uses no file, no DVC and no MLflow.
 
-Its results have the same bits as the pipeline's run of these params and this text, on any processor.
+The results have the same bits as a run of the pipeline with these params and this text, on any processor.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind
 
 
 class Trial(NamedTuple):
-    """A training with a setting's name, its seed, and the key of its row."""
+    """A training to run: the setting's name, the seed, the full params, and the key of its row in the table."""
 
     setting: str
     seed: int
@@ -46,7 +46,7 @@ class Trial(NamedTuple):
 
 
 def trials_of(study: Study) -> dict[str, list[Trial]]:
-    """Return each setting's trials, in the order of the seeds."""
+    """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
 
     def trial(setting: str, seed: int) -> Trial:
         params = study.settings[setting].model_copy(update={"seed": seed})
@@ -56,15 +56,17 @@ def trials_of(study: Study) -> dict[str, list[Trial]]:
 
 
 def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]]:
-    """Return each setting's trials that have a run."""
+    """Return, by setting, the trials of the study whose key is in `runs`; [] for a setting without such trials."""
     return {name: [trial for trial in own if trial.key in runs] for name, own in trials_of(study).items()}
 
 
 @lru_cache
 def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
-    """Return a digest of the rows of small trainings with this kind of recipe: outcomes, these metrics, and curves.
+    """Return a digest of the results of four small trainings with this kind of recipe.
 
-    The signature covers only the kernel. This digest also changes if a measure changes, and not with edits of comments.
+    The results are outcomes, the given metrics (`measures`), curves, and hashes of weights and trace. The digest
+    changes if an edit of the source code changes a result of these trainings, in the kernel or in a measure. An edit
+    that changes no result leaves the digest as it is.
     """
     recipe = next(recipe for recipe in RECIPES.values() if recipe.kind == kind)
     name, chunk_length = recipe.order
@@ -93,7 +95,10 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
 
 
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
-    """Train with `threads` threads (see `advance`), and return the run. A diverged training is a run, too."""
+    """Train with `threads` threads (None: as many as are fastest), and return the run.
+
+    If the training diverges, the run has this outcome, no metrics, and the curves up to the divergence.
+    """
     training, outcome = Training(params, text, Path(), {}), ""
     trace, held_out, passages, metrics, results = EMPTY, dict[int, float](), tuple[float, ...](), None, ""
     try:

@@ -1,6 +1,8 @@
-"""MLflow: the only package that imports it. Runs and models in MLflow are created from files.
+"""The MLflow record: the only package that imports MLflow. Runs and models in MLflow are created from files.
 
-No result depends on this package, and no MLflow store can delay a training or make it fail.
+No result depends on this package, and no MLflow store can delay a training or make it fail. A *store* is MLflow's
+database on this machine, or a server. A training writes its *record* (its start, points and end) and its files to an
+*entry*, a folder in the *spool* (.charloom/spool). The *sender*, a process of its own, delivers entries to the store.
 """
 
 import os

@@ -34,20 +34,21 @@ REPLACE_PREFIX = "UPDATE {0} SET {1} = ? || substr({1}, ?) WHERE substr({1} || '
 def address() -> str:
     """Return the store's address: MLFLOW_TRACKING_URI if it is set, otherwise the main repository's own database.
 
-    A relative path is relative to the main repository, because DVC removes the folder of an experiment.
+    The path of an SQLite file becomes absolute. A relative path is relative to the main repository, because DVC removes
+    the folder of an experiment. Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
     """
     url = _sqlite_url()
     return _url_text(url.set(database=str(database()))) if url else os.environ["MLFLOW_TRACKING_URI"]
 
 
 def database() -> Path | None:
-    """Return the file of an SQLite store, or None for any other store."""
+    """Return the file of an SQLite store, or None for any other store. Raises Unavailable as `address` does."""
     url = _sqlite_url()
     return root() / str(url.database) if url else None
 
 
 def artifacts() -> str:
-    """Return the address of our own store's artifacts."""
+    """Return the address of the artifacts of our own store, a folder in the main repository."""
     return (root() / ARTIFACTS).as_uri()
 
 
@@ -69,18 +70,18 @@ def _url_text(url: URL) -> str:
 
 
 def _lock() -> Path:
-    """Return the path of the store's lock file. For an SQLite store it is in the database's folder."""
+    """Return the path of the store's lock file: for an SQLite store beside the database, otherwise in .charloom."""
     file = database()
     return file.with_name(f".{file.name}.lock") if file else root() / OWN / "mlflow.lock"
 
 
 @contextmanager
 def store_lock() -> Iterator[None]:
-    """Hold the store's lock, which every search for and creation of runs requires. Create a missing SQLite database.
+    """Hold the store's lock, and create a missing SQLite database. Each search for runs requires the lock.
 
     Without the lock, one of eight writers may starve for half a minute, and two writers could create the same run. The
-    database is created atomically: a kill during MLflow's migrations would leave a broken one. Raises Unavailable if
-    another process holds the lock for a minute.
+    database is created atomically: a kill during MLflow's migrations would leave a broken database. Raises Unavailable
+    if another process holds the lock for a minute.
     """
     file = database()
     with in_turn(_lock()):
@@ -96,10 +97,11 @@ def store_lock() -> Iterator[None]:
 
 
 def relocate_store() -> None:
-    """Replace the addresses in our own database if its folder was moved or copied, and print one line.
+    """Replace the addresses in our own database if its folder was moved or copied; then print a line to standard error.
 
     One transaction replaces all addresses. Any other store stays unchanged. Call this function before each use of the
-    store. It does not import MLflow: it runs two short queries. Raises Unavailable if the database cannot be used.
+    store. The function does not import MLflow, and runs two short queries. Raises Unavailable if the database cannot be
+    used.
     """
     file = root() / DATABASE
     if database() != file or file.is_symlink() or not file.exists():
@@ -122,7 +124,7 @@ def relocate_store() -> None:
 
 
 def _old_location(connection: sqlite3.Connection) -> str:
-    """Return the artifact address of an experiment of ours that lies in another folder, or an empty text."""
+    """Return the artifact address of our experiments if it is in another folder than the database, otherwise ""."""
     rows = connection.execute(OUR_LOCATIONS).fetchall() if connection.execute(HAS_EXPERIMENTS).fetchone() else []
     local = (uri for (uri,) in rows if uri.startswith("file:") and uri.endswith(f"/{ARTIFACTS}"))
     return next((str(uri) for uri in local if uri != artifacts()), "")

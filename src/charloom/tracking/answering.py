@@ -1,6 +1,9 @@
 """The process that queries a store for a command: see asking.py.
 
-python -m charloom.tracking.answering SECONDS QUESTION    (standard input: the arguments as JSON)
+python -m charloom.tracking.answering SECONDS QUESTION
+
+QUESTION is a key of QUESTIONS, SECONDS the longest time without progress. Standard input has the question's arguments,
+a list in JSON.
 """
 
 import json
@@ -18,7 +21,7 @@ QUESTIONS = {question.__name__: question for question in (ask_remote, ask_store,
 
 
 def main() -> None:
-    """Print the answer to standard output."""
+    """Print the answer to the question to standard output. Do nothing if standard input is empty."""
     seconds, question = sys.argv[1:]
     limit_memory()
     if arguments := sys.stdin.read():  # empty if the parent has ended

@@ -31,22 +31,25 @@ def runs_measured(
 ) -> Measured:  # fmt: skip
     """Return the measurements of the experiment's runs by setting and seed.
 
-    A failed run counts as an outcome without a value. A run that finished without the measure is skipped, and a warning
-    names it. If several runs have the same setting and seed, the newest counts.
+    A failed run counts as a trial without a value. A run that has not finished, or finished without the seed or the
+    measure, is left out, and a warning names it. If several runs have the same setting and seed, the newest counts.
 
-    seed      the name of the seed's param; a prefix `params.` is dropped, as is `metrics.` before the measure
-    at        which of the metric's values: LAST, LOWEST, HIGHEST, or a step
-    setting   the params that define a setting; if empty, all params that differ between runs, except the seed
-    baseline  see `chosen`
-    declared  `better`, `looks` and `smallest_difference` of Measured
+    experiment  name or id of the MLflow experiment
+    seed        name of the seed's param, with or without the prefix `params.`
+    measure     name of the metric, with or without the prefix `metrics.`
+    at          which of the metric's values counts: LAST, LOWEST, HIGHEST, or a step
+    setting     names of the params that define a setting; if empty, all params except the seed that differ between runs
+    baseline    see `chosen`
+    declared    `better`, `looks` and `smallest_difference` of Measured
 
-    Raises WrongInput if there is nothing to compare, Unavailable if the store cannot be reached.
+    Raises WrongInput if the experiment, a param or the metric does not exist, or there is nothing to compare. Raises
+    Unavailable if the store cannot be reached.
     """
     seed, measure = seed.removeprefix("params."), measure.removeprefix("metrics.")
     setting_names = [name.removeprefix("params.") for name in setting]
     where = f"MLflow experiment {in_line(experiment)}"
     if twice := [name for name in setting_names if [seed, *setting_names].count(name) > 1]:
-        raise WrongInput(f"--setting, --seed: {in_line(twice[0])} is named twice; once is allowed")
+        raise WrongInput(f"--setting, --seed: {in_line(twice[0])} is named twice; allowed is once")
     file = database()
     if file and not file.exists():
         raise WrongInput(f"--mlflow: {file}: no such store; MLFLOW_TRACKING_URI selects the store")
@@ -54,7 +57,7 @@ def runs_measured(
         client = MlflowClient(address())
         runs = sorted(_runs(client, _experiment(client, experiment)), key=attrgetter("info.start_time"))
         if not runs:
-            raise WrongInput(f"{where}: no run in it")
+            raise WrongInput(f"{where}: the experiment has no run")
         _ensure_name("--seed", seed, {name for run in runs for name in run.data.params}, where)
         for name in setting_names:
             _ensure_name("--setting", name, {name for run in runs for name in run.data.params}, where)
@@ -65,10 +68,10 @@ def runs_measured(
     except Exception as error:  # noqa: BLE001  a missing driver and an invalid database raise exceptions of their own
         raise Unavailable(f"{where}: {first_line(error)}") from None
     if not trials:
-        raise WrongInput(f"{where}: no run counts{''.join(f'; {warning}' for warning in warnings)}")
+        raise WrongInput(f"{where}: no run can be compared{''.join(f'; {warning}' for warning in warnings)}")
     names = setting_names or _differing([run for run, _ in trials], seed)
     if not names:
-        raise WrongInput(f"{where}: its {len(trials)} runs differ in no param but {in_line(seed)}")
+        raise WrongInput(f"{where}: its {len(trials)} runs differ in no param except {in_line(seed)}")
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
     newer = 0
     for run, value in trials:  # oldest first
@@ -90,7 +93,7 @@ def runs_measured(
 
 
 def _experiment(client: MlflowClient, experiment: str) -> Experiment:
-    """Return the experiment of this name or id. Raises WrongInput if it is deleted."""
+    """Return the experiment with this name or id. Raises WrongInput if it does not exist or is deleted."""
     rows = all_pages(lambda most, token: client.search_experiments(ViewType.ALL, most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
     matches = [x for x in rows if x.name == experiment] or [x for x in rows if x.experiment_id == experiment]
     if not matches:
@@ -117,7 +120,11 @@ def _ensure_name(option: str, name: str, names: set[str], where: str) -> None:
 def _trials(
     client: MlflowClient, runs: list[Run], seed: str, measure: str, at: str | int
 ) -> tuple[list[tuple[Run, Measurement]], list[str]]:
-    """Return the runs that count, oldest first, with their measurements, and a warning for each kind of skipped run."""
+    """Return the runs that count, with their measurements, and warnings about the other runs and about failed runs.
+
+    runs               all runs of the experiment, oldest first; the result has the same order
+    seed, measure, at  as in `runs_measured`
+    """
     trials, left_out = list[tuple[Run, Measurement]](), defaultdict[str, list[str]](list)
     finished = [set(run.data.params) for run in runs if run.info.status == "FINISHED"]
     always = set.intersection(*finished) if finished else set()
@@ -148,7 +155,10 @@ def _trials(
 
 
 def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float | None:
-    """Return the run's value of the measure, or None. LOWEST and HIGHEST of a history that contains NaN are NaN."""
+    """Return the run's value of the measure; None if the run has no such metric, or no value at the step `at`.
+
+    LOWEST and HIGHEST of values that contain NaN are NaN.
+    """
     if at == LAST or measure not in run.data.metrics:
         return run.data.metrics.get(measure)
     points = client.get_metric_history(run.info.run_id, measure)
@@ -159,13 +169,16 @@ def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float
 
 
 def _differing(runs: list[Run], seed: str) -> list[str]:
-    """Return the params, except the seed, in which the runs differ."""
+    """Return the names of the params, except the seed, in which the runs differ, sorted."""
     names = sorted({name for run in runs for name in run.data.params} - {seed})
     return [name for name in names if len({run.data.params.get(name) for run in runs}) > 1]
 
 
 def _refuse_single(settings: dict[str, Any], runs: list[Run], names: list[str], where: str) -> None:
-    """Raise WrongInput if no two runs have the same setting: a param that names the run cannot be part of a setting."""
+    """Raise WrongInput, because no two runs have the same setting. A param that identifies the run may be the cause.
+
+    names  the params that make the setting; the message lists those with another value in each run
+    """
     unique = [name for name in names if len({run.data.params.get(name) for run in runs}) == len(runs)]
     which = f": {', '.join(map(in_line, unique))} differs between all runs" if unique else ""
     raise WrongInput(

@@ -17,19 +17,25 @@ MAX_DOWNLOAD = 2**28  # bytes of a model's file: m = 5,700 in float64
 
 
 def ensure_allowed(uri: str, store: str) -> None:
-    """Raise MlflowException if the artifact address is outside the store: a server could name a local file."""
+    """Raise MlflowException if the artifact address `uri` is outside the store: a server could name a local file.
+
+    store  the store's address; the environment variable CHARLOOM_ARTIFACT_SCHEME can allow another scheme
+    """
     scheme, host, *_ = urlsplit(uri)
     is_server = urlsplit(store).scheme in {"http", "https"}
     allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if is_server else "file")
     if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", urlsplit(store).netloc}):
         raise MlflowException(
-            f"the store names {uri!r} for artifacts; allowed is {allowed}:/… of the store itself, "
+            f"the store gives {uri!r} as an address of artifacts; allowed is {allowed}:/… of the store itself, "
             "or the scheme in CHARLOOM_ARTIFACT_SCHEME"
         )
 
 
 def upload(folder: Path, uri: str, store: str, excluded: Collection[str] = ()) -> None:
-    """Copy all files in the folder, except files with the names in `excluded`, to the artifact address."""
+    """Copy all files in the folder and below, except files with the names in `excluded`, to the artifact address `uri`.
+
+    store  the store's address, which has to contain `uri`
+    """
     ensure_allowed(uri, store)
     # MLflow's client would request the address from the server again.
     repository = get_artifact_repository(uri, tracking_uri=store)
@@ -40,7 +46,11 @@ def upload(folder: Path, uri: str, store: str, excluded: Collection[str] = ()) -
 
 
 def download(uri: str, name: str, file: Path, store: str) -> None:
-    """Download the artifact `name` to `file`. Raises Unavailable if the artifact exceeds MAX_DOWNLOAD."""
+    """Download the artifact `name` below the artifact address `uri` to `file`.
+
+    store  the store's address, which has to contain `uri`
+    Raises Unavailable if the artifact is larger than MAX_DOWNLOAD bytes.
+    """
     ensure_allowed(uri, store)
     repository = get_artifact_repository(uri, tracking_uri=store)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

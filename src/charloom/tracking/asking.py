@@ -14,10 +14,14 @@ RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 
 
 def asked(question: str, *arguments: str, seconds: int) -> str:
-    """Run a function of answering.QUESTIONS in a subprocess; return its output. `seconds` limits the time without data.
+    """Run a function of answering.QUESTIONS in a subprocess; return the function's output.
 
-    Raises the WrongInput, Damaged or Unavailable that the function raises. Raises Unavailable if the subprocess fails
-    in another way.
+    question   name of the function
+    arguments  the function's arguments
+    seconds    longest time without progress; the whole query may take TOTAL_FACTOR (see limits.py) times as long
+
+    Raises the WrongInput, Damaged or Unavailable that the function raises, and Unavailable if the subprocess fails in
+    another way.
     """
     relocate_store()  # in this process, because the subprocess's standard error is captured
     command = [sys.executable, "-P", "-m", "charloom.tracking.answering", str(seconds), question]

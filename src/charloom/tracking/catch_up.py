@@ -20,9 +20,10 @@ STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages befor
 
 
 def catch_up(_: object = None) -> None:
-    """Deliver this folder's run and all queued entries to the current store.
+    """Deliver this folder's run and all entries in the spool to the current store, and print a line for each.
 
-    Raises Unavailable if something was not delivered, WrongInput if this folder is in no Git repository.
+    The folder's run is skipped, with a line that says why, if its results are not up to date. Raises Unavailable if
+    something was not delivered, and WrongInput if this folder is in no Git repository.
     """
     ensure_repository()
     ensure_whole()
@@ -33,13 +34,13 @@ def catch_up(_: object = None) -> None:
         # `dvc status` exits with 1 if results are out of date, and with other codes if it fails.
         outdated = "its results do not match its settings and sources; `dvc repro` updates them"
         reason = outdated if process.returncode == 1 else f"`dvc status`: {first_line(process.stderr)}"
-        print(f"this folder: nothing sent: {reason}", flush=True)
+        print(f"this folder's run was not sent: {reason}", flush=True)
     else:
         run = this_run()
         try:
             put(run, partial(ensure_recorded, run.params))
         except CheckFailed as error:
-            print(f"this folder: nothing sent: {error}", flush=True)
+            print(f"this folder's run was not sent: {error}", flush=True)
     for name in ("outbox", "trainings"):
         if any((root() / OWN / name).glob("[!.]*/*")):
             print(f"{OWN / name}: written by an older version: `git checkout 2437399` and `make track` send it")
@@ -60,5 +61,5 @@ def catch_up(_: object = None) -> None:
 
 
 def anything_waits() -> bool:
-    """Return whether the spool contains a run, a study, or a training that has ended."""
+    """Return whether the spool contains a study, or a training with results or files."""
     return any(map(is_study, folders())) or any(entry.tracked or entry.trainings for entry in entries())

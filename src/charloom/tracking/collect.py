@@ -54,14 +54,17 @@ PRIME = 16  # characters of a model's input example
 
 
 def run_outputs(path: dict[str, Path]) -> list[Path]:
-    """Return the run's outputs among the files and folders that dvc.yaml names for `track`."""
+    """Return the run's outputs: the files and folders in reports, metrics, plots and models.
+
+    path  the paths that dvc.yaml declares for the stage `track`, by key
+    """
     return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
 def this_run() -> Run:
-    """Read the run in this folder; its curves include the single values of the models and the samples.
+    """Read the run in this folder. Its curves also contain the measures of the best and last model, and of the samples.
 
-    Raises Damaged, with the file's name, if no stage could have written the file's content.
+    Raises Damaged, with the file's name, if a file's content is not what a stage writes.
     """
     path = files("track")
     run = from_folder(read_params(), path)
@@ -74,7 +77,7 @@ def this_run() -> Run:
 
 
 def entry_of(run: Run) -> Entry | None:
-    """Return the spool's entry of the training with the run's experiment, results and points, or None."""
+    """Return the spool's entry of the training with the run's experiment key, results and points, or None."""
     experiment = experiment_key(run.params, run.text_sha256)
     for entry in entries():
         same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
@@ -86,8 +89,12 @@ def entry_of(run: Run) -> Entry | None:
 def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     """Add the run's files, and the points that its training did not record, to the spool; return the entry's folder.
 
-    An entry that already has the files stays unchanged. `check` runs after everything is collected; if `check` raises
-    an exception, the spool stays unchanged. Raises Unavailable if the spool cannot be written.
+    The entry is the training's own, or a new one if the training left none. If the entry already has the files, only a
+    request for delivery is added.
+
+    check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
+
+    Raises Unavailable if the spool cannot be written.
     """
     entry = entry_of(run)
     if entry and entry.tracked and entry.has_all_points and is_intact(entry.folder):
@@ -138,7 +145,11 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
 
 
 def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path, int]]:
-    """Return each model's file and update by its name in MLflow. LAST replaces the last checkpoint."""
+    """Return each model's file and number of updates, by the model's name in MLflow.
+
+    The models are BEST, LAST, and at most CHECKPOINTS checkpoints. The checkpoint at the last update is left out,
+    because it equals LAST.
+    """
     checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
     checkpoints.pop(train.updates, None)
     return {
@@ -149,7 +160,7 @@ def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path,
 
 
 def _as_text(samples: SampleTable) -> str:
-    """Return the samples as plain text."""
+    """Return the samples as plain text, each below a line with its name and smooth loss."""
     return (
         "\n\n".join(f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}" for name, text, _, loss in samples.data) + "\n"
     )
@@ -170,6 +181,7 @@ def _append(folder: Path, lines: list[Any]) -> None:
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     """Return the run's tags: commit and branch, uncommitted changes, setting, text, DVC experiment, and sample table.
 
+    patch  the uncommitted changes as Git prints them, or a text that begins with UNKNOWN
     table  the file name of the sample table
     """
     headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
@@ -189,7 +201,7 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
 
 
 def _description(run: Run, samples: SampleTable) -> str:
-    """Return the run's description in Markdown: its measures and an excerpt of its last sample."""
+    """Return the run's description in Markdown: its measures and the start of the last checkpoint's sample."""
     train = run.facts[1]
     _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
     bits = train.held_out_bits_per_character
@@ -205,7 +217,7 @@ def _description(run: Run, samples: SampleTable) -> str:
 
 
 def _imported_by(script: Path) -> list[Path]:
-    """Return the files of this project that the script imports, directly or indirectly, and the tables beside them."""
+    """Return the files of this project's sources that the script imports, directly or not, and the tables beside them."""
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.run_script(str(script))
     imported = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script has no file

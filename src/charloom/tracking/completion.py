@@ -50,9 +50,10 @@ POINTS_ONLY = "Only the points of this training are available."
 
 
 def live_run(store: Store, entry: Entry) -> Run | None:
-    """Return the live run of the training. Create the run if it is missing.
+    """Return the live run of the entry's training, and create the run if it is missing.
 
-    Return None if the experiment has a complete run, or a live run of another training.
+    A run that has ended gets the status RUNNING again if the training has resumed. The result is None if the training's
+    experiment key has a complete run, or a live run of another training.
     """
     runs = _runs_of(store, entry)
     if any(RESULTS in run.data.tags for run in runs):
@@ -65,11 +66,14 @@ def live_run(store: Store, entry: Entry) -> Run | None:
 
 
 def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
-    """Complete the run, count the entry's trainings in it, and return the run with the status FINISHED.
+    """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
 
-    A training without files is counted only if its experiment has a complete run; otherwise return None.
+    The run is the complete run with the same results if there is one; then the training's live run is deleted.
+    Otherwise it is the training's own run, which gets points, files, models and the status FINISHED.
 
-    sent  the number of the entry's points that its own run already has; points may be sent again
+    The result is None if the entry has no files and its experiment key has no complete run: nothing is sent then.
+
+    sent  the number of the entry's points that its own run already has; sending a point again does no harm
     """
     start, tracked = entry.first, entry.tracked
     store.use_text(start.text_sha256, start.params.prepare.text)
@@ -113,7 +117,7 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
 
 
 def points(entry: Entry, sent: int = 0) -> Iterator[Point]:
-    """Yield the points of the record after the first `sent`."""
+    """Yield the points of the entry's record, without the first `sent` points."""
     for (name, update), (value, when) in islice(entry.points.items(), sent, None):
         yield name, update, value, when
 
@@ -143,9 +147,10 @@ def _delete(store: Store, run: Run) -> None:
 def _training_tags(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
     """Merge the entry's trainings into the run's list, and return the tags: list, count, description and senders.
 
-    A training that the list already has is skipped. The training that created the run is not a reproduction.
+    A training that the list already has is skipped. The training that created the run is not a reproduction. The list
+    keeps the first training and the newest ones: at most MAX_LISTED, and as many as fit into a tag.
 
-    description  the new description; None keeps the run's own
+    description  the new description, which the list follows; None keeps the run's own
     same         whether the trainings have the run's results
     """
     tags = run.data.tags
@@ -172,16 +177,16 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
 
 
 def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """Return the run's list of trainings, and the number of reproductions. Replace a malformed list, with a warning."""
+    """Return the run's list of trainings and the number of reproductions; [] and 0, after a warning, if malformed."""
     with suppress(ValueError, TypeError):
         rows, counted = json.loads(run.data.tags.get(TRAININGS, "[]")), int(run.data.tags.get(REPRODUCTIONS, "0"))
         if all(isinstance(row, dict) and row.keys() >= ROW_KEYS for row in rows):
             return rows, counted
-    warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: {TRAININGS} is malformed: replaced")
+    warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: tag {TRAININGS} is malformed; it is replaced")
     return [], 0
 
 
 def _training_row(start: Start, end: End) -> dict[str, Any]:
-    """Return the list's row for a training that has ended."""
+    """Return the row of the run's list for a training that has ended: when, from which commit, and on which machine."""
     when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}

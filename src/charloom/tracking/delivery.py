@@ -1,4 +1,4 @@
-"""Have the sender deliver entries of the spool, wait for it, and print the outcome."""
+"""Have the sender deliver entries of the spool, wait for the delivery, and print the outcome."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ POLL_INTERVAL = 0.05  # seconds
 
 
 def request_delivery() -> int:
-    """Request a delivery and start the sender, whose imports take seconds.
+    """Request a delivery, and start the sender already now, because its imports take seconds.
 
     Return the size of the sender's log in bytes: later lines of the log are about this request. Return 0 if the spool
     cannot be written.
@@ -33,10 +33,16 @@ def request_delivery() -> int:
 
 
 def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
-    """Wait until the sender has sent these entries; print its log's lines about them, from the offset `since` on.
+    """Wait until the sender has processed these entries, and print the result of each entry that was sent.
 
-    Raises Unavailable, with the reasons, if an entry fails, or if the sender does not start or makes no progress for
-    `seconds`.
+    Warnings in the sender's log are printed to standard error. A sender that has ended is started again.
+
+    entries  folders of the spool
+    seconds  longest time without progress; the whole wait takes at most TOTAL_FACTOR times as long
+    since    offset in bytes from which the log is read, as `request_delivery` returns it
+
+    Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
+    if the sender's log cannot be read, or if Git tracks the spool.
     """
     ensure_not_in_git()
     relocate_store()  # in this process, because the sender's output goes to its log
@@ -72,7 +78,7 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
                 starts += 1
             time.sleep(POLL_INTERVAL)
     if pending:
-        reasons[f"no progress for {seconds:g} s; see {log.name}"] = None
+        reasons[f"the sender made no progress for {seconds:g} s; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
 

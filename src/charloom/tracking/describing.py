@@ -1,4 +1,4 @@
-"""Query the origin of a run in MLflow (see asking.py). The answer is an Origin and the run's patch."""
+"""Query the origin of a run in MLflow (see asking.py). The answer is an Origin, and a file with the run's patch."""
 
 from math import isfinite
 from pathlib import Path
@@ -26,10 +26,10 @@ TAGS = {
 
 
 def describe(run_id: str, folder: str) -> None:
-    """Print the Origin of the run as JSON, and copy its patch, if it has one, into the folder.
+    """Print the Origin of the run as JSON. Download the run's patch and its dvc.lock, if it has them, into the folder.
 
-    Raises WrongInput if the store has no such run, or the run is no complete run of the pipeline. Raises Damaged if
-    the run's dvc.lock is invalid.
+    Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
+    Damaged if the run's dvc.lock is invalid.
     """
     file, name = database(), f"MLflow run {run_id}"
     if file and not file.exists():
@@ -42,7 +42,7 @@ def describe(run_id: str, folder: str) -> None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise WrongInput(
-                f"{name}: not in {store.page_address or file or 'the store'}; MLFLOW_TRACKING_URI names another store"
+                f"{name}: no such run in {store.page_address or file or 'the store'}; MLFLOW_TRACKING_URI names another"
             ) from None
         origin = _origin(run, name)
         print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())
@@ -64,11 +64,14 @@ def _origin(run: Run, name: str) -> Origin:
         field = str(error.errors()[0]["loc"][0])
         value = in_line(tags.get(field, ""))[:80]
         allowed = "allowed is a complete run of charloom's pipeline, from a commit; `make track` completes a run"
-        raise WrongInput(f"{name}: {TAGS.get(field, field)} is {value!r}: {allowed}") from None
+        raise WrongInput(f"{name}: {TAGS.get(field, field)} is missing or invalid: {value!r}; {allowed}") from None
 
 
 def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
-    """Copy the patch into the folder; return the hashes in dvc.lock. A run may lack both files."""
+    """Download the run's patch and dvc.lock into the folder; return the hashes in dvc.lock by path.
+
+    The hashes are those of inputs and outputs. A run may lack both files; without dvc.lock the result is {}.
+    """
     uri = run.info.artifact_uri
     ensure_allowed(uri, store.uri)
     paths = {file.path for file in get_artifact_repository(uri, tracking_uri=store.uri).list_artifacts()}

@@ -1,7 +1,8 @@
 """Check whether a team's MLflow server and DVC remote accept writes. The checks leave no data on the server or remote.
 
-To check a permission, send an invalid request: a server that permits the operation answers 400 (invalid), a server that
-denies it answers 403. Each check returns rows.
+To check a permission, a check sends an invalid request: a server that permits the operation answers with the HTTP
+status 400 (invalid), a server that denies it with 403. Each check returns rows: what was checked, the finding, and
+whether it is a problem.
 """
 
 import json
@@ -36,10 +37,11 @@ OLDEST = (2, 10)  # the oldest supported version of MLflow
 
 
 def ask_store(text_sha256: str, source: str, largest: str) -> None:
-    """Print the store's rows as JSON.
+    """Check the store, and print the rows as JSON.
 
-    source   the text's file
-    largest  bytes of the largest file that is sent in one request
+    text_sha256  SHA-256 of the text, which identifies the text's MLflow experiment
+    source       path of the text, which gives the registered model its name
+    largest      size in bytes of the largest file that is sent in one request, as text
 
     Raises Unavailable if the store does not answer or refuses the login.
     """
@@ -62,7 +64,13 @@ def _unset_address_note() -> str:
 
 
 def _server(store: Store, where: str, experiment: Experiment | None, source: str, largest: int) -> list[Row]:
-    """Return the rows of a server."""
+    """Return the rows of a server: version, LoggedModels, clock, permissions, and the size of a request.
+
+    where       the server's address without the login
+    experiment  the text's MLflow experiment, or None
+    source      path of the text
+    largest     size in bytes of the largest file that is sent in one request
+    """
     creds, request = (
         cast(Callable[..., object], get_default_host_creds)(store.uri),
         cast(Callable[..., Response], http_request),
@@ -105,7 +113,10 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
 
 
 def ask_remote() -> None:
-    """Write, read and remove a file in DVC's default remote; print the row as JSON."""
+    """Check DVC's default remote by writing, reading and removing a file; print the row as JSON.
+
+    A repository without a default remote is no problem.
+    """
     from dvc.exceptions import DvcException  # noqa: PLC0415  the import takes a quarter of a second
     from dvc.repo import Repo  # noqa: PLC0415  likewise
 
@@ -119,7 +130,10 @@ def ask_remote() -> None:
 
 
 def _remote(repo: Any, name: str) -> Row:
-    """Write a file to the remote, read it, and remove it."""
+    """Write a file to the remote `name`, read it, remove it, and return the row.
+
+    A missing folder is a problem. So is a umask that keeps the group from writing to new folders of a shared folder.
+    """
     remote = repo.cloud.get_remote(name)
     file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
     where = f"{name}: {remote.fs.unstrip_protocol(remote.path)}"
@@ -138,7 +152,7 @@ def _remote(repo: Any, name: str) -> Row:
 
 
 def _hint(message: str) -> str:
-    """Return a hint for DVC's message, after a semicolon, or an empty text."""
+    """Return a semicolon and a hint for DVC's message, or an empty text if there is no hint for it."""
     if "requires" in message and "install" in message:
         return "; `make setup TEAM=1` installs it"
     if "expected 'url'" in message:

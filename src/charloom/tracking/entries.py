@@ -15,17 +15,25 @@ STUDY = "study-"  # a study's folder is named study-QUESTION-IDENTITY, with the 
 class Entry:
     """A training's entry in the spool, as far as its record was read.
 
-    points     (value, time) by (name, update), in the order of the record, without the points of repeated trainings
+    Several trainings with the same results, one after the other, share an entry.
+
+    folder, path  the entry's folder, and the file of its record
+    size       bytes of the record that were read
+    first, start  the start of the first and of the last training
+    points     (value, time in seconds since 1970) by (name, update), in the order of the record, without the points of
+               repeated trainings
     trainings  the start and end of each training that ended with results
-    end        None while the training runs, and if it was killed
-    requested  whether `charloom track` has requested its delivery
+    end        the end of the last training; None while it runs, and if it was killed
+    tracked    what the stage `track` has added about the files; None before
+    sender     identity of the sender that is to deliver the entry
+    requested  whether `charloom track` has requested the delivery
     """
 
     first: Start
     start: Start
 
     def __init__(self, folder: Path):
-        """Read the record. Raises ValueError if it does not begin with a Start."""
+        """Read the record in the folder. Raises OSError if that fails, ValueError if the record has no start."""
         self.folder, self.path, self.size = folder, folder / RECORD, 0
         self.points: dict[tuple[str, int], tuple[float, float]] = {}
         self.trainings: list[tuple[Start, End]] = []
@@ -38,21 +46,24 @@ class Entry:
 
     @property
     def results(self) -> str | None:
-        """Return the hash of the results, or None if there are no results."""
+        """Return the hash of results, or None if the training has no results yet."""
         return self.tracked.results if self.tracked else self.trainings[-1][1].results if self.trainings else None
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the training that writes to the record has ended or was killed."""
+        """Return whether the last training of the record has ended or was killed."""
         return bool(self.end) or not self.start.process or process_ended(self.start.process)
 
     @property
     def has_all_points(self) -> bool:
-        """Return whether the record has as many points as `track` counted."""
+        """Return whether the record has as many points as `track` counted; True before `track`."""
         return not self.tracked or self.tracked.points == sum(name != RATE for name, _ in self.points)
 
     def read(self) -> None:
-        """Read the lines that were appended since the last call. An incomplete last line is left for the next call."""
+        """Read the lines that were appended to the record since the last call.
+
+        An incomplete last line is left for the next call. Damaged lines are skipped, with a warning.
+        """
         with self.path.open("rb") as file:
             file.seek(self.size)
             lines, end, _ = file.read().rpartition(b"\n")
@@ -84,17 +95,21 @@ class Entry:
 
 
 def folders() -> list[Path]:
-    """Return the folders of all trainings and studies in the spool."""
+    """Return the folders of all entries, of trainings and of studies, in the spool."""
     return sorted(spool().glob("[!.]*/"))
 
 
 def is_study(folder: Path) -> bool:
-    """Return whether the folder holds a study."""
+    """Return whether the entry in this folder of the spool is a study's."""
     return folder.name.startswith(STUDY)
 
 
 def read_entry(folder: Path) -> Entry | None:
-    """Return the training's entry. Return None, with a warning, if its record is unreadable or has no start."""
+    """Return the training's entry in the folder.
+
+    Return None if the entry has just been delivered and removed; return None, after a warning, if its record is
+    unreadable or has no start.
+    """
     try:
         return Entry(folder)
     except FileNotFoundError:  # delivered at this moment
@@ -106,5 +121,5 @@ def read_entry(folder: Path) -> Entry | None:
 
 
 def entries() -> Iterator[Entry]:
-    """Yield the entries of the trainings in the spool."""
+    """Yield the entries of the trainings in the spool, without unreadable ones."""
     return filter(None, map(read_entry, (folder for folder in folders() if not is_study(folder))))

@@ -18,9 +18,11 @@ CHECKSUMS = "SHA256SUMS"
 
 @contextmanager
 def new_files(entry: Path) -> Iterator[Path]:
-    """Yield a new folder to fill; at the end, the folder and its checksums replace the entry's files.
+    """Yield a new folder for the caller to fill; at the end, the folder, with checksums, replaces the entry's files.
 
-    After an exception, the entry keeps its files. An OSError becomes Unavailable.
+    entry  the entry's folder
+
+    After an exception, the entry keeps its old files. An OSError becomes Unavailable.
     """
     new, files = entry / f".{FILES}.new", entry / FILES
     try:
@@ -37,7 +39,10 @@ def new_files(entry: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder atomically: it is renamed first, so a kill never leaves a part under the old name."""
+    """Remove the folder atomically. The folder is renamed first, so a kill never leaves a part under the old name.
+
+    A missing folder is no error.
+    """
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     with suppress(FileNotFoundError):
@@ -46,7 +51,7 @@ def remove(folder: Path) -> None:
 
 
 def is_intact(entry: Path) -> bool:
-    """Return whether the entry's files match their checksums."""
+    """Return whether the files of the entry in this folder match their checksums; False if files are missing."""
     with suppress(OSError):
         return (entry / FILES / CHECKSUMS).read_bytes() == checksums(entry / FILES).encode()
     return False
@@ -57,14 +62,14 @@ def ensure_not_in_git() -> None:
     listed = known(partial(git, "ls-files", "--", f":(icase){OWN}", folder=root()))  # some file systems ignore case
     if listed and not listed.startswith(UNKNOWN):
         first = in_line(listed.splitlines()[0])
-        raise Unavailable(f"{first}: nothing sent: Git tracks it, so it may not be yours; `git rm -r {OWN}` removes it")
+        raise Unavailable(f"{first}: not sent: Git tracks it, so it came from a clone; remove it: `git rm -r {OWN}`")
 
 
 def ensure_intact(entry: Path, record_is_complete: bool = True) -> None:
-    """Raise Damaged if the files do not match their checksums, or if points of the record are missing."""
+    """Raise Damaged if the entry's files do not match their checksums, or `record_is_complete` is False."""
     if not (record_is_complete and is_intact(entry)):
-        hint = "remove it; `make track` in the folder with its results adds it again"
-        raise Damaged(f"{entry}: not sent: it was damaged or changed; {hint}")
+        hint = "remove this entry; `make track` in the folder with its results adds it again"
+        raise Damaged(f"{entry}: not sent, because it was damaged or changed; {hint}")
 
 
 def checksums(folder: Path) -> str:

@@ -34,9 +34,12 @@ EXPIRED = "0"  # expiry time of a tag that its sender has released
 
 @contextmanager
 def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
-    """Hold the lock of the experiment or study in the MLflow experiment that the store uses.
+    """Hold the lock of an experiment key or study, in the MLflow experiment that the store uses.
 
-    The lock is required to create or change runs. Raises Unavailable if others hold the lock for LOCK_TIMEOUT.
+    experiment  the experiment key, or the key of the study's question
+
+    A sender needs the lock to create or change the runs of this key. Raises Unavailable if other senders hold the lock
+    for LOCK_TIMEOUT seconds.
     """
     own_tag, remaining = f"{LOCK_TAG}.{experiment}.{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
     set_tag = store.client.set_experiment_tag
@@ -70,14 +73,17 @@ def _remove_tag(store: Store, tag: str) -> None:
 
 
 def lock_holders(store: Store, experiment: str, own_tag: str = "") -> dict[str, str]:
-    """Return the hosts of the other senders of the experiment, by tag. Remove the tags of senders that have ended."""
+    """Return the hosts of the senders that hold or request the lock of this key, by their tags, without `own_tag`.
+
+    The tags of senders that have ended, and expired tags, are removed and left out.
+    """
     hosts = {}
     for tag, value in store.client.get_experiment(store.experiment_id).tags.items():
         if tag.startswith(f"{LOCK_TAG}.{experiment}.") and tag != own_tag:
             host, _, rest = value.partition(" ")
             name, _, until = rest.rpartition(" ")
             if not until.isdecimal():
-                warn_once(tag, f"tag {in_line(tag)} of {store.about}: not written by charloom: ignored")
+                warn_once(tag, f"tag {in_line(tag)} of {store.about} is ignored, because charloom did not write it")
             elif until == EXPIRED:
                 continue
             elif process_ended(name) or float(until) < time.time():
@@ -89,7 +95,10 @@ def lock_holders(store: Store, experiment: str, own_tag: str = "") -> dict[str, 
 
 
 def _wait_for_others(others: dict[str, str], deadline: float) -> None:
-    """Wait for one poll interval. Raises Unavailable after the deadline."""
+    """Wait for one poll interval. Raises Unavailable after the deadline (as time.monotonic() gives it).
+
+    others  the hosts of the other senders, by their tags
+    """
     if time.monotonic() > deadline:
         hosts = in_line(", ".join(sorted(set(others.values()))))
         raise Unavailable(f"waited {LOCK_TIMEOUT:g} s for a sender on {hosts} to finish")

@@ -24,14 +24,14 @@ MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address,
 def fetch(address: str, file: str) -> None:
     """Download the model at `address` to the npz file `file`.
 
-    address  of a LoggedModel, of a registered version, or of a model among a run's artifacts
+    address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
 
-    Raises WrongInput if the model does not exist or was not logged by charloom, Damaged if the file is not a valid
-    model, Unavailable if MLflow does not answer.
+    Raises WrongInput if the model does not exist or charloom did not log it, Damaged if the file is not a valid model,
+    and Unavailable if MLflow does not answer or the file is too large.
     """
     base = database()
     if base is not None and not base.exists():
-        raise WrongInput(f"--model: {address}: there is no MLflow store yet: {base} does not exist")
+        raise WrongInput(f"--model: {address}: no MLflow store yet: {base} does not exist; `dvc repro` creates it")
 
     with connected() as store:
         reason, store.about = "", in_line(address)

@@ -1,9 +1,9 @@
 """Limits of time and memory for a process that queries a store.
 
 A store may answer with one byte per second, with endless data, or with data that fills the memory when unpacked.
-Therefore a timeout limits the seconds without progress, and a total of ten times as many seconds limits the whole:
-many pieces take long if a server is slow. The address space is limited to MEMORY in addition to the imports, which map
-0.6 GB (0.2 GB resident). macOS accepts this limit but does not enforce it.
+Therefore one limit holds for the seconds without progress, and a limit of TOTAL_FACTOR times as many seconds for the
+whole query, which may have many pieces. The address space is limited to what the imports need (0.6 GB, of which 0.2 GB
+are resident) plus MEMORY. macOS accepts this limit but does not enforce it.
 """
 
 import resource
@@ -27,7 +27,11 @@ LIMIT = SimpleNamespace(seconds=0, end=0.0, heartbeat=None)
 
 @contextmanager
 def time_limit(seconds: int) -> Iterator[None]:
-    """Raise Unavailable in the block after `seconds` without progress, or after TOTAL_FACTOR times as many in total."""
+    """Raise Unavailable in the block after `seconds` without progress, or after TOTAL_FACTOR times as many in total.
+
+    `note_progress` reports progress. If a library catches the exception, SIGALRM ends the process KILL_DELAY seconds
+    later.
+    """
 
     def overdue(*_: Any) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -46,7 +50,10 @@ def time_limit(seconds: int) -> Iterator[None]:
 
 
 def note_progress() -> None:
-    """Restart the timeout after a piece was sent. Touch LIMIT.heartbeat, which `deliver` watches."""
+    """Restart the timeout of `time_limit`, and touch the file LIMIT.heartbeat, which `deliver` watches.
+
+    Call this after each piece that was sent or received. It does nothing outside `time_limit`.
+    """
     if LIMIT.seconds:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
         if LIMIT.heartbeat:
@@ -54,7 +61,10 @@ def note_progress() -> None:
 
 
 def limit_memory() -> None:
-    """Limit this process's address space to its current size plus MEMORY. Beyond it, Python raises MemoryError."""
+    """Limit this process's address space to its current size plus MEMORY bytes. Beyond it, Python raises MemoryError.
+
+    A lower limit that the process already has stays.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = psutil.Process().memory_info().vms + MEMORY
     if soft == resource.RLIM_INFINITY or limit < soft:

@@ -25,7 +25,14 @@ NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent a
 
 
 def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Collection[str]) -> dict[str, str]:
-    """Send those of the named models that the store lacks; return the address of each named model."""
+    """Send those of the named models that the store lacks; return the address of each named model, by name.
+
+    A server without LoggedModels gets all named models.
+
+    run      the run to which the models belong
+    tracked  what `track` has recorded about the entry's files
+    names    keys of `tracked.models`
+    """
     logged = _logged_models(store, run)
     if logged is None:
         return _as_artifacts(store, run, entry, tracked, names)
@@ -54,7 +61,10 @@ def _logged_models(store: Store, run: Run) -> dict[str, LoggedModel] | None:
 def _as_logged_models(
     store: Store, run: Run, entry: Entry, tracked: Tracked, names: list[str], unfinished: dict[str, LoggedModel]
 ) -> dict[str, LoggedModel]:
-    """Send the models as LoggedModels, linked to their run; return them. A killed process has left those in `begun`."""
+    """Send the named models as LoggedModels, linked to their run; return the LoggedModels by name.
+
+    unfinished  LoggedModels by name that a killed process has created and not completed
+    """
     client, run_id, start = store.client, run.info.run_id, entry.first
     models, points = dict[str, LoggedModel](), list[Metric]()
     with model_folder(entry.folder / FILES, tracked, run_id) as fill:

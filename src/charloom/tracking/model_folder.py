@@ -1,4 +1,4 @@
-"""A model in MLflow's format: a folder of code and arrays, without a pickle. See served.py."""
+"""Write a model in MLflow's format: a folder with code and arrays, without a pickle. See served.py."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -38,7 +38,12 @@ Fill = Callable[[str, str | None], Path]
 def model_folder(files: Path, tracked: Tracked, run_id: str) -> Iterator[Fill]:
     """Yield `fill(name, model_id)`, which writes a model of the run to a temporary folder and returns the folder.
 
-    files  the entry's files in the spool
+    The folder is the same at each call, so a caller uploads it before the next call.
+
+    files    folder with the entry's files in the spool
+    tracked  what `track` has recorded about these files
+    name     key of `tracked.models`
+    model_id  id of the LoggedModel; None if the model is an artifact of the run
 
     MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
     entry, which may be of another version, replaces it afterwards. The models of one run differ only in arrays and ids,

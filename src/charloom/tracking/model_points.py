@@ -2,11 +2,14 @@
 
 from charloom.results.records import MEASURE, TrainMetrics
 
-Series = dict[str, dict[int, float]]  # values by update, by metric
+Series = dict[str, dict[int, float]]  # metric, then update, to value
 
 
 def model_points(train: TrainMetrics) -> Series:
-    """Return the smooth loss and the held-out measure of the best and the last model, by metric and update."""
+    """Return the smooth loss and the held-out bits per character of the best and the last model, by metric and update.
+
+    A model without a held-out measure has no such point.
+    """
     best, last = train.best_update, train.updates
     bits = {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character}
     return {
@@ -16,5 +19,8 @@ def model_points(train: TrainMetrics) -> Series:
 
 
 def with_model_points(curves: Series, train: TrainMetrics) -> Series:
-    """Return the curves with the points of the best and the last model added. MLflow draws a chart for each curve."""
+    """Return the curves with the points of the best and the last model added.
+
+    A measure without a curve gets a curve of these points, because MLflow draws a chart for each curve.
+    """
     return curves | {name: curves.get(name, {}) | points for name, points in model_points(train).items()}

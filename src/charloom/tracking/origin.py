@@ -11,14 +11,17 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Origin(Record):
-    """The origin and the results of a complete run. Everything comes from the store, so nothing here is trusted.
+    """The origin and the results of a complete run. All values come from the store, so none of them is trusted.
 
     experiment   the experiment key
     results      the hash of weights and trace
-    commit       the commit on which the run's code is based
-    uncommitted  whether the code had uncommitted changes
+    text_sha256  the SHA-256 of the text
+    commit       the hash of the commit on which the run's code is based
+    uncommitted  `true` if the code had uncommitted changes
+    name         the run's name in MLflow
+    user         the names of the users who sent the run
     params       all params as texts, by dotted name
-    metrics      the last value of each metric, if it is finite
+    metrics      the last value of each metric, by name; values that are not finite are left out
     hashes       DVC's hashes of all inputs and outputs by path; empty if the run has no dvc.lock
     """
 

@@ -13,9 +13,10 @@ from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 
 def print_experiments() -> None:
-    """Print the ids of two experiments, quoted for a URL: of the runs on this folder's text, and of the studies.
+    """Print the ids of two MLflow experiments: of the runs on this folder's text, and of the studies.
 
-    Each id is a line, which is empty if the experiment is missing. Views from an earlier version are updated.
+    Each id is a line, quoted for a URL; the line is empty if the experiment is missing. In a store on this machine,
+    views from an earlier version are updated. Raises WrongInput if params.yaml is invalid.
     """
     with connected() as store:
         text = Path(read_params().prepare.text)

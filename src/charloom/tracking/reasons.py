@@ -31,8 +31,9 @@ QUERY_VALUES = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # the values in 
 def first_line(reason: object, about: str = "") -> str:
     """Return the first line of an exception or message, with credentials masked, and a hint if there is one.
 
-    MLflow's messages contain the whole address of the store. For a failed request, MLflow repeats the messages of all
-    libraries involved; only the innermost message is returned.
+    Credentials are masked, because MLflow's messages contain the whole address of the store. For a failed request,
+    MLflow repeats the messages of all libraries involved; only the innermost message is returned. Some messages are
+    replaced by clearer ones: see REPLACEMENTS. The line has at most MAX_LENGTH characters.
 
     about  the object of the request, which a message about a missing permission names
     """
@@ -62,7 +63,7 @@ def first_line(reason: object, about: str = "") -> str:
 
 
 def _login_hint() -> str:
-    """Return a message for a refused login."""
+    """Return a message for a refused login: which variable is missing, or that the server refuses their values."""
     names = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
     if missing := [name for name in names if not os.environ.get(name)]:
         return f"the server requires a login: set {' and '.join(missing)}"
@@ -70,14 +71,18 @@ def _login_hint() -> str:
 
 
 def not_permitted(what: str) -> str:
-    """Return a message for a denied permission on the object `what`."""
+    """Return a message for a denied permission on the object `what`, with the user's name if one is set."""
     name = os.environ.get("MLFLOW_TRACKING_USERNAME")
     denied = f"{in_line(name)[:80]} is not permitted" if name else "not permitted without a name"
     return f"{what}: {denied}: ask its owner for the permission EDIT"
 
 
 def _secrets() -> Iterator[str]:
-    """Yield the secrets, plain and URL-quoted: user, password and token, and the values in the store's address."""
+    """Yield the texts to mask: passwords, the token, and values of the query in the store's address.
+
+    The password in MLFLOW_TRACKING_URI is yielded alone and as `user:password`. A value of the query is yielded if it
+    has at least SHORTEST_SECRET characters. Each text is yielded as it is, URL-unquoted and URL-quoted.
+    """
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
     login = address.partition(":")[2].lstrip("/").rpartition("@")[0]
     values = [value for value in re.findall(r"[?&;][^=&;]+=([^&;#]*)", address) if len(value) >= SHORTEST_SECRET]

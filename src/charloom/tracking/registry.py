@@ -1,4 +1,7 @@
-"""MLflow's model registry: a version for the better model of each run; `@best` is the best comparable version."""
+"""MLflow's model registry. A text's registered model has a version for the better model of each run.
+
+The alias `@best` names the best of the versions that are comparable with the newest.
+"""
 
 import json
 import re
@@ -29,14 +32,15 @@ SENT_BY = "charloom.sent_by"  # tag of a version
 
 
 def model_name(source: str) -> str:
-    """Return the name of the registered model for a text's file."""
+    """Return the name of the registered model for the text in the file `source`: `charloom-moby_dick`."""
     return re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(source)).stem}")
 
 
 def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
-    """Return BEST or LAST, whichever model is better; its measure (smaller is better); the measure's name; and a key.
+    """Return the better of a run's two models, BEST or LAST, with its measure, the measure's name, and a key.
 
-    Two versions are comparable if their keys are equal.
+    The measure (smaller is better) is the held-out bits per character. If no text is held out, the model is BEST, and
+    the measure its smooth loss. Two versions in the registry are comparable if their keys are equal.
     """
     params, last_bits = start.params, train.held_out_bits_per_character
     model, bits = BEST, train.best_held_out_bits_per_character
@@ -53,7 +57,9 @@ def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, st
 def register(store: Store, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
     """Register the run's better model as a version of its text's registered model, and update the alias `@best`.
 
-    addresses  the models' addresses by name
+    If the user may not write to the registered model, print a warning.
+
+    addresses  the addresses of the run's models by name, at least of BEST and LAST
     """
     name = model_name(start.params.prepare.text)
     try:
@@ -65,7 +71,11 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
 
 
 def _register(store: Store, name: str, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
-    """Register the model. Among equal versions, `@best` is the first. A version with an invalid measure is skipped."""
+    """Register the run's better model as a version of the registered model `name`, unless the run has a version.
+
+    `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version with an
+    invalid measure is skipped, with a warning.
+    """
     client, source = store.client, in_line(start.params.prepare.text)
     model, measure, metric, comparable = better_model(start, train)
     address, update = addresses[model], train.updates if model == LAST else train.best_update
@@ -97,6 +107,6 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
                 candidates.append((float(version.tags[MEASURED]), int(version.version), version))
             except (KeyError, ValueError):
                 label = f"{name} {version.version}"
-                warn_once(label, f"model {name}, version {version.version}: {MEASURED} is not a number: skipped")
+                warn_once(label, f"model {name}, version {version.version} is skipped: {MEASURED} is not a number")
     if candidates and ALIAS not in (best := min(candidates)[-1]).aliases:
         client.set_registered_model_alias(name, ALIAS, best.version)

@@ -30,15 +30,17 @@ CLOSED_SIZE = "told"  # file of an entry: the size of its record in bytes when i
 
 @dataclass
 class Work:
-    """An entry and the state of its delivery.
+    """An entry of the spool and the state of its delivery. Times are those of time.monotonic(), in seconds.
 
-    entry     None for a study
+    folder    the entry's folder
+    entry     the training's entry; None for a study, and for an unreadable record
     sent      the number of points that the live run has
-    store     the store while the live run is open
+    store     the connected store while the live run is open, otherwise None
     run       the live run, or None
     left      whether work may remain
     reason    why the last attempt failed, or an empty text
-    next_time, pause  the time of the next attempt, and the seconds between two attempts
+    failing_since     the time of the first failure since the last success; 0 if there was none
+    next_time, pause  the earliest time of the next attempt, and the seconds between two attempts
     """
 
     folder: Path
@@ -54,10 +56,12 @@ class Work:
 
 
 def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
-    """Deliver what can be delivered now for the entries of this identity; print the outcomes and return the new state.
+    """Deliver what can be delivered now of the entries that this sender has to deliver.
 
-    identity  a sender's identity; if empty, the entries of all identities
-    earlier   the state after the last round
+    Print a line for each outcome, and return the new state by folder, without entries that were delivered completely.
+
+    identity  the sender's identity; if it is empty, the entries of all senders are delivered
+    earlier   the state that the last round returned
     """
     works = dict[Path, Work]()
     for folder in folders():
@@ -81,7 +85,13 @@ def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
 
 
 def _try(work: Work) -> None:
-    """Deliver the entry; print the completed run or study, or the reason for the failure."""
+    """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
+
+    The three parts are separated by tabs; the second, the third or both are empty. After a failure, the pause before
+    the
+    next attempt doubles, up to MAX_PAUSE seconds. A damaged entry, and one that has failed for RETRY_PERIOD seconds, is
+    not tried again.
+    """
     now, line, work.reason = time.monotonic(), "", ""
     try:
         with time_limit(SILENCE_LIMIT):
@@ -101,7 +111,10 @@ def _try(work: Work) -> None:
 
 
 def _send_study(folder: Path) -> tuple[str, bool]:
-    """Send the study and remove its entry. Return its line, and whether work may remain: files may be incomplete."""
+    """Send the study and remove its entry; return its line for the user, and whether work may remain.
+
+    Without files, nothing is sent: another process may be writing them, so work may remain for FILLING_TIMEOUT seconds.
+    """
     if not (folder / FILES).exists():
         return "", time.time() - folder.stat().st_mtime < FILLING_TIMEOUT
     ensure_intact(folder)
@@ -111,7 +124,11 @@ def _send_study(folder: Path) -> tuple[str, bool]:
 
 
 def _send_training(work: Work, entry: Entry) -> tuple[str, bool]:
-    """Send what can be sent now; return the line of a completed run, or "", and whether work may remain."""
+    """Send what can be sent now; return the line about a completed run, or "", and whether work may remain.
+
+    With files from `track`, the run is completed. Otherwise new points go to the live run; a training that ended
+    TRACK_TIMEOUT seconds ago without `track` is counted in the experiment's complete run, if there is one.
+    """
     ended = entry.has_ended  # checked before the record is read, so that no late line is missed
     entry.read()
     if entry.tracked:
@@ -128,7 +145,10 @@ def _send_training(work: Work, entry: Entry) -> tuple[str, bool]:
 
 
 def _show(work: Work, entry: Entry, ended: bool) -> None:
-    """Send new points to the live run, and close the run if the training has ended."""
+    """Send new points to the live run, and end the run if the training has ended.
+
+    Without a live run (see `live_run`), no points are sent. `ended` says whether the training has ended.
+    """
     if not work.store:
         with connected() as work.store:
             work.run, work.sent = live_run(work.store, entry), 0  # a new run has no points
@@ -151,7 +171,10 @@ def _is_closed(entry: Entry) -> bool:
 
 
 def _complete(work: Work, entry: Entry) -> str:
-    """Complete the run, and remove the entry unless a training still writes to it. Return "" if there is no run."""
+    """Complete the entry's run, and remove the entry unless a training still writes to it.
+
+    Return a line with the run's name and address; "" if `complete` returns no run.
+    """
     with connected() as store:
         while True:
             size, run = entry.size, complete(store, entry, work.sent)

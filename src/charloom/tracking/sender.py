@@ -2,9 +2,9 @@
 
 python -m charloom.tracking.sender IDENTITY
 
-A process that writes to the spool starts the sender, unless one holds the sender's lock. There is one sender for each
-identity, that is for each store, environment and version of the sources. It delivers the entries that name its
-identity. The sender
+A process that writes to the spool starts the sender, unless a process holds the sender's lock. There is one sender for
+each identity, that is for each store, environment and version of the sources. A sender delivers the entries that name
+its identity. The sender
 
     sends the points of a running training every two seconds to a live run
     ends the live run when the training has ended or was killed
@@ -36,9 +36,10 @@ POLL_INTERVAL = 0.1  # seconds between checks for a new request
 
 
 def send_all(identity: str) -> bool:
-    """Run rounds until no work is left. Return True if another file has replaced the store's database.
+    """Run rounds until no work is left, and return False.
 
-    Then a new process has to continue, because MLflow keeps its connections to the old file.
+    Return True as soon as another file has replaced the store's database. A new process has to continue then, because
+    MLflow keeps its connections to the old file. If Git tracks the spool, send nothing, and print the reason.
     """
     try:
         ensure_not_in_git()
@@ -63,7 +64,7 @@ def send_all(identity: str) -> bool:
 
 
 def _database_inode() -> int:
-    """Return the inode of an SQLite store's file, or 0 if the store is no file or the file is missing."""
+    """Return the inode of an SQLite store's file; 0 if the store is no file, or the file is missing."""
     with suppress(OSError):
         if file := database():
             return file.stat().st_ino
@@ -71,14 +72,17 @@ def _database_inode() -> int:
 
 
 def _request_time(identity: str) -> float:
-    """Return the time of the last request in seconds since 1970, or 0."""
+    """Return the time of the last request for a delivery, in seconds since 1970; 0 if there was none."""
     with suppress(OSError):
         return sender_lock(identity).with_suffix(ASKED).stat().st_mtime
     return 0.0
 
 
 def main() -> None:
-    """Run the sender, unless another process holds its lock. After releasing the lock, check for a new request."""
+    """Run the sender, unless another process holds its lock.
+
+    A request may arrive just before the lock is released. So repeat this until there is no new request.
+    """
     identity = sys.argv[1]
     LIMIT.heartbeat = sender_lock(identity)
     last_request = -1.0

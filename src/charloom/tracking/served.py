@@ -1,6 +1,7 @@
-"""A model served by MLflow. This file is its code; the library's zipped sources and the model are in the same folder.
+"""The code of a model that MLflow serves. The library's zipped sources and the model are in the same folder.
 
-The input is a list of primes and the request's params. The output is each prime with its continuation.
+The input is a list of primes (texts to continue) and the request's params: length, temperature, top_k, top_p and seed.
+The output is each prime with its continuation.
 """
 
 import sys
@@ -26,7 +27,7 @@ from charloom.sampling.options import DEFAULTS  # noqa: E402  likewise
 
 
 class Writer(PythonModel):
-    """Continues primes."""
+    """A model that continues primes, in the form that MLflow's servers call."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the model, and sample once to compile the kernel before the first request."""
@@ -37,7 +38,12 @@ class Writer(PythonModel):
 
     # MLflow permits a signature without the context.
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[str]:  # type: ignore[override]
-        """Return the texts. A wrong prime or param raises INVALID_PARAMETER_VALUE, which is HTTP status 400."""
+        """Return each prime with its continuation.
+
+        model_input  a column `prime`, whose cells are primes or lists of primes
+
+        Raises MlflowException with the code INVALID_PARAMETER_VALUE (HTTP status 400) if a prime or param is invalid.
+        """
         cells = model_input["prime"].tolist()  # over HTTP, one cell may contain a list of primes
         primes = [prime for cell in cells for prime in (cell if isinstance(cell, list) else [cell])]
         try:

@@ -1,9 +1,9 @@
 """The MLflow store: one MLflow experiment for each text, and operations on its runs.
 
-Runs on different texts cannot be compared, so each text has its own experiment. A run is identified by the key of its
-experiment, so training, tracking, the queue and repetitions all use the same run. MLflow cannot delete a point, and
-it ignores a point that is sent again with the same time. A point's time comes from the training's record, so sending
-a point is idempotent.
+Runs on different texts cannot be compared, so each text has its own MLflow experiment. A run is identified by its
+*experiment key*, a digest of params and text, so training, tracking, the spool and repetitions all use the same run.
+MLflow cannot delete a point, and it ignores a point that is sent again with the same time. A point's time comes from
+the training's record, so sending a point is idempotent.
 """
 
 import json
@@ -57,33 +57,45 @@ NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 
 class Store:
-    """charloom's experiments in the store at `address`. The methods raise MlflowException if a request fails."""
+    """charloom's MLflow experiments in the store at `address`. The methods raise MlflowException if a request fails.
+
+    uri            the store's address, with the login
+    remote         whether the store is a server
+    about          the object of the current request, for error messages
+    client         MLflow's client; set by `connect`
+    experiments    the texts' experiments by SHA-256 of the text; set by `connect`
+    experiment_id  the experiment in use; set by `use_experiment`
+    """
 
     def __init__(self) -> None:
-        """Set the address; send no request yet."""
+        """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
         self.remote = urlsplit(self.uri).scheme in {"http", "https"}
         self.about = ""  # the object of the current request, for error messages
 
     @cached_property
     def user(self) -> str:
-        """The sender's name: the login name for the store, or Git's author; without characters special in HTML."""
+        """Return the sender's name: the login name for the store or Git's author, without HTML's special characters."""
         name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
         return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
     @cached_property
     def page_address(self) -> str:
-        """The address of a server's pages without the login; empty for a database, whose pages `charloom ui` serves."""
+        """Return the address of a server's pages, without the login; "" for a database, which has no such pages."""
         parts = urlsplit(self.uri)
         page = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
         return in_line(QUERY_VALUES.sub(r"\1***", page.geturl())).rstrip("/") if self.remote else ""
 
     def where_shown(self, run: Run) -> str:
-        """Return the address of the run's page, or the command that shows the run."""
+        """Return the address of the run's page on a server; for a database, the command that shows the run."""
         return f"{self.page_address}/{run_page(run)}" if self.remote else "`make ui` shows it"
 
     def connect(self) -> None:
-        """Connect, and read the texts' experiments. Retry the first request once at most, to fail within seconds."""
+        """Connect, and read the texts' experiments.
+
+        The first request is retried at most once, so that a dead store fails within seconds. If a text has several
+        experiments, the oldest is used.
+        """
         self.client = MlflowClient(self.uri)
         retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
         try:
@@ -101,8 +113,8 @@ class Store:
     def use_text(self, text_sha256: str, source: str) -> None:
         """Use the experiment of this text. Create the experiment if it is missing.
 
-        source  the text's file, which names the experiment; for a second text with the same file name, the first
-                digits of its SHA-256 are added
+        source  the text's file, which gives the experiment its name; for a second text with the same file name, the
+                first digits of its SHA-256 are added
 
         An experiment that the server hides from this user can be recognized by these names only. If the experiment was
         renamed, a second experiment is created.
@@ -122,7 +134,10 @@ class Store:
         return next(iter(self._experiments(f"tags.`{STUDIES}` = 'true'")), None)
 
     def use_experiment(self, experiment: Experiment, tags: dict[str, str]) -> None:
-        """Use this experiment, and update its tags, which include the views."""
+        """Use this experiment for the following operations, and set those of the tags that it lacks or has otherwise.
+
+        tags  include the description and the views of MLflow's page
+        """
         self.about = f"experiment {in_line(experiment.name)!r}"
         self.experiment_id = experiment.experiment_id
         for tag, value in tags.items():
@@ -130,10 +145,14 @@ class Store:
                 self.client.set_experiment_tag(self.experiment_id, tag, value)
 
     def _create(self, tag: str, value: str, tags: dict[str, str], *names: str) -> Experiment:
-        """Create the experiment with these tags under the first name that is not in use, and return the experiment.
+        """Create an experiment with these tags under the first of the names that is not in use, and return it.
 
-        If another machine creates it at the same time, return that experiment. Two experiments result only if two
-        machines send a text for the first time, in the same second, from files with different names.
+        tag, value  the tag that identifies the experiment
+        tags        further tags
+
+        If another machine creates the experiment at the same time, return that experiment. Two experiments result only
+        if two machines send a text for the first time, in the same second, from files with different names. Raises
+        MlflowException if all names are in use.
         """
         where, all_tags = None if self.remote else artifacts(), {tag: value} | tags
         for name in names:
@@ -155,35 +174,50 @@ class Store:
         raise MlflowException(f"the store has an experiment {name!r} that charloom did not create: rename or delete it")
 
     def _experiments(self, condition: str) -> list[Experiment]:
-        """Return the active experiments that fulfil the condition, newest first, so a dict by tag holds the oldest."""
+        """Return the active experiments that fulfil the condition, newest first, so a dict by tag holds the oldest.
+
+        condition  in MLflow's filter syntax
+        """
         order = ["creation_time DESC", "experiment_id DESC"]
         search = partial(self.client.search_experiments, filter_string=condition, order_by=order)
         return all_pages(lambda most, token: search(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
 
     def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
-        """Return the active runs that fulfil the condition: ended runs first, then by start, oldest first."""
+        """Return the active runs that fulfil the condition: first ended runs, then other runs, each oldest first.
+
+        condition    in MLflow's filter syntax
+        experiments  ids of experiments; None: the experiment in use
+        """
         order, ids = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
         search = partial(self.client.search_runs, ids, condition, order_by=order)
         runs = all_pages(lambda most, token: search(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
         return sorted(runs, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:
-        """Return the runs with this experiment key: the first run, then the runs with other results in order."""
+        """Return the runs with this experiment key in the order of their numbers (see `run_number`)."""
         return sorted(self.search(f"tags.`{KEY}` LIKE '{experiment}%'"), key=run_number)
 
     def create_run(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
-        """Create a run. `started` is its start in seconds since 1970, by default now."""
+        """Create a run in the experiment in use, and return the run.
+
+        started  the run's start in seconds since 1970; None: now
+
+        Raises MlflowException if the store gives the run an artifact address outside the store.
+        """
         start = milliseconds(started)
         run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
         ensure_allowed(run.info.artifact_uri, self.uri)
         return run
 
     def end_run(self, run: Run, status: str, ended: float | None) -> None:
-        """Set the run's final status and its end in seconds since 1970, by default now."""
+        """Set the run's final status, and its end in seconds since 1970 (None: now)."""
         self.client.set_terminated(run.info.run_id, status, milliseconds(ended))
 
     def send(self, run: Run, points: Iterable[Point], params: Params | None = None) -> None:
-        """Send the points in batches; the first batch also sends the params."""
+        """Send the points to the run in batches of at most BATCH. The first batch also sends the params, unless None.
+
+        Raises ValueError if a point's name cannot be a metric's name.
+        """
         metrics = [
             Metric(_valid_name(name), value, round(1000 * when), update, run_id=run.info.run_id)
             for name, update, value, when in points
@@ -196,7 +230,10 @@ class Store:
             note_progress()
 
     def set_tags(self, run: Run, tags: dict[str, str]) -> None:
-        """Set the tags. Truncate a value that is too long at the end of a line."""
+        """Set the run's tags. A value that is too long is truncated, at the end of a line if possible.
+
+        The limit is TAG_LENGTH characters; if the server refuses such a tag, OLD_TAG_LENGTH.
+        """
         try:
             self._set_tags(run, tags, TAG_LENGTH)
         except MlflowException as error:
@@ -209,7 +246,7 @@ class Store:
         self.client.log_batch(run.info.run_id, tags=values)
 
     def log_dataset(self, run: Run, start: Start, tracked: Tracked) -> None:
-        """Record the text that the run was trained on as MLflow's dataset."""
+        """Record the text on which the run was trained as a dataset of the run in MLflow."""
         source = json.dumps({"uri": in_line(start.params.prepare.text), "sha256": tracked.text.sha256})
         profile = json.dumps(dict(leaves(tracked.text.model_dump(exclude={"sha256"}))))
         dataset = Dataset(*dataset_key(start), "local", source, profile=profile)
@@ -221,24 +258,29 @@ class Store:
 
 
 def run_page(run: Run, part: str = "") -> str:
-    """Return the path of the run's page in MLflow, or of a part of it. The query selects the view for this project."""
+    """Return the path of the run's page in MLflow, relative to the address of MLflow's pages.
+
+    part  a part of the page, such as `/artifacts/report.html`
+
+    The query in the path selects MLflow's pages for machine learning.
+    """
     # The ids come from the server, so they are quoted.
     experiment, run_id = (quote(number, safe="") for number in (run.info.experiment_id, run.info.run_id))
     return f"#/experiments/{experiment}/runs/{run_id}{part}?workflowType=machine_learning"
 
 
 def with_author(run: Run, user: str) -> str:
-    """Return the names of all senders of the run, including `user`, separated by commas."""
+    """Return the names of all users who have sent the run, in this order and finally `user`, separated by commas."""
     return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(USER, "").split(", ")), user]))
 
 
 def dataset_key(start: Start) -> tuple[str, str]:
-    """Return the name and the digest of the text as MLflow's dataset."""
+    """Return the name and the digest that identify the text as MLflow's dataset."""
     return in_line(Path(start.params.prepare.text).stem)[:500], start.text_sha256[:DIGEST]
 
 
 def params_as_text(params: Params) -> dict[str, str]:
-    """Return the params as text by dotted name."""
+    """Return the params as YAML texts by dotted name, with non-printable characters escaped."""
     return {name: in_line(as_yaml(value)) for name, value in flat_of(params).items()}
 
 
@@ -248,7 +290,10 @@ def milliseconds(seconds: float | None) -> int | None:
 
 
 def run_number(run: Run) -> int:
-    """Return the run's number among the runs with its experiment key, from 0."""
+    """Return the run's number, from 0, among the runs with its experiment key, in the order of their completion.
+
+    The number is a suffix of the tag KEY; a run without such a suffix has the number 0.
+    """
     number = run.data.tags[KEY].partition(":")[2]
     return int(number) if number.isdecimal() else 0
 
@@ -258,7 +303,10 @@ def _truncated(text: str, length: int) -> str:
 
 
 def _valid_name(name: str) -> str:
-    """Return the name. Raises ValueError if MLflow's pages cannot show it: MLflow accepts line ends, for example."""
+    """Return the name unchanged. Raises ValueError if it does not match NAME.
+
+    MLflow accepts names that its pages cannot show, for example with line ends.
+    """
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot name a metric or a tag")
     return name
@@ -266,7 +314,10 @@ def _valid_name(name: str) -> str:
 
 @contextmanager
 def connected() -> Iterator[Store]:
-    """Yield the connected store while holding its lock. Raises Unavailable, with the reason, if a request fails."""
+    """Yield the connected store while holding the store's lock.
+
+    Raises Unavailable, with the reason, if the lock, the connection or a request in the block fails.
+    """
     store = None
     try:
         with store_lock():

@@ -1,7 +1,7 @@
-"""Send a study to MLflow: one run with nested runs for its trials. Sending again updates the run: it is idempotent.
+"""Send a study to MLflow: one run for the study, with nested runs for its trials. Sending it again updates the run.
 
-Trials are not runs of the pipeline: they have no experiment key, and are in an MLflow experiment of their own. If the
-pipeline has a run with the same key and the same results, the trial links to that run.
+Runs of trials are no runs of the pipeline: they have no experiment key, and are in an MLflow experiment of their own.
+If the pipeline has a run with the same params, text and results as a trial, the trial's run links to that run.
 """
 
 from pathlib import Path
@@ -29,9 +29,9 @@ MAX_NESTED = 200  # trials; a study with more trials gets no nested runs, only i
 
 
 def send(folder: Path) -> str:
-    """Send the study in the spool's folder; return a line with the address of its run.
+    """Send the study in this folder of the spool; return a line for the user with the address of the study's run.
 
-    Trials that others have sent stay. Raises Unavailable, with the reason, if sending fails.
+    Trials that other users have sent stay in MLflow. Raises Unavailable, with the reason, if sending fails.
     """
     contents = read_json(folder / FILES / CONTENTS, StudyContents)
     with connected() as store:
@@ -43,7 +43,15 @@ def send(folder: Path) -> str:
 
 
 def _complete(store: Store, run: Run, contents: StudyContents, files: Path, pipeline_runs: Trials) -> None:
-    """Send the missing trials, the files and the verdict. The caller holds the study's lock."""
+    """Send the missing trials, the files and the verdict to the study's run. The caller holds the study's lock.
+
+    A study with more than MAX_NESTED trials gets no nested runs. If MLflow has trials that this study lacks, its files
+    and verdict are not updated, and a warning says so.
+
+    run            the study's run
+    files          folder with the files to send
+    pipeline_runs  see `_pipeline_runs`
+    """
     stored = _trials(store, run)
     nested = contents.trials if len(contents.trials) <= MAX_NESTED else []
     for trial in reversed(nested):  # MLflow's page shows the newest run first
@@ -69,7 +77,7 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path, pipe
 
 
 def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
-    """Return the pipeline's complete runs on the text, by experiment key and results."""
+    """Return the pipeline's complete runs on the text, by experiment key and hash of results."""
     if text_sha256 not in store.experiments:
         return {}
     runs = store.search(f"tags.`{RESULTS}` LIKE '%'", [store.experiments[text_sha256].experiment_id])
@@ -77,7 +85,7 @@ def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
 
 
 def _run_of(store: Store, contents: StudyContents) -> Run:
-    """Return the study's run. Create the run if it is missing."""
+    """Return the study's run: the first one with its question and text, see Store.search. Create a missing run."""
     same = f"tags.`{QUESTION}` = '{contents.question}' AND tags.`{TEXT}` = '{contents.text_sha256}'"
     for run in store.search(same)[:1]:
         return run
@@ -86,7 +94,10 @@ def _run_of(store: Store, contents: StudyContents) -> Run:
 
 
 def _trials(store: Store, study: Run) -> Trials:
-    """Return the study's trials in the store. Among equal trials, the oldest is returned."""
+    """Return the runs of the study's trials in the store, by key of the row and hash of results.
+
+    If several runs have the same key and results, the first one counts, see Store.search. `study` is the study's run.
+    """
     trials: Trials = {}
     for run in store.search(f"tags.`{PARENT}` = '{study.info.run_id}'"):
         trials.setdefault((run.data.tags.get(TRIAL, ""), run.data.tags.get(RESULTS, "")), run)
@@ -94,15 +105,18 @@ def _trials(store: Store, study: Run) -> Trials:
 
 
 def _other_results(stored: Trials, trial: StudyTrial) -> list[Run]:
-    """Return the runs of the trial that have other results."""
+    """Return those of the `stored` runs that have the trial's key and other results."""
     return [run for (key, results), run in stored.items() if key == trial.key and results != trial.results]
 
 
 def _send_trial(store: Store, study: Run, trial: StudyTrial, stored: Trials, same: Run | None) -> None:
-    """Send the trial, or complete its run.
+    """Create the trial's run and send the trial's curves and params; complete a run that is not finished.
 
-    stored  the study's trials in the store
-    same    the pipeline's run with the same key and results, or None
+    A run that has ended is changed only to link it to the pipeline's run.
+
+    study   the study's run
+    stored  the runs of the study's trials in the store
+    same    the pipeline's run with the same experiment key and results as the trial, or None
     """
     link, run = {}, stored.get((trial.key, trial.results))
     if same:

@@ -10,15 +10,15 @@ PAGE = "report.html"  # the page in the study's folder
 
 
 class StudyTrial(Record):
-    """A trial.
+    """A trial of a study, as the spool records it.
 
-    key         the key of its row
-    name        its varied params and its seed, in short
-    experiment  the experiment key that a run of the pipeline with its params and text has
+    key         the key of the trial's row in trials.csv
+    name        the trial's varied params and seed, as the name of its run in MLflow
+    experiment  the experiment key that a run of the pipeline with these params and this text has
     params      all params
-    outcome     its outcome in the table
-    results     the hash of the results; empty if the training diverged
-    series      its metrics and curves
+    outcome     the outcome in the table: trained, worse than uniform, or diverged
+    results     the hash of results; empty if the training diverged
+    series      curves, and single metrics as curves of one point
     """
 
     key: str
@@ -31,15 +31,15 @@ class StudyTrial(Record):
 
 
 class StudyContents(Record):
-    """A study.
+    """A study, as the spool records it.
 
-    name         its file
-    question     the digest of its question: see `Study.named`
+    name         path of the study's file
+    question     the digest of the study's question: see `Study.named`
     text_sha256  the SHA-256 of the text
     verdict      the answer in one line
     description  the answer in Markdown, the verdict first
-    picture      an SVG, which MLflow's page shows at its drawn width, unlike a PNG
-    files        paths of the question, the tables and the study's page
+    picture      the comparison as SVG, which MLflow's page shows at its drawn width, unlike a PNG
+    files        absolute paths of the study's file, asked.json, the tables and the study's page
     trials       all trials that have ended
     """
 

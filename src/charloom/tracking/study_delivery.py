@@ -35,7 +35,7 @@ SINGLE_VALUES = ("best_smooth_loss", "first_update_below_target")  # metrics wit
 
 
 def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
-    """Return the study's record for the spool."""
+    """Return the study's record for the spool. `picture` is the comparison as SVG."""
     trials = []
     for trial in (trial for group in trials_there(study, study.runs).values() for trial in group):
         run, params = study.runs[trial.key], naming_params(trial.params)
@@ -59,12 +59,16 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
 
 
 def _single(train: TrainMetrics) -> Series:
-    """Return the metrics without a curve as single points at the last update."""
+    """Return the metrics in SINGLE_VALUES as curves of one point, at the last update, without unknown values."""
     return {name: {train.updates: float(x)} for name in SINGLE_VALUES if (x := getattr(train, name)) is not None}
 
 
 def put_study(contents: StudyContents) -> Path:
-    """Add the study and its files to the spool; return its folder. Raises Unavailable if that fails."""
+    """Add the study and its files to the spool; return the entry's folder.
+
+    Links to other pages of this folder are removed from the study's page. Raises Unavailable if the spool cannot be
+    written.
+    """
     entry = spool() / f"{STUDY}{contents.question}-{identity()}"
     with new_files(entry) as folder:
         for name in contents.files:
@@ -77,10 +81,10 @@ def put_study(contents: StudyContents) -> Path:
 
 
 def send_study(contents: StudyContents) -> str:
-    """Have the study delivered. Print a warning if that fails; raise no exception.
+    """Add the study to the spool, and have the sender deliver it. If this fails, print a warning; raise no exception.
 
-    If an earlier delivery from here has sent the same study to this store, send nothing, and print and return a line
-    with that information. Otherwise return an empty text.
+    If this folder has already sent the same study to this store, send nothing; print and return a line that says so.
+    Otherwise return an empty text.
     """
     note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
     try:
@@ -101,7 +105,10 @@ def send_study(contents: StudyContents) -> str:
 
 
 def _delivery_digest(contents: StudyContents) -> str:
-    """Return a digest of the study, its files and the store. The inode detects a new database under the same name."""
+    """Return a digest of the study, its files, and the store's address.
+
+    For a database file, its inode is included, so that a new database under the same name is another store.
+    """
     store = database()
     target = [address(), store.stat().st_ino if store and store.exists() else None]
     parts = [contents.model_dump(mode="json"), *(sha256(Path(file)) for file in contents.files), target]

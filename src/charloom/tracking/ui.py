@@ -25,15 +25,17 @@ QUERY_TIMEOUT = 45  # seconds, to query the experiments
 
 
 def serve(arguments: argparse.Namespace) -> None:
-    """Serve the pages until Ctrl-C, and print their address when they are ready. A remote store has its own pages.
+    """Serve MLflow's pages until Ctrl-C. When they are ready, print their addresses, and open a browser.
 
-    Raises WrongInput if the port is in use, Unavailable if the store cannot be reached or its server does not start.
+    Before that, entries that wait in the spool are sent. For a server as store, only print the addresses of its pages,
+    and open a browser. Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or
+    MLflow's server ends by itself.
     """
     store, port = Store(), arguments.port
     server = store.page_address or f"http://{HOST}:{port}"
     if not store.remote and not _is_free(port):
         other = next(filter(_is_free, range(5001, 2**16)))
-        raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` takes another")
+        raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` uses another")
     if anything_waits():
         print("sending queued entries to MLflow", flush=True)
         try:
@@ -67,7 +69,9 @@ def _is_free(port: int) -> bool:
 
 
 def _serve(store: str, port: int, announce: Callable[[], None]) -> None:
-    """Run MLflow's server until a signal; call `announce` when the server is ready.
+    """Run MLflow's server on 127.0.0.1 until a signal; call `announce` when the server is ready.
+
+    store  the store's address
 
     Raises Unavailable if the server ends by itself.
     """

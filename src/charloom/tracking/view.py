@@ -16,12 +16,12 @@ SETTING = "charloom.setting"  # tag of a run: its setting, which is its name wit
 
 
 def _note(name: str) -> str:
-    """Return the description above the list of runs, in Markdown."""
+    """Return the content of NAME.md in this folder: the description above MLflow's list of runs, in Markdown."""
     return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
 
 
 def _chart(metric: str) -> dict[str, Any]:
-    """Return a line chart of the metric by update, or a bar chart for the measure of record."""
+    """Return MLflow's definition of a chart: a bar chart for MEASURE, and for another metric a line chart by update."""
     return {
         "type": "BAR" if metric == MEASURE else "LINE",
         "uuid": metric,
@@ -43,7 +43,12 @@ def _chart(metric: str) -> dict[str, Any]:
 
 
 def _view(columns: tuple[str, ...], charts: tuple[str, ...], **more: Any) -> str:
-    """Return a view as JSON. The best runs are first unless `more` contains another order."""
+    """Return a view as JSON. The best runs are first unless `more` contains another order.
+
+    columns  names of columns besides the measures
+    charts   names of metrics with a chart besides the measures
+    more     keys of the view that are added or replaced
+    """
     view = {
         "runsHiddenMode": "FIRST_20_RUNS",  # the charts show 20 runs
         "orderByKey": f"metrics.`{MEASURE}`",

@@ -1,4 +1,4 @@
-"""Reader of the files that the experiment's page shows."""
+"""Read the files that the experiment's page shows."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,7 +34,7 @@ START = "train.initial_accumulator_value"
 
 
 class StudyRow(NamedTuple):
-    """A trial: its seed, its held-out loss, and its smooth loss in nats per sequence."""
+    """A trial of a study: its seed, its held-out loss at the end, and its smooth loss (nats per sequence) by update."""
 
     seed: int
     held_out_bits_per_character: float
@@ -45,13 +45,18 @@ Study = dict[float, list[StudyRow]]  # trials by the initial value of AdaGrad's 
 
 
 class Results(NamedTuple):
-    """The outputs of the earlier stages.
+    """The outputs of the earlier stages, and figures that are compared with them.
 
+    text       facts about the text
+    train      metrics of the training
+    gradcheck  errors of the gradient check
+    published  figures of the published report and of others
     curves     the run's curves by name; each has its values by update
+    samples, quality, marks   the samples, measures of their quality, and what is marked in them
     study      the committed study's trials by the initial accumulator; empty if the study has another text
     seeds      held-out bits per character by seed, of all trials in committed studies with this run's settings and text
     corpus     the prepared text
-    best       the best model
+    best       the model with the lowest smooth loss
     results    the hash of weights and trace
     """
 
@@ -72,7 +77,10 @@ class Results(NamedTuple):
 
     @property
     def has_published_recipe(self) -> bool:
-        """Return whether the recipe is the report's. The initial accumulator of AdaGrad may differ: it is the cure."""
+        """Return whether the recipe is the published report's.
+
+        The initial value of AdaGrad's accumulator may differ, because a larger one cures the jump of the loss.
+        """
         published, own = self.published.settings, self.params.recipe
         optimizer = AdaGrad(published["eta"], self.params.train.initial_accumulator_value)
         m, T = int(published["m"]), int(published["seq_length"])
@@ -82,16 +90,20 @@ class Results(NamedTuple):
 
     @property
     def published_curve(self) -> Curve:
-        """The published smooth loss if it can be compared with this run's, else an empty curve.
+        """Return the published smooth loss if it can be compared with this run's, else an empty curve.
 
-        It can if an update reads as many characters, and if the text is listed as English prose like the published one.
+        The two can be compared if an update reads the same number of characters from front to back, and this run's text
+        is listed as similar to the published one (`drawn_beside`).
         """
         same = self.params.loss_of == (self.published.settings["seq_length"], 1, AS_IT_STANDS)
         return self.published.smooth_loss if same and self.text.sha256 in self.published.drawn_beside else {}
 
     @property
     def edition(self) -> EditionFigures | None:
-        """Return the results of others with this recipe; None if this run's text is not the assignment's novel."""
+        """Return the results of others with this recipe on the assignment's novel.
+
+        None if this run's text is not that novel, or nobody is listed with this recipe.
+        """
         if self.published.novel != {"characters": self.text.characters, "K": self.text.K}:
             return None
         own, editions = self.params, self.published.editions.values()
@@ -99,7 +111,11 @@ class Results(NamedTuple):
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
-    """Return the content of the files. Raises Damaged, with the file's name, if a stage did not write the file so."""
+    """Return the content of the files that the stage `plot` reads.
+
+    path  the stage's files by key
+    Raises Damaged, with the file's name, if a file is not in the format that a stage writes.
+    """
     run, published = from_folder(params, path), read_published(path["data/dd2424_report"])
     text, train = run.facts
     return Results(
@@ -125,13 +141,16 @@ def read_published(path: Path) -> PublishedFigures:
     try:
         return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
     except (OSError, YAMLError, ValueError) as error:
-        raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` brings it back") from None
+        raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` restores it") from None
 
 
 def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
-    """Return the study's trials with this run's text and params. Params of the published recipe may differ.
+    """Return the study's trials with this run's text and params; {} if the study has another text.
 
-    published  m, eta, seq_length, sigma and clip of the published recipe, which the study also has
+    The params in `published`, the initial accumulator and the seed may differ from the run's. Trials without a held-out
+    loss are left out.
+
+    published  params of the published recipe, with which the study was run
     asked      the study's asked.json; its tables are in the same folder
     Raises Damaged, with the file's name, if a file is invalid.
     """
@@ -154,8 +173,8 @@ def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
 def seeds_of(run: Run, questions: Iterable[Path]) -> dict[int, float]:
     """Return the held-out bits per character, by seed, of all trials with this run's settings and text.
 
-    questions  the asked.json of each study; its tables are in the same folder
-    Raises Damaged, naming the file, if a table is invalid.
+    questions  the asked.json of each study; a study's tables are in the same folder
+    Raises Damaged, with the file's name, if a file is invalid.
     """
 
     bits, own = dict[int, float](), setting_params(run.params)
@@ -170,5 +189,5 @@ def seeds_of(run: Run, questions: Iterable[Path]) -> dict[int, float]:
 
 
 def bits_of(study: Study) -> dict[float, list[float]]:
-    """Return the trials' held-out bits per character."""
+    """Return the trials' held-out bits per character by the initial accumulator."""
     return {start: [row.held_out_bits_per_character for row in rows] for start, rows in study.items()}

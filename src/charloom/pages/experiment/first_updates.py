@@ -1,4 +1,7 @@
-"""The first updates, in which the loss of the published recipe jumps: the cause, and the effect of AdaGrad's start."""
+"""The section on the first updates, in which the loss of the published recipe jumps.
+
+It shows the cause, and the effect of the initial value of AdaGrad's accumulator (the *start*).
+"""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -20,7 +23,7 @@ SHARE = "share of saturated hidden units"
 
 
 def color_of(start: float) -> str:
-    """Return the colour of trainings with this initial accumulator of AdaGrad. 0 and CURE have their own colours."""
+    """Return the colour of trainings with this initial value of AdaGrad's accumulator: BLUE except for 0 and CURE."""
     return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
@@ -30,7 +33,7 @@ def _own_color(recipe: Recipe) -> str:
 
 
 class Replay(NamedTuple):
-    """The first updates of a training, with their line style and colour."""
+    """Measures of a training's first updates, with the line style (matplotlib's) and the colour of their curves."""
 
     first: First
     line: str
@@ -38,9 +41,10 @@ class Replay(NamedTuple):
 
 
 def section(results: Results) -> Section:
-    """Return the section: this run, compared with another initial accumulator of AdaGrad.
+    """Return the section, which compares this run's first updates with others.
 
-    If the loss jumps, the run is also repeated with a W that never moves, to test whether the steps of W are the cause.
+    A run with AdaGrad is compared with the same run from another initial accumulator. If the loss jumps, the run is
+    also repeated with a W that keeps its initial values, to test whether the steps of W are the cause.
     """
     recipe, replays = results.params.recipe, dict[str, Replay]()
     run, other, otherwise, held = _of(recipe, results), None, None, None
@@ -76,17 +80,25 @@ def section(results: Results) -> Section:
 
 
 def jumps(first: First) -> bool:
-    """Return whether the highest loss is above RISEN times the first loss."""
+    """Return whether the loss jumps: the highest of the first losses is above RISEN times the very first one."""
     return max(first.losses) > RISEN * first.losses[0]
 
 
 def _of(recipe: Recipe, results: Results, held: bool = False) -> First:
-    """Return the first updates of this run with another recipe; if `held`, W keeps its initial values."""
+    """Return measures of the first updates of this run, but with the given recipe.
+
+    held  whether W keeps its initial values
+    """
     return replayed(recipe, results.params.seed, results.train.updates, results.text.K, results.corpus.training, held)
 
 
 def _first(replays: dict[str, Replay], which: str, what: str, form: str, caption: str) -> Picture:
-    """Return the picture of one measure over the first updates of each training. `which` is a field of First."""
+    """Return the picture of one measure over the first updates, with a line for each training.
+
+    which  name of a field of First: the measure
+    what   the picture's title
+    form   format of the values in the picture's table: ".2f"
+    """
     curves: dict[str, Curve] = {label: dict(enumerate(getattr(row.first, which))) for label, row in replays.items()}
     with drawing(2.5) as (figure, (axes,)):
         for label, (first, line, color) in replays.items():
@@ -124,7 +136,7 @@ def _saturated(results: Results) -> Picture:
 
 
 def _study(results: Results) -> Picture:
-    """Return the picture of the smooth loss of the study's trials and of this run."""
+    """Return the picture with the smooth loss of each of the study's trials, and of this run."""
     updates = results.train.updates
     with drawing(3.0) as (figure, (axes,)):
         for start, rows in results.study.items():

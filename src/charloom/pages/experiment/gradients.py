@@ -1,4 +1,4 @@
-"""The gradient check, compared with Table 1 of the published report."""
+"""The section on the gradient check: its errors, compared with Table 1 of the published report."""
 
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.sections import Section, Table
@@ -10,7 +10,7 @@ HEADS = (
 
 
 def section(results: Results) -> Section:
-    """Return the section with the errors of the gradient check."""
+    """Return the section with the errors of the gradient check, a row for each of W, U, V, b and c."""
     zero, carried = dict(results.gradcheck.zero), dict(results.gradcheck.carried)
     published = dict(results.published.gradient_check)
     rows = [

@@ -1,4 +1,4 @@
-"""The inside of the best model: features that hidden units follow, predictions, and memory."""
+"""The section on the inside of the best model: features that hidden units follow, predictions, and memory."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -29,7 +29,7 @@ SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # visible signs for white space
 
 
 def section(results: Results) -> Section:
-    """Return the section with the units, the predictions and the memory of the best model."""
+    """Return the section: units that follow a feature, predictions, and the memory, of the best model on a passage."""
     passage = read(results.best, results.corpus)
     candidates = chosen(passage.h[1:], passage.text)
     units = [unit for unit in candidates if abs(unit.correlation) >= CLOSE]
@@ -59,7 +59,11 @@ def section(results: Results) -> Section:
 
 
 def _window(text: str) -> int:
-    """Return the start of the shown passage: the line in the second half of the text from which most features vary."""
+    """Return the index of the shown passage's first character.
+
+    The passage of SHOWN characters starts with a line in the second half of the text: the one after which most features
+    vary. If no line starts there, the passage starts in the middle.
+    """
     half, last = len(text) // 2, len(text) - SHOWN
     starts = [place + 1 for place in range(half, last) if text[place] == "\n"] or [half]
     vary = np.array([np.diff(feature) != 0 for feature in features(text).values()])
@@ -67,18 +71,25 @@ def _window(text: str) -> int:
 
 
 def _colored(text: str, h: Array) -> list[tuple[int, str]]:
-    """Return the text in pieces of one shade, from −LEVELS to LEVELS, by the unit's activations h (characters,)."""
+    """Return the text in pieces of one shade, as pairs of the shade and the piece.
+
+    A shade is an integer from −LEVELS to LEVELS, in proportion to the unit's activation h (characters,) after each
+    character.
+    """
     runs = groupby(zip(np.rint(LEVELS * h).astype(int).tolist(), text, strict=True), key=lambda pair: pair[0])
     return [(level, "".join(character for _, character in run)) for level, run in runs]
 
 
 def _sign(character: str) -> str:
-    """Return the character, or a visible sign if it is white space or a control character."""
+    """Return the character; for a space, newline, tab or control character, a visible sign or an escape."""
     return SIGNS.get(character, visible(character))
 
 
 def _memory(passage: Passage, seq_length: int) -> list[Picture]:
-    """Return pictures of gradients with respect to earlier characters and states; none if all gradients are 0."""
+    """Return two pictures: of gradients with respect to earlier characters, and to earlier hidden states.
+
+    A picture whose medians are 0 is left out. `seq_length` is marked in the pictures: training stops there.
+    """
     T = len(passage.x)
     back = min(BACK, T)
     places = np.unique(np.linspace(back - 1, T - 1, LOSSES).astype(int))
@@ -95,7 +106,11 @@ def _memory(passage: Passage, seq_length: int) -> list[Picture]:
 
 
 def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) -> Iterator[Picture]:
-    """Yield the picture of norms (losses, back): their median and quartiles. Yield nothing if the medians are 0."""
+    """Yield the picture of the median and the quartiles of norms; nothing if the first median is 0, or the only one.
+
+    norms  (losses, back): for each loss, the norm of its gradient by the number of characters back
+    name, what, caption  the picture's name on the page, its title, and its caption
+    """
     low, middle, high = np.quantile(norms, [0.25, 0.5, 0.75], axis=0)
     if not (middle[0] > 0 and len(middle) > 1):
         return
@@ -128,7 +143,12 @@ def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) ->
 
 
 class Place(NamedTuple):
-    """A prediction: the id of the true next character, its probability, and the likeliest ids with theirs."""
+    """A prediction of the next character.
+
+    came         id of the character that came
+    probability  the probability that the model gave to it
+    guesses      the GUESSES likeliest characters, as (id, probability), the likeliest first
+    """
 
     came: int
     probability: float
@@ -136,7 +156,7 @@ class Place(NamedTuple):
 
 
 def expected(o: Array, y: Array) -> list[Place]:
-    """Return the predictions from the outputs o (T, K) and the ids of the true characters y (T,).
+    """Return the predictions of the outputs o (T, K), with the ids y (T,) of the characters that came.
 
     Equally likely characters are in the order of their ids.
     """

@@ -1,6 +1,6 @@
 """The network's memory: gradients of one character's loss with respect to earlier characters and states.
 
-With g = p_t − onehot(y_t), for the loss of the character y_t alone:
+With the predicted probabilities p_t and g = p_t − onehot(y_t), for the loss of the character y_t alone:
 
     d_0 = Vᵀ g ⊙ (1 − h_t²)
     d_k = Wᵀ d_{k−1} ⊙ (1 − h_{t−k}²)          ∂loss_t / ∂a_{t−k}
@@ -15,12 +15,12 @@ from charloom.network.rnn import Parameters
 
 
 def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: int) -> tuple[Array, Array]:
-    """Return ‖∂loss_t / ∂x_{t−k}‖ and ‖∂loss_t / ∂h_{t−k}‖, both (places, back), for k = 0, 1, …
+    """Return the norms ‖∂loss_t / ∂x_{t−k}‖ and ‖∂loss_t / ∂h_{t−k}‖, both (n, back), for k = 0 … back − 1.
 
     h       (T + 1, m) the states over a text; h[t + 1] is the state after character t
     y       (T,) ids of the next characters
-    places  (n,) the t of the losses, each at least back − 1
-    back    the number of k
+    places  (n,) the positions t of the n losses, each at least back − 1
+    back    how many characters a gradient is followed back
     """
     g = softmax(product(h[places + 1], theta.V.T) + theta.c)
     g[np.arange(len(places)), y[places]] -= 1

@@ -1,4 +1,4 @@
-"""Smooth loss over the updates, whole and enlarged, and the held-out loss: Figure 1 of the report."""
+"""The section on the loss: smooth loss by update, whole and enlarged (the report's Figure 1), and held-out loss."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -24,7 +24,7 @@ BEHIND: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # backgroun
 
 
 def section(results: Results) -> Section:
-    """Return the section with the losses over the updates."""
+    """Return the section with pictures of the losses by update; without held-out text, of the smooth loss only."""
     others = {name: points for name, points in elsewhere(results).items() if points}
     held_out = [_held_out(results)] if results.curves[MEASURE_OF_PART] else []
     pictures = [*held_out, _whole(results, others), _enlarged(results, others)]
@@ -32,7 +32,10 @@ def section(results: Results) -> Section:
 
 
 def elsewhere(results: Results) -> Points:
-    """Return the smooth losses of others that can be compared with this run's, by source, up to its last update."""
+    """Return the smooth losses of other people's runs that can be compared with this run's, by source.
+
+    A source is a key of SIGNS; its points (update, nats per sequence) end at this run's last update, and may be [].
+    """
     sources = {PUBLISHED: list(results.published_curve.items())}
     if edition := results.edition:
         sources[LECTURER] = list(edition.lecturer.items())
@@ -41,7 +44,10 @@ def elsewhere(results: Results) -> Points:
 
 
 def _whole(results: Results, others: Points) -> Picture:
-    """Return the picture of the whole curve, with the levels of counted n-grams."""
+    """Return the picture of the smooth loss of all updates, with dashed lines at the losses of counted n-grams.
+
+    others  points of other runs, see `elsewhere`
+    """
     train, curve = results.train, results.curves["smooth_loss"]
     with drawing(2.7) as (figure, (axes,)):
         _draw(results, axes, f"smooth loss ({UNITS})", curve, others)
@@ -73,7 +79,11 @@ def _whole(results: Results, others: Points) -> Picture:
 
 
 def _enlarged(results: Results, others: Points) -> Picture:
-    """Return the picture of the curve after the start, with epochs and their means, the minimum and the target."""
+    """Return the picture of the smooth loss after the first twentieth of the updates.
+
+    The picture also has the means of the epochs, the lowest smooth loss, the first one below the target, and the points
+    of other runs (see `elsewhere`).
+    """
     train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
     start, means = next(iter(later)), results.curves["epoch_mean"]
     later_others = {name: [point for point in points if point[0] >= start] for name, points in others.items()}
@@ -103,7 +113,7 @@ def _enlarged(results: Results, others: Points) -> Picture:
 
 
 def _held_out(results: Results) -> Picture:
-    """Return the picture of the checkpoints' losses on the first held-out characters."""
+    """Return the picture of the checkpoints' losses on the first part of the held-out text, in bits per character."""
     train, curve = results.train, results.curves[MEASURE_OF_PART]
     later = settled(curve, train.updates)
     with drawing(2.2) as (figure, (axes,)):
@@ -121,7 +131,10 @@ def _held_out(results: Results) -> Picture:
 
 
 def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
-    """Return a sentence about the minimum of the curve and a later rise; "" if the minimum was not recorded."""
+    """Return a sentence about the lowest held-out loss, and about a later rise; "" if no lowest one is recorded.
+
+    held_out  the checkpoints' losses on a part of the held-out text, in bits per character
+    """
     update, bits = train.lowest_held_out_part_update, train.lowest_held_out_part_bits_per_character
     if update is None or bits is None:
         return ""
@@ -131,7 +144,7 @@ def lowest_point(train: TrainMetrics, held_out: Curve) -> str:
 
 
 def _draw(results: Results, axes: Axes, title: str, curve: Curve, others: Points = MappingProxyType({})) -> None:
-    """Draw this run's curve over the updates, and a marker for each point of others."""
+    """Draw this run's curve over the updates, and a marker for each point of other runs (see `elsewhere`)."""
     over_updates(axes, results.train.updates, results.train.updates_per_epoch)
     draw(axes, curve, BLUE)
     for name, points in others.items():

@@ -19,10 +19,10 @@ class Passage(NamedTuple):
     """A passage that the model has read.
 
     held_out  whether the passage is from the held-out text
-    text      the characters
+    text      the T characters
     x, y      (T,) ids of the characters, and of the next characters
     theta     the model's weights in double precision
-    h, o      states (T + 1, m) and outputs (T, K), as in network/rnn.py
+    h, o      states (T + 1, m) and outputs (T, K), as in network/rnn.py; h[0] is the state before the passage
     """
 
     held_out: bool
@@ -35,9 +35,10 @@ class Passage(NamedTuple):
 
 
 def read(model: Model, corpus: Text) -> Passage:
-    """Read the beginning of the held-out text, or, if no text is held out, the end of the training text.
+    """Let the model read the beginning of the held-out text, and return the passage.
 
-    The model starts from its stored state, because most trainings never start from a zero state.
+    If at most SHORTEST characters are held out, the model reads the end of the training text. A large model reads fewer
+    characters (see WORK). The model starts from its stored state, because most trainings never start from a zero state.
     """
     most = max(SHORTEST, min(LONGEST, WORK // (model.theta.m * (model.theta.m + model.theta.K)))) + 1
     held_out = len(corpus.held_out) > SHORTEST

@@ -1,4 +1,8 @@
-"""Smooth loss by position in the text, which explains the position of its minimum."""
+"""The section on smooth loss by position in the text, which explains at which update smooth loss is lowest.
+
+A bigram model, which learns nothing, is measured in the same way. If its loss is low at the same positions, the text
+itself is easier there.
+"""
 
 import math
 from itertools import pairwise
@@ -55,10 +59,12 @@ def section(results: Results) -> Section | None:
 
 
 def costliest(costs: Array, end: int, run: int) -> int:
-    """Return the first sequence of the costliest `run` successive sequences; of equal ones the earliest.
+    """Return the index of the first of those `run` successive sequences whose sum of costs is largest.
 
-    costs  (sequences,) nats
-    end    the search covers the sequences before `end` that smooth loss averages there
+    If several sums are equal, the earliest counts. Only the sequences that smooth loss averages at the sequence `end`
+    are searched: the 1 / (1 − KEPT) sequences before it.
+
+    costs  (sequences,) cost of each sequence, in nats
     """
     end = max(end, run)
     first = max(0, end - round(1 / (1 - KEPT)))
@@ -68,9 +74,12 @@ def costliest(costs: Array, end: int, run: int) -> int:
 
 
 def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
-    """Return the smooth loss by position, in characters, for each epoch from 1 on.
+    """Return, for each epoch from 1 on, the smooth loss by the position in the text, in characters.
 
     The first LEFT_OUT / (1 − KEPT) updates are left out, at most half of the run.
+
+    smooth_loss  smooth loss by update
+    epoch        number of updates of an epoch
     """
     last = max(smooth_loss)
     start = min(LEFT_OUT / (1 - KEPT), last / 2)
@@ -82,7 +91,12 @@ def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
 
 
 def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, float] | None:
-    """Return the smooth loss at the place in that epoch, and the epoch's mean; None if the epoch is incomplete."""
+    """Return the smooth loss at a position in an epoch, and the epoch's mean; None if the epoch is incomplete.
+
+    epochs  the curves of `folded`
+    epoch   number of the epoch
+    place   position in characters
+    """
     curve = epochs.get(epoch, {})
     if not curve or min(curve) > place or len(curve) < max(len(other) for other in epochs.values()) - 1:
         return None
@@ -90,9 +104,13 @@ def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, fl
 
 
 def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
-    """Return the loss of a bigram model on each sequence of the text: nats (sequences,).
+    """Return the loss of a bigram model on each sequence of the text, in nats: (sequences,).
 
-    The bigrams are counted in the text itself. The loss of a character is −log p(character | previous character).
+    The bigrams are counted in the text itself. The loss of a character is −log p(character | previous character). An
+    incomplete last sequence is left out.
+
+    ids  (characters,) ids of the text
+    K    number of different characters
     """
     read = ids[:].astype(np.int64)
     pairs = read[:-1] * K + read[1:]
@@ -105,9 +123,11 @@ def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
 
 
 def smoothed(costs: Array, seq_length: int) -> Curve:
-    """Return the costs, smoothed like smooth loss, every EVERY sequences, by position in characters.
+    """Return the costs, smoothed like smooth loss, at every EVERY-th sequence, by position in characters.
 
-    The text is read twice, so that its beginning follows its end, as in training.
+    The costs are read twice, and the second reading counts: the text's beginning follows its end there, as in training.
+
+    costs  (sequences,) cost of each sequence, in nats
     """
     blocks = [float(costs[start : start + EVERY].mean()) for start in range(0, len(costs), EVERY)]
     decay = math.prod([KEPT] * EVERY)  # not `**`: the pow of different C libraries rounds differently
@@ -120,9 +140,9 @@ def smoothed(costs: Array, seq_length: int) -> Curve:
 
 
 def agreement(loss: Curve, pairs: Curve) -> float | None:
-    """Return the correlation of two curves at the positions of the first.
+    """Return Pearson's correlation of two curves at the positions of the first one.
 
-    The result is None if a curve is constant, or if the first has less than 10 points.
+    The result is None if a curve is constant, or if the first one has fewer than 10 points.
     """
     if len(loss) < 10:
         return None
@@ -133,7 +153,10 @@ def agreement(loss: Curve, pairs: Curve) -> float | None:
 
 
 def _at(curve: Curve, places: list[int]) -> Array:
-    """Interpolate linearly, like np.interp, whose compiled code may fuse a multiplication and an addition."""
+    """Return the curve's values at the places, linearly interpolated; outside the curve, its first or last value.
+
+    np.interp does the same, but its compiled code may fuse a multiplication and an addition, which changes bits.
+    """
     x, y = np.array(list(curve), float), np.array(list(curve.values()))
     left = np.clip(np.searchsorted(x, places, "right") - 1, 0, max(len(x) - 2, 0))
     right = np.minimum(left + 1, len(x) - 1)
@@ -143,7 +166,10 @@ def _at(curve: Curve, places: list[int]) -> Array:
 
 
 def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) -> Picture:
-    """Return the picture of smooth loss by position, a line for each epoch, above the losses of bigrams."""
+    """Return the picture of smooth loss by position, with a line for each epoch, above the losses of bigrams.
+
+    pairs  smoothed losses of bigrams by position; None: the picture has no second panel
+    """
     train, end = results.train, results.text.training_characters
     looks = [(BLUE, "-"), (GREY, "--"), (GREY, ":"), (FAINT, "-"), (FAINT, "--")]
     with drawing(3.6 if pairs else 2.6, panels=(2, 1) if pairs else (1,)) as (figure, panels):

@@ -1,4 +1,4 @@
-"""Replay of a training's first updates by the kernel, for measures that no file records."""
+"""Repeat a training's first updates with the kernel, to compute measures that no file records."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ UPDATES = 50
 
 
 class First(NamedTuple):
-    """Measures of the first updates, from update 0 on, each before the update's step.
+    """Measures of the first updates, from update 0 on, each before the step of its update.
 
-    losses     loss, in nats per sequence
-    saturated  share of saturated units, in [0, 1]
+    losses     loss of each update, in nats per sequence
+    saturated  share of saturated units (see network/rnn.py), in [0, 1]
     sums       root mean square of W h, a unit's input from all units
     drawn      expected root mean square of W h if the signs in W were random
     """
@@ -32,8 +32,9 @@ class First(NamedTuple):
 def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers, held: bool = False) -> First:
     """Return the measures of the first UPDATES updates of a training, up to the update at which it diverges.
 
-    updates  the length of the whole training
-    ids      all training characters
+    updates  number of updates of the whole training
+    K        number of different characters
+    ids      (characters,) ids of the training text
     held     whether W keeps its initial values; all other weights learn
     """
     state, T = start(recipe, K, seed), recipe.seq_length

@@ -1,6 +1,6 @@
-"""Samples along training, with the losses in the report; and a passage by the best model.
+"""Two sections with texts that the network wrote: samples along training, and a passage by the best model.
 
-Two things are marked in a sample: words that the training text lacks, and the longest passage copied from it.
+Words that the training text lacks, and the longest passage copied from the training text, are marked in a sample.
 """
 
 from itertools import pairwise
@@ -26,12 +26,13 @@ class Piece(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A sample.
+    """A text that the network wrote at an update of the training.
 
-    update, loss  updates before the sample, and smooth loss there
+    update, loss  number of updates before the sample, and smooth loss there, in nats per sequence
     published     the report's smooth loss at this update; None if the report has none
+    quality       measures of the text, compared with the training text
     pieces        the shown part of the text
-    length        characters of the whole text
+    length        number of characters of the whole text
     """
 
     update: int
@@ -43,7 +44,7 @@ class Sample(NamedTuple):
 
 
 def section(results: Results) -> Section:
-    """Return the section with the checkpoints' samples."""
+    """Return the section with at most SAMPLES of the checkpoints' samples, and a table of their measures."""
     *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the last row is the best model's
     published, quality = results.published_curve, results.quality.checkpoints
     table = []
@@ -66,7 +67,7 @@ def section(results: Results) -> Section:
 
 
 def best_passage(results: Results) -> Section:
-    """Return the section with a passage by the best model, and the model's place in training and text."""
+    """Return the section with a passage by the best model, and where in training and text the model was saved."""
     train, (_, text, update, loss) = results.train, results.samples.data[-1]
     params, characters = results.params, len(results.corpus.training)
     place = params.recipe.places(update, 1, characters, params.seed)[0][0, -1]
@@ -82,7 +83,10 @@ def best_passage(results: Results) -> Section:
 
 
 def pieces(text: str, marks: SampleMarks, most: int) -> list[Piece]:
-    """Return the first `most` characters of the text in pieces, split at the ends of the marks."""
+    """Return the first `most` characters of the text in pieces, split where a mark begins or ends.
+
+    marks  the copied passage and the unknown words, as ranges of the text
+    """
     end = min(len(text), most)
     cuts = {0, end, *(cut for span in (marks.copied, *marks.unknown) for cut in span if cut < end)}
     begins, ends = {start for start, _ in marks.unknown}, {stop for _, stop in marks.unknown}

@@ -1,4 +1,7 @@
-"""For each feature of the text, the hidden unit that follows it most closely, chosen by a rule."""
+"""Find, for each feature of a text, the hidden unit whose activation follows the feature most closely.
+
+A feature is a number for each character, such as whether the character is inside quotation marks.
+"""
 
 import re
 from collections.abc import Callable
@@ -19,7 +22,7 @@ class Unit(NamedTuple):
     """The unit that follows a feature most closely.
 
     feature      the name of the feature
-    unit         the number of the unit
+    unit         the index of the unit, from 0
     chosen_by    correlation with the feature in the first half of the text, by which the unit was chosen
     correlation  correlation in the second half, which tests the choice
     """
@@ -31,7 +34,7 @@ class Unit(NamedTuple):
 
 
 def features(text: str) -> dict[str, Array]:
-    """Return the features of a text, by name: an array (characters,) each, 0 or 1 or a distance in characters."""
+    """Return the features of a text by name: arrays (characters,) of 0 and 1, or of distances in characters."""
     quoted = np.zeros(len(text))
     for quotation in QUOTED.finditer(text):
         quoted[quotation.start() : quotation.end() - 1] = 1  # without the closing quotation mark
@@ -51,7 +54,10 @@ def _where(text: str, true: Callable[[str], bool]) -> Array:
 
 
 def _since(text: str, begins: Callable[[str], bool]) -> Array:
-    """Return for each character its distance, in characters, to the last one for which `begins` is true."""
+    """Return, for each character, its distance in characters to the last character for which `begins` is true.
+
+    Before the first such character, it is the distance to the beginning of the text.
+    """
     places = np.arange(len(text))
     last = np.maximum.accumulate(np.where([begins(character) for character in text], places, 0))
     return (places - last).astype(float)

@@ -1,4 +1,4 @@
-"""The verdict: the run's result, compared with counted n-grams and with the committed study."""
+"""The section `verdict`: the run's result, compared with counted n-grams and with the committed study."""
 
 import shlex
 from statistics import fmean
@@ -21,7 +21,7 @@ NEAR = 0.05  # bits per character: a smaller difference between unseen and train
 
 
 def section(results: Results) -> Section:
-    """Return the section with the verdict."""
+    """Return the section with the result, its hashes, and the command that repeats the run."""
     params, text_sha256 = results.params, results.text.sha256
     again = " ".join(f"-S {shlex.quote(f'{name}={as_yaml(value)}')}" for name, value in naming_params(params).items())
     text_of = f"-S {shlex.quote(f'prepare.text={params.prepare.text}')}"
@@ -48,13 +48,14 @@ def concluded(results: Results) -> dict[str, Any]:
 
     training_bits  smooth loss at the end, in bits per character
     unseen_more    held-out loss minus training_bits, in bits per character; None if no text was held out
-    first, peak    the first loss and the highest loss of the first updates, in nats per sequence
+    first, peak    the first loss and the highest loss of the first FIRST_LOSSES updates, in nats per sequence
     peak_update    the update of the highest loss
     saturated      the share of saturated hidden units at the end, in [0, 1]
-    means          the study's mean held-out loss by the initial accumulator
-    cheaper        the number of other seeds with this run's settings in studies whose loss is lower, and the number of
-                   all other seeds; None if there is none
-    mended         the initial accumulator with the lowest mean; None if it is this run's
+    means          the study's mean held-out loss, in bits per character, by the initial accumulator; empty if this run
+                   has another recipe than the published one
+    cheaper        two numbers about other seeds with this run's settings and text in studies: how many have a lower
+                   held-out loss, and how many there are; None if there is no other seed, or no text was held out
+    mended         the initial accumulator with the lowest mean; None if this run has it, or there are no means
     """
     train, own = results.train, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}

@@ -25,9 +25,9 @@ REPORT = ("report.html", "The whole experiment on one page")
 
 
 def live_page(results: Results, checkpoints: Path) -> str:
-    """Return the page as HTML. If the browser cannot train the run, the page has only a sentence with the reason.
+    """Return the page as HTML. If the page cannot train the run, it has only a sentence with the reason.
 
-    checkpoints  the folder with the models saved during training
+    checkpoints  the folder with the models that were saved during training
     """
     text = PurePath(results.params.prepare.text).name
     title, reason = f"Train the network on {text} again, in this browser", refusal(results)
@@ -63,24 +63,27 @@ def refusal(results: Results) -> str:
 
 
 def training_text(results: Results) -> str:
-    """Return the training text."""
+    """Return the training text, decoded from its ids."""
     text = results.corpus
     return text.vocabulary.decode(text.training[0 : len(text.training)].tolist())
 
 
 def hashes_and_texts(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
-    """Return the SHA-256 of the weights (float64, W, U, V, b, c) and the sample of each checkpoint, by update."""
+    """Return, for each checkpoint by its update, the SHA-256 of its weights and its sample."""
     texts = {update: text for _, text, update, _ in samples.data[:-1]}
     return {model.update: (sha256_of(model), texts[model.update]) for model in models}
 
 
 def sha256_of(model: Model) -> str:
-    """Return the SHA-256 of the model's weights."""
+    """Return the SHA-256, in hexadecimal digits, of the model's weights W, U, V, b, c as little-endian float64."""
     return hashlib.sha256(model.theta.flat.astype("<f8").tobytes()).hexdigest()
 
 
 def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict[str, Any]:
-    """Return the data for the scripts. JSON keeps all floats; the seed is text, since it may exceed 2^53."""
+    """Return the data for the page's scripts, to be written as JSON. Curves and checkpoints have at most POINTS points.
+
+    checkpoints  as `hashes_and_texts` returns them
+    """
     best, params = results.best, results.params
     return {
         "params": page_params(params),
@@ -103,5 +106,5 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
 
 
 def page_params(params: Params) -> dict[str, Any]:
-    """Return the params by their dotted names, with the seed as text."""
+    """Return the params by their dotted names. The seed is a text, because JavaScript rounds numbers above 2^53."""
     return flat_of(params) | {"seed": str(params.seed)}

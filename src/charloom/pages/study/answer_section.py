@@ -14,7 +14,10 @@ DECIDING = 3  # the first lines of a comparison: difference, tested interval, p
 
 
 def section(compared: Compared) -> Section:
-    """Return the section with the answer. If the comparisons are many, it shows only those with a verdict."""
+    """Return the section with the answer.
+
+    If there are more than FEW comparisons, only those with a verdict are shown, each with DECIDING lines.
+    """
     answer = compared.answer
     texts = list(words.comparisons(answer))
     shown_texts = [
@@ -43,7 +46,10 @@ def section(compared: Compared) -> Section:
 
 
 def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return the figures of a single comparison: for each a name, a number, and lines about the number."""
+    """Return the figures of a single comparison: both means, the baseline's first, and the difference.
+
+    Each figure has a name, a number as text, and lines about the number.
+    """
     (contrast,) = compared.answer.comparisons
     places = words.places_of([contrast])
     rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)

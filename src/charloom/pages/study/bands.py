@@ -1,6 +1,7 @@
 """The section `curves`: the settings' mean curves with interval bands, and their paired differences to the baseline.
 
-The y axis covers all seeds' values after the first twentieth of the updates; a band may extend beyond it.
+The y axis covers all seeds' values after the first twentieth of the updates; a band may extend beyond it. A band has
+the means and the intervals of a curve over the seeds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,12 @@ def section(compared: Compared) -> Section | None:
 
 
 def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
-    """Yield the picture of the settings' means, then that of their differences to the baseline, if they have points."""
+    """Yield a picture of the settings' mean curves, then a picture of their paired differences to the baseline.
+
+    A picture without points is left out. Trials without a value of the measure do not count in the means.
+
+    name  the curve's name in `measured.curves`
+    """
     trials, curves, paired = compared.measured.settings, compared.measured.curves[name], compared.answer.bands[name]
     ended = {
         setting: [curve for seed, curve in curves.get(setting, {}).items() if trials[setting][seed].value is not None]
@@ -53,10 +59,13 @@ def _picture(
     compared: Compared, place: str, title: str, about: str, bands: dict[str, Band], visible: list[Curve],
     lines: Sequence[float] = (),
 ) -> Iterator[Picture]:  # fmt: skip
-    """Yield the picture of these bands, unless all are empty, with the settings' names above it.
+    """Yield the picture of these bands, with the settings' names above it; yield nothing if all bands are empty.
 
-    visible  curves that must be inside the picture
-    lines    values of horizontal lines
+    place    the picture's id on the page
+    about    a description of the curve, which begins the caption
+    bands    the bands by setting
+    visible  curves whose values after the first twentieth of the updates must be inside the picture
+    lines    values of y at which a horizontal line is drawn
     """
     looks = dict(zip(compared.drawn, zip(COLORS, LINES, strict=True), strict=False))
     bands = {setting: band for setting, band in bands.items() if band.updates}
@@ -90,14 +99,14 @@ def _picture(
 
 
 def _end(band: Band) -> str:
-    """Return the last mean as text, with its interval if there is one."""
+    """Return the band's last mean as text, with its interval if there is one."""
     interval, places = band.intervals[-1] if band.intervals else None, _places(band)
     remark = f" ({words.PERCENT} interval {span(interval, places)})" if interval else ""
     return shown(band.means[-1], places) + remark
 
 
 def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
-    """Return the columns of the band's means and intervals by update."""
+    """Return two columns of a table, the band's means and its intervals: each a title, and its cells by update."""
     places = _places(band)
     means = [shown(mean, places) for mean in band.means]
     spans = [span(interval, places) for interval in band.intervals] or ["-"] * len(means)
@@ -108,6 +117,9 @@ def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
 
 
 def _places(band: Band) -> int:
-    """Return the number of decimals in the table and the caption: by the median interval, and by the end."""
+    """Return the number of decimals in the table and the caption.
+
+    It depends on the largest and the last mean, and on the median and the last of the intervals, if there are some.
+    """
     halves = [(high - low) / 2 for low, high in band.intervals]
     return decimals([max(map(abs, band.means)), band.means[-1]], [median(halves), halves[-1]] if halves else [])

@@ -26,7 +26,7 @@ ABOUT = {
 
 
 class Row(NamedTuple):
-    """A setting in a picture; `comparison` is None for the baseline."""
+    """A setting in a picture: its name, colour, trials by seed, summary, and comparison (None for the baseline)."""
 
     setting: str
     color: str
@@ -36,14 +36,18 @@ class Row(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Measurements and the answer that follows from them."""
+    """Measurements with the answer that follows from them, and what the page shows about them.
+
+    If there are more than FEW comparisons, settings are ordered by their means, and only some of them are shown in
+    full.
+    """
 
     measured: Measured
     answer: Answer
 
     @property
     def asked(self) -> str:
-        """The question in words."""
+        """Return the question in words: what the factors do, or whether settings are better than the baseline."""
         others = [contrast.setting for contrast in self.answer.comparisons]
         if factors := dict.fromkeys(effect.factor for effect in self.answer.effects):
             return f"What do {words.listed(factors)} do?"
@@ -52,32 +56,35 @@ class Compared(NamedTuple):
 
     @property
     def heading(self) -> str:
-        """The question in the user's words, if there are any."""
+        """Return the question in the user's words (the title) if there are any, else as `asked` words it."""
         return self.answer.title or self.asked
 
     @property
     def told(self) -> list[str]:
-        """The answer in words, a line for each verdict."""
+        """Return the answer in words: lines about the effects if some were tested, else a line for each verdict."""
         return words.effect_lines(self.answer) or words.told_by_line(self.answer)
 
     @property
     def unit(self) -> str:
-        """The unit of the measure; "" for a measure that is not charloom's own."""
+        """Return the unit of the measure: `bits per character`; "" for a measure that is not in ABOUT."""
         return ABOUT.get(self.answer.measure, "").rpartition(", in ")[2]
 
     @property
     def few(self) -> bool:
-        """Whether the comparisons are few enough to be shown with all their lines."""
+        """Return whether there are at most FEW comparisons, so that each is shown with all its lines."""
         return len(self.answer.comparisons) <= FEW
 
     @property
     def summaries(self) -> dict[str, Summary]:
-        """The summaries by setting."""
+        """Return the summaries of all settings by the setting's name."""
         return {summary.setting: summary for summary in self.answer.summaries}
 
     @property
     def ordered(self) -> list[str]:
-        """All settings: if few, in the answer's order; if many, by their means, best first and without a mean last."""
+        """Return the names of all settings: if `few`, in the answer's order, else by their means, the best first.
+
+        Settings without a mean are last.
+        """
 
         def rank(row: Summary) -> float:
             return float("inf") if row.mean is None else row.mean if self.answer.better == "lower" else -row.mean
@@ -87,32 +94,33 @@ class Compared(NamedTuple):
 
     @property
     def in_order(self) -> "Compared":
-        """This comparison with its settings in the order of `ordered`, so that tables and pictures agree."""
+        """Return this comparison with its settings in the order of `ordered`, so that tables and pictures agree."""
         by_name, comparisons = self.summaries, list(self.comparisons.values())
         summaries = [by_name[name] for name in self.ordered]
         return self._replace(answer=self.answer._replace(summaries=summaries, comparisons=comparisons))
 
     @property
     def comparisons(self) -> dict[str, Contrast]:
-        """The comparisons by setting, without the baseline, in the order of `ordered`."""
+        """Return the comparisons by setting, without the baseline, in the order of `ordered`."""
         contrasts = {contrast.setting: contrast for contrast in self.answer.comparisons}
         return {name: contrasts[name] for name in self.ordered if name in contrasts}
 
     @property
     def decided(self) -> list[str]:
-        """The settings that have a verdict, in the order of `ordered`."""
+        """Return the settings that have a verdict, in the order of `ordered`."""
         return [name for name, contrast in self.comparisons.items() if contrast.verdict != CANNOT_TELL]
 
     @property
     def ends(self) -> tuple[str, str]:
-        """The adjectives of the best mean and of the worst mean."""
+        """Return the adjectives of the best mean and of the worst mean: `lowest` and `highest`, or the reverse."""
         return ("lowest", "highest") if self.answer.better == "lower" else ("highest", "lowest")
 
     @property
     def drawn(self) -> dict[str, str]:
-        """The settings whose curves are drawn, with the reason; the baseline is first.
+        """Return the settings whose curves are drawn, with the reason in words; the baseline is first.
 
-        If the settings are many: the baseline, the best mean, and the best and the worst mean that have a verdict.
+        If `few`, these are all settings. Otherwise they are the baseline, the setting with the best mean, and the
+        settings with the best and the worst mean among those that have a verdict.
         """
         why = {self.answer.baseline: "the baseline"}
         for name, contrast in list(self.comparisons.items())[: len(COLORS) if self.few else 1]:
@@ -124,7 +132,7 @@ class Compared(NamedTuple):
 
     @property
     def rows(self) -> list[Row]:
-        """The settings in pictures, in the order of `ordered`: at most ROWS, those with curves and the best ones."""
+        """Return the settings for pictures, in the order of `ordered`: those with curves and the best, at most ROWS."""
         comparisons, summaries = self.comparisons, self.summaries
         trials = {  # as the statistics count them
             name: {seed: counted(trial) for seed, trial in own.items()} for name, own in self.measured.settings.items()
@@ -139,6 +147,9 @@ class Compared(NamedTuple):
 
 
 def verdict_second(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return the table with its last column, the verdict, as its second: a phone's screen shows only two columns."""
+    """Return the table with its last column, the verdict, moved to the second place.
+
+    A phone's screen shows only two columns.
+    """
     first, *others = [(name, verdict, *numbers) for name, *numbers, verdict in (head, *rows)]
     return Table(first, others)

@@ -14,7 +14,13 @@ from paired.data_types import LEVEL, Contrast
 
 
 class Line(NamedTuple):
-    """A row of the picture: label, colour, contrast, and the seeds' differences. The baseline has no contrast."""
+    """A row of the picture.
+
+    setting   the label
+    color     the colour of the row
+    contrast  the contrast that is drawn; None for the baseline
+    dots      the differences that are drawn, one for each seed
+    """
 
     setting: str
     color: str
@@ -26,11 +32,12 @@ def differences(
     compared: Compared, lines: Sequence[Line], names: tuple[str, str, str], caption_ends: tuple[str, str], table: Table,
     bold: Collection[str] = (),
 ) -> Picture:  # fmt: skip
-    """Return the picture of the lines.
+    """Return the picture with a row for each line: dots, mean, and intervals of the differences.
 
-    names         the picture's name on the page, its title, and the label of its axis
+    names         the picture's id on the page, its title, and the label of its x axis
     caption_ends  the beginning and the end of the caption
-    bold          labels in bold
+    table         the numbers in the picture
+    bold          labels of rows that are bold
     """
     answer, smallest = compared.answer, compared.answer.smallest_difference
     contrasts = [line.contrast for line in lines if line.contrast]

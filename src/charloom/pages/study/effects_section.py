@@ -22,7 +22,7 @@ CROSSED = 4  # most pictures of two factors
 
 
 def section(compared: Compared) -> Section | None:
-    """Return the section with the effects; None if no factor was tested."""
+    """Return the section with pictures of the effects, and of at most CROSSED interactions; None without effects."""
     if not compared.answer.effects:
         return None
     interactions = [effect for effect in compared.answer.effects if effect.verdict == DEPENDS]
@@ -37,7 +37,10 @@ def section(compared: Compared) -> Section | None:
 
 
 def _in_rows(compared: Compared) -> Picture:
-    """Return the picture of all effects with their seeds and intervals."""
+    """Return the picture of the effects with their seeds and intervals.
+
+    If there are more than ROWS effects, only those with a verdict are drawn, if any; at most ROWS.
+    """
     answer, every = compared.answer, words.shown_effects(compared.answer)
     sure = [effect for effect in every if effect.verdict != CANNOT_TELL]
     effects = every if len(every) <= ROWS else sure[:ROWS] or every[:ROWS]
@@ -62,9 +65,11 @@ def effects_table(answer: Answer) -> Table:
 
 
 def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture:
-    """Return the picture of the measure over the levels of one factor, a line for each level of the other.
+    """Return the picture of the measure over the levels of one factor, with a line for each level of the other factor.
 
-    The factor with more levels is on the x axis.
+    A level is a value of a factor. The factor with more levels is on the x axis. At most four levels get a line.
+
+    of  the design of the settings, see `paired.factors`
     """
     across, lines = sorted((factor, other), key=lambda name: -len(of.levels[name]))
     answer = compared.answer
@@ -106,7 +111,13 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
 
 
 def _of_level(compared: Compared, of: Design, level: dict[str, str]) -> NDArray[np.float64]:
-    """Return each seed's mean over all settings with these levels, for the seeds with a value in every setting."""
+    """Return each seed's mean over all settings with these levels: (seeds,).
+
+    Only seeds that have a value in all these settings count.
+
+    of     the design of the settings
+    level  the level of one or both factors, by the factor's name
+    """
     place = tuple(names.index(level[name]) if name in level else slice(None) for name, names in of.levels.items())
     trials = [compared.measured.settings[name] for name in np.ravel(of.settings[place])]
     values = [[counted(own[seed]).value for own in trials if seed in own] for seed in trials[0]]
@@ -115,7 +126,7 @@ def _of_level(compared: Compared, of: Design, level: dict[str, str]) -> NDArray[
 
 
 def _sorted(levels: list[str]) -> list[str]:
-    """Return the levels in ascending order if all are numbers, else unchanged."""
+    """Return the levels in ascending order if all of them are numbers, else in their given order."""
     try:
         return sorted(levels, key=float)
     except ValueError:

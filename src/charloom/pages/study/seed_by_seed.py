@@ -17,14 +17,17 @@ from paired.pairs import counted
 
 
 def section(compared: Compared) -> Section:
-    """Return the section with the values and the differences of each setting's seeds."""
+    """Return the section with two pictures: the values of each setting's seeds, and the differences to the baseline."""
     places = words.places_of_means(compared.answer)
     pictures = [_settings(compared, places), _differences(compared, places)]
     return Section("settings", "Each setting, seed by seed", None, pictures)
 
 
 def _settings(compared: Compared, places: int) -> Picture:
-    """Return the picture of each setting's seeds, with their mean and its interval."""
+    """Return the picture of each setting's seeds, with their mean and the mean's interval.
+
+    places  number of decimals in the picture's table
+    """
     rows, answer, end = compared.rows, compared.answer, compared.ends[0]
     arrow = "← better" if answer.better == "lower" else "better →"
     drawn = [
@@ -70,7 +73,10 @@ def _settings(compared: Compared, places: int) -> Picture:
 
 
 def _differences(compared: Compared, places: int) -> Picture:
-    """Return the picture of the paired differences, with their means and intervals."""
+    """Return the picture of the paired differences to the baseline, with their means and intervals.
+
+    An exploded trial gets no dot. `places` is the number of decimals in the picture's table.
+    """
     answer, base = compared.answer, compared.measured.settings[compared.answer.baseline]
     lines, bold = [], []
     for row in compared.rows:
@@ -91,14 +97,17 @@ def _differences(compared: Compared, places: int) -> Picture:
 
 
 def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
-    """Return the table with a row for each setting and a column for each seed."""
+    """Return a table with a row for each setting and a column for each seed, from cells by setting and seed."""
     seeds = list(dict.fromkeys(seed for row in cells.values() for seed in row))
     rows = [(name, *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
     return Table(("setting", *(f"seed {seed}" for seed in seeds)), rows)
 
 
 def to_target(compared: Compared) -> Section | None:
-    """Return the section with the updates at which the seeds reached the target; None if no training reached it."""
+    """Return the section with the updates at which the seeds reached the target.
+
+    None if there is no target, or no training reached it.
+    """
     if not compared.answer.target or not any(summary.reached for summary in compared.answer.summaries):
         return None
     rows, comparisons = compared.rows, compared.comparisons

@@ -1,7 +1,8 @@
 """A picture whose rows are settings. A setting's name is above its row, because a phone has no room on the left.
 
 All seeds are inside the picture, except exploded ones, which are drawn as a cross at the edge: their values would make
-all others look equal. An interval may extend beyond the picture: with two seeds it is nine standard deviations wide.
+all others look equal. An interval may extend beyond the picture: with two seeds it is nine standard deviations on
+either side of the mean.
 """
 
 import textwrap
@@ -23,7 +24,7 @@ BESIDE = (0, 1, -1, 2, -2)  # the heights of dots at the same place, in dots; of
 
 
 class Named(Protocol):
-    """The subject of a row: a setting or an effect, with its colour."""
+    """The subject of a row: the name of a setting or an effect, and its colour."""
 
     @property
     def setting(self) -> str: ...  # noqa: D102  as in compared.Row
@@ -32,7 +33,13 @@ class Named(Protocol):
 
 
 class Drawn(NamedTuple):
-    """The content of a row: dots of the seeds, a stroke at the mean, a bar and a line for two intervals."""
+    """The content of a row.
+
+    dots      values of the seeds
+    mean      drawn as a stroke
+    interval  the mean's interval, drawn as a bar
+    tested    the interval that decides about the verdict, drawn as a line; None: none is drawn
+    """
 
     dots: list[float]
     mean: float | None
@@ -43,11 +50,11 @@ class Drawn(NamedTuple):
 def in_rows(
     rows: Sequence[Named], names: Sequence[str], what: str, draw: Callable[[Axes], None], bold: Collection[str] = ()
 ) -> Figure:
-    """Return the figure with a row for each setting.
+    """Return a figure with a row for each setting or effect.
 
     names  the text above each row
     what   the label of the x axis
-    draw   function that draws into the panel: the first row is at y = 0, the next one at 1
+    draw   function that draws the rows into the axes: the first row is at y = 0, the next one at 1
     bold   settings whose names are bold
     """
     written = [in_lines(name) for name in names]
@@ -74,7 +81,11 @@ def in_rows(
 
 
 def draw_rows(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], always: Sequence[float] = ()) -> None:
-    """Draw the rows. `always` are values that must be inside the x axis."""
+    """Set the x axis, and draw the rows into the axes of `in_rows`.
+
+    drawn   the content of each row; None: nothing is drawn
+    always  values that the x axis must include
+    """
     contents = [content for content in drawn if content]
     dots = [*always, *(dot for content in contents for dot in content.dots)]
     _limit(axes, dots, [interval for row in contents for interval in (row.interval, row.tested) if interval])
@@ -84,7 +95,10 @@ def draw_rows(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], 
 
 
 def draw_differences(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | None], smallest: float | None) -> None:
-    """Draw the rows with a line at 0 and a band for differences below `smallest`, which do not matter."""
+    """Draw the rows, with a vertical line at 0 and a band for differences that do not matter.
+
+    smallest  the smallest difference that matters, in units of the measure; None: no band
+    """
     draw_rows(axes, rows, drawn, [0.0] if smallest is None else [-smallest, 0.0, smallest])
     axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
     if smallest is not None:
@@ -92,21 +106,21 @@ def draw_differences(axes: Axes, rows: Sequence[Named], drawn: Sequence[Drawn | 
 
 
 def _height(axes: Axes, points: float) -> float:
-    """Return a height in units of the y axis, a row each. Names of two lines make rows higher, not what is drawn."""
+    """Convert a height from typographic points (1/72 inch) to units of the y axis, of which a row has one."""
     low, high = axes.get_ylim()
     return abs(high - low) * points / axes.bbox.height
 
 
 def draw_mean(axes: Axes, place: int, color: str, mean: float) -> None:
-    """Draw a stroke at the mean."""
+    """Draw a vertical stroke at the mean, in the row at y = `place`."""
     half = _height(axes, STROKE) / 2
     axes.plot([mean] * 2, [place - half, place + half], color=color, linewidth=1.4, solid_capstyle="butt")
 
 
 def draw_dots(axes: Axes, place: int, color: str, dots: Sequence[float]) -> None:
-    """Draw a dot for each seed, beside the dots that it would hide.
+    """Draw a dot for each seed in the row at y = `place`. A dot is moved up or down if it would hide another one.
 
-    An empty plot is skipped, because matplotlib would extend the axes for it.
+    Without dots, nothing is plotted, because matplotlib would extend the axes for an empty plot.
     """
     low, high = axes.get_xlim()
     near, height = (high - low) / axes.bbox.width * DOT / 2, _height(axes, DOT)
@@ -136,9 +150,10 @@ def _draw_row(axes: Axes, place: int, color: str, content: Drawn) -> None:
 
 
 def _limit(axes: Axes, dots: list[float], intervals: Sequence[Interval]) -> None:
-    """Set the x axis to include all dots and intervals, but at most the dots' range on either side of the dots.
+    """Set the limits of the x axis so that it includes all dots and, as far as possible, the intervals.
 
-    An interval that exceeds this on both sides is ignored.
+    The axis extends beyond the dots at most by the dots' own range on either side. An interval that is wider on both
+    sides is ignored. Without dots, the axis has no ticks.
     """
     if not dots:
         axes.set_xlim(0, 1)

@@ -21,10 +21,10 @@ class Listed(NamedTuple):
 
     file     the study's file
     missing  a sentence about what is missing: the answer, the page, or a readable file; "" if nothing is missing
-    asked    the question in words: its title, if it has one
-    about    facts about text and trainings
-    told     the answer, by lines
-    page     the page's path, relative to `studies/`
+    asked    the question in words: the study's title, if it has one
+    about    facts about text and trainings, and warnings
+    told     the lines of the answer
+    page     the page's path, relative to `studies/`; "" if there is no page
     """
 
     file: Path
@@ -36,7 +36,7 @@ class Listed(NamedTuple):
 
 
 def studies_index() -> str:
-    """Return the page as HTML. Equal files in `studies/` give equal bytes."""
+    """Return the page as HTML, with all studies in `studies/`. Equal files in `studies/` give equal bytes."""
     listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
     answers = [study for study in listed if study.told]
     intro = (

@@ -1,4 +1,4 @@
-"""The study's page, and the picture of `charloom compare --figure`, which has the page's pictures."""
+"""The study's page, and the picture of `charloom compare --figure`, which joins pictures of the page."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +28,7 @@ def _shared(compared: Compared) -> list[Section | None]:
 
 
 def study_page(study: Study, compared: Compared) -> tuple[str, str]:
-    """Return the page as HTML, and the SVG of `comparison_picture`; the pictures are drawn once for both."""
+    """Return the study's page as HTML, and the SVG of `comparison_picture`. The pictures are drawn once for both."""
     compared = compared.in_order
     answer, trials, shared = compared.answer, [row.trials for row in compared.answer.summaries], _shared(compared)
     seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
@@ -61,7 +61,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
 
 
 def text_of(asked: Asked) -> str:
-    """Return the name and the hash of the text, for readers of the page who do not have the text."""
+    """Return the file name and the start of the SHA-256 of the study's text, for readers who do not have the text."""
     return f"{in_line(asked.text)} (SHA-256 {asked.sha256[:12]}…)"
 
 
@@ -70,7 +70,7 @@ def _together(sections: Iterable[Section | None]) -> str:
 
 
 def _explosions(compared: Compared) -> Section | None:
-    """Return the section with the number of exploded trials of each setting; None if no trial exploded."""
+    """Return the section with sentences about the exploded trials of each setting; None if no trial exploded."""
     summaries = compared.summaries
     lines = [
         (row.setting, line)
@@ -81,7 +81,7 @@ def _explosions(compared: Compared) -> Section | None:
 
 
 def _numbers(compared: Compared) -> Section:
-    """Return the section with the table of all numbers, and with the sentences about each comparison."""
+    """Return the section with the table of all numbers; with more than FEW comparisons, also their sentences."""
     answer = compared.answer
     comparisons = [] if compared.few else list(words.comparisons(answer))
     table = verdict_second(words.COMPARED, words.table(answer))
@@ -90,7 +90,10 @@ def _numbers(compared: Compared) -> Section:
 
 
 def _again(study: Study, trials: int) -> Section:
-    """Return the section with the question, and with the commands that answer it, train it, and prove its rows."""
+    """Return the section on how to repeat the study or prove a row of its table.
+
+    It has the text's hash, the params that all settings share, and the number of trials.
+    """
     params = study.settings[study.baseline]
     named = set[str]().union(*map(setting_params, study.settings.values())).difference(study.varied)
     same = {name: value for name, value in flat_of(params).items() if name in named}
