@@ -217,7 +217,7 @@ def _description(run: Run, samples: SampleTable) -> str:
 
 
 def _imported_by(script: Path) -> list[Path]:
-    """Return the sources of this project that the script imports, directly or indirectly, and the tables beside them."""
+    """Return the sources of this project that the script imports, directly or indirectly, and tables beside them."""
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.run_script(str(script))
     imported = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script has no file
