@@ -76,7 +76,7 @@ def outputs(project: Project) -> Iterator[Output]:
                     raise WrongInput(f"{PIPELINE}: {stage}: an entry has {path} and {more[0][0]}: allowed is one path")
                 if Path(path).is_absolute() or path != os.path.normpath(path) or path.startswith(".."):
                     allowed = "allowed is a path in this folder, such as metrics/x.json"
-                    raise WrongInput(f"{PIPELINE}: {stage}: output {path} is not allowed: {allowed}")
+                    raise WrongInput(f"{PIPELINE}: {stage}: output {path} is not allowed; {allowed}")
                 yield Output(stage, path, options.get("cache") is False)
     except (TypeError, ValueError, AttributeError):
         raise WrongInput(f"{PIPELINE}: DVC cannot read it") from None
