@@ -20,7 +20,9 @@ from charloom.settings.params import Params, flat_of
 KERNEL = Path(__file__).with_name("kernel.wasm")
 LONGEST = 10_000_000  # most bytes of training text in the page
 POINTS = 2000  # most points of a curve, and most checkpoints, in the page
-ALONE = {"train.dtype": "float64", "train.order": READING, "batch": 1}  # the only params that the page can train
+TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params that kernel.c and worker.js have
+    "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
+}  # fmt: skip
 REPORT = ("report.html", "The whole experiment on one page")
 
 
@@ -53,8 +55,8 @@ def live_page(results: Results, checkpoints: Path) -> str:
 def refusal(results: Results) -> str:
     """Return a sentence with the reason why the page cannot train this run, or "" if it can."""
     values = flat_of(results.params)
-    if other := [f"{name}: {values[name]}" for name, value in ALONE.items() if values[name] != value]:
-        can = ", ".join(f"{name}: {value}" for name, value in ALONE.items())
+    if other := [f"{name}: {values[name]}" for name, allowed in TRAINABLE.items() if values[name] not in allowed]:
+        can = ", ".join(f"{name}: {' or '.join(map(str, allowed))}" for name, allowed in TRAINABLE.items())
         return f"This run has {', '.join(other)}; the page trains runs with {can}."
     characters = len(results.corpus.training)
     if characters > LONGEST or len(training_text(results).encode()) > LONGEST:
