@@ -10,7 +10,7 @@ STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "d
 
 
 class Refused(Exception):
-    """The summary is impossible. The message is one line with the reason and a remedy."""
+    """The summary is impossible. The message is one line: the reason and, for most reasons, a remedy."""
 
 
 def printed(

@@ -87,9 +87,11 @@ def design_of(measured: Measured) -> Design | None:
 class Tested(NamedTuple):
     """All tests of a design.
 
-    effects  averages, then interactions, then effects at a level, at the looks that all settings have reached
-    family   the shares of the hypotheses: first these effects, then all settings except the baseline
-    same     index of an effect that equals a setting's contrast with the baseline, to the setting's index in the family
+    effects  the average effects, then the interactions, then the effects at one level of another factor; all of them
+             at the looks that all settings have reached
+    family   the hypotheses and their shares of the level: these effects, then all settings except the baseline
+    same     maps the index of an effect to an index in the family: that of the setting whose contrast with the baseline
+             is this effect
     """
 
     effects: list[Looked]

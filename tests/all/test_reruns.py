@@ -32,8 +32,9 @@ def test_ten_edits_and_reruns(project, tmp_path, capsys):  # noqa: PLR0915  one 
     everything = ["prepare", "gradcheck", "train", "sample", "plot", "track"]
     project.run("dvc", "repro", "--force")
     after("first run", [(0, 0)])
-    project.edit("src/charloom/base/terminal.py", '"""', '"""So: ')
-    after("1 a docstring in base", [(1, 0)], everything, project.run("dvc", "repro"))
+    terminal = project.folder / "src/charloom/base/terminal.py"
+    terminal.write_text(f"{terminal.read_text()}# a comment\n")
+    after("1 a comment in base", [(1, 0)], everything, project.run("dvc", "repro"))
     project.edit("src/charloom/pages/templates/samples.html", "<h3>After ", "<h3>Written after ")
     after("2 a caption", [(1, 0)], ["plot", "track"], project.run("dvc", "repro"))
     project.edit("src/charloom/tracking/about_runs.md", "**To compare settings**", "**To compare**")

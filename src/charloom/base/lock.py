@@ -61,7 +61,7 @@ def exclusive(path: Path, activity: str, patience: float = 0) -> Iterator[None]:
             holder = path.read_text(encoding="ascii") or holder
         raise Unavailable(f"busy: process {holder} runs {activity}; wait until it has ended, or end it") from None
     except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}; a stage has to write here") from None
+        raise Unavailable(f"{path}: {error.strerror}; charloom has to write here") from None
     with held:
         path.write_text(str(os.getpid()), encoding="ascii")
         try:

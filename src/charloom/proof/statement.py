@@ -34,7 +34,10 @@ def materials_of(clone: Project) -> Descriptors:
 
 
 def statement(materials: Descriptors, rebuilt: Project, results: list[Output]) -> dict[str, Any]:
-    """Return the statement with the SHA-256 of every file of the rebuilt outputs, the inputs, and this machine.
+    """Return in-toto's statement that `charloom verify` passed. Call this only if it did.
+
+    It contains the SHA-256 of every file of the rebuilt outputs, the descriptors of the inputs, and a description of
+    this machine.
 
     materials  descriptors of the inputs, see `materials_of`
     rebuilt    the project with the rebuilt outputs

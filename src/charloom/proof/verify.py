@@ -87,7 +87,7 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
     verified = Verified(commit, [], arithmetic, [])
 
     def add(*rows: Row) -> bool:
-        """Report and store the rows; return whether all rows so far are the same."""
+        """Report and store the rows; return whether no row so far has a difference."""
         for row in rows:
             say(row)
         verified.rows.extend(rows)
