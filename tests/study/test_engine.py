@@ -132,7 +132,7 @@ def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recur
         def submit(self, *_):
             raise BrokenExecutor
 
-    with pytest.raises(Unavailable, match="20 workers, one after the other, ended before"):
+    with pytest.raises(Unavailable, match="20 workers in a row ended before"):
         ended(*(Broken(None) for _ in range(5_000)))
 
 

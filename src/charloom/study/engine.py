@@ -118,10 +118,7 @@ class Work:
             if self._handed_out():
                 break
         else:
-            raise Unavailable(
-                f"{IDLE_LOSSES} workers in a row ended before they got a task; their output (with --dask: their logs) "
-                "may say why; the same command continues the study"
-            )
+            raise Unavailable(f"{IDLE_LOSSES} workers in a row ended before they got a task; their logs may say why")
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker has passed the check: nothing is trained")
 
