@@ -104,7 +104,7 @@ def test_another_arithmetic_and_another_version_are_left_out_by_name(capsys):
         (None, "its charloom is None, not "),
     ):
         worker = Worker(other)
-        with pytest.raises(CheckFailed, match="no worker has passed the check"):
+        with pytest.raises(CheckFailed, match="no worker is left: the lines above say why"):
             ended(worker)
         assert worker.begun == ["identity"]
         assert f"worker worker 1 is left out: {says}" in capsys.readouterr().err

@@ -120,7 +120,7 @@ class Work:
         else:
             raise Unavailable(f"{IDLE_LOSSES} workers in a row ended before they got a task; their logs may say why")
         if not self.tasks and not self.workers.may_come:
-            raise CheckFailed("no worker has passed the check: nothing is trained")
+            raise CheckFailed("no worker is left: the lines above say why each is left out")
 
     def _handed_out(self) -> bool:
         """Give idle workers tasks as `hand_out` does; return False as soon as one of the workers turns out to be lost.

@@ -188,7 +188,7 @@ def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> 
         arrays = unpack(state_file, layout)
     stored_update, smooth_loss, best_update, best_smooth_loss, first_below = arrays["scalars"].tolist()
     if stored_update != update:
-        raise ValueError(f"its content is the state at update {stored_update:,.0f}")
+        raise ValueError(f"its name says update {update:,}, its content is the state at update {stored_update:,.0f}")
     flats = arrays["theta"], arrays["best_theta"], *arrays["kept"]
     theta, best_theta, *accumulators = (Parameters(flat, m, start.theta.K) for flat in flats)
     best = Best(int(best_update), best_smooth_loss, best_theta, arrays["best_h"])
