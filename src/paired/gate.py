@@ -90,15 +90,15 @@ def _not_inferior(answer: Answer, comparison: Contrast) -> bool:
 
 
 def _power(comparison: Contrast, smallest: float | None, requirement: str) -> tuple[float | None, float | None]:
-    """Return Checked.finds and Checked.lets: the difference that the gate detects, and the chance that no effect passes.
+    """Return Checked.finds and Checked.lets: the difference that the gate detects, the chance that no effect passes.
 
     smallest     the smallest difference that matters; None if not declared
     requirement  BETTER or NOT_WORSE
 
-    `finds` comes from Student's noncentral t, with noncentrality √n · finds / sd, at the tested level; it is never below
-    `smallest`. `lets` comes from it only for NOT_WORSE with a declared `smallest`; otherwise it is one side of the test,
-    (1 − level) / 2. If the sd is zero, `lets` is 1. Both are None if the sd is unknown, if there are fewer than two pairs,
-    or if no look is reached.
+    `finds` comes from Student's noncentral t, with noncentrality √n · finds / sd, at the tested level; it is never
+    below `smallest`. `lets` comes from it only for NOT_WORSE with a declared `smallest`; otherwise it is one side of
+    the test, (1 − level) / 2. If the sd is zero, `lets` is 1. Both are None if the sd is unknown, if there are fewer
+    than two pairs, or if no look is reached.
     """
     n, sd, alpha = comparison.tested_n, comparison.tested_sd, 1.0 - comparison.tested_level
     if n < 2 or sd is None or not 0.0 < alpha < 1.0:

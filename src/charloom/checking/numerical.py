@@ -103,11 +103,11 @@ def complex_step(
 
 
 def _through_states(theta: Parameters, name: str, row: Array, column: Array, real: RealParts) -> Array:
-    """Return ∂cost_t/∂entry (T, B) by the complex step, for the B entries at (row[n], column[n]) of W or U, or row[n] of b.
+    """Return ∂cost_t/∂entry (T, B) by the complex step, for B entries: (row[n], column[n]) of W or U, or row[n] of b.
 
-    Each entry is changed in a network of its own, and changes all later states of this network. The imaginary parts of the
-    B networks' states are the columns of one matrix (m, B), so one product per character computes them. Entry n adds to
-    element (row[n], n) of this matrix.
+    Each entry is changed in a network of its own, and changes all later states of this network. The imaginary parts of
+    the B networks' states are the columns of one matrix (m, B), so one product per character computes them. Entry n
+    adds to element (row[n], n) of this matrix.
     """
     network = np.arange(len(row))
     costs = np.empty((len(real.x), len(row)))

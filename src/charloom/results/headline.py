@@ -12,8 +12,8 @@ SATURATED = 0.95  # share of saturated hidden units above which hardly anything 
 def headline(train: TrainMetrics, text: TextMetrics) -> str:
     """Return two lines: the smooth losses in nats per sequence, and the held-out loss in bits per character.
 
-    The second line also has the losses of a uniform guess and of a trigram model, for comparison. If no text is held out,
-    it says only that.
+    The second line also has the losses of a uniform guess and of a trigram model, for comparison. If no text is held
+    out, it says only that.
     """
     losses = f"smooth loss {train.smooth_loss:.3f}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     bits, counted = train.held_out_bits_per_character, text.bits_per_character

@@ -79,8 +79,8 @@ def this_run() -> Run:
 def entry_of(run: Run) -> Entry | None:
     """Return the spool's entry with the run's experiment key and results, or None.
 
-    An entry with a point that differs from the run's value at the same update is not returned. Points that only one of them
-    has are ignored.
+    An entry with a point that differs from the run's value at the same update is not returned. Points that only one of
+    them has are ignored.
     """
     experiment = experiment_key(run.params, run.text_sha256)
     for entry in entries():
