@@ -18,6 +18,7 @@ from charloom.network.recipe import Recipe
 from charloom.study import asking
 from charloom.study.trial import small_trial, train_trial
 from charloom.text import corpus
+from charloom.training.protocol import Training
 
 MEASURE = "held_out_bits_per_character"
 QUESTION = f"vary: {{eta: [0.1, 0.05]}}\nbaseline: {{eta: 0.1}}\nseeds: 4\nmeasure: {MEASURE}\n"
@@ -220,15 +221,15 @@ def _worse(patch):
 
 def _diverged(patch):
     """A divergence is told one update too late."""
-    right = trial_module.train
+    right = Training.blocks
 
-    def train(*given):
+    def blocks(*given, **named):
         try:
-            yield from right(*given)
+            yield from right(*given, **named)
         except Diverged as error:
             raise Diverged(str(error), replace(error.state, update=error.state.update + 1)) from None
 
-    patch.setattr(trial_module, "train", train)
+    patch.setattr(Training, "blocks", blocks)
 
 
 def _thinned(patch):
