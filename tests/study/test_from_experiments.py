@@ -176,7 +176,7 @@ def test_results_that_head_has_of_other_params_are_left_out(folder):
     experiments.commit(folder, {"a": run(2.7, eta=0.2), "b": run(2.6, eta=0.4)})
     said = refusal(folder)
     assert said.startswith(
-        "--baseline: HEAD's own setting has no results; give another one; allowed are eta=0.2, eta=0.4"
+        "--baseline: HEAD's own setting has no results; name another setting; allowed are eta=0.2, eta=0.4"
     )
     found = read(folder, baseline="eta=0.2")
     assert "eta=0.1" not in found.settings
