@@ -190,7 +190,7 @@ def test_a_run_that_is_none_of_the_pipelines_or_has_lost_its_patch_is_refused(re
         recorded, run=run_id
     )
     retagged(recorded, "charloom.uncommitted_changes", "true")
-    assert refused(recorded, run=run_id).startswith(f"{PATCH}: not among the run's artifacts")
+    assert refused(recorded, run=run_id).startswith(f"{PATCH}: the run had uncommitted changes, but")
     edited(recorded, "DELETE FROM tags WHERE key = 'charloom.results'")
     assert "charloom.results is missing or invalid: ''" in refused(recorded, run=run_id)
     shutil.rmtree(recorded.folder / "mlartifacts")

@@ -170,7 +170,7 @@ def test_a_run_that_was_no_number_once_has_no_lowest_value(project, store):
         store({"lr": 1, "seed": seed}, [1.0, 0.5])
         store({"lr": 2, "seed": seed}, [float("nan"), 0.1] if seed else [0.1, float("inf")])
     printed = compared(project, "--at", "lowest")
-    assert "warning: 2 failed: counted as outcomes without a value" in printed
+    assert "warning: failed runs: 2; a failed run counts, without a value" in printed
 
 
 def test_a_run_that_failed_before_it_logged_its_params_makes_no_setting(project, store):

@@ -343,7 +343,7 @@ def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name):
     """MLflow would show it as the code and the text of results that it did not make."""
     path = project.folder / name
     path.write_text(path.read_text() + "# edited")
-    assert "not recorded; `dvc repro` runs it again" in project.stage("track", code=1)
+    assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
     assert not waiting(project)
 
 
@@ -361,7 +361,7 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
     for wrong in (re.sub(r"md5: [0-9a-f]{4}", "md5: ffff", right, count=1), right.replace("eta: 0.1", "eta: 0.2", 1)):
         assert wrong != right
         lock.write_text(wrong)
-        assert "not recorded; `dvc repro` runs it again" in project.stage("track", code=1)
+        assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
     for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
         lock.write_text(wrong)
         assert (

@@ -73,7 +73,7 @@ def ensure_recorded(params: Params) -> None:
         # A name with a colon is a param of another file, or a file elsewhere: it cannot be compared.
         used = {key: value for key, value in (stage.params | stage.deps).items() if ":" not in key}
         if changes := difference(used, {key: now.get(key) for key in used}):
-            raise CheckFailed(f"{name}: inputs edited since it ran: {changes}; run not recorded; try `dvc repro`")
+            raise CheckFailed(f"{name}: inputs differ from {LOCK}: {changes}; run not recorded; try `dvc repro`")
         if changes := _note_difference(name, stage, used):
             raise CheckFailed(f"{name}: inputs edited at its end: {changes}; run not recorded; try `dvc repro --force`")
 
