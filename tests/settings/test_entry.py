@@ -199,8 +199,8 @@ def test_a_source_that_is_edited_while_a_stage_imports_fails_it_if_other_content
 @pytest.mark.parametrize(
     ("stage", "name", "old", "new", "line"),
     [
-        ("train", "params.yaml", "eta: 0.1", "eta: 0.2", "edited after it was read: params.yaml"),
-        ("prepare", "data/fox.txt", "lazy", "busy", "edited after it was read: data/fox.txt"),
+        ("train", "params.yaml", "eta: 0.1", "eta: 0.2", "edited after charloom read the file: params.yaml"),
+        ("prepare", "data/fox.txt", "lazy", "busy", "edited after charloom read the file: data/fox.txt"),
         ("train", "params.yaml", "temperature: ", "temperature:  ", ""),  # it reads another value of the file
         ("prepare", "data/fox.txt", "lazy", "lazy", ""),  # touched
     ],

@@ -189,7 +189,7 @@ def test_another_measure_is_one_of_the_trainings_and_fits_what_is_compared(folde
     assert refusal(folder, "smoth_loss").endswith("did you mean smooth_loss?")
     assert "best_update" not in MEASURES
     experiments.commit(folder, {"two": run(2.7, seq_length=50)})
-    assert "nats per sequence" in refusal(folder, "smooth_loss")
+    assert "cannot compare settings that differ" in refusal(folder, "smooth_loss")
     assert read(folder).target == ""
 
 
