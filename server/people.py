@@ -56,9 +56,9 @@ class Server:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  likewise
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
-            raise Refused(f"{self.local}: {error.code} {error.read(300).decode(errors='replace')!a}", 1) from None
+            raise Refused(f"{self.local}: HTTP {error.code}: {error.read(300).decode(errors='replace')!a}", 1) from None
         except (OSError, ValueError):
-            raise Refused(f"{self.local}: no answer; is `make server` running?", 1) from None
+            raise Refused(f"{self.local}: the server does not answer; `make server` starts it", 1) from None
 
     def roles(self) -> dict[str, dict[str, int]]:
         """Return each user's roles, their ids by name."""
@@ -111,12 +111,12 @@ def names_in(file: Path) -> list[str]:
     for name in names:
         ensure_name(name, f"FILE={file}: ")
     if not names:
-        raise Refused(f"FILE={file}: no name in it; write one name per line")
+        raise Refused(f"FILE={file}: the file contains no name; write one name per line")
     return list(dict.fromkeys(names))
 
 
 def ensure_name(name: str, where: str = "NAME=") -> None:
     """Raise Refused if this is not a name that a user may have."""
     if not NAME.fullmatch(name) or name == ADMIN:
-        allowed = f"letters, digits, _, . and -, at most 64 characters, not {ADMIN}"
-        raise Refused(f"{where}{ascii(name[:80])[1:-1]} is not allowed: {allowed}: `make server-user NAME=ann`")
+        allowed = f"up to 64 letters, digits, _, . and -, such as ann; {ADMIN} is reserved"
+        raise Refused(f"{where}{ascii(name[:80])[1:-1]} is not allowed; allowed are {allowed}")

@@ -95,7 +95,7 @@ def upgrade(uri: str) -> None:
     """Dump the database to a file, then migrate its tables to this version of MLflow."""
     dump = DATA / f"before-{datetime.now(UTC):%Y-%m-%d-%H%M%S}.sql"
     database.dump(POSTGRES, dump)
-    print(f"dumped to {dump}", flush=True)
+    print(f"saved the database to {dump}", flush=True)
     subprocess.run([*MLFLOW, "db", "upgrade", uri], check=True, stdout=subprocess.DEVNULL)  # users: at its start
 
 
@@ -133,17 +133,17 @@ def start() -> None:
     """Check the settings, then run the server until a signal."""
     began = time.monotonic()
     if HOST == "0.0.0.0" and not NAMES:  # noqa: S104  requested by the user
-        refuse(f"HOST={HOST}: NAMES must contain its host names: `make server HOST={HOST} NAMES=mlflow.example.org`")
+        refuse(f"HOST={HOST}: NAMES must name this server: `make server HOST={HOST} NAMES=mlflow.example.org`")
     if not re.fullmatch(r"[\w./-]+", str(DATA)) or len(os.fsencode(DATA)) > LONGEST:
         refuse(f"DATA={DATA}: PostgreSQL permits letters, digits, _, -, . and /, at most {LONGEST} characters")
     if not PORT.isdecimal() or int(PORT) > LARGEST_PORT:
-        refuse(f"PORT={PORT} is not allowed: a whole number up to {LARGEST_PORT}")
+        refuse(f"PORT={PORT} is not allowed; allowed is a whole number up to {LARGEST_PORT}")
     os.umask(0o077)  # only the server's user may read passwords, runs and logs
     source = Path(GIVEN["RESTORE"]).resolve() if GIVEN.get("RESTORE") else None
     if source and not all((source / name).is_file() for name in (database.DUMP, SETTINGS.name)):
-        refuse(f"RESTORE={source}: no {database.DUMP} and {SETTINGS.name} in it; `make server-backup` makes a backup")
+        refuse(f"RESTORE={source}: {database.DUMP} or {SETTINGS.name} is missing; `make server-backup` makes a backup")
     if source and DATA.exists() and (SETTINGS.exists() or not LOCK.exists()):  # a killed restore leaves the lock
-        refuse(f"DATA={DATA}: exists already; RESTORE= needs a new folder")
+        refuse(f"DATA={DATA}: exists already; RESTORE needs a new folder as DATA")
     for number in END_SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(number, lambda *_: sys.exit(0))
@@ -156,7 +156,7 @@ def start() -> None:
             for number in END_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             guard.end()
-            print(f"ended; `{RESTART}` continues with the same data", flush=True)
+            print(f"the server has ended; `{RESTART}` continues with the same data", flush=True)
 
 
 def ensure_free_port() -> None:
@@ -166,7 +166,7 @@ def ensure_free_port() -> None:
         try:
             listener.bind((HOST, int(PORT)))
         except OSError as error:
-            reason = f"{error.strerror}; is another server running?"
+            reason = f"{error.strerror};"
             refuse(f"HOST={HOST} PORT={PORT}: {reason} `make server PORT=5001` uses another port")
 
 
@@ -184,7 +184,7 @@ def data_lock() -> Iterator[int]:
             file.seek(0)
             pid = file.read().strip() or "unknown"
             ended = pid.isdecimal() and not psutil.pid_exists(int(pid))
-            reason = "the last server is still ending; try again" if ended else f"a server uses it, with pid {pid}"
+            reason = "the last server is still ending; try again" if ended else f"process {pid} uses it; end it first"
             refuse(f"DATA={DATA}: {reason}", 5)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -259,7 +259,7 @@ A password is shown once; `make server-user NAME=…` sets a new password.
 def settings_of_started_server() -> configparser.SectionProxy:
     """Return the settings of a server that was started once. Exit with 2 if DATA contains no such settings."""
     if "charloom_local" not in (settings := read_settings()):
-        refuse(f"{SETTINGS}: does not exist; `make server` creates it; if the server has a DATA=, repeat it here")
+        refuse(f"{SETTINGS}: does not exist; `make server` creates it; give the DATA= of the server here, too")
     return settings
 
 
@@ -267,15 +267,15 @@ def user() -> None:
     """Add, change, remove or list users, and print their login settings."""
     permission = GIVEN.get("PERMISSION") or EDIT
     if permission not in {READ, EDIT}:
-        refuse(f"PERMISSION={permission} is not allowed: {EDIT} or {READ}")
+        refuse(f"PERMISSION={permission} is not allowed; allowed is {EDIT} or {READ}")
     names = names_in(Path(GIVEN["FILE"])) if GIVEN.get("FILE") else [GIVEN.get("NAME", "")]
     for name in [] if GIVEN.get("LIST") == "1" else names:
         ensure_name(name)
     settings = settings_of_started_server()
     server, address = Server(settings), settings["charloom_address"]
     if permission == READ and settings["default_permission"] in {EDIT, "MANAGE"}:
-        refuse(f"{SETTINGS}: default_permission = {settings['default_permission']} applies to all users: set READ, and "
-               "run `make server-user` for each user with EDIT")  # fmt: skip
+        refuse(f"{SETTINGS}: default_permission = {settings['default_permission']} applies to all users: set it to "
+               "READ, and run `make server-user` for each user who needs EDIT")  # fmt: skip
     users = server.roles()
     if GIVEN.get("LIST") == "1":
         for name, roles in sorted(users.items()):
@@ -314,7 +314,7 @@ def backup() -> None:
         GIVEN.get("TO") or DATA.with_name(f"{DATA.name}-backup-{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
     ).resolve()
     if target.exists() or target.is_relative_to(DATA):
-        refuse(f"TO={target} is not allowed: a new folder outside {DATA}")
+        refuse(f"TO={target} is not allowed; allowed is a new folder outside {DATA}")
     os.umask(0o077)
     new = target.with_name(f".{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -324,7 +324,7 @@ def backup() -> None:
     if artifacts.is_dir():
         shutil.copytree(artifacts, new / "artifacts")
     new.rename(target)
-    missing = "" if artifacts.is_dir() else f"; without artifacts: {artifacts} is not a local folder"
+    missing = "" if artifacts.is_dir() else f"; the artifacts are not in it, because {artifacts} is no local folder"
     print(f"created {target}{missing}; `make server DATA=NEW RESTORE={target}` starts a server with it")
 
 
@@ -332,7 +332,7 @@ if __name__ == "__main__":
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")  # send no password to a proxy
     for switch in ("UPGRADE", "REMOVE", "LIST"):
         if GIVEN.get(switch, "") not in {"", "1"}:
-            refuse(f"{switch}={GIVEN[switch]} is not allowed: 1")
+            refuse(f"{switch}={GIVEN[switch]} is not allowed; allowed is 1")
     try:
         {"start": start, "user": user, "backup": backup}[sys.argv[1]]()
     except Refused as refused:

@@ -33,7 +33,7 @@ def main() -> None:
         # Checked again after collection, because the patch must not contain later edits.
         deliver([put(run, partial(ensure_recorded, params))], SENDING_MAY_TAKE, since)
     except Unavailable as error:  # a failed delivery, or a spool that cannot be written
-        sys.stderr.write(f"warning: MLflow not updated ({first_line(error)}); `make track` retries\n")
+        sys.stderr.write(f"warning: MLflow was not updated ({first_line(error)}); `make track` retries\n")
 
 
 if __name__ == "__main__":

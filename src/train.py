@@ -25,7 +25,7 @@ def main() -> None:
     inputs = Inputs("train")  # before params and text are read
     params, path = read_params(), files("train")
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
-        raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has not passed, so no training starts")
+        raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has failed; `dvc repro` repeats it")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     check_training(params, len(text.vocabulary), len(text.training))

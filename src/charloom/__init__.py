@@ -30,7 +30,7 @@ if STAGE or PROGRAM.name == "charloom":
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     if missing := [name for name in NEEDED if find_spec("yaml" if name == "pyyaml" else name) is None]:
         sys.stderr.write(
-            f"charloom: {sys.executable} has no {', '.join(missing)}: "
-            "type `make setup` once and `. .venv/bin/activate`, then repeat the command\n"
+            f"charloom: {sys.executable} lacks the packages {', '.join(missing)}: "
+            "run `make setup` once, then `. .venv/bin/activate`, and repeat the command\n"
         )
         sys.exit(2)

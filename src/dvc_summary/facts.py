@@ -84,7 +84,7 @@ def facts_of(ref: str) -> Facts:
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
     old_names, names = set(names_in(base)), set(names_in(head))
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
-        raise Refused("dvc.yaml: HEAD has none in this folder or below; start the command in a DVC project's folder")
+        raise Refused("HEAD has no dvc.yaml in this folder or below; start the command in a DVC project's folder")
     with tempfile.TemporaryDirectory() as folder:  # a fresh index: in the user's index files may be marked as unchanged
         git("read-tree", head, index=f"{folder}/index")
         uncommitted = bool(git("diff", "--no-ext-diff", "--name-only", head, index=f"{folder}/index"))

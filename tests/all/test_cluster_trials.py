@@ -148,7 +148,7 @@ def test_a_trial_that_ends_each_worker_is_named_and_what_is_trained_is_kept(here
         study = begun(project, cluster)
         assert study.wait(60) == 5
     assert printed(project).endswith(
-        "eta=0.05, seed 2: 4 workers have failed at it; is there too little memory, or was the connection lost?\n"
+        "eta=0.05, seed 2: 4 workers have failed at this; is there too little memory, or was the connection lost?\n"
     )
     assert rows(project)
     assert true(project, made)

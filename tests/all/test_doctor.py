@@ -71,7 +71,7 @@ def test_a_cache_of_compiled_code_that_cannot_be_written_is_named(here):
             "requirements.lock",
             "\nnumpy==",
             "\nnumpy==0.",
-            ["NO  environment", "numpy 2", "`rm .venv/.ready; make setup` mends it"],
+            ["NO  environment", "numpy 2", "`rm .venv/.ready; make setup` corrects it"],
         ),
     ],
 )
@@ -95,10 +95,10 @@ def test_no_repository(here):
         ("https", "the server speaks http: MLFLOW_TRACKING_URI must begin with http://"),
         (401, "requires a login: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
         ("no scheme", "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///"),
-        (403, f"not permitted without a name: {EDIT}"),
+        (403, f"no permission without a user name: {EDIT}"),
         ("host", "start it with the name in --allowed-hosts"),
         ("upload", "raise its limit (nginx: client_max_body_size)"),
-        ("clock", "behind the server's clock: set one of the two"),
+        ("clock", "behind the server's clock: correct the wrong clock"),
         ("database", "unable to open database file"),
     ],
 )

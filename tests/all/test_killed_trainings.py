@@ -171,9 +171,9 @@ def stopped(short) -> Project:
             "src/charloom/model/scoring.py",
             "CHUNK = 100 ",
             "CHUNK = 200 ",
-            "changed since: src/charloom/model/scoring.py",
+            "changed files: src/charloom/model/scoring.py",
         ),
-        ("data/fox.txt", "brown", "green", "changed since: data/prepared/text.npz, metrics/prepare.json"),
+        ("data/fox.txt", "brown", "green", "changed files: data/prepared/text.npz, metrics/prepare.json"),
     ],
 )
 def test_under_anything_else_it_starts_afresh_and_says_what_differs(stopped, file, old, new, line):

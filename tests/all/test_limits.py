@@ -39,9 +39,9 @@ def test_a_limit_of_processes_is_enough_or_a_line(project, most):
             [*user, "+dac_override", "bash", "-c", f"ulimit -u {most}; exec {command}"], cwd=project.folder,
             env=project.environment(), text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        line = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)\n"
+        line = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)\n"
         reason = "the sender does not start: Resource temporarily unavailable"
-        warned = f"warning: MLflow not updated ({reason}); `make track` retries\n"
+        warned = f"warning: MLflow was not updated ({reason}); `make track` retries\n"
         assert (lines(done.stdout), done.returncode) in [("", 0), (line, 5), (warned, 0)], command
     assert project.contents() == before
 

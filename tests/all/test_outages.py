@@ -130,7 +130,7 @@ def test_a_store_with_a_fault_changes_no_result_and_is_caught_up_with_later(faul
         print(f"{fault}: train {added:+.1f} s, track {took:.1f} s\n{trained}{tracked}")
         assert outputs(copy) == copy.outputs
         assert "warning" not in trained
-        assert tracked.count("warning: MLflow not updated (") == 1
+        assert tracked.count("warning: MLflow was not updated (") == 1
         assert "Traceback" not in trained + tracked
         assert max(added, took) < SLACK
         assert len(waiting(copy)) == 1
@@ -184,7 +184,7 @@ def test_a_queue_of_two_ends_as_two_experiments_without_a_store_and_as_two_runs_
     for m in ("7", "9"):
         project.run("dvc", "exp", "run", "--queue", "-S", f"m={m}", "-n", f"hidden-{m}")
     away = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
-    assert project.run("dvc", "exp", "run", "--run-all", **away).count("warning: MLflow not updated (") == 2
+    assert project.run("dvc", "exp", "run", "--run-all", **away).count("warning: MLflow was not updated (") == 2
     shown = project.run("dvc", "exp", "show", "--csv")
     assert len(re.findall("^.*hidden-[79].*$", shown, re.MULTILINE)) == 2
     assert project.run("charloom", "track", expect=5, **away).count("\n") == 1

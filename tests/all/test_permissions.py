@@ -9,8 +9,8 @@ from study_projects import ask
 from team import Team
 
 QUESTION = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n"
-ASK = "bob is not permitted: ask its owner for the permission EDIT"
-RUN_WAITS = f"warning: MLflow not updated (experiment 'charloom fox': {ASK})"
+ASK = "user bob has no permission: ask its owner for the permission EDIT"
+RUN_WAITS = f"warning: MLflow was not updated (experiment 'charloom fox': {ASK})"
 STUDY_WAITS = f"warning: the study was not sent to MLflow (experiment 'charloom: studies': {ASK})"
 REPRODUCTIONS = "charloom.reproductions"
 RUN_SENT, STUDY_SENT = "MLflow run as committed", "MLflow study studies/a.yaml: http://"

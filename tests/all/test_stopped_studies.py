@@ -144,7 +144,7 @@ def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_pat
             "dvc.yaml", f"\n    cmd: python src/{stage}.py\n", f"\n    cmd: python src/{stage}.py\n    frozen: true\n"
         )
         _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", code=1)
-        assert complaint == f"dvc.yaml: {stage}: frozen: DVC does not run it; remove `frozen: true`\n"
+        assert complaint == f"dvc.yaml: DVC does not run frozen stages: {stage}; remove `frozen: true`\n"
         project.edit("dvc.yaml", "    frozen: true\n", "")
 
 

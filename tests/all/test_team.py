@@ -18,7 +18,7 @@ from stores import before, free_port
 from team import PYTHON, SCRIPT, Team
 
 MODEL = "models:/charloom-fox@best"
-DENIED = "experiment 'charloom fox': bob is not permitted: ask its owner for the permission EDIT"
+DENIED = "experiment 'charloom fox': user bob has no permission: ask its owner for the permission EDIT"
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +58,14 @@ def test_two_people_share_a_text_through_an_outage_and_permissions(team, two, mo
     # A second person who may only read is told whom to ask, and for what.
     team.let_in("bob", "PERMISSION=READ")
     bobs.edit("params.yaml", "seed: 2 ", "seed: 3 ")
-    assert f"warning: MLflow not updated ({DENIED})" in team.said("bob", bobs, "dvc", "repro")
+    assert f"warning: MLflow was not updated ({DENIED})" in team.said("bob", bobs, "dvc", "repro")
     said = team.said("bob", bobs, "charloom", "doctor", expect=1)
     assert f"NO  may write         {DENIED}" in said
     assert "may write         experiment 'charloom fox'\n" in team.said("ann", anns, "charloom", "doctor")
 
     # Who may not even see it is told the same of a name: no second experiment of the text is made.
     team.default_permission("NO_PERMISSIONS")
-    assert "bob is not permitted" in team.said("bob", bobs, "charloom", "track", expect=5)
+    assert "user bob has no permission" in team.said("bob", bobs, "charloom", "track", expect=5)
 
     team.default_permission("READ")
     team.let_in("bob")
@@ -155,7 +155,7 @@ def test_data_left_by_a_guard_that_was_killed_too_are_used_again(team):
 def test_a_second_server_on_the_same_data_is_refused_and_disturbs_nothing(team):
     for port in (free_port(), team.port):
         said = team.run("start", f"PORT={port}", expect=5)
-        assert said == f"DATA={team.data}: a server uses it, with pid {team.process.pid}\n"
+        assert said == f"DATA={team.data}: process {team.process.pid} uses it; end it first\n"
     assert "ann" in team.run("user", "LIST=1")
 
 
@@ -187,7 +187,7 @@ def test_users_are_listed_removed_and_added_from_a_file(team, tmp_path):
     assert said == "NAME=student07: no such user; `make server-user LIST=1` lists them\n"
     file.write_text("ann\nb b\n")
     assert f"FILE={file}: b b is not allowed" in team.run("user", f"FILE={file}", expect=2)
-    assert team.run("user", "NAME=ann", "REMOVE=yes", expect=2) == "REMOVE=yes is not allowed: 1\n"
+    assert team.run("user", "NAME=ann", "REMOVE=yes", expect=2) == "REMOVE=yes is not allowed; allowed is 1\n"
 
 
 def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, tmp_path, tmp_path_factory, monkeypatch):
@@ -201,7 +201,7 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         assert "warning" not in sending.result()
     assert f"RESTORE={tmp_path / 'copy'}" in said
     assert not [*tmp_path.glob(".*.new")]
-    assert "is not allowed: a new folder" in team.run("backup", f"TO={tmp_path / 'copy'}", expect=2)
+    assert "is not allowed; allowed is a new folder" in team.run("backup", f"TO={tmp_path / 'copy'}", expect=2)
     there = {run.info.run_id for run in runs(team, monkeypatch)}
     written = team.said("ann", anns, "charloom", "sample", "--model", MODEL)
 
@@ -212,7 +212,7 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         assert before_it <= restored <= there
         assert other.said("ann", anns, "charloom", "sample", "--model", MODEL) == written
         assert other.run("user", "LIST=1") == team.run("user", "LIST=1")
-        assert "exists already; RESTORE= needs a new folder" in other.run(
+        assert "exists already; RESTORE needs a new folder as DATA" in other.run(
             "start", f"RESTORE={tmp_path / 'copy'}", expect=2
         )
     finally:
@@ -252,16 +252,16 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
         (
             "user",
             ["NAME=b b"],
-            "NAME=b b is not allowed: letters, digits, _, . and -, at most 64 characters, not admin: ",
+            "NAME=b b is not allowed; allowed are up to 64 letters, digits, _, . and -, such as ann; admin is reserved",
         ),
-        ("user", ["NAME=admin"], "NAME=admin is not allowed: "),
+        ("user", ["NAME=admin"], "NAME=admin is not allowed; "),
         (
             "user",
             ["NAME=ann"],
-            "auth.ini: does not exist; `make server` creates it; if the server has a DATA=, repeat it here\n",
+            "auth.ini: does not exist; `make server` creates it; give the DATA= of the server here, too\n",
         ),
         ("start", ["HOST=0.0.0.0"], "HOST=0.0.0.0: NAMES must contain its host names"),
-        ("start", ["PORT=many"], "PORT=many is not allowed: a whole number up to 65535\n"),
+        ("start", ["PORT=many"], "PORT=many is not allowed; allowed is a whole number up to 65535\n"),
         (
             "start",
             ["DATA=/a&b"],

@@ -157,7 +157,7 @@ def test_rows_of_another_question_are_no_part_of_an_answer(study):
     project.edit("studies/a.yaml", "seeds: 5", "seeds: 4")
     code, _, complaint = ended(project, "compare", "studies/a")
     assert code == 2
-    assert "studies/a/trials.csv: 2 rows are no trials of studies/a.yaml; " in complaint
+    assert "studies/a/trials.csv: 2 rows belong to no trial of studies/a.yaml; " in complaint
 
 
 @pytest.mark.parametrize("name", ["trials.csv", "asked.json"])

@@ -55,7 +55,7 @@ def test_a_killed_holder_frees_it(tmp_path):
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(Unavailable, match=r"file/a\.lock: .*charloom has to write here"),
+        pytest.raises(Unavailable, match=r"file/a\.lock: .*charloom must be able to write there"),
         exclusive(tmp_path / "file/a.lock", "it"),
     ):
         pass

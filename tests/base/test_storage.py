@@ -144,7 +144,7 @@ def test_a_table_that_is_none_is_named(tmp_path, content):
     path = tmp_path / "table.csv"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(Damaged, match=r"table\.csv: .*; `dvc repro` makes it again"):
+    with pytest.raises(Damaged, match=r"table\.csv: .*; `dvc repro` makes the file again"):
         read_table(path, "loss")
 
 

@@ -135,8 +135,8 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
         ),
         (
             ["results.csv"],
-            "results.csv: is a table and no study; a table needs --table FILE, --setting COLUMN, --seed COLUMN, "
-            "--measure COLUMN",
+            "results.csv: this file is a table, not a study; for a table give --table FILE, --setting COLUMN, --seed "
+            "COLUMN, --measure COLUMN",
         ),
         (["studies/none"], "studies/none.yaml: No such file or directory"),
     ],

@@ -99,12 +99,15 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "eta=[1"], "--vary: eta=[1 is not allowed; allowed is NAME=VALUE,VALUE "),
         (["a.yaml", "--vary", "m=2,3", "--vary", "m=4"], "--vary: m=4 is not allowed; allowed is NAME=VALUE,VALUE "),
         (["a.yaml", "--vary", "m=2,x"], "a.yaml: m: 'x' is a text, not a number"),
-        (["a.yaml", "--vary", "n=2,3"], "a.yaml: n: no param that a study can vary; allowed are m, eta, "),
-        (["a.yaml", "--vary", "clip=null,5"], "a.yaml: clip: no param that a study can vary; allowed are m, eta, "),
-        (["a.yaml", "--vary", "etta="], "a.yaml: etta: no param that a study can vary; allowed are m, eta, "),
+        (["a.yaml", "--vary", "n=2,3"], "a.yaml: n: not a param that a study can vary; allowed are m, eta, "),
+        (["a.yaml", "--vary", "clip=null,5"], "a.yaml: clip: not a param that a study can vary; allowed are m, eta, "),
+        (["a.yaml", "--vary", "etta="], "a.yaml: etta: not a param that a study can vary; allowed are m, eta, "),
         (["a.yaml", "--vary", "train.updates=4,5", "--short"], "--short: cannot be combined with --vary train.updates"),
         (["a.yaml", "--vary", "eta=0.1"], "a.yaml: vary: no setting differs from the baseline"),
-        (["a", "--vary", "m=2,3"], "a: not a study's file; allowed is a name that ends in .yaml: studies/eta.yaml"),
+        (
+            ["a", "--vary", "m=2,3"],
+            "a: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml",
+        ),
         (
             ["a.yaml", "--vary", "m=2,3", "--seeds", "0"],
             "--seeds: 0 is not allowed; allowed is a whole number from 1 to 999,999",
@@ -116,7 +119,7 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         (["a.yaml", "--vary", "m=2,3", "--text", ""], "--text: '' is not allowed; allowed is a file inside"),
         (
             ["a.yaml", "--vary", "m=2,3", "--title", "a\nb"],
-            "a.yaml: title: a\\nb is not allowed, it has to be one line",
+            "a.yaml: title: a\\nb is not allowed; allowed is one line",
         ),
         (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "--text: no.txt is not allowed; allowed is a file inside"),
         (["a.yaml", "--vary", "m=2,3", "--text", "pipe"], "--text: pipe is not allowed; allowed is a file inside"),
@@ -126,7 +129,10 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
         ),
         (["a.yaml", "--vary", "m=2,3", "--text", "../x"], "--text: ../x is not allowed; allowed is a file inside"),
         (["a.yaml", "--vary", "seq_length=25,9999"], "data/fox.txt: "),
-        (["params.yaml", "--vary", "m=2,3"], "params.yaml: this file or its folder exists; choose another name"),
+        (
+            ["params.yaml", "--vary", "m=2,3"],
+            "params.yaml: this file or its folder exists already; choose another name",
+        ),
     ],
 )
 def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):

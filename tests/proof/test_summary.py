@@ -215,7 +215,7 @@ def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content
 def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(finished, tmp_path):
     file = verified(finished, tmp_path, quick=True)
     line = said(finished, "summary", "--base", "HEAD", "--verified", file, code=2)[1]
-    assert line.endswith("here.json: is of --quick, which rebuilds no result; `charloom verify --json` does\n")
+    assert line.endswith("here.json: was made with --quick, which rebuilds no result; repeat without it\n")
 
 
 @pytest.mark.slow

@@ -95,9 +95,9 @@ EDITED = {
     "src/charloom/kernel/update.py": (
         '"""The compiled update',
         '"""A compiled update',
-        "changed since: src/charloom/kernel/update.py",
+        "changed files: src/charloom/kernel/update.py",
     ),
-    "data/prepared/text.npz": (None, None, "changed since: data/prepared/text.npz"),
+    "data/prepared/text.npz": (None, None, "changed files: data/prepared/text.npz"),
 }
 
 
@@ -115,7 +115,7 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
         (project.folder / name).write_bytes(before + b"\0")
     assert train.wait(timeout=300) == 1
     printed = (project.folder / "printed.txt").read_text()
-    assert printed.endswith(f"train: edited while it ran: {line}; its results are discarded; start it again\n")
+    assert printed.endswith(f"train: inputs edited while it ran: {line}; results discarded; start it again\n")
     (entry,) = waiting(project)
     end = entry.end
     assert (end.status, end.results) == ("FAILED", None)
@@ -139,7 +139,7 @@ def test_an_edit_while_another_stage_works_fails_it(project, stage, monkeypatch)
         monkeypatch.setattr(main, "deliver", lambda *_: None)
     printed = project.stage(stage, code=1)
     assert printed.splitlines()[-1] == (
-        f"{stage}: edited while it ran: changed since: {edited}; its results are discarded; start it again"
+        f"{stage}: inputs edited while it ran: changed files: {edited}; results discarded; start it again"
     )
 
 
@@ -173,10 +173,10 @@ BEFORE, AFTER, LATER = "charloom/base/errors.py", "text/corpus.py", "training/re
 @pytest.mark.parametrize(
     ("edited", "put_back", "line"),
     [
-        (AFTER, None, "edited after it was read: src/charloom/base/terminal.py"),
+        (AFTER, None, "edited after charloom read the file: src/charloom/base/terminal.py"),
         (AFTER, LATER, ""),
         (BEFORE, None, ""),
-        (BEFORE, AFTER, "edited after it was read: src/charloom/base/terminal.py"),
+        (BEFORE, AFTER, "edited after charloom read the file: src/charloom/base/terminal.py"),
     ],
 )
 def test_a_source_that_is_edited_while_a_stage_imports_fails_it_if_other_content_was_imported(
@@ -199,8 +199,8 @@ def test_a_source_that_is_edited_while_a_stage_imports_fails_it_if_other_content
 @pytest.mark.parametrize(
     ("stage", "name", "old", "new", "line"),
     [
-        ("train", "params.yaml", "eta: 0.1", "eta: 0.2", "edited after it was read: params.yaml"),
-        ("prepare", "data/fox.txt", "lazy", "busy", "edited after it was read: data/fox.txt"),
+        ("train", "params.yaml", "eta: 0.1", "eta: 0.2", "edited after charloom read the file: params.yaml"),
+        ("prepare", "data/fox.txt", "lazy", "busy", "edited after charloom read the file: data/fox.txt"),
         ("train", "params.yaml", "temperature: ", "temperature:  ", ""),  # it reads another value of the file
         ("prepare", "data/fox.txt", "lazy", "lazy", ""),  # touched
     ],
@@ -282,7 +282,7 @@ def test_a_library_that_warns_ends_no_command_whatever_python_is_told(monkeypatc
     assert "PYTHONWARNINGS" not in os.environ  # so no child has it
 
 
-NO_PROCESS = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)\n"
+NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)\n"
 
 
 @pytest.mark.parametrize(

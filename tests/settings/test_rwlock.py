@@ -52,7 +52,7 @@ def test_a_whole_one_stays(project, content):
 
 def test_charloom_track_says_what_to_type(cut):
     project, rwlock = cut
-    line = ".dvc/tmp/rwlock: DVC was killed while it wrote this file; if no DVC is running: rm .dvc/tmp/rwlock\n"
+    line = ".dvc/tmp/rwlock: DVC was killed while it wrote this file; if no DVC runs now: `rm .dvc/tmp/rwlock`\n"
     assert said(project, "track", code=3) == ("", line)
     assert rwlock.exists()
 

@@ -137,12 +137,12 @@ def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recur
 
 
 def test_a_trial_that_ends_four_workers_is_to_blame():
-    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at it"):
+    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this"):
         ended(*[Worker(identity([KIND]), dead())] * 4)
 
 
 def test_workers_that_end_before_they_have_proved_themselves_are_no_endless_loop():
-    with pytest.raises(Unavailable, match="4 workers have failed at it"):
+    with pytest.raises(Unavailable, match="4 workers have failed at this"):
         ended(*[Worker(dead())] * 9)
 
 
@@ -156,7 +156,7 @@ def test_what_a_trial_raises_is_said_of_its_worker_and_it_is_tried_again(capsys)
 
 def test_a_trial_that_raises_four_times_is_to_blame_with_what_it_raises():
     with pytest.raises(
-        Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at it; the last error: ValueError: no$"
+        Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this; the last error: ValueError: no$"
     ):
         ended(Worker(identity([KIND]), ValueError("no")))
 
@@ -174,5 +174,5 @@ def test_what_is_no_run_of_the_trial_is_not_taken(other, capsys):
         list(outcomes([Trial("eta=0.1", 1, read_params(), "a key")], workers, "a text"))
     assert (
         capsys.readouterr().err
-        == "warning: worker worker 1 is left out: eta=0.1, seed 1: its answer is no run of this trial\n"
+        == "warning: worker worker 1 is left out: eta=0.1, seed 1: its answer is not a run of this trial\n"
     )

@@ -176,7 +176,7 @@ def test_results_that_head_has_of_other_params_are_left_out(folder):
     experiments.commit(folder, {"a": run(2.7, eta=0.2), "b": run(2.6, eta=0.4)})
     said = refusal(folder)
     assert said.startswith(
-        "--baseline: HEAD's own setting has no results; give another one; allowed are eta=0.2, eta=0.4"
+        "--baseline: HEAD's own setting has no results; name another setting; allowed are eta=0.2, eta=0.4"
     )
     found = read(folder, baseline="eta=0.2")
     assert "eta=0.1" not in found.settings
@@ -189,7 +189,7 @@ def test_another_measure_is_one_of_the_trainings_and_fits_what_is_compared(folde
     assert refusal(folder, "smoth_loss").endswith("did you mean smooth_loss?")
     assert "best_update" not in MEASURES
     experiments.commit(folder, {"two": run(2.7, seq_length=50)})
-    assert "nats per sequence" in refusal(folder, "smooth_loss")
+    assert "cannot compare settings that differ" in refusal(folder, "smooth_loss")
     assert read(folder).target == ""
 
 

@@ -71,7 +71,7 @@ def test_values_are_texts_so_that_versions_stay_apart_and_so_are_odd_seeds(tmp_p
 def test_one_seed_that_is_spelled_in_two_ways_is_refused_with_both_lines(tmp_path, other):
     """Two tables of the same runs are one below the other: each run would count twice."""
     said = refusal(tmp_path, f"v,seed,loss\na,1,1\nb,1,2\na,{other},1\n", setting=["v"])
-    assert said.startswith(f"results.csv: line 4: seed: {other}, and line 2 has 1: a seed is spelled in two ways")
+    assert said.startswith(f"results.csv: line 4: seed: {other} and 1 (line 2) are the same seed")
 
 
 @pytest.mark.parametrize("odd", ["a\u00a0", "a\u2028", "a\x1f", "\u3000a"])
@@ -109,7 +109,7 @@ def test_a_seed_that_is_there_twice_names_the_column_that_tells_the_two_apart(tm
 @pytest.mark.parametrize("options", [{"text": TABLE.replace("opt", "loss")}, {"measure": "seed"}, {"seed": "lr"}])
 def test_a_column_is_one_thing_and_there_once(tmp_path, options):
     assert refusal(tmp_path, **{"setting": ["lr"]} | options).endswith(
-        "occurs twice, or is named twice; allowed is once"
+        "is in the file twice, or in two options; allowed is once"
     )
 
 

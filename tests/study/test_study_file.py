@@ -17,43 +17,51 @@ LIST = "settings: [{eta: 0.05}, {eta: 0.2, sigma: 0.1}]\nbaseline: {}\nseeds: [7
 # What stands in the question, what is written instead, and what the line says after the file's name.
 WRONG = [
     ("vary: {", "vray: {", "vray: unknown key; allowed are text, vary, settings, baseline, seeds"),
-    ("eta: [0.1, 0.05]", "etta: [0.1, 0.05]", "etta: no param that a study can vary; allowed are m, eta, seq_length"),
-    ("eta: [0.1, 0.05]", "seed: [1, 2]", "seed: no param that a study can vary; allowed are m, eta"),
-    ("eta: [0.1, 0.05]", "prepare.held_out: [0, 0.1]", "prepare.held_out: no param that a study can vary"),
+    (
+        "eta: [0.1, 0.05]",
+        "etta: [0.1, 0.05]",
+        "etta: not a param that a study can vary; allowed are m, eta, seq_length",
+    ),
+    ("eta: [0.1, 0.05]", "seed: [1, 2]", "seed: not a param that a study can vary; allowed are m, eta"),
+    ("eta: [0.1, 0.05]", "prepare.held_out: [0, 0.1]", "prepare.held_out: not a param that a study can vary"),
     ("eta: [0.1, 0.05]", "eta: [0.1, fast]", "eta: 'fast' is a text, not a number: write it as 100, 0.1 or 1e-5"),
-    ("eta: [0.1, 0.05]", "eta: [0.1, -1]", "eta: -1 is not allowed, it has to be greater than 0"),
+    ("eta: [0.1, 0.05]", "eta: [0.1, -1]", "eta: -1 is not allowed; it has to be greater than 0"),
     ("eta: [0.1, 0.05]", "eta: []", "vary.eta: [] is not allowed"),
-    ("eta: [0.1, 0.05]", "eta: 0.1", "vary.eta: 0.1 is not allowed, it has to be a valid list"),
-    ("eta: [0.1, 0.05]", "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0: occurs twice"),
+    ("eta: [0.1, 0.05]", "eta: 0.1", "vary.eta: 0.1 is not allowed; it has to be a valid list"),
+    ("eta: [0.1, 0.05]", "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0 occurs twice"),
     (
         "vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}",
         "",
-        "vary, settings: exactly one of them",
+        "vary, settings: give one of these two keys",
     ),
     (
         "eta: [0.1, 0.05]",
         "train.checkpoint_every: [1, 2]",
-        "train.checkpoint_every: it sets the points of the curves, ",
+        "train.checkpoint_every: all settings need the same value, ",
     ),
-    ("baseline: {}", "", "baseline: missing"),
-    ("baseline: {}", "baseline: {eta.x: 1}", "eta.x: no param that a study can vary; allowed are m, eta"),
-    ("baseline: {}", "baseline: {train.clip.x: 1}", "train.clip.x: no param that a study can vary; "),
-    ("baseline: {}", "baseline: 0.1", "baseline: 0.1 is not allowed, it has to be a valid dictionary"),
+    ("baseline: {}", "", "baseline: the key is missing; add it"),
+    ("baseline: {}", "baseline: {eta.x: 1}", "eta.x: not a param that a study can vary; allowed are m, eta"),
+    ("baseline: {}", "baseline: {train.clip.x: 1}", "train.clip.x: not a param that a study can vary; "),
+    ("baseline: {}", "baseline: 0.1", "baseline: 0.1 is not allowed; it has to be a valid dictionary"),
     ("seeds: 4", "seeds: 0", "seeds: [] is not allowed"),
-    ("seeds: 4", "seeds: few", "seeds: 'few' is not allowed, it has to be a valid list"),
-    ("seeds: 4", "seeds: [1, 1, 2, 3]", "seeds: [1, 1, 2, 3] is not allowed, each seed may occur once"),
-    ("seeds: 4", "seeds: [1, -2]", "seeds.1: -2 is not allowed, it has to be greater than or equal to 0"),
-    ("looks: [2, 4]", "looks: [2, 3]", "looks: [2, 3] is not allowed, looks have to be numbers of seeds"),
-    ("looks: [2, 4]", "looks: [1, 4]", "looks: [1, 4] is not allowed, looks have to be numbers of seeds from 2 up"),
+    ("seeds: 4", "seeds: few", "seeds: 'few' is not allowed; it has to be a valid list"),
+    ("seeds: 4", "seeds: [1, 1, 2, 3]", "seeds: [1, 1, 2, 3] is not allowed; each seed may occur only once"),
+    ("seeds: 4", "seeds: [1, -2]", "seeds.1: -2 is not allowed; it has to be greater than or equal to 0"),
+    ("looks: [2, 4]", "looks: [2, 3]", "looks: [2, 3] is not allowed; allowed are increasing numbers of seeds"),
+    (
+        "looks: [2, 4]",
+        "looks: [1, 4]",
+        "looks: [1, 4] is not allowed; allowed are increasing numbers of seeds from 2 to 4",
+    ),
     ("looks: [2, 4]", "looks: [4, 2]", "looks: [4, 2] is not allowed"),
-    ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed, it has to be 'held_out_bits_per_"),
-    ("measure:", "smallest_difference: -1\nmeasure:", "smallest_difference: -1 is not allowed, it has to be greater"),
-    ("seeds: 4", 'title: ""\nseeds: 4', "title: nothing is not allowed, it has to be one line of 1 to 120 printable"),
-    ("seeds: 4", f"title: {'x' * 121}\nseeds: 4", f"title: {'x' * 80} is not allowed, it has to be one line"),
-    ("seeds: 4", 'title: "a\\nb"\nseeds: 4', "title: a\\nb is not allowed, it has to be one line of 1 to 120"),
-    ("seeds: 4", 'title: "a\\e[31mb"\nseeds: 4', "title: a\\x1b[31mb is not allowed, it has to be one line"),
-    ("seeds: 4", "title: [a]\nseeds: 4", "title: ['a'] is not allowed, it has to be a valid string"),
-    (QUESTION, "[]", "holds []; allowed are the keys text, vary, settings, baseline"),
+    ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed; it has to be 'held_out_bits_per_"),
+    ("measure:", "smallest_difference: -1\nmeasure:", "smallest_difference: -1 is not allowed; it has to be greater"),
+    ("seeds: 4", 'title: ""\nseeds: 4', "title: nothing is not allowed; allowed is one line of 1 to 120 printable"),
+    ("seeds: 4", f"title: {'x' * 121}\nseeds: 4", f"title: {'x' * 80} is not allowed; allowed is one line"),
+    ("seeds: 4", 'title: "a\\nb"\nseeds: 4', "title: a\\nb is not allowed; allowed is one line of 1 to 120"),
+    ("seeds: 4", 'title: "a\\e[31mb"\nseeds: 4', "title: a\\x1b[31mb is not allowed; allowed is one line"),
+    ("seeds: 4", "title: [a]\nseeds: 4", "title: ['a'] is not allowed; it has to be a valid string"),
+    (QUESTION, "[]", "contains []; allowed are the keys text, vary, settings, baseline"),
     (QUESTION, "vary: {eta: [0.1", "line 2: not YAML: while parsing a flow sequence "),
 ]
 
@@ -101,7 +109,7 @@ def test_a_folder_that_holds_files_and_no_study_is_not_written_to(project, optio
     (project.folder / "mine").mkdir(exist_ok=True)
     (project.folder / "mine/report.html").write_text("mine")
     line = said(project, "study", "mine.yaml", *option, code=2)[1]
-    assert line == "mine: holds report.html and no study; give the study another name\n"
+    assert line == "mine: contains report.html, but no study; give the study another name\n"
     assert [(path.name, path.read_text()) for path in (project.folder / "mine").iterdir()] == [("report.html", "mine")]
 
 
@@ -144,7 +152,7 @@ def test_what_goes_not_beside_a_proof_is_refused(project, option):
 def test_smooth_losses_of_other_sequences_are_not_compared(project, varied):
     question = QUESTION.replace("eta: [0.1, 0.05]", varied)
     ask(project, question.replace("held_out_bits_per_character", "smooth_loss"))
-    line = "studies/a.yaml: measure: smooth_loss: it is smoothed nats per sequence, and settings differ in "
+    line = "studies/a.yaml: measure: smooth_loss cannot compare settings that differ in "
     assert said(project, "study", "studies/a.yaml", code=2)[1].startswith(line)
 
 

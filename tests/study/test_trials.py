@@ -254,7 +254,7 @@ def test_other_params_here_change_nothing_of_what_was_asked(study):
         asked = read_study(Path("studies/a.yaml"))
         assert (
             differs_here(asked)
-            == "params.yaml: sigma 0.02, not 0.01: studies/a.yaml keeps the params of its first start"
+            == "params.yaml has sigma 0.02, not 0.01; studies/a.yaml keeps the params of its first start"
         )
         project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
         project.edit("params.yaml", "optimizer: adagrad", "optimizer: adam")
@@ -284,7 +284,7 @@ def test_asked_anew_the_rows_of_the_question_before_are_counted_kept_and_come_ba
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     printed = conducted(project, anew=True)
     first, left_open, second = printed.splitlines()[:3]
-    why = "4 rows are no trials of this question, or were trained with other source code; they are moved to "
+    why = "4 rows belong to no trial of this study, or were trained with other source code; they are moved to "
     assert first.startswith(f"studies/a/trials.csv: {why}")
     assert left_open.endswith("which differed from HEAD's: sigma 0.02, not 0.01")
     assert second == "studies/a.yaml: 4 of 4 trials to train"
@@ -326,8 +326,8 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
     complaint = said(project, "study", "studies/a.yaml", code=2)[1]
     (project.folder / "studies/a.yaml").write_text(question)
     assert complaint == (
-        f"studies/a.yaml: {named}: changed since the first start, which studies/a/asked.json records; "
-        "`charloom study FILE --anew` starts a new question\n"
+        f"studies/a.yaml: {named}: changed since the first start; studies/a/asked.json has the old values: restore "
+        "them, or `charloom study FILE --anew` starts the study again with today's params.yaml\n"
     )
     assert tables(folder) == made
 

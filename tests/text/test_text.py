@@ -59,8 +59,8 @@ def test_a_byte_order_mark_goes_crlf_becomes_lf_and_nothing_else_changes(tmp_pat
     [
         (b"", "the text is empty"),
         (b"\xef\xbb\xbf", "the text is empty"),
-        (b"abc\xffd", "byte 0xff at offset 3 is not UTF-8"),
-        (b"ab\xed\xa0\x80", "byte 0xed at offset 2 is not UTF-8"),
+        (b"abc\xffd", "byte 0xff at offset 3 is not UTF-8; save it as UTF-8"),
+        (b"ab\xed\xa0\x80", "byte 0xed at offset 2 is not UTF-8; save it as UTF-8"),
     ],
 )
 def test_bad_bytes_are_refused_with_their_offset(tmp_path, content, line):
@@ -73,7 +73,7 @@ def at_once(content):
     try:
         text = content.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        return f"it: byte {content[error.start]:#04x} at offset {error.start} is not UTF-8"
+        return f"it: byte {content[error.start]:#04x} at offset {error.start} is not UTF-8; save it as UTF-8"
     return text or "it: the text is empty"
 
 
@@ -175,7 +175,7 @@ def test_what_counts_once_is_named_and_the_hash_is_that_of_the_file(tmp_path):
 def test_a_text_that_changes_while_it_is_read_is_a_line_and_nothing_is_written(tmp_path, content):
     found = corpus.survey(written(tmp_path, b"abcdef"))
     os.utime(written(tmp_path, content), ns=(0, 0))
-    with pytest.raises((CheckFailed, WrongInput), match=r"text\.txt: (edited while it was read|byte 0xff)"):
+    with pytest.raises((CheckFailed, WrongInput), match=r"text\.txt: (edited while prepare read it|byte 0xff)"):
         corpus.write_text(tmp_path / "text.npz", found, (6, 0))
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
 

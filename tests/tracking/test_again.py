@@ -151,7 +151,7 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
     assert len(differ) == 3
     assert "same  train: models/best.npz\n" in printed
     assert complaint == "first difference: plot: data/dd2424_report.yaml\n"
-    kept = Path(printed.splitlines()[-1].removeprefix("kept "))
+    kept = Path(printed.splitlines()[-1].removeprefix("the rebuilt files are in "))
     assert (kept / "metrics/train.json").read_bytes() == (project.folder / "metrics/train.json").read_bytes()
 
 
@@ -182,7 +182,7 @@ def test_edited_params_and_tags_contradict_the_commit(recorded):
 @pytest.mark.slow
 def test_a_run_that_is_none_of_the_pipelines_or_has_lost_its_patch_is_refused(recorded):
     run_id, client = run_of(recorded).info.run_id, recorded.client()
-    assert "mlflow.db; MLFLOW_TRACKING_URI names another" in refused(recorded, run="0" * 32)
+    assert "mlflow.db; is MLFLOW_TRACKING_URI right?" in refused(recorded, run="0" * 32)
     foreign = client.create_run("0").info.run_id
     assert "charloom.experiment is missing or invalid: ''" in refused(recorded, run=foreign)
     retagged(recorded, "charloom.uncommitted_changes", "unknown: git: too old")
@@ -190,12 +190,12 @@ def test_a_run_that_is_none_of_the_pipelines_or_has_lost_its_patch_is_refused(re
         recorded, run=run_id
     )
     retagged(recorded, "charloom.uncommitted_changes", "true")
-    assert refused(recorded, run=run_id).startswith(f"{PATCH}: not among the run's artifacts")
+    assert refused(recorded, run=run_id).startswith(f"{PATCH}: the run had uncommitted changes, but")
     edited(recorded, "DELETE FROM tags WHERE key = 'charloom.results'")
     assert "charloom.results is missing or invalid: ''" in refused(recorded, run=run_id)
     shutil.rmtree(recorded.folder / "mlartifacts")
     (recorded.folder / "mlflow.db").unlink()
-    assert "there is no MLflow store" in refused(recorded, run=run_id)
+    assert "does not exist; set MLFLOW_TRACKING_URI to another" in refused(recorded, run=run_id)
     assert not (recorded.folder / "mlflow.db").exists()
 
 
@@ -249,5 +249,5 @@ def test_code_that_fails_is_a_difference_and_its_output_is_shown(recorded, tempo
     assert lines[-2] == "DIFFERENT  prepare: it failed: its output is above"
     assert "broken \\x1b[31m\n" in complaint
     assert complaint.endswith("\nfirst difference: prepare: src/prepare.py\n")
-    kept = Path(lines[-1].removeprefix("kept "))
+    kept = Path(lines[-1].removeprefix("the rebuilt files are in "))
     assert (kept / "src/prepare.py").read_text() != source

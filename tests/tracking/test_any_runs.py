@@ -89,9 +89,9 @@ def test_a_failed_run_is_an_outcome_and_what_does_not_count_is_named(project, st
     store(own | {"seed": 3}, [cost("0.1", "4", 3)])
     printed = " ".join(compared(project).split())
     for line in (
-        "warning: 1 failed: counted as outcomes without a value, not left out",
-        "1 left out, finished without val_loss: silent-bird", "1 left out, running, not finished: busy-bee",
-        "1 left out, killed, not finished: dead-parrot", "1 left out, no param seed: no-seed",
+        "warning: failed runs: 1; a failed run counts, without a value",
+        "runs left out (finished without val_loss): silent-bird", "runs left out (running, not finished): busy-bee",
+        "runs left out (killed, not finished): dead-parrot", "runs left out (no param seed): no-seed",
         "1 run has the setting and seed of a newer run: the newest counts",
     ):  # fmt: skip
         assert line in printed, line
@@ -102,7 +102,9 @@ def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(
         store({"lr": 1 + seed % 2, "seed": seed, "folder": f"out/{seed}"}, [1.0])
     assert "Baseline: lr=1" in compared(project, "--setting", "lr")
     line = compared(project, code=2)
-    assert "runs have the same setting: folder differs between all runs; --setting names the params that count" in line
+    assert (
+        "runs have the same setting: folder differs between all runs; --setting selects the params that count" in line
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,11 +155,14 @@ def test_where_no_run_counts_it_says_why(project, store):
     store({"lr": 1, "seed": 1}, [1.0], status="RUNNING", name="busy-bee")
     for asked in ((), ("--setting", "lr")):
         line = compared(project, *asked, code=2)
-        assert line == "MLflow experiment theirs: no run can be compared; 1 left out, running, not finished: busy-bee\n"
+        assert (
+            line
+            == "MLflow experiment theirs: no run can be compared; runs left out (running, not finished): busy-bee\n"
+        )
     for seed in range(2):
         store({"lr": 1, "seed": seed}, [1.0], name=f"run-{seed}")
     assert "3 left out" not in (line := compared(project, "--at", "7", code=2))
-    assert "2 left out, finished without val_loss at step 7: run-0, run-1" in line
+    assert "runs left out (finished without val_loss at step 7): run-0, run-1" in line
 
 
 def test_a_run_that_was_no_number_once_has_no_lowest_value(project, store):
@@ -165,14 +170,14 @@ def test_a_run_that_was_no_number_once_has_no_lowest_value(project, store):
         store({"lr": 1, "seed": seed}, [1.0, 0.5])
         store({"lr": 2, "seed": seed}, [float("nan"), 0.1] if seed else [0.1, float("inf")])
     printed = compared(project, "--at", "lowest")
-    assert "warning: 2 failed: counted as outcomes without a value" in printed
+    assert "warning: failed runs: 2; a failed run counts, without a value" in printed
 
 
 def test_a_run_that_failed_before_it_logged_its_params_makes_no_setting(project, store):
     grid(store)
     store({"seed": 1}, [], status="FAILED", name="early-bird")
     printed = compared(project)
-    assert "1 left out, failed before it had logged its params: early-bird" in " ".join(printed.split())
+    assert "runs left out (failed before it had logged its params): early-bird" in " ".join(printed.split())
     assert "model" not in printed.split("warning")[0]
 
 
@@ -184,5 +189,5 @@ def test_a_file_that_is_no_store_is_a_line(project):
 
 def test_a_store_that_is_not_there_is_named_and_not_made(project):
     (project.folder / "mlflow.db").unlink()
-    assert "mlflow.db: no such store; MLFLOW_TRACKING_URI selects the store" in compared(project, code=2)
+    assert "mlflow.db does not exist; MLFLOW_TRACKING_URI selects the store" in compared(project, code=2)
     assert not (project.folder / "mlflow.db").exists()

@@ -55,7 +55,7 @@ def test_a_copy_writes_into_its_own_store_and_says_once_that_it_is_a_copy(projec
     (copy.folder / "metrics/results.json").write_text(json.dumps({"results": "f" * 64}))
     with chdir(copy.folder):
         relocate_store()
-        line = f"mlflow.db was created in {project.folder}: its locations now point here\n"
+        line = f"mlflow.db was created in {project.folder}: its paths now name this folder\n"
         assert capsys.readouterr().err == line
         tracked(copy)
         relocate_store()
@@ -86,7 +86,7 @@ def test_a_checkout_that_was_moved_reads_its_own_models(project, tmp_path, capsy
     moved = went(project, tmp_path / ODD)
     assert said(moved, "sample", *BEST) == (
         expected,
-        f"mlflow.db was created in {first}: its locations now point here\n",
+        f"mlflow.db was created in {first}: its paths now name this folder\n",
     )
     model = (moved.folder / "models/best.npz").read_bytes()
     assert best(moved) == model

@@ -188,12 +188,12 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     _, error = said(project, "sample", "--model", address, code=3)
     assert error.startswith(f"{address}: not a model that charloom wrote: ")
     file.unlink()
-    expected = f"--model: {address}: it has no artifacts/model.npz, so charloom did not log it"
+    expected = f"--model: {address}: the model has no artifacts/model.npz, so charloom did not log it"
     assert refused(WrongInput) == expected
     monkeypatch.setenv("CHARLOOM_ARTIFACT_SCHEME", "s3")
     assert "allowed is s3:/" in refused(Unavailable)
     (project.folder / "mlflow.db").unlink()
-    assert "no MLflow store yet" in refused(WrongInput)
+    assert "does not exist yet" in refused(WrongInput)
     assert not (project.folder / "mlflow.db").exists()
 
 

@@ -314,7 +314,7 @@ def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     project.stage("train")
     printed = project.stage("track")
-    assert printed.count("warning: MLflow not updated (") == 1
+    assert printed.count("warning: MLflow was not updated (") == 1
     assert "Traceback" not in printed + "".join(capfd.readouterr())
     (entry,) = waiting(project)
     assert entry.tracked
@@ -335,7 +335,7 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     shutil.rmtree(path, ignore_errors=True)
     path.write_text("a file where a folder belongs")
     project.stage("train")
-    assert "warning: MLflow not updated (" in project.stage("track")
+    assert "warning: MLflow was not updated (" in project.stage("track")
 
 
 @pytest.mark.parametrize("name", ["src/train.py", "data/fox.txt", "src/charloom/training/loop.py"])
@@ -343,7 +343,7 @@ def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name):
     """MLflow would show it as the code and the text of results that it did not make."""
     path = project.folder / name
     path.write_text(path.read_text() + "# edited")
-    assert "not recorded; `dvc repro` runs it again" in project.stage("track", code=1)
+    assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
     assert not waiting(project)
 
 
@@ -351,7 +351,7 @@ def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch
     monkeypatch.setattr(
         track, "this_run", lambda: (this_run(), project.edit("src/train.py", '"""train', '"""Train'))[0]
     )
-    assert "changed since: src/train.py; run not recorded" in project.stage("track", code=1)
+    assert "changed files: src/train.py; run not recorded" in project.stage("track", code=1)
     assert not any(entry.tracked for entry in waiting(project))
 
 
@@ -361,7 +361,7 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
     for wrong in (re.sub(r"md5: [0-9a-f]{4}", "md5: ffff", right, count=1), right.replace("eta: 0.1", "eta: 0.2", 1)):
         assert wrong != right
         lock.write_text(wrong)
-        assert "not recorded; `dvc repro` runs it again" in project.stage("track", code=1)
+        assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
     for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
         lock.write_text(wrong)
         assert (
@@ -376,7 +376,7 @@ def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_n
     project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
     project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
-    assert "prepare: edited as it ended: seed was 1, is 77; run not recorded; try `dvc repro --force`" in printed
+    assert "prepare: inputs edited at its end: seed was 1, is 77; run not recorded; try `dvc repro --force`" in printed
     assert not waiting(project)
 
 
@@ -388,7 +388,7 @@ def test_a_source_of_that_moment_is_not_recorded_either(project):
     path.write_text(path.read_text() + "# edited")
     project.edit("dvc.lock", before, md5(path.parent))
     printed = project.stage("track", code=1)
-    assert "sample: edited as it ended: changed since: src/charloom/sampling; run not recorded" in printed
+    assert "sample: inputs edited at its end: changed files: src/charloom/sampling; run not recorded" in printed
     assert not waiting(project)
 
 
@@ -405,7 +405,7 @@ def test_a_damaged_record_of_a_training_is_named_where_track_is_called(project):
 def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
     project.edit("params.yaml", "temperature: 1.0", "temperature: 0.5")
     printed = project.stage("track", code=1)
-    assert "sample.temperature was 1.0, is 0.5; run not recorded; `dvc repro` runs it again" in printed
+    assert "sample.temperature was 1.0, is 0.5; run not recorded; try `dvc repro`" in printed
     assert not waiting(project)
 
 

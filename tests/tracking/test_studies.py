@@ -341,7 +341,7 @@ def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):
     shutil.move(project.folder, moved.folder)
     with chdir(moved.folder):
         relocate_store()
-    assert "its locations now point here" in capfd.readouterr().err
+    assert "its paths now name this folder" in capfd.readouterr().err
     study, _ = sent(moved, a_study(moved))
     assert study.info.artifact_uri.startswith((moved.folder / "mlartifacts").as_uri())
 
@@ -369,7 +369,9 @@ def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(
         send_study(contents)
         assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
         send_study(contents)
-        said = "MLflow already has this study; to send it again: `rm .charloom/studies/eta.sent`\n"
+        said = (
+            "MLflow already has this study; to send it again, `rm .charloom/studies/eta.sent` and repeat the command\n"
+        )
         assert capfd.readouterr() == (said, "")
         Path(".charloom/studies/eta.sent").write_bytes(b"\xff")
         send_study(contents)

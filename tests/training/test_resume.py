@@ -235,7 +235,7 @@ def test_what_differs_is_said_of_params_with_both_values_and_of_files_by_name(st
     settings = {"eta": 0.2, "data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
     assert resume.why_not_resumed(stopped.training.save_to.with_name("other"), settings) == (
         f"not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
-        "changed since: data/prepared/text.npz, src/train.py"
+        "changed files: data/prepared/text.npz, src/train.py"
     )
 
 

@@ -97,5 +97,5 @@ def array(member: bytes, name: str, shape: tuple[int, ...], dtype: Any) -> Array
     ensure_form(name, member[:HEADER], len(member), shape, dtype)
     numbers: Array = np.frombuffer(member, dtype, offset=HEADER).reshape(shape).copy()
     if not np.isfinite(numbers).all():
-        raise ValueError(f"{name} is not finite")
+        raise ValueError(f"{name} has a number that is not finite")
     return numbers

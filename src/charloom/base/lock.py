@@ -56,12 +56,12 @@ def exclusive(path: Path, activity: str, patience: float = 0) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(path).acquire(timeout=patience)
     except Timeout:
-        holder = "another one"
+        holder = "with an unknown id"
         with suppress(OSError):  # the holder removes the file when it releases the lock
             holder = path.read_text(encoding="ascii") or holder
         raise Unavailable(f"busy: process {holder} runs {activity}; wait until it has ended, or end it") from None
     except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}; charloom has to write here") from None
+        raise Unavailable(f"{path}: {error.strerror}; charloom must be able to write there") from None
     with held:
         path.write_text(str(os.getpid()), encoding="ascii")
         try:

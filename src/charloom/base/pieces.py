@@ -131,7 +131,7 @@ class Pieces:
         return self._cached[1]
 
     def _damaged(self, reason: str) -> Damaged:
-        return Damaged(f"{self.path}: {reason}; `dvc repro` makes it again")
+        return Damaged(f"{self.path}: {reason}; `dvc repro` makes the file again")
 
 
 def load(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[int, Any, int]]]) -> dict[str, Pieces]:

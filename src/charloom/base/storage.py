@@ -123,7 +123,7 @@ def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str,
     try:
         head, *rows = path.read_text(encoding="utf-8").splitlines()
         if head != ",".join(("update", *names)) or not (rows or may_be_empty):
-            raise ValueError(f"it is not a table of {', '.join(names)} by update")
+            raise ValueError(f"not a table with rows and the columns update, {', '.join(names)}")
         if not rows:
             return {name: {} for name in names}
         updates, *columns = zip(*(row.split(",") for row in rows), strict=True)
@@ -135,7 +135,7 @@ def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str,
             if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
                 raise ValueError("an update occurs twice, or a value is not finite")
     except (OSError, ValueError) as error:
-        raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
+        raise Damaged(f"{path}: {error}; `dvc repro` makes the file again") from None
     return table
 
 

@@ -169,7 +169,7 @@ def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Itera
             error = relative_error(analytic[entries], numeric, SMALL * sizes.max()).max()
             if not error <= tolerance:
                 yield (
-                    f"{name} at the {state} state: network/rnn.py, compared with the complex step, "
+                    f"{name} at the {state} state: the gradient of network/rnn.py differs from the complex step: "
                     f"relative error {error:.2e} > {tolerance}"
                 )
 

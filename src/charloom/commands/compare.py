@@ -59,7 +59,7 @@ def _ensure_passed(required: Gate) -> None:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     settings = f"{', '.join(map(in_line, names[:NAMED]))}{more}"
     if required.result == STOPPED:
-        raise CheckFailed(f"--require {required.requirement}: failed: {settings}")
+        raise CheckFailed(f"--require {required.requirement}: not met by {settings}")
     if required.result == CANNOT_TELL:
         raise Undecided(f"--require {required.requirement}: {CANNOT_TELL}: {settings}")
 
@@ -133,7 +133,7 @@ def _of_study(source: str) -> Measured:
     path = Path(source)
     if path.suffix == ".csv":
         options = "--table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN"
-        raise WrongInput(f"{in_line(source)}: is a table and no study; a table needs {options}")
+        raise WrongInput(f"{in_line(source)}: this file is a table, not a study; for a table give {options}")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
     if differs := differs_here(study):
         sys.stderr.write(f"{differs}\n")

@@ -72,8 +72,8 @@ def _environment() -> Check:
                 others.append(f"{name} {own}")
     python = f"Python {platform.python_version()} in {sys.prefix}"
     if others:
-        cure = "`rm .venv/.ready; make setup` mends it"
-        return "environment", f"{python}: differs from {LOCKS[0]}: {', '.join(others[:3])}: {cure}", True
+        cure = "`rm .venv/.ready; make setup` corrects it"
+        return "environment", f"{python}: differs from the lock files: {', '.join(others[:3])}: {cure}", True
     return "environment", f"{python}, {f'as in {LOCKS[0]}' if pinned else f'without a {LOCKS[0]}'}", False
 
 
@@ -111,5 +111,5 @@ def _scheduler(address: str) -> Check:
         with Client(address, timeout=ASKING_MAY_TAKE / 3, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
             workers = len(client.scheduler_info()["workers"])
     except (ImportError, OSError, ValueError) as error:
-        return "Dask", f"{in_line(address)}: no scheduler answers ({type(error).__name__}): is it started?", True
+        return "Dask", f"{in_line(address)}: no connection ({type(error).__name__}): is it started? is Dask here?", True
     return "Dask", f"{in_line(address)}: {f'{workers} workers' if workers else 'no workers: start some'}", not workers

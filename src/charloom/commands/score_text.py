@@ -116,7 +116,7 @@ def score_text(arguments: argparse.Namespace) -> None:
     if reading.known < 2:
         raise WrongInput(
             f"{source_name(arguments.file)}: {reading.known} of its characters are in the vocabulary of this model; "
-            "a text needs two or more, because the first has no score"
+            "a text needs two or more such characters, because the first has no score"
         )
     scored = reading.known - 1
     mean, uniform = reading.nats / scored / LN2, log(model.theta.K) / LN2

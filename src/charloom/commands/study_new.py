@@ -40,7 +40,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     """
     path = Path(arguments.file)
     if path.exists() or path.with_suffix("").exists():
-        raise WrongInput(f"{path}: this file or its folder exists; choose another name")
+        raise WrongInput(f"{path}: this file or its folder exists already; choose another name")
     text = arguments.text
     if text is not None and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
         shown = in_line(text) or "''"
@@ -84,6 +84,6 @@ def _varied(given: list[str]) -> dict[str, list[Any]]:
         with suppress(*NO_YAML):
             values = [plain(value) for value in listed.split(",")]
         if not (name and equals and values) or name in vary:
-            raise WrongInput(f"--vary: {in_line(option)} is not allowed; allowed is {VARY} (eta=0.05,0.1), a name once")
+            raise WrongInput(f"--vary: {in_line(option)} is not allowed; allowed is {VARY} (eta=0.05,0.1), once a name")
         vary[name] = values
     return vary

@@ -50,7 +50,7 @@ def again(arguments: argparse.Namespace) -> None:
             rows.append(row)
         if first := next((row for row in rows if row.what), None):
             stack.pop_all()  # the user may want to look at the files
-            _say(f"kept {place / CLONE}")
+            _say(f"the rebuilt files are in {place / CLONE}")
             raise CheckFailed(in_line(f"first difference: {first.stage}: {first.file}"))
     print(SAME)
 
@@ -122,7 +122,7 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, str]:
     if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
         raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
     if origin.uncommitted == "true" and not patch.exists():
-        raise WrongInput(f"{PATCH}: not among the run's artifacts, although the run had uncommitted changes")
+        raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
     project = cloned(place / CLONE, origin.commit, patch if patch.exists() else None)
     params = _params(origin, project)
     if experiment_key(params, origin.text_sha256) != origin.experiment:

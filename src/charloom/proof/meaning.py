@@ -158,7 +158,7 @@ def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iter
         elif not path.resolve().is_relative_to(git("rev-parse", "--show-toplevel", folder=clone.root)):
             yield f"{dep} is not in this repository, so nobody else has it"
         elif not path.exists():
-            by_dvc = f"{dep} is in DVC, and neither the cache here nor a remote has it; `dvc pull` brings it"
+            by_dvc = f"{dep} is in DVC, and neither the cache here nor a remote has it; its owner can `dvc push` it"
             yield by_dvc if Path(f"{path}.dvc").exists() else f"{dep} is not in Git, so nobody else has it"
         elif entry.deps[dep] != md5(path):
             kind = "source" if dep.startswith("src/") else "text" if dep == params.prepare.text else "file"

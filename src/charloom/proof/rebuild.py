@@ -89,7 +89,7 @@ def rebuilt_lock(
     stage fails, CheckFailed if any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
     """
     if frozen := [name for name, declared in project.stages().items() if declared.get("frozen")]:
-        raise CheckFailed(f"{PIPELINE}: {', '.join(frozen)}: frozen: DVC does not run it; remove `frozen: true`")
+        raise CheckFailed(f"{PIPELINE}: DVC does not run frozen stages: {', '.join(frozen)}; remove `frozen: true`")
     for path in (*(output.path for output in outputs(project)), str(LOCK), str(OWN)):
         remove(project.root / path)
     last = ""

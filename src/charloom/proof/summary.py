@@ -96,7 +96,7 @@ def _verified(file: Path) -> tuple[str, Report]:
         what = ": ".join([*map(str, first["loc"]), first["msg"]])
         raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
     if report.quick:
-        raise WrongInput(f"--verified: {file}: is of --quick, which rebuilds no result; `charloom verify --json` does")
+        raise WrongInput(f"--verified: {file}: was made with --quick, which rebuilds no result; repeat without it")
     return json.dumps(json.loads(content), sort_keys=True), report
 
 

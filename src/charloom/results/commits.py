@@ -84,4 +84,4 @@ def _curve(table: bytes, name: str, where: str) -> Curve:
         cells = (row.split(",") for row in thinned(rows, POINTS[name]).values())
         return {int(update): float(value) for update, value in cells}
     except ValueError:
-        raise Damaged(f"{where}: not a table by update") from None
+        raise Damaged(f"{where}: not a table with a row for each update") from None

@@ -34,7 +34,7 @@ def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float
     print(headline(train, text))
     exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE
     wrong = [
-        *(["the text costs more than a uniform guess"] if exploded else []),
+        *(["the loss is higher than that of a uniform guess"] if exploded else []),
         *([f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []),
     ]
     if wrong:

@@ -146,7 +146,7 @@ def arithmetic_of(kind: str, project: Project = HERE) -> str:
     except OSError as error:
         raise Damaged(f"{SIGNATURE}: {error.strerror}; `git restore {SIGNATURE}` brings it back") from None
     except (ValueError, LookupError, TypeError):
-        raise Damaged(f"{SIGNATURE}: content is not a signature; `git restore {SIGNATURE}` brings it back") from None
+        raise Damaged(f"{SIGNATURE}: not a signature file; `git restore {SIGNATURE}` brings it back") from None
 
 
 def arithmetic_digest(states: Any, costs: Any) -> str:

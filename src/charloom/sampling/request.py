@@ -63,8 +63,8 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     read = sum(len(prime) for prime in primes if isinstance(prime, str))
     if read + len(primes) * max(length, BLOCK) > REQUEST_LIMIT:  # checked before any prime is read
         raise WrongInput(
-            f"length: {length} for {len(primes):,} primes is not allowed: up to {REQUEST_LIMIT:,} characters may be "
-            f"read and written for a request, and a prime counts at least {BLOCK}; ask for fewer"
+            f"length: {length} for {len(primes):,} primes is not allowed; allowed are {REQUEST_LIMIT:,} characters per "
+            f"request, read and written, with at least {BLOCK} written for each prime; set a smaller length"
         )
     texts = [split_prime(model.vocabulary, prime, "prime")[0] for prime in primes]
     h, first = zip(*(primed(model, text) for text in texts), strict=True)

@@ -73,9 +73,9 @@ def ensure_recorded(params: Params) -> None:
         # A name with a colon is a param of another file, or a file elsewhere: it cannot be compared.
         used = {key: value for key, value in (stage.params | stage.deps).items() if ":" not in key}
         if changes := difference(used, {key: now.get(key) for key in used}):
-            raise CheckFailed(f"{name}: edited since it ran: {changes}; run not recorded; `dvc repro` runs it again")
+            raise CheckFailed(f"{name}: inputs differ from {LOCK}: {changes}; run not recorded; try `dvc repro`")
         if changes := _note_difference(name, stage, used):
-            raise CheckFailed(f"{name}: edited as it ended: {changes}; run not recorded; try `dvc repro --force`")
+            raise CheckFailed(f"{name}: inputs edited at its end: {changes}; run not recorded; try `dvc repro --force`")
 
 
 def _note_difference(name: str, stage: Stage, used: dict[str, Any]) -> str:

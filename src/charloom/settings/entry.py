@@ -23,7 +23,7 @@ FOREIGN = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
     "GIT_PREFIX",
 )  # fmt: skip
-NO_PROCESS = "no further process or thread may start: end other programs, or raise the limit (ulimit -u)"
+NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)"
 
 
 def run_stage(main: Callable[[], None], leave: Callable[[int], NoReturn] = os._exit) -> NoReturn:

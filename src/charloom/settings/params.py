@@ -154,7 +154,7 @@ class Params(Section):
         """Raise ValueError if chunks are shorter than a sequence."""
         train = self.train
         if train.order == CHUNKS and train.chunk_length < self.seq_length:
-            raise ValueError(f"train.chunk_length: {train.chunk_length} is shorter than seq_length, {self.seq_length}")
+            raise ValueError(f"train.chunk_length: {train.chunk_length} is less than seq_length ({self.seq_length})")
         return self
 
     @model_validator(mode="after")
@@ -167,7 +167,7 @@ class Params(Section):
             for name, value in values.items():
                 if value and not isinstance(value, str) and not SMALLEST <= value <= LARGEST:
                     raise ValueError(
-                        f"{name}: {value} does not fit train.dtype: float32 goes from {SMALLEST} to {LARGEST}"
+                        f"{name}: {value} is not allowed with train.dtype float32; allowed is {SMALLEST} to {LARGEST}"
                     )
         return self
 
@@ -217,7 +217,7 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
         raise WrongInput(f"{path}: not YAML: {why}") from None
     if not isinstance(loaded, dict):
-        raise WrongInput(f"{path}: holds {_shown(loaded)}; allowed are the keys {', '.join(model.model_fields)}")
+        raise WrongInput(f"{path}: contains {_shown(loaded)}; allowed are the keys {', '.join(model.model_fields)}")
     return loaded
 
 
@@ -246,16 +246,16 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
         case "value_error":
             return first["msg"].removeprefix("Value error, ")
         case "missing":
-            return f"{key}: missing"
+            return f"{key}: the key is missing; add it"
         case "model_type":
             keys = _section(model, first["loc"]).model_fields
-            return f"{key}: {_shown(value)} is not a section with the keys {', '.join(keys)}"
+            return f"{key}: {_shown(value)} is not allowed; allowed is a section with the keys {', '.join(keys)}"
         case "float_type" | "int_type" if isinstance(value, str):
             return f"{key}: {_shown(value)} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes{word}"
         case _:
             what = "nothing" if value is None else _shown(value)
             allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
-            return f"{key}: {what} is not allowed, it has to be {allowed}{word}"
+            return f"{key}: {what} is not allowed; it has to be {allowed}{word}"
 
 
 def _shown(value: Any) -> str:

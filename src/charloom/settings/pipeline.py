@@ -35,7 +35,7 @@ class Files(dict[str, Path]):
 
     def __missing__(self, name: str) -> Path:
         """Raise WrongInput: dvc.yaml does not declare this file for the stage."""
-        raise WrongInput(f"{PIPELINE}: stage {self.stage} lacks {name}; `git diff {PIPELINE}` shows what was edited")
+        raise WrongInput(f"{PIPELINE}: stage {self.stage} has no {name}; `git diff {PIPELINE}` shows what was edited")
 
 
 class Project(NamedTuple):
@@ -149,9 +149,9 @@ class Inputs:
         except WrongInput as error:
             edit = str(error)
         if not edit and (names := edited_since_opened()):
-            edit = f"edited after it was read: {', '.join(names)}"
+            edit = f"edited after charloom read the file: {', '.join(names)}"
         if edit:
-            raise CheckFailed(f"{self.stage}: edited while it ran: {edit}; its results are discarded; start it again")
+            raise CheckFailed(f"{self.stage}: inputs edited while it ran: {edit}; results discarded; start it again")
 
     def _files(self) -> list[Path]:
         says = HERE.declared(self.stage)
@@ -170,4 +170,4 @@ def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     differ = [name for name in now | before if before.get(name) != now.get(name)]
     files = [name for name in differ if "/" in name]
     values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]
-    return "; ".join([*values, *([f"changed since: {', '.join(files)}"] if files else [])])
+    return "; ".join([*values, *([f"changed files: {', '.join(files)}"] if files else [])])

@@ -22,7 +22,7 @@ def ensure_whole() -> None:
     """
     with suppress(OSError), _locked(WRITING):
         if _truncated():
-            raise Damaged(f"{RWLOCK}: DVC was killed while it wrote this file; if no DVC is running: rm {RWLOCK}")
+            raise Damaged(f"{RWLOCK}: DVC was killed while it wrote this file; if no DVC runs now: `rm {RWLOCK}`")
 
 
 def remove_truncated() -> None:

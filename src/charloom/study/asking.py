@@ -26,7 +26,7 @@ from charloom.study.trial import small_trial, trials_of, trials_there
 
 ASKED = "asked.json"
 README = "README.md"  # written by the user; may lie in a study's folder
-ANEW = "`charloom study FILE --anew` starts a new question"
+ANEW = "`charloom study FILE --anew` starts the study again with today's params.yaml"
 
 
 def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
@@ -49,7 +49,7 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     else:
         study = _without_asked(path, given, project)
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
-        raise WrongInput(f"{folder / 'trials.csv'}: {others} rows are no trials of {path}; {ANEW}")
+        raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
     return study
 
 
@@ -65,7 +65,7 @@ def ensure_free(folder: Path) -> None:
     """
     names = [path.name for path in folder.glob("[!.]*") if path.name != README]
     if names and not is_started(folder):
-        raise WrongInput(f"{folder}: holds {in_line(min(names))} and no study; give the study another name")
+        raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
@@ -103,7 +103,7 @@ def differs_here(study: Study) -> str:
         return ""
     then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
     differ = _differ(now, then, differing([asked, params]), text="text" not in study.asked.question)
-    return f"{PARAMS}: {differ}: {study.path} keeps the params of its first start" if differ else ""
+    return f"{PARAMS} has {differ}; {study.path} keeps the params of its first start" if differ else ""
 
 
 def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
@@ -163,9 +163,9 @@ def ensure_text(study: Study) -> None:
     try:
         now = _digest(text)
     except OSError as error:
-        raise WrongInput(f"{why}, and {text}: {error.strerror}; restore the text, or {ANEW}") from None
+        raise WrongInput(f"{why}, but cannot read it: {error.strerror}; restore the text, or {ANEW}") from None
     if now != asked.sha256:
-        raise WrongInput(f"{why}, and that file has {now[:16]}… now; restore the text, or {ANEW}")
+        raise WrongInput(f"{why}, but the file has {now[:16]}… now; restore the text, or {ANEW}")
 
 
 def _digest(text: Path) -> str:
@@ -260,8 +260,8 @@ def _same(study: Study, project: Project) -> Study:
     }
     if any(differs.values()):
         names = ", ".join(name for name, differ in differs.items() if differ)
-        first_start = f"since the first start, which {study.folder / ASKED} records"
-        raise WrongInput(f"{study.path}: {names}: changed {first_start}; {ANEW}")
+        first_start = f"since the first start; {study.folder / ASKED} has the old values: restore them, or"
+        raise WrongInput(f"{study.path}: {names}: changed {first_start} {ANEW}")
     for kind, digest in asked.arithmetic.items():
         if (present := arithmetic_of(kind, project)) != digest:
             other = f"{kind} was {digest}, {SIGNATURE} has {present}"

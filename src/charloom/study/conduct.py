@@ -93,7 +93,7 @@ def _stored_runs(study: Study, wanted: set[str], *, anew: bool) -> Runs:
     runs = _before(study.folder) if anew else study.runs
     if anew:
         leaving = len(keys_in(study.folder)) - len(runs.keys() & wanted)
-        _put_aside(study, leaving, "are no trials of this question, or were trained with other source code")
+        _put_aside(study, leaving, "belong to no trial of this study, or were trained with other source code")
     for folder in _tables(study)[1:] if wanted - runs.keys() else []:
         runs = _before(folder) | runs
     return {key: runs[key] for key in wanted & runs.keys()}
@@ -212,7 +212,7 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
     for params in study.settings.values():
         check_lengths(text.path, lengths, params.seq_length, params.batch)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary), lengths[0])
-        check_memory(needed, f"--jobs {jobs}: training with m = {params.m} in each")
+        check_memory(needed, f"training with m = {params.m} and --jobs {jobs}")
     if lengths[1] < 2 and "held_out" in study.question.measure:
         raise WrongInput(
             f"{study.path}: measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out; "

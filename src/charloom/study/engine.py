@@ -164,7 +164,7 @@ class Work:
             key, what = task.worker if self.one_has_proved else "", "the check of their arithmetic"
         self.losses[key] += 1
         if self.losses[key] > LOSSES:
-            raise Unavailable(f"{what}: {LOSSES + 1} workers have failed at it; {why}")
+            raise Unavailable(f"{what}: {LOSSES + 1} workers have failed at this; {why}")
 
     def ended(self, future: Future[Any]) -> tuple[Trial, Run] | None:
         """Process the result of a finished task: return the trial and its run, or None.
@@ -198,7 +198,7 @@ class Work:
             self.proven.pop(worker, None)
             self.take_back(task, "the process that answered has not passed the check")
         elif not isinstance(result, Run) or result[:2] != (trial.params, self.text_sha256):
-            self.leave_out(worker, f"{_named(trial)}: its answer is no run of this trial")
+            self.leave_out(worker, f"{_named(trial)}: its answer is not a run of this trial")
             self.take_back(task, "no answer is a run of this trial")
         else:
             return trial, result

@@ -22,7 +22,7 @@ from paired.data_types import Measured
 HEAD = "HEAD"
 OTHER_PARAMS = "HEAD's dvc.lock has other params than HEAD's params.yaml; `dvc repro` corrects that"
 MEASURES: tuple[str, ...] = get_args(Measure)
-TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another one, `charloom study FILE` many; --table FILE reads any table"
+TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
 
 
 class Experiment(NamedTuple):
@@ -70,11 +70,11 @@ def experiments_measured(
         present = f"only one setting in {_runs(len(comparable))}" if comparable else "no run with results"
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {TWO_NEEDED}")
     if any(getattr(trial.run.metrics, measure) is None for trial in comparable):
-        raise WrongInput(f"--measure: runs have no {measure}: no text was held out; {allowed_are(MEASURES, measure)}")
+        raise WrongInput(f"--measure: no text was held out, so runs have no {measure}; smooth_loss is allowed")
     if "smooth_loss" in measure and len({trial.run.params.loss_of for trial in comparable}) > 1:
         raise WrongInput(
-            f"--measure: {measure} is smoothed nats per sequence, and settings differ in seq_length, batch or "
-            f"train.order; {MEASURE} can compare them"
+            f"--measure: {measure} cannot compare settings that differ in seq_length, batch or "
+            f"train.order; {MEASURE} can"
         )
     base = chosen(trials, baseline or _own(head, trials), "DVC's experiments and HEAD")
     trials = {base: trials[base]} | trials  # the baseline comes first
@@ -131,7 +131,7 @@ def _own(head: Params, trials: Trials) -> str:
     for name, group in trials.items():
         if setting_params(next(iter(group.values())).run.params) == own:
             return name
-    raise WrongInput(f"--baseline: HEAD's own setting has no results; give another one; {allowed_are(trials, '')}")
+    raise WrongInput(f"--baseline: HEAD's own setting has no results; name another setting; {allowed_are(trials, '')}")
 
 
 def _all_runs() -> tuple[Params, list[Experiment], Counter[str]]:

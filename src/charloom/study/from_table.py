@@ -54,8 +54,8 @@ def table_measured(
             raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
         text, before = spelled.setdefault(_number(row[seed]), (row[seed], line))
         if text != row[seed]:
-            both = f"{in_line(row[seed])[:40]}, and line {before} has {in_line(text)[:40]}"
-            raise WrongInput(f"{where}{in_line(seed)}: {both}: a seed is spelled in two ways; allowed is one spelling")
+            both = f"{in_line(row[seed])[:40]} and {in_line(text)[:40]} (line {before})"
+            raise WrongInput(f"{where}{in_line(seed)}: {both} are the same seed; allowed is one spelling")
         name, key = setting_name(setting, [row[column] for column in setting]), seed_of(row[seed])
         if first := lines.get((name, key)):
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
@@ -96,13 +96,13 @@ def _rows(file: Path, used: Sequence[str]) -> Rows:
     for line, cells in rows:
         if len(cells) != len(head[1]):
             raise WrongInput(
-                f"{file}: line {line}: {len(cells)} cells, and line {head[0]} names {len(head[1])} columns"
+                f"{file}: line {line}: the row has {len(cells)} cells, but line {head[0]} names {len(head[1])} columns"
             )
     for name in used:
         if name not in head[1]:
             raise WrongInput(f"{file}: no column {in_line(name)}; {allowed_are(map(in_line, head[1]), name)}")
         if head[1].count(name) + used.count(name) > 2:
-            raise WrongInput(f"{file}: column {in_line(name)} occurs twice, or is named twice; allowed is once")
+            raise WrongInput(f"{file}: column {in_line(name)} is in the file twice, or in two options; allowed is once")
     return {line: dict(zip(head[1], cells, strict=True)) for line, cells in rows}
 
 
@@ -151,6 +151,6 @@ def _measurement(text: str, where: str) -> Measurement:
         return Measurement(None, exploded=True)
     value = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
-        allowed = "a number such as 2.81 or 1e-5, and nan or nothing where a run failed"
+        allowed = "a number such as 2.81 or 1e-5; a failed run has nan or an empty cell"
         raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; allowed is {allowed}")
     return Measurement(value)

@@ -62,7 +62,7 @@ class StudyFile(Section):
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
         if value is not None and (not 0 < len(value.strip()) <= len(value) <= 120 or value != in_line(value)):
-            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed, it has to be {TITLE}")
+            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed; allowed is {TITLE}")
         return value
 
     @field_validator("seeds", mode="before")
@@ -74,17 +74,17 @@ class StudyFile(Section):
     @model_validator(mode="after")
     def _fit_together(self) -> "StudyFile":
         if (self.vary is None) == (self.settings is None):
-            raise ValueError("vary, settings: exactly one of them is needed: `vary: {eta: [0.05, 0.1]}`")
+            raise ValueError("vary, settings: give one of these two keys, such as `vary: {eta: [0.05, 0.1]}`")
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds: {self.seeds} is not allowed, each seed may occur once")
+            raise ValueError(f"seeds: {self.seeds} is not allowed; each seed may occur only once")
         looks = self.looks
         if looks and (sorted(set(looks)) != looks or looks[0] < 2 or looks[-1] != len(self.seeds)):
             raise ValueError(
-                f"looks: {looks} is not allowed, looks have to be numbers of seeds from 2 up, each larger than the one "
-                f"before, and the last has to be {len(self.seeds)}, the number of all seeds"
+                f"looks: {looks} is not allowed; allowed are increasing numbers of seeds from 2 to {len(self.seeds)}; "
+                f"the last one must be {len(self.seeds)}, the number of all seeds"
             )
         if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > TRIALS_LIMIT:
-            raise ValueError(f"vary: settings times seeds are more than {TRIALS_LIMIT:,} trials; allowed are fewer")
+            raise ValueError(f"vary: settings and seeds make more than {TRIALS_LIMIT:,} trials; allowed are fewer")
         return self
 
     @property
@@ -168,7 +168,7 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
     names the file, the key and what is allowed.
     """
     if path.suffix not in {".yaml", ".yml"}:
-        raise WrongInput(f"{path}: not a study's file; allowed is a name that ends in .yaml: studies/eta.yaml")
+        raise WrongInput(f"{path}: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml")
     return checked(StudyFile, read_mapping(path, StudyFile) if values is None else values, path)
 
 
@@ -182,7 +182,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     allowed = [name for name in flat_of(usual) if name in VARIED or name == CHECKPOINT_EVERY]
     for name in (name for values in [given.baseline, *given.overrides()] for name in values):
         if name not in allowed:
-            raise WrongInput(f"{path}: {name}: no param that a study can vary; {allowed_are(allowed, name)}")
+            raise WrongInput(f"{path}: {name}: not a param that a study can vary; {allowed_are(allowed, name)}")
     if given.measure not in asked.measures:
         early = f"the stored rows were made by an earlier charloom without {given.measure}"
         raise WrongInput(f"{path}: measure: {early}; --anew trains them again")
@@ -193,18 +193,18 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     names = [named(params, varied) for params in settings]
     if "smooth_loss" in given.measure and len({params.loss_of for params in settings}) > 1:
         raise WrongInput(
-            f"{path}: measure: {given.measure}: it is smoothed nats per sequence, and settings differ in seq_length, "
-            "batch or train.order; held_out_bits_per_character compares them"
+            f"{path}: measure: {given.measure} cannot compare settings that differ in seq_length, "
+            "batch or train.order; held_out_bits_per_character can"
         )
     if CHECKPOINT_EVERY in varied:
         raise WrongInput(
-            f"{path}: {CHECKPOINT_EVERY}: it sets the points of the curves, so all settings share one value"
+            f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, because it sets the points of the curves"
         )
     if not varied:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: no setting differs from the baseline")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise WrongInput(
-            f"{path}: {'vary' if given.vary else 'settings'}: {twice}: occurs twice; params without effect do not count"
+            f"{path}: {'vary' if given.vary else 'settings'}: {twice} occurs twice; params without effect do not count"
         )
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)

@@ -96,7 +96,7 @@ def decoded(file: BinaryIO, name: str, digest: Any = None) -> Iterator[str]:
             text = pending + decoder.decode(content, final=not content)
         except UnicodeDecodeError as error:  # error.object may begin with bytes of the previous piece
             offset, wrong = read - len(error.object) + error.start, error.object[error.start]
-            raise WrongInput(f"{name}: byte {wrong:#04x} at offset {offset} is not UTF-8") from None
+            raise WrongInput(f"{name}: byte {wrong:#04x} at offset {offset} is not UTF-8; save it as UTF-8") from None
         if text and not begun:
             text, begun = text.removeprefix("\ufeff"), True
         pending = "\r" if content and text.endswith("\r") else ""  # the next piece may begin with \n
@@ -129,7 +129,7 @@ def _state(path: Path) -> tuple[int, int]:
     except (OSError, ValueError) as error:
         raise _refused(path, error) from None
     if not stat.S_ISREG(status.st_mode):
-        raise WrongInput(f"params.yaml: prepare.text: {path}: not a file")
+        raise WrongInput(f"params.yaml: prepare.text: {path} is not a file")
     return status.st_size, status.st_ctime_ns
 
 
@@ -170,7 +170,7 @@ def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
 
     def ensure_same() -> None:
         if _state(source.path) != source.state:
-            raise CheckFailed(f"{source.path}: edited while it was read; no file is written; start prepare again")
+            raise CheckFailed(f"{source.path}: edited while prepare read it; no file is written; start prepare again")
 
     def ids() -> Iterator[Array]:
         for text in read_text(source.path):

@@ -61,7 +61,7 @@ def _sqlite_url() -> URL | None:
     try:
         scheme, host, path, *_ = urlsplit(uri)
     except ValueError:  # the message omits the address, which may contain a password
-        raise Unavailable("MLFLOW_TRACKING_URI is not an address; passwords need %5B and %5D for [ and ]") from None
+        raise Unavailable("MLFLOW_TRACKING_URI is not an address; a password needs %5B for [ and %5D for ]") from None
     return make_url(uri) if scheme in {"sqlite", SQLITE} and not host and path.strip("/") else None
 
 
@@ -120,7 +120,7 @@ def relocate_store() -> None:
         raise Unavailable(f"{file}: {error}") from None
     if old_location:
         old_folder = url2pathname(urlsplit(old_location).path).removesuffix(f"/{ARTIFACTS}")
-        sys.stderr.write(visible(f"{DATABASE} was created in {old_folder}: its locations now point here") + "\n")
+        sys.stderr.write(visible(f"{DATABASE} was created in {old_folder}: its paths now name this folder") + "\n")
 
 
 def _old_location(connection: sqlite3.Connection) -> str:

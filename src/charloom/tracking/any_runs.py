@@ -52,7 +52,7 @@ def runs_measured(
         raise WrongInput(f"--setting, --seed: {in_line(twice[0])} is named twice; allowed is once")
     file = database()
     if file and not file.exists():
-        raise WrongInput(f"--mlflow: {file}: no such store; MLFLOW_TRACKING_URI selects the store")
+        raise WrongInput(f"--mlflow: the store {file} does not exist; MLFLOW_TRACKING_URI selects the store")
     try:
         client = MlflowClient(address())
         runs = sorted(_runs(client, _experiment(client, experiment)), key=attrgetter("info.start_time"))
@@ -71,7 +71,7 @@ def runs_measured(
         raise WrongInput(f"{where}: no run can be compared{''.join(f'; {warning}' for warning in warnings)}")
     names = setting_names or _differing([run for run, _ in trials], seed)
     if not names:
-        raise WrongInput(f"{where}: its {len(trials)} runs differ in no param except {in_line(seed)}")
+        raise WrongInput(f"{where}: its {len(trials)} runs differ in {in_line(seed)} alone; two settings are needed")
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
     newer = 0
     for run, value in trials:  # oldest first
@@ -148,9 +148,9 @@ def _trials(
     warnings = []
     for why, names in left_out.items():
         more = f" and {len(names) - MAX_NAMED} more" * (len(names) > MAX_NAMED)
-        warnings.append(f"{len(names)} left out, {why}: {', '.join(map(in_line, names[:MAX_NAMED]))}{more}")
+        warnings.append(f"runs left out ({why}): {', '.join(map(in_line, names[:MAX_NAMED]))}{more}")
     if lost := sum(measurement.exploded for _, measurement in trials):
-        warnings.append(f"{lost} failed: counted as outcomes without a value, not left out")
+        warnings.append(f"failed runs: {lost}; a failed run counts, without a value")
     return trials, warnings
 
 
@@ -182,5 +182,5 @@ def _refuse_single(settings: dict[str, Any], runs: list[Run], names: list[str], 
     unique = [name for name in names if len({run.data.params.get(name) for run in runs}) == len(runs)]
     which = f": {', '.join(map(in_line, unique))} differs between all runs" if unique else ""
     raise WrongInput(
-        f"{where}: no two of {len(settings)} runs have the same setting{which}; --setting names the params that count"
+        f"{where}: no two of {len(settings)} runs have the same setting{which}; --setting selects the params that count"
     )

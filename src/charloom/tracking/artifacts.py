@@ -26,8 +26,8 @@ def ensure_allowed(uri: str, store: str) -> None:
     allowed = os.environ.get("CHARLOOM_ARTIFACT_SCHEME", "mlflow-artifacts" if is_server else "file")
     if scheme != allowed or (scheme == "mlflow-artifacts" and host not in {"", urlsplit(store).netloc}):
         raise MlflowException(
-            f"the store gives {uri!r} as an address of artifacts; allowed is {allowed}:/… of the store itself, "
-            "or the scheme in CHARLOOM_ARTIFACT_SCHEME"
+            f"the store gives the address {uri!r} for artifacts; allowed is {allowed}:/… of the store itself; "
+            "CHARLOOM_ARTIFACT_SCHEME allows another scheme"
         )
 
 

@@ -43,7 +43,7 @@ def catch_up(_: object = None) -> None:
             print(f"this folder's run was not sent: {error}", flush=True)
     for name in ("outbox", "trainings"):
         if any((root() / OWN / name).glob("[!.]*/*")):
-            print(f"{OWN / name}: written by an older version: `git checkout 2437399` and `make track` send it")
+            print(f"{OWN / name}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
     own_identity = identity()
     for folder in folders():
         if is_study(folder):

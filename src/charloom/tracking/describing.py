@@ -33,7 +33,7 @@ def describe(run_id: str, folder: str) -> None:
     """
     file, name = database(), f"MLflow run {run_id}"
     if file and not file.exists():
-        raise WrongInput(f"{name}: there is no MLflow store: {file} does not exist; MLFLOW_TRACKING_URI names another")
+        raise WrongInput(f"{name}: the MLflow store {file} does not exist; set MLFLOW_TRACKING_URI to another")
     with connected() as store:
         store.about = name
         try:
@@ -42,7 +42,7 @@ def describe(run_id: str, folder: str) -> None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise WrongInput(
-                f"{name}: no such run in {store.page_address or file or 'the store'}; MLFLOW_TRACKING_URI names another"
+                f"{name}: no such run in {store.page_address or file or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
         origin = _origin(run, name)
         print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())

@@ -93,7 +93,7 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
         rows.append(("models", NO_MODELS, False))
     if date := answer.headers.get("Date"):
         ahead = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
-        line = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's clock: set one of the two"
+        line = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's clock: correct the wrong clock"
         rows.append(("clock", line if (wrong := abs(ahead) > CLOCK_TOLERANCE) else "agrees with the server's", wrong))
     api, model = "/api/2.0/mlflow", model_name(source)
     registered = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0)

@@ -62,7 +62,7 @@ def ensure_not_in_git() -> None:
     listed = known(partial(git, "ls-files", "--", f":(icase){OWN}", folder=root()))  # some file systems ignore case
     if listed and not listed.startswith(UNKNOWN):
         first = in_line(listed.splitlines()[0])
-        raise Unavailable(f"{first}: not sent: Git tracks it, so it came from a clone; remove it: `git rm -r {OWN}`")
+        raise Unavailable(f"{first}: not sent, because Git tracks this file; remove it with `git rm -r {OWN}`")
 
 
 def ensure_intact(entry: Path, record_is_complete: bool = True) -> None:

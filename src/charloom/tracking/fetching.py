@@ -31,7 +31,7 @@ def fetch(address: str, file: str) -> None:
     """
     base = database()
     if base is not None and not base.exists():
-        raise WrongInput(f"--model: {address}: no MLflow store yet: {base} does not exist; `dvc repro` creates it")
+        raise WrongInput(f"--model: {address}: the MLflow store {base} does not exist yet; `dvc repro` creates it")
 
     with connected() as store:
         reason, store.about = "", in_line(address)
@@ -43,7 +43,7 @@ def fetch(address: str, file: str) -> None:
                 uri = ModelsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own
             if uri.startswith(MODELS):  # a registered version leads to its LoggedModel
                 uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
-            reason = f"it has no artifacts/{FILE}, so charloom did not log it"
+            reason = f"the model has no artifacts/{FILE}, so charloom did not log it"
             download(uri, f"artifacts/{FILE}", Path(file), store.uri)
         except MlflowException as error:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):

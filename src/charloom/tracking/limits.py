@@ -36,7 +36,7 @@ def time_limit(seconds: int) -> Iterator[None]:
     def overdue(*_: Any) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(KILL_DELAY)
-        raise Unavailable(f"no progress for {seconds} s, or not finished within {TOTAL_FACTOR * seconds} s")
+        raise Unavailable(f"the request made no progress for {seconds} s, or took more than {TOTAL_FACTOR * seconds} s")
 
     before = signal.signal(signal.SIGALRM, overdue)
     LIMIT.seconds, LIMIT.end = seconds, time.monotonic() + TOTAL_FACTOR * seconds

@@ -308,7 +308,7 @@ def _valid_name(name: str) -> str:
     MLflow accepts names that its pages cannot show, for example with line ends.
     """
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot name a metric or a tag")
+        raise ValueError(f"the name {name!r} is not allowed for a metric or a tag")
     return name
 
 

@@ -89,7 +89,7 @@ def send_study(contents: StudyContents) -> str:
     note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
     try:
         if note.is_file() and note.read_bytes() == _delivery_digest(contents).encode():
-            line = f"MLflow already has this study; to send it again: `rm {note}`\n"
+            line = f"MLflow already has this study; to send it again, `rm {note}` and repeat the command\n"
             sys.stdout.write(line)
             sys.stdout.flush()
             return line
