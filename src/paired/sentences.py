@@ -284,7 +284,8 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
     if contrast.parts:
         part, count = contrast.parts
-        yield f"{'lower' if contrast.mean_difference < 0 else 'higher'} in {part} of {count} {answer.part}"
+        sign = "lower" if contrast.mean_difference < 0 else "higher"
+        yield f"{sign} in {part} of {count} {answer.part}, which decides nothing"
     if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
         yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"
     if contrast.p is not None:
@@ -359,7 +360,7 @@ def notes(answer: Answer) -> list[str]:
     if any(contrast.more_seeds for contrast in [*answer.comparisons, *answer.effects]):
         here = (
             f"Up to {answer.looks[-1]} seeds, the last look, they belong to this study. Beyond it they"
-            if looks
+            if looks > 1
             else "A test after more seeds here would be a look that nobody declared. So they"
         )
         lines.append(

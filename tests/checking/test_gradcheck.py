@@ -191,7 +191,7 @@ def test_a_wrong_gradient_of_rnn_fails_the_stage_after_its_files_are_written(sta
         return right(theta, x, y, np.zeros_like(h_0))
 
     monkeypatch.setattr(rnn, "loss_and_gradients", forgetful)
-    with pytest.raises(CheckFailed, match=r"the gradient is wrong: W at the carried state: network/rnn\.py"):
+    with pytest.raises(CheckFailed, match=r"wrong: W at the carried state: the gradient of network/rnn\.py"):
         gradcheck.main()
     assert CheckFailed.exit_code == 1
     assert '"passed": false' in (stage / "metrics/gradcheck.json").read_text()

@@ -26,11 +26,13 @@ def project(finished, tmp_path):
 @pytest.mark.slow
 def test_a_question_is_written_answered_and_named_beside_its_text(project):
     line = ("studies/mine.yaml", "--text", "data/my.txt", "--vary", "eta=0.05,0.1", "--vary", "sigma=0.1,fan_in")
-    printed, _ = said(project, "study", "new", *line, "--seeds", "2", "--title", "Eta: small, or large?")
+    printed, _ = said(project, "study", "new", *line, "--seeds", "2", "--title", "Eta: small, größer, or „large“?")
     assert printed.startswith("made studies/mine.yaml: 4 settings, 2 seeds: 8 trainings\nabout ")
     assert printed.endswith("next: charloom study studies/mine.yaml\n")
-    assert parsed((project.folder / "studies/mine.yaml").read_text()) == {
-        "title": "Eta: small, or large?",
+    written = (project.folder / "studies/mine.yaml").read_text(encoding="utf-8")
+    assert "größer, or „large“?" in written  # as it was typed, so that it can be edited
+    assert parsed(written) == {
+        "title": "Eta: small, größer, or „large“?",
         "text": "data/my.txt",
         "vary": {"eta": [0.05, 0.1], "sigma": [0.1, "fan_in"]},
         "baseline": {"eta": 0.1, "sigma": 0.1},  # eta as in params.yaml; of sigma's values none is
@@ -40,7 +42,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     }
     answer, _ = said(project, "study", "studies/mine.yaml")
     assert "studies/mine.yaml: 8 of 8 trials to train, about " in answer
-    assert "\nEta: small, or large?\n\nheld_out_bits_per_character: lower is better." in answer
+    assert "\nEta: small, größer, or „large“?\n\nheld_out_bits_per_character: lower is better." in answer
     assert "made studies/mine/report.html" in answer
 
 

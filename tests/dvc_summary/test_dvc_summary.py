@@ -195,7 +195,7 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
         facts_of("main")
     for command in ("git init -q", "git -c user.name=t -c user.email=t commit -q -m x --allow-empty"):
         project.run(*command.split())
-    with pytest.raises(Refused, match=r"dvc\.yaml: HEAD has none"):
+    with pytest.raises(Refused, match=r"HEAD has no dvc\.yaml"):
         facts_of("HEAD")
 
 

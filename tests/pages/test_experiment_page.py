@@ -3,17 +3,20 @@
 import json
 import math
 import re
+import shlex
 from base64 import b64encode
 from collections import Counter
 from contextlib import chdir
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from runpy import run_path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from projects import ROOT
 from runs import a_run
 
@@ -217,6 +220,15 @@ def test_the_command_that_makes_it_again_is_the_experiments(page):
     assert "-S train.updates=400 " in command
 
 
+@pytest.mark.parametrize("name", ["Größe.txt", "it's a book.txt", "a,b.txt", "my-text_2.txt"])
+def test_the_command_names_any_text_as_dvc_reads_it(results, name):
+    params = overridden(results.params, {"prepare.text": f"data/{name}"}, Path("-"))
+    code = Page(part(results._replace(params=params), verdict)).text_of("code")
+    command = shlex.split(next(text for text in code if text.startswith("dvc exp run -S")))
+    override = OverridesParser.create().parse_override(command[command.index("-S") + 1])
+    assert (override.key_or_group, override.value()) == ("prepare.text", f"data/{name}")
+
+
 def test_every_sample_is_there_with_its_loss_and_its_marks(finished, page):
     table = read_json(finished.folder / "reports/sample_table.json", SampleTable)
     read = "".join(text for _, text in Page(page).texts)
@@ -391,7 +403,7 @@ def test_the_study_is_shown_where_it_is_of_this_text(results, page, study):
     shown = part(results._replace(study=study), verdict, first_updates)
     assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in shown
     assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in shown
-    assert "No committed study has trained another seed with these settings on this text" in page
+    assert "has trained another seed with these settings on this text, so the page does not know" in page
     assert "study-curves" not in shown  # another m and seq_length than the study's: its loss is of other sequences
 
 

@@ -64,7 +64,7 @@ def test_a_damaged_result_is_named(project):
 
 def test_training_refuses_a_gradient_check_that_has_not_passed(project):
     project.edit("metrics/gradcheck.json", '"passed": true', '"passed": false')
-    one_line(project.stage("train", code=1), "so no training starts")
+    one_line(project.stage("train", code=1), "the gradient check has failed")
 
 
 @pytest.fixture
@@ -153,5 +153,5 @@ def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp
 def test_a_file_that_dvc_yaml_does_not_name_is_named(project, stage, line, lacks):
     project.edit("dvc.yaml", line, "")
     printed = project.stage(stage, code=2)
-    one_line("".join(printed.splitlines(keepends=True)[-1:]), f"dvc.yaml: stage {stage} lacks {lacks}; ")
+    one_line("".join(printed.splitlines(keepends=True)[-1:]), f"dvc.yaml: stage {stage} has no {lacks}; ")
     assert "Traceback" not in printed

@@ -153,7 +153,7 @@ def test_a_spool_that_git_brought_is_not_sent(finished, tmp_path):
         began = time.monotonic()
         with pytest.raises(
             Unavailable,
-            match=r"^\.charloom/spool/.*/run\.jsonl: not sent: Git tracks it, .*`git rm -r \.charloom`",
+            match=r"^\.charloom/spool/.*/run\.jsonl: not sent, because Git tracks this file; .*`git rm -r \.charloom`",
         ):
             deliver([folder], 30, request_delivery())
         assert time.monotonic() - began < 20  # it is said at once, not when nothing has gone on

@@ -69,7 +69,8 @@ def parsed(text: str) -> Any:
 
 def as_yaml_text(values: dict[str, Any]) -> str:
     """Return the mapping as YAML in the order of its keys. Lists of plain values are written in flow style: [1, 2]."""
-    return str(yaml.dump(values, Dumper=Writer, default_flow_style=None, width=10_000, sort_keys=False))
+    form = {"default_flow_style": None, "width": 10_000, "sort_keys": False, "allow_unicode": True}
+    return str(yaml.dump(values, Dumper=Writer, **form))
 
 
 @lru_cache(1024)  # the cells of a table repeat

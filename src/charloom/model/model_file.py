@@ -55,7 +55,7 @@ def read_model(path: Path) -> Model:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
-            raise WrongInput(f"{path}: not a file; `dvc repro` makes the pipeline's")
+            raise WrongInput(f"{path}: not a file; `dvc repro` makes the pipeline's models")
         with path.open("rb") as file:
             arrays = unpack(file, _layout)
         vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
@@ -65,9 +65,9 @@ def read_model(path: Path) -> Model:
         if update < 0 or smooth_loss < 0:
             raise ValueError(f"update is {update} and smooth_loss is {smooth_loss}: one is negative")
     except OSError as error:
-        raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's") from None
+        raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's models") from None
     except ValueError as error:
-        raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes the pipeline's") from None
+        raise Damaged(f"{path}: not a model that charloom wrote: {error}; `dvc repro` makes the models") from None
     flat, h = np.concatenate([arrays[name].ravel() for name in NAMES]), arrays["h"]
     theta = Parameters(flat, len(h), len(vocabulary))
     if not _largest(theta, h) < OUTPUT_LIMIT:

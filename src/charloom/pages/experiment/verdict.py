@@ -1,5 +1,6 @@
 """The section `verdict`: the run's result, compared with counted n-grams and with the committed study."""
 
+import re
 import shlex
 from statistics import fmean
 from typing import Any
@@ -17,6 +18,7 @@ from charloom.results.run import FIRST_LOSSES
 from charloom.settings.params import as_yaml
 
 OWN = "this run, held-out"
+PLAIN = re.compile(r"[\w./-]+", re.ASCII)  # a text that Hydra reads without quotes
 NEAR = 0.05  # bits per character: a smaller difference between unseen and training text is "about the same"
 
 
@@ -24,7 +26,7 @@ def section(results: Results) -> Section:
     """Return the section with the result, its hashes, and the command that repeats the run."""
     params, text_sha256 = results.params, results.text.sha256
     again = " ".join(f"-S {shlex.quote(f'{name}={as_yaml(value)}')}" for name, value in naming_params(params).items())
-    text_of = f"-S {shlex.quote(f'prepare.text={params.prepare.text}')}"
+    text_of = f"-S {shlex.quote(f'prepare.text={_hydra_value(params.prepare.text)}')}"
     it = {
         "study": {
             start: (fmean(bits), min(bits), max(bits), len(bits)) for start, bits in bits_of(results.study).items()
@@ -116,3 +118,8 @@ def _ladder(results: Results) -> Picture:
         figure, "ladder", "bits per character of this run and of counting", caption,
         Table(("what", "bits per character", "lowest", "highest"), table),
     )  # fmt: skip
+
+
+def _hydra_value(text: str) -> str:
+    """Return the text as a value of an override of `dvc exp run -S`: in quotes if Hydra could not read it without."""
+    return text if PLAIN.fullmatch(text) else "'" + text.replace("'", r"\'") + "'"
