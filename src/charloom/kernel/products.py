@@ -66,11 +66,12 @@ def take_step(w: Array, accumulators: Any, before: Array, i: int, k: int, g: Any
 def learn(
     w: Array, accumulators: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array, crew: Crew
 ) -> None:
-    """Apply a step to this thread's rows w[i], i < `rows`, with the gradient Σ_t left[i, t] · right[t], t < T · n.
+    """Apply a step to this thread's part of the rows w[i], i < `rows`.
 
-    w, its accumulators and `before` (see take_step) are in panels; left and right are not. g is a scratch array for the
-    gradients of five rows of a panel. The steps of these rows follow at once, in the order of memory, so the processor
-    overlaps divisions and square roots with the next multiplications.
+    The gradient of row i is Σ_t left[i, t] · right[t], t < sizes.T · sizes.n. w, its accumulators and `before` (see
+    take_step) are in panels; left and right are not. g is a scratch array with five rows for each thread: the gradients
+    of five rows are computed, then their steps are applied, row by row. So the processor overlaps divisions and square
+    roots with the next multiplications.
     """
     T, lanes, wide = sizes.T * sizes.n, 64 // w.itemsize, w.shape[1]
     panels, mine = right.shape[1] // wide, crew.me * ROWS

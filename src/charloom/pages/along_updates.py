@@ -50,7 +50,11 @@ def by_update(columns: Sequence[tuple[str, dict[int, str]]]) -> Table:
 
 
 def table_of(curves: Mapping[str, Curve], form: str) -> Table:
-    """Return a table with a column for each curve, by the columns' titles. `form` formats the values: ".2f"."""
+    """Return a table as `by_update` does, with a column for each curve.
+
+    curves  the curves by the titles of their columns
+    form    format of the values: ".2f"
+    """
     return by_update([(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()])
 
 

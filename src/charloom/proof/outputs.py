@@ -54,7 +54,10 @@ class Pair(NamedTuple):
 
     @property
     def hash_same(self) -> bool:
-        """Return whether the committed and the rebuilt dvc.lock have the same hash; False if the committed has none."""
+        """Return whether the committed and the rebuilt dvc.lock have the same hash of this output.
+
+        False if the committed dvc.lock lacks the output.
+        """
         return self.locked is not None and self.locked == self.hashes[1]
 
     @property

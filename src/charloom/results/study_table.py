@@ -40,7 +40,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 CELL = re.compile("[ -~]{0,80}")  # short and printable, so that a message can quote the cell
 WHOLE = re.compile("[0-9]{1,16}")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
-AGAIN = "`git restore` brings the file back; if it is deleted, `charloom study` trains all trials again"
+AGAIN = "`git restore` brings the file back; if trials.csv is deleted, `charloom study` trains all trials again"
 ROUNDED = 1e-6  # bits per character: passages are rounded
 OR_ASKED = "the row, or asked.json in its folder, is damaged"
 

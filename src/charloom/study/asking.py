@@ -189,7 +189,7 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     try:
         digest = _digest(project.root / text)
     except (OSError, ValueError) as error:
-        raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text in UTF-8") from None
+        raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
     kinds = {params.recipe.kind}
     for values in [given.baseline, *given.overrides()]:
         with suppress(WrongInput):  # study_of raises it

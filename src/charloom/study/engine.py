@@ -123,9 +123,10 @@ class Work:
             raise CheckFailed("no worker is left: the lines above say why each is left out")
 
     def _handed_out(self) -> bool:
-        """Give idle workers tasks as `hand_out` does; return False as soon as one of the workers turns out to be lost.
+        """Put trials of lost workers back into the queue, then give idle workers tasks.
 
-        A worker stays idle if the queue is empty, the text is not available, or the worker has failed the check.
+        Return False at once if an idle worker turns out to have ended when it gets a task, else True. A worker stays
+        idle if the queue is empty, the text is not available, or the worker has failed the check.
         """
         live = self.workers.there()
         for future, task in [(future, task) for future, task in self.tasks.items() if task.worker not in live]:

@@ -94,7 +94,10 @@ class StudyFile(Section):
 
     @property
     def recorded(self) -> dict[str, Any]:
-        """Return the key `question` of asked.json: all given keys of the file except the title, which may change."""
+        """Return the value of `question` for asked.json: the keys of the study's file without those that are None.
+
+        The title is left out, too, because it may change.
+        """
         return self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
 
     def overrides(self) -> list[Overrides]:

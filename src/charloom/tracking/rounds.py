@@ -171,9 +171,9 @@ def _is_closed(entry: Entry) -> bool:
 
 
 def _complete(work: Work, entry: Entry) -> str:
-    """Complete the entry's run, and remove the entry unless a training still writes to it.
+    """Complete the entry's run. Then remove the entry, unless a training still writes to it.
 
-    Return a line with the run's name and address; "" if `complete` returns no run.
+    Return a line with the run's name and address. If `complete` returns no run, return "" and keep the entry.
     """
     with connected() as store:
         while True:
