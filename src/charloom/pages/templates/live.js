@@ -186,16 +186,16 @@ const command = (id, start, parts) => byId(id).replaceChildren(start, ...parts.f
 const form = byId("change-form"), file = form.elements["prepare.text"]
 const settings = [...form.elements].filter(field => field !== file)
 const valueOf = ({ name, value }) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
-const hydraValue = text => /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'` // as dvc exp run -S reads it
+const hydraValue = text => /^[\w./ -]+$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'` // as dvc exp run -S reads it
 const overrides = () => [
   ...settings.map(field => [field.name, valueOf(field)]).filter(([name, value]) => value !== params[name]),
-  ...[...file.files].map(({ name }) => ["prepare.text", hydraValue(`data/${name}`)]),
+  ...[...file.files].map(({ name }) => ["prepare.text", `data/${name}`]),
 ]
 settings.forEach(field => { field.value = params[field.name] })
 form.oninput = () => {
   const changes = overrides()
   byId("change-same").hidden = !changes.length
-  command("change-command", "dvc exp run", changes.map(([name, value]) => [`-S ${name}=${quoted(String(value))}`]))
+  command("change-command", "dvc exp run", changes.map(([name, value]) => [`-S ${name}=${quoted(hydraValue(String(value)))}`]))
 }
 form.onsubmit = event => event.preventDefault()
 training("changed", async () => form.reportValidity() && {
