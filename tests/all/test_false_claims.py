@@ -138,6 +138,7 @@ def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
             cells[place] = str(own / 10)
         forged.append(",".join(cells))
     (folder / "trials.csv").write_text("\n".join([head, *forged, ""]))
+    (folder / "passages.csv").unlink()  # it would contradict the edited measure
     project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
     printed, _ = said(project, "summary", "--base", "base")
     assert "<b>Better:</b> <b>not known</b>: <code>studies/<wbr>a has 0.0" in printed
@@ -153,9 +154,10 @@ def test_edited_numbers_of_rows_that_the_base_has_are_not_believed(project):
         if cells[0] == "0.05" and cells[1] != "1":
             cells[head.index(MEASURE)] = str(float(cells[head.index(MEASURE)]) + 1)
     (folder / "trials.csv").write_text("\n".join([*map(",".join, [head, *rows]), ""]))
+    (folder / "passages.csv").unlink()
     project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
     printed, _ = said(project, "summary", "--base", "base")
-    assert "<b>Better:</b> <b>not known</b>: <code>studies/<wbr>a says " in printed
+    assert "<b>Better:</b> <b>not known</b>: <code>studies/<wbr>a has " in printed
     assert "and studies/<wbr>a of the other side " in printed
 
 
@@ -168,10 +170,11 @@ def test_two_tables_that_say_other_things_of_one_training_are_not_believed(proje
     cells = row.split(",")  # of a seed that the commit itself has not
     cells[head.split(",").index(MEASURE)] = "1.25"
     (folder / "trials.csv").write_text("\n".join([head, own, ",".join(cells), *others, ""]))
+    (folder / "passages.csv").unlink()
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "two studies")
     printed, _ = said(project, "summary", "--base", "base")
-    assert printed.count("<code>studies/<wbr>a says ") == printed.count("<code>studies/<wbr>b says ") == 1
+    assert printed.count("<code>studies/<wbr>a has ") == printed.count("<code>studies/<wbr>b has ") == 1
 
 
 PLANTED = "import pathlib\npathlib.Path('executed').write_text(__name__)\n"

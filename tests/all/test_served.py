@@ -145,7 +145,7 @@ def test_twenty_at_once_get_what_each_would_get_alone(ask):
             {"inputs": ["fox"], "params": {"length": 1_000_001}},
             "length: 1000001 for 1 primes is not allowed; allowed are 1,000,000",
         ),
-        ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "a prime counts at least 256"),
+        ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "at least 256 written for each prime"),
         ({"inputs": ["fox"], "params": {"length": None}}, "length: None is not allowed; allowed is a whole number"),
         ({"inputs": ["fox"], "params": {"temperature": None}}, "temperature: None is not allowed; allowed is a number"),
         ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "up to 1,000,000 characters"),

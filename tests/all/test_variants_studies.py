@@ -65,6 +65,7 @@ def write_rows(folder, rows) -> None:
     content = io.StringIO()
     csv.writer(content, lineterminator="\n").writerows(rows)
     (folder / "trials.csv").write_text(content.getvalue())
+    (folder / "passages.csv").unlink(missing_ok=True)  # it would contradict an edited measure
 
 
 def _of_asked(**values):

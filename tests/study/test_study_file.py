@@ -116,7 +116,7 @@ def test_a_folder_that_holds_files_and_no_study_is_not_written_to(project, optio
 def test_a_text_that_is_a_pipe_is_refused_and_not_waited_for(project):
     os.mkfifo(project.folder / "pipe")
     ask(project, f"text: pipe\n{QUESTION}")
-    line = "pipe: not a file; allowed is a text in UTF-8\n"
+    line = "pipe: not a file; allowed is a text file in UTF-8\n"
     assert said(project, "study", "studies/a.yaml", code=2)[1].endswith(line)
 
 

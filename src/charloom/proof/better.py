@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.base.errors import CharloomError, CheckFailed
+from charloom.base.errors import CharloomError, CheckFailed, Damaged
 from charloom.results.commits import from_commits
 from charloom.results.git import objects
 from charloom.results.identity import arithmetic_of, differing, setting_params
@@ -187,7 +187,8 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     """
     old, new = (flat_of(run.params) for run in runs)
     varied = [name for name in differing([run.params for run in runs]) if name in VARIED]
-    if wrong := [code(str(study), 400) for study in studies.values() if varied and isinstance(study, CheckFailed)]:
+    contradicted = [study for study in studies.values() if isinstance(study, CheckFailed | Damaged)]
+    if wrong := [code(str(study), 400) for study in contradicted if varied]:
         return f"<b>not known</b>: {wrong[0]}", [paragraph(f"{wrong[0]} One of the two is wrong.")]
     for study in studies.values() if varied else ():
         if isinstance(study, Study) and study.asked.sha256 == runs[1].text_sha256 and (shared := _of_both(study, runs)):
