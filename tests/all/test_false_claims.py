@@ -126,7 +126,10 @@ def test_a_row_under_another_key_is_damage_wherever_it_is_read(project, command)
     )
 
 
-def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
+@pytest.mark.parametrize(
+    ("passages", "why"), [(False, "studies/<wbr>a has 0.0"), (True, "studies/<wbr>a/<wbr>passages.csv: line ")]
+)
+def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project, passages, why):
     own = json.loads((project.folder / "metrics/train.json").read_text())[MEASURE]
     folder = smaller_eta_than_base(project, QUESTION)
     head, *body = (folder / "trials.csv").read_text().splitlines()
@@ -138,11 +141,12 @@ def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(project):
             cells[place] = str(own / 10)
         forged.append(",".join(cells))
     (folder / "trials.csv").write_text("\n".join([head, *forged, ""]))
-    (folder / "passages.csv").unlink()  # it would contradict the edited measure
+    if not passages:  # they contradict the edited measure, too
+        (folder / "passages.csv").unlink()
     project.run("git", "commit", "-q", "-a", "-m", "a smaller eta")
     printed, _ = said(project, "summary", "--base", "base")
-    assert "<b>Better:</b> <b>not known</b>: <code>studies/<wbr>a has 0.0" in printed
-    assert "One of the two is wrong." in printed
+    assert f"<b>Better:</b> <b>not known</b>: <code>{why}" in printed
+    assert ("One of the two is wrong." in printed) == (not passages)
     assert "better: eta=0.05" not in printed
 
 

@@ -24,7 +24,7 @@ from charloom.base.errors import Unavailable
 from charloom.tracking.asking import asked
 
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of the sender's
-SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
+SECONDS = 60  # of a command on a busy machine: its imports, and the limits below
 LIMITS = {
     "src/track.py": ("SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 15"),
     "src/charloom/commands/inputs.py": ("MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 15"),

@@ -36,13 +36,13 @@ def test_the_real_experiment_killed_at_random_moments_ends_with_the_committed_by
             assert content == (ROOT / name).read_bytes()
     rng, kills, finished, resumed = np.random.default_rng(seed_of_the_week()), 0, 0, 0
     force = ["--force"]
-    while kills < KILLS or force == []:
+    while kills < KILLS or not resumed or force == []:
         with (tmp_path / "printed.txt").open("w") as printed:
             dvc = psutil.Popen(
                 ["dvc", "repro", *force], cwd=tmp_path, env=project.environment(),
                 stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
             )  # fmt: skip
-            if kills < KILLS:
+            if kills < KILLS or not resumed:
                 try:
                     dvc.wait(timeout=rng.uniform(1, LONGEST))
                 except psutil.TimeoutExpired:

@@ -220,7 +220,7 @@ def test_the_command_that_makes_it_again_is_the_experiments(page):
     assert "-S train.updates=400 " in command
 
 
-@pytest.mark.parametrize("name", ["Größe.txt", "it's a book.txt", "a,b.txt", "my-text_2.txt"])
+@pytest.mark.parametrize("name", ["Größe.txt", "it's a book.txt", "a,b.txt", "my-text_2.txt", "ends in a space "])
 def test_the_command_names_any_text_as_dvc_reads_it(results, name):
     params = overridden(results.params, {"prepare.text": f"data/{name}"}, Path("-"))
     code = Page(part(results._replace(params=params), verdict)).text_of("code")

@@ -328,7 +328,7 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
     (project.folder / "studies/a.yaml").write_text(question)
     assert complaint == (
         f"studies/a.yaml: {named}: changed since the first start; studies/a/asked.json has the old values: restore "
-        "them, or `charloom study FILE --anew` starts the study again with today's params.yaml\n"
+        "them, or `charloom study FILE --anew` starts the study again, with params.yaml as it is now\n"
     )
     assert tables(folder) == made
 

@@ -14,8 +14,9 @@ from charloom.study.kept_answer import KeptAnswer
 def run_study(arguments: argparse.Namespace) -> None:
     """Run the study's missing trainings, print the answer and send it to MLflow; with --prove, rebuild rows instead.
 
-    If nothing has changed since the last call, print the answer that this call stored. A call with --anew, --prove or
-    --dask neither uses nor stores an answer. Raises WrongInput if an option is invalid or excluded by --prove.
+    Each call stores its answer. If no input has changed since, the next call prints the stored answer. A call with
+    --anew, --prove or --dask neither uses nor stores an answer. Raises WrongInput if an option is invalid, or if
+    --prove excludes it.
     """
     if arguments.prove is not None:
         for name in ("anew", "jobs", "dask"):

@@ -135,7 +135,8 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
             own, other = _entries(study.runs[key]), _entries(runs[key])
             for name in (name for name in own if name in other and own[name] != other[name]):
                 seed = study.runs[key].seed
-                return f"{study.folder} has {own[name]} for seed {seed} ({name}), and {where} {other[name]}."
+                what = f"{study.folder} has {own[name]} for seed {seed} ({name}), and {where} {other[name]}."
+                return f"{what} One of the two is wrong."
     return ""
 
 
@@ -189,7 +190,7 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     varied = [name for name in differing([run.params for run in runs]) if name in VARIED]
     contradicted = [study for study in studies.values() if isinstance(study, CheckFailed | Damaged)]
     if wrong := [code(str(study), 400) for study in contradicted if varied]:
-        return f"<b>not known</b>: {wrong[0]}", [paragraph(f"{wrong[0]} One of the two is wrong.")]
+        return f"<b>not known</b>: {wrong[0]}", [paragraph(wrong[0])]
     for study in studies.values() if varied else ():
         if isinstance(study, Study) and study.asked.sha256 == runs[1].text_sha256 and (shared := _of_both(study, runs)):
             return _reported(*shared, study.path)

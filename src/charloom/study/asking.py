@@ -1,8 +1,8 @@
 """Freeze a study's question: the first start writes params, the text's hash and the question to asked.json. Later
 starts read this file.
 
-More seeds do not change the question. Other looks do not change it either, before the first look is reached. Any other
-change makes another question, which needs `--anew`.
+A study with more seeds has the same question, and so has a study whose looks change before the first look is reached.
+Every other edit of the study's file needs `--anew`.
 """
 
 import errno
@@ -26,13 +26,13 @@ from charloom.study.trial import small_trial, trials_of, trials_there
 
 ASKED = "asked.json"
 README = "README.md"  # written by the user; may lie in a study's folder
-ANEW = "`charloom study FILE --anew` starts the study again with today's params.yaml"
+ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 
 
 def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
     """Return the study of a file, with the params and text of the study's first start, and the runs in its tables.
 
-    If the study has not started, or with `anew`, the study has today's params.yaml and no runs.
+    A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
     Raises WrongInput if the study's file is invalid, if its question has changed since the first start, or if the table
     has rows that are no trials of this question. The message names the file, the key and what is allowed. Raises
@@ -69,7 +69,7 @@ def ensure_free(folder: Path) -> None:
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
-    """Return the file's study with today's params.yaml, and without runs.
+    """Return the file's study with the params of the present params.yaml, and without runs.
 
     Raises WrongInput if params.yaml, the text or the question is invalid.
     """

@@ -18,7 +18,7 @@ from charloom.results.run import FIRST_LOSSES
 from charloom.settings.params import as_yaml
 
 OWN = "this run, held-out"
-PLAIN = re.compile(r"[\w./ -]+", re.ASCII)  # a text that Hydra reads without quotes
+PLAIN = re.compile(r"[\w./-]+( [\w./-]+)*", re.ASCII)  # a text that Hydra reads without quotes
 NEAR = 0.05  # bits per character: a smaller difference between unseen and training text is "about the same"
 
 

@@ -186,7 +186,7 @@ const command = (id, start, parts) => byId(id).replaceChildren(start, ...parts.f
 const form = byId("change-form"), file = form.elements["prepare.text"]
 const settings = [...form.elements].filter(field => field !== file)
 const valueOf = ({ name, value }) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
-const hydraValue = text => /^[\w./ -]+$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'` // as dvc exp run -S reads it
+const hydraValue = text => /^[\w./-]+( [\w./-]+)*$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'` // as dvc exp run -S reads it
 const overrides = () => [
   ...settings.map(field => [field.name, valueOf(field)]).filter(([name, value]) => value !== params[name]),
   ...[...file.files].map(({ name }) => ["prepare.text", `data/${name}`]),
