@@ -137,7 +137,8 @@ def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path, monkeyp
     study, run = read_study(Path("studies/initial_accumulator.yaml")), a_run(held_out_bits_per_character=0.5)
     said = _contradiction(study, [Side(Folder(ROOT), run)], [])
     assert said.startswith("studies/initial_accumulator has 2.8")
-    assert said.endswith(" for seed 1 (held_out_bits_per_character), and the commit's own files 0.5. One of the two is wrong.")
+    both = " for seed 1 (held_out_bits_per_character), and the commit's own files 0.5."
+    assert said.endswith(f"{both} One of the two is wrong.")
     signature = (ROOT / "signature.json").read_text()
     (tmp_path / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
     assert _contradiction(study, [Side(Folder(tmp_path), run)], []) == ""
