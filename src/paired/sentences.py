@@ -353,9 +353,10 @@ def notes(answer: Answer) -> list[str]:
     if answer.effects:
         lines.append(SHARED)
     elif many > 1:
+        others = f"the next by {many - 1}, and so on" if many > 2 else "the other by 1"
         lines.append(
-            f"{many} settings have {many} chances of a false alarm: of their p, the smallest counts {many} times, the "
-            f"next {many - 1} times, and so on (Holm). The adjusted p includes this; it decides."
+            f"{many} settings have {many} chances of a false alarm, so the smallest of their p is multiplied by "
+            f"{many}, {others} (Holm). The adjusted p includes this; it decides."
         )
     if any(contrast.more_seeds for contrast in [*answer.comparisons, *answer.effects]):
         here = (

@@ -61,7 +61,7 @@ def test_whoever_reads_it_first_learns_how_it_was_decided():
     many = noted(answer(comparison(), comparison("c"), comparison("d"), looks=(3, 10), smallest_difference=0.02))
     assert "claim one, all settings and looks together" in many
     assert "at 3 and 10 seeds, as declared; a p counts 2 times" in many
-    assert "3 settings have 3 chances of a false alarm: of their p, the smallest counts 3 times" in many
+    assert "3 settings have 3 chances of a false alarm, so the smallest of their p is multiplied by 3, the next" in many
     assert "an interval inside -0.02 to 0.02 has none" in many
 
 

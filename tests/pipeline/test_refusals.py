@@ -39,6 +39,13 @@ def test_a_wrong_text_is_named_and_nothing_lost(project, why):
     assert project.contents() == before
 
 
+def test_a_text_that_was_decoded_wrongly_before_gets_a_warning(project):
+    text = project.folder / "data/fox.txt"
+    assert "U+FFFD" not in project.stage("prepare")
+    text.write_bytes(text.read_bytes().decode("ascii", "replace").encode())
+    assert "warning: contains U+FFFD" in project.stage("prepare")
+
+
 @pytest.mark.slow
 def test_plain_dvc_repro_meets_the_door_too_and_loses_nothing(project):
     before = project.contents()

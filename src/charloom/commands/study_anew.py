@@ -17,7 +17,6 @@ from charloom.study.formats import as_text
 from charloom.study.measuring import with_new_seeds
 from charloom.tracking.study_contents import PAGE
 from charloom.tracking.study_delivery import send_study, study_contents
-from paired.data_types import CANNOT_TELL
 
 
 def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tuple[str, str]:
@@ -42,8 +41,9 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
         ensure_address(arguments.dask)
     study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
     text = as_text(answer, columns, explain=arguments.explain)
-    if not study.question.looks and any(row.verdict == CANNOT_TELL for row in answer.comparisons):
-        text += f"\nMore seeds need a new study, because this study declares no looks: {with_new_seeds(study)}\n"
+    if not study.question.looks and (needs := [row.more_seeds[0] for row in answer.comparisons if row.more_seeds]):
+        command = with_new_seeds(study, max(needs))
+        text += f"\nMore seeds need a new study, because this study declares no looks: {command}\n"
     sys.stdout.write(text)
     sys.stdout.flush()
     page, picture = study_page(study, Compared(measured, answer))

@@ -254,7 +254,9 @@ def _changed_answers(folders: Sequence[Path], studies: list[Studies]) -> Iterato
         tables = [folder / file.with_suffix("") / "trials.csv" for folder in folders]
         contents = [table.read_bytes() if table.is_file() else b"" for table in tables]
         if contents[0] != contents[1]:
-            yield [code(file.name), *(_answer(side.get(file)) for side in studies)]
+            after = studies[-1].get(file)
+            text = f" on {code(after.asked.text)}" if isinstance(after, Study) and after.question.text else ""
+            yield [f"{code(file.name)}{text}", *(_answer(side.get(file)) for side in studies)]
 
 
 def _answer(study: Study | CharloomError | None) -> str:

@@ -53,9 +53,9 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
     return results if curves else results._replace(curves={})
 
 
-def with_new_seeds(study: Study) -> str:
-    """Return a shell command that writes and runs a copy of the study with as many seeds, all of them new."""
-    first, count = max(study.question.seeds) + 1, len(study.question.seeds)
+def with_new_seeds(study: Study, more: int = 0) -> str:
+    """Return a shell command that writes and runs a copy of the study, with `more` seeds than this one, all new."""
+    first, count = max(study.question.seeds) + 1, len(study.question.seeds) + more
     file, seeds = str(study.path.with_stem(f"{study.path.stem}_new_seeds")), [*range(first, first + count)]
     edit, old, new = shlex.quote(f"s/^seeds:.*/seeds: {seeds}/"), typed(str(study.path)), typed(file)
     return f"sed {edit} {old} > {new} && charloom study {new}"

@@ -29,7 +29,7 @@ if (/^(file|https?):$/.test(location.protocol)) { // a frame in another program 
     }
     const button = Object.assign(document.createElement("button"), { textContent: kind, ariaLabel: `${kind}: ${name}` })
     button.onclick = () => {
-      const download = `${folder} ${name}`.replace(/[^\w.]+/g, "-") + `.${kind.toLowerCase()}`
+      const download = `${folder} ${name}`.replace(/[^\p{L}\p{N}_.]+/gu, "-") + `.${kind.toLowerCase()}`
       Object.assign(document.createElement("a"), { download, href: URL.createObjectURL(new Blob([content()])) }).click()
     }
     line.append(" ", button)
