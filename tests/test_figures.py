@@ -95,7 +95,7 @@ def readme():
         yield " ".join(f"{x:.4f}" for x in (row.mean, row.sd, row.interval[0])) + f" to {row.interval[1]:.4f}"
     yield f"by {difference(ten, -1)} bits, with a 95 % interval from {interval(ten, -1)}"
     yield "The page after 30,000 updates"
-    yield f"for {study_new.SEEDS[True]} seeds, {study_new.SHORT:,} updates"
+    yield f"({study_new.SEEDS[True]} seeds, {study_new.SHORT:,} updates)"
     yield "``` 2.700 bits per character ```"  # tests/all/test_readme.py types the command
     eta = next(row for row in table("recipe") if row["m"] == "100" and row["eta"] == "0.05" and row["sigma"] == "0.01")
     for name in ("held_out_bits_per_character", "smooth_loss"):
@@ -174,7 +174,7 @@ def batch_updates():
         yield f"| {size} | {characters} | {eta} | {mean} | {number(row.sd)} |"
     *others, worst = values("batch_updates", "batch=32")
     yield f"ends at {number(worst)}, the others between {number(others[0])} and {number(others[-1])}"
-    yield "a 32nd of the time of 10,000,000 characters"
+    yield "1/32 of the time that they need for 10,000,000 characters"
     yield "a held-out loss of 1.857 nats per character with a batch of 8, and 2.111 without"  # a student's report
 
 
@@ -194,7 +194,8 @@ def optimizer():
     better, open_ = contrast("optimizer", f"{ACCUMULATOR}=10"), contrast("optimizer", f"{ACCUMULATOR}=0")
     yield f"better than Adam: {number(ten.mean)} bits compared with {number(adam.mean)}"
     yield f"The difference is {difference(better)}, with a 95 % interval from {interval(better)}"
-    yield f"{number(adam.mean)} compared with {number(zero.mean)}, interval {interval(open_)}"
+    yield f"AdaGrad from 0 ({number(zero.mean)}) and Adam ({number(adam.mean)})"
+    yield f"the interval of the difference is {interval(open_)}"
     yield f"| AdaGrad from 0 | 0.05 | {number(zero.mean)} | {number(zero.sd)} |"
     yield f"| AdaGrad from 10 | 0.1 | **{number(ten.mean)}** | {number(ten.sd)} |"
     yield f"| Adam | 0.001 | {number(adam.mean)} | {number(adam.sd)} |"
@@ -242,8 +243,8 @@ def course():
     yield "| 1.902 |"
     yield "| 1.794 |"
     yield "| 4.429 |"
-    yield "optimiser | AdaGrad, learning rate 0.1 | Adam, learning rate 0.001, 0.9, 0.999, 1e-8"
-    yield "is 50,000 or more (224 units"
+    yield "optimiser | AdaGrad, learning rate 0.1 | Adam, learning rate 0.001; `train.b1` 0.9, `train.b2` 0.999, `train.eps` 1e-8"
+    yield "is 50,000 or more: with `batch: 1`, from 224 units on"
     yield "trains for 100,000 updates, in one to three minutes"
     yield "the same text after 10,000 updates"
     yield "`--short` trains for 10,000 updates instead of 100,000"
@@ -253,7 +254,7 @@ def course():
     yield "a difference of 0.004, p 0.81"
     yield "smooth losses after 100,000 updates"
     yield "1.54 after 85,000 updates (2025, AX-Berglund/DD2424-DeepLearning), 1.661 after 100,000"
-    yield "1.485 as the lowest until 150,000"
+    yield "a lowest value of 1.485 within 150,000"
     yield "(1,107,542 characters, 80 distinct)"
 
 
