@@ -243,7 +243,7 @@ def course():
     yield "| 1.902 |"
     yield "| 1.794 |"
     yield "| 4.429 |"
-    yield "optimiser | AdaGrad, learning rate 0.1 | Adam, learning rate 0.001; `train.b1` 0.9, `train.b2` 0.999, `train.eps` 1e-8"
+    yield "| AdaGrad, learning rate 0.1 | Adam, learning rate 0.001; `train.b1` 0.9, `train.b2` 0.999, `train.eps` 1e-8"
     yield "is 50,000 or more: with `batch: 1`, from 224 units on"
     yield "trains for 100,000 updates, in one to three minutes"
     yield "the same text after 10,000 updates"

@@ -100,7 +100,9 @@ class Tested(NamedTuple):
 
 
 def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts: Mapping[str, float]) -> Tested:
-    """Return all tests of the design. An effect is computed for each seed that has a trial in all settings.
+    """Return the effects of the design's factors at each look, without verdicts; settings' contrasts are not included.
+
+    An effect is computed for each seed that has a trial in all settings.
 
     sides    the trials of each setting
     looks    declared numbers of seeds, ascending

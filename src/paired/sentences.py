@@ -243,8 +243,9 @@ def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) ->
 
 
 def open_effects(answer: Answer) -> Iterator[str]:
-    """Yield a line for each effect without a verdict: the number of seeds needed, or why there was no test.
+    """Yield a line for each average and each effect at a level that was not tested or needs more seeds to be told.
 
+    The line has the reason or the number of seeds. Interactions, and averages that other factors reverse, have no line.
     After MANY lines a line counts the rest.
     """
     lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(answer) if x.untested or x.more_seeds]

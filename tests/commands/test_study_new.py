@@ -118,18 +118,18 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
             ["a.yaml", "--vary", "m=2,3", "--seeds", ""],
             "--seeds: '' is not allowed; allowed is a whole number from 1 to 999,999",
         ),
-        (["a.yaml", "--vary", "m=2,3", "--text", ""], "--text: '' is not allowed; allowed is a file inside"),
+        (["a.yaml", "--vary", "m=2,3", "--text", ""], "--text: '': allowed is the relative path"),
         (
             ["a.yaml", "--vary", "m=2,3", "--title", "a\nb"],
             "a.yaml: title: a\\nb is not allowed; allowed is one line",
         ),
-        (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "--text: no.txt is not allowed; allowed is a file inside"),
-        (["a.yaml", "--vary", "m=2,3", "--text", "pipe"], "--text: pipe is not allowed; allowed is a file inside"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "no.txt"], "--text: no.txt: allowed is the relative path"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "pipe"], "--text: pipe: allowed is the relative path"),
         (
             ["a.yaml", "--vary", "m=2,3", "--text", "/etc/hosts"],
-            "--text: /etc/hosts is not allowed; allowed is a file inside",
+            "--text: /etc/hosts: allowed is the relative path",
         ),
-        (["a.yaml", "--vary", "m=2,3", "--text", "../x"], "--text: ../x is not allowed; allowed is a file inside"),
+        (["a.yaml", "--vary", "m=2,3", "--text", "../x"], "--text: ../x: allowed is the relative path"),
         (["a.yaml", "--vary", "seq_length=25,9999"], "data/fox.txt: "),
         (
             ["params.yaml", "--vary", "m=2,3"],

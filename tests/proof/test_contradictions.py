@@ -109,7 +109,7 @@ def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_
         told(clone)
     for pipeline in ("stages: [\n", "", "stages: {train: {outs: [{}]}}"):
         (clone.folder / "dvc.yaml").write_text(pipeline)
-        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: DVC cannot read it"):
+        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: "):
             told(clone)
     (clone.folder / "dvc.yaml").unlink()
     with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not in this folder"):

@@ -397,7 +397,7 @@ def test_a_damaged_record_of_a_training_is_named_where_track_is_called(project):
     record = project.folder / ".charloom/spool/another/run.jsonl"
     record.parent.mkdir(parents=True)
     record.write_text("{")
-    assert f"warning: {record}: skipped: the record of a training does not begin with its start\n" in project.stage(
+    assert f"warning: {record}: skipped: the line that names the training is missing or damaged\n" in project.stage(
         "track"
     )
 

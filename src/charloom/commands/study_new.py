@@ -44,7 +44,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     text = arguments.text
     if text is not None and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
         shown = in_line(text) or "''"
-        raise WrongInput(f"--text: {shown} is not allowed; allowed is a file inside this folder")
+        raise WrongInput(f"--text: {shown}: allowed is the relative path, without `..`, of a file in this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     # The baseline has the value of params.yaml if that is one of the values, else the first value.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}

@@ -66,7 +66,7 @@ def _committed_files() -> Iterator[None]:
     except Damaged:
         raise CheckFailed(f"first difference: prepare: {LOCK}: not what DVC writes") from None
     except (OSError, AttributeError, LookupError, TypeError, ValueError):
-        raise CheckFailed(f"first difference: prepare: {PIPELINE}: DVC cannot read it") from None
+        raise CheckFailed(f"first difference: prepare: {PIPELINE}: not as DVC writes it") from None
 
 
 @_committed_files()
@@ -259,10 +259,13 @@ def _edited(stage: str, pairs: list[Pair]) -> Iterator[str]:
 
 
 def _replaced(stage: str, pairs: list[Pair], *, explained: bool) -> Iterator[str]:
-    """Yield at most one sentence about outputs that differ from the rebuilt ones although dvc.lock has their hash.
+    """Yield at most one sentence about committed outputs that differ from the rebuilt ones and agree with dvc.lock.
+
+    An output that Git does not contain counts as one that agrees.
 
     pairs      the outputs of the first stage with a difference
-    explained  whether another sentence already explains differences
+    explained  whether another sentence explains differences. If so, an output with unknown content gets no sentence,
+               unless all outputs of the stage differ
     """
     different = [pair for pair in pairs if not pair.same and not pair.content_same]
     replaced = [pair for pair in different if pair.locked == pair.hashes[0] or not pair.output.in_git]

@@ -82,7 +82,7 @@ def outputs(project: Project) -> Iterator[Output]:
                     raise WrongInput(f"{PIPELINE}: {stage}: output {path} is not allowed; {allowed}")
                 yield Output(stage, path, options.get("cache") is False)
     except (TypeError, ValueError, AttributeError):
-        raise WrongInput(f"{PIPELINE}: DVC cannot read it") from None
+        raise WrongInput(f"{PIPELINE}: the outputs of a stage are no list of paths") from None
 
 
 def hashes_of(lock: Mapping[str, Stage]) -> dict[str, str]:

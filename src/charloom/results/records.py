@@ -100,7 +100,10 @@ class GradcheckErrors(Record):
 
 
 class GradcheckMetrics(Record):
-    """metrics/gradcheck.json: whether the check passed, its tolerance, and the agreement from both initial states."""
+    """metrics/gradcheck.json: whether the check passed, its tolerance, and the agreement for each initial state.
+
+    The initial states are zero and the one that training has carried.
+    """
 
     passed: bool
     tolerance: float

@@ -226,7 +226,7 @@ def entry_folder(experiment: str, key: str) -> Path:
     """Return the folder of the entry of a training.
 
     experiment  the experiment key
-    key         the training key, or the hash of the results
+    key         the training key; the hash of the results if no training was recorded
     """
     return spool() / f"{experiment[:12]}-{key[:16]}"
 

@@ -65,8 +65,10 @@ class Project(NamedTuple):
             _ = [entry.keys() for entry in entries.values()]
         except FileNotFoundError:
             raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder") from None
-        except (OSError, TypeError, AttributeError, *NO_YAML) as error:
-            raise WrongInput(f"{PIPELINE}: DVC cannot read it: {' '.join(str(error).split())}") from None
+        except (KeyError, TypeError, AttributeError):
+            raise WrongInput(f"{PIPELINE}: it has no stages, or a stage that is no mapping") from None
+        except (OSError, *NO_YAML) as error:
+            raise WrongInput(f"{PIPELINE}: not readable: {' '.join(str(error).split())}") from None
         return entries
 
     def declared(self, stage: str) -> dict[str, Any]:

@@ -75,9 +75,10 @@ class Cluster:
         return self.executors
 
     def _scheduler_workers(self) -> dict[str, Any]:
-        """Return the scheduler's description of each worker, by name.
+        """Return the scheduler's description of each worker, by the worker's address.
 
-        Raises OSError or AttributeError if the scheduler does not answer within ANSWER_MAY_TAKE seconds.
+        Raises OSError or AttributeError if the scheduler does not answer within ANSWER_MAY_TAKE seconds. If the
+        connection is lost, forgets the executors and raises OSError at once.
         """
         if self.client.status != "running":
             self.executors = {}  # Dask has cancelled their tasks

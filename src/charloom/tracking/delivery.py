@@ -75,11 +75,13 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
                 try:
                     start_sender(SENDER, own_identity)
                 except OSError as error:
-                    raise Unavailable(f"the sender does not start: {error.strerror}") from None
+                    raise Unavailable(
+                        f"the process that sends runs to MLflow does not start: {error.strerror}"
+                    ) from None
                 starts += 1
             time.sleep(POLL_INTERVAL)
     if pending:
-        reasons[f"the sender made no progress for {seconds:g} s; see {log.name}"] = None
+        reasons[f"the process that sends runs to MLflow made no progress for {seconds:g} s; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
 

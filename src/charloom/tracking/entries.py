@@ -42,7 +42,7 @@ class Entry:
         self.sender, self.requested = "", False
         self.read()
         if not hasattr(self, "first"):
-            raise ValueError("the record of a training does not begin with its start")
+            raise ValueError("the line that names the training is missing or damaged")
 
     @property
     def results(self) -> str | None:
