@@ -2,10 +2,10 @@
 
 import pytest
 
-from charloom.proof.meaning import Contradiction, causes
+from charloom.proof.meaning import causes
 from charloom.proof.outputs import Output, Pair
 
-AGAINST = [Contradiction("dvc.lock was made with eta 1, params.yaml has 2", ("train",))]
+AGAINST = {"dvc.lock was made with eta 1, params.yaml has 2": ["train"]}
 MOVED = "dvc.lock was made with eta 1, params.yaml has 2 (stages: train)"
 
 
@@ -47,7 +47,7 @@ SAME = made("aaa", "same.json")
     ],
 )  # fmt: skip
 def test_the_edit_that_explains_it_is_named(outputs, expected):
-    assert causes([], outputs) == expected
+    assert causes({}, outputs) == expected
 
 
 def test_what_follows_from_another_input_is_not_called_an_edit():

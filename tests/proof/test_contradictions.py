@@ -7,7 +7,7 @@ import pytest
 from projects import copied, said
 
 from charloom.base.errors import CheckFailed
-from charloom.proof.meaning import contradictions
+from charloom.proof.meaning import contradictions, rows_of
 from charloom.settings.pipeline import Project as Folder
 
 
@@ -25,7 +25,7 @@ def clone(scratch):
 
 
 def told(project):
-    return [str(each) for each in contradictions(Folder(project.folder), results=True)]
+    return [row.what for row in rows_of(contradictions(Folder(project.folder), results=True))]
 
 
 def test_a_finished_run_contradicts_itself_in_nothing(finished):

@@ -126,18 +126,24 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
     others  the readable studies of both sides, whose tables are compared
     """
     tables = [(f"{other.folder}{' of the other side' * (other.path == study.path)}", other.runs) for other in others]
-    for project, run in sides:  # results of another arithmetic or text may differ
-        same = run and study.asked.arithmetic.get(run.params.recipe.kind) == _arithmetic(project, run)
-        if run and same and run.text_sha256 == study.asked.sha256:
+    for project, run in sides:
+        if run and _is_comparable(study, project, run):
             tables.append(("the commit's own files", {study.asked.key(run.params): run}))
     for where, runs in tables:
         for key in study.runs.keys() & runs.keys():
             own, other = _entries(study.runs[key]), _entries(runs[key])
             for name in (name for name in own if name in other and own[name] != other[name]):
-                seed = study.runs[key].seed
-                what = f"{study.folder} has {own[name]} for seed {seed} ({name}), and {where} {other[name]}."
-                return f"{what} One of the two is wrong."
+                what = f"{study.folder} has {own[name]} for seed {study.runs[key].seed} ({name})"
+                return f"{what}, and {where} {other[name]}. One of the two is wrong."
     return ""
+
+
+def _is_comparable(study: Study, project: Project, run: Run) -> bool:
+    """Return whether the commit's run has the study's text, and its arithmetic by the commit's signature.json."""
+    with suppress(CharloomError):  # signature.json cannot be read
+        kind = run.params.recipe.kind
+        return (study.asked.sha256, study.asked.arithmetic.get(kind)) == (run.text_sha256, arithmetic_of(kind, project))
+    return False
 
 
 def _entries(run: Run) -> dict[str, Any]:
@@ -148,16 +154,6 @@ def _entries(run: Run) -> dict[str, Any]:
     metrics = run.metrics.known() if run.metrics else {}
     hashed = {"results": run.results} if run.results else {}
     return {MEASURE: metrics.get(MEASURE), "outcome": run.outcome} | hashed | metrics
-
-
-def _arithmetic(project: Project, run: Run) -> str:
-    """Return the digest of arithmetic that a trial of the run's kind has in its key in this commit.
-
-    The result is "" if the commit's signature.json cannot be read.
-    """
-    with suppress(CharloomError):
-        return arithmetic_of(run.params.recipe.kind, project)
-    return ""
 
 
 def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
