@@ -217,20 +217,17 @@ def test_samples_that_are_missing_or_damaged_are_named_with_what_makes_them(tmp_
         (None, "No such file or directory"),
         ("", "Invalid JSON"),
         ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
+        ({"quick": True}, "was made with --quick, which rebuilds no result; repeat without it"),
     ],
 )
-def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
-    file = tmp_path / "v.json"
-    if content is not None:
+def test_a_file_that_verify_did_not_print_and_one_of_quick_are_refused(finished, tmp_path, content, line):
+    file = tmp_path / "here.json"
+    if isinstance(content, dict):
+        verified(finished, tmp_path, **content)
+    elif content is not None:
         file.write_text(content)
     complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=2)[1]
     assert complaint.startswith(f"--verified: {file}: {line}")
-
-
-def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(finished, tmp_path):
-    file = verified(finished, tmp_path, quick=True)
-    line = said(finished, "summary", "--base", "HEAD", "--verified", file, code=2)[1]
-    assert line.endswith("here.json: was made with --quick, which rebuilds no result; repeat without it\n")
 
 
 @pytest.mark.slow
