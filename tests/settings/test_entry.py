@@ -196,6 +196,13 @@ def test_what_is_edited_at_its_end_is_dvcs_to_hash(project, tmp_path):
     assert "seed: 1 " in (project.folder / "params.yaml").read_text()
 
 
+def test_a_note_of_its_inputs_that_cannot_be_written_fails_no_stage(project):
+    notes = project.folder / ".charloom/used"
+    shutil.rmtree(notes, ignore_errors=True)
+    notes.touch()
+    project.stage("prepare")
+
+
 def test_no_command_works_on_the_repository_that_a_hook_of_git_names(project, tmp_path, monkeypatch):
     other = tmp_path / "other"
     project.run("git", "init", "-q", str(other))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
-from charloom.base.errors import CheckFailed, Damaged
+from charloom.base.errors import CheckFailed, Damaged, Unavailable
 from charloom.base.sealed import sealed, unsealed
 from charloom.base.storage import write
 from charloom.settings.params import Params, flat_of, read_params
@@ -57,7 +57,7 @@ def note_used(stage: str) -> None:
     """
     used = present(HERE, stage, read_params())
     if used.outs:
-        with suppress(OSError):
+        with suppress(Unavailable):
             write(NOTES / f"{stage}.json", sealed([used.params | used.deps, used.outs]))
 
 
