@@ -7,7 +7,7 @@ import pytest
 from projects import copied, said
 
 from charloom.base.errors import CheckFailed
-from charloom.proof.meaning import contradictions, rows_of
+from charloom.proof.meaning import committed_files, contradictions, rows_of
 from charloom.settings.pipeline import Project as Folder
 
 
@@ -25,7 +25,8 @@ def clone(scratch):
 
 
 def told(project):
-    return [row.what for row in rows_of(contradictions(Folder(project.folder), results=True))]
+    with committed_files():
+        return [row.what for row in rows_of(contradictions(Folder(project.folder), results=True))]
 
 
 def test_a_finished_run_contradicts_itself_in_nothing(finished):

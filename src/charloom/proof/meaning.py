@@ -54,7 +54,7 @@ def rows_of(conflicts: Contradictions) -> list[Row]:
 
 
 @contextmanager
-def _committed_files() -> Iterator[None]:
+def committed_files() -> Iterator[None]:
     """Convert exceptions about the project's files into CheckFailed: the files are HEAD's, not the user's input."""
     try:
         yield
@@ -66,14 +66,13 @@ def _committed_files() -> Iterator[None]:
         raise CheckFailed(f"first difference: prepare: {PIPELINE}: DVC cannot read it") from None
 
 
-@_committed_files()
 def contradictions(clone: Project, *, results: bool) -> Contradictions:
     """Compare dvc.lock with the other committed files; return the contradictions, in the order of the stages.
 
     clone    a clone of HEAD in which no stage has run
     results  whether committed results are compared with their hashes in dvc.lock, too
 
-    Raises CheckFailed if dvc.lock, dvc.yaml or params.yaml is missing or invalid.
+    Raises an exception that `committed_files` converts, if dvc.lock, dvc.yaml or params.yaml is missing or invalid.
     """
     conflicts, params, declared = Contradictions(), clone.params(), list(outputs(clone))
     lock = _lock(clone)
@@ -157,22 +156,15 @@ def _of_output(output: Output, lock: Stages, now: Stage, *, results: bool) -> st
     return f"{path} is not committed, and {LOCK} has its hash"
 
 
-@_committed_files()
-def not_rebuilt(clone: Project, here: Project) -> list[Row]:
-    """Return a row for each file that looks like a result and that a rebuild would not make.
+def not_rebuilt(clone: Project, here: Project) -> Iterator[tuple[str, str, str]]:
+    """Yield stage, file and reason for each file that looks like a result and that a rebuild would not make.
 
     These are metrics and plots that no stage makes, frozen stages, parts of dvc.yaml that this module does not know,
     and every other dvc.yaml. The stage is the one concerned, or the last of the pipeline.
 
     clone  a clone of HEAD
     here   the repository's own folder, which has the files of Git's submodules
-
-    Raises CheckFailed if DVC cannot read dvc.yaml.
     """
-    return [Row(*file) for file in _not_rebuilt(clone, here)]
-
-
-def _not_rebuilt(clone: Project, here: Project) -> Iterator[tuple[str, str, str]]:
     stages, rebuilt = clone.stages(), [output.path for output in outputs(clone)]
     last, pipeline = list(stages)[-1], parsed((clone.root / PIPELINE).read_text(encoding="utf-8"))
     for stage, declared in stages.items():

@@ -11,7 +11,7 @@ from charloom.base.errors import WrongInput
 from charloom.base.terminal import visible
 from charloom.proof.differences import SAME, Row, difference, last_line
 from charloom.proof.dvc_command import cache
-from charloom.proof.meaning import causes, contradictions, grade, not_rebuilt, rows_of, unexplained
+from charloom.proof.meaning import causes, committed_files, contradictions, grade, not_rebuilt, rows_of, unexplained
 from charloom.proof.outputs import Pair, cached, contents, hashes_of, outputs
 from charloom.proof.quick import first_updates
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
@@ -78,7 +78,8 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         return verified._replace(causes=[arithmetic.cause()])
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
         clone = cloned(Path(place) / "clone")
-        conflicts, refused = contradictions(clone, results=quick), not_rebuilt(clone, HERE)
+        with committed_files():
+            conflicts, refused = contradictions(clone, results=quick), [Row(*x) for x in not_rebuilt(clone, HERE)]
         known = [*(f"{row.file}: {row.what}" for row in refused), *(row.what for row in rows_of(conflicts))]
         verified = verified._replace(causes=known)
         if quick:
