@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 
 import pytest
 from projects import copied, said
@@ -66,6 +67,18 @@ def test_a_text_that_git_does_not_know_and_a_result_that_is_not_committed_are_na
     assert told(clone)[0] == "data/fox.txt is not in Git, so nobody else has it (stages: prepare)"
     (clone.folder / "data/fox.txt.dvc").write_text("")
     assert told(clone)[0].startswith("data/fox.txt is in DVC, and neither the cache here nor a remote has it; ")
+
+
+@pytest.mark.slow
+def test_a_text_that_dvc_cannot_give_is_named_with_dvcs_own_reason(project):
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "DVC has the text")
+    shutil.rmtree(project.folder / ".dvc/cache/files")
+    printed, complaint = said(project, "verify", "--quick", code=1)
+    assert "cause  data/fox.txt is in DVC, and neither the cache here nor a remote has it; " in printed
+    assert complaint.startswith("warning: data/fox.txt: dvc get: ERROR: ")
 
 
 @pytest.mark.slow

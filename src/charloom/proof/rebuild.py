@@ -14,7 +14,7 @@ import psutil
 from charloom.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
 from charloom.base.storage import sha256
 from charloom.base.terminal import in_line, warn_once
-from charloom.proof.dvc_command import dvc
+from charloom.proof.dvc_command import dvc, reason
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
 from charloom.settings.dvc_lock import LOCK, locked
@@ -61,7 +61,7 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
             code, printed = dvc("get", top, f"{place}{text}", "--rev", commit, "--out", text, folder=project.root)
             if code:
                 remove(project.root / text)  # a part of it
-                warn_once(text, f"{text}: dvc get: {in_line((printed.strip().splitlines() or [f'exit {code}'])[-1])}")
+                warn_once(str(project.root), f"{in_line(text)}: dvc get: {reason(code, printed)}")
     return project
 
 
