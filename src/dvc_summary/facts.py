@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from dvc_summary.git import Refused, git
 from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, within
 
-DVC_TIMEOUT = 120  # seconds
 MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine
 
 
@@ -103,17 +102,17 @@ def facts_of(ref: str) -> Facts:
     )  # fmt: skip
 
 
-def dvc(arguments: tuple[str, ...]) -> tuple[dict[str, Any], str]:
+def dvc(arguments: tuple[str, ...], seconds: float = 120) -> tuple[dict[str, Any], str]:
     """Run DVC; return the JSON object that DVC prints, and a complaint: one line for the user, or "".
 
     The complaint is DVC's first message if DVC exits with an error or prints a message with the word "failed". The
-    object is empty if DVC does not finish within DVC_TIMEOUT seconds or prints no JSON object.
+    object is empty if DVC does not finish within so many seconds or prints no JSON object.
     """
     command = [sys.executable, "-P", "-m", "dvc", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=DVC_TIMEOUT)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
-        return {}, f"dvc {arguments[0]}: no answer within {DVC_TIMEOUT} s"
+        return {}, f"dvc {arguments[0]}: no answer within {seconds} s"
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
     errors = [*lines, f"exit {done.returncode}"] if done.returncode else [line for line in lines if "failed" in line]
     try:

@@ -4,7 +4,6 @@ import os
 import subprocess
 from pathlib import Path
 
-GIT_TIMEOUT = 600  # seconds
 # No replacement of commits, no bare repository inside the project, comparison of files by content.
 STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 
@@ -14,27 +13,29 @@ class Refused(Exception):
 
 
 def printed(
-    *arguments: str, folder: Path | None = None, index: str = "", given: bytes | None = None, empty: int = 0
-) -> bytes:
+    *arguments: str, folder: Path | None = None, index: str = "", given: bytes | None = None, empty: int = 0,
+    seconds: float = 600,
+) -> bytes:  # fmt: skip
     """Run Git and return its standard output.
 
     folder  the folder in which Git runs; None: the working folder
     index   path of an index file to use instead of the user's; "": the user's
     given   standard input for Git
     empty   an exit code that means an empty result and no error, besides 0
+    seconds  the time that Git may take
 
     Raises Refused at any other exit code (with the first line of Git's message), if a name after `--end-of-options`
-    is ambiguous, if Git cannot be started, and after GIT_TIMEOUT seconds.
+    is ambiguous, if Git cannot be started, and after that time.
     """
     try:
         done = subprocess.run(
             ["git", *STRICT, *arguments], cwd=folder, input=given, capture_output=True, check=False,
-            timeout=GIT_TIMEOUT, env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
+            timeout=seconds, env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
         )  # fmt: skip
     except OSError as error:  # Git is missing, or the system refuses another process
         raise Refused(f"git: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise Refused(f"git: no answer within {GIT_TIMEOUT} s") from None
+        raise Refused(f"git: no answer within {seconds} s") from None
     complaint = done.stderr.decode(errors="replace").strip()
     # If a branch and a tag have the same name, Git only warns and uses the tag.
     if done.returncode not in {0, empty} or ("--end-of-options" in arguments and " is ambiguous" in complaint):

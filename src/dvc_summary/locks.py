@@ -109,16 +109,18 @@ def _stage(entry: Any, folder: str) -> Stage:
     return Stage(str(entry["cmd"]), deps, dict(pair for pairs in params for pair in pairs), outs)
 
 
-def leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(nested: Any, prefix: str = "", *, lists: bool = False) -> Iterator[tuple[str, Any]]:
     """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf, and so is a list.
 
     prefix  text before each name
+    lists   whether the items of lists are leaves, too: `a.0.b` for the first item of a list under `a`
     """
+    nested = dict(enumerate(nested)) if lists and isinstance(nested, list) and nested else nested
     if not isinstance(nested, dict) or not nested:
         yield prefix.removesuffix("."), nested
         return
     for key, value in nested.items():
-        yield from leaves(value, f"{prefix}{key}.")
+        yield from leaves(value, f"{prefix}{key}.", lists=lists)
 
 
 def within(path: str, folder: str) -> bool:

@@ -73,8 +73,7 @@ def warnings(facts: Facts) -> Iterator[str]:
 def changes(facts: Facts) -> Iterator[str]:
     """Yield the blocks about changed params, files and data; a sentence if nothing except results changed."""
     yield "### What was changed"
-    params = list(_by_file("parameter", facts.params, _both, "before", "after"))
-    yield from params
+    yield from (params := list(_by_file("parameter", facts.params, _both, "before", "after")))
     if facts.files:
         counts = [file.lines for file in facts.files if file.lines]
         sums = [sum(column) for column in zip((0, 0), *counts, strict=True)]
@@ -148,8 +147,8 @@ def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> li
 def results(facts: Facts) -> Iterator[str]:
     """Yield the blocks about the results: changed metrics, and a table of the stages."""
     yield "### What came of it"
-    metrics = list(_by_file("metric", facts.metrics, _figures, "before", "after", "change"))
-    yield from metrics or ["No metric has changed."]
+    metrics = _by_file("metric", facts.metrics, _figures, "before", "after", "change")
+    yield from list(metrics) or ["No metric has changed."]
     yield folded("Stage by stage", _stages(facts.changes))
 
 

@@ -7,13 +7,11 @@ import shlex
 import subprocess
 
 import numpy as np
-import psutil
 import pytest
 from projects import TEXT, Project, copied, said
 
 from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
-from charloom.commands import inputs
 from charloom.model import scoring
 from charloom.model.model_file import read_model
 from charloom.network import rnn
@@ -193,22 +191,18 @@ def test_who_has_read_enough_may_go(finished):
 WRONG = [
     ("sample --temperature -1", 2, "--temperature: -1 is not allowed; allowed is a number from 0"),
     ("sample --temperature nan", 2, "--temperature: nan is not allowed"),
-    ("sample --temperature inf", 2, "--temperature: inf is not allowed"),
     ("sample --temperature hot", 2, "--temperature: hot is not allowed"),
     ("sample --top-p 0", 2, "--top-p: 0 is not allowed; allowed is a number above 0 and at most 1"),
     ("sample --top-p 1.1", 2, "--top-p: 1.1 is not allowed"),
-    ("sample --top-p nan", 2, "--top-p: nan is not allowed"),
     ("sample --top-k -1", 2, "--top-k: -1 is not allowed; allowed is a whole number from 0"),
     ("sample --top-k 2.5", 2, "--top-k: 2.5 is not allowed"),
     ("sample --length -5", 2, "--length: -5 is not allowed; allowed is a whole number from 0"),
-    ("sample --length many", 2, "--length: many is not allowed"),
     (f"sample --length {'9' * 5000}", 2, "is not allowed; allowed is a whole number from 0, of at most 15 digits"),
     ("sample --seed -1", 2, "--seed: -1 is not allowed"),
     ("sample --samples 0", 2, "--samples: 0 is not allowed; allowed is a whole number from 1"),
     ("sample --samples 9 --length 99999999999999", 5, "--samples 9 of --length 99999999999999 needs about"),
     ("sample --prime ''", 2, "--prime: an empty text is not allowed"),
     ("sample --prime -", 2, "standard input: the text is empty"),
-    ("sample --prime ÜÜ", 2, "--prime: the vocabulary of this model has none of its characters: 'Ü' 2 times"),
     ("sample --until ''", 2, "--until: an empty text is not allowed"),
     ("sample --until fOx", 2, "--until: the model cannot write characters outside its vocabulary: 'O'"),
     ("sample --model params.yaml", 3, "params.yaml: not a model that charloom wrote"),
@@ -216,21 +210,14 @@ WRONG = [
     ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
     ("sample --model models", 2, "models: not a file"),
     ("sample --model /dev/zero", 2, "/dev/zero: not a file"),
-    ("score --model /dev/full", 2, "/dev/full: not a file"),
     ("sample --prime Привет", 2, "of this model has none of its characters: 'П', 'в', 'е', 'и', 'р', 'т'"),
-    ("sample --until конец", 2, "outside its vocabulary: 'е', 'к', 'н', 'о', 'ц'"),
     ("sample --modal x", 2, "--modal: unknown option; allowed are --model, --prime, --strict, --length, --until"),
     ("sample --tempertaure=1", 2, "--show-probabilities, --help; did you mean --temperature?"),
     ("sample fox", 2, "charloom sample: unrecognized arguments: fox; `charloom sample --help` shows what is allowed"),
     ("ui --prot 5001", 2, "--prot: unknown option; allowed are --port, --help; did you mean --port?"),
-    ("track --fast", 2, "--fast: unknown option; allowed are --help"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
-    (
-        "smaple",
-        2,
-        "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, again, "
-        "track, doctor, ui; did you mean sample?",
-    ),
+    ("smaple", 2, "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, "
+     "again, track, doctor, ui; did you mean sample?"),
     ("--prime fox", 2, "--prime: unknown command; allowed are sample, score, study, study new, compare, summary"),
     ("'sam\nple'", 2, "sam\\nple: unknown command"),
     ("sample 'a\nb'", 2, "unrecognized arguments: a\\nb; "),
@@ -244,14 +231,7 @@ WRONG = [
     ("sample --length '3\n4'", 2, "--length: '3\\n4' is not allowed"),
     ("score ''", 2, "'': Is a directory"),
     ("ui --port 80", 2, "--port: 80 is not allowed; allowed is a whole number from 1024 to 65535"),
-]
-
-
-def test_of_a_text_without_end_no_more_is_read_than_memory_can_hold(finished, monkeypatch):
-    monkeypatch.setattr(inputs, "BYTES_PER_CHARACTER", psutil.virtual_memory().available // 1_000_000)
-    printed, complaint = said(finished, "score", "/dev/zero", code=5)
-    assert printed == ""
-    assert re.fullmatch(r"/dev/zero: not enough memory for more than [\d,]+ characters of text\n", complaint)
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from rendered import HOSTILE, ensure_harmless
 
 from dvc_summary.__main__ import main
 from dvc_summary.facts import Facts, dvc, facts_of, not_of_lock
-from dvc_summary.git import Refused
+from dvc_summary.git import Refused, printed
 from dvc_summary.locks import Stage, compared, stages_of
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.one_file import one_file
@@ -89,9 +89,9 @@ def branch(base, tmp_path) -> Project:
 
 def summarised(project: Project, *options: str) -> str:
     with chdir(project.folder):
-        code, printed, complaint = called(lambda: sys.exit(main() or 0), "dvc_summary", "--base", "main", *options)
+        code, summary, complaint = called(lambda: sys.exit(main() or 0), "dvc_summary", "--base", "main", *options)
     assert (code, complaint) == (0, "")
-    return printed
+    return summary
 
 
 @pytest.mark.slow
@@ -113,29 +113,37 @@ def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(bra
     assert "ends at <code>1.045</code>; after is blue and ends at <code>2.045</code> (the upper one there)" in said
 
 
-def test_a_lock_of_billions_of_values_in_a_few_lines_is_refused_at_once():
-    lines = [f"- &{n} [{', '.join([f'*{n - 1}'] * 9)}]" for n in range(1, 10)]
-    with pytest.raises(Refused, match="more than 1,000,000 values"):
-        stages_of({"dvc.lock": "\n".join(["- &0 x", *lines])})
+def nested(first: str, line: str) -> str:
+    """Return ten lines in which each names the one before nine times; `line` has places for both."""
+    return "\n".join([first, *(line.format(n=n, before=", ".join([f"*{n - 1}"] * 9)) for n in range(1, 10))])
 
 
-def test_a_lock_that_merges_keys_is_refused_before_they_are_merged():
-    lines = [f"k{n}: &{n} {{<<: [{', '.join([f'*{n - 1}'] * 9)}], a{n}: 1}}" for n in range(1, 10)]
-    with pytest.raises(Refused, match="is not in DVC's format"):
-        stages_of({"dvc.lock": "\n".join(["k0: &0 {a: 1}", *lines])})
+@pytest.mark.parametrize(
+    ("lock", "reason"),
+    [
+        ("stages: [", "is not in DVC's format"),
+        ("", "is not in DVC's format"),
+        ("stages: {a: 1}", "is not in DVC's format"),
+        ("stages: {a: {outs: [{}]}}", "is not in DVC's format"),
+        (nested("k0: &0 {a: 1}", "k{n}: &{n} {{<<: [{before}], a{n}: 1}}"), "is not in DVC's format"),
+        (nested("- &0 x", "- &{n} [{before}]"), "more than 1,000,000 values"),
+    ],
+    ids=["cut", "empty", "no stage", "no path", "merged keys", "billions of values"],
+)
+def test_a_lock_file_that_is_none_or_would_fill_the_memory_is_refused_at_once(lock, reason):
+    with pytest.raises(Refused, match=reason):
+        stages_of({"dvc.lock": lock})
 
 
 def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
     slow = tmp_path / "git"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
-    for timeout in ("facts.DVC_TIMEOUT", "git.GIT_TIMEOUT"):
-        monkeypatch.setattr(f"dvc_summary.{timeout}", 0.1)
     with chdir(branch.folder):
-        assert dvc(("metrics", "show", "--json")) == ({}, "dvc metrics: no answer within 0.1 s")
+        assert dvc(("metrics", "show", "--json"), 0.1) == ({}, "dvc metrics: no answer within 0.1 s")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(Refused, match=r"git: no answer within 0\.1 s"):
-        facts_of("main")
+        printed("status", seconds=0.1)
 
 
 @pytest.mark.slow
@@ -182,8 +190,8 @@ def test_what_a_rebuild_makes_otherwise_is_told(base):
 def test_wrong_input_gets_a_line(base, arguments, line):
     name, given, *more = arguments
     with chdir(base.folder):
-        code, printed, complaint = called(main, "dvc_summary.py", f"{name}={given}", *more)
-    assert (code, printed) == (2, "")
+        code, summary, complaint = called(main, "dvc_summary.py", f"{name}={given}", *more)
+    assert (code, summary) == (2, "")
     assert complaint.startswith(line)
     assert complaint.count("\n") == 1
 
@@ -197,12 +205,6 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
         project.run(*command.split())
     with pytest.raises(Refused, match=r"HEAD has no dvc\.yaml"):
         facts_of("HEAD")
-
-
-def test_a_lock_file_that_is_none_is_refused():
-    for text in ("stages: [", "", "stages: {a: 1}", "stages: {a: {outs: [{}]}}"):
-        with pytest.raises(Refused, match=r"dvc\.lock of HEAD is not in DVC's format"):
-            stages_of({"dvc.lock": text})
 
 
 def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:

@@ -1,16 +1,16 @@
-"""What the outputs of a commit tell together about why some are not what its stages make."""
+"""What the outputs of a commit tell together: why some are not what its stages make, and how near they come."""
 
 import pytest
 
-from charloom.proof.meaning import Contradiction, causes
+from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, causes, grade
 from charloom.proof.outputs import Output, Pair
 
-AGAINST = [Contradiction("dvc.lock was made with eta 1, params.yaml has 2", ("train",))]
+AGAINST = {"dvc.lock was made with eta 1, params.yaml has 2": ["train"]}
 MOVED = "dvc.lock was made with eta 1, params.yaml has 2 (stages: train)"
 
 
 def made(letters, path="a.csv", stage="train", *, cached=False):
-    """Return an output. The letters are its hash in dvc.lock, in Git or the cache, and of what was made again.
+    """Return an output. The letters are its content by dvc.lock, in Git or the cache, and as it was made again.
 
     A dot in place of the second is a file that is not known here.
     """
@@ -47,13 +47,31 @@ SAME = made("aaa", "same.json")
     ],
 )  # fmt: skip
 def test_the_edit_that_explains_it_is_named(outputs, expected):
-    assert causes([], outputs) == expected
+    assert causes({}, outputs) == expected
 
 
-def test_what_follows_from_another_input_is_not_called_an_edit():
+def test_what_follows_from_another_input_is_not_called_an_edit_and_an_edit_is_told_beside_it():
     assert causes(AGAINST, [SAME, made("bba"), made("bba", "late.csv", "plot")]) == [MOVED]
-
-
-def test_an_edit_is_told_beside_another_input():
     told = [MOVED, "a.csv: edited after train made it: dvc.lock has another hash"]
     assert causes(AGAINST, [SAME, made("abc"), made("bba", "b.csv")]) == told
+
+
+@pytest.mark.parametrize(
+    ("costs", "samples", "reached"),
+    [
+        (2.8, "a", SAME_BITS),
+        (2.8 + 1e-9, "a", SAME_TEXT),
+        (2.8 + 1e-9, "b", WITHIN),
+        (2.809, "a", SAME_CONCLUSION),
+        (2.811, "a", ANOTHER),
+    ],
+)
+def test_the_grade_says_how_near_it_comes(costs, samples, reached):
+    figures = ['{"held_out_bits_per_character": %r, "updates": 4}' % each for each in (2.8, costs)]  # noqa: UP031
+    table = made(("a", "a", samples), "reports/sample_table.json", cached=True)
+    assert grade([made((figures[0], *figures), "metrics/train.json"), table]) == reached
+
+
+def test_without_held_out_text_no_conclusion_is_the_same():
+    figures = ['{"held_out_bits_per_character": null, "smooth_loss": %d}' % each for each in (3, 4)]  # noqa: UP031
+    assert grade([made((figures[0], *figures), "metrics/train.json")]) == ANOTHER

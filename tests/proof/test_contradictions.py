@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+import shutil
 
 import pytest
 from projects import copied, said
 
 from charloom.base.errors import CheckFailed
-from charloom.proof.meaning import contradictions
+from charloom.proof.meaning import committed_files, contradictions, rows_of
 from charloom.settings.pipeline import Project as Folder
 
 
@@ -25,7 +26,8 @@ def clone(scratch):
 
 
 def told(project):
-    return [str(each) for each in contradictions(Folder(project.folder), results=True)]
+    with committed_files():
+        return [row.what for row in rows_of(contradictions(Folder(project.folder), results=True))]
 
 
 def test_a_finished_run_contradicts_itself_in_nothing(finished):
@@ -58,16 +60,25 @@ def test_what_the_lock_is_of_is_said_beside_what_is_committed(clone, name, old, 
     assert any(each.startswith(expected) for each in told(clone))
 
 
-def test_a_text_that_git_does_not_know_is_named(clone):
+def test_a_text_that_git_does_not_know_and_a_result_that_is_not_committed_are_named(clone):
+    (clone.folder / "metrics/train.json").rename(clone.folder / "metrics/trained.json")
+    assert told(clone) == ["metrics/train.json is not committed, and dvc.lock has its hash (stages: train)"]
     (clone.folder / "data/fox.txt").unlink()
-    assert told(clone) == ["data/fox.txt is not in Git, so nobody else has it (stages: prepare)"]
+    assert told(clone)[0] == "data/fox.txt is not in Git, so nobody else has it (stages: prepare)"
     (clone.folder / "data/fox.txt.dvc").write_text("")
     assert told(clone)[0].startswith("data/fox.txt is in DVC, and neither the cache here nor a remote has it; ")
 
 
-def test_a_result_that_is_not_committed_is_named(clone):
-    (clone.folder / "metrics/train.json").rename(clone.folder / "metrics/trained.json")
-    assert told(clone) == ["metrics/train.json is not committed, and dvc.lock has its hash (stages: train)"]
+@pytest.mark.slow
+def test_a_text_that_dvc_cannot_give_is_named_with_dvcs_own_reason(project):
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "-m", "DVC has the text")
+    shutil.rmtree(project.folder / ".dvc/cache/files")
+    printed, complaint = said(project, "verify", "--quick", code=1)
+    assert "cause  data/fox.txt is in DVC, and neither the cache here nor a remote has it; " in printed
+    assert complaint.startswith("warning: data/fox.txt: dvc get: ERROR: ")
 
 
 @pytest.mark.slow
@@ -93,27 +104,25 @@ def test_a_stage_that_used_another_file_than_was_made_is_named(clone):
     assert told(clone) == [expected]
 
 
-@pytest.mark.parametrize("lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {deps: []}}", "[]", "\0"])
-def test_a_lock_that_is_none_is_a_line(clone, lock):
-    (clone.folder / "dvc.lock").write_text(lock)
-    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not what DVC writes$"):
-        told(clone)
+MERGED = "stages:\n<<<<<<< HEAD\n  a: {}\n=======\n>>>>>>> other\n"
+NO_LOCK, NO_PIPELINE = "dvc.lock: not what DVC writes$", "dvc.yaml: "
 
 
-def test_a_merge_that_was_committed_with_its_marks_and_a_file_that_is_not_there_are_lines(clone):
-    clone.edit("dvc.lock", "        eta: 0.1\n", "<<<<<<< HEAD\n        eta: 0.1\n=======\n>>>>>>> other\n")
-    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: a merge was committed with its "):
-        told(clone)
-    (clone.folder / "dvc.lock").unlink()
-    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.lock: not in HEAD; "):
-        told(clone)
-    for pipeline in ("stages: [\n", "", "stages: {train: {outs: [{}]}}"):
-        (clone.folder / "dvc.yaml").write_text(pipeline)
-        with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: "):
+@pytest.mark.parametrize(
+    ("name", "contents", "line"),
+    [
+        ("dvc.lock", ["", "stages: [", "stages: {train: 3}", "stages: {train: {deps: []}}", "[]", "\0"], NO_LOCK),
+        ("dvc.lock", [MERGED], "dvc.lock: a merge was committed with its conflict markers; "),
+        ("dvc.lock", [None], "dvc.lock: not in HEAD; "),
+        ("dvc.yaml", ["stages: [\n", "", "stages: {train: {outs: [{}]}}"], NO_PIPELINE),
+        ("dvc.yaml", [None], "dvc.yaml: not in this folder"),
+    ],
+)
+def test_a_lock_or_a_pipeline_that_is_none_is_a_line(clone, name, contents, line):
+    for content in contents:
+        (clone.folder / name).write_text(content) if content is not None else (clone.folder / name).unlink()
+        with pytest.raises(CheckFailed, match=f"^first difference: prepare: {line}"):
             told(clone)
-    (clone.folder / "dvc.yaml").unlink()
-    with pytest.raises(CheckFailed, match=r"^first difference: prepare: dvc.yaml: not in this folder"):
-        told(clone)
 
 
 @pytest.mark.slow

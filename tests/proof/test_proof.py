@@ -1,29 +1,23 @@
 """What verify compares, how it names a difference before it rebuilds anything, and what it refuses."""
 
+import hashlib
 import json
 import re
 from contextlib import chdir
+from pathlib import Path
 
 import pytest
-from projects import ROOT, Project, said
+from projects import Project, said
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.proof.dvc_command import cache
-from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
-from charloom.proof.outputs import Output, Pair, outputs
-from charloom.proof.signatures import named
+from charloom.proof.outputs import Output, cached, outputs
 from charloom.proof.verify import verify
 from charloom.settings.pipeline import Project as Folder
 from charloom.signature.hashes import RECIPES
 
 
-def test_every_output_is_known_with_whether_git_has_it():
-    made = list(outputs(Folder(ROOT)))
-    assert {output.path for output in made if not output.in_git} >= {"models/best.npz", "reports/report.html"}
-    assert {output.path for output in made if output.in_git} >= {"metrics/train.json", "plots/smooth_loss.csv"}
-
-
-def test_a_word_in_dvc_yaml_takes_no_output_out_of_the_comparison(tmp_path):
+def test_every_output_is_known_with_whether_git_has_it_and_no_word_in_dvc_yaml_takes_it_out(tmp_path):
     outs = "a.json: {cache: false, meta: {varies: it does}}, reports/b.png: {meta: {varies: it does}}"
     (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{outs}]}}}}")
     assert [*outputs(Folder(tmp_path))] == [Output("train", "a.json", True), Output("train", "reports/b.png", False)]
@@ -73,12 +67,6 @@ def test_a_signature_that_is_none_is_a_line(project):
         assert complaint.startswith("first difference: signature: signature.json: not what ")
 
 
-def test_before_the_first_commit_there_is_nothing_to_check(tmp_path):
-    Project(tmp_path).run("git", "init", "-q")
-    with chdir(tmp_path), pytest.raises(WrongInput, match=r"^HEAD: no commit yet; "):
-        verify(print)
-
-
 @pytest.mark.parametrize(
     ("options", "line"),
     [
@@ -98,47 +86,32 @@ def test_where_dvc_keeps_nothing_there_is_no_cache(tmp_path):
         cache()
 
 
-def test_outside_a_repository_it_says_so(tmp_path):
+TEXT, LISTED = b"the committed text", b'[{"md5": "%s", "relpath": "a.txt"}]'
+
+
+def test_a_file_of_the_cache_is_used_only_if_it_has_the_hash_that_names_it(tmp_path):
+    text, listed = kept(tmp_path, TEXT), kept(tmp_path, LISTED % md5(TEXT).encode(), ".dir")
+    assert cached(tmp_path, "x/a.txt", text) == cached(tmp_path, "x", listed) == {"a.txt": TEXT}
+    (tmp_path / text[:2] / text[2:]).write_bytes(b"another")
+    for digest in (text, listed, None, "0" * 32, f"../{text}", "/dev/zero"):
+        assert cached(tmp_path, "x", digest) == {}
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def kept(cache: Path, content: bytes, suffix: str = "") -> str:
+    """Put the content into the cache, and return its name there."""
+    digest = md5(content) + suffix
+    (cache / digest[:2]).mkdir(exist_ok=True)
+    (cache / digest[:2] / digest[2:]).write_bytes(content)
+    return digest
+
+
+def test_outside_a_repository_and_before_the_first_commit_there_is_nothing_to_check(tmp_path):
     with chdir(tmp_path), pytest.raises(WrongInput, match="not a Git repository"):
         verify(print)
-
-
-def test_the_signature_names_both_types_and_what_they_read_and_write():
-    each, hashes = {"1": "a"}, {"float64": "b", "float32": "c"}
-    signature = {"float64": each, "float32": each, "costs": hashes, "texts": hashes, "libraries": {}}
-    assert list(named(signature)) == [
-        "float64 state after 1 updates",
-        "float32 state after 1 updates",
-        "float64 costs",
-        "float32 costs",
-        "float64 texts",
-        "float32 texts",
-    ]
-
-
-def made(path, committed, rebuilt, *, in_git=True):
-    """Return an output whose two contents have these hashes, of dvc.lock the committed one."""
-    name = path.rpartition("/")[2]
-    contents = [{name: each.encode()} for each in (committed, rebuilt)]
-    return Pair(Output("a stage", path, in_git), committed, *contents, (committed, rebuilt))
-
-
-@pytest.mark.parametrize(
-    ("costs", "samples", "reached"),
-    [
-        (2.8, "a", SAME_BITS),
-        (2.8 + 1e-9, "a", SAME_TEXT),
-        (2.8 + 1e-9, "b", WITHIN),
-        (2.809, "a", SAME_CONCLUSION),
-        (2.811, "a", ANOTHER),
-    ],
-)
-def test_the_grade_says_how_near_it_comes(costs, samples, reached):
-    figures = ['{"held_out_bits_per_character": %r, "updates": 4}' % each for each in (2.8, costs)]  # noqa: UP031
-    table = made("reports/sample_table.json", "a", samples, in_git=False)
-    assert grade([made("metrics/train.json", *figures), table]) == reached
-
-
-def test_without_held_out_text_no_conclusion_is_the_same():
-    figures = ['{"held_out_bits_per_character": null, "smooth_loss": %d}' % each for each in (3, 4)]  # noqa: UP031
-    assert grade([made("metrics/train.json", *figures)]) == ANOTHER
+    Project(tmp_path).run("git", "init", "-q")
+    with chdir(tmp_path), pytest.raises(WrongInput, match=r"^HEAD: no commit yet; "):
+        verify(print)

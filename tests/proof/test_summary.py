@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from contextlib import chdir
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted, smaller_eta_than_base
 
-from charloom.proof.better import Side, _by_studies, _contradiction, better, side
+from charloom.proof.better import Side, better, side
 from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import git
+from charloom.results.identity import setting_params
 from charloom.results.records import SampleTable
 from charloom.settings.params import Params, overridden
 from charloom.settings.pipeline import Project as Folder
@@ -80,24 +82,32 @@ def test_of_a_branch_that_only_asks_the_study_says_what_is_better(project):
     assert "says" not in said(project, "summary", "--base", "base")[0].partition("</ul>")[0]
 
 
-def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_itself_is_not():
-    """Of the committed study: at m = 100 a smaller eta is better, at m = 50 that is not known."""
-    study = read_study(ROOT / "studies/recipe.yaml")
+def committed(folder: Path, study: str) -> Folder:
+    """Write the files of a committed study, and those that it is read with, into a folder."""
+    for name in ("dvc.yaml", "params.yaml", "signature.json", f"studies/{study}.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "studies" / study, folder / "studies" / study)
+    return Folder(folder)
 
-    def told(before, after):
-        runs = [a_run(study.settings[name], study.asked.sha256) for name in (before, after)]
-        (sentence, _) = _by_studies({study.path: study}, runs, [2.8, 2.7])
-        return sentence
+
+def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_itself_is_not(tmp_path):
+    """Of the committed study: at m = 100 a smaller eta is better, at m = 50 that is not known."""
+    project, study = committed(tmp_path, "recipe"), read_study(ROOT / "studies/recipe.yaml")
+
+    def told(*settings):
+        params = [study.settings[name] for name in settings]
+        runs = [next(run for run in study.runs.values() if setting_params(run.params) == setting_params(each))
+                for each in params]  # fmt: skip
+        return better(*(Side(project, run) for run in runs))[0]
 
     rest = "seq_length=25 sigma=0.01"
     assert told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}").startswith(
         "<code>eta=0.05 against 0.1 at m=100</code>: <b>better</b>."
     )
     assert "<b>cannot tell yet" in told(f"m=50 eta=0.1 {rest}", f"m=50 eta=0.05 {rest}")
-    assert (
-        told(f"m=50 eta=0.1 {rest}", "m=50 eta=0.1 seq_length=50 sigma=0.01").count("(with 2 times as much text read)")
-        == 1
-    )
+    twice = told(f"m=50 eta=0.1 {rest}", "m=50 eta=0.1 seq_length=50 sigma=0.01")
+    assert twice.count("(with 2 times as much text read)") == 1
     assert "<b>cannot tell yet" in told(f"m=100 eta=0.1 {rest}", "m=100 eta=0.05 seq_length=50 sigma=0.01")
 
 
@@ -131,17 +141,21 @@ def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, 
     assert study.baseline == setting(before.run.params)
 
 
-def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path, monkeypatch):
+def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path):
     """A change of the bits trains its studies anew: that they say other things than the base is right."""
-    monkeypatch.chdir(ROOT)
-    study, run = read_study(Path("studies/initial_accumulator.yaml")), a_run(held_out_bits_per_character=0.5)
-    said = _contradiction(study, [Side(Folder(ROOT), run)], [])
-    assert said.startswith("studies/initial_accumulator has 2.8")
-    both = " for seed 1 (held_out_bits_per_character), and the commit's own files 0.5."
-    assert said.endswith(f"{both} One of the two is wrong.")
+    before, after = (committed(tmp_path / name, "initial_accumulator") for name in ("before", "after"))
+    shutil.rmtree(after.root / "studies")  # so the study is listed
+    false = a_run(held_out_bits_per_character=0.5)
+
+    def told():
+        return unescape("".join(better(Side(before, a_run()), Side(after, false))[1])).replace("<wbr>", "")
+
+    assert "not used: <code>studies/initial_accumulator has 2.8" in told()
+    both = " for seed 1 (held_out_bits_per_character), and the commit's own files 0.5. One of the two is wrong."
+    assert f"{both}</code>" in told()
     signature = (ROOT / "signature.json").read_text()
-    (tmp_path / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
-    assert _contradiction(study, [Side(Folder(tmp_path), run)], []) == ""
+    (after.root / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
+    assert "not used" not in told()
 
 
 def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_path):
@@ -203,20 +217,17 @@ def test_samples_that_are_missing_or_damaged_are_named_with_what_makes_them(tmp_
         (None, "No such file or directory"),
         ("", "Invalid JSON"),
         ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
+        ({"quick": True}, "was made with --quick, which rebuilds no result; repeat without it"),
     ],
 )
-def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
-    file = tmp_path / "v.json"
-    if content is not None:
+def test_a_file_that_verify_did_not_print_and_one_of_quick_are_refused(finished, tmp_path, content, line):
+    file = tmp_path / "here.json"
+    if isinstance(content, dict):
+        verified(finished, tmp_path, **content)
+    elif content is not None:
         file.write_text(content)
     complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=2)[1]
     assert complaint.startswith(f"--verified: {file}: {line}")
-
-
-def test_what_quick_prints_is_no_proof_that_a_result_was_made_again(finished, tmp_path):
-    file = verified(finished, tmp_path, quick=True)
-    line = said(finished, "summary", "--base", "HEAD", "--verified", file, code=2)[1]
-    assert line.endswith("here.json: was made with --quick, which rebuilds no result; repeat without it\n")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The workflows name commits, and commands and options that there are."""
+"""The workflows name commands and options that there are; zizmor looks for unpinned actions and images."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,6 @@ from ruamel.yaml import YAML
 from charloom.commands import cli
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-PINNED = re.compile(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def jobs(file: Path) -> dict:
@@ -19,15 +18,6 @@ def jobs(file: Path) -> dict:
 
 def commands(file: Path) -> str:
     return "\n".join(step.get("run", "") for job in jobs(file).values() for step in job["steps"])
-
-
-@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_each_action_is_a_commit_and_each_image_a_digest(file):
-    uses = [line.strip().removeprefix("- ") for line in file.read_text().splitlines() if " uses: " in line]
-    assert uses
-    assert all(PINNED.fullmatch(line) for line in uses)
-    for job in jobs(file).values():
-        assert re.search(r"@sha256:[0-9a-f]{64}$", job.get("container", "@sha256:" + "0" * 64))
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)

@@ -1,7 +1,7 @@
 """What a user gets wrong is one line that names it, exit 2, and nothing written."""
 
 import pytest
-from bad_input import broken, cases, page, tables
+from bad_input import cases, page, tables
 from projects import ROOT
 
 from charloom.base.errors import WrongInput
@@ -11,7 +11,7 @@ from charloom.settings.params import read_params
 def test_every_wrong_parameter_text_and_table_gets_the_line_that_the_documentation_shows():
     got, of_tables = list(cases()), list(tables())
     assert (len(got) >= 60 + 20, len(of_tables) >= 20) == (True, True)
-    assert [each for each in got + of_tables if broken(each)] == []
+    assert [each for each in got + of_tables if each.broken] == []
     assert page(got, of_tables) == (ROOT / "docs/bad_input.md").read_text()
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import write_json
 from charloom.base.terminal import in_line
+from charloom.proof.differences import SAME
 from charloom.proof.meaning import MEANINGS
 from charloom.proof.quick import UPDATES
 from charloom.proof.rows import prove
-from charloom.proof.verify import SAME
 from charloom.proof.verify import verify as verified
 from charloom.results.git import git
 from charloom.results.machine import machine

@@ -10,17 +10,17 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from charloom.base.errors import CheckFailed, WrongInput
-from charloom.base.storage import read_json, sha256
+from charloom.base.storage import read_json
 from charloom.base.terminal import in_line, visible
+from charloom.proof.differences import SAME, Row, last_line
 from charloom.proof.outputs import hashes_of, outputs
-from charloom.proof.rebuild import Failed, cloned, keep_sources_alone, rebuilt_lock, remove
-from charloom.proof.verify import SAME, Row
+from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import ensure_repository, git
 from charloom.results.identity import experiment_key, with_silent
 from charloom.results.records import ResultsRecord, TrainMetrics
-from charloom.settings.dvc_lock import LOCK, md5
+from charloom.settings.dvc_lock import LOCK, present
 from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
-from charloom.settings.pipeline import Project, names_of
+from charloom.settings.pipeline import Project
 from charloom.tracking.asking import asked
 from charloom.tracking.origin import PATCH, Origin
 
@@ -48,10 +48,10 @@ def again(arguments: argparse.Namespace) -> None:
         for row in _rows(origin, place):
             _say(row)
             rows.append(row)
-        if first := next((row for row in rows if row.what), None):
+        if (last := last_line(rows)) != SAME:
             stack.pop_all()  # the user may want to look at the files
             _say(f"the rebuilt files are in {place / CLONE}")
-            raise CheckFailed(in_line(f"first difference: {first.stage}: {first.file}"))
+            raise CheckFailed(in_line(last))
     print(SAME)
 
 
@@ -69,23 +69,21 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
     origin  what MLflow has recorded about the run
     place   a temporary folder, which already contains the run's patch, if it has one
     """
-    project, text = _sources(origin, place)
+    project, params = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
     changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""
     for line in changed.splitlines():
         _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
     _say(f"executing this code in {project.root}")
     results = list(outputs(project))
-    stages = dict.fromkeys(output.stage for output in results)
     known = {output.path for output in results}
-    for stage in stages:
-        for path in names_of(project.declared(stage).get("deps", []), text):
-            if path not in known and origin.hashes.get(path, digest := md5(project.root / path)) != digest:
+    for stage in dict.fromkeys(output.stage for output in results):
+        for path, digest in present(project, stage, params).deps.items():
+            if path not in known and origin.hashes.get(path, digest) != digest:
                 yield Row(stage, path, f"the run's {LOCK} has another hash of this input")
             known.add(path)
-    keep_sources_alone(project)
     try:
-        hashes = hashes_of(rebuilt_lock(project, stages, _say, NUMBA_CACHE_DIR=str(place / "compiled")))
+        hashes = hashes_of(rebuilt_lock(project, _say, NUMBA_CACHE_DIR=str(place / "compiled")))
     except Failed as failed:
         sys.stderr.write(visible(failed.printed))
         yield Row(failed.stage, "it failed", "its output is above")
@@ -110,8 +108,8 @@ def _difference(origin: Origin, path: dict[str, Path]) -> str:
     return "; ".join(f"{name}: the run has {one}, this training {other}" for name, one, other in differ)
 
 
-def _sources(origin: Origin, place: Path) -> tuple[Project, str]:
-    """Clone the run's commit, apply its patch, and copy its text; return the project and the path of its text.
+def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
+    """Clone the run's commit, apply its patch, and copy its text; return the project and its params.
 
     No code of the run is executed. `place` is the temporary folder; the clone is made inside.
     Raises WrongInput if the commit, the patch or the text is missing, and Damaged if the patch does not apply. Raises
@@ -127,8 +125,10 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, str]:
     params = _params(origin, project)
     if experiment_key(params, origin.text_sha256) != origin.experiment:
         raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
-    _bring_text(origin, project, place, params.prepare.text)
-    return project, params.prepare.text
+    if not bring_text(project, text := params.prepare.text, origin.text_sha256):
+        where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
+        raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")
+    return project, params
 
 
 def _params(origin: Origin, project: Project) -> Params:
@@ -142,23 +142,3 @@ def _params(origin: Origin, project: Project) -> Params:
         if one != other:
             raise CheckFailed(f"first difference: params: {name}: the run says {one}, its commit and patch {other}")
     return params
-
-
-def _bring_text(origin: Origin, project: Project, place: Path, text: str) -> None:
-    """Copy the run's text from the working folder into the clone, unless the clone already has the text.
-
-    text  the text's path, relative to either folder
-    Raises WrongInput if neither folder has a text with the run's SHA-256.
-    """
-    target = project.root / text
-
-    def is_complete() -> bool:
-        return target.is_file() and sha256(target) == origin.text_sha256
-
-    if not is_complete() and Path(text).is_file() and target.resolve().is_relative_to(place.resolve()):
-        remove(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(text, target)
-    if not is_complete():
-        where = f"commit {origin.commit[:DIGITS]}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
-        raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")

@@ -25,7 +25,7 @@ from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL, Answer, Contrast
+from paired.data_types import CANNOT_TELL
 
 KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
@@ -126,18 +126,24 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
     others  the readable studies of both sides, whose tables are compared
     """
     tables = [(f"{other.folder}{' of the other side' * (other.path == study.path)}", other.runs) for other in others]
-    for project, run in sides:  # results of another arithmetic or text may differ
-        same = run and study.asked.arithmetic.get(run.params.recipe.kind) == _arithmetic(project, run)
-        if run and same and run.text_sha256 == study.asked.sha256:
+    for project, run in sides:
+        if run and _is_comparable(study, project, run):
             tables.append(("the commit's own files", {study.asked.key(run.params): run}))
     for where, runs in tables:
         for key in study.runs.keys() & runs.keys():
             own, other = _entries(study.runs[key]), _entries(runs[key])
             for name in (name for name in own if name in other and own[name] != other[name]):
-                seed = study.runs[key].seed
-                what = f"{study.folder} has {own[name]} for seed {seed} ({name}), and {where} {other[name]}."
-                return f"{what} One of the two is wrong."
+                what = f"{study.folder} has {own[name]} for seed {study.runs[key].seed} ({name})"
+                return f"{what}, and {where} {other[name]}. One of the two is wrong."
     return ""
+
+
+def _is_comparable(study: Study, project: Project, run: Run) -> bool:
+    """Return whether the commit's run has the study's text, and its arithmetic by the commit's signature.json."""
+    with suppress(CharloomError):  # signature.json cannot be read
+        kind = run.params.recipe.kind
+        return (study.asked.sha256, study.asked.arithmetic.get(kind)) == (run.text_sha256, arithmetic_of(kind, project))
+    return False
 
 
 def _entries(run: Run) -> dict[str, Any]:
@@ -148,16 +154,6 @@ def _entries(run: Run) -> dict[str, Any]:
     metrics = run.metrics.known() if run.metrics else {}
     hashed = {"results": run.results} if run.results else {}
     return {MEASURE: metrics.get(MEASURE), "outcome": run.outcome} | hashed | metrics
-
-
-def _arithmetic(project: Project, run: Run) -> str:
-    """Return the digest of arithmetic that a trial of the run's kind has in its key in this commit.
-
-    The result is "" if the commit's signature.json cannot be read.
-    """
-    with suppress(CharloomError):
-        return arithmetic_of(run.params.recipe.kind, project)
-    return ""
 
 
 def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
@@ -192,8 +188,8 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     if wrong := [code(str(study), 400) for study in contradicted if varied]:
         return f"<b>not known</b>: {wrong[0]}", [paragraph(wrong[0])]
     for study in studies.values() if varied else ():
-        if isinstance(study, Study) and study.asked.sha256 == runs[1].text_sha256 and (shared := _of_both(study, runs)):
-            return _reported(*shared, study.path)
+        if isinstance(study, Study) and (verdict := _of_both(study, runs)):
+            return verdict
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
         f"{bits[0]:.3f} before (lower is better)."
@@ -205,33 +201,23 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     return sentence, [paragraph(f"{ALONE} This study can, by <code>charloom study studies/NAME.yaml</code>:"), asked]
 
 
-def _of_both(study: Study, runs: list[Run]) -> tuple[Answer, str, Contrast | None] | None:
-    """Return three results of a study for the two runs' settings; None if a setting has no trials in the study.
+def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
+    """Return a sentence with the study's verdict on the change, and a block with its whole answer.
 
-    The results are the study's answer with the first run's setting as baseline, the name of the second run's setting,
-    and the effect of the factor that changed (None if there is no single one). The answer corrects for all settings of
-    the study, because the second setting may be the best of many.
+    The baseline of the answer is the first run's setting. The answer corrects for all settings of the study, because
+    the second run's setting may be the best of many. If the setting alone has no verdict and the effect of the one
+    factor that changed has one, the sentence reports the effect; otherwise it reports the setting. The result is None
+    if the study has another text, or no trials of a setting.
     """
     by_params = {json.dumps(setting_params(params)): name for name, params in study.settings.items()}
     names = [by_params.get(json.dumps(setting_params(run.params)), "") for run in runs]
     results = measured(study._replace(baseline=names[0]), curves=False)
-    if not all(results.settings.get(name) for name in names):
+    if study.asked.sha256 != runs[1].text_sha256 or not all(results.settings.get(name) for name in names):
         return None
     answer = answered(results)
-    return answer, names[1], words.of_change(answer, *(results.levels[name] for name in names))
-
-
-def _reported(answer: Answer, setting: str, effect: Contrast | None, file: Path) -> tuple[str, list[str]]:
-    """Return a sentence with the answer's verdict on the change, and a block with the whole answer.
-
-    If the setting alone has no verdict and the effect of the changed factor has one, the sentence reports the effect;
-    otherwise it reports the setting.
-
-    effect  the effect of the one factor that changed, or None
-    file    the study's file
-    """
-    (alone,) = (contrast for contrast in answer.comparisons if contrast.setting == setting)
-    where, many = code(f"studies/{file.stem}"), len(answer.comparisons)
+    effect = words.of_change(answer, *(results.levels[name] for name in names))
+    (alone,) = (contrast for contrast in answer.comparisons if contrast.setting == names[1])
+    where, many = code(f"studies/{study.path.stem}"), len(answer.comparisons)
     if effect and effect.verdict != CANNOT_TELL and alone.verdict == CANNOT_TELL:
         claim, chosen = f"{code(words.name(effect))}: <b>{effect.verdict}</b>", effect
         counted = f", over all its other params. The setting by itself: {alone.verdict}"

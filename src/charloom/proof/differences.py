@@ -1,20 +1,48 @@
-"""Describe the difference between a committed and a rebuilt file in one line: the place, both values, the distance."""
+"""The rows of a comparison, and the difference between a committed and a rebuilt file in one line.
+
+Such a line has the first place that differs, both values, and the distance of numeric arrays.
+"""
 
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from os.path import commonprefix
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from charloom.base.terminal import in_line
+from dvc_summary.locks import leaves
 
 LONG = 40  # characters of a value in a line, at most
 CONTEXT = 12  # characters before the first difference of two texts
 NOTHING = object()  # stands for a missing value
+SAME = "same"
+
+
+class Row(NamedTuple):
+    """The result of comparing a file, or a hash of the signature, with the committed one.
+
+    stage  name of the stage that makes the file; `signature` for a hash
+    file   path of the file, or name of the hash
+    what   description of the difference; "" if there is none
+    """
+
+    stage: str
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return the line for the user: `same  train: metrics/train.json`, or `DIFFERENT  …` with the description."""
+        start = f"{self.stage}: {self.file}"
+        return f"DIFFERENT  {start}: {self.what}" if self.what else f"{SAME}  {start}"
+
+
+def last_line(rows: Iterable[Row]) -> str:
+    """Return the last line of a comparison: `first difference: <stage>: <file>`, or `same` if nothing differs."""
+    return next((f"first difference: {row.stage}: {row.file}" for row in rows if row.what), SAME)
 
 
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
@@ -48,7 +76,8 @@ def _values(name: str, content: bytes) -> list[tuple[str, Any]]:
     try:
         match PurePosixPath(name).suffix:
             case ".json":
-                return list(_leaves(json.loads(content)))
+                pairs = leaves(json.loads(content), lists=True)
+                return [(key or "the file", value) for key, value in pairs if key or value not in ({}, [])]
             case ".csv":
                 head, *rows = (line.split(",") for line in content.decode().splitlines())
                 cells = ((row[0], *cell) for row in rows for cell in zip(head[1:], row[1:], strict=True))
@@ -60,18 +89,6 @@ def _values(name: str, content: bytes) -> list[tuple[str, Any]]:
         pass  # not in the format of its suffix: treat it as a text
     lines = content.decode(errors="surrogateescape").splitlines() or [""]
     return [(f"line {number}", line) for number, line in enumerate(lines, 1)]
-
-
-def _leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted key, value) for the leaves of nested JSON: `a.0.b` for the first item of a list under `a`.
-
-    prefix  text before each key
-    """
-    if not isinstance(nested, dict | list) or (prefix and not nested):
-        yield prefix.removesuffix(".") or "the file", nested
-        return
-    for key, value in nested.items() if isinstance(nested, dict) else enumerate(nested):
-        yield from _leaves(value, f"{prefix}{key}.")
 
 
 def _both_values(one: Any, other: Any) -> str:

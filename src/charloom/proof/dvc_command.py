@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from charloom.base.errors import Unavailable
+from charloom.base.terminal import in_line
 
 
 def dvc(
@@ -40,5 +41,11 @@ def cache() -> Path:
     """
     code, printed = dvc("cache", "dir")
     if code:
-        raise Unavailable(f"dvc cache dir: {next(iter(printed.split(chr(10))), '') or f'exit {code}'}")
+        raise Unavailable(f"dvc cache dir: {reason(code, printed)}")
     return Path(printed.strip()) / "files" / "md5"
+
+
+def reason(code: int, printed: str) -> str:
+    """Return in one line why DVC failed, from its exit code and its output."""
+    errors = (line for line in printed.splitlines() if line.startswith("ERROR: "))
+    return in_line(next(errors, f"exit {code}"))

@@ -4,21 +4,21 @@ The module also grades how far the results are apart.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.base.yaml_text import parsed
-from charloom.proof.differences import values
+from charloom.proof.differences import Row, values
 from charloom.proof.outputs import Output, Pair, hashes_of, outputs
 from charloom.results.git import git
 from charloom.results.records import MEASURE
-from charloom.settings.dvc_lock import LOCK, locked, md5
-from charloom.settings.params import PARAMS, Params
-from charloom.settings.pipeline import PIPELINE, Project, names_of, params_of
-from dvc_summary.locks import Stages, compared, within
+from charloom.settings.dvc_lock import LOCK, locked, present
+from charloom.settings.params import PARAMS
+from charloom.settings.pipeline import PIPELINE, Project
+from dvc_summary.locks import Stage, Stages, compared, within
 
 # The keys of a stage in dvc.yaml that this module knows.
 KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
@@ -45,19 +45,16 @@ MEANINGS = {
 }  # from the smallest distance to the largest: the first one that holds is the grade
 
 
-class Contradiction(NamedTuple):
-    """A contradiction between two files of a commit: a sentence, and the names of the stages concerned."""
+Contradictions = dict[str, list[str]]  # a sentence on two files of a commit, to the names of the stages concerned
 
-    what: str
-    stages: tuple[str, ...]
 
-    def __str__(self) -> str:
-        """Return the sentence for the user, with the stages."""
-        return f"{self.what} (stages: {', '.join(self.stages)})"
+def rows_of(conflicts: Contradictions) -> list[Row]:
+    """Return a row of dvc.lock for each contradiction, under the first of its stages; its text names all of them."""
+    return [Row(stages[0], str(LOCK), f"{what} (stages: {', '.join(stages)})") for what, stages in conflicts.items()]
 
 
 @contextmanager
-def _committed_files() -> Iterator[None]:
+def committed_files() -> Iterator[None]:
     """Convert exceptions about the project's files into CheckFailed: the files are HEAD's, not the user's input."""
     try:
         yield
@@ -69,24 +66,28 @@ def _committed_files() -> Iterator[None]:
         raise CheckFailed(f"first difference: prepare: {PIPELINE}: not as DVC writes it") from None
 
 
-@_committed_files()
-def contradictions(clone: Project, *, results: bool) -> list[Contradiction]:
+def contradictions(clone: Project, *, results: bool) -> Contradictions:
     """Compare dvc.lock with the other committed files; return the contradictions, in the order of the stages.
 
     clone    a clone of HEAD in which no stage has run
     results  whether committed results are compared with their hashes in dvc.lock, too
 
-    Raises CheckFailed if dvc.lock, dvc.yaml or params.yaml is missing or invalid.
+    Raises an exception that `committed_files` converts, if dvc.lock, dvc.yaml or params.yaml is missing or invalid.
     """
-    return _merged(_contradicted(clone, clone.params(), list(outputs(clone)), _lock(clone), results=results))
-
-
-def _merged(sentences: Iterable[tuple[str, str]]) -> list[Contradiction]:
-    """Return a Contradiction for each distinct sentence, with all its stages, from pairs (stage, sentence)."""
-    by_sentence: dict[str, list[str]] = {}
-    for stage, sentence in sentences:
-        by_sentence.setdefault(sentence, []).append(stage)
-    return [Contradiction(sentence, tuple(stages)) for sentence, stages in by_sentence.items()]
+    conflicts, params, declared = Contradictions(), clone.params(), list(outputs(clone))
+    lock = _lock(clone)
+    named = {(output.stage, output.path) for output in declared}
+    for stage in dict.fromkeys(output.stage for output in declared):
+        now = present(clone, stage, params)
+        for sentence in _of_inputs(clone, lock, stage, now, params.prepare.text):
+            conflicts.setdefault(sentence, []).append(stage)
+        for output in declared:
+            if output.stage == stage and (sentence := _of_output(output, lock, now, results=results)):
+                conflicts.setdefault(sentence, []).append(stage)
+    for stage, out in ((stage, out) for stage, entry in lock.items() for out in entry.outs):
+        if (stage, out) not in named:
+            conflicts[f"{LOCK} has {out}, which {PIPELINE} does not name: it was not rebuilt"] = [stage]
+    return conflicts
 
 
 def _lock(clone: Project) -> Stages:
@@ -103,84 +104,67 @@ def _lock(clone: Project) -> Stages:
     return locked(clone)
 
 
-def _contradicted(
-    clone: Project, params: Params, declared: list[Output], lock: Stages, *, results: bool
-) -> Iterator[tuple[str, str]]:
-    """Yield (stage, sentence) for each contradiction between dvc.lock and the committed files.
-
-    params    the params in the commit's params.yaml
-    declared  the outputs in dvc.yaml
-    lock      the stages of dvc.lock
-    results   whether committed results are compared with their hashes, too
-    """
-    hashes = hashes_of(lock)
-    named = {(output.stage, output.path) for output in declared}
-    for stage in dict.fromkeys(output.stage for output in declared):
-        for sentence in _of_inputs(clone, stage, lock, params):
-            yield stage, sentence
-        for output in declared:
-            if output.stage != stage:
-                continue
-            path, compared_here = clone.root / output.path, output.in_git and results
-            if output.path not in hashes:
-                yield stage, f"{LOCK} has no hash of {output.path}"
-            elif compared_here and not path.exists():
-                yield stage, f"{output.path} is not committed, and {LOCK} has its hash"
-            elif compared_here and hashes[output.path] != md5(path):
-                yield stage, f"{LOCK} has the hash of another {output.path} than the committed one"
-    for stage, out in ((stage, out) for stage, entry in lock.items() for out in entry.outs):
-        if (stage, out) not in named:
-            yield stage, f"{LOCK} has {out}, which {PIPELINE} does not name: it was not rebuilt"
-
-
-def _of_inputs(clone: Project, stage: str, lock: Stages, params: Params) -> Iterator[str]:
+def _of_inputs(clone: Project, lock: Stages, name: str, now: Stage, text: str) -> Iterator[str]:
     """Yield a sentence for each command, param and input of the stage that differs between dvc.lock and the commit.
 
     An input that is not in the commit, the cache or a remote gets a sentence, too.
+
+    lock  the stages of dvc.lock
+    now   the stage as the files of the commit are
+    text  the path of the text
     """
-    if stage not in lock:
-        yield f"{LOCK} has no stage {stage}"
+    if name not in lock:
+        yield f"{LOCK} has no stage {name}"
         return
-    entry, declared, hashes = lock[stage], clone.declared(stage), hashes_of(lock)
-    if entry.cmd != str(declared.get("cmd")):
-        yield f"{LOCK} was made with another command: {entry.cmd}"
-    now = params_of(declared, params)
-    for name in now | entry.params:
-        if ":" not in name and now.get(name) != entry.params.get(name):  # a colon: a param of another file
-            yield f"{LOCK} was made with {name} {entry.params.get(name)}, {PARAMS} has {now.get(name)}"
-    for dep in names_of(declared.get("deps", []), params.prepare.text):
+    stage, outs, top = lock[name], hashes_of(lock), git("rev-parse", "--show-toplevel", folder=clone.root)
+    if stage.cmd != now.cmd:
+        yield f"{LOCK} was made with another command: {stage.cmd}"
+    for param in now.params | stage.params:
+        if ":" not in param and now.params.get(param) != stage.params.get(param):  # a colon: a param of another file
+            yield f"{LOCK} was made with {param} {stage.params.get(param)}, {PARAMS} has {now.params.get(param)}"
+    for dep, digest in now.deps.items():
         path = clone.root / dep
-        if dep not in entry.deps:
+        if dep not in stage.deps:
             yield f"{LOCK} has no hash of the input {dep}"
-        elif dep in hashes:
-            if entry.deps[dep] != hashes[dep]:
+        elif dep in outs:
+            if stage.deps[dep] != outs[dep]:
                 yield f"{LOCK} has two hashes of {dep}: one as output, another as input"
-        elif not path.resolve().is_relative_to(git("rev-parse", "--show-toplevel", folder=clone.root)):
+        elif not path.resolve().is_relative_to(top):
             yield f"{dep} is not in this repository, so nobody else has it"
         elif not path.exists():
             by_dvc = f"{dep} is in DVC, and neither the cache here nor a remote has it; its owner can `dvc push` it"
             yield by_dvc if Path(f"{path}.dvc").exists() else f"{dep} is not in Git, so nobody else has it"
-        elif entry.deps[dep] != md5(path):
-            kind = "source" if dep.startswith("src/") else "text" if dep == params.prepare.text else "file"
+        elif stage.deps[dep] != digest:
+            kind = "source" if dep.startswith("src/") else "text" if dep == text else "file"
             yield f"{LOCK} was made with another {kind}: {dep}"
 
 
-@_committed_files()
-def not_rebuilt(clone: Project, here: Project) -> list[tuple[str, str, str]]:
-    """Return (stage, file, reason) for each file that looks like a result and that a rebuild would not make.
+def _of_output(output: Output, lock: Stages, now: Stage, *, results: bool) -> str:
+    """Return a sentence if dvc.lock lacks the output, or if its committed file has another hash or is missing; else "".
+
+    lock     the stages of dvc.lock
+    now      the output's stage as the files of the commit are
+    results  whether the hashes of files are compared
+    """
+    path, locked_hash = output.path, hashes_of(lock).get(output.path)
+    if locked_hash is None:
+        return f"{LOCK} has no hash of {path}"
+    if not (output.in_git and results) or now.outs[path] == locked_hash:
+        return ""
+    if now.outs[path]:
+        return f"{LOCK} has the hash of another {path} than the committed one"
+    return f"{path} is not committed, and {LOCK} has its hash"
+
+
+def not_rebuilt(clone: Project, here: Project) -> Iterator[tuple[str, str, str]]:
+    """Yield stage, file and reason for each file that looks like a result and that a rebuild would not make.
 
     These are metrics and plots that no stage makes, frozen stages, parts of dvc.yaml that this module does not know,
     and every other dvc.yaml. The stage is the one concerned, or the last of the pipeline.
 
     clone  a clone of HEAD
     here   the repository's own folder, which has the files of Git's submodules
-
-    Raises CheckFailed if DVC cannot read dvc.yaml.
     """
-    return list(_not_rebuilt(clone, here))
-
-
-def _not_rebuilt(clone: Project, here: Project) -> Iterator[tuple[str, str, str]]:
     stages, rebuilt = clone.stages(), [output.path for output in outputs(clone)]
     last, pipeline = list(stages)[-1], parsed((clone.root / PIPELINE).read_text(encoding="utf-8"))
     for stage, declared in stages.items():
@@ -210,23 +194,27 @@ def _plotted(plots: Any) -> Iterator[str]:
             yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
 
 
-def unexplained(committed: Stages, rebuilt: Stages, conflicts: list[Contradiction]) -> list[Contradiction]:
+def unexplained(committed: Stages, rebuilt: Stages, conflicts: Contradictions) -> Contradictions:
     """Return a contradiction for each stage whose inputs differ between the two locks, except stages in `conflicts`.
 
     committed, rebuilt  the stages of the two dvc.lock files
     """
-    named = {stage for conflict in conflicts for stage in conflict.stages}
-    differ = [stage for stage in compared(committed, rebuilt) if stage.inputs and stage.name in rebuilt.keys() - named]
-    return [Contradiction(f"{LOCK} was made with another {', '.join(stage.inputs)}", (stage.name,)) for stage in differ]
+    named = {stage for stages in conflicts.values() for stage in stages}
+    more = Contradictions()
+    for stage in compared(committed, rebuilt):
+        if stage.inputs and stage.name in rebuilt.keys() - named:
+            more.setdefault(f"{LOCK} was made with another {', '.join(stage.inputs)}", []).append(stage.name)
+    return more
 
 
-def causes(conflicts: list[Contradiction], pairs: list[Pair]) -> list[str]:
+def causes(conflicts: Contradictions, pairs: list[Pair]) -> list[str]:
     """Return sentences that explain the differences between committed and rebuilt outputs.
 
     First come the contradictions within the commit, then the explanations from the outputs, stage by stage. The result
     is empty if the files show no cause.
     """
-    sentences, blamed = list(map(str, conflicts)), {stage for conflict in conflicts for stage in conflict.stages}
+    sentences = [row.what for row in rows_of(conflicts)]
+    blamed = {stage for stages in conflicts.values() for stage in stages}
     first = next((pair.output.stage for pair in pairs if not pair.same), None)
     for stage in dict.fromkeys(pair.output.stage for pair in pairs):
         of_stage = [pair for pair in pairs if pair.output.stage == stage]

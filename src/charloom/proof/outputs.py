@@ -1,17 +1,19 @@
 """The outputs of the stages: their paths, their hashes in dvc.lock, and their contents."""
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from charloom.base.errors import WrongInput
-from charloom.settings.dvc_lock import md5
-from charloom.settings.pipeline import PIPELINE, Project, files_in
+from charloom.settings.pipeline import OUTS, PIPELINE, Project, files_in
 from dvc_summary.locks import Stage
 
 FOLDER = ".dir"  # suffix of a folder's hash
+HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")  # DVC's hash; anything else could lead out of the cache
 
 
 class Output(NamedTuple):
@@ -73,7 +75,7 @@ def outputs(project: Project) -> Iterator[Output]:
     """
     try:
         for stage, declared in project.stages().items():
-            for entry in (entry for kind in ("outs", "metrics", "plots") for entry in declared.get(kind, [])):
+            for entry in (entry for kind in OUTS for entry in declared.get(kind, [])):
                 (path, options), *more = ({entry: {}} if isinstance(entry, str) else entry).items()
                 if more:
                     raise WrongInput(f"{PIPELINE}: {stage}: an entry has {path} and {more[0][0]}; allowed is one path")
@@ -107,19 +109,26 @@ def cached(cache: Path, path: str, locked: str | None) -> dict[str, bytes]:
     path    the output's path
     locked  the output's hash in dvc.lock, or None
 
-    The result is {} if there is no hash, a file is missing, or the content does not have the hash `locked`. For a
-    folder, only the list of its files is compared with a hash; the files are not.
+    The result is {} if there is no hash, a file is missing, or a file does not have the hash that is its name.
     """
-    if not locked:
-        return {}
-    entry = cache / locked[:2] / locked[2:]
+    locked = locked or ""
     try:
-        if f"{md5(entry)}{FOLDER if locked.endswith(FOLDER) else ''}" != locked:
-            return {}
+        content = _verified(cache, locked)
         if not locked.endswith(FOLDER):
-            return {Path(path).name: entry.read_bytes()}
-        listed: list[Any] = json.loads(entry.read_bytes())
-        hashes = {file["relpath"]: str(file["md5"]) for file in listed}
-        return {relative: (cache / digest[:2] / digest[2:]).read_bytes() for relative, digest in hashes.items()}
+            return {Path(path).name: content}
+        return {file["relpath"]: _verified(cache, file["md5"]) for file in json.loads(content)}
     except (OSError, ValueError, LookupError, TypeError):
         return {}
+
+
+def _verified(cache: Path, digest: str) -> bytes:
+    """Return the content of the file with this hash; of a folder's hash, the list of its files.
+
+    Raises ValueError if the hash is none or the content has another, and OSError if there is no file.
+    """
+    if not HASH.fullmatch(digest):
+        raise ValueError(digest)
+    content = (cache / digest[:2] / digest[2:]).read_bytes()
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != digest.removesuffix(FOLDER):
+        raise ValueError(digest)
+    return content

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from charloom.base.errors import Diverged
-from charloom.proof.differences import difference
+from charloom.proof.differences import Row, difference
 from charloom.settings.pipeline import Project
 from charloom.text.corpus import read_prepared, split, survey, write_text
 from charloom.training.protocol import Training, write_trace
@@ -14,8 +14,8 @@ from charloom.training.trace import EMPTY, Trace
 UPDATES = 200
 
 
-def first_updates(clone: Project) -> list[tuple[str, str, str]]:
-    """Repeat the first UPDATES updates; return (stage, file, difference or "") for each table in plots/.
+def first_updates(clone: Project) -> list[Row]:
+    """Repeat the first UPDATES updates; return a row for each table in plots/.
 
     Tables without rows for these updates are left out. A missing table counts as a difference.
     """
@@ -25,7 +25,7 @@ def first_updates(clone: Project) -> list[tuple[str, str, str]]:
         write_trace(_trace(clone, Path(folder) / "text.npz"), repeated)
         # write_trace writes no table whose rows exist only at checkpoints.
         compared = [(file, _difference(file, repeated[key])) for key, file in tables.items() if repeated[key].exists()]
-    return [("train", str(file.relative_to(clone.root)), what) for file, what in compared]
+    return [Row("train", str(file.relative_to(clone.root)), what) for file, what in compared]
 
 
 def _difference(file: Path, repeated: Path) -> str:

@@ -5,15 +5,16 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from charloom.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
-from charloom.base.terminal import in_line
-from charloom.proof.dvc_command import dvc
+from charloom.base.storage import sha256
+from charloom.base.terminal import in_line, warn_once
+from charloom.proof.dvc_command import dvc, reason
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
 from charloom.settings.dvc_lock import LOCK, locked
@@ -38,7 +39,8 @@ class Failed(Exception):
 def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Project:
     """Clone the commit into the folder, apply the patch if there is one, and return the clone's project.
 
-    If DVC tracks the text, the text is fetched from DVC's cache or a remote; a failure is not reported here.
+    If DVC tracks the text, the text is fetched from DVC's cache or a remote. If DVC fails, there is no text, and a
+    warning has DVC's reason.
 
     Raises CheckFailed if a symbolic link leads out of the clone, Damaged if the patch does not apply, and Unavailable
     if Git fails.
@@ -56,14 +58,37 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
     with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
         if not (project.root / text).exists() and (project.root / f"{text}.dvc").exists():
-            dvc("get", top, f"{place}{text}", "--rev", commit, "--out", text, folder=project.root)
+            code, printed = dvc("get", top, f"{place}{text}", "--rev", commit, "--out", text, folder=project.root)
+            if code:
+                remove(project.root / text)  # a part of it
+                warn_once(str(project.root), f"{in_line(text)}: dvc get: {reason(code, printed)}")
     return project
 
 
-def keep_sources_alone(project: Project) -> None:
+def bring_text(project: Project, text: str, digest: str) -> bool:
+    """Copy the text from the working folder into the clone, unless the clone has it; return whether the clone has it.
+
+    text    the text's path, relative to either folder
+    digest  the text's SHA-256
+
+    A text outside the clone is not written.
+    """
+    target, top = project.root / text, git("rev-parse", "--show-toplevel", folder=project.root)
+
+    def is_complete() -> bool:
+        return target.is_file() and sha256(target) == digest
+
+    if not is_complete() and Path(text).is_file() and target.resolve().is_relative_to(top):
+        remove(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(text, target)
+    return is_complete()
+
+
+def _keep_sources_alone(project: Project) -> None:
     """Remove compiled Python files, DVC's cache and Git's history from the clone, because they could contain results.
 
-    Outputs stay; `rebuilt_lock` removes them. DVC gets settings that keep its cache inside the clone.
+    DVC gets settings that keep its cache inside the clone.
     """
     top = Path(git("rev-parse", "--show-toplevel", folder=project.root))
     bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
@@ -76,13 +101,11 @@ def keep_sources_alone(project: Project) -> None:
         (project.root / ".dvc/config.local").write_text(config, encoding="utf-8")
 
 
-def rebuilt_lock(
-    project: Project, stages: Iterable[str], say: Callable[[object], None] = lambda _: None, **variables: str
-) -> Stages:
-    """Run the stages, and all stages that they depend on, from nothing; return the stages of the dvc.lock of this run.
+def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, **variables: str) -> Stages:
+    """Run stages of a clone from nothing, on its sources alone; return the stages of the dvc.lock of this run.
 
-    stages     names of stages
     say        called with a line when a stage starts, and with the lines of its progress
+    stages     names of stages, to run with all stages that they depend on; by default all stages that have outputs
     variables  environment variables for the stages
 
     dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
@@ -90,8 +113,11 @@ def rebuilt_lock(
     """
     if frozen := [name for name, declared in project.stages().items() if declared.get("frozen")]:
         raise CheckFailed(f"{PIPELINE}: DVC does not run frozen stages: {', '.join(frozen)}; remove `frozen: true`")
-    for path in (*(output.path for output in outputs(project)), str(LOCK), str(OWN)):
+    results = list(outputs(project))
+    _keep_sources_alone(project)
+    for path in (*(output.path for output in results), str(LOCK), str(OWN)):
         remove(project.root / path)
+    stages = stages or tuple(dict.fromkeys(output.stage for output in results))
     last = ""
 
     def hear(line: str) -> None:

@@ -5,7 +5,6 @@ A row of trials.csv is one trial: the results of one training.
 
 import random
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -16,8 +15,8 @@ from charloom.base.storage import read_json
 from charloom.base.yaml_text import as_yaml_text
 from charloom.model.model_file import read_model
 from charloom.model.recorded import hashed
-from charloom.proof.rebuild import Failed, cloned, keep_sources_alone, rebuilt_lock, remove
-from charloom.results.git import git
+from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
+from charloom.results.git import changes, commit
 from charloom.results.records import TextMetrics
 from charloom.results.run import DIVERGED, POINTS, Run, from_folder, thinned
 from charloom.settings.params import PARAMS, Params, overridden
@@ -44,7 +43,7 @@ def prove(study: Study, count: int) -> None:
         raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
     ensure_text(study)
     with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as folder:
-        project = _project_here(Path(folder) / "clone", study.asked.text)
+        project = _project_here(Path(folder), study)
         for trial in random.sample(rows, min(count, len(rows))):
             name = f"{trial.setting}, seed {trial.seed}"
             print(f"rebuilding {name}", flush=True)
@@ -79,29 +78,17 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
             yield "passages.csv differs from the pipeline's costs; the hashes of their results are equal"
 
 
-def _project_here(folder: Path, text: str) -> Project:
-    """Clone HEAD into the folder, copy the working folder's files into the clone, and remove caches and Git's history.
+def _project_here(place: Path, study: Study) -> Project:
+    """Clone HEAD into the folder `place`, apply the uncommitted changes of this folder, and copy the study's text.
 
-    The copied files are those that Git tracks, committed or not, new Python files in src, and the text.
-
-    text  the text's path; a text outside the working folder is not copied
+    The changes are those that belong to a run: of sources, dvc.yaml and text. A text outside this folder is not copied.
     """
-    clone = cloned(folder)
-    for name in git("ls-files", "-z", "--deleted").split("\0")[:-1]:
-        remove(clone.root / name)
-    new = git("ls-files", "-z", "--others", "--exclude-standard", "--", ":(glob)src/**/*.py")
-    names = [*f"{git('ls-files', '-z')}{new}".split("\0")[:-1], *([text] if _is_inside(text) else [])]
-    for name in filter(lambda name: Path(name).is_file(), names):
-        target = clone.root / name
-        remove(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(name, target)
-    keep_sources_alone(clone)
-    return clone
-
-
-def _is_inside(text: str) -> bool:
-    return not Path(text).is_absolute() and ".." not in Path(text).parts
+    patch = place / "uncommitted.diff"
+    if uncommitted := changes(study.asked.text):
+        patch.write_text(uncommitted, encoding="utf-8")
+    project = cloned(place / "clone", commit(), patch if uncommitted else None)
+    bring_text(project, study.asked.text, study.asked.sha256)
+    return project
 
 
 def _rebuilt(project: Project, params: Params) -> Run:
@@ -110,13 +97,14 @@ def _rebuilt(project: Project, params: Params) -> Run:
     A training that diverges is a run with that outcome, without metrics and curves. The hash of results is computed
     from the models and tables, not read from a file. Raises CheckFailed if a stage fails for another reason.
     """
-    text = params.prepare.text
-    overrides = {} if _is_inside(text) else {"prepare.text": str(Path(text).absolute())}
+    text = Path(params.prepare.text)
+    is_inside = not text.is_absolute() and ".." not in text.parts
+    overrides = {} if is_inside else {"prepare.text": str(text.absolute())}
     values = overridden(params, overrides, PARAMS).model_dump()
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")
     try:
-        rebuilt_lock(project, ["train"], partial(print, flush=True))
+        rebuilt_lock(project, partial(print, flush=True), "train")
     except Failed as failed:
         if failed.stage == "train" and (match := DIVERGING.search(failed.printed)):
             return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, match[1], None, {}, "")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Unavailable
+from charloom.proof.differences import Row
 from charloom.results.git import git
 from charloom.results.identity import SIGNATURE
 from charloom.signature.hashes import everything
@@ -23,16 +24,17 @@ class Signatures(NamedTuple):
     committed: dict[str, Any]
     here: dict[str, Any]
 
-    def compared(self) -> Iterator[tuple[str, str]]:
-        """Yield (name, difference or "") for each hash that must be equal on all machines."""
+    def compared(self) -> Iterator[Row]:
+        """Yield a row for each hash that must be equal on all machines."""
         committed = named(self.committed)
         for name, digest in named(self.here).items():
             other = str(committed.get(name))
-            yield name, "" if other == digest else f"committed {other[:SHOWN]}…, here {digest[:SHOWN]}…"
+            what = "" if other == digest else f"committed {other[:SHOWN]}…, here {digest[:SHOWN]}…"
+            yield Row("signature", name, what)
 
     def cause(self) -> str:
         """Return a sentence with the likely cause of the differences. Call this only if the signatures differ."""
-        same = {name: not what for name, what in self.compared()}
+        same = {name: not what for _, name, what in self.compared()}
         probes = [name for name, digest in self.here["probes"].items() if digest != self.committed["probes"].get(name)]
         if probes:
             return f"this machine has other arithmetic, or {SIGNATURE} was edited: different {', '.join(probes)}"

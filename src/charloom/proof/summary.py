@@ -5,19 +5,19 @@ reproduced, whether the change is better and how sure that is, and samples of th
 """
 
 import argparse
-import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import Damaged, WrongInput
+from charloom.base.storage import read_json
 from charloom.proof.better import better, side
+from charloom.proof.differences import SAME
 from charloom.proof.dvc_command import cache
 from charloom.proof.outputs import outputs
 from charloom.proof.samples_beside import samples_beside
-from charloom.proof.verify import SAME
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
 from dvc_summary.facts import Facts, facts_of
@@ -30,14 +30,16 @@ from dvc_summary.pictures import curves
 class Machine(BaseModel):
     """The machine on which somebody ran `charloom verify`."""
 
+    model_config = ConfigDict(extra="allow")
     system: str
     processor: str
     python: str
 
 
 class Report(BaseModel):
-    """The keys of the output of `charloom verify --json` that the summary shows. `Verified` describes them."""
+    """The output of `charloom verify --json`, with the types of the keys that the summary shows; see `Verified`."""
 
+    model_config = ConfigDict(extra="allow")
     commit: str
     last: str
     quick: bool
@@ -52,8 +54,9 @@ def summary(arguments: argparse.Namespace) -> None:
     Raises WrongInput if the base or HEAD cannot be compared, or a file of --verified is missing or invalid.
     """
     ensure_repository()
-    # Deduplicate by content: the same statement given twice is of one machine.
-    reports = list(dict(_verified(Path(file)) for file in arguments.verified).values())
+    reports = list[Report]()
+    for report in map(_verified, map(Path, arguments.verified)):
+        reports += [report] if report not in reports else []  # the same statement given twice is of one machine
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         cached = pool.submit(cache)
         try:
@@ -82,22 +85,18 @@ def summary(arguments: argparse.Namespace) -> None:
     print(limited(blocks))
 
 
-def _verified(file: Path) -> tuple[str, Report]:
-    """Return the file's JSON, normalized, and the report in it.
+def _verified(file: Path) -> Report:
+    """Return the report in the file.
 
     Raises WrongInput if the file is missing, is no output of `charloom verify --json`, or is one of --quick.
     """
     try:
-        report = Report.model_validate_json(content := file.read_bytes())
-    except OSError as error:
-        raise WrongInput(f"--verified: {file}: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        what = ": ".join([*map(str, first["loc"]), first["msg"]])
-        raise WrongInput(f"--verified: {file}: {what}; `charloom verify --json` prints such a file") from None
+        report = read_json(file, Report, "`charloom verify --json` prints such a file")
+    except Damaged as damaged:
+        raise WrongInput(f"--verified: {damaged}") from None
     if report.quick:
         raise WrongInput(f"--verified: {file}: was made with --quick, which rebuilds no result; repeat without it")
-    return json.dumps(json.loads(content), sort_keys=True), report
+    return report
 
 
 def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:
@@ -118,7 +117,7 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
     sentence = f"bit for bit, on {plural(len(same), 'machine')}." if same else ""
     if not all(same):
         sentence = f"⚠️ <b>not</b> bit for bit on {same.count(False)} of {plural(len(same), 'machine')}."
-    rows = [_row(report, head) for report in sorted(reports, key=lambda x: tuple(x.machine.model_dump().values()))]
+    rows = sorted(_row(report, head) for report in reports)
     width = 5 if any(row[-1] for row in rows) else 4  # an empty last column is left out
     columns = ("system", "processor", "Python", "result", "what differs, and why")[:width]
     return sentence, ["### What reproduced", table(columns, (row[:width] for row in rows))] if rows else []

@@ -2,44 +2,25 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from charloom.base.errors import WrongInput
 from charloom.base.terminal import visible
-from charloom.proof.differences import difference
+from charloom.proof.differences import SAME, Row, difference, last_line
 from charloom.proof.dvc_command import cache
-from charloom.proof.meaning import Contradiction, causes, contradictions, grade, not_rebuilt, unexplained
+from charloom.proof.meaning import causes, committed_files, contradictions, grade, not_rebuilt, rows_of, unexplained
 from charloom.proof.outputs import Pair, cached, contents, hashes_of, outputs
 from charloom.proof.quick import first_updates
-from charloom.proof.rebuild import Failed, cloned, keep_sources_alone, rebuilt_lock
+from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.signatures import Signatures, signatures
 from charloom.proof.statement import materials_of, statement
 from charloom.results.git import ensure_repository, git, uncommitted
 from charloom.settings.dvc_lock import LOCK, locked, md5
 from charloom.settings.pipeline import HERE, Project
 from dvc_summary.locks import Stages, within
-
-SAME = "same"
-
-
-class Row(NamedTuple):
-    """The result of comparing a file, or a hash of the signature, with the committed one.
-
-    stage  name of the stage that makes the file; `signature` for a hash
-    file   path of the file, or name of the hash
-    what   description of the difference; "" if there is none
-    """
-
-    stage: str
-    file: str
-    what: str
-
-    def __str__(self) -> str:
-        """Return the line for the user: `same  train: metrics/train.json`, or `DIFFERENT  …` with the description."""
-        return f"{'DIFFERENT' if self.what else 'same'}  {self.stage}: {self.file}{f': {self.what}' * bool(self.what)}"
 
 
 class Verified(NamedTuple):
@@ -62,8 +43,8 @@ class Verified(NamedTuple):
 
     @property
     def last(self) -> str:
-        """Return the last line of the output: `first difference: <stage>: <file>`, or `same` if nothing differs."""
-        return next((f"first difference: {row.stage}: {row.file}" for row in self.rows if row.what), SAME)
+        """Return the last line of the output."""
+        return last_line(self.rows)
 
 
 def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
@@ -86,46 +67,41 @@ def verify(say: Callable[[object], None], *, quick: bool = False) -> Verified:
         say("uncommitted changes are not checked: only HEAD is")
     verified = Verified(commit, [], arithmetic, [])
 
-    def add(*rows: Row) -> bool:
+    def add(rows: Iterable[Row]) -> bool:
         """Report and store the rows; return whether no row so far has a difference."""
         for row in rows:
             say(row)
-        verified.rows.extend(rows)
+            verified.rows.append(row)
         return verified.last == SAME
 
-    if not add(*(Row("signature", *compared) for compared in arithmetic.compared())):
+    if not add(arithmetic.compared()):
         return verified._replace(causes=[arithmetic.cause()])
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
         clone = cloned(Path(place) / "clone")
-        conflicts = contradictions(clone, results=quick)
-        refused = [Row(*file) for file in not_rebuilt(clone, HERE)]
-        verified = verified._replace(causes=[*(f"{row.file}: {row.what}" for row in refused), *map(str, conflicts)])
+        with committed_files():
+            conflicts, refused = contradictions(clone, results=quick), [Row(*x) for x in not_rebuilt(clone, HERE)]
+        known = [*(f"{row.file}: {row.what}" for row in refused), *(row.what for row in rows_of(conflicts))]
+        verified = verified._replace(causes=known)
         if quick:
             with suppress(WrongInput) if conflicts else nullcontext():  # contradictions already explain an error
-                add(*(Row(*table) for table in first_updates(clone)))
-            add(*_rows(conflicts), *refused)
+                add(first_updates(clone))
+            add(rows_of(conflicts) + refused)
             return verified
-        if not add(*refused):
+        if not add(refused):
             return verified
         before, committed, materials = list(_committed(clone)), locked(clone), materials_of(clone)
-        keep_sources_alone(clone)
-        results = [pair.output for pair in before]
         try:
-            compiled = str(Path(place) / "compiled")
-            lock = rebuilt_lock(clone, dict.fromkeys(result.stage for result in results), say, NUMBA_CACHE_DIR=compiled)
+            lock = rebuilt_lock(clone, say, NUMBA_CACHE_DIR=str(Path(place) / "compiled"))
         except Failed as failed:
             sys.stderr.write(visible(failed.printed))
             verified.rows.append(Row(failed.stage, "it failed", "it failed"))
             return verified
         pairs = list(_pairs(before, clone, lock))
-        if add(*(Row(pair.output.stage, pair.output.path, _what(pair)) for pair in pairs)):
-            add(*_rows(conflicts + unexplained(committed, lock, conflicts)))
+        if add(Row(pair.output.stage, pair.output.path, _what(pair)) for pair in pairs):
+            add(rows_of(conflicts | unexplained(committed, lock, conflicts)))
+        results = [pair.output for pair in before]
         proof = statement(materials, clone, results) if verified.last == SAME else None
         return verified._replace(grade=grade(pairs), causes=causes(conflicts, pairs), statement=proof)
-
-
-def _rows(conflicts: list[Contradiction]) -> list[Row]:
-    return [Row(conflict.stages[0], str(LOCK), str(conflict)) for conflict in conflicts]
 
 
 def _committed(clone: Project) -> Iterator[Pair]:

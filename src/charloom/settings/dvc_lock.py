@@ -2,16 +2,16 @@
 
 import hashlib
 import json
+import shutil
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
-from charloom.base.errors import CheckFailed, Damaged
+from charloom.base.errors import CheckFailed, Damaged, Unavailable
 from charloom.base.sealed import sealed, unsealed
 from charloom.base.storage import write
 from charloom.settings.params import Params, flat_of, read_params
-from charloom.settings.pipeline import HERE, OWN, Project, difference, files_in, names_of, params_of
+from charloom.settings.pipeline import HERE, OUTS, OWN, Project, difference, files_in, names_of, params_of
 from dvc_summary.git import Refused
 from dvc_summary.locks import Stage, Stages, stages_of
 
@@ -34,6 +34,20 @@ def locked(project: Project = HERE) -> Stages:
     return stages_in(path.read_bytes() if path.is_file() else b"")
 
 
+def present(project: Project, name: str, params: Params) -> Stage:
+    """Return the stage as DVC would record it in dvc.lock now: its command, its params, and the hashes of its files.
+
+    params  the project's params
+
+    The hash of a missing file is "".
+    """
+    declared = project.declared(name)
+    entries = declared.get("deps", []), [entry for kind in OUTS for entry in declared.get(kind, [])]
+    paths = (names_of(group, params.prepare.text) for group in entries)
+    deps, outs = ({path: md5(project.root / path) or "" for path in group} for group in paths)
+    return Stage(str(declared.get("cmd")), deps, params_of(declared, params), outs)
+
+
 def note_used(stage: str) -> None:
     """Write a note with the params and the hashes of the stage's inputs and outputs, as in dvc.lock.
 
@@ -41,24 +55,15 @@ def note_used(stage: str) -> None:
     `ensure_recorded` compares dvc.lock with the note. Without a note that comparison is skipped: the note is missing if
     it cannot be written, or if the stage has no outputs.
     """
-    params, declared = read_params(), HERE.declared(stage)
-    outs = [entry for kind in ("outs", "metrics", "plots") for entry in declared.get(kind, [])]
-    if outs:
-        paths = (names_of(entries, params.prepare.text) for entries in (declared["deps"], outs))
-        inputs, outputs = ({path: md5(Path(path)) for path in group} for group in paths)
-        with suppress(OSError):
-            write(_note(stage), sealed([params_of(declared, params) | inputs, outputs]))
+    used = present(HERE, stage, read_params())
+    if used.outs:
+        with suppress(Unavailable):
+            write(NOTES / f"{stage}.json", sealed([used.params | used.deps, used.outs]))
 
 
 def forget_notes() -> None:
     """Remove the notes of all stages. Call this after `ensure_recorded`: the notes do not fit another dvc.lock."""
-    for stage in HERE.stages():
-        with suppress(OSError):
-            _note(stage).unlink()
-
-
-def _note(stage: str) -> Path:
-    return NOTES / f"{stage}.json"
+    shutil.rmtree(NOTES, ignore_errors=True)
 
 
 def ensure_recorded(params: Params) -> None:
@@ -74,19 +79,12 @@ def ensure_recorded(params: Params) -> None:
         used = {key: value for key, value in (stage.params | stage.deps).items() if ":" not in key}
         if changes := difference(used, {key: now.get(key) for key in used}):
             raise CheckFailed(f"{name}: inputs differ from {LOCK}: {changes}; run not recorded; try `dvc repro`")
-        if changes := _note_difference(name, stage, used):
-            raise CheckFailed(f"{name}: inputs edited at its end: {changes}; run not recorded; try `dvc repro --force`")
-
-
-def _note_difference(name: str, stage: Stage, used: dict[str, Any]) -> str:
-    """Return in words how the inputs in the stage's note differ from `used`, the inputs in dvc.lock; "" if they do not.
-
-    A note that is missing, corrupt or about other outputs is ignored: the result is "".
-    """
-    with suppress(OSError, ValueError):
-        inputs, outputs = unsealed(_note(name).read_bytes().rstrip(b"\n"))
-        return difference(inputs, used) if outputs == stage.outs else ""
-    return ""
+        with suppress(OSError, ValueError):  # the note is missing or corrupt
+            inputs, outputs = unsealed((NOTES / f"{name}.json").read_bytes().rstrip(b"\n"))
+            if outputs == stage.outs and (changes := difference(inputs, used)):
+                raise CheckFailed(
+                    f"{name}: inputs edited at its end: {changes}; run not recorded; try `dvc repro --force`"
+                )
 
 
 def md5(path: Path) -> str | None:

@@ -14,6 +14,7 @@ from charloom.settings.params import PARAMS, Params, flat_of, read_params
 
 PIPELINE = Path("dvc.yaml")
 OWN = Path(".charloom")  # our files that are no results: locks, resume states, the spool
+OUTS = ("outs", "metrics", "plots")  # the keys of a stage in dvc.yaml under which its outputs are
 TEXT = "${prepare.text}"  # the text's path in dvc.yaml
 
 
@@ -84,7 +85,7 @@ class Project(NamedTuple):
         A stage gets its paths only from here, so DVC knows every file that it reads or writes.
         """
         entry = self.declared(stage)
-        names = [name for kind in ("deps", "outs", "metrics", "plots") for name in names_of(entry.get(kind, []))]
+        names = [name for kind in ("deps", *OUTS) for name in names_of(entry.get(kind, []))]
         return Files(stage, [self.root / name for name in names])
 
 
