@@ -208,7 +208,7 @@ def test_half_of_the_level_is_the_averages_and_what_is_at_a_level_has_none_of_it
     levels = {name: dict(zip("ab", name.split(), strict=True)) for name in answer.settings}
     sides = {name: side(trials, None) for name, trials in answer.settings.items()}
     found = factors.tested(design(levels, "0 0"), sides, (), {})
-    kinds = [each.contrast.kind for each in found.effects] + ["setting"] * 5
+    kinds = [each.kind for each in found.effects] + ["setting"] * 5
     shares = {
         kind: sum(x for each, x in zip(kinds, found.family.shares, strict=True) if each == kind) for kind in kinds
     }

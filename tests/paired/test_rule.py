@@ -3,8 +3,8 @@
 import pytest
 from compared import beside, compared
 
-from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE
-from paired.rule import Looked, decide
+from paired.data_types import ALONE, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Contrast
+from paired.rule import decide
 from paired.statistics import moments, student_p
 
 
@@ -155,10 +155,10 @@ def test_a_worse_that_has_fallen_is_not_made_small_by_what_follows():
 
 
 def test_what_may_not_be_said_at_all_leaves_no_share_to_others():
-    clear, near = moments([1.0, 1.01, 0.99]), moments([1.0, 1.35, 0.65])
-    told = decide([Looked([clear]), Looked([near])], 1, "lower", None)
+    clear, near = (Contrast(ALONE, at_looks=(moments(x),)) for x in ([1.0, 1.01, 0.99], [1.0, 1.35, 0.65]))
+    told = decide([clear, near], 1, "lower", None)
     assert [each.verdict for each in told] == [WORSE, WORSE]
     for excluded in ({BETTER, WORSE}, {WORSE}):  # a side that has lost trials may be said to be better alone
-        barred = decide([Looked([clear], excluded), Looked([near])], 1, "lower", None)
+        barred = decide([clear._replace(barred=excluded), near], 1, "lower", None)
         assert [each.verdict for each in barred] == [CANNOT_TELL, CANNOT_TELL]
-        assert barred[1].adjusted_p == 2 * student_p(near)
+        assert barred[1].adjusted_p == 2 * student_p(near.at_looks[0])

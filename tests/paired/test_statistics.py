@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from paired.statistics import (
-    Moments,
-    difference,
-    exploded_p,
-    moments,
-    student_interval,
-    student_p,
-)
+from paired.data_types import Moments
+from paired.statistics import difference, exploded_p, moments, student_interval, student_p
 
 NUMBERS = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
 SEVERAL = st.lists(NUMBERS, min_size=3, max_size=12).filter(lambda x: np.ptp(x) > 0)
