@@ -75,14 +75,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> st
         return "\n".join(_row(row, widths, 2) for row in cells)
     if sum(widths[1:]) + GAP * (len(widths) - 1) <= width:
         return "\n".join(f"{_wrapped(row[0], width)}\n{' ' * GAP}{_row(row[1:], widths[1:], 1)}" for row in cells)
-    folded = (
-        [
-            _wrapped(name, width),
-            *(_wrapped(f"{column}: {cell}", width, " " * GAP) for column, cell in zip(head[1:], row, strict=True)),
-        ]
-        for name, *row in cells[1:]
-    )
-    return "\n".join(line for lines in folded for line in lines)
+    folded = list[str]()
+    for name, *row in cells[1:]:
+        named = zip(head[1:], row, strict=True)
+        folded += [_wrapped(name, width), *(_wrapped(f"{column}: {cell}", width, " " * GAP) for column, cell in named)]
+    return "\n".join(folded)
 
 
 def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:

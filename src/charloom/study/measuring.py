@@ -10,7 +10,7 @@ from charloom.base.terminal import typed
 from charloom.results.identity import differing, naming_params
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
-from charloom.settings.params import Params, as_yaml
+from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from paired import answered
@@ -43,16 +43,18 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
     }
     results = of_runs(
         study.settings, done, study.question.measure, study.baseline,
-        [*_left_open(study), *_parting(study), *_short(study), *_spent(study)],
         better="lower",
         # Without declared looks the one look is at all seeds, or at the first answer if there are more seeds by now.
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
-    if study.question.text:  # the target in params.yaml was chosen for the text there
-        results = results._replace(target="")
-    results = results._replace(title=study.question.title or "")
-    return results if curves else results._replace(curves={})
+    warnings = [*_left_open(study), *_parting(study, results.levels), *_short(study), *_spent(study), *results.warnings]
+    return results._replace(
+        title=study.question.title or "",
+        warnings=tuple(warnings),
+        target="" if study.question.text else results.target,  # params.yaml has the target for the text there
+        curves=results.curves if curves else {},
+    )
 
 
 def with_new_seeds(study: Study) -> str:
@@ -77,14 +79,14 @@ def before_it_starts(study: Study) -> list[str]:
     return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
 
 
-def _parting(study: Study) -> Iterator[str]:
-    """Yield, for each group of params that change together in all settings, the `vary` line that separates them."""
-    named = {setting: naming_params(params) for setting, params in study.settings.items()}
-    levels = {
-        setting: {name: as_yaml(own[name]) for name in study.varied if name in own} for setting, own in named.items()
-    }
+def _parting(study: Study, levels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield, for each group of params that change together in all settings, the `vary` line that separates them.
+
+    levels  the settings' levels: see Measured
+    """
+    settings = [flat_of(params) for params in study.settings.values()]
     for group in (names for names in inseparable(levels) if len(names) > 1):
-        values = {name: list(dict.fromkeys(own[name] for own in named.values())) for name in group}
+        values = {name: list(dict.fromkeys(own[name] for own in settings)) for name in group}
         yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
 
