@@ -8,7 +8,7 @@ from pathlib import Path
 import experiments
 import pytest
 from experiments import git, run
-from projects import ROOT
+from projects import ROOT, Project
 
 from charloom.base.errors import WrongInput
 from charloom.study.from_experiments import MEASURES, experiments_measured
@@ -34,12 +34,6 @@ def folder(tmp_path: Path) -> Path:
 def committed(folder: Path) -> None:
     git(folder, "add", "-A")
     git(folder, "-c", "user.name=a test", "-c", "user.email=test@example.invalid", "commit", "-q", "-m", "a run")
-
-
-def edit(folder: Path, name: str, old: str, new: str) -> None:
-    text = (folder / name).read_text()
-    assert old in text
-    (folder / name).write_text(text.replace(old, new))
 
 
 def read(folder: Path, *arguments: str, **options) -> Measured:
@@ -108,7 +102,7 @@ def test_other_results_of_an_equal_experiment_are_named_and_heads_or_the_newest_
 def test_experiments_of_another_commit_count_too(folder):
     """Also if two have one name, and one is named HEAD."""
     experiments.commit(folder, {"tame": run(2.7, eta=0.2), "HEAD": run(2.5, eta=0.3)})
-    edit(folder, "src/train.py", "train", "Train")
+    Project(folder).edit("src/train.py", "train", "Train")
     committed(folder)
     own = found(folder, tame=run(2.6, eta=0.2, seed=2))
     assert list(own.settings["eta=0.2"]) == [1, 2]
@@ -124,7 +118,7 @@ def test_a_model_that_guesses_uniformly_but_for_rounding_has_not_exploded(folder
 
 def test_an_experiment_from_before_a_param_existed_is_read(folder):
     params = (folder / "params.yaml").read_text()
-    edit(folder, "params.yaml", "optimizer: adagrad  # or adam\n", "")
+    Project(folder).edit("params.yaml", "optimizer: adagrad  # or adam\n", "")
     experiments.commit(folder, {"early": experiments.of(folder, 2.7, eta=0.2)})
     (folder / "params.yaml").write_text(params)
     assert read(folder).settings["eta=0.2"] == {1: Measurement(2.7)}
@@ -155,7 +149,7 @@ def test_params_and_metrics_of_another_version_are_left_out_and_said(folder):
 
 
 def test_results_that_head_has_of_other_params_are_left_out(folder):
-    edit(folder, "params.yaml", "eta: 0.1 ", "eta: 0.3 ")
+    Project(folder).edit("params.yaml", "eta: 0.1 ", "eta: 0.3 ")
     committed(folder)
     experiments.commit(folder, {"a": run(2.7, eta=0.2), "b": run(2.6, eta=0.4)})
     line = "--baseline: HEAD's own setting has no results; name another setting; allowed are eta=0.2, eta=0.4"
