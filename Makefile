@@ -14,7 +14,7 @@ GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE RESTORE NA
 # in many containers, it is compiled at set-up, and not in every process. Two of DVC's commands that only read do the rest.
 IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.repo.experiments.queue.workspace, \
     matplotlib.backends.backend_svg, prepare, gradcheck, train, sample, plot, track, charloom.commands.cli, \
-    charloom.commands.study_anew, charloom.commands.verify, charloom.tracking.rounds, charloom.tracking.answering
+    charloom.commands.study, charloom.commands.verify, charloom.tracking.rounds, charloom.tracking.answering
 REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_context.refresh()
 
 HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # what runs the workflows, which runs on Linux alone

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from paired import Measured, Measurement, answered
-from paired.data_types import ALPHA, BETTER, CANNOT_TELL
+from paired.data_types import ALONE, ALPHA, BETTER, CANNOT_TELL, Contrast
 from paired.gate import NOT_WORSE, PASSED, gate
-from paired.rule import Decision, Looked, decide
+from paired.rule import decide
 from paired.seeds_needed import POWER, more_seeds, silence
 from paired.seeds_needed import smallest as fewest
 from paired.statistics import moments
@@ -37,10 +37,10 @@ def pairs(rng: np.random.Generator, count: int, n: int, effect: float, spread: s
     return effect + (a * (r * first + math.sqrt(1 - r * r) * second) - b * first) / sd
 
 
-def decisions(differences: np.ndarray, looks: tuple[int, ...], smallest: float | None = None) -> Iterator[Decision]:
+def decisions(differences: np.ndarray, looks: tuple[int, ...], smallest: float | None = None) -> Iterator[Contrast]:
     """Give what is decided on each row of differences."""
     for row in differences:
-        looked = Looked([moments(row[:n]) for n in looks])
+        looked = Contrast(ALONE, at_looks=tuple(moments(row[:n]) for n in looks))
         yield decide([looked], len(looks), "lower", smallest)[0]
 
 
@@ -56,7 +56,7 @@ class Found(NamedTuple):
     seeds: float
 
 
-def found(decided: Iterable[Decision], looks: tuple[int, ...]) -> Found:
+def found(decided: Iterable[Contrast], looks: tuple[int, ...]) -> Found:
     """Return both."""
     used = [(each.verdict != CANNOT_TELL, looks[each.look or 0]) for each in decided]
     return Found(*(float(x) for x in np.mean(used, axis=0)))
@@ -72,7 +72,9 @@ def any_told(rng: np.random.Generator, count: int, settings: int, looks: tuple[i
     """Return how often one at least of several settings is told from a baseline of the same distribution."""
     told = 0
     for values in rng.normal(size=(count, settings + 1, looks[-1])):
-        looked = [Looked([moments(row[:n] - values[-1, :n]) for n in looks]) for row in values[:-1]]
+        looked = [
+            Contrast(ALONE, at_looks=tuple(moments(row[:n] - values[-1, :n]) for n in looks)) for row in values[:-1]
+        ]
         told += any(each.verdict != CANNOT_TELL for each in decide(looked, len(looks), "lower", None))
     return told / count
 
@@ -103,7 +105,7 @@ def covered(
     for row, decision in zip(rows, decisions(rows, looks, smallest), strict=True):
         asked += 1
         if decision.verdict == CANNOT_TELL:
-            low, high = more_seeds(moments(row), 1.0 - decision.level, smallest)
+            low, high = more_seeds(moments(row), 1.0 - decision.tested_level, smallest)
             ranges.append((low, math.inf if high is None else high))
             if len(ranges) == count:
                 break

@@ -104,7 +104,7 @@ def _all_contrasts(shape: tuple[int, ...], truth: Truth) -> list[Contrast]:
     levels = levels_of(names)
     sides = {name: side({0: Measurement(truth(*cell))}, None) for name, cell in zip(names, cells, strict=True)}
     of = design(levels, names[0])
-    return [each.contrast for each in tested(of, sides, (), {}).effects] if of else []
+    return tested(of, sides, (), {}).effects if of else []
 
 
 def levels_of(names: list[str]) -> dict[str, dict[str, str]]:

@@ -20,26 +20,25 @@ from paired.data_types import (
 from paired.effects import told
 from paired.factors import Tested, design_of, inseparable, tested
 from paired.pairs import Pairs, Side, minus, pair, side
-from paired.rule import Decision, decide, decided, direction, looked
+from paired.rule import decide, direction, looked
 from paired.seeds_needed import more_seeds
 from paired.statistics import LARGEST, difference, exploded_p, moments, student_interval
 
+IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount", "warnings")
 NOTHING = Tested([], None, {})  # used if the settings are no complete design: they share the level equally
 
 
 class Verdicts(NamedTuple):
     """The verdicts on all settings, by the setting's name, and on the factors' effects.
 
-    sides      the trials of each setting
-    pairs      the pairs of each setting, except the baseline, with the baseline
-    decisions  verdict, level and adjusted p of each setting except the baseline
-    settings   the contrast of each setting, except the baseline, with the baseline
-    effects    the contrasts of the factors that an answer reports: see effects.py
+    sides     the trials of each setting
+    pairs     the pairs of each setting, except the baseline, with the baseline
+    settings  the contrast of each setting, except the baseline, with the baseline
+    effects   the contrasts of the factors that an answer reports: see effects.py
     """
 
     sides: dict[str, Side]
     pairs: dict[str, Pairs]
-    decisions: dict[str, Decision]
     settings: dict[str, Contrast]
     effects: list[Contrast]
 
@@ -58,18 +57,15 @@ def verdicts(measured: Measured) -> Verdicts:
         contrast = Contrast(ALONE, name, amount=amount, differences=own.differences)
         firsts = own.firsts(measured.looks)
         if effects:  # a look counts once all settings have its seeds
-            firsts = firsts[: len(effects[0].pairs)]
+            firsts = firsts[: len(effects[0].at_looks)]
         settings.append(looked(contrast, firsts, own.barred))
-    for at, place in same.items():  # an effect that equals a setting's contrast has the setting's seeds
-        setting = settings[place - len(effects)]
-        contrast = effects[at].contrast._replace(differences=setting.contrast.differences)
-        effects[at] = setting._replace(contrast=contrast)
     looks = max(1, len(measured.looks))
-    decisions = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
-    of_effects = [decided(effect, decisions[same.get(at, at)]) for at, effect in enumerate(effects)]
-    of_settings = dict(zip(pairs, decisions[len(effects) :], strict=True))
-    alone = {name: decided(own, of_settings[name]) for name, own in zip(pairs, settings, strict=True)}
-    return Verdicts(sides, pairs, of_settings, alone, told(of_effects))
+    decided = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
+    of_effects = [  # an effect that equals a setting's contrast has the setting's seeds and verdict
+        decided[same.get(at, at)]._replace(**{name: getattr(effect, name) for name in IDENTITY})
+        for at, effect in enumerate(effects)
+    ]
+    return Verdicts(sides, pairs, dict(zip(pairs, decided[len(effects) :], strict=True)), told(of_effects))
 
 
 def answered(measured: Measured) -> Answer:
@@ -78,12 +74,12 @@ def answered(measured: Measured) -> Answer:
     The order of the seeds is that of the baseline's trials. Seeds after the last reached look (number of seeds at which
     the data are tested) are shown, but not tested.
     """
-    sides, pairs, decisions, settings, effects = verdicts(measured)
+    sides, pairs, settings, effects = verdicts(measured)
     asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}
     return Answer(
         **asked,
         summaries=[_summary(name, own) for name, own in sides.items()],
-        comparisons=[_whole(measured, settings[name], own, decisions[name]) for name, own in pairs.items()],
+        comparisons=[_whole(measured, settings[name], own) for name, own in pairs.items()],
         bands={name: _bands(curves, measured.baseline, pairs) for name, curves in measured.curves.items()},
         effects=[_with_need(measured, effect) for effect in effects],
         inseparable=tuple(
@@ -103,13 +99,13 @@ def _summary(name: str, own: Side) -> Summary:
     )  # fmt: skip
 
 
-def _whole(measured: Measured, contrast: Contrast, pairs: Pairs, decision: Decision) -> Contrast:
+def _whole(measured: Measured, contrast: Contrast, pairs: Pairs) -> Contrast:
     """Return the setting's contrast with seeds needed, times, explosions, warnings and parts of the test data added."""
     sides = pairs.ours, pairs.baseline
     return _with_need(measured, contrast)._replace(
         time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
         exploded_p=exploded_p(*(count for own in sides for count in (own.exploded, len(own.trials)))),
-        warnings=tuple(cautions(measured.looks, pairs, decision)),
+        warnings=tuple(cautions(measured.looks, pairs, contrast)),
         parts=_parts(pairs, contrast.mean_difference or 0.0),
     )
 

@@ -3,18 +3,17 @@
 import math
 from collections.abc import Iterator
 
-from paired.data_types import CANNOT_TELL, Seed
+from paired.data_types import CANNOT_TELL, Contrast, Seed
 from paired.numbers import number_of
 from paired.pairs import Pairs
-from paired.rule import Decision
 from paired.statistics import moments, student_p
 
 
-def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterator[str]:
+def cautions(looks: tuple[int, ...], pairs: Pairs, contrast: Contrast) -> Iterator[str]:
     """Yield the warnings about these pairs: missing and exploded trials, outliers, and seeds that are not tested.
 
     looks     the declared numbers of seeds at which the data are tested; empty if none are declared
-    decision  the decision on the setting
+    contrast  the setting's contrast with the baseline, decided
     """
     sides, shared = (pairs.ours, pairs.baseline), len(pairs.shared)
     if len(pairs.differences) < 2:
@@ -30,13 +29,13 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, decision: Decision) -> Iterat
     if any(own.trials[seed].exploded for own in sides for seed in own.values):
         yield "trials that exploded dominate mean and spread: compare the numbers of explosions"
     seeds = list(pairs.baseline.trials)
-    at = None if not looks or decision.look is None else looks[decision.look]
-    counted = seeds if at is None or decision.verdict == CANNOT_TELL else seeds[:at]
+    at = None if not looks or contrast.look is None else looks[contrast.look]
+    counted = seeds if at is None or contrast.verdict == CANNOT_TELL else seeds[:at]
     counting = {seed: difference for seed, difference in pairs.differences.items() if seed in counted}
-    yield from _about_pairs(counting, 1.0 - decision.level)
+    yield from _about_pairs(counting, 1.0 - contrast.tested_level)
     if looks and at is None:
         yield f"the first look is at {looks[0]} seeds"
-    elif at is not None and decision.verdict == CANNOT_TELL and shared > at:
+    elif at is not None and contrast.verdict == CANNOT_TELL and shared > at:
         yield f"tested on the first {number_of(at, 'seed')}; the {shared - at} after them decide nothing here"
 
 

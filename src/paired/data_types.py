@@ -99,6 +99,17 @@ class Summary(NamedTuple):
     mean_time: float | None
 
 
+class Moments(NamedTuple):
+    """The number n of values, their mean, and their standard deviation sd (with n − 1).
+
+    The mean is None if there are no values, the sd if there are fewer than two.
+    """
+
+    n: int
+    mean: float | None = None
+    sd: float | None = None
+
+
 class Later(NamedTuple):
     """The numbers of all pairs of a contrast whose verdict came at an earlier look.
 
@@ -141,6 +152,8 @@ class Contrast(NamedTuple):
     exploded_p        for a setting: Boschloo's exact p of the numbers of explosions; None if no trial exploded
     parts             for a setting: in how many parts of the test data the mean difference has the sign of the whole,
                       and the number of parts; None if unknown. No verdict depends on it
+    at_looks          the moments of the differences at each look that is reached
+    look              index of the look that decided, or of the last look reached; None if no look is reached
     """
 
     kind: str
@@ -171,6 +184,8 @@ class Contrast(NamedTuple):
     time_interval: Interval | None = None
     exploded_p: float | None = None
     parts: tuple[int, int] | None = None
+    at_looks: tuple[Moments, ...] = ()
+    look: int | None = None
 
     @property
     def of(self) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERE
 from paired.family import Family
 from paired.numbers import number_of
 from paired.pairs import Side, barred, counted, first_seeds
-from paired.rule import Looked, looked
+from paired.rule import looked
 
 SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; comparisons of single settings share the rest
 ROUNDING = 16 * np.finfo(float).eps  # relative to the largest value: a smaller difference is taken for 0
@@ -94,7 +94,7 @@ class Tested(NamedTuple):
              is this effect
     """
 
-    effects: list[Looked]
+    effects: list[Contrast]
     family: Family | None
     same: dict[int, int]
 
@@ -117,7 +117,7 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
     given = np.array([amounts.get(name, 1.0) for name in of.settings.flat]).reshape(of.settings.shape)
     names, levels = list(of.levels), list(of.levels.values())
 
-    def effect(kind: str, f: int, pair: Pair, g: int | None = None, at: Sequence[int] = ()) -> Looked:
+    def effect(kind: str, f: int, pair: Pair, g: int | None = None, at: Sequence[int] = ()) -> Contrast:
         """Return the effect of factor f: its second level in `pair` minus the first.
 
         If `at` has one level of factor g, it is the effect at that level. If `at` has two, it is the interaction: the

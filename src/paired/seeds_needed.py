@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from paired.statistics import Moments, critical, standard_error
+from paired.data_types import Moments
+from paired.statistics import critical, standard_error
 
 POWER = 0.8
 MISS_LARGEST = 0.1  # probability that the upper bound of |θ| is below the truth, for samples that do not tell

@@ -9,26 +9,14 @@ import math
 import sys
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from paired.data_types import Interval
+from paired.data_types import Interval, Moments
 
 LARGEST = 1e300  # a larger value is no result, and would overflow
 BOSCHLOO = 200  # trials a side; with 1,000 Boschloo's test takes 12 s, and Fisher's exact p hardly differs
-
-
-class Moments(NamedTuple):
-    """The number n of values, their mean, and their standard deviation sd (with n − 1).
-
-    The mean is None if there are no values, the sd if there are fewer than two.
-    """
-
-    n: int
-    mean: float | None = None
-    sd: float | None = None
 
 
 def moments(x: Iterable[float]) -> Moments:

@@ -1,11 +1,10 @@
-"""What verdicts promise, on a few simulated plans, always the same; tests/all/test_verdicts.py has all of them."""
+"""How often verdicts err, on a few simulated plans, always the same; tests/all/test_verdicts.py has one setting's."""
 
 import math
 from runpy import run_path
 from types import SimpleNamespace
 
 import numpy as np
-import promises
 import pytest
 from projects import ROOT
 from promises import COUNT, calibration, error, power, rng
@@ -14,17 +13,6 @@ from scipy import stats
 from paired.data_types import NO_DIFFERENCE
 from paired.seeds_needed import largest_size, more_seeds, silence
 from paired.statistics import moments
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("n", "spread"), [(3, "1.98 and 0.14"), (5, "equal, correlated")])
-def test_one_look_is_right_as_often_as_students_distribution_says(n, spread):
-    promises.one_look_is_right_as_often_as_students_distribution_says(n, spread)
-
-
-@pytest.mark.slow
-def test_three_looks_cost_no_false_alarm_and_save_seeds():
-    promises.three_looks_cost_no_false_alarm_and_save_seeds("1.98 and 0.14")
 
 
 @pytest.mark.parametrize(("settings", "looks"), [(4, (5,)), (4, (3, 5, 10))])
@@ -59,20 +47,6 @@ def test_the_true_need_is_that_of_the_textbooks():
     """Seeds of a paired t-test for a power of 0.8 at 0.05: Cohen's small, medium and large effect, and 1 and 2 sd."""
     assert [calibration.need(effect, 0.0, 0.05) for effect in (0.2, 0.5, 0.8, 1.0, 2.0)] == [199, 34, 15, 10, 5]
     assert calibration.need(0.0, 0.0, 0.05) is None
-
-
-def test_the_need_falls_with_a_difference_that_matters_more():
-    needs = [calibration.need(0.25, rho, 0.05) for rho in (0.5, 1.0, 2.0, 4.0)]
-    assert needs == sorted(needs, reverse=True)
-    assert needs[0] < calibration.need(0.25, 0.0, 0.05)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("looks", "effect", "smallest"), [((3,), 1.5, None), ((3, 5, 10), 1.0, None), ((5,), 0.0, 1.0)]
-)
-def test_in_four_of_five_ranges_lies_the_true_need(looks, effect, smallest):
-    promises.in_four_of_five_ranges_lies_the_true_need(looks, effect, smallest)
 
 
 @pytest.mark.parametrize(("n", "t"), [(3, 2.0), (5, 1.0), (10, 0.5)])

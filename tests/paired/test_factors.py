@@ -23,6 +23,11 @@ def noise(seed, *levels):
     return float(NOISE[seed, levels[0], levels[-1]])
 
 
+def levels_of(names):
+    """Return the levels of settings named `a=1 b=2`."""
+    return {name: dict(pair.split("=") for pair in name.split()) for name in names}
+
+
 def crossing(seed, a, b):
     """Return 0 on the diagonal, 1 beside it: each factor turns the other."""
     return float(a != b) + noise(seed, a, b)
@@ -55,11 +60,9 @@ def test_an_average_that_nothing_turns_is_told():
     assert told_in_a_line(answer).startswith(
         "Better: b=2 than 1. Worse: a=2 than 1. Single settings against the baseline: "
     )
-
-
-def test_where_higher_is_better_the_verdicts_turn():
-    answer = designed(TWO, lambda seed, a, b: a + noise(seed, a, b), better="higher")
-    assert effect(answer, AVERAGE, "a", 2, 1).verdict == BETTER
+    assert [x for x in answer.effects if x.kind == AT_LEVEL] == []  # levels are shown only where an interaction is
+    turned = designed(TWO, lambda seed, a, b: a + noise(seed, a, b), better="higher")
+    assert effect(turned, AVERAGE, "a", 2, 1).verdict == BETTER
 
 
 def test_a_factor_that_turns_anothers_sign_leaves_no_average_but_the_levels():
@@ -83,20 +86,9 @@ def test_a_factor_that_changes_the_size_alone_leaves_the_average():
     assert effect(answer, AVERAGE, "a", 2, 1).verdict == WORSE
     assert effect(answer, AVERAGE, "a", 2, 1).turned_by == ()
     assert {effect(answer, AT_LEVEL, "a", 2, 1, b).verdict for b in (1, 2)} == {WORSE}
-
-
-def test_levels_are_shown_only_where_an_interaction_is_there():
-    answer = designed(TWO, lambda seed, a, b: a + noise(seed, a, b))
-    assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
-
-
-def test_an_effect_beside_the_baseline_is_the_setting_by_itself():
-    """One difference is one hypothesis: it may not have two verdicts."""
-    answer = designed(TWO, crossing)
-    alone = {each.setting: each for each in answer.comparisons}["a=2 b=1"]
-    at = effect(answer, AT_LEVEL, "a", 2, 1, 1)
-    for name in ("verdict", "adjusted_p", "tested_level", "tested_interval", "mean_difference", "n"):
-        assert getattr(at, name) == getattr(alone, name)
+    once = designed(TWO, lambda s, a, b: -1.0 * (a == 2) * (b == 1) + noise(s, a, b), seeds=8)
+    assert "a=2 than 1 at b=1" in effects_by_verdict(once)[BETTER]  # it does not hold at each level: level by level
+    assert "a=2 than 1" not in effects_by_verdict(once)[BETTER]
 
 
 def test_an_effect_without_a_verdict_says_how_many_more_seeds_would_tell():
@@ -129,11 +121,8 @@ def test_levels_are_compared_with_the_baselines():
     answer = designed({"a": [1, 2, 3], "b": [1, 2]}, noise, baseline=(2, 2))
     of_a = [(each.level, each.reference) for each in answer.effects if each.kind == AVERAGE and each.factor == "a"]
     assert of_a == [("1", "2"), ("3", "2"), ("3", "1")]
-
-
-def test_of_many_levels_each_is_compared_with_the_baselines_alone():
-    answer = designed({"a": [1, 2, 3, 4, 5], "b": [1, 2]}, lambda seed, a, b: noise(seed, a % 4, b))
-    assert sum(each.kind == AVERAGE for each in answer.effects) == 4 + 1
+    many = designed({"a": [1, 2, 3, 4, 5], "b": [1, 2]}, lambda seed, a, b: noise(seed, a % 4, b))
+    assert sum(x.kind == AVERAGE for x in many.effects) == 4 + 1  # of many levels each with the baseline's alone
 
 
 def test_no_difference_that_matters_is_said_of_an_average():
@@ -169,38 +158,38 @@ def test_a_look_counts_once_all_settings_have_its_seeds():
     short = designed(TWO, late, seeds=4, looks=(5, 8))
     assert {each.verdict for each in short.effects} == {CANNOT_TELL}
     assert effect(short, AVERAGE, "a", 2, 1).n == 4
+    between = designed(TWO, noise, seeds=5, looks=(3, 6))
+    for one in (effect(between, AVERAGE, "a", 2, 1), between.comparisons[0]):
+        assert (one.verdict, one.n, one.later) == (CANNOT_TELL, 5, None)
 
 
 def missing(answer_of, seed):
     """Return the answer where the last setting was never trained with that seed."""
     cells = {f"a={a} b={b}": {n: a + noise(n, a, b) for n in range(5)} for a in (1, 2) for b in (1, 2)}
     del cells["a=2 b=2"][seed]
-    levels = {name: dict(pair.split("=") for pair in name.split()) for name in cells}
-    return answered(measured(cells, "a=1 b=1", levels=levels, **answer_of))
+    return answered(measured(cells, "a=1 b=1", levels=levels_of(cells), **answer_of))
 
 
 def test_a_seed_that_a_setting_has_not_is_left_out_of_all_and_bars_nothing():
     one = effect(missing({}, seed=1), AVERAGE, "a", 2, 1)
     assert (list(one.differences), one.verdict, one.warnings) == ([0, 2, 3, 4], WORSE, ())
-
-
-def test_a_look_is_at_the_first_seeds_and_not_at_as_many():
     early, late = (effect(missing({"looks": (3, 5)}, seed), AVERAGE, "a", 2, 1) for seed in (1, 4))
-    assert (early.verdict, late.verdict) == (CANNOT_TELL, WORSE)
-    alone = {each.setting: each.verdict for each in missing({"looks": (3, 5)}, 1).comparisons}
-    assert set(alone.values()) == {CANNOT_TELL}  # all settings have the first seed alone
+    assert (early.verdict, late.verdict) == (CANNOT_TELL, WORSE)  # a look is at the first seeds, not at as many
+    alone = {x.verdict for x in missing({"looks": (3, 5)}, 1).comparisons}
+    assert alone == {CANNOT_TELL}  # all settings have the first seed alone
 
 
-def test_a_setting_that_is_an_effect_has_all_its_seeds_there_too():
-    """A seed that another setting lacks is none that these two lack."""
-    cells = {f"a={a} b={b}": [float(a != b) + noise(n, a, b) for n in range(5)] for a in (1, 2) for b in (1, 2)}
-    cells["a=2 b=2"][1:] = cells["a=2 b=2"][1:4]
-    levels = {name: dict(pair.split("=") for pair in name.split()) for name in cells}
-    answer = answered(measured(cells, "a=1 b=1", levels=levels))
-    alone = {each.setting: each for each in answer.comparisons}["a=2 b=1"]
+@pytest.mark.parametrize("seeds", [5, 4])
+def test_an_effect_beside_the_baseline_is_the_setting_by_itself(seeds):
+    """One difference is one hypothesis: it may not have two verdicts. A seed that a third setting lacks counts."""
+    cells = {f"a={a} b={b}": [crossing(n, a, b) for n in range(5)] for a in (1, 2) for b in (1, 2)}
+    cells["a=2 b=2"] = cells["a=2 b=2"][:seeds]
+    answer = answered(measured(cells, "a=1 b=1", levels=levels_of(cells)))
+    alone = {x.setting: x for x in answer.comparisons}["a=2 b=1"]
     at = effect(answer, AT_LEVEL, "a", 2, 1, 1)
-    assert (at.n, at.mean_difference, at.p, at.verdict) == (5, alone.mean_difference, alone.p, WORSE)
-    assert effect(answer, AT_LEVEL, "a", 2, 1, 2).n == 4
+    assert (at.n, at.verdict, effect(answer, AT_LEVEL, "a", 2, 1, 2).n) == (5, WORSE, seeds)
+    for name in ("verdict", "adjusted_p", "tested_level", "tested_interval", "mean_difference", "p", "n"):
+        assert getattr(at, name) == getattr(alone, name)
 
 
 def test_half_of_the_level_is_the_averages_and_what_is_at_a_level_has_none_of_its_own():
@@ -208,7 +197,7 @@ def test_half_of_the_level_is_the_averages_and_what_is_at_a_level_has_none_of_it
     levels = {name: dict(zip("ab", name.split(), strict=True)) for name in answer.settings}
     sides = {name: side(trials, None) for name, trials in answer.settings.items()}
     found = factors.tested(design(levels, "0 0"), sides, (), {})
-    kinds = [each.contrast.kind for each in found.effects] + ["setting"] * 5
+    kinds = [each.kind for each in found.effects] + ["setting"] * 5
     shares = {
         kind: sum(x for each, x in zip(kinds, found.family.shares, strict=True) if each == kind) for kind in kinds
     }
@@ -263,17 +252,12 @@ def test_no_design(settings):
     assert design(of(*settings), "0") is None
 
 
-def test_what_never_changes_is_no_factor():
-    assert inseparable(of((1, 5, 1), (1, 5, 2))) == [["c"]]
-
-
 def test_factors_that_always_change_together_are_one():
+    """The settings that would part them are written out. What never changes is no factor."""
+    assert inseparable(of((1, 5, 1), (1, 5, 2))) == [["c"]]
     levels = of((1, 5, 1), (1, 5, 2), (2, 6, 1), (2, 6, 2))
     assert inseparable(levels) == [["a", "b"], ["c"]]
     assert design(levels, "2").levels == {"a": ["2 b=6", "1 b=5"], "c": ["1", "2"]}
-
-
-def test_the_settings_that_would_part_them_are_written_out():
     answer = designed(TWO, noise)._replace(inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
     assert list(parted(answer)) == [
         "a and b always change together: no number of seeds shows which of them has the effect. Settings with each "
@@ -306,13 +290,6 @@ def test_where_two_factors_turn_a_sign_nothing_is_said_at_any_level():
     assert [each for each in answer.effects if each.kind == AT_LEVEL and each.factor == "a"] == []
 
 
-def test_an_average_that_does_not_hold_at_each_level_is_told_level_by_level():
-    answer = designed(TWO, lambda s, a, b: -1.0 * (a == 2) * (b == 1) + noise(s, a, b), seeds=8)
-    assert effect(answer, AT_LEVEL, "a", 2, 1, 1).verdict == BETTER
-    assert "a=2 than 1 at b=1" in effects_by_verdict(answer)[BETTER]
-    assert "a=2 than 1" not in effects_by_verdict(answer)[BETTER]
-
-
 def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
     def value(seed, a, b):
         return None if a == 3 else 20.0 * b + noise(seed, a, b)
@@ -320,12 +297,6 @@ def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
     answer = designed({"a": [1, 2, 3], "b": [1, 2]}, value)
     assert effect(answer, AVERAGE, "b", 2, 1).verdict == WORSE
     assert {each.level for each in answer.effects if each.factor == "a"} == {"2"}
-
-
-def test_between_looks_an_effect_without_a_verdict_has_the_numbers_of_all_seeds_as_a_setting_has():
-    answer = designed(TWO, noise, seeds=5, looks=(3, 6))
-    for one in (effect(answer, AVERAGE, "a", 2, 1), answer.comparisons[0]):
-        assert (one.verdict, one.n, one.later) == (CANNOT_TELL, 5, None)
 
 
 def test_of_a_change_the_effect_is_that_of_the_one_factor_that_changed():

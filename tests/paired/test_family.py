@@ -1,7 +1,5 @@
 """How the level is shared: Holm's steps, shares that are not equal, and what an interaction leaves to its parts."""
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,19 +12,6 @@ def test_holm_by_hand():
     adjusted, left = zip(*equal(4).steps([0.01, 0.04, 0.03, 0.005], 0.05), strict=True)
     assert adjusted == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert left == (3, 2, 2, 4)
-
-
-P = st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.2, 1.0])
-
-
-@given(st.lists(P, min_size=1, max_size=6), st.randoms())
-def test_holm_asks_no_order_and_divides_alpha_as_it_decides(p, random):
-    steps = dict(zip(p, equal(len(p)).steps(p, 0.05), strict=True))
-    shuffled = random.sample(p, len(p))
-    assert equal(len(p)).steps(shuffled, 0.05) == [steps[each] for each in shuffled]
-    for each, (adjusted, left) in steps.items():
-        assert (adjusted <= 0.05) == (each <= 0.05 / left)
-    assert all(steps[x][0] <= steps[y][0] for x, y in pairwise(sorted(set(p))))
 
 
 def test_shares_by_hand():
@@ -49,33 +34,34 @@ def test_the_parts_of_an_interaction_are_tested_only_where_it_is_there():
 
 
 def test_it_leaves_each_two_parts_that_cannot_both_be_zero_its_share():
-    """Half of 0.05 is the interaction's, and of that half each effect has a half, for its twin is tested beside it."""
+    """Half of 0.05 is the interaction's, and of that half each effect has a half, for its twin is tested beside it.
+
+    If both effects of one factor are told, the others have the whole share; if all are, the average has it.
+    """
     steps = SPLIT.steps([1.0, 0.001, 0.012, 0.013, 0.2, 1.0], 0.05)
     assert [at for _, at in steps[2:]] == pytest.approx([4.0] * 4)
     assert [adjusted <= 0.05 for adjusted, _ in steps[2:]] == [True, False, False, False]
-
-
-def test_where_both_effects_of_one_factor_are_told_the_others_have_the_whole_share():
     steps = SPLIT.steps([1.0, 0.001, 0.001, 0.001, 0.02, 1.0], 0.05)
     assert steps[4] == (pytest.approx(0.04), pytest.approx(2.0))
     assert steps[5][1] == pytest.approx(2.0)
+    assert SPLIT.steps([0.04, *[0.001] * 5], 0.05)[0] == (pytest.approx(0.04), pytest.approx(1.0))
 
 
-def test_when_all_parts_are_told_their_share_is_the_averages():
-    steps = SPLIT.steps([0.04, 0.001, 0.001, 0.001, 0.001, 0.001], 0.05)
-    assert steps[0] == (pytest.approx(0.04), pytest.approx(1.0))
+P = st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.2, 1.0]), min_size=8, max_size=8)
+MANY = Family([2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5], {1: ((3, 4), (5, 6)), 2: ((3, 5), (4, 7))})
 
 
-@given(st.lists(P, min_size=8, max_size=8), st.integers(0, 7), st.integers(0, 7))
-def test_a_smaller_p_takes_no_verdict_from_another(p, at, other):
-    family = Family([2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5], {1: ((3, 4), (5, 6)), 2: ((3, 5), (4, 7))})
+@given(P, st.randoms())
+def test_holm_asks_no_order(p, random):
+    steps = dict(zip(p, equal(8).steps(p, 0.05), strict=True))
+    shuffled = random.sample(p, 8)
+    assert equal(8).steps(shuffled, 0.05) == [steps[x] for x in shuffled]
+
+
+@given(P, st.integers(0, 7), st.sampled_from([equal(8), MANY]))
+def test_a_smaller_p_takes_no_verdict_from_another_and_an_adjusted_p_decides_as_the_step_does(p, at, family):
     before = family.steps(p, 0.05)
     after = family.steps([0.0 if i == at else x for i, x in enumerate(p)], 0.05)
-    assert after[other][0] <= before[other][0] + 1e-12
-
-
-@given(st.lists(P, min_size=8, max_size=8))
-def test_an_adjusted_p_is_at_most_alpha_exactly_where_the_p_passes_its_step(p):
-    family = Family([2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5], {1: ((3, 4), (5, 6)), 2: ((3, 5), (4, 7))})
-    for each, (adjusted, at) in zip(p, family.steps(p, 0.05), strict=True):
-        assert (adjusted <= 0.05) == (each * at <= 0.05 + 1e-12 if at < float("inf") else False)
+    assert all(then[0] <= first[0] + 1e-12 for then, first in zip(after, before, strict=True))
+    for x, (adjusted, divisor) in zip(p, before, strict=True):
+        assert (adjusted <= 0.05) == (x * divisor <= 0.05 + 1e-12 if divisor < float("inf") else False)

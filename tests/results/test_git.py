@@ -93,9 +93,6 @@ def test_what_git_refuses_to_say_is_unknown_and_not_nothing(tmp_path, monkeypatc
             with pytest.raises(Unavailable, match=r"^git: fatal: not a git repository"):
                 question()
             assert known(question).startswith("unknown: git: fatal: not a git repository")
-
-
-def test_without_git_the_answer_is_unknown(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert known(commit) == "unknown: git: No such file or directory"
 

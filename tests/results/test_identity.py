@@ -29,13 +29,6 @@ def changed(name: str, params: Params = PARAMS) -> Params:
     return Params.model_validate(everything)
 
 
-def test_a_text_that_is_not_the_committed_one_stands_first_in_the_name():
-    committed = LEAVES | {"prepare.text": "data/other.txt"}
-    name = PARAMS.prepare.text.rpartition("/")[2]
-    assert run_name(PARAMS, committed) == f"{name} · as committed · seed 1"
-    assert run_name(PARAMS, committed | {"eta": 0.2}) == f"{name} · eta=0.1 · seed 1"
-
-
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_param_names_the_experiment_unless_it_cannot_matter(name):
     other = experiment_key(changed(name), "0" * 64)
@@ -50,30 +43,26 @@ def test_rates_of_another_optimiser_do_not_matter(name):
     assert (other == experiment_key(adam, "0" * 64)) == (name in same)
 
 
-def test_a_value_that_is_not_among_the_others_is_named_even_if_it_is_none_or_silent():
-    """So are a study's trials named, which leaves out what it varies."""
-    varied = {name: value for name, value in LEAVES.items() if name not in {"train.clip", "optimizer"}}
-    assert run_name(PARAMS, varied) == "optimizer=adagrad · clip=5 · seed 1"
-    params = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"clip": None})})
-    assert run_name(params, varied) == "optimizer=adagrad · clip=null · seed 1"
-    assert "clip=null" in setting(params)
+NO_CLIP = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"clip": None})})
+VARIED = {name: value for name, value in LEAVES.items() if name not in {"train.clip", "optimizer"}}
+OTHER_TEXT = LEAVES | {"prepare.text": "data/other.txt"}
+NAMES = [  # params, those that are committed, and the name of the run
+    (PARAMS, LEAVES, "as committed · seed 1"),
+    (PARAMS, LEAVES | {"seed": 5, "train.save_every": 1}, "as committed · seed 1"),
+    (PARAMS, LEAVES | {"train.initial_accumulator_value": 10.0}, "initial…=0 · seed 1"),
+    (PARAMS, LEAVES | {"m": 9, "eta": 0.2, "train.dtype": "float32"}, "eta=0.1 · m=100 · dtype=float64 · seed 1"),
+    (PARAMS, OTHER_TEXT, "moby_dick.txt · as committed · seed 1"),  # another text stands first
+    (PARAMS, OTHER_TEXT | {"eta": 0.2}, "moby_dick.txt · eta=0.1 · seed 1"),
+    # so are a study's trials named, which leaves out what it varies: a value is named even if it is none or silent
+    (PARAMS, VARIED, "optimizer=adagrad · clip=5 · seed 1"),
+    (NO_CLIP, VARIED, "optimizer=adagrad · clip=null · seed 1"),
+    (NO_CLIP.model_copy(update={"sigma": "fan_in"}), LEAVES, "sigma=fan_in · clip=null · seed 1"),
+]
 
 
-def test_a_number_that_is_none_and_a_word_for_one_are_named_as_params_yaml_has_them():
-    params = PARAMS.model_copy(update={"sigma": "fan_in", "train": PARAMS.train.model_copy(update={"clip": None})})
-    assert run_name(params, LEAVES) == "sigma=fan_in · clip=null · seed 1"
-
-
-def test_the_text_names_it_too():
-    assert experiment_key(PARAMS, "0" * 64) != experiment_key(PARAMS, "1" * 64)
-
-
-def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed():
-    assert run_name(PARAMS, LEAVES) == "as committed · seed 1"
-    assert run_name(PARAMS, LEAVES | {"seed": 5, "train.save_every": 1}) == "as committed · seed 1"
-    assert run_name(PARAMS, LEAVES | {"train.initial_accumulator_value": 10.0}) == "initial…=0 · seed 1"
-    committed = LEAVES | {"m": 9, "eta": 0.2, "train.dtype": "float32"}
-    assert run_name(PARAMS, committed) == "eta=0.1 · m=100 · dtype=float64 · seed 1"
+@pytest.mark.parametrize(("params", "committed", "name"), NAMES, ids=[f"{n}: {own[2]}" for n, own in enumerate(NAMES)])
+def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed(params, committed, name):
+    assert run_name(params, committed) == name
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -98,9 +87,9 @@ def test_a_setting_of_samples_names_a_run_and_no_trial(name):
     assert trial_key(changed(name), TEXT, ARITHMETIC) == trial_key(PARAMS, TEXT, ARITHMETIC)
 
 
-def test_a_trial_is_named_by_its_text_and_its_arithmetic_too():
-    keys = {trial_key(PARAMS, *each) for each in ((TEXT, "a"), (TEXT, "b"), ("0" * 64, "a"))}
-    assert len(keys) == 3
+def test_a_text_names_a_run_and_a_trial_and_its_arithmetic_the_trial_too():
+    assert experiment_key(PARAMS, "0" * 64) != experiment_key(PARAMS, "1" * 64)
+    assert len({trial_key(PARAMS, *own) for own in ((TEXT, "a"), (TEXT, "b"), ("0" * 64, "a"))}) == 3
 
 
 def test_what_was_written_before_a_param_existed_is_read_with_its_silent_value():

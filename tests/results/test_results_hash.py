@@ -16,17 +16,10 @@ def test_equal_results_have_one_hash_wherever_they_lie_in_memory():
 
 @pytest.mark.parametrize(
     "other",
-    [
-        (np.nextafter(LAST, 9), BEST, TRACE),
-        (LAST, np.nextafter(BEST, 9), TRACE),
-        (BEST, LAST, TRACE),
-        (LAST, BEST, (TRACE[0], np.nextafter(TRACE[1], 9))),
-        (LAST, BEST, TRACE[::-1]),
-        (LAST, BEST, TRACE[:1]),
-        (LAST, BEST, (np.concatenate(TRACE),)),
-        (LAST.astype("f4"), BEST, TRACE),
-        (-0.0 * LAST, BEST, TRACE),
-    ],
-)
+    [(np.nextafter(LAST, 9), BEST, TRACE), (LAST, np.nextafter(BEST, 9), TRACE), (BEST, LAST, TRACE),
+     (LAST, BEST, (TRACE[0], np.nextafter(TRACE[1], 9))), (LAST, BEST, TRACE[::-1]), (LAST, BEST, TRACE[:1]),
+     (LAST, BEST, (np.concatenate(TRACE),)), (LAST.astype("f4"), BEST, TRACE), (-0.0 * LAST, BEST, TRACE)],
+    ids=["last", "best", "both", "trace", "order", "fewer", "joined", "type", "minus zero"],
+)  # fmt: skip
 def test_any_other_number_place_or_type_is_another_hash(other):
     assert results_hash(*other) != results_hash(LAST, BEST, TRACE)

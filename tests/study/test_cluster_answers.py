@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from charloom.base import terminal
 from charloom.base.errors import Unavailable
 from charloom.study import cluster
 
@@ -35,17 +34,17 @@ class Client:
 
 @pytest.fixture
 def here(monkeypatch):
-    """A client, what is made of it, and a function that lets seconds pass."""
+    """A client, what is made of it, and a function that lets seconds pass and returns the live workers."""
     clock = [1000.0]
     monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     client = Client()
 
     def later(seconds):
         clock[0] += seconds
-        return made.there()
+        return workers.there()
 
-    made = cluster.Cluster("tcp://a:1", client, (), None, "a hash")
-    return client, made, later
+    workers = cluster.Cluster("tcp://a:1", client, (), None, "a hash")
+    return client, workers, later
 
 
 def test_a_worker_that_is_not_heard_of_for_a_minute_is_left_out_until_it_is(here, capsys):
@@ -64,12 +63,12 @@ def test_a_worker_that_is_not_heard_of_for_a_minute_is_left_out_until_it_is(here
 @pytest.mark.parametrize("broken", [TimeoutError(), OSError("gone"), AttributeError("no scheduler")])
 def test_a_scheduler_has_ten_seconds_to_answer_again(here, broken):
     client, _, later = here
-    there = later(0)
+    live = later(0)
     for _ in range(2):
         client.broken = broken
-        assert later(9) == there
+        assert later(9) == live
         client.broken = None
-        assert later(2) == there
+        assert later(2) == live
     client.broken = broken
     with pytest.raises(Unavailable, match=r"^--dask tcp://a:1: no scheduler answers \(.+\); finished trials are kept$"):
         later(11)
@@ -82,12 +81,11 @@ def test_a_lost_connection_has_no_workers(here):
     assert later(5) == {}
 
 
-@pytest.mark.parametrize("broken", [TimeoutError("No valid workers found"), ValueError("no"), KeyError("tcp://a:2")])
-def test_a_text_that_cannot_be_sent_now_is_sent_later(here, broken, capsys):
-    client, made, _ = here
-    terminal._warned.clear()
-    client.broken = broken
-    assert made.text() is made.text() is None
-    assert capsys.readouterr().err.count(f"charloom tries again: {broken}\n") == 1
+def test_a_text_that_cannot_be_sent_now_is_sent_later(here, capsys):
+    client, workers, _ = here
+    for client.broken in (TimeoutError("No valid workers found"), ValueError("no"), KeyError("tcp://a:2")):
+        assert workers.text() is None
+    line = "warning: the text could not be sent to the workers; charloom tries again: No valid workers found\n"
+    assert capsys.readouterr().err == line
     client.broken = None
-    assert made.text().status == "finished"
+    assert workers.text().status == "finished"

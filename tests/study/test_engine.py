@@ -1,12 +1,12 @@
 """Workers that end, that are of another kind, or that come late: what becomes of the trials."""
 
 from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 from projects import ROOT
 
-from charloom.base import terminal
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.identity import arithmetic_of
 from charloom.results.run import TRAINED, Run
@@ -15,6 +15,7 @@ from charloom.study.engine import identity, outcomes
 from charloom.study.trial import Trial
 
 KIND = "adagrad float64"
+PARAMS = read_params(ROOT / "params.yaml")
 
 
 class Worker(Executor):
@@ -57,23 +58,14 @@ class Workers:
         del self.now[name]
 
 
-@pytest.fixture(autouse=True)
-def nothing_said_yet(monkeypatch):
-    monkeypatch.setattr(terminal, "_warned", set())
-
-
-@pytest.fixture(autouse=True)
-def _here(monkeypatch):
-    monkeypatch.chdir(ROOT)
-
-
 def ended(*workers: Worker):
-    trial = Trial("eta=0.1", 1, read_params(), "a key")
-    return [each for each in outcomes([trial], Workers(*workers), "a text") if each]
+    trial = Trial("eta=0.1", 1, PARAMS, "a key")
+    with chdir(ROOT):
+        return [answer for answer in outcomes([trial], Workers(*workers), "a text") if answer]
 
 
 def run(**others) -> Run:
-    return Run(read_params(), "a text", TRAINED, None, {}, "")._replace(**others)
+    return Run(PARAMS, "a text", TRAINED, None, {}, "")._replace(**others)
 
 
 def dead() -> BrokenExecutor:
@@ -81,8 +73,9 @@ def dead() -> BrokenExecutor:
 
 
 def test_this_process_has_the_arithmetic_of_the_committed_signature():
-    for kind in ("adagrad float64", "adagrad float32"):
-        assert identity([kind])[f"{kind} arithmetic"] == arithmetic_of(kind)
+    with chdir(ROOT):
+        for kind in ("adagrad float64", "adagrad float32"):
+            assert identity([kind])[f"{kind} arithmetic"] == arithmetic_of(kind)
 
 
 def test_a_worker_proves_itself_once_and_gets_the_trial():
@@ -91,88 +84,74 @@ def test_a_worker_proves_itself_once_and_gets_the_trial():
     assert worker.begun == ["identity", "run_trial"]
 
 
-def test_another_arithmetic_and_another_version_are_left_out_by_name(capsys):
-    for other, says in (
-        (
-            {**identity([KIND]), "adagrad float64 arithmetic": "0123"},
-            "its adagrad float64 arithmetic is 0123, not ",
-        ),
-        ({**identity([KIND]), "charloom": "9.9"}, "its charloom is 9.9, not "),
-        (AttributeError("no identity"), "AttributeError: no identity\n"),
-        (OSError(28, "full"), "OSError: [Errno 28] full\n"),
-        (ValueError("9" * 9999), f"ValueError: {'9' * 88}\n"),
-        (None, "its charloom is None, not "),
-    ):
-        worker = Worker(other)
-        with pytest.raises(CheckFailed, match="no worker is left: the lines above say why"):
-            ended(worker)
-        assert worker.begun == ["identity"]
-        assert f"worker worker 1 is left out: {says}" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [({"adagrad float64 arithmetic": "0123"}, "its adagrad float64 arithmetic is 0123, not "),
+     ({"charloom": "9.9"}, "its charloom is 9.9, not "), (None, "its charloom is None, not "),
+     (AttributeError("no identity"), "AttributeError: no identity\n"),
+     (ValueError("9" * 9999), f"ValueError: {'9' * 88}\n")],
+    ids=["arithmetic", "version", "none", "no identity", "long"],
+)  # fmt: skip
+def test_another_arithmetic_and_another_version_are_left_out_by_name(facts, why, capsys):
+    worker = Worker(identity([KIND]) | facts if isinstance(facts, dict) else facts)
+    with pytest.raises(CheckFailed, match="no worker is left: the lines above say why"):
+        ended(worker)
+    assert worker.begun == ["identity"]
+    assert f"worker worker 1 is left out: {why}" in capsys.readouterr().err
 
 
 def test_a_trial_goes_to_the_next_worker_where_one_ends():
     own = identity([KIND])
     assert len(ended(*[Worker(own, dead())] * 3, Worker(own, run()))) == 1
+    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this"):
+        ended(*[Worker(own, dead())] * 4)
+    with pytest.raises(Unavailable, match="4 workers have failed at this"):  # before they have proved themselves
+        ended(*[Worker(dead())] * 9)
+
+
+class Gone(Worker):
+    """Has ended when it is to begin the function `at`."""
+
+    at = "identity"
+
+    def submit(self, told, function, *given):
+        if function.__name__ == self.at:
+            raise dead()
+        return super().submit(told, function, *given)
 
 
 @pytest.mark.parametrize("at", ["identity", "run_trial"])
 def test_a_worker_that_has_ended_while_it_had_nothing_to_do_is_replaced(at):
-    class Gone(Worker):
-        def submit(self, told, function, *given):
-            if function.__name__ == at:
-                raise dead()
-            return super().submit(told, function, *given)
-
-    own = identity([KIND])
-    assert len(ended(*[Gone(own)] * 5, Worker(own, run()))) == 1
+    own, gone = identity([KIND]), type("Gone", (Gone,), {"at": at})
+    assert len(ended(*[gone(own)] * 5, Worker(own, run()))) == 1
 
 
 def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recursion():
-    class Broken(Worker):
-        def submit(self, *_):
-            raise BrokenExecutor
-
     with pytest.raises(Unavailable, match="20 workers in a row ended before"):
-        ended(*(Broken(None) for _ in range(5_000)))
-
-
-def test_a_trial_that_ends_four_workers_is_to_blame():
-    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this"):
-        ended(*[Worker(identity([KIND]), dead())] * 4)
-
-
-def test_workers_that_end_before_they_have_proved_themselves_are_no_endless_loop():
-    with pytest.raises(Unavailable, match="4 workers have failed at this"):
-        ended(*[Worker(dead())] * 9)
+        ended(*(Gone(None) for _ in range(5_000)))
 
 
 def test_what_a_trial_raises_is_said_of_its_worker_and_it_is_tried_again(capsys):
-    assert len(ended(Worker(identity([KIND]), MemoryError("full"), KeyError("x\ny"), run()))) == 1
+    own = identity([KIND])
+    assert len(ended(Worker(own, MemoryError("full"), KeyError("x\ny"), run()))) == 1
     assert capsys.readouterr().err.splitlines() == [
         "worker worker 1: eta=0.1, seed 1: MemoryError: full",
         r"worker worker 1: eta=0.1, seed 1: KeyError: 'x\ny'",
     ]
-
-
-def test_a_trial_that_raises_four_times_is_to_blame_with_what_it_raises():
-    with pytest.raises(
-        Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this; the last error: ValueError: no$"
-    ):
-        ended(Worker(identity([KIND]), ValueError("no")))
+    line = r"^eta=0\.1, seed 1: 4 workers have failed at this; the last error: ValueError: no$"
+    with pytest.raises(Unavailable, match=line):
+        ended(Worker(own, ValueError("no")))
 
 
 def test_a_run_is_taken_from_a_process_alone_that_has_proved_itself():
     worker = Worker(identity([KIND]), run(results="another"), run(), processes=["one", "two", "two"])
-    assert [found.results for _, found in ended(worker)] == [""]
+    assert [answer.results for _, answer in ended(worker)] == [""]
     assert worker.begun == ["identity", "run_trial"] * 2
 
 
-@pytest.mark.parametrize("other", [None, "a run", run(text_sha256="another")])
-def test_what_is_no_run_of_the_trial_is_not_taken(other, capsys):
-    workers = Workers(Worker(identity([KIND]), other))
-    with pytest.raises(CheckFailed):
-        list(outcomes([Trial("eta=0.1", 1, read_params(), "a key")], workers, "a text"))
-    assert (
-        capsys.readouterr().err
-        == "warning: worker worker 1 is left out: eta=0.1, seed 1: its answer is not a run of this trial\n"
-    )
+def test_what_is_no_run_of_the_trial_is_not_taken(capsys):
+    for other in (None, "a run", run(text_sha256="another")):
+        with pytest.raises(CheckFailed):
+            ended(Worker(identity([KIND]), other))
+    line = "warning: worker worker 1 is left out: eta=0.1, seed 1: its answer is not a run of this trial\n"
+    assert capsys.readouterr().err == line  # a process warns once

@@ -8,7 +8,7 @@ from pathlib import Path
 import experiments
 import pytest
 from experiments import git, run
-from projects import ROOT
+from projects import ROOT, Project
 
 from charloom.base.errors import WrongInput
 from charloom.study.from_experiments import MEASURES, experiments_measured
@@ -36,15 +36,15 @@ def committed(folder: Path) -> None:
     git(folder, "-c", "user.name=a test", "-c", "user.email=test@example.invalid", "commit", "-q", "-m", "a run")
 
 
-def edit(folder: Path, name: str, old: str, new: str) -> None:
-    text = (folder / name).read_text()
-    assert old in text
-    (folder / name).write_text(text.replace(old, new))
-
-
 def read(folder: Path, *arguments: str, **options) -> Measured:
     with chdir(folder):
         return experiments_measured(*arguments, **{"better": "lower"} | options)
+
+
+def found(folder: Path, **runs: dict[str, str]) -> Measured:
+    """Commit the runs as experiments, and return what is measured."""
+    experiments.commit(folder, runs)
+    return read(folder)
 
 
 def refusal(folder: Path, *arguments: str) -> str:
@@ -56,30 +56,27 @@ def refusal(folder: Path, *arguments: str) -> str:
 
 def test_settings_are_what_differs_but_for_the_seed_and_heads_own_is_the_baseline(folder):
     runs = [run(2.7, eta=0.1, seed=2, below=900), run(2.6, eta=0.05), run(9.0, eta=1), run(2.5, eta=1, seed=2)]
-    experiments.commit(folder, {f"exp-{n}": each for n, each in enumerate(runs)})
-    found = read(folder)
-    assert found.baseline == "eta=0.1"
-    assert found.settings == {
+    own = found(folder, **{f"exp-{n}": files for n, files in enumerate(runs)})
+    assert own.baseline == "eta=0.1"
+    assert own.settings == {
         "eta=0.1": {1: OWN, 2: Measurement(2.7, reached=900)},
         "eta=0.05": {1: Measurement(2.6)},
         "eta=1": {1: Measurement(9.0, exploded=True), 2: Measurement(2.5)},
     }
-    assert [list(found.settings), list(found.settings["eta=1"])] == [["eta=0.1", "eta=0.05", "eta=1"], [1, 2]]
-    assert (found.target, found.budget, found.warnings, found.curves) == ("smooth loss below 40", 100_000, (), {})
+    assert [list(own.settings), list(own.settings["eta=1"])] == [["eta=0.1", "eta=0.05", "eta=1"], [1, 2]]
+    assert (own.target, own.budget, own.warnings, own.curves) == ("smooth loss below 40", 100_000, (), {})
 
 
 def test_names_hold_every_param_that_varies_and_values_as_in_params(folder):
-    runs = [run(2.7, initial_accumulator_value=10), run(2.6, m=8, initial_accumulator_value=1e-05)]
-    experiments.commit(folder, {f"exp-{n}": each for n, each in enumerate(runs)})
+    runs = {"a": run(2.7, initial_accumulator_value=10), "b": run(2.6, m=8, initial_accumulator_value=1e-05)}
     long = "train.initial_accumulator_value"
-    assert list(read(folder).settings) == [f"m=100 {long}=0", f"m=8 {long}=1e-05", f"m=100 {long}=10"]
+    assert list(found(folder, **runs).settings) == [f"m=100 {long}=0", f"m=8 {long}=1e-05", f"m=100 {long}=10"]
     assert read(folder, baseline=f"{long}=10,m=100").baseline == f"m=100 {long}=10"
 
 
 def test_experiments_of_two_optimisers_are_compared_and_put_in_order(folder):
-    runs = [run(2.7, sigma="fan_in", optimizer="adam", clip="null"), run(2.6, initial_accumulator_value=10)]
-    experiments.commit(folder, {f"exp-{n}": each for n, each in enumerate(runs)})
-    assert list(read(folder).settings) == [
+    runs = {"a": run(2.7, sigma="fan_in", optimizer="adam", clip="null"), "b": run(2.6, initial_accumulator_value=10)}
+    assert list(found(folder, **runs).settings) == [
         "sigma=0.01 optimizer=adagrad train.initial_accumulator_value=0 train.clip=5",
         "sigma=0.01 optimizer=adagrad train.initial_accumulator_value=10 train.clip=5",
         "sigma=fan_in optimizer=adam train.clip=null",
@@ -87,61 +84,44 @@ def test_experiments_of_two_optimisers_are_compared_and_put_in_order(folder):
 
 
 def test_what_cannot_matter_makes_no_setting_and_an_equal_run_counts_once(folder):
-    own = run(OWN.value)
-    saved = run(OWN.value, save_every=77)
-    experiments.commit(folder, {"again": own, "saved": saved, "other": run(2.0, eta=0.2)})
-    found = read(folder)
-    assert found.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
-    assert found.warnings == ()
+    own = found(folder, again=run(OWN.value), saved=run(OWN.value, save_every=77), other=run(2.0, eta=0.2))
+    assert own.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
+    assert own.warnings == ()
+    for name in ("stash", "exec/EXEC_HEAD", "celery/stash"):  # DVC's own refs are no experiments
+        git(folder, "update-ref", f"refs/exps/{name}", "HEAD")
+    assert read(folder) == own
 
 
 def test_other_results_of_an_equal_experiment_are_named_and_heads_or_the_newest_count(folder):
-    experiments.commit(folder, {"a": run(2.1, eta=0.2), "b": run(2.0, eta=0.2), "c": run(1.0)})
-    found = read(folder)
-    assert found.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
-    (warning,) = found.warnings
+    own = found(folder, a=run(2.1, eta=0.2), b=run(2.0, eta=0.2), c=run(1.0))
+    assert own.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
+    (warning,) = own.warnings
     assert "HEAD and c (eta=0.1, seed 1) and 1 more; the first of each counts" in warning
 
 
 def test_experiments_of_another_commit_count_too(folder):
-    experiments.commit(folder, {"early": run(2.7, eta=0.2)})
-    edit(folder, "src/train.py", "train", "Train")
-    committed(folder)
-    experiments.commit(folder, {"late": run(2.6, eta=0.2, seed=2)})
-    found = read(folder)
-    assert list(found.settings["eta=0.2"]) == [1, 2]
-    assert found.warnings == ("the runs come from 2 states of src: edits of code are a difference between them, too",)
-
-
-def test_two_experiments_of_one_name_on_two_baselines_both_count_and_so_does_one_named_head(folder):
+    """Also if two have one name, and one is named HEAD."""
     experiments.commit(folder, {"tame": run(2.7, eta=0.2), "HEAD": run(2.5, eta=0.3)})
-    edit(folder, "src/train.py", "train", "Train")
+    Project(folder).edit("src/train.py", "train", "Train")
     committed(folder)
-    experiments.commit(folder, {"tame": run(2.6, eta=0.2, seed=2)})
-    found = read(folder)
-    assert list(found.settings["eta=0.2"]) == [1, 2]
-    assert found.settings["eta=0.3"] == {1: Measurement(2.5)}
+    own = found(folder, tame=run(2.6, eta=0.2, seed=2))
+    assert list(own.settings["eta=0.2"]) == [1, 2]
+    assert own.settings["eta=0.3"] == {1: Measurement(2.5)}
+    assert own.warnings == ("the runs come from 2 states of src: edits of code are a difference between them, too",)
 
 
 def test_a_model_that_guesses_uniformly_but_for_rounding_has_not_exploded(folder):
-    experiments.commit(folder, {"one": run(math.nextafter(math.log2(83), 9), sigma=1e-12), "two": run(6.5, sigma=9.0)})
-    exploded = {name: trials[1].exploded for name, trials in read(folder).settings.items()}
+    own = found(folder, one=run(math.nextafter(math.log2(83), 9), sigma=1e-12), two=run(6.5, sigma=9.0))
+    exploded = {name: trials[1].exploded for name, trials in own.settings.items()}
     assert exploded == {"sigma=1e-12": False, "sigma=0.01": False, "sigma=9": True}
 
 
 def test_an_experiment_from_before_a_param_existed_is_read(folder):
     params = (folder / "params.yaml").read_text()
-    edit(folder, "params.yaml", "optimizer: adagrad  # or adam\n", "")
+    Project(folder).edit("params.yaml", "optimizer: adagrad  # or adam\n", "")
     experiments.commit(folder, {"early": experiments.of(folder, 2.7, eta=0.2)})
     (folder / "params.yaml").write_text(params)
     assert read(folder).settings["eta=0.2"] == {1: Measurement(2.7)}
-
-
-def test_dvcs_own_refs_are_no_experiments(folder):
-    experiments.commit(folder, {"one": run(2.7, eta=0.2)})
-    for name in ("stash", "exec/EXEC_HEAD", "celery/stash"):
-        git(folder, "update-ref", f"refs/exps/{name}", "HEAD")
-    assert len(read(folder).settings) == 2
 
 
 def test_another_text_and_another_part_of_it_are_no_comparison(folder):
@@ -151,10 +131,9 @@ def test_another_text_and_another_part_of_it_are_no_comparison(folder):
         "part": run(1.0, eta=0.3, held_out=0.1), "read": run(1.0, eta=0.3, held_out_characters=9),
         "good": run(2.7, eta=0.2),
     }  # fmt: skip
-    experiments.commit(folder, runs)
-    found = read(folder)
-    assert list(found.settings) == ["eta=0.1", "eta=0.2"]
-    assert found.warnings == ("5 runs left out: another text, or another part of it held out",)
+    own = found(folder, **runs)
+    assert list(own.settings) == ["eta=0.1", "eta=0.2"]
+    assert own.warnings == ("5 runs left out: another text, or another part of it held out",)
 
 
 def test_params_and_metrics_of_another_version_are_left_out_and_said(folder):
@@ -163,24 +142,21 @@ def test_params_and_metrics_of_another_version_are_left_out_and_said(folder):
         "good": good, "key": good | {"params.yaml": good["params.yaml"] + "new_key: 1\n"},
         "yaml": good | {"params.yaml": "eta: ["}, "json": good | {"metrics/train.json": "{}"},
     }  # fmt: skip
-    experiments.commit(folder, runs)
-    assert set(read(folder).warnings) == {
+    assert set(found(folder, **runs).warnings) == {
         "2 runs left out: params.yaml of another version of charloom",
         "1 run left out: metrics of another version of charloom",
     }
 
 
 def test_results_that_head_has_of_other_params_are_left_out(folder):
-    edit(folder, "params.yaml", "eta: 0.1 ", "eta: 0.3 ")
+    Project(folder).edit("params.yaml", "eta: 0.1 ", "eta: 0.3 ")
     committed(folder)
     experiments.commit(folder, {"a": run(2.7, eta=0.2), "b": run(2.6, eta=0.4)})
-    said = refusal(folder)
-    assert said.startswith(
-        "--baseline: HEAD's own setting has no results; name another setting; allowed are eta=0.2, eta=0.4"
-    )
-    found = read(folder, baseline="eta=0.2")
-    assert "eta=0.1" not in found.settings
-    assert "dvc.lock has other params" in found.warnings[0]
+    line = "--baseline: HEAD's own setting has no results; name another setting; allowed are eta=0.2, eta=0.4"
+    assert refusal(folder).startswith(line)
+    own = read(folder, baseline="eta=0.2")
+    assert "eta=0.1" not in own.settings
+    assert "dvc.lock has other params" in own.warnings[0]
 
 
 def test_another_measure_is_one_of_the_trainings_and_fits_what_is_compared(folder):
@@ -207,34 +183,27 @@ def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_
     assert "not a Git repository" in refusal(tmp_path_factory.mktemp("empty"))
 
 
-@pytest.mark.parametrize("content", ["eta: [", "eta: 0.1\n", "- 1\n", ""])
+@pytest.mark.parametrize("content", ["eta: [", "eta: 0.1\n", "- 1\n", "", None])
 def test_a_head_without_params_of_ours_is_said_in_a_line(folder, content):
-    (folder / "params.yaml").write_text(content)
-    committed(folder)
+    if content is None:  # nor has it a commit
+        git(folder, "update-ref", "-d", "HEAD")
+    else:
+        (folder / "params.yaml").write_text(content)
+        committed(folder)
     assert refusal(folder) == "HEAD: this commit has no params.yaml that this version of charloom can read"
-
-
-def test_a_repository_without_a_commit_is_said_in_a_line(tmp_path):
-    (tmp_path / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
-    git(tmp_path, "init", "-q")
-    assert refusal(tmp_path) == "HEAD: this commit has no params.yaml that this version of charloom can read"
 
 
 def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     longer = "".join(f"{update},{update / 100}\n" for update in range(0, 200_100, 100))
-    runs = {"one": run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{longer}"}}
-    experiments.commit(folder, runs)
+    found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{longer}"})
     curves = read(folder, curves=True).curves
     assert list(curves) == ["held_out_part_bits_per_character", "smooth_loss"]
     one, own = curves["smooth_loss"]["eta=0.2"][1], curves["smooth_loss"]["eta=0.1"][1]
     assert len(own) <= 150 >= len(one) >= 100
     assert one[100_000] == 1000.0
     assert set(list(one)[: len(one) // 2]) <= set(own) | set(range(0, 100_000, 500))
-
-
-def test_curves_without_a_point_are_no_curves(folder):
-    runs = {"one": run(2.7, eta=0.2) | {"plots/held_out.csv": "update,held_out_part_bits_per_character\n"}}
-    experiments.commit(folder, runs)
+    # curves without a point are no curves
+    found(folder, two=run(2.7, eta=0.3) | {"plots/held_out.csv": "update,held_out_part_bits_per_character\n"})
     assert list(read(folder, curves=True).curves) == ["smooth_loss"]
 
 

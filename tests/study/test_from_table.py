@@ -1,6 +1,7 @@
 """Any table becomes what was measured, or a line says what is wrong with it."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -34,22 +35,11 @@ def refusal(path, text: str | bytes = TABLE, **options) -> str:
 
 
 def test_settings_and_seeds_are_those_of_the_table_in_its_order_and_the_first_is_the_baseline(tmp_path):
-    found = read(tmp_path)
-    assert list(found.settings) == ["lr=0.1 opt=sgd", "lr=0.1 opt=adam"]
-    assert found.baseline == "lr=0.1 opt=sgd"
-    assert found.settings["lr=0.1 opt=adam"] == {1: Measurement(2.4), 2: Measurement(2.3)}
-    assert found.warnings == ()
-
-
-@pytest.mark.parametrize("given", ["lr=0.1 opt=adam", "lr=0.1,opt=adam", "opt=adam,lr=0.1"])
-def test_the_baseline_may_be_written_in_any_order(tmp_path, given):
-    assert read(tmp_path, baseline=given).baseline == "lr=0.1 opt=adam"
-
-
-def test_with_one_column_the_value_alone_names_the_baseline(tmp_path):
-    text = "model,seed,loss\nbig, gated,1,2\n".replace("big, gated", '"big, gated"') + "small,1,3\n"
-    assert read(tmp_path, text, setting=["model"], baseline="small").baseline == "model=small"
-    assert read(tmp_path, text, setting=["model"], baseline="big, gated").baseline == 'model="big, gated"'
+    own = read(tmp_path)
+    assert list(own.settings) == ["lr=0.1 opt=sgd", "lr=0.1 opt=adam"]
+    assert own.baseline == "lr=0.1 opt=sgd"
+    assert own.settings["lr=0.1 opt=adam"] == {1: Measurement(2.4), 2: Measurement(2.3)}
+    assert own.warnings == ()
 
 
 @pytest.mark.parametrize("how", ["\r\n", "\ufeff", " "])
@@ -62,8 +52,8 @@ LONG = "9" * 5000  # Python refuses to read it as a number
 
 
 def test_values_are_texts_so_that_versions_stay_apart_and_so_are_odd_seeds(tmp_path):
-    found = read(tmp_path, f"v,seed,loss\n3.1,02,1\n3.10,1,1\n3.1,1,2\n3.10,a,1\n3.1,{LONG},1\n", setting=["v"])
-    seeds = {name: list(group) for name, group in found.settings.items()}
+    own = read(tmp_path, f"v,seed,loss\n3.1,02,1\n3.10,1,1\n3.1,1,2\n3.10,a,1\n3.1,{LONG},1\n", setting=["v"])
+    seeds = {name: list(group) for name, group in own.settings.items()}
     assert seeds == {"v=3.1": ["02", 1, LONG], "v=3.10": [1, "a"]}
 
 
@@ -79,27 +69,40 @@ def test_a_character_that_is_no_space_keeps_settings_apart(tmp_path, odd):
     assert len(read(tmp_path, f'v,seed,loss\na,1,2\n"{odd}",3,1\nb,1,1\n', setting=["v"]).settings) == 3
 
 
-def test_a_baseline_is_never_another_setting_of_the_same_words(tmp_path):
-    text = 'a,b,seed,loss\n"1 x","2 y",1,5\n"1 y","2 x",1,1\n"p,q",r,1,5\n"p q",r,1,1\n'
-    for said, meant in (('a="1 y",b="2 x"', 'a="1 y" b="2 x"'), ('b=r, a="p q"', 'a="p q" b=r')):
-        assert read(tmp_path, text, setting=["a", "b"], baseline=said).baseline == meant
-    for said in ("a=1 y,b=2 x", 'a="1 y"', 'a="1 y" a="1 y" b="2 x"', 'a="\\q" b=r', "a=p q,b=r"):
-        assert "no setting " in refusal(tmp_path, text, setting=["a", "b"], baseline=said)
+ADAM = "lr=0.1 opt=adam"
+ODD = 'a,seed,loss\n3,1,1\na=3,1,2\n"""a""=3",1,2\n'
+BASELINES = [  # a table, its settings, and of what is written the setting that is meant: "" for none
+    (TABLE, ["lr", "opt"], {ADAM: ADAM, "lr=0.1,opt=adam": ADAM, "opt=adam,lr=0.1": ADAM}),
+    ('a,seed,loss\n"big, gated",1,2\nsmall,1,3\n', ["a"], {"small": "a=small", "big, gated": 'a="big, gated"'}),
+    ('a,b,seed,loss\n"1 x","2 y",1,5\n"1 y","2 x",1,1\n"p,q",r,1,5\n"p q",r,1,1\n', ["a", "b"], {
+        'a="1 y",b="2 x"': 'a="1 y" b="2 x"', 'b=r, a="p q"': 'a="p q" b=r', "a=1 y,b=2 x": "", 'a="1 y"': "",
+        'a="1 y" a="1 y" b="2 x"': "", 'a="\\q" b=r': "", "a=p q,b=r": "",
+    }),
+    (ODD, ["a"], {"a=3": "a=3", 'a="a=3"': 'a="a=3"'}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "setting", "baselines"), BASELINES)
+def test_a_baseline_may_be_written_in_any_order_and_is_never_another_of_the_same_words(
+    tmp_path, text, setting, baselines
+):
+    for said, meant in baselines.items():
+        if meant:
+            assert read(tmp_path, text, setting=setting, baseline=said).baseline == meant
+        else:
+            assert "no setting " in refusal(tmp_path, text, setting=setting, baseline=said)
 
 
 def test_a_baseline_that_could_be_two_settings_is_none(tmp_path):
-    text = 'v,seed,loss\n3,1,1\nv=3,1,2\n"""v""=3",1,2\n'
-    assert read(tmp_path, text, setting=["v"], baseline="v=3").baseline == "v=3"
-    assert read(tmp_path, text, setting=["v"], baseline='v="v=3"').baseline == 'v="v=3"'
-    said = refusal(tmp_path, text, setting=["v"], baseline='"v"=3')
-    assert said.startswith('results.csv: more than one setting could be "v"=3; allowed are v=3, ')
+    said = refusal(tmp_path, ODD, setting=["a"], baseline='"a"=3')
+    assert said.startswith('results.csv: more than one setting could be "a"=3; allowed are a=3, ')
 
 
 @pytest.mark.parametrize("written", ["", "nan", "NaN", "inf", "-inf", "NA", "-nan", "None", "null"])
 def test_a_run_without_a_value_failed_and_is_not_left_out(tmp_path, written):
-    found = read(tmp_path, TABLE.replace("2.3", written))
-    assert found.settings["lr=0.1 opt=adam"][2] == Measurement(None, exploded=True)
-    assert found.warnings == (f"1 trial has no loss (line 5: {written or 'empty'}): counted as failed, not left out",)
+    own = read(tmp_path, TABLE.replace("2.3", written))
+    assert own.settings["lr=0.1 opt=adam"][2] == Measurement(None, exploded=True)
+    assert own.warnings == (f"1 trial has no loss (line 5: {written or 'empty'}): counted as failed, not left out",)
 
 
 def test_a_seed_that_is_there_twice_names_the_column_that_tells_the_two_apart(tmp_path):
@@ -120,29 +123,21 @@ def test_a_baseline_that_is_not_there_gets_those_that_are(tmp_path):
     assert len(refusal(tmp_path, many, setting=["a"], baseline="x")) < 200
 
 
-def test_what_is_no_file_is_refused_and_a_pipe_is_read(tmp_path):
-    for name, why in (("none.csv", "No such file"), ("folder", "not a file"), ("zero", "not a file")):
-        path = tmp_path / name
-        if name == "folder":
-            path.mkdir()
-        elif name == "zero":
-            path.symlink_to("/dev/zero")
-        with pytest.raises(WrongInput, match=why):
-            table_measured(path, setting=["a"], seed="seed", measure="loss", better="lower")
+@pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file"), ("", "not a file"), ("zero", "not a file")])
+def test_what_is_no_file_is_refused(tmp_path, name, why):
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    with pytest.raises(WrongInput, match=why):
+        table_measured(tmp_path / name, setting=["a"], seed="seed", measure="loss", better="lower")
+
+
+def test_a_pipe_is_read(tmp_path):
     ours, theirs = os.pipe()
     os.write(theirs, TABLE.encode())
     os.close(theirs)
-    piped = table_measured(
-        tmp_path / f"/dev/fd/{ours}", setting=["lr", "opt"], seed="seed", measure="loss", better="lower"
-    )
+    file = Path(f"/dev/fd/{ours}")
+    piped = table_measured(file, setting=["lr", "opt"], seed="seed", measure="loss", better="lower")
     os.close(ours)
     assert piped == read(tmp_path)
-
-
-def test_two_settings_never_have_one_name(tmp_path):
-    text = 'a,b,seed,loss\n"1 b=2",3,1,2\n1,"2 b=3",1,5\n'
-    found = read(tmp_path, text, setting=["a", "b"])
-    assert list(found.settings) == ['a="1 b=2" b=3', 'a=1 b="2 b=3"']
 
 
 @given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), min_size=2, max_size=2, unique=True))

@@ -1,6 +1,7 @@
 """What runs are held beside each other by: the text that they have read, units that compare, and looks."""
 
 import json
+import re
 import shutil
 import subprocess
 from contextlib import chdir
@@ -11,7 +12,7 @@ from projects import ROOT
 
 from charloom.settings.params import overridden, read_params
 from charloom.study.asking import read_study
-from charloom.study.measuring import MORE_TEXT, measured, of_runs
+from charloom.study.measuring import MORE_TEXT, measured, of_runs, with_new_seeds
 from paired import answered
 from paired.data_types import BETTER, CANNOT_TELL
 
@@ -23,16 +24,13 @@ def warnings(**other):
     return of_runs(params, {name: {} for name in params}, "smooth_loss", "usual", better="lower").warnings
 
 
-@pytest.mark.parametrize("other", [{"batch": 8}, {"seq_length": 50}, {"train__updates": 1000}])
-def test_settings_that_read_more_text_are_told_apart_from_those_that_do_not(other):
-    assert warnings(**other) == (MORE_TEXT,)
-
-
 @pytest.mark.parametrize(
-    "other", [{"eta": 0.05}, {"batch": 8, "train__updates": 12_500}, {"batch": 5, "seq_length": 5}]
-)
-def test_equal_amounts_of_text_need_no_warning(other):
-    assert warnings(**other) == ()
+    ("other", "expected"),
+    [({"batch": 8}, (MORE_TEXT,)), ({"seq_length": 50}, (MORE_TEXT,)), ({"train__updates": 1000}, (MORE_TEXT,)),
+     ({"eta": 0.05}, ()), ({"batch": 8, "train__updates": 12_500}, ()), ({"batch": 5, "seq_length": 5}, ())],
+)  # fmt: skip
+def test_settings_that_read_more_text_are_told_apart_from_those_that_do_not(other, expected):
+    assert warnings(**other) == expected
 
 
 @pytest.fixture
@@ -58,15 +56,24 @@ def told(asked, **said):
 
 def test_seeds_after_an_answer_that_declared_no_looks_claim_nothing(accumulator):
     assert told(accumulator, answers=[])[1].comparisons[0].verdict == BETTER
-    study, answer = told(accumulator, answers=[1, 10])
+    _, answer = told(accumulator, answers=[1, 10])
     (one,) = answer.comparisons
     assert (one.verdict, one.n, one.p < 1e-4) == (CANNOT_TELL, 10, True)
     assert "tested on the first 1 seed; the 9 after them decide nothing here" in one.warnings
     (line,) = answer.warnings
     assert line.startswith("an answer was given at 1 seed, and no looks were declared: so 9 more are shown here and ")
-    typed = line.partition("new seeds in a new study can: ")[2].partition(" && charloom study ")
-    subprocess.run(typed[0], shell=True, check=True)  # noqa: S602  as somebody types it
-    with_new = read_study(Path(typed[2]))
+    assert "sed 's/^seeds:.*/seeds: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]/' " in line
+
+
+@pytest.mark.parametrize("seeds", ["10", "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "[1, 2, 3, 4, 5,\n  6, 7, 8, 9, 10]",
+                                   "\n" + "".join(f"- {n}\n" for n in range(1, 11))])  # fmt: skip
+def test_the_printed_command_asks_the_same_with_new_seeds_however_the_seeds_are_written(accumulator, seeds):
+    file = Path("studies/initial_accumulator.yaml")
+    file.write_text(re.sub("seeds:.*", f"seeds: {seeds}", file.read_text()))
+    study, _ = told(accumulator)
+    typed, _, name = with_new_seeds(study).partition(" && charloom study ")
+    subprocess.run(typed, shell=True, check=True)  # noqa: S602  as somebody types it
+    with_new = read_study(Path(name))
     assert with_new.question.seeds == list(range(11, 21))
     assert with_new.settings == study.settings
 

@@ -7,33 +7,49 @@ from pathlib import Path
 
 from charloom.base.errors import WrongInput
 from charloom.base.processors import processors
+from charloom.base.storage import write
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.studies_index import INDEX, studies_index
+from charloom.pages.study.study_page import study_page
+from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
-from charloom.study.kept_answer import KeptAnswer
+from charloom.study.asking import differs_here, read_study
+from charloom.study.cluster import ensure_address
+from charloom.study.conduct import conduct
+from charloom.study.formats import as_text
+from charloom.study.measuring import with_new_seeds
+from charloom.tracking.study_contents import PAGE
+from charloom.tracking.study_delivery import send_study, study_contents
 
 
 def run_study(arguments: argparse.Namespace) -> None:
-    """Run the study's missing trainings, print the answer and send it to MLflow; with --prove, rebuild rows instead.
+    """Run the study's missing trainings, print the answer, write its page, and send the answer to MLflow.
 
-    Each call stores its answer. If no input has changed since, the next call prints the stored answer. A call with
-    --anew, --prove or --dask neither uses nor stores an answer. Raises WrongInput if an option is invalid, or if
-    --prove excludes it.
+    With --prove, only rebuild rows of the study's table. Raises WrongInput if an option is invalid, or if --prove
+    excludes it.
     """
     if arguments.prove is not None:
         for name in ("anew", "jobs", "dask"):
             if getattr(arguments, name):
                 raise WrongInput(f"--{name}: cannot be combined with --prove, which rebuilds rows with the pipeline")
     jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
-    path = Path(arguments.file)
-    plain = path.suffix and not arguments.anew and arguments.prove is None and arguments.dask is None
-    columns = shutil.get_terminal_size().columns
-    stored = KeptAnswer(path, columns, arguments.explain) if plain else None
-    if stored and (last := stored.again()):
-        output, warnings = last
-        sys.stderr.write(warnings)
-        sys.stdout.write(output)
+    study = read_study(Path(arguments.file), anew=arguments.anew)
+    if differs := differs_here(study):
+        sys.stderr.write(f"{differs}\n")
+    if arguments.prove is not None:
+        prove(study, allowed("prove", arguments.prove, "--prove"))
         return
-    from charloom.commands.study_anew import answer_study  # noqa: PLC0415  takes seconds; a stored answer needs none
-
-    output, warnings = answer_study(arguments, jobs, columns)
-    if stored and output:
-        stored.keep(output, warnings)
+    if arguments.dask is not None:
+        ensure_address(arguments.dask)
+    study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
+    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
+    if not study.question.looks and (needs := [row.more_seeds[0] for row in answer.comparisons if row.more_seeds]):
+        command = with_new_seeds(study, max(needs))
+        print(f"\nMore seeds need a new study, because this study declares no looks: {command}")
+    sys.stdout.flush()
+    page, picture = study_page(study, Compared(measured, answer))
+    write(study.folder / PAGE, page)
+    if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
+        write(INDEX, studies_index())
+    print(f"\nmade {study.folder / PAGE}{listed}", flush=True)
+    send_study(study_contents(study, answer, picture))

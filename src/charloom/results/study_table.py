@@ -101,7 +101,7 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
     """Return the runs in the folder's tables, by key; no runs if the folder has no trials.csv.
 
     others_left_out  skip a row whose stored key differs from the key of its params; if False, such a row is damaged
-    curves           read curves.csv, too; if False, the curves are empty
+    curves           read curves.csv and passages.csv, too; if False, curves and passages are empty
 
     Rows of curves.csv and passages.csv without a row in trials.csv are ignored. Raises Damaged, with the file and the
     line (the trial and the update in curves.csv), if a row is invalid.
@@ -126,7 +126,9 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
         if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
             raise Damaged(f"{where}: seed {run.seed} has the same results as seed {seeds[run.results]}; {AGAIN}")
         runs[key], older[row["trial"]] = run, key
-    for _, row in _rows(folder / "curves.csv", CURVES) if curves else ():
+    if not curves:
+        return runs
+    for _, row in _rows(folder / "curves.csv", CURVES):
         if row["trial"] not in older:
             continue  # the study was killed between the writes of curves.csv and of trials.csv
         if not _joins(row, runs[older[row["trial"]]]):

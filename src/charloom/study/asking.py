@@ -247,15 +247,14 @@ def _same(study: Study, project: Project) -> Study:
     before = checked(StudyFile, asked.question, study.folder / ASKED)
     then = study_of(study.path, before, asked, study.runs)
     now, first = study.question, before.all_looks[0]
+    same_seeds = now.seeds[: len(before.seeds)] == before.seeds if study.runs else {*before.seeds} <= {*now.seeds}
     differs = {
         "settings": then.settings != study.settings,
         "baseline": then.baseline != study.baseline,
         "measure": before.measure != now.measure,
         "smallest_difference": before.smallest_difference != now.smallest_difference,
         "text": now.text not in {None, asked.text},
-        "seeds": now.seeds[: len(before.seeds)] != before.seeds
-        if study.runs
-        else not set(before.seeds) <= set(now.seeds),
+        "seeds": not same_seeds,
         "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= first,
     }
     if any(differs.values()):

@@ -115,10 +115,7 @@ class Cluster:
                 send = partial(self.client.scatter, {key: self.content}, **to)
                 self.future = self.client.sync(send, callback_timeout=TEXT_MAY_TAKE)[key]
             except (OSError, ValueError, LookupError, AttributeError) as error:  # Dask's, if the peer has just gone
-                warn_once(
-                    "text",
-                    f"the text could not be sent to the workers; charloom tries again: {quoted(error)}",
-                )
+                warn_once("text", f"the text could not be sent to the workers; charloom tries again: {quoted(error)}")
                 self.future = None
         return self.future
 

@@ -62,7 +62,8 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
         for line in [] if study.runs else before_it_starts(study):
             print(line, flush=True)
         for look in study.question.all_looks:
-            asked |= {setting: trials[setting][:look] for setting in _undecided(study, asked)}
+            answer = answered(measured(study, asked, curves=False))
+            asked |= {setting: trials[setting][:look] for setting in undecided(answer)}
             if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
                 expected = None  # other machines' speed is unknown
                 if not address:
@@ -70,8 +71,8 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
                 _train(study, missing, wanted, workers, expected, 1 if address else jobs)
         needed = list(chain.from_iterable(asked.values()))
-        later = study.runs.keys() - {trial.key for trial in needed}
-        _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decided")
+        if later := study.runs.keys() - {trial.key for trial in needed}:
+            _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decided")
         _write(study, needed)
         study = study.answered_at(max(map(len, asked.values())))
         write_asked(study)
@@ -127,29 +128,22 @@ def _before(folder: Path) -> Runs:
 
 def _write(study: Study, trials: Iterable[Trial]) -> None:
     """Write the study's tables with the runs of those of the `trials` that have run."""
-    runs = study.runs
-    write_runs(
-        study.folder,
-        study.columns,
-        [(trial.key, runs[trial.key]) for trial in trials if trial.key in runs],
-        study.asked.measures,
-    )
+    rows = [(trial.key, study.runs[trial.key]) for trial in trials if trial.key in study.runs]
+    write_runs(study.folder, study.columns, rows, study.asked.measures)
 
 
-def _undecided(study: Study, asked: dict[str, list[Trial]]) -> list[str]:
+def undecided(answer: Answer) -> list[str]:
     """Return the settings that need more seeds: those without a verdict, and the baseline; [] if all have a verdict.
 
     If effects of factors are tested, return all settings while a setting, an average effect, or an effect at one level
     of another factor has no verdict, because an average needs the seeds of all settings.
-
-    asked  by setting, the trials of the looks so far
     """
-    answer = answered(measured(study, asked, curves=False))
     open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
     if answer.effects:
         effects = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]
-        return list(study.settings) if open_ or any(effect.verdict == CANNOT_TELL for effect in effects) else []
-    return [study.baseline, *open_] if open_ else []
+        is_open = open_ or any(effect.verdict == CANNOT_TELL for effect in effects)
+        return [summary.setting for summary in answer.summaries] if is_open else []
+    return [answer.baseline, *open_] if open_ else []
 
 
 def _in_order(asked: dict[str, list[Trial]]) -> Iterator[Trial]:

@@ -14,8 +14,9 @@ from paired.gate import Gate
 from paired.gate import lines as gate_lines
 
 READABLE = 100  # columns of running text, at most
-OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"}  # left out of a setting's JSON
-OF_SETTINGS = {"setting", "time_interval", "exploded_p", "parts"}  # left out of an effect's JSON
+INTERNAL = {"at_looks", "look"}  # left out of JSON
+OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"} | INTERNAL  # … of a setting's JSON
+OF_SETTINGS = {"setting", "time_interval", "exploded_p", "parts"} | INTERNAL  # … of an effect's JSON
 GAP = 2  # between two columns
 
 
@@ -74,14 +75,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> st
         return "\n".join(_row(row, widths, 2) for row in cells)
     if sum(widths[1:]) + GAP * (len(widths) - 1) <= width:
         return "\n".join(f"{_wrapped(row[0], width)}\n{' ' * GAP}{_row(row[1:], widths[1:], 1)}" for row in cells)
-    folded = (
-        [
-            _wrapped(name, width),
-            *(_wrapped(f"{column}: {cell}", width, " " * GAP) for column, cell in zip(head[1:], row, strict=True)),
-        ]
-        for name, *row in cells[1:]
-    )
-    return "\n".join(line for lines in folded for line in lines)
+    folded = list[str]()
+    for name, *row in cells[1:]:
+        named = zip(head[1:], row, strict=True)
+        folded += [_wrapped(name, width), *(_wrapped(f"{column}: {cell}", width, " " * GAP) for column, cell in named)]
+    return "\n".join(folded)
 
 
 def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:

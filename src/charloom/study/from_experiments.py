@@ -16,7 +16,7 @@ from charloom.settings.dvc_lock import stages_in
 from charloom.settings.params import Params, flat_of, in_order
 from charloom.study.baseline import chosen
 from charloom.study.measuring import of_runs
-from charloom.study.study_file import named
+from charloom.study.study_file import ensure_comparable, named
 from paired.data_types import Measured
 
 HEAD = "HEAD"
@@ -71,11 +71,7 @@ def experiments_measured(
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {TWO_NEEDED}")
     if any(getattr(trial.run.metrics, measure) is None for trial in comparable):
         raise WrongInput(f"--measure: no text was held out, so runs have no {measure}; smooth_loss is allowed")
-    if "smooth_loss" in measure and len({trial.run.params.loss_of for trial in comparable}) > 1:
-        raise WrongInput(
-            f"--measure: {measure} cannot compare settings that differ in seq_length, batch or "
-            f"train.order; {MEASURE} can"
-        )
+    ensure_comparable(measure, [trial.run.params for trial in comparable], "--measure")
     base = chosen(trials, baseline or _own(head, trials), "DVC's experiments and HEAD")
     trials = {base: trials[base]} | trials  # the baseline comes first
     used = [trial for group in trials.values() for trial in group.values()]

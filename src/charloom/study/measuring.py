@@ -1,6 +1,7 @@
 """Convert runs into measurements for the statistics in src/paired: runs of a study, or any runs by setting and seed."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from charloom.base.terminal import typed
 from charloom.results.identity import differing, naming_params
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
-from charloom.settings.params import Params, as_yaml
+from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from paired import answered
@@ -22,6 +23,7 @@ MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): a gain may be due to more text "
     "alone"
 )
+SEEDS_BELOW = re.compile(r"^seeds: *(\[[^]\n]*|#.*)?$", re.MULTILINE)  # the list ends on a later line
 ONE_SEED = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual"
 EXPLODED = (  # words for a training
     "diverged, failed, or ended worse than a uniform guess, which gives all characters the same probability. Diverged: "
@@ -41,23 +43,30 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
     }
     results = of_runs(
         study.settings, done, study.question.measure, study.baseline,
-        [*_left_open(study), *_parting(study), *_short(study), *_spent(study)],
         better="lower",
         # Without declared looks the one look is at all seeds, or at the first answer if there are more seeds by now.
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
-    if study.question.text:  # the target in params.yaml was chosen for the text there
-        results = results._replace(target="")
-    results = results._replace(title=study.question.title or "")
-    return results if curves else results._replace(curves={})
+    warnings = [*_left_open(study), *_parting(study, results.levels), *_short(study), *_spent(study), *results.warnings]
+    return results._replace(
+        title=study.question.title or "",
+        warnings=tuple(warnings),
+        target="" if study.question.text else results.target,  # params.yaml has the target for the text there
+        curves=results.curves if curves else {},
+    )
 
 
 def with_new_seeds(study: Study, more: int = 0) -> str:
-    """Return a shell command that writes and runs a copy of the study, with `more` seeds than this one, all new."""
+    """Return a shell command that writes and runs a copy of the study with `more` seeds than this one, all new.
+
+    If the file lists its seeds on lines of their own, the command also removes these lines.
+    """
     first, count = max(study.question.seeds) + 1, len(study.question.seeds) + more
     file, seeds = str(study.path.with_stem(f"{study.path.stem}_new_seeds")), [*range(first, first + count)]
-    edit, old, new = shlex.quote(f"s/^seeds:.*/seeds: {seeds}/"), typed(str(study.path)), typed(file)
+    content = study.path.read_text(encoding="utf-8") if study.path.exists() else ""
+    below = "/^seeds:/,/^[a-z]/{/^[a-z]/!d;};" if SEEDS_BELOW.search(content) else ""
+    edit, old, new = shlex.quote(f"{below}s/^seeds:.*/seeds: {seeds}/"), typed(str(study.path)), typed(file)
     return f"sed {edit} {old} > {new} && charloom study {new}"
 
 
@@ -70,14 +79,14 @@ def before_it_starts(study: Study) -> list[str]:
     return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
 
 
-def _parting(study: Study) -> Iterator[str]:
-    """Yield, for each group of params that change together in all settings, the `vary` line that separates them."""
-    named = {setting: naming_params(params) for setting, params in study.settings.items()}
-    levels = {
-        setting: {name: as_yaml(own[name]) for name in study.varied if name in own} for setting, own in named.items()
-    }
+def _parting(study: Study, levels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield, for each group of params that change together in all settings, the `vary` line that separates them.
+
+    levels  the settings' levels: see Measured
+    """
+    settings = [flat_of(params) for params in study.settings.values()]
     for group in (names for names in inseparable(levels) if len(names) > 1):
-        values = {name: list(dict.fromkeys(own[name] for own in named.values())) for name in group}
+        values = {name: list(dict.fromkeys(own[name] for own in settings)) for name in group}
         yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
 

@@ -12,6 +12,7 @@
 All other params are those of params.yaml at the first start: asking.py records them.
 """
 
+from collections.abc import Iterable
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -22,7 +23,7 @@ from pydantic import Field, field_validator, model_validator
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 from charloom.results.identity import differing, naming_params, question_key
-from charloom.results.records import Measure
+from charloom.results.records import MEASURE, Measure
 from charloom.results.study_table import Asked, Runs
 from charloom.settings.params import (
     VARIED,
@@ -194,11 +195,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     settings = settings if baseline in settings else [baseline, *settings]
     varied = differing(settings)
     names = [named(params, varied) for params in settings]
-    if "smooth_loss" in given.measure and len({params.loss_of for params in settings}) > 1:
-        raise WrongInput(
-            f"{path}: measure: {given.measure} cannot compare settings that differ in seq_length, "
-            "batch or train.order; held_out_bits_per_character can"
-        )
+    ensure_comparable(given.measure, settings, f"{path}: measure")
     if CHECKPOINT_EVERY in varied:
         raise WrongInput(
             f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, because it sets the points of the curves"
@@ -211,6 +208,13 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         )
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)
+
+
+def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> None:
+    """Raise WrongInput, with the place `where`, if the measure is a smooth loss of sequences that differ."""
+    if "smooth_loss" in measure and len({params.loss_of for params in settings}) > 1:
+        cannot = f"{measure} cannot compare settings that differ in seq_length, batch or train.order"
+        raise WrongInput(f"{where}: {cannot}; {MEASURE} can")
 
 
 def named(params: Params, varied: list[str]) -> str:

@@ -80,28 +80,24 @@ def put_study(contents: StudyContents) -> Path:
     return entry
 
 
-def send_study(contents: StudyContents) -> str:
+def send_study(contents: StudyContents) -> None:
     """Add the study to the spool, and have the sender deliver it. If this fails, print a warning; raise no exception.
 
-    If this folder has already sent the same study to this store, send nothing; print and return a line that says so.
-    Otherwise return an empty text.
+    If this folder has already sent the same study to this store, send nothing, and print a line that says so.
     """
     note = OWN / "studies" / f"{Path(contents.name).stem}.sent"
     try:
         if note.is_file() and note.read_bytes() == _delivery_digest(contents).encode():
-            line = f"MLflow already has this study; to send it again, `rm {note}` and repeat the command\n"
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            return line
+            print(f"MLflow already has this study; to send it again, `rm {note}` and repeat the command", flush=True)
+            return
         since = request_delivery()
         deliver([put_study(contents)], SENDING_TIMEOUT, since)
     except (CharloomError, OSError) as error:
         hint = f"`charloom study {in_line(contents.name)}` retries"
         sys.stderr.write(f"warning: the study was not sent to MLflow ({in_line(str(error))}); {hint}\n")
-        return ""
+        return
     with suppress(CharloomError, OSError):  # without this file, the study is sent again
         write(note, _delivery_digest(contents))
-    return ""
 
 
 def _delivery_digest(contents: StudyContents) -> str:
