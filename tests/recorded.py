@@ -56,6 +56,13 @@ def a_training(project: Project, results: str, points: Iterable[tuple[str, int, 
         record.results = results
 
 
+def trained_again(project: Project) -> None:
+    """Leave the record of a training of this project's experiment that came to the results of its files."""
+    with chdir(project.folder):
+        results = this_run().results
+    a_training(project, results)
+
+
 def waiting(project: Project) -> list[Entry]:
     """Return the trainings in the project's spool."""
     with chdir(project.folder):
