@@ -15,9 +15,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from projects import Project, copied, seed_of_the_week
-from recorded import a_training, holds_what_the_files_hold, model_names, sent, waiting
+from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, waiting
 
-from charloom.results.run import Run
 from charloom.results.spool import recorded
 from charloom.tracking import collect, entry_files, rounds
 from charloom.tracking.collect import put, this_run
@@ -39,17 +38,6 @@ STEPS = [
 ]
 MOMENTS = 60
 EVERY = 5  # step counts in pairs
-
-
-def curve(run: Run) -> list[tuple[str, int, float]]:
-    return [("smooth_loss", update, value) for update, value in run.curves["smooth_loss"].items()]
-
-
-def trained(project: Project) -> None:
-    """Leave the record of the project's training, begun or resumed, whose points are those of the files."""
-    with chdir(project.folder):
-        run = this_run()
-    a_training(project, run.results, curve(run))
 
 
 def training() -> None:
@@ -146,7 +134,7 @@ def test_killed_after_any_step_it_is_delivered_once(finished, tmp_path, monkeypa
         project = copied(finished, tmp_path / "project")
         shutil.copy(tmp_path / "empty.db", project.folder / "mlflow.db")
         if training not in works:
-            trained(project)
+            trained_again(project)
         return project
 
     project, began = new(), time.monotonic()
@@ -159,7 +147,7 @@ def test_killed_after_any_step_it_is_delivered_once(finished, tmp_path, monkeypa
         for disturbance in disturbed:
             worked(project.folder, works, **disturbance)
         if training in works:
-            trained(project)
+            trained_again(project)
         with chdir(project.folder):
             deliver()
         (run,) = project.runs()
