@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,19 @@ def project(finished, tmp_path) -> Iterator[Project]:
     project.end_senders()
 
 
+@pytest.fixture(scope="session")
+def longer(finished, tmp_path_factory) -> Project:
+    """A project whose training takes a second or two, so that a sender starts meanwhile; all has run but `track`."""
+    project = copied(finished, tmp_path_factory.mktemp("longer") / "project")
+    project.edit("params.yaml", "updates: 400", "updates: 600000")
+    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 200000")
+    project.edit("params.yaml", "save_every: 100", "save_every: 50000")
+    project.run("dvc", "repro", "plot")
+    project.end_senders()
+    shutil.rmtree(project.folder / ".charloom")
+    return project
+
+
 @pytest.fixture
 def long(project) -> Project:
     """A project whose training takes minutes, saved every few hundredths of a second."""
@@ -126,10 +140,16 @@ def long(project) -> Project:
     return project
 
 
-@pytest.fixture
-def server(tmp_path):
-    """An MLflow server of its own, which ends with the test."""
-    (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server")
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory) -> Iterator[Server]:
+    """An MLflow server of this worker."""
+    server = Server(tmp_path_factory.mktemp("server"))
     yield server
     server.kill()
+
+
+@pytest.fixture
+def server(shared_server) -> Server:
+    """An MLflow server whose database is empty."""
+    shared_server.empty()
+    return shared_server

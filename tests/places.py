@@ -66,7 +66,8 @@ def s3(binary: Path, folder: Path) -> Iterator[str]:
 def webdav(binary: Path, folder: Path) -> Iterator[str]:
     """Serve the folder; yield the address. ann and PASSWORD open it."""
     port = free_port()
-    whose = ("--user", "ann", "--pass", PASSWORD, "--dir-cache-time", "0s")  # a folder made beside it is seen at once
+    # A folder made beside it is seen soon; with 0s rclone forgets without end, and answers nobody.
+    whose = ("--user", "ann", "--pass", PASSWORD, "--dir-cache-time", "100ms")
     with serving(port, binary, "serve", "webdav", folder, "--addr", f"127.0.0.1:{port}", *whose):
         yield f"webdav://127.0.0.1:{port}"
 

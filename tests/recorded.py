@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from projects import Project
 
 from charloom.base.errors import Unavailable
+from charloom.results.run import Run
 from charloom.results.spool import RECORD, append, recorded
 from charloom.settings.params import read_params
 from charloom.tracking.collect import put, this_run
@@ -54,6 +55,18 @@ def a_training(project: Project, results: str, points: Iterable[tuple[str, int, 
     ):
         record.points(points)
         record.results = results
+
+
+def curve(run: Run) -> list[tuple[str, int, float]]:
+    """Return the points of the run's smooth loss."""
+    return [("smooth_loss", update, value) for update, value in run.curves["smooth_loss"].items()]
+
+
+def trained_again(project: Project) -> None:
+    """Leave the record of a training of this project, begun or resumed, that came to what its files hold."""
+    with chdir(project.folder):
+        run = this_run()
+    a_training(project, run.results, curve(run))
 
 
 def waiting(project: Project) -> list[Entry]:

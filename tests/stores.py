@@ -40,6 +40,15 @@ class Server:
         self.uri = f"http://127.0.0.1:{self.port}"
         self.options = options or ("--artifacts-destination", str(folder / "artifacts"))
         self.start()
+        self._copy("server.db", "empty.db")
+
+    def empty(self) -> None:
+        """Give the server at work an empty database again."""
+        self._copy("empty.db", "server.db")
+
+    def _copy(self, name: str, target: str) -> None:
+        with closing(sqlite3.connect(self.folder / name)) as old, closing(sqlite3.connect(self.folder / target)) as new:
+            old.backup(new)
 
     def start(self) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
@@ -68,7 +77,7 @@ class Server:
 
 
 @contextmanager
-def answering(code: int, headers: dict[str, str] | None = None, body: bytes = b"{}", seconds: float = 0):
+def answering(code: int, body: bytes = b"{}", seconds: float = 0):
     """Serve one answer to everything, after that many seconds; yield its address and the paths that were asked for."""
     asked: list[str] = []
 
@@ -79,8 +88,7 @@ def answering(code: int, headers: dict[str, str] | None = None, body: bytes = b"
             time.sleep(seconds)
             try:
                 self.send_response(code)
-                for name, value in ({"Content-Length": str(len(body))} | (headers or {})).items():
-                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
             except OSError:
@@ -191,22 +199,15 @@ def locked(database: Path):
 
 
 @contextmanager
-def mounted(folder: Path, content: Path, options: str):
-    """Put a copy of the content on a small disk of its own, mounted at the folder; only root can."""
-    folder.mkdir(exist_ok=True)
+def full_disk(folder: Path, content: Path):
+    """Put a copy of the file on a full disk of its own, mounted at the folder; only root can. Yield its path there."""
+    folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "none", folder], check=True)
     try:
-        for each in content.iterdir():
-            shutil.copy(each, folder)
-        if options == "full":
-            with (folder / "filling").open("wb", buffering=0) as filling:
-                try:
-                    while True:
-                        filling.write(bytes(4096))
-                except OSError:
-                    pass
-        else:
-            subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
-        yield
+        shutil.copy(content, folder)
+        with suppress(OSError), (folder / "filling").open("wb", buffering=0) as filling:
+            while True:
+                filling.write(bytes(4096))
+        yield folder / content.name
     finally:
         subprocess.run(["umount", folder], check=True)

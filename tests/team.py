@@ -85,12 +85,14 @@ class Team:
         return printed
 
     def default_permission(self, permission: str) -> None:
-        """End the server and start it again with another permission for who owns nothing."""
-        self.end()
+        """Let the server have this permission for who owns nothing: end it and start it again, unless it has."""
         settings = self.data / "auth.ini"
         before = settings.read_text()
-        settings.write_text(re.sub(r"default_permission = \w+", f"default_permission = {permission}", before))
-        self.start()
+        changed = re.sub(r"default_permission = \w+", f"default_permission = {permission}", before)
+        if changed != before:
+            self.end()
+            settings.write_text(changed)
+            self.start()
 
     def said(self, name: str, project: Project, *command: str, expect: int | None = 0) -> str:
         """Return what a command prints to the person of this name."""

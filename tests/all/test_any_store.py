@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 
-from mlflow import MlflowClient
 from projects import said
 
 LOGGED = """
@@ -37,25 +36,13 @@ def test_autologging_is_answered_factor_by_factor_and_as_the_table_of_it_is(proj
     before = (folder / "theirs.db").read_bytes()
     printed, _ = said(project, "compare", *ASKED)
     assert "Better: max_depth=8 than 4; n_estimators=20 than 5." in " ".join(printed.split())
-    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
-    runs = client.search_runs(
-        [client.get_experiment_by_name("forests").experiment_id], order_by=["attributes.start_time"]
-    )
+    runs = reversed(project.runs(os.environ["MLFLOW_TRACKING_URI"]))
+    names = ["max_depth", "n_estimators", "random_state"]
     with (folder / "forests.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["max_depth", "n_estimators", "random_state", METRIC])
+        rows.writerow([*names, METRIC])
         for run in runs:
-            params = [run.data.params[name] for name in ("max_depth", "n_estimators", "random_state")]
-            rows.writerow([*params, repr(run.data.metrics[METRIC])])
-    columns = (
-        "--setting",
-        "max_depth,n_estimators",
-        "--seed",
-        "random_state",
-        "--measure",
-        METRIC,
-        "--better",
-        "higher",
-    )
+            rows.writerow([*(run.data.params[name] for name in names), repr(run.data.metrics[METRIC])])
+    columns = f"--setting max_depth,n_estimators --seed random_state --measure {METRIC} --better higher".split()
     assert said(project, "compare", "--table", "forests.csv", *columns)[0] == printed
     assert (folder / "theirs.db").read_bytes() == before

@@ -3,15 +3,15 @@
 import re
 
 import pytest
-from projects import copied, started
-from stores import before
+from projects import copied
+from recorded import trained_again
 from study_projects import ask
 from team import Team
 
 QUESTION = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n"
-ASK = "user bob has no permission: ask its owner for the permission EDIT"
-RUN_WAITS = f"warning: MLflow was not updated (experiment 'charloom fox': {ASK})"
-STUDY_WAITS = f"warning: the study was not sent to MLflow (experiment 'charloom: studies': {ASK})"
+DENIED = "user bob has no permission: ask its owner for the permission EDIT"
+RUN_DENIED = f"(experiment 'charloom fox': {DENIED})"
+STUDY_WAITS = f"warning: the study was not sent to MLflow (experiment 'charloom: studies': {DENIED})"
 REPRODUCTIONS = "charloom.reproductions"
 RUN_SENT, STUDY_SENT = "MLflow run as committed", "MLflow study studies/a.yaml: http://"
 MODEL = "models:/charloom-fox@best"
@@ -27,7 +27,7 @@ def team(tmp_path_factory, finished):
     ann = copied(finished, folder / "ann")
     ask(ann, QUESTION.format(eta=0.05))
     team.said("ann", ann, "charloom", "track")
-    assert "MLflow study" in team.said("ann", ann, "charloom", "study", "studies/a.yaml")
+    assert STUDY_SENT in team.said("ann", ann, "charloom", "study", "studies/a.yaml")
     yield team
     team.end()
 
@@ -41,17 +41,12 @@ def in_store(team, monkeypatch, project) -> dict:
 
 def made_by(runs: dict, name: str) -> list[str]:
     """Return the names of that person's runs."""
-    return sorted(each.info.run_name for each in runs.values() if each.info.user_id == name)
+    return sorted(run.info.run_name for run in runs.values() if run.info.user_id == name)
 
 
 @pytest.mark.parametrize(
     ("way", "writes", "reads"),
-    [
-        ("READ", False, True),
-        ("EDIT", True, True),
-        ("NO_PERMISSIONS", False, False),
-        ("NO_PERMISSIONS but for a role", True, True),
-    ],
+    [("READ", False, True), ("NO_PERMISSIONS", False, False), ("NO_PERMISSIONS but for a role", True, True)],
 )
 def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, reads):
     bob, seed = copied(finished, tmp_path / "bob"), 10 + len(way)
@@ -59,62 +54,45 @@ def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, rea
     had = in_store(team, monkeypatch, bob)
     (anns,) = [run for run in had.values() if run.info.user_id == "ann" and REPRODUCTIONS in run.data.tags]
     team.let_in("bob", f"PERMISSION={'EDIT' if writes else 'READ'}")
-    if way.startswith("NO_PERMISSIONS"):
-        team.default_permission("NO_PERMISSIONS")
+    team.default_permission(way.split()[0])
+    if way == "READ":
+        assert f"NO  may write         experiment 'charloom fox': {DENIED}" in team.said(
+            "bob", bob, "charloom", "doctor", expect=1
+        )
 
     # A run of the pipeline: an experiment of DVC's, and ann's own, made again.
     said = team.said("bob", bob, "dvc", "exp", "run", "-S", f"seed={seed}")
-    assert (RUN_WAITS if not writes else RUN_SENT) in said, said
-    bob.run("git", "checkout", "-q", "params.yaml")  # where DVC has left the experiment's
-    said = team.said("bob", bob, "dvc", "repro", "--force")
-    assert (RUN_WAITS if not writes else RUN_SENT) in said, said
+    assert (RUN_SENT if writes else f"warning: MLflow was not updated {RUN_DENIED}") in said
+    bob.run("git", "checkout", "-q", ".")  # where DVC has left the experiment's
+    bob.run("dvc", "checkout", "--force")
+    trained_again(bob)
+    said = team.said("bob", bob, "charloom", "track", expect=0 if writes else 5)
+    assert (RUN_SENT if writes else RUN_DENIED) in said
 
     # A study: ann's, asked by bob too, and another one in a file of its name.
     for value in (0.05, eta):
         ask(bob, QUESTION.format(eta=value))
         said = team.said("bob", bob, "charloom", "study", "studies/a.yaml", "--anew")
-        assert (STUDY_WAITS if not writes else STUDY_SENT) in said, said
+        assert (STUDY_SENT if writes else STUDY_WAITS) in said
 
     # What is only read.
-    code = 0 if reads else 5
-    said = team.said("bob", bob, "charloom", "sample", "--model", MODEL, "--length", "20", expect=code)
-    assert reads or said == f"{MODEL}: {ASK}\n"
-    said = team.said("bob", bob, "charloom", "ui")
-    shown = re.findall(r"/#/experiments/(\d+)/runs", said)
+    said = team.said("bob", bob, "charloom", "sample", "--model", MODEL, expect=0 if reads else 5)
+    assert reads or said == f"{MODEL}: {DENIED}\n"
+    shown = re.findall(r"/#/experiments/(\d+)/runs", team.said("bob", bob, "charloom", "ui"))
     (study,) = {run.info.experiment_id for run in had.values() if "charloom.study" in run.data.tags}
     fox = anns.info.experiment_id
     assert shown == ([fox, fox, study] if reads else [])
 
-    # Nothing of ann's is gone, and nothing is there twice.
+    # Nothing of ann's is gone, and nothing is there twice. What waited arrives with the permission.
     now = in_store(team, monkeypatch, bob)
+    if not writes:
+        assert now.keys() == had.keys()
+        team.let_in("bob")
+        assert STUDY_SENT in team.said("bob", bob, "charloom", "track")
+        now = in_store(team, monkeypatch, bob)
     assert had.keys() <= now.keys()
     assert made_by(now, "ann") == made_by(had, "ann")
     new = {key: run for key, run in now.items() if key not in had}
-    wanted = ["a", f"as committed · seed {seed}", "eta=0.1 · seed 1", f"eta={eta} · seed 1"] if writes else []
-    assert made_by(new, "bob") == wanted
+    assert made_by(new, "bob") == ["a", f"as committed · seed {seed}", "eta=0.1 · seed 1", f"eta={eta} · seed 1"]
     counted = int(now[anns.info.run_id].data.tags[REPRODUCTIONS])
-    assert counted == int(anns.data.tags[REPRODUCTIONS]) + writes
-
-
-def test_two_who_send_one_study_at_once_have_one(team, finished, tmp_path, monkeypatch):
-    team.default_permission("READ")
-    team.let_in("bob")
-    projects = {name: copied(finished, tmp_path / name) for name in ("ann", "bob")}
-    had = in_store(team, monkeypatch, projects["ann"])
-    with before(team.here, 0.2) as (address, _):
-        at_work = []
-        for name, project in projects.items():
-            ask(project, QUESTION.format(eta=0.3))
-            who = team.people[name] | {"MLFLOW_TRACKING_URI": address}
-            at_work.append(started(project, "charloom", "study", "studies/a.yaml", **who))
-        assert [each.wait(300) for each in at_work] == [0, 0]
-    for project in projects.values():
-        assert STUDY_SENT in (project.folder / "printed.txt").read_text()
-    now = in_store(team, monkeypatch, projects["ann"])
-    assert had.keys() <= now.keys()
-    new = [run for key, run in now.items() if key not in had]
-    assert sorted(run.info.run_name for run in new) == ["a", "eta=0.1 · seed 1", "eta=0.3 · seed 1"]
-    (study,) = [run for run in new if "charloom.study" in run.data.tags]
-    below = [run for run in new if run is not study]
-    assert {run.data.tags["mlflow.parentRunId"] for run in below} == {study.info.run_id}
-    assert all(run.info.status == "FINISHED" for run in new)
+    assert counted == int(anns.data.tags[REPRODUCTIONS]) + 1

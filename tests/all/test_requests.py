@@ -2,18 +2,35 @@
 
 import json
 import time
+from contextlib import suppress
 
 import pytest
-from projects import copied
+from projects import Project, copied
 from recorded import holds_what_the_files_hold, model_names
 from stores import before, certified
 
 FILES, MODEL_FILES = 28, 7  # of a run without a patch; of a model
-SECOND = 0.7  # seconds a request, as a server takes that checks each password anew
 
 
-def track(project, address: str) -> str:
-    return project.run("charloom", "track", MLFLOW_TRACKING_URI=address)
+def track(project: Project, address: str, **variables: str) -> str:
+    return project.run("charloom", "track", MLFLOW_TRACKING_URI=address, **variables)
+
+
+@pytest.fixture
+def here(finished, tmp_path) -> Project:
+    return copied(finished, tmp_path / "here")
+
+
+@pytest.fixture
+def complete(here, server):
+    """A function that returns the server's only run, which holds what the files of `here` hold."""
+
+    def check():
+        (run,) = here.runs(server.uri)
+        holds_what_the_files_hold(here, here.client(server.uri), run)
+        return run
+
+    return check
 
 
 def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, server):
@@ -24,112 +41,95 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
     client.create_experiment("another text's", tags={"charloom.text_sha256": "0" * 64})
     with before(server.uri) as (address, asked):
         track(first, address)
-        files = sum("/artifacts/" in path for path in asked)
-        models = len(model_names(first))
+        files, models = sum("/artifacts/" in path for path in asked), len(model_names(first))
         assert files == FILES + MODEL_FILES * models
-        assert (
-            len(asked) - files <= 23 + 2 * models
-        )  # the first of a text makes an experiment, and a name for its models
+        # The first of a text makes an experiment, and a name for its models.
+        assert len(asked) - files <= 23 + 2 * models
         asked.clear()
         track(second, address)
-        assert len(asked) <= 22 + 2 * models + files
+        assert len(asked) - files <= 22 + 2 * models
         assert len({path for path in asked if path.startswith("PUT")}) == sum(path.startswith("PUT") for path in asked)
         asked.clear()
         track(second, address)
         assert len(asked) <= 10
-    runs = second.runs(server.uri)
-    assert len(runs) == 2
-    for project, run in zip((second, first), runs, strict=True):
+    for project, run in zip((second, first), second.runs(server.uri), strict=True):
         holds_what_the_files_hold(project, client, run)
         of_it = f"run_id = '{run.info.run_id}'"
         (version,) = client.search_model_versions(of_it)
         models = client.search_logged_models([run.info.experiment_id], f"source_{of_it}")
-        shown = {each.name: each.tags.get("mlflow.modelVersions") for each in models}
+        shown = {model.name: model.tags.get("mlflow.modelVersions") for model in models}
         version_of = json.dumps([{"name": version.name, "version": int(version.version)}])
-        assert [each for each in shown.values() if each] == [version_of]
+        assert [versions for versions in shown.values() if versions] == [version_of]
 
 
-def test_a_whole_run_reaches_a_slow_server_without_a_warning(finished, tmp_path, server):
-    project = copied(finished, tmp_path / "slow")
-    with before(server.uri, SECOND) as (address, _):
-        said = project.run("dvc", "repro", "--force", MLFLOW_TRACKING_URI=address)
-    assert "warning" not in said
-    (run,) = project.runs(server.uri)
-    holds_what_the_files_hold(project, project.client(server.uri), run)
+def test_a_run_reaches_a_slow_server_that_takes_longer_in_all_than_may_pass_without_progress(here, server, complete):
+    here.edit("src/track.py", "SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 15")
+    began = time.monotonic()
+    with before(server.uri, 0.2) as (address, _):
+        assert "warning" not in here.run("python", "src/track.py", MLFLOW_TRACKING_URI=address)
+    assert time.monotonic() - began > 15
+    complete()
 
 
-def test_on_a_server_that_removes_no_tags_of_experiments_no_sender_counts_after_its_end(finished, tmp_path, server):
-    first, second = copied(finished, tmp_path / "first"), copied(finished, tmp_path / "second")
+def test_on_a_server_that_removes_no_tags_of_experiments_no_sender_counts_after_its_end(finished, here, server):
     with before(server.uri, unknown="/delete-experiment-tag") as (address, _):
-        for project in (first, second):
+        for project in (here, copied(finished, here.folder.with_name("there"))):
             assert "warning" not in track(project, address)
-    (run,) = first.runs(server.uri)
-    tags = first.client(server.uri).get_experiment(run.info.experiment_id).tags
+    (run,) = here.runs(server.uri)
+    tags = here.client(server.uri).get_experiment(run.info.experiment_id).tags
     assert {value.rpartition(" ")[2] for tag, value in tags.items() if tag.startswith("charloom.sending")} == {"0"}
 
 
-def test_a_server_without_logged_models_has_them_as_artifacts(finished, tmp_path, server):
-    project = copied(finished, tmp_path / "old")
+def test_a_server_without_logged_models_has_them_as_artifacts(here, server):
     with before(server.uri, unknown="/logged-models") as (address, _):
-        assert "ok  models" in project.run("charloom", "doctor", MLFLOW_TRACKING_URI=address)
-        said = track(project, address)
-        assert said.count("the server has no LoggedModels") == 1
-        (run,) = project.runs(server.uri)
-        client = project.client(server.uri)
+        assert "ok  models" in here.run("charloom", "doctor", MLFLOW_TRACKING_URI=address)
+        assert track(here, address).count("the server has no LoggedModels") == 1
+        (run,) = here.runs(server.uri)
+        client = here.client(server.uri)
         assert run.info.status == "FINISHED"
-        assert run.data.tags["charloom.checkpoints"] == str(len(model_names(project)) - 2)
+        assert run.data.tags["charloom.checkpoints"] == str(len(model_names(here)) - 2)
         assert not client.search_logged_models([run.info.experiment_id])
         folders = {file.path for file in client.list_artifacts(run.info.run_id, "models")}
-        assert folders == {f"models/{name}" for name in model_names(project)}
+        assert folders == {f"models/{name}" for name in model_names(here)}
         (version,) = client.search_model_versions("")
-        checkpoints = (str(file) for file in sorted(project.folder.glob("models/checkpoints/*")))
-        options = ["--length", "30", "--seed", "1"]
-        for address_in_mlflow, file in (
+        (checkpoint, *_) = sorted(here.folder.glob("models/checkpoints/*"))
+        for in_mlflow, file in (
             ("models:/charloom-fox@best", "models/best.npz" if "lowest" in version.source else "models/last.npz"),
-            (f"runs:/{run.info.run_id}/models/{model_names(project)[0]}", next(checkpoints)),
+            (f"runs:/{run.info.run_id}/models/{model_names(here)[0]}", str(checkpoint)),
         ):
-            ours = project.run("charloom", "sample", "--model", file, *options)
-            theirs = project.run(
-                "charloom", "sample", "--model", address_in_mlflow, *options, MLFLOW_TRACKING_URI=address
-            )
-            assert theirs == ours
+            ours = here.run("charloom", "sample", "--model", file)
+            assert here.run("charloom", "sample", "--model", in_mlflow, MLFLOW_TRACKING_URI=address) == ours
 
 
-@pytest.mark.parametrize("moment", [1, 5, 9, 20, 30])
-def test_a_second_without_the_database_fails_nothing(finished, tmp_path, server, moment):
-    project, since = copied(finished, tmp_path / "outage"), []
+def test_seconds_without_the_database_fail_nothing(here, server, complete):
+    """It is away for a second from each of these requests on."""
+    moments, back = [1, 9, 20, 35, 50], [0.0]
 
     def fails(number: int) -> bool:
-        if number == moment:
-            since.append(time.monotonic())
-        return bool(since) and time.monotonic() - since[0] < 1
+        with suppress(ValueError):
+            moments.remove(number)
+            back[0] = time.monotonic() + 1
+        return time.monotonic() < back[0]
 
     with before(server.uri, fails=fails) as (address, _):
-        track(project, address)
-    (run,) = project.runs(server.uri)
-    holds_what_the_files_hold(project, project.client(server.uri), run)
+        track(here, address)
+    assert not moments
+    complete()
 
 
-def test_what_a_proxy_finds_too_large_is_said_and_waits(finished, tmp_path, server):
-    """nginx, as it comes, takes 1 MB; the models of 512 units have 2.6."""
-    project = copied(finished, tmp_path / "large")
-    project.edit("params.yaml", "m: 8", "m: 512")
-    project.edit("params.yaml", "entries: 10000", "entries: 10")
-    with before(server.uri, largest=2**20) as (address, _):
-        said = project.run("dvc", "repro", MLFLOW_TRACKING_URI=address)
-        assert "warning: MLflow not updated (a request is too large for the server, or a proxy before it" in said
-        assert "client_max_body_size" in project.run("charloom", "doctor", expect=1, MLFLOW_TRACKING_URI=address)
-    with before(server.uri, largest=200 * 2**20) as (address, _):
-        track(project, address)
-    (run,) = project.runs(server.uri)
-    holds_what_the_files_hold(project, project.client(server.uri), run)
+def test_what_a_proxy_finds_too_large_is_said_and_waits(here, server, complete):
+    with before(server.uri, largest=10_000) as (address, _):
+        said = here.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
+        assert "not everything was sent to MLflow (a request is too large for the server, or a proxy before it" in said
+        assert "client_max_body_size" in here.run("charloom", "doctor", expect=1, MLFLOW_TRACKING_URI=address)
+    track(here, server.uri)
+    complete()
 
 
-def test_a_group_with_a_certificate_of_its_own(finished, tmp_path, server):
-    project, file = copied(finished, tmp_path / "secure"), tmp_path / "certificate.pem"
+def test_a_group_with_a_certificate_of_its_own(here, tmp_path, server, complete):
+    file = tmp_path / "certificate.pem"
     with before(server.uri, secure=certified(file)) as (address, _):
-        said = project.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
+        said = here.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
         assert "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file" in said
-        project.run("charloom", "track", MLFLOW_TRACKING_URI=address, MLFLOW_TRACKING_SERVER_CERT_PATH=str(file))
-    (run,) = project.runs(server.uri)
-    holds_what_the_files_hold(project, project.client(server.uri), run)
+        track(here, address, MLFLOW_TRACKING_SERVER_CERT_PATH=str(file))
+    complete()

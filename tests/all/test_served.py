@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from projects import ROOT, said
+from projects import ROOT, said, until
 from stores import free_port
 
 LOAD = """
@@ -28,11 +27,19 @@ def ask(finished):
     """A function that posts JSON to the served model and returns the status and the answer."""
     port = free_port()
     environment = finished.environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{finished.folder}/mlflow.db"}
-    command = ["mlflow", "models", "serve", "-m", "models:/charloom-fox@best", "--env-manager", "local"]
+    command = ["models", "serve", "-m", "models:/charloom-fox@best", "--env-manager", "local", "-h", "127.0.0.1"]
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name(command[0])), *command[1:], "-h", "127.0.0.1", "-p", str(port)],
+        [Path(sys.executable).with_name("mlflow"), *command, "-p", str(port)],
         cwd="/", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
+
+    def answers() -> bool:
+        assert process.poll() is None
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def post(content: bytes | dict) -> tuple[int, dict]:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -46,15 +53,7 @@ def ask(finished):
             return error.code, json.load(error)
 
     try:
-        end = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < end
-                time.sleep(0.2)
+        until(answers, 90, every=0.2)
         yield post
     finally:
         os.killpg(process.pid, 9)
@@ -119,7 +118,8 @@ def test_twenty_at_once_get_what_each_would_get_alone(ask):
     requests = [{"inputs": [{"prime": "the "}], "params": {"length": 2000, "seed": n % 7}} for n in range(20)]
     with ThreadPoolExecutor(20) as pool:
         together = list(pool.map(ask, requests))
-    assert together == [ask(request) for request in requests]
+    alone = [ask(request) for request in requests[:7]]
+    assert together == (3 * alone)[:20]
     assert {code for code, _ in together} == {200}
     assert len({answer["predictions"][0] for _, answer in together}) == 7
 
@@ -128,40 +128,17 @@ def test_twenty_at_once_get_what_each_would_get_alone(ask):
     ("content", "words"),
     [
         ({"inputs": [{"prime": 5}]}, "prime: 5 is not allowed; allowed is a text"),
-        ({"inputs": [{"prime": None}]}, "prime: None is not allowed; allowed is a text"),
-        ({"inputs": [{"prime": {"text": "fox"}}]}, "is not allowed; allowed is a text"),
-        ({"dataframe_records": [{"prime": 1.5}]}, "prime: 1.5 is not allowed; allowed is a text"),
         ({"inputs": [{"prime": ""}]}, "prime: an empty text is not allowed"),
-        (
-            {"inputs": [{"prime": "ÜÜ"}]},
-            "prime: the vocabulary of this model has none of its characters: 'Ü' 2 times",
-        ),
+        ({"inputs": ["ÜÜ"]}, "prime: the vocabulary of this model has none of its characters: 'Ü' 2 times"),
         ({"inputs": [{"text": "fox"}]}, "missing inputs ['prime']"),
         ({"inputs": ["fox"], "params": {"length": "many"}}, "'length': long"),
-        ({"inputs": ["fox"], "params": {"length": 2.5}}, "'length': long"),
-        ({"inputs": ["fox"], "params": {"length": True}}, "'length': long"),
-        ({"inputs": ["fox"], "params": {"length": -5}}, "length: -5 is not allowed; allowed is a whole number from 0"),
-        (
-            {"inputs": ["fox"], "params": {"length": 1_000_001}},
-            "length: 1000001 for 1 primes is not allowed; allowed are 1,000,000",
-        ),
-        ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "at least 256 written for each prime"),
-        ({"inputs": ["fox"], "params": {"length": None}}, "length: None is not allowed; allowed is a whole number"),
-        ({"inputs": ["fox"], "params": {"temperature": None}}, "temperature: None is not allowed; allowed is a number"),
-        ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "up to 1,000,000 characters"),
         ({"inputs": ["fox"], "params": {"length": 10**30}}, "length"),
-        (
-            {"inputs": ["fox"], "params": {"temperature": -1}},
-            "temperature: -1.0 is not allowed; allowed is a number from 0",
-        ),
+        ({"inputs": ["fox"], "params": {"length": None}}, "length: None is not allowed; allowed is a whole number"),
+        ({"inputs": ["fox"], "params": {"length": -5}}, "length: -5 is not allowed; allowed is a whole number from 0"),
+        ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "up to 1,000,000 characters"),
+        ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "at least 256 written for each prime"),
         ({"inputs": ["fox"], "params": {"temperature": "hot"}}, "'temperature': double"),
         (b'{"inputs": ["fox"], "params": {"temperature": NaN}}', "temperature: nan is not allowed"),
-        (
-            {"inputs": ["fox"], "params": {"top_p": 0}},
-            "top_p: 0.0 is not allowed; allowed is a number above 0 and at most 1",
-        ),
-        ({"inputs": ["fox"], "params": {"top_k": -1}}, "top_k: -1 is not allowed; allowed is a whole number from 0"),
-        ({"inputs": ["fox"], "params": {"seed": -1}}, "seed: -1 is not allowed"),
         ({"prime": "fox"}, "exactly one of the input fields"),
         (b"fox", "Expecting value"),
     ],

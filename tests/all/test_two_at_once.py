@@ -1,44 +1,37 @@
-"""Two people send the same new experiment to one real server in the same second, and later reproduce it so."""
+"""People who send the same new experiment to one store in the same second, and later reproduce it so."""
 
 import json
-from contextlib import chdir
+from contextlib import nullcontext
 
 import pytest
 from projects import copied, started
-from recorded import a_training, holds_what_the_files_hold, model_names
+from recorded import holds_what_the_files_hold, model_names, trained_again
 from stores import before
-
-from charloom.tracking.collect import this_run
 
 
 def sent_at_once(people, address: str) -> None:
     """Let each have trained, and send it; nobody is told to try again."""
     for project in people:
-        with chdir(project.folder):
-            results = this_run().results
-        a_training(project, results)
+        trained_again(project)
     at_work = [started(project, "charloom", "track", MLFLOW_TRACKING_URI=address) for project in people]
-    ended = [each.wait(300) for each in at_work]
-    assert ended == [0, 0], [(each.folder / "printed.txt").read_text() for each in people]
+    codes = [process.wait(300) for process in at_work]
+    assert not any(codes), [(project.folder / "printed.txt").read_text() for project in people]
 
 
-@pytest.mark.parametrize(("seed", "seconds"), [(1, 0), (2, 0.05), (3, 0.2), (4, 0.5)])
-def test_two_who_send_a_run_at_once_have_one_that_lists_both(finished, tmp_path, server, seed, seconds):
-    """A request takes so many seconds."""
-    ann = copied(finished, tmp_path / "ann")
-    if seed != 1:
-        ann.edit("params.yaml", "seed: 1 ", f"seed: {seed} ")
-        ann.run("dvc", "repro", MLFLOW_TRACKING_URI="sqlite:///elsewhere.db")
-    people = [ann, copied(ann, tmp_path / "bob")]
-    client = ann.client(server.uri)
-    with before(server.uri, seconds) as (address, _):
-        for trainings in (2, 4):
+@pytest.mark.parametrize("where", ["a server", "a slow server", "a database that does not exist yet"])
+def test_people_who_send_a_run_at_once_have_one_that_lists_them_all(finished, tmp_path, server, where):
+    people = [copied(finished, tmp_path / name) for name in ("ann", "bob", "cem")]
+    with before(server.uri, 0.2) if "slow" in where else nullcontext((server.uri, None)) as (address, _):
+        if "database" in where:
+            address = f"sqlite:///{tmp_path}/mlflow.db"
+        for trainings in (3, 6):
             sent_at_once(people, address)
-            (run,) = ann.runs(server.uri)
-            holds_what_the_files_hold(ann, client, run)
+            client = people[0].client(address)
+            (run,) = people[0].runs(address)
+            holds_what_the_files_hold(people[0], client, run)
             assert run.data.tags["charloom.reproductions"] == str(trainings - 1)
             assert len(json.loads(run.data.tags["charloom.trainings"])) == trainings
             assert len(client.search_model_versions("")) == 1
-            assert len(client.search_logged_models([run.info.experiment_id])) == len(model_names(ann))
+            assert len(client.search_logged_models([run.info.experiment_id])) == len(model_names(people[0]))
             tags = client.get_experiment(run.info.experiment_id).tags
             assert not [tag for tag in tags if tag.startswith("charloom.sending")]

@@ -1,4 +1,7 @@
-"""`charloom ui` on a terminal with a display: MLflow's own server, and a browser that keeps what it is given."""
+"""`charloom ui` on a terminal with a display: MLflow's own server, and a browser that keeps what it is given.
+
+Code that lies in the folder, with the names of modules, is not run.
+"""
 
 import json
 import os
@@ -16,6 +19,10 @@ from charloom.tracking.browser import listening
 def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     project.run("charloom", "track")
+    for name in ("uvicorn.py", "types.py", "mlflow/__init__.py", "flask.py", "uvloop/__init__.py"):
+        path = project.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"import pathlib\npathlib.Path({str(project.folder / 'executed')!r}).write_text(__name__)\n")
     browser, opened, port = tmp_path / "browser", tmp_path / "opened", free_port()
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
     browser.chmod(0o755)
@@ -28,6 +35,7 @@ def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(fini
     os.close(terminal)
     try:
         until(opened.exists)
+        assert not (project.folder / "executed").exists(), (project.folder / "executed").read_text()
         (experiment,) = {run.info.experiment_id for run in project.runs()}
         page = opened.read_text()
         assert page.startswith(f"http://127.0.0.1:{port}/#/experiments/{experiment}/runs?")

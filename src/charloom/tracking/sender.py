@@ -51,8 +51,8 @@ def send_all(identity: str) -> bool:
     limit_memory()
     works, last_request, inode = dict[Path, Work](), _request_time(identity), _database_inode()
     while inode in {0, _database_inode()}:
-        inode = _database_inode()
         works = run_round(identity, works)
+        inode = inode or _database_inode()
         if not any(work.left for work in works.values()) and time.time() - last_request > FILLING_TIMEOUT:
             return False
         until = time.monotonic() + ROUND_SECONDS
