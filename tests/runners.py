@@ -129,6 +129,9 @@ def act(
     command = [
         TOOLS / "bin/act", event, "--workflows", f".github/workflows/{workflow}", "--json",
         "--eventpath", folder / "event.json", "--no-cache-server", "--action-cache-path", folder / "cache/act",
+        # GitHub gives each job a machine. Here jobs would share this one, and act's table of local actions, which has
+        # no lock: a job that misses its action there ends at once, without its artifact.
+        "--concurrent-jobs=1",
         *(f"--platform={label}=-self-hosted" for label in sorted(labels)),
         *(f"--local-repository={each}" for each in _actions(folder / "actions")),
         *(f"--env={each}" for each in given), *options,
@@ -188,7 +191,7 @@ def gitlab(
     state = folder / "state"
     command = [
         NODE, GITLAB, "--home", folder, "--state-dir", os.path.relpath(state, project.folder),
-        "--force-shell-executor", "--shell-isolation", "--no-color", "--no-artifacts-to-source",
+        "--force-shell-executor", "--shell-isolation", "--no-color", "--no-artifacts-to-source", "--concurrency=1",
         *(f"--variable={name}={value}" for name, value in given.items()),
     ]  # fmt: skip
     done = subprocess.run(

@@ -1,5 +1,6 @@
 """The same bits whatever the processor, its vector width, and the way the code is compiled."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,194 +9,78 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from code_paths import LIBRARIES
+from code_paths import ALL, LIBRARIES
 from numba import njit
-from projects import Project
+from oracle import same_bits
+from projects import ROOT
+from recipes import recipe
 
-ROOT = Path(__file__).resolve().parents[2]
+from charloom.kernel.advance import advance, start
+from charloom.kernel.layout import scratch, weights
+
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
-FULL = {name: digests for name, digests in COMMITTED.items() if name != "libraries"}
-
-PRINT = "import json; from charloom.signature.hashes import everything; print(json.dumps(everything()))"
-# Each with a cache of its own, since each compiles anew.
+PROCESSOR = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
 COMPILED = {
     "generic": {"NUMBA_CPU_NAME": "generic"},
-    "x86-64-v2": {"NUMBA_CPU_NAME": "x86-64-v2"},
     "x86-64-v3": {"NUMBA_CPU_NAME": "x86-64-v3"},
-    "haswell": {"NUMBA_CPU_NAME": "haswell"},
     "skylake-avx512": {"NUMBA_CPU_NAME": "skylake-avx512"},
-    "znver4": {"NUMBA_CPU_NAME": "znver4"},
-    "x86-64-v3 without fused multiply-add": {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": "-fma"},
     "unoptimised": {"NUMBA_OPT": "0"},
 }
-
-
-def signature(**variables):
-    done = subprocess.run(
-        [sys.executable, "-c", PRINT], cwd=ROOT, env=os.environ | variables, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    return {name: found[name] for name in FULL}
-
-
-PROCESSOR = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-
-
-def runs_here(name):
-    """Return whether this processor has what code for the named one uses."""
-    if "avx512" in name or name == "znver4":
-        return "avx512f" in PROCESSOR
-    return "avx2" in PROCESSOR or name in {"generic", "x86-64-v2", "unoptimised"}
-
-
-SIZES = """
-import hashlib
-from dataclasses import replace
-import numpy as np
-from oracle import same_bits
-from recipes import recipe
-from charloom.kernel.advance import advance, start
-ids = np.random.default_rng(3).integers(0, 80, 3_201).astype(np.uint8)
-for dtype in ("float64", "float32"):
-    for m, batch in ((100, 1), (129, 1), (512, 1), (1_000, 1), (1_024, 1), (100, 7), (129, 32)):
-        chosen = replace(recipe(m, 25, 0.01, 5.0, dtype), batch=batch)
-        state = start(chosen, 80, 3)
-        same_bits(chosen, state, ids, 3)
-        print(dtype, m, batch, hashlib.sha256(advance(state, ids, 3, chosen).after.theta.flat).hexdigest())
-"""
-
-
-def of_sizes(**variables):
-    """Return what a process that compiles anew prints of networks of all these sizes."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")} | variables
-    done = subprocess.run([sys.executable, "-c", SIZES], env=environment, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def of_sizes_here():
-    return of_sizes()
-
-
-@pytest.mark.parametrize("name", [name for name in COMPILED if runs_here(name)])
-def test_the_signature_of_code_compiled_for_another_processor(name, tmp_path, of_sizes_here):
-    features = {"NUMBA_CPU_FEATURES": ""} if "NUMBA_CPU_NAME" in COMPILED[name] else {}
-    variables = {"NUMBA_CACHE_DIR": str(tmp_path)} | features | COMPILED[name]
-    assert signature(**variables) == FULL
-    if name != "unoptimised":  # it would take minutes
-        assert of_sizes(**variables) == of_sizes_here
-        assert of_sizes_here.count("\n") == 14
-
-
-def test_the_signature_without_numpys_vector_code():
-    config = subprocess.run(
-        [sys.executable, "-c", "import numpy; print(*numpy.show_config('dicts')['SIMD Extensions'].get('found', []))"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert signature(NPY_DISABLE_CPU_FEATURES=config.stdout.strip()) == FULL
-
-
-# Whether each library lacks the features. Seed 4687 draws one number whose logarithm differs in the last bit with FMA.
-IN_EFFECT = """
-import json
-import numpy as np
-from numba.core.registry import cpu_target
-from threadpoolctl import threadpool_info
-from charloom.network.normal import standard_normal
-features = np._core._multiarray_umath.__cpu_features__
-same = standard_normal(np.random.default_rng(4687), 26600) == np.random.default_rng(4687).standard_normal(26600)
-print(json.dumps({
-    "libm": bool(same.all()),
-    "OpenBLAS": any(each.get("architecture") == "Nehalem" for each in threadpool_info()),
-    "NumPy": not features["X86_V3"],
-    "Numba": cpu_target.target_context.codegen().magic_tuple()[1] == "nehalem",
-}))
-"""
-
-
-@pytest.mark.skipif(" fma " not in PROCESSOR, reason="nothing can be taken away from a processor without FMA")
-@pytest.mark.parametrize("without", [(), *((name,) for name in LIBRARIES), tuple(LIBRARIES)], ids="-".join)
-def test_every_output_of_every_stage_has_the_committed_hash(without, tmp_path):
-    clone = Project(tmp_path / "clone")
-    subprocess.run(["git", "clone", "--quiet", ROOT, clone.folder], check=True)
-    variables = {name: value for each in without for name, value in LIBRARIES[each].items()}
-    variables |= {"NUMBA_CACHE_DIR": str(tmp_path / "compiled"), "PYTHONPATH": str(clone.folder / "src")}
-    said = json.loads(clone.run("python", "-c", IN_EFFECT, **variables))
-    assert said == {name: name in without for name in LIBRARIES}
-    committed = (clone.folder / "dvc.lock").read_bytes()
-    clone.run("dvc", "repro", "--force", **variables)
-    assert (clone.folder / "dvc.lock").read_bytes() == committed
-    assert clone.run("git", "status", "--porcelain") == ""
-
-
-# m, how many seeds, the SHA-256 of all their draws, and the seeds of which NumPy draws others where libm uses FMA.
-DRAWN = [
-    (100, 12_000, "7330ce5b6ee3c064", [4687, 5366]),
-    (2048, 200, "fea076c51b4a4916", [9, 33, 58, 61, 63, 92, 160, 191]),
-]
-DRAW = """
-import hashlib, sys
-import numpy as np
-from charloom.network.normal import standard_normal
-m, seeds = map(int, sys.argv[1:])
-digest, others = hashlib.sha256(), []
-for seed in range(1, seeds + 1):
-    own = standard_normal(np.random.default_rng(seed), m * m + 2 * m * 83)
-    digest.update(own)
-    if not np.array_equal(own, np.random.default_rng(seed).standard_normal(own.size)):
-        others.append(seed)
-print(digest.hexdigest()[:16], others)
-"""
-
-
-@pytest.mark.skipif(" fma " not in PROCESSOR, reason="libm computes in one way alone here")
-@pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize(("m", "seeds", "digest", "others"), DRAWN)
-def test_initial_weights_do_not_depend_on_the_c_library(m, seeds, digest, others, fused):
-    done = subprocess.run(
-        [sys.executable, "-c", DRAW, str(m), str(seeds)],
-        env=os.environ | ({} if fused else LIBRARIES["libm"]), check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.stdout == f"{digest} {others if fused else []}\n"
-
-
+NEEDED = {"x86-64-v3": "avx2", "skylake-avx512": "avx512f"}  # what this processor must have to run the code
+RECIPES = ("float64", "batch float64", "adam float32", "batch adam float32")  # each optimiser and type once: 10 s each
+TYPES = ("float64", "float32")
+# Type and m: each has another width of a panel of W, and is compiled separately; the signature's networks have 4.
+SIZES = {("float64", 100): 13, ("float32", 100): 7, ("float64", 56): 7, ("float32", 208): 13}
 FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fmsub")
 COMPILE = """
-import numpy as np
+import json
+from all.test_processors import FUSED, RECIPES, TYPES, trained
 from charloom.kernel import drawing, passes, update
-from charloom.signature import plain
-from charloom.kernel.advance import learned_gradients
-from charloom.model.scoring import bits_per_character
-from charloom.network.adagrad import AdaGrad
-from charloom.network.adam import Adam
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import filled
-from charloom.sampling.writing import Choice, characters
-theta, ids = filled(0.1, 3, 4), np.array([[0, 1, 2, 3, 0, 1, 2]]).T
-for optimizer in (AdaGrad(0.1), Adam(0.1)):
-    recipe = Recipe(3, 6, 0.1, 5.0, "float64", optimizer)
-    learned_gradients(theta, ids, np.zeros((1, 3)), recipe)
-bits_per_character(theta, ids[:, 0], np.zeros(3))
-next(characters(theta, np.zeros(3), 0, Choice(0.5, 2, 0.5), np.random.default_rng(1)))
-plain.update(theta, recipe.accumulators(4), ids[:-1], ids[1:], np.zeros((1, 3)), recipe, 0)
-fast = update.updates, passes.read, drawing.write
-for function in (*fast, plain._forward, plain._softmax, plain._backward):
-    print(*function.inspect_asm().values())
+from charloom.signature.hashes import costs, signature, texts
+results = {name: signature(name) for name in RECIPES}
+results |= {"costs": {dtype: costs(dtype) for dtype in TYPES}, "texts": {dtype: texts(dtype) for dtype in TYPES}}
+results["sizes"] = [trained("float64", 100), trained("float32", 100)]
+functions = update.updates, passes.read, drawing.write
+assembly = "".join(text for function in functions for text in function.inspect_asm().values())
+assert "mul" in assembly
+results["fused"] = [word for word in FUSED if word in assembly]
+print(json.dumps(results))
 """
 
 
-def test_the_compiled_code_has_no_fused_multiply_add(tmp_path):
-    """In a process that compiles anew: what comes out of a cache cannot be looked at."""
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    assembly = subprocess.run(
-        [sys.executable, "-c", COMPILE], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
-    ).stdout
-    assert "mul" in assembly
-    assert not [word for word in FUSED if word in assembly]
+def fresh(dtype: str, m: int):
+    """Return recipe, state and text of a training that is chaotic: one wrong bit would not stay alone."""
+    chaotic = recipe(m, 25, 0.01, 5.0, dtype)
+    return chaotic, start(chaotic, 83, 3), np.random.default_rng(3).integers(0, 83, 40 * 25).astype(np.uint8)
+
+
+def trained(dtype: str, m: int) -> str:
+    """Return the SHA-256 of the weights after 100 updates."""
+    chaotic, state, ids = fresh(dtype, m)
+    return hashlib.sha256(advance(state, ids, 100, chaotic).after.theta.flat).hexdigest()
+
+
+@pytest.mark.parametrize(("dtype", "m"), SIZES)
+def test_a_hundred_updates_of_every_width_are_those_of_the_plain_loops(dtype, m):
+    chaotic, state, ids = fresh(dtype, m)
+    assert len(scratch(weights(state.theta), m, 83, 25).width) == SIZES[dtype, m]
+    same_bits(chaotic, state, ids, 100)
+
+
+@pytest.mark.parametrize("name", [name for name in COMPILED if NEEDED.get(name, "") in PROCESSOR])
+def test_code_compiled_for_another_processor_has_the_same_results_and_no_fused_multiply_add(name, tmp_path):
+    """It compiles into an empty cache: the assembly of cached code cannot be read."""
+    features = {"NUMBA_CPU_FEATURES": ""} if "NUMBA_CPU_NAME" in COMPILED[name] else {}
+    own = {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE], cwd=ROOT, env=os.environ | own | features | COMPILED[name], check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert results.pop("sizes") == [trained("float64", 100), trained("float32", 100)]
+    assert results.pop("fused") == []
+    assert results == {part: COMMITTED[part] for part in results}
 
 
 def test_the_search_for_fused_multiply_add_would_find_one():
@@ -209,3 +94,36 @@ def test_the_search_for_fused_multiply_add_would_find_one():
     fused(np.ones(9), np.ones(9))
     assembly = next(iter(fused.inspect_asm().values()))
     assert any(word in assembly for word in FUSED) or " fma" not in PROCESSOR
+
+
+# The SHA-256 of initial weights of 800 seeds, the seeds of which NumPy draws other numbers, because libm uses FMA in a
+# logarithm, and whether each library lacks the features.
+IN_EFFECT = """
+import hashlib, json
+import numpy as np
+from numba.core.registry import cpu_target
+from threadpoolctl import threadpool_info
+from charloom.network.normal import standard_normal
+digest, others = hashlib.sha256(), []
+for seed in range(4600, 5400):
+    own = standard_normal(np.random.default_rng(seed), 26_600)
+    digest.update(own)
+    if not np.array_equal(own, np.random.default_rng(seed).standard_normal(own.size)):
+        others.append(seed)
+print(json.dumps([digest.hexdigest()[:16], others, {
+    "libm": not others,
+    "OpenBLAS": any(each.get("architecture") == "Nehalem" for each in threadpool_info()),
+    "NumPy": not np._core._multiarray_umath.__cpu_features__["X86_V3"],
+    "Numba": cpu_target.target_context.codegen().magic_tuple()[1] == "nehalem",
+}]))
+"""
+
+
+@pytest.mark.skipif(" fma " not in PROCESSOR, reason="nothing can be taken away from a processor without FMA")
+@pytest.mark.parametrize("without", [{}, ALL], ids=["as it is", "other code paths"])
+def test_initial_weights_do_not_depend_on_the_c_library_and_the_variables_are_in_effect(without):
+    """test_readme.py runs the pipeline with the same variables."""
+    printed = subprocess.check_output([sys.executable, "-c", IN_EFFECT], env=os.environ | without)
+    digest, others, in_effect = json.loads(printed)
+    assert (digest, others) == ("e14a89210bdf9d0f", [] if without else [4687, 5366])
+    assert in_effect == dict.fromkeys(LIBRARIES, bool(without))

@@ -1,4 +1,4 @@
-"""The real experiment, killed at eight random moments of the week."""
+"""The real experiment, killed at four random moments of the week."""
 
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ import psutil
 from projects import ROOT, make, seed_of_the_week
 from recorded import history, smooth_losses
 
-KILLS = 8
+KILLS = 4
 LONGEST = 25.0  # seconds, about what a forced `dvc repro` takes
 
 

@@ -1,6 +1,5 @@
 """A file is written whole or not at all, and what is read is what was written, or refused by name."""
 
-import errno
 import math
 import os
 import stat
@@ -15,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import files_of_at_most
 
-from charloom.base import storage, terminal
 from charloom.base.errors import Damaged, Unavailable
 from charloom.base.storage import read_table, sha256, whole, write, write_json, write_table
 
@@ -78,22 +76,6 @@ def test_a_temporary_file_that_a_killed_process_left_an_hour_ago_is_removed(tmp_
     assert recent.exists()  # another writer may be at it
     assert of_another_path.exists()
     assert path.read_text() == "new"
-
-
-def test_what_cannot_be_synced_is_warned_about_once(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "_warned", set())
-    ends = os.pipe()
-    with pytest.raises(OSError, match="Invalid argument") as refused:
-        os.fsync(ends[1])
-    assert refused.value.errno == errno.EINVAL
-    for path in (tmp_path / "a", tmp_path / "b"):
-        storage._sync(ends[1], path)  # as a file on some network file systems
-    for end in ends:
-        os.close(end)
-    line = f"{tmp_path}/a: Invalid argument: this file system does not sync; a power cut may lose results"
-    assert capsys.readouterr() == ("", f"warning: {line}\n")
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        storage._sync(ends[1], tmp_path)
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from charloom.base.yaml_text import NO_YAML, as_yaml_text, parsed
 
-DOCUMENTS = 10_000
+DOCUMENTS = 4_000
 VALUES = [
     "a", "b", "a_b", "null", "true", "no", "yes", "on", "1", "-1", "0.1", "1e-5", "1e5", ".5", ".nan", ".inf", "-.inf",
     "0x1F", "0o7", "012", "08", "1_000", "_1", "1_0.5", "+1", "1.", "1.e5", ".5e+3", ".5e3", "12:30", "12:30:45", "~",

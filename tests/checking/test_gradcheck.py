@@ -1,14 +1,11 @@
 """The gate: training starts only where the kernel's gradient and that of rnn.py are the derivative of the loss."""
 
-import shutil
-from pathlib import Path
+import re
 
 import numpy as np
 import pytest
 from recipes import recipe
 
-import gradcheck
-import prepare
 from charloom.base.errors import CheckFailed
 from charloom.checking import check
 from charloom.checking.check import failures, gradient_errors, reference_failures, verdict
@@ -16,7 +13,6 @@ from charloom.kernel.advance import learned_gradients
 from charloom.network import rnn
 from charloom.network.rnn import NAMES
 
-ROOT = Path(__file__).resolve().parents[2]
 IDS = np.random.default_rng(2).integers(0, 6, (12, 1)).astype(np.uint8)
 
 THETA = rnn.init(7, 6, 0.1, np.random.default_rng(1))
@@ -138,30 +134,13 @@ def test_a_gradient_that_is_not_finite_fails_the_check():
         errors(theta=theta)
 
 
-@pytest.fixture
-def stage(monkeypatch, tmp_path):
-    """A folder in which the stage runs on the novel's beginning."""
-    for name in ("data/prepared", "metrics", "reports"):
-        (tmp_path / name).mkdir(parents=True)
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    params = (ROOT / "params.yaml").read_text().replace("m: 100", "m: 8")
-    (tmp_path / "params.yaml").write_text(params)
-    novel = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8")
-    (tmp_path / "data/moby_dick.txt").write_text(novel[:20_000], encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["prepare.py"])
-    prepare.main()
-    return tmp_path
-
-
-def test_the_stage_says_how_far_off_each_gradient_is(stage, capsys):
-    gradcheck.main()
-    title, head, *rows = capsys.readouterr().out.splitlines()
+def test_the_stage_says_how_far_off_each_gradient_is(project):
+    title, head, *rows = project.stage("gradcheck").splitlines()
     assert len(title) <= 80
     assert head.split() == ["entries", "zero", "complex", "step", "report"]
     assert [row.split()[:2] for row in rows] == [[name, state] for state in ("zero", "carried") for name in NAMES]
     assert all(len(row.split()) == 6 and len(row) <= 80 for row in rows)
-    assert '"passed": true' in (stage / "metrics/gradcheck.json").read_text()
+    assert '"passed": true' in (project.folder / "metrics/gradcheck.json").read_text()
 
 
 @pytest.mark.parametrize(
@@ -174,16 +153,13 @@ def test_the_digits_that_agree_are_those_of_the_error_and_no_more_than_the_toler
     assert verdict(found, tolerance, True).zero.W.agreeing_digits == digits
 
 
-def test_states_without_digits_are_named_and_no_gradient_is_called_wrong(stage):
-    params = (stage / "params.yaml").read_text()
-    (stage / "params.yaml").write_text(params.replace("sigma: 0.01", "sigma: 200.0"))
-    with pytest.raises(
-        CheckFailed, match=r"sigma: 200\.0 is too large for the gradient check: \d+ of \d+ hidden activations"
-    ):
-        gradcheck.main()
+def test_states_without_digits_are_named_and_no_gradient_is_called_wrong(project):
+    project.edit("params.yaml", "sigma: 0.01", "sigma: 200.0")
+    line = r"sigma: 200\.0 is too large for the gradient check: \d+ of \d+ hidden activations"
+    assert re.search(line, project.stage("gradcheck", code=1))
 
 
-def test_a_wrong_gradient_of_rnn_fails_the_stage_after_its_files_are_written(stage, monkeypatch):
+def test_a_wrong_gradient_of_rnn_fails_the_stage_after_its_files_are_written(project, monkeypatch):
     right = rnn.loss_and_gradients
 
     def forgetful(theta, x, y, h_0):
@@ -191,8 +167,8 @@ def test_a_wrong_gradient_of_rnn_fails_the_stage_after_its_files_are_written(sta
         return right(theta, x, y, np.zeros_like(h_0))
 
     monkeypatch.setattr(rnn, "loss_and_gradients", forgetful)
-    with pytest.raises(CheckFailed, match=r"wrong: W at the carried state: the gradient of network/rnn\.py"):
-        gradcheck.main()
-    assert CheckFailed.exit_code == 1
-    assert '"passed": false' in (stage / "metrics/gradcheck.json").read_text()
-    assert (stage / "reports/gradcheck.json").exists()
+    (project.folder / "reports/gradcheck.json").unlink()
+    printed = project.stage("gradcheck", code=1)
+    assert "wrong: W at the carried state: the gradient of network/rnn.py" in printed
+    assert '"passed": false' in (project.folder / "metrics/gradcheck.json").read_text()
+    assert (project.folder / "reports/gradcheck.json").exists()

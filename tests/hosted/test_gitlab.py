@@ -74,11 +74,9 @@ REQUESTED, PUSHED = RUNS
 PLANTED = {
     "an artifact of another name": (REQUESTED, "paths: [verified.json]", "paths: [verify.json]"),
     "a summary that takes no artifact": (REQUESTED, "needs: [verify]", "needs: []"),
-    "a note that takes no artifact": (REQUESTED, "needs: [summary]", "needs: []"),
     "another base": (REQUESTED, '--base "$base"', '--base "$head"'),
     "a note beside the code": (REQUESTED, "$PACKAGES\n  script", "$PACKAGES\n    - make setup\n  script"),
     "pages without the first": (PUSHED, "    - cp reports/report.html public/index.html\n", ""),
-    "pages in another folder": (PUSHED, "paths: [public]", "paths: [pages]"),
 }  # fmt: skip
 
 

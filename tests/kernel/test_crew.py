@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import replace
-from itertools import cycle
 from queue import Queue
 
 import numpy as np
@@ -125,17 +124,6 @@ def test_a_small_network_stays_on_one_thread_and_a_large_one_has_work_for_each(m
     assert [crew.members(n * m * m, m) for m, n in ((100, 1), (100, 4), (100, 8), (256, 1), (1024, 1))] == [
         1, 1, 3, 8, 32,
     ]  # fmt: skip
-
-
-def test_blocks_on_other_numbers_of_threads_are_those_of_one(monkeypatch):
-    recipe = Recipe(33, 5, 0.01, 5.0, "float64", Adam(0.01), batch=3)
-    whole = advance(start(recipe, 19, 1), IDS, 30, recipe).after
-    numbers = cycle((3, 1, 8, 2))
-    monkeypatch.setattr(kernel, "members", lambda *_: next(numbers))
-    state = start(recipe, 19, 1)
-    for _ in range(10):
-        state = advance(state, IDS, 3, recipe).after
-    assert flat(state) == flat(whole)
 
 
 def test_the_number_is_what_the_environment_says(monkeypatch):

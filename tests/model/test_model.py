@@ -46,20 +46,13 @@ def changed(folder, name, value):
     [
         ("W", np.zeros((5, 4))),
         ("W", np.full((5, 5), np.nan)),
-        ("W", np.zeros((5, 5), int)),
         ("h", np.zeros(4)),
         ("first", np.int64(6)),
         ("vocabulary", np.array([98, 97, 99, 100, 101, 102], np.uint32)),
         ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32)),
-        ("extra", np.zeros(1)),
-        ("b", np.array([None] * 5)),
-        ("b", np.float64(1)),
-        ("W", np.asfortranarray(np.arange(25.0).reshape(5, 5))),
-        ("W", np.zeros((5, 5), ">f8")),
         ("W", np.zeros((5, 5), np.float32)),
         ("first", np.int64(-1)),
         ("update", np.int64(-1)),
-        ("smooth_loss", np.float64(np.inf)),
     ],
 )
 def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value):

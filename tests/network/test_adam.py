@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from oracle import sequence
 
 from charloom.kernel.advance import advance, start
 from charloom.network import rnn
-from charloom.network.adam import Adam, _power
+from charloom.network.adam import Adam
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import filled
 from charloom.signature import plain
@@ -88,11 +86,6 @@ def test_the_second_step_by_hand():
 def test_a_weight_without_a_gradient_goes_on_moving():
     first, second = moved([1.0])[0], moved([1.0, 0.0])[0]
     assert second < first
-
-
-@given(st.floats(0, 0.999999), st.integers(1, 10**6))
-def test_a_power_by_products_is_the_power(base, exponent):
-    assert _power(base, exponent) == pytest.approx(base**exponent, rel=1e-9, abs=1e-300)
 
 
 def test_gradients_are_clipped_before_they_are_averaged():

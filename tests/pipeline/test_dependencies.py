@@ -58,15 +58,6 @@ def test_a_module_is_in_a_room_and_a_room_says_what_lives_there():
         assert imported(room / "__init__.py") <= sys.stdlib_module_names, room
 
 
-def test_the_closure_would_find_an_import_inside_a_function(tmp_path):
-    script = tmp_path / "stage.py"
-    script.write_text("def main():\n    from charloom.base import errors\n")
-    assert closure(script) == {
-        script,
-        *(PACKAGE / name for name in ("__init__.py", "base/__init__.py", "base/errors.py", "base/opened.py")),
-    }
-
-
 class Recorded(Params):
     """Params that note which of their names are read."""
 

@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from closure import imported
 from projects import ROOT
 
 SRC = ROOT / "src"
@@ -39,18 +40,12 @@ def by_string(path: Path) -> set[str]:
     return {module for text in strings if re.fullmatch(r"\w+(\.\w+)+", text) and (module := module_of(text))}
 
 
-def by_statement(name: str, path: Path) -> set[str]:
-    modules = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            modules |= {each.name for each in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules |= {f"{node.module}.{each.name}" for each in node.names} | {node.module}
-    return {module for module in modules & MODULES.keys() if module != name and path.name != "__init__.py"}
-
-
 def imports() -> dict[str, set[str]]:
-    return {name: by_statement(name, path) | by_string(path) - {name} for name, path in MODULES.items()}
+    """Return the modules that each module names; a package's `__init__` re-exports, and counts by its strings."""
+    return {
+        name: (by_string(path) | (imported(path) & MODULES.keys() if path.name != "__init__.py" else set())) - {name}
+        for name, path in MODULES.items()
+    }
 
 
 def test_strings_that_name_modules_are_found():

@@ -13,20 +13,18 @@ few_letters = st.text("ab c", max_size=25)
 SAID = "the whale — boats, it’s tis’s a whaleman"
 
 
-def found(samples: list[str], text: str) -> list[tuple[quality.SampleQuality, quality.SampleMarks]]:
+def found(samples: list[str], text: str, piece: int = 9) -> list[tuple[quality.SampleQuality, quality.SampleMarks]]:
     vocabulary = Vocabulary("".join(sorted(set("".join([text, *samples, " "])))))
-    return quality.qualities(samples, Text(vocabulary, vocabulary.encode(text), np.empty(0, np.uint8)))
+    return quality.qualities(samples, Text(vocabulary, vocabulary.encode(text), np.empty(0, np.uint8)), piece)
 
 
-def measured(samples: list[str], text: str) -> list[quality.SampleQuality]:
-    return [each for each, _ in found(samples, text)]
+def measured(samples: list[str], text: str, piece: int = 9) -> list[quality.SampleQuality]:
+    return [each for each, _ in found(samples, text, piece)]
 
 
 @given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
 def test_the_longest_copy_is_the_longest_passage_in_both_however_many_are_measured_at_once(samples, text, piece):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quality, "PIECE", piece)
-        copies = [each.longest_copy for each in measured(samples, text)]
+    copies = [each.longest_copy for each in measured(samples, text, piece)]
     for sample, copy in zip(samples, copies, strict=True):
         passages = [sample[i:j] for i in range(len(sample)) for j in range(i + 1, len(sample) + 1)]
         assert copy == max((len(each) for each in passages if each in text), default=0)
@@ -46,9 +44,7 @@ def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is
 
 @given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
 def test_a_word_is_known_if_it_is_one_in_the_text(samples, text, piece):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quality, "PIECE", piece)
-        shares = [each.known_words for each in measured([f" {sample} " for sample in samples], text)]
+    shares = [each.known_words for each in measured([f" {sample} " for sample in samples], text, piece)]
     for sample, share in zip(samples, shares, strict=True):
         words = sample.split()
         assert share == (sum(word in text.split() for word in words) / len(words) if words else None)

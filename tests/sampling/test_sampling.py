@@ -105,7 +105,7 @@ def test_temperature_zero_takes_the_first_of_the_likeliest(o):
 
 
 @given(
-    o=st.lists(st.sampled_from([-800.0, -3.0, 0.0, 0.5, 1.0]), min_size=1, max_size=40),
+    o=st.lists(st.sampled_from([-800.0, -3.0, 0.0, 0.5, 1.0]), min_size=1, max_size=260),
     top_k=st.integers(0, 45),
     top_p=st.sampled_from([1e-300, 0.25, 0.5, 0.999, 1.0]),
 )
@@ -193,22 +193,21 @@ def test_the_probabilities_along_a_text_are_those_of_the_reference_with_its_stat
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("m", "K"), [(1, 1), (3, 4), (57, 25), (100, 83)])
-def test_a_text_is_the_same_to_the_bit_alone_and_beside_others_on_any_number_of_processors(m, K, dtype, monkeypatch):
+def test_a_text_is_the_same_to_the_bit_alone_and_beside_others(m, K, dtype):
     drawn = rnn.init(m, K, 0.6, np.random.default_rng(2))
     theta = Parameters(drawn.flat.astype(dtype), m, K)
     h, first = np.random.default_rng(3).normal(size=(64, m)), np.random.default_rng(4).integers(0, K, 64)
 
-    def written(rows, processors):
-        monkeypatch.setattr("os.cpu_count", lambda: processors)
+    def written(rows):
         random = [sampling.random_stream(1, sampling.ON_DEMAND, 7, number) for number in rows]
         both = islice(sampling.blocks(theta, h[rows], first[rows], random, Choice(0.8, 20, 0.95)), 2)
         return [array.tobytes() for ids, p in both for row in zip(ids, p, strict=True) for array in row]
 
-    together = written(range(64), 3)
+    together = written(range(64))
     for number in (0, 1, 17, 63):
-        alone = written([number], 2)
+        alone = written([number])
         assert alone == [*together[2 * number : 2 * number + 2], *together[128 + 2 * number : 128 + 2 * number + 2]]
-    assert written(range(6), 1) == [*together[:12], *together[128:140]]
+    assert written(range(6)) == [*together[:12], *together[128:140]]
 
 
 def test_no_sample_shares_a_stream_with_another_or_with_the_initial_weights():

@@ -87,12 +87,10 @@ some_bytes = st.lists(
 @given(some_bytes, st.integers(1, 5))
 @example(b"a\r\nb", 2)  # a line end on the border of two pieces
 def test_a_text_in_pieces_is_the_text_at_once_and_so_is_what_is_wrong_with_it(content, size):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "PIECE", size)
-        try:
-            got = "".join(corpus.decoded(io.BytesIO(content), "it"))
-        except WrongInput as error:
-            got = str(error)
+    try:
+        got = "".join(corpus.decoded(io.BytesIO(content), "it", piece=size))
+    except WrongInput as error:
+        got = str(error)
     assert got == at_once(content)
 
 
@@ -105,10 +103,7 @@ def test_the_end_is_held_out():
 @given(texts, st.sampled_from([0, ngrams.DENSE]), st.integers(1, 5))
 def test_entropies_are_what_counting_by_hand_gives(text, dense, part):
     vocabulary = Vocabulary("".join(sorted(set(text))))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ngrams, "DENSE", dense)
-        patch.setattr(ngrams, "PART", part)
-        levels = ngrams.entropies(vocabulary.encode(text), len(text), len(vocabulary))
+    levels = ngrams.entropies(vocabulary.encode(text), len(text), len(vocabulary), dense, part)
     expected = [math.log(len(vocabulary))]
     for n in (1, 2, 3):
         grams = [text[i : i + n] for i in range(len(text) - n + 1)]
@@ -117,16 +112,14 @@ def test_entropies_are_what_counting_by_hand_gives(text, dense, part):
     assert levels == pytest.approx(expected, abs=1e-12)
 
 
-def test_of_a_text_with_many_characters_a_part_is_counted_and_the_metrics_say_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(ngrams, "DENSE", 5**3)
-    monkeypatch.setattr(ngrams, "SPARSE_LIMIT", 50)
-    few, many = (
-        ngrams.text_metrics(prepared(tmp_path, (letters * 30)[:90]), "", "", 7) for letters in ("abcde", "abcdef")
-    )
-    assert (few.characters_counted, many.characters_counted) == (90, 50)
-    assert many.bits_per_character.unigram == pytest.approx(
-        -sum(n / 50 * math.log2(n / 50) for n in Counter(("abcdef" * 9)[:50]).values()), abs=1e-6
-    )
+@pytest.mark.parametrize(("K", "counted"), [(203, ngrams.SPARSE_LIMIT + 50), (204, ngrams.SPARSE_LIMIT)])
+def test_of_a_text_with_many_characters_a_part_is_counted_and_the_metrics_say_so(K, counted):
+    ids = np.resize(np.arange(K, dtype=np.uint8), ngrams.SPARSE_LIMIT + 50)
+    text = corpus.Text(Vocabulary("".join(map(chr, range(0x100, 0x100 + K)))), ids, ids[:0])
+    metrics = ngrams.text_metrics(text, "", "", 7)
+    shares = np.bincount(ids[:counted]) / counted
+    assert metrics.characters_counted == counted
+    assert metrics.bits_per_character.unigram == pytest.approx(-(shares * np.log2(shares)).sum(), abs=1e-6)
 
 
 def prepared(folder, text, held_out=0.0):
@@ -153,12 +146,11 @@ def test_a_prepared_text_reads_back_and_is_what_numpy_saves(tmp_path, K, held_ou
     assert (tmp_path / "text.npz").read_bytes() == content
 
 
-@given(st.lists(st.integers(0, 30), max_size=6), st.integers(0, 40), st.integers(0, 40))
+@given(st.lists(st.integers(0, 600_000), max_size=6), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_ids_come_in_any_parts_and_are_read_in_any_parts(lengths, start, stop):
-    ids = np.arange(sum(lengths), dtype=np.uint16)
+    ids = np.arange(sum(lengths)).astype(np.uint16) % 300
     parts = np.split(ids, np.cumsum(lengths)[:-1]) if lengths else []
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(pieces, "PIECE", 16)
+    with tempfile.TemporaryDirectory() as folder:
         path, points = Path(folder) / "text.npz", np.arange(0x10000, 0x10000 + 300, dtype=np.uint32)
         with path.open("wb") as file:
             corpus.save_text(file, points, parts, (len(ids), 0))
@@ -197,19 +189,18 @@ def test_a_prepared_text_with_foreign_ids_or_another_order_is_refused(tmp_path):
         corpus.read_prepared(path)
 
 
-def test_each_piece_is_checked_when_it_is_read_and_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", 10_000)
-    ids = np.random.default_rng(1).integers(0, 3, 100_000).astype(np.uint8)
+def test_each_piece_is_checked_when_it_is_read_and_no_other(tmp_path):
+    ids = np.random.default_rng(1).integers(0, 3, 4 * pieces.PIECE).astype(np.uint8)
     path = saved(tmp_path, ids)
     content = bytearray(path.read_bytes())
     place = content.index(ids[:100].tobytes())
-    content[place + 45_000] ^= 1
+    content[place + pieces.PIECE + 9] ^= 1
     path.write_bytes(content)
     training = corpus.read_prepared(path).training
-    assert np.array_equal(training[25_000:40_000], ids[25_000:40_000])
-    assert np.array_equal(training[50_000:], ids[50_000:])
-    with pytest.raises(Damaged, match=r"text\.npz: piece 5 of training does not match its SHA-256; `dvc repro`"):
-        training[39_999:40_001]
+    assert np.array_equal(training[9 : pieces.PIECE], ids[9 : pieces.PIECE])
+    assert np.array_equal(training[2 * pieces.PIECE :], ids[2 * pieces.PIECE :])
+    with pytest.raises(Damaged, match=r"text\.npz: piece 2 of training does not match its SHA-256; `dvc repro`"):
+        training[pieces.PIECE - 1 : pieces.PIECE + 1]
 
 
 def test_a_prepared_text_that_is_cut_or_gone_when_it_is_read_is_refused(tmp_path):

@@ -119,27 +119,6 @@ def test_a_state_goes_in_unchanged():
     assert (state.accumulators[0].flat == 1).all()
 
 
-class Noted:
-    """Ids that note the parts that are read of them."""
-
-    def __init__(self, ids):
-        self.ids, self.read = ids, []
-
-    def __len__(self):
-        return len(self.ids)
-
-    def __getitem__(self, part):
-        self.read.append(self.ids[part].tolist())
-        return self.ids[part]
-
-
-def test_only_what_a_block_reads_is_taken_into_memory():
-    noted, state, ids = Noted(IDS), fresh(), IDS.tolist()
-    for count in (1, 2, 2, 3):
-        state = advance(state, noted, count, RECIPE).after
-    assert noted.read == [ids[:4], ids[3:], ids[:7], ids[6:], ids[:7]]  # the last goes round the end
-
-
 def diverging(state, eta=0.1):
     rows = []
     with pytest.raises(Diverged) as caught:

@@ -13,8 +13,8 @@ WORD = re.compile(r"[^\W\d_]+")  # a run of letters
 PIECE = 2**20  # characters of the text that are read at a time
 
 
-def qualities(samples: list[str], text: Text) -> list[tuple[SampleQuality, SampleMarks]]:
-    """Compare samples with the training part of the text, in one pass over that part. Show progress.
+def qualities(samples: list[str], text: Text, piece: int = PIECE) -> list[tuple[SampleQuality, SampleMarks]]:
+    """Compare samples with the training part of the text, in one pass of `piece` ids at a time. Show progress.
 
     Returns the quality and the marks of each sample: see SampleQuality and SampleMarks. The samples must consist of
     characters of the text's vocabulary.
@@ -33,9 +33,9 @@ def qualities(samples: list[str], text: Text) -> list[tuple[SampleQuality, Sampl
         np.append(letters[inside], [False, True]),
     )
     with progress("compare with the text", len(ids)) as report:
-        for start in range(0, len(ids), PIECE):
-            passages.read(symbol_of[ids[start : start + PIECE]])
-            report(min(start + PIECE, len(ids)), "")
+        for start in range(0, len(ids), piece):
+            passages.read(symbol_of[ids[start : start + piece]])
+            report(min(start + piece, len(ids)), "")
     copies, occurred = passages.matches()
     missing = {word for word, occurs in zip(words, occurred, strict=True) if not occurs}
     all_marks = [

@@ -77,18 +77,19 @@ def check_lengths(path: Path, lengths: tuple[int, int], seq_length: int, batch: 
         )
 
 
-def decoded(file: BinaryIO, name: str, digest: Any = None) -> Iterator[str]:
+def decoded(file: BinaryIO, name: str, digest: Any = None, piece: int = PIECE) -> Iterator[str]:
     """Decode a UTF-8 text and yield it in pieces, without byte-order mark and with CRLF replaced by LF.
 
     name    the source's name, for messages
     digest  a hash object, which is updated with the bytes of the file; None for none
+    piece   bytes read at a time
 
     Raises WrongInput if the text is empty, or at the first byte that is not UTF-8, with the byte's offset.
     """
     decoder, read, begun, empty, pending = codecs.getincrementaldecoder("utf-8")(), 0, False, True, ""
     content = b"\0"
     while content:
-        content = file.read(PIECE)
+        content = file.read(piece)
         read += len(content)
         if digest:
             digest.update(content)

@@ -46,14 +46,14 @@ def as_levels(values: Iterable[float]) -> Levels:
     return Levels(**dict(zip(Levels.model_fields, rounded, strict=True)))
 
 
-def entropies(ids: Numbers, count: int, K: int) -> list[float]:
+def entropies(ids: Numbers, count: int, K: int, dense: int = DENSE, part: int = PART) -> list[float]:
     """Return [log K, H_1, H_2, H_3]: entropies, in nats per character, of the first `count` ids of K characters.
 
     H_n is the in-sample conditional entropy of a character given the n − 1 characters before it. It is
     (Σ C log C − Σ c log c) / N, with c the counts of the N n-grams and C the counts of their contexts; 0 without
     n-grams. It is optimistic for large n: a context that occurs once predicts its only successor with certainty.
     """
-    codes, counts = trigrams(ids, count, K)
+    codes, counts = trigrams(ids, count, K, dense, part)
     levels = []
     for n in (3, 2, 1):
         contexts, sums = _added(codes // K, counts)
@@ -65,16 +65,17 @@ def entropies(ids: Numbers, count: int, K: int) -> list[float]:
     return [log(K), *reversed(levels)]
 
 
-def trigrams(ids: Numbers, count: int, K: int) -> tuple[Array, Array]:
+def trigrams(ids: Numbers, count: int, K: int, dense: int = DENSE, part: int = PART) -> tuple[Array, Array]:
     """Return the codes of the distinct trigrams in the first `count` ids, sorted, and the count of each.
 
-    The code of a trigram with ids x, y, z is (x K + y) K + z.
+    The code of a trigram with ids x, y, z is (x K + y) K + z. Up to K³ = `dense` a dense array counts them,
+    `part` characters at a time.
     """
-    if K**3 > DENSE:
+    if dense < K**3:
         return np.unique(_codes(ids[:count], 3, K), return_counts=True)
     counts = np.zeros(K**3, np.int64)
-    for start in range(0, count, PART):
-        np.add.at(counts, _codes(ids[start : min(start + PART + 2, count)], 3, K), 1)
+    for start in range(0, count, part):
+        np.add.at(counts, _codes(ids[start : min(start + part + 2, count)], 3, K), 1)
     codes = np.flatnonzero(counts)
     return codes, counts[codes]
 
