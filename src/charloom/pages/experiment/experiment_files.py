@@ -10,9 +10,7 @@ from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
-from charloom.network.adagrad import AdaGrad
 from charloom.network.order import AS_IT_STANDS
-from charloom.network.recipe import Recipe
 from charloom.pages.along_updates import Curve
 from charloom.results.identity import setting_params, trial_params
 from charloom.results.records import (
@@ -81,12 +79,9 @@ class Results(NamedTuple):
 
         The initial value of AdaGrad's accumulator may differ, because a larger one cures the jump of the loss.
         """
-        published, own = self.published.settings, self.params.recipe
-        optimizer = AdaGrad(published["eta"], self.params.train.initial_accumulator_value)
-        m, T = int(published["m"]), int(published["seq_length"])
-        return isinstance(own.optimizer, AdaGrad) and own == Recipe(
-            m, T, published["sigma"], published["clip"], "float64", optimizer
-        )
+        own, (_, report) = self.params, min(self.published.editions.items())
+        other = {START: own.train.initial_accumulator_value, "train.dtype": "float64"}
+        return overridden(own, report.params | other, PARAMS).recipe == own.recipe
 
     @property
     def published_curve(self) -> Curve:
