@@ -10,7 +10,7 @@ from rendered import Page, ensure_only_our_script
 from study_projects import ask, conducted
 
 from charloom.base.storage import sha256
-from charloom.pages.study.compared import in_order
+from charloom.pages.study.compared import Compared
 from charloom.pages.study.studies_index import INDEX, studies_index
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
@@ -55,7 +55,7 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
     with chdir(studied.folder):
         for name in "bc":
             found = measured(read_study(Path(f"studies/{name}.yaml")))
-            (verdicts[name],) = in_order(found, answered(found)).told
+            (verdicts[name],) = Compared(found, answered(found)).told
     about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…); 4 trainings"
     assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {about}; studies/b.yaml"
     missing = "charloom study studies/c.yaml writes its page."

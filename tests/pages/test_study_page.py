@@ -14,7 +14,7 @@ from projects import ROOT
 from rendered import Page, cells, drawn, ensure_whole, svg
 
 from charloom.pages.sections import breakable
-from charloom.pages.study.compared import ABOUT, Compared, in_order
+from charloom.pages.study.compared import ABOUT, Compared
 from charloom.pages.study.study_page import study_page
 from charloom.results.records import Measure
 from charloom.results.run import POINTS
@@ -40,7 +40,7 @@ class Case(NamedTuple):
 
     @property
     def compared(self) -> Compared:
-        return in_order(self.measured, self.answer)
+        return Compared(self.measured, self.answer)
 
     @property
     def page(self) -> str:

@@ -36,10 +36,10 @@ def compare(arguments: argparse.Namespace) -> None:
     answer = answered(measured)
     required = gate(answer, arguments.require) if arguments.require else None
     if figure:
-        from charloom.pages.study.compared import in_order  # noqa: PLC0415  matplotlib takes a second to import
+        from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
         from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
-        write(figure, comparison_picture(in_order(measured, answer)))
+        write(figure, comparison_picture(Compared(measured, answer)))
     sys.stdout.write(_formatted(answer, arguments.format, explain=arguments.explain, required=required))
     if required:
         _ensure_passed(required)

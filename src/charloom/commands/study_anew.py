@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from charloom.base.storage import write
-from charloom.pages.study.compared import in_order
+from charloom.pages.study.compared import Compared
 from charloom.pages.study.studies_index import INDEX, studies_index
 from charloom.pages.study.study_page import study_page
 from charloom.proof.rows import prove
@@ -46,7 +46,7 @@ def answer_study(arguments: argparse.Namespace, jobs: int, columns: int) -> tupl
         text += f"\nMore seeds need a new study, because this study declares no looks: {with_new_seeds(study)}\n"
     sys.stdout.write(text)
     sys.stdout.flush()
-    page, picture = study_page(study, in_order(measured, answer))
+    page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)
     if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
         write(INDEX, studies_index())

@@ -35,14 +35,25 @@ class Row(NamedTuple):
     comparison: Contrast | None
 
 
-class Compared(NamedTuple):
-    """Measurements with the answer that follows from them, and what the page shows about them. `in_order` makes it.
+class Compared:
+    """Measurements with the answer that follows from them, and what the page shows about them.
 
-    If there are more than FEW comparisons, only some of them are shown in full.
+    If there are more than FEW comparisons, they and all settings are ordered by their means, the best first and those
+    without a mean last, and only some of them are shown in full.
     """
 
-    measured: Measured
-    answer: Answer
+    def __init__(self, measured: Measured, answer: Answer) -> None:
+        """Store the measurements and the answer, whose settings are put in order."""
+
+        def rank(row: Summary) -> float:
+            return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
+
+        self.measured, self.answer = measured, answer
+        if not self.few:
+            summaries = sorted(answer.summaries, key=rank)
+            places = {summary.setting: place for place, summary in enumerate(summaries)}
+            comparisons = sorted(answer.comparisons, key=lambda contrast: places[contrast.setting])
+            self.answer = answer._replace(summaries=summaries, comparisons=comparisons)
 
     @property
     def asked(self) -> str:
@@ -125,23 +136,6 @@ class Compared(NamedTuple):
                 trials = {seed: counted(trial) for seed, trial in self.measured.settings[name].items()}
                 rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name)))
         return rows
-
-
-def in_order(measured: Measured, answer: Answer) -> Compared:
-    """Return the comparison for a page. More than FEW comparisons are ordered by their means, the best first.
-
-    So are all settings; those without a mean are last.
-    """
-
-    def rank(row: Summary) -> float:
-        return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
-
-    if len(answer.comparisons) > FEW:
-        summaries = sorted(answer.summaries, key=rank)
-        places = {summary.setting: place for place, summary in enumerate(summaries)}
-        comparisons = sorted(answer.comparisons, key=lambda contrast: places[contrast.setting])
-        answer = answer._replace(summaries=summaries, comparisons=comparisons)
-    return Compared(measured, answer)
 
 
 def verdict_second(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

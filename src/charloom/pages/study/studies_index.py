@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from charloom.base.errors import CharloomError
 from charloom.pages.sections import Section, rendered
-from charloom.pages.study.compared import in_order
+from charloom.pages.study.compared import Compared
 from charloom.pages.study.study_page import STUDIES, text_of
 from charloom.study.asking import is_started, read_study
 from charloom.study.measuring import measured
@@ -53,7 +53,7 @@ def _listed(file: Path) -> Listed:
             return Listed(file, again, read_question(file).title or "")
         study = read_study(file)
         trials = measured(study, curves=False)
-        compared = in_order(trials, answered(trials))
+        compared = Compared(trials, answered(trials))
     except CharloomError as error:
         return Listed(file, f"Not readable: {error}")
     trainings = sum(summary.trials for summary in compared.answer.summaries)
