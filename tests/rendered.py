@@ -1,9 +1,14 @@
-"""Markdown as a browser gets it, and text that tries to act in it."""
+"""Pages and Markdown as a browser gets them, and text that tries to act in it."""
 
 import re
+from base64 import b64encode
+from hashlib import sha256
+from html import unescape
 from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
+
+from charloom.pages.sections import TEMPLATES
 
 ENDS = "</code></table><script>\n\n# g\n\n```\n"  # of what shows somebody else's text
 HOSTILE = f"|`*a*_b_~~c~~<img src=x onerror=alert(1)>[e](//f)@team{ENDS}\u202e\x07\x1b&lt;b&gt;"
@@ -40,3 +45,94 @@ def ensure_harmless(markdown: str) -> Tags:
     assert "@team" not in tags.plain
     assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", markdown)
     return tags
+
+
+VOID = {"meta", "link", "br", "path", "use", "line", "input"}
+
+
+class Page(HTMLParser):
+    """A page's elements with their attributes, and its texts, each with the element in which it lies."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(page.replace("<wbr>", ""))
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def all(self, tag):
+        return [attributes for element, attributes in self.elements if element == tag]
+
+    @property
+    def text(self) -> str:
+        shown = (text for element, text in self.texts if element not in {"style", "script"})
+        return " ".join(" ".join(shown).split())
+
+    @property
+    def ids(self) -> list[str]:
+        return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
+
+    @property
+    def pictures(self) -> list[str]:
+        return [picture["id"] for picture in self.all("svg")]
+
+
+def ensure_only_our_script(content: str) -> None:
+    """A browser runs the one script that the page names by its hash, and asks for nothing."""
+    (script,) = re.findall(r"<script>(.*?)</script>", content, re.DOTALL)
+    assert content.count("<script") == 1
+    assert script == (TEMPLATES / "save.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:" in content
+
+
+def ensure_whole(content: str) -> Page:
+    """Return the page, which asks for nothing: each reference has its element, each picture says what it is."""
+    ensure_only_our_script(content)
+    page = Page(content)
+    assert len(page.ids) == len(set(page.ids))
+    references = re.findall(r'(?:href="#|url\(#)([^")]+)', content)
+    names = " ".join(re.findall(r'aria-labelledby="([^"]+)"', content)).split()
+    assert {*references, *names} <= set(page.ids)
+    assert not re.search(r"\w+://", content)
+    assert not [tag for tag in ("img", "iframe", "object", "embed") if page.all(tag)]
+    assert [link["href"] for link in page.all("link")] == ["data:,"]
+    figures = re.findall(r"<figure>\n<svg.*?</figure>", content, re.DOTALL)
+    assert len(figures) == len(page.pictures)
+    for figure in figures:
+        assert [figure.count(part) for part in ("<title id=", "<figcaption>", "<details>", "<table>")] == [1] * 4
+    return page
+
+
+def cells(content: str, about: str) -> list[list[str]]:
+    """Return the rows of the page's table that is about this."""
+    (table,) = re.findall(rf'aria-label="{re.escape(about)}".*?<tbody>(.*?)</tbody>', content, re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)
+    return [
+        [unescape(cell.replace("<wbr>", "")) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows
+    ]
+
+
+def svg(content: str, place: str) -> str:
+    (picture,) = re.findall(rf'<svg role="img" id="{place}".*?</svg>', content, re.DOTALL)
+    return picture
+
+
+def drawn(content: str, place: str) -> list[str]:
+    """Return what is written in a picture, line by line."""
+    return [unescape(text) for text in re.findall(r"<text[^>]*>(.*?)</text>", svg(content, place), re.DOTALL)]

@@ -20,14 +20,13 @@ from live import (
     start_request,
     write_request,
 )
-from pages.test_experiment_page import HOSTILE, Page, ensure_only_our_script
+from pages.test_experiment_page import HOSTILE, changed
 from projects import ROOT
 from projects import TEXT as FOX
+from rendered import Page, ensure_only_our_script
 
-from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.live import live_page as live
 from charloom.sampling.request import answer
-from charloom.settings.params import PARAMS, overridden, read_params
 from charloom.settings.pipeline import files
 from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
 from charloom.text.vocabulary import Vocabulary
@@ -35,12 +34,6 @@ from charloom.text.vocabulary import Vocabulary
 TRAINING = FOX[: len(FOX) - int(0.05 * len(FOX))]
 ADAM = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train__clip": None, "train__loss": "mean"}
 NOVEL = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8-sig")
-
-
-@pytest.fixture(scope="module")
-def results(finished):
-    with chdir(finished.folder):
-        return read_results(read_params(), files("plot"))
 
 
 @pytest.fixture
@@ -136,12 +129,12 @@ def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(written):
     ("changes", "named"),
     [
         ({"batch": 8}, "batch: 8"),
-        ({"train.order": "chunks", "train.dtype": "float32"}, "train.dtype: float32, train.order: chunks"),
+        ({"train__order": "chunks", "train__dtype": "float32"}, "train.dtype: float32, train.order: chunks"),
     ],
     ids=["batch", "two"],
 )
 def test_a_run_that_the_page_cannot_train_is_refused_by_name(written, results, changes, named):
-    refused = written(results._replace(params=overridden(results.params, changes, PARAMS)))
+    refused = written(changed(results, **changes))
     ensure_only_our_script(refused)
     assert f"This run has {named}; the page trains runs with train.dtype: float64" in refused
     assert not Page(refused).all("button")

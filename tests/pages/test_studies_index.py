@@ -5,9 +5,8 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from pages.test_experiment_page import ensure_only_our_script
-from pages.test_study_page import Read
 from projects import ROOT, copied, said
+from rendered import Page, ensure_only_our_script
 from study_projects import ask, conducted
 
 from charloom.base.storage import sha256
@@ -46,7 +45,7 @@ def articles(project) -> dict[str, str]:
     """Return what is said of each study, by its file."""
     with chdir(project.folder):
         content = studies_index()
-    texts = [Read(each).text for each in re.findall(r"<article>.*?</article>", content, re.DOTALL)]
+    texts = [Page(each).text for each in re.findall(r"<article>.*?</article>", content, re.DOTALL)]
     return {text[text.rindex("studies/") :]: text for text in texts}
 
 
@@ -62,6 +61,15 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
     missing = "charloom study studies/c.yaml writes its page."
     assert of_c == f"Is eta=0.2 better than eta=0.1? {verdicts['c']} {missing} {about}; studies/c.yaml"
     assert of_d == "studies/d.yaml No answer yet: charloom study studies/d.yaml answers it. studies/d.yaml"
+
+
+def test_a_title_is_a_studys_heading_also_before_it_is_answered(studied):
+    for name in "bd":
+        file = studied.folder / f"studies/{name}.yaml"
+        question = file.read_text()
+        file.write_text(f"title: What of {name}?\n{question}")
+        assert articles(studied)[f"studies/{name}.yaml"].startswith(f"What of {name}? ")
+        file.write_text(question)
 
 
 def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
@@ -100,11 +108,12 @@ def test_it_is_written_again_where_it_is_gone_or_stale_and_has_the_same_bytes_fr
         ("c/curves.csv", b"\x00", "studies/c/curves.csv: "),
     ],
 )
-def test_a_damaged_study_is_named_and_the_others_are_there(project, name, content, complaint):
-    before = articles(project)
-    (project.folder / "studies" / name).write_bytes(content)
-    after = articles(project)
-    file = f"studies/{name[0]}.yaml"
+def test_a_damaged_study_is_named_and_the_others_are_there(studied, name, content, complaint):
+    before, path, file = articles(studied), studied.folder / "studies" / name, f"studies/{name[0]}.yaml"
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    after = articles(studied)
+    path.write_bytes(whole)
     assert after[file].startswith(f"{file} Not readable: {complaint}"), after[file]
     assert {**after, file: ""} == {**before, file: ""}
 
@@ -149,12 +158,3 @@ def test_git_stays_clean_where_a_committed_study_is_answered(project):
     said(project, "study", "studies/b.yaml")
     assert all(page.exists() for page in pages)
     assert project.run("git", "status", "--porcelain") == ""
-
-
-def test_a_title_is_a_studys_heading_also_before_it_is_answered(project):
-    for name in "bd":
-        file = project.folder / f"studies/{name}.yaml"
-        file.write_text(f"title: What of {name}?\n{file.read_text()}")
-    of_b, _, of_d = articles(project).values()
-    assert of_b.startswith("What of b? ")
-    assert of_d.startswith("What of d? No answer yet: ")

@@ -1,6 +1,6 @@
 """Read the files that the experiment's page shows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +10,7 @@ from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
-from charloom.network.adagrad import AdaGrad
 from charloom.network.order import AS_IT_STANDS
-from charloom.network.recipe import Recipe
 from charloom.pages.along_updates import Curve
 from charloom.results.identity import setting_params, trial_params
 from charloom.results.records import (
@@ -81,12 +79,9 @@ class Results(NamedTuple):
 
         The initial value of AdaGrad's accumulator may differ, because a larger one cures the jump of the loss.
         """
-        published, own = self.published.settings, self.params.recipe
-        optimizer = AdaGrad(published["eta"], self.params.train.initial_accumulator_value)
-        m, T = int(published["m"]), int(published["seq_length"])
-        return isinstance(own.optimizer, AdaGrad) and own == Recipe(
-            m, T, published["sigma"], published["clip"], "float64", optimizer
-        )
+        own, report = self.params, self.published.editions.get(2021)
+        other = {START: own.train.initial_accumulator_value, "train.dtype": "float64"}
+        return report is not None and overridden(own, report.params | other, PARAMS).recipe == own.recipe
 
     @property
     def published_curve(self) -> Curve:
@@ -154,17 +149,13 @@ def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
     asked      the study's asked.json; its tables are in the same folder
     Raises Damaged, with the file's name, if a file is invalid.
     """
-    question = read_asked(asked)
-    if run.text_sha256 != question.sha256:
-        return {}
 
     def other_params(params: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in params.items() if name not in {*published, START, "seed"}}
 
     study: Study = {}
-    for trial in read_runs(asked.parent, question).values():
-        bits = trial.metrics.held_out_bits_per_character if trial.metrics else None
-        if bits is not None and other_params(trial_params(trial.params)) == other_params(trial_params(run.params)):
+    for trial, bits in _measured_trials(run, asked, curves=True):
+        if other_params(trial_params(trial.params)) == other_params(trial_params(run.params)):
             row = StudyRow(trial.seed, bits, trial.curves["smooth_loss"])
             study.setdefault(trial.params.train.initial_accumulator_value, []).append(row)
     return dict(sorted(study.items()))
@@ -176,16 +167,18 @@ def seeds_of(run: Run, questions: Iterable[Path]) -> dict[int, float]:
     questions  the asked.json of each study; a study's tables are in the same folder
     Raises Damaged, with the file's name, if a file is invalid.
     """
+    own = setting_params(run.params)
+    trials = [pair for asked in questions for pair in _measured_trials(run, asked, curves=False)]
+    return {trial.seed: bits for trial, bits in trials if setting_params(trial.params) == own}
 
-    bits, own = dict[int, float](), setting_params(run.params)
-    for file in questions:
-        question = read_asked(file)
-        trials = read_runs(file.parent, question, curves=False) if question.sha256 == run.text_sha256 else {}
-        for trial in trials.values():
-            measured = trial.metrics.held_out_bits_per_character if trial.metrics else None
-            if measured is not None and setting_params(trial.params) == own:
-                bits[trial.seed] = measured
-    return bits
+
+def _measured_trials(run: Run, asked: Path, *, curves: bool) -> Iterator[tuple[Run, float]]:
+    """Yield the study's trials with a held-out loss, and this loss; none if the study has another text than the run."""
+    question = read_asked(asked)
+    if question.sha256 == run.text_sha256:
+        for trial in read_runs(asked.parent, question, curves=curves).values():
+            if trial.metrics and (bits := trial.metrics.held_out_bits_per_character) is not None:
+                yield trial, bits
 
 
 def bits_of(study: Study) -> dict[float, list[float]]:

@@ -7,7 +7,6 @@
    worker.js calls the exported functions and hands numbers over in memory, at the places that `room` returns. */
 #include "elementary.h"
 #include "random.h"
-#include "sha256.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 #define EACH(i, n) for (int i = 0; i < (n); i++)
@@ -23,14 +22,14 @@ static Weights theta, best, gradient, kept[2];
 static double *WT, *VT, *o, *d, *a, *zero, *one, *totals, *output, *warm, *sums, *state;
 static double *flat, *h, *best_h, *losses, *smooth_losses, *statistics, *recipe, (*ziggurat)[3], *probability;
 static int *ids, *order;
-static u32 *words, *digest;
+static u32 *words;
 enum { ETA, ACCUMULATOR, B1, B2, EPS, CLIP, SCALE, SIGMA, ADAM }; /* of `recipe`; a sigma of NaN is fan_in */
 
 static unsigned long used;
 extern unsigned char __heap_base;
 
 /* Return the place of so many bytes, all zero. */
-void *EXPORT(allocate)(unsigned long bytes) {
+static void *allocate(unsigned long bytes) {
   unsigned long start = used ? used : ((unsigned long)&__heap_base + 127) & ~127ul;
   unsigned long there = __builtin_wasm_memory_size(0) << 16;
   used = start + ((bytes + 127) & ~127ul);
@@ -55,10 +54,10 @@ void **EXPORT(room)(int m_, int K_, int T_, int characters_, int updates_) {
   best_h = numbers(p), output = numbers(q), warm = numbers(q), sums = numbers(K), state = numbers(p);
   flat = numbers(count), losses = numbers(AT_ONCE), smooth_losses = numbers(AT_ONCE), statistics = numbers(4);
   recipe = numbers(9), ziggurat = allocate(256 * 24), probability = numbers(1);
-  ids = allocate(4ul * characters), order = allocate(4ul * K), words = allocate(256), digest = allocate(32);
-  static void *places[12];
-  void *all[] = {ids, flat, losses, smooth_losses, statistics, recipe, ziggurat, words, digest, probability, h, best_h};
-  EACH(i, 12) places[i] = all[i];
+  ids = allocate(4ul * characters), order = allocate(4ul * K), words = allocate(256);
+  static void *places[11];
+  void *all[] = {ids, flat, losses, smooth_losses, statistics, recipe, ziggurat, words, probability, h, best_h};
+  EACH(i, 11) places[i] = all[i];
   return places;
 }
 
@@ -86,7 +85,6 @@ void EXPORT(take)(void) {
 
 /* Start the random stream default_rng(words). */
 void EXPORT(stream)(int n) { seed(words, n); }
-void EXPORT(hash)(unsigned char *message, int bytes) { sha256(message, bytes, digest); }
 
 /* Draw the initial weights from the stream: network/rnn.py, `init`. */
 void EXPORT(start)(void) {

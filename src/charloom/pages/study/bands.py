@@ -92,34 +92,23 @@ def _picture(
             loc="lower left", bbox_to_anchor=(-0.02, 1), title=known(title), title_fontsize=8.5, alignment="left",
             borderaxespad=0, handlelength=2.4,
         )  # fmt: skip
-    end = "; ".join(f"{setting}: {_end(band)}" for setting, band in bands.items())
-    caption = f"{about[0].upper()}{about[1:]}. At the end, {end}."
-    columns = [column for setting, band in bands.items() for column in _columns(setting, band)]
+    ends, columns = [], []
+    for setting, band in bands.items():
+        means, spans = _cells(band)
+        ends.append(f"{setting}: {means[-1]}" + f" ({words.PERCENT} interval {spans[-1]})" * bool(band.intervals))
+        columns.append((setting, dict(zip(band.updates, means, strict=True))))
+        columns.append((f"{words.PERCENT} interval", dict(zip(band.updates, spans, strict=True))))
+    caption = f"{about[0].upper()}{about[1:]}. At the end, {'; '.join(ends)}."
     yield pictured(figure, place, title, caption, by_update(columns))
 
 
-def _end(band: Band) -> str:
-    """Return the band's last mean as text, with its interval if there is one."""
-    interval, places = band.intervals[-1] if band.intervals else None, _places(band)
-    remark = f" ({words.PERCENT} interval {span(interval, places)})" if interval else ""
-    return shown(band.means[-1], places) + remark
+def _cells(band: Band) -> tuple[list[str], list[str]]:
+    """Return the band's means and its intervals as texts, an interval as `-` if there is none.
 
-
-def _columns(setting: str, band: Band) -> list[tuple[str, dict[int, str]]]:
-    """Return two columns of a table, the band's means and its intervals: each a title, and its cells by update."""
-    places = _places(band)
-    means = [shown(mean, places) for mean in band.means]
-    spans = [span(interval, places) for interval in band.intervals] or ["-"] * len(means)
-    return [
-        (head, dict(zip(band.updates, cells, strict=True)))
-        for head, cells in ((setting, means), (f"{words.PERCENT} interval", spans))
-    ]
-
-
-def _places(band: Band) -> int:
-    """Return the number of decimals in the table and the caption.
-
-    It depends on the largest and the last mean, and on the median and the last of the intervals, if there are some.
+    The number of decimals depends on the largest and the last mean, and on the median and the last of the intervals.
     """
     halves = [(high - low) / 2 for low, high in band.intervals]
-    return decimals([max(map(abs, band.means)), band.means[-1]], [median(halves), halves[-1]] if halves else [])
+    spreads = [median(halves), halves[-1]] if halves else []
+    places = decimals([max(map(abs, band.means)), band.means[-1]], spreads)
+    means = [shown(mean, places) for mean in band.means]
+    return means, [span(interval, places) for interval in band.intervals] or ["-"] * len(means)

@@ -35,15 +35,25 @@ class Row(NamedTuple):
     comparison: Contrast | None
 
 
-class Compared(NamedTuple):
+class Compared:
     """Measurements with the answer that follows from them, and what the page shows about them.
 
-    If there are more than FEW comparisons, settings are ordered by their means, and only some of them are shown in
-    full.
+    If there are more than FEW comparisons, they and all settings are ordered by their means, the best first and those
+    without a mean last, and only some of them are shown in full.
     """
 
-    measured: Measured
-    answer: Answer
+    def __init__(self, measured: Measured, answer: Answer) -> None:
+        """Store the measurements and the answer, whose settings are put in order."""
+
+        def rank(row: Summary) -> float:
+            return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
+
+        self.measured, self.answer = measured, answer
+        if not self.few:
+            summaries = sorted(answer.summaries, key=rank)
+            places = {summary.setting: place for place, summary in enumerate(summaries)}
+            comparisons = sorted(answer.comparisons, key=lambda contrast: places[contrast.setting])
+            self.answer = answer._replace(summaries=summaries, comparisons=comparisons)
 
     @property
     def asked(self) -> str:
@@ -80,40 +90,24 @@ class Compared(NamedTuple):
         return {summary.setting: summary for summary in self.answer.summaries}
 
     @property
-    def ordered(self) -> list[str]:
-        """Return the names of all settings: if `few`, in the answer's order, else by their means, the best first.
-
-        Settings without a mean are last.
-        """
-
-        def rank(row: Summary) -> float:
-            return float("inf") if row.mean is None else row.mean if self.answer.better == "lower" else -row.mean
-
-        summaries = self.answer.summaries if self.few else sorted(self.answer.summaries, key=rank)
-        return [summary.setting for summary in summaries]
-
-    @property
-    def in_order(self) -> "Compared":
-        """Return this comparison with its settings in the order of `ordered`, so that tables and pictures agree."""
-        by_name, comparisons = self.summaries, list(self.comparisons.values())
-        summaries = [by_name[name] for name in self.ordered]
-        return self._replace(answer=self.answer._replace(summaries=summaries, comparisons=comparisons))
-
-    @property
     def comparisons(self) -> dict[str, Contrast]:
-        """Return the comparisons by setting, without the baseline, in the order of `ordered`."""
-        contrasts = {contrast.setting: contrast for contrast in self.answer.comparisons}
-        return {name: contrasts[name] for name in self.ordered if name in contrasts}
+        """Return the comparisons by setting, without the baseline."""
+        return {contrast.setting: contrast for contrast in self.answer.comparisons}
 
     @property
     def decided(self) -> list[str]:
-        """Return the settings that have a verdict, in the order of `ordered`."""
-        return [name for name, contrast in self.comparisons.items() if contrast.verdict != CANNOT_TELL]
+        """Return the settings that have a verdict."""
+        return [contrast.setting for contrast in self.answer.comparisons if contrast.verdict != CANNOT_TELL]
 
     @property
     def ends(self) -> tuple[str, str]:
         """Return the adjectives of the best mean and of the worst mean: `lowest` and `highest`, or the reverse."""
         return ("lowest", "highest") if self.answer.better == "lower" else ("highest", "lowest")
+
+    @property
+    def arrow(self) -> str:
+        """Return the remark at an axis of values: in which direction they are better."""
+        return "← better" if self.answer.better == "lower" else "better →"
 
     @property
     def drawn(self) -> dict[str, str]:
@@ -123,8 +117,8 @@ class Compared(NamedTuple):
         settings with the best and the worst mean among those that have a verdict.
         """
         why = {self.answer.baseline: "the baseline"}
-        for name, contrast in list(self.comparisons.items())[: len(COLORS) if self.few else 1]:
-            why[name] = f"the {self.ends[0]} mean of the others ({contrast.verdict})"
+        for contrast in self.answer.comparisons[: len(COLORS) if self.few else 1]:
+            why[contrast.setting] = f"the {self.ends[0]} mean of the others ({contrast.verdict})"
         if not self.few:
             for end, name in zip(self.ends, dict.fromkeys([*self.decided[:1], *self.decided[-1:]]), strict=False):
                 why.setdefault(name, f"the {end} mean of settings with a verdict ({self.comparisons[name].verdict})")
@@ -132,18 +126,16 @@ class Compared(NamedTuple):
 
     @property
     def rows(self) -> list[Row]:
-        """Return the settings for pictures, in the order of `ordered`: those with curves and the best, at most ROWS."""
-        comparisons, summaries = self.comparisons, self.summaries
-        trials = {  # as the statistics count them
-            name: {seed: counted(trial) for seed, trial in own.items()} for name, own in self.measured.settings.items()
-        }
+        """Return the settings for pictures: those with curves and the best, at most ROWS."""
+        comparisons = self.comparisons
         colors = dict.fromkeys(self.decided, INK) | dict(zip(self.drawn, COLORS, strict=False))
         names = list(dict.fromkeys([*self.drawn, *comparisons]))[:ROWS]
-        return [
-            Row(name, colors.get(name, GREY), trials[name], summaries[name], comparisons.get(name))
-            for name in self.ordered
-            if name in names
-        ]
+        rows = []
+        for summary in self.answer.summaries:
+            if (name := summary.setting) in names:
+                trials = {seed: counted(trial) for seed, trial in self.measured.settings[name].items()}
+                rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name)))
+        return rows
 
 
 def verdict_second(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -9,7 +9,7 @@ from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, dra
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
 from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
-from charloom.pages.study.differences import Line, differences
+from charloom.pages.study.differences import differences, line_of
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, DEPENDS, Answer
 from paired.factors import Design, design_of
@@ -44,19 +44,17 @@ def _in_rows(compared: Compared) -> Picture:
     answer, every = compared.answer, words.shown_effects(compared.answer)
     sure = [effect for effect in every if effect.verdict != CANNOT_TELL]
     effects = every if len(every) <= ROWS else sure[:ROWS] or every[:ROWS]
-    lines = [
-        Line(
-            f"{words.name(effect)}{words.amount(effect, answer)}: {words.verdict(effect)}",
-            GREY if effect.verdict == CANNOT_TELL else INK, effect, list(effect.differences.values())[: effect.n],
-        )
-        for effect in effects
-    ]  # fmt: skip
+    lines = []
+    for effect in effects:
+        name = f"{words.name(effect)}{words.amount(effect, answer)}: {words.verdict(effect)}"
+        dots, is_sure = list(effect.differences.values())[: effect.n], effect.verdict != CANNOT_TELL
+        lines.append(line_of(name, INK if is_sure else GREY, effect, dots, bold=is_sure))
     end = " Each effect is averaged over the params that its name does not contain."
     if len(effects) < len(every):
         end += f" Shown are {len(effects)} of {len(every)} effects: those that are sure, if any."
-    bold = [line.setting for line in lines if line.color == INK]
     names = "effects-picture", "what each factor does", "first level minus second"
-    return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer), bold)
+    later = any(effect.later for effect in effects)
+    return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer), later=later)
 
 
 def effects_table(answer: Answer) -> Table:

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 
-from matplotlib.axes import Axes
-
-from charloom.pages.along_updates import over_updates
 from charloom.pages.pictures import pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.differences import Line, differences
-from charloom.pages.study.setting_rows import Drawn, draw_dots, draw_mean, draw_rows, in_rows
+from charloom.pages.study.differences import differences, line_of
+from charloom.pages.study.setting_rows import Line, in_rows
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Seed
 from paired.numbers import shown, span
@@ -28,27 +25,20 @@ def _settings(compared: Compared, places: int) -> Picture:
 
     places  number of decimals in the picture's table
     """
-    rows, answer, end = compared.rows, compared.answer, compared.ends[0]
-    arrow = "← better" if answer.better == "lower" else "better →"
-    drawn = [
-        Drawn([t.value for t in row.trials.values() if t.value is not None and not t.exploded], row.summary.mean,
-              row.summary.interval)
-        for row in rows
-    ]  # fmt: skip
-
-    def draw(axes: Axes) -> None:
-        draw_rows(axes, rows, drawn)
-        worse = axes.get_xlim()[answer.better == "lower"]
-        for place, row in enumerate(rows):
-            if row.summary.exploded:
-                axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
-
-    names = []
+    rows, answer, end, lines = compared.rows, compared.answer, compared.ends[0], []
     for row in rows:
         notes = ["baseline"] * (row.comparison is None)
         notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] * bool(row.summary.exploded)
         notes += [f"{end} mean"] * (not compared.few and row is rows[0])
-        names.append(f"{row.setting} ({', '.join(notes)})" if notes else row.setting)
+        name = f"{row.setting} ({', '.join(notes)})" if notes else row.setting
+        dots = [t.value for t in row.trials.values() if t.value is not None and not t.exploded]
+        bold = not compared.few and row.setting in compared.decided
+        lines.append(Line(name, row.color, dots, row.summary.mean, row.summary.interval, bold=bold))
+    with in_rows(lines, f"{answer.measure} ({compared.arrow})") as (figure, axes):
+        worse = axes.get_xlim()[answer.better == "lower"]
+        for place, row in enumerate(rows):
+            if row.summary.exploded:
+                axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
     caption = f"A dot is a seed, a stroke is their mean, a bar is the mean’s {words.PERCENT} interval."
     if any(row.summary.exploded for row in rows):
         caption += " A cross at the edge: exploded (diverged, or worse than a uniform guess)."
@@ -63,12 +53,10 @@ def _settings(compared: Compared, places: int) -> Picture:
     cells = {
         name: {
             seed: "diverged" if (x := counted(trial).value) is None else shown(x, places) + " exploded" * trial.exploded
-            for seed, trial in trials.items()
+            for seed, trial in compared.measured.settings[name].items()
         }
-        for name, trials in ((name, compared.measured.settings[name]) for name in compared.summaries)
+        for name in compared.summaries
     }
-    bold = () if compared.few else compared.decided
-    figure = in_rows(rows, names, f"{answer.measure} ({arrow})", draw, bold)
     return pictured(figure, "settings-picture", f"{answer.measure} of each seed", caption, _by_seed(cells))
 
 
@@ -78,22 +66,22 @@ def _differences(compared: Compared, places: int) -> Picture:
     An exploded trial gets no dot. `places` is the number of decimals in the picture's table.
     """
     answer, base = compared.answer, compared.measured.settings[compared.answer.baseline]
-    lines, bold = [], []
+    lines = []
     for row in compared.rows:
-        contrast, name = row.comparison, row.setting
-        if not contrast:
-            name = f"{name} (baseline)"
-        elif compared.few or contrast.verdict != CANNOT_TELL:
-            name = f"{name}: {words.verdict(contrast)}"
-        first = list(contrast.differences.items())[: contrast.n] if contrast else []
+        if not (contrast := row.comparison):
+            lines.append(Line(f"{row.setting} (baseline)", row.color))
+            continue
+        decided = contrast.verdict != CANNOT_TELL
+        name = f"{row.setting}: {words.verdict(contrast)}" if compared.few or decided else row.setting
+        first = list(contrast.differences.items())[: contrast.n]
         dots = [x for seed, x in first if not row.trials[seed].exploded | base[seed].exploded]
-        lines.append(Line(name, row.color, contrast, dots))
-        bold += [name] * (not compared.few and row.setting in compared.decided)
+        lines.append(line_of(name, row.color, contrast, dots, bold=decided and not compared.few))
     cells = {row.setting: {seed: shown(x, places) for seed, x in row.differences.items()} for row in answer.comparisons}
     names = "differences-picture", "the difference of each pair", "setting minus baseline"
     begin = "A dot is a seed’s value minus the baseline’s value with the same seed"
     end = "" if compared.few else f" A name without a verdict: {CANNOT_TELL}."
-    return differences(compared, lines, names, (begin, end), _by_seed(cells), bold)
+    later = any(row.comparison.later for row in compared.rows if row.comparison)
+    return differences(compared, lines, names, (begin, end), _by_seed(cells), later=later)
 
 
 def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
@@ -110,34 +98,27 @@ def to_target(compared: Compared) -> Section | None:
     """
     if not compared.answer.target or not any(summary.reached for summary in compared.answer.summaries):
         return None
-    rows, comparisons = compared.rows, compared.comparisons
-    reached = [[trial.reached for trial in row.trials.values() if trial.reached is not None] for row in rows]
-    last = compared.measured.budget or max(update for updates in reached for update in updates)
-
-    def draw(axes: Axes) -> None:
-        over_updates(axes, last)
-        for place, (row, own) in enumerate(zip(rows, reached, strict=True)):
-            draw_dots(axes, place, row.color, own)
-            if len(own) < row.summary.trials:
-                axes.plot([last], [place], ">", color=row.color, mfc="none", ms=6, clip_on=False, zorder=3)
-            if own and row.summary.mean_time is not None:
-                draw_mean(axes, place, row.color, row.summary.mean_time)
-
-    names = [f"{row.setting}: reached by {row.summary.reached} of {row.summary.trials}" for row in rows]
-    table = Table(
-        ("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"),
-        [
-            (
-                own.setting, f"{own.reached}", f"{own.trials}", shown(own.mean_time, 0),
-                span(comparisons[own.setting].time_interval, 0) if own.setting in comparisons else "",
-            )
-            for own in compared.answer.summaries
-        ],
-    )  # fmt: skip
+    rows, comparisons, lines = compared.rows, compared.comparisons, []
+    for row in rows:
+        reached = [trial.reached for trial in row.trials.values() if trial.reached is not None]
+        name = f"{row.setting}: reached by {row.summary.reached} of {row.summary.trials}"
+        lines.append(Line(name, row.color, reached, row.summary.mean_time if reached else None))
+    last = compared.measured.budget or max(int(max(line.dots, default=0)) for line in lines)
+    with in_rows(lines, "updates", updates=last) as (figure, axes):
+        for place, row in enumerate(rows):
+            if row.summary.reached < row.summary.trials:
+                axes.plot([last], [place], ">", color=row.color, mfc="none", ms=6, clip_on=False, zorder=2.9)
+    table = [
+        (
+            own.setting, f"{own.reached}", f"{own.trials}", shown(own.mean_time, 0),
+            span(comparisons[own.setting].time_interval, 0) if own.setting in comparisons else "",
+        )
+        for own in compared.answer.summaries
+    ]  # fmt: skip
     picture = pictured(
-        in_rows(rows, names, "updates", draw), "target-picture", f"updates to the target, {compared.answer.target}",
+        figure, "target-picture", f"updates to the target, {compared.answer.target}",
         "A dot is a seed, at the update where its loss first fell below the target. An open triangle at the edge: "
         "seeds that never reached the target. A stroke is the mean; those seeds count with all their updates.",
-        table,
+        Table(("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"), table),
     )  # fmt: skip
     return Section("target", "Time to the target", None, [picture])

@@ -53,7 +53,7 @@ def _listed(file: Path) -> Listed:
             return Listed(file, again, read_question(file).title or "")
         study = read_study(file)
         trials = measured(study, curves=False)
-        compared = Compared(trials, answered(trials)).in_order
+        compared = Compared(trials, answered(trials))
     except CharloomError as error:
         return Listed(file, f"Not readable: {error}")
     trainings = sum(summary.trials for summary in compared.answer.summaries)

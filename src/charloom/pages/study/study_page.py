@@ -29,7 +29,6 @@ def _shared(compared: Compared) -> list[Section | None]:
 
 def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     """Return the study's page as HTML, and the SVG of `comparison_picture`. The pictures are drawn once for both."""
-    compared = compared.in_order
     answer, trials, shared = compared.answer, [row.trials for row in compared.answer.summaries], _shared(compared)
     seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
     long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""

@@ -134,13 +134,10 @@ const training = (name, requestOf) => {
     if (focused) (on ? pause : start).focus()
   }
   pause.onclick = () => {
-    if (run.resume) return run.resume()
-    pause.textContent = "Resume"
-    run.wait = new Promise(resolve => {
-      run.resume = () => { resolve(run.resume = undefined); pause.textContent = "Pause" }
-    })
+    run.paused = !run.paused
+    pause.textContent = run.paused ? "Resume" : "Pause"
   }
-  stop.onclick = () => { run.stopped = true; run.resume?.() }
+  stop.onclick = () => { run.stopped = true }
   save.onclick = () => {
     const href = URL.createObjectURL(new Blob([JSON.stringify(statement(run), null, 2)], { type: "application/json" }))
     element("a", [], { download: "charloom-statement.json", href }).click()
@@ -163,7 +160,7 @@ const training = (name, requestOf) => {
         take(run, await ask({ kind: "advance" }))
         run.seconds += (performance.now() - startTime) / 1000
         if (startTime - drawn > 200) refresh(drawn = startTime)
-        await run.wait
+        while (run.paused && !run.stopped) await new Promise(resolve => setTimeout(resolve, 100))
       }
       refresh()
       const fault = run.differs || run.diverged !== undefined

@@ -5,7 +5,7 @@ const AT_ONCE = 100 // maximum number of updates per answer
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
 // The addresses that `room` in kernel.c returns, in its order.
-const PLACES = "ids flat losses smooth statistics recipe ziggurat words digest probability h best_h".split(" ")
+const PLACES = "ids flat losses smooth statistics recipe ziggurat words probability h best_h".split(" ")
 let wasm, place, run
 
 // A view of n numbers at the address of that name. When memory grows, earlier views become invalid.
@@ -26,14 +26,32 @@ const stream = numbers => {
   wasm.stream(words.length)
 }
 
+// SHA-256 (FIPS 180-4). A page from a plain http server has no crypto.subtle.
+const NUMBERS = Array.from({ length: 310 }, (_, n) => n + 2)
+const PRIMES = NUMBERS.filter(n => !NUMBERS.some(divisor => divisor < n && n % divisor === 0)) // the first 64
+const fraction = root => (root % 1) * 2 ** 32 | 0 // its first 32 bits
+const turned = (x, n) => x >>> n | x << 32 - n
 const hash = (...arrays) => {
-  const parts = arrays.map(array => new Uint8Array(array.buffer ?? array, array.byteOffset, array.byteLength))
-  const size = parts.reduce((sum, part) => sum + part.length, 0)
-  run.message = run.room >= size ? run.message : wasm.allocate((run.room = size) + 72)
-  const message = view(run.message, size, Uint8Array)
-  parts.reduce((at, part) => (message.set(part, at), at + part.length), 0)
-  wasm.hash(run.message, size)
-  return [...view("digest", 32, Uint8Array)].map(byte => byte.toString(16).padStart(2, "0")).join("")
+  const size = arrays.reduce((sum, array) => sum + array.byteLength, 0)
+  const message = new Uint8Array(Math.ceil((size + 9) / 64) * 64), words = new DataView(message.buffer)
+  const parts = arrays.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength))
+  message[parts.reduce((at, part) => (message.set(part, at), at + part.length), 0)] = 128
+  words.setBigUint64(message.length - 8, BigInt(size) * 8n)
+  const digest = Int32Array.from(PRIMES.slice(0, 8), prime => fraction(Math.sqrt(prime)))
+  const constants = Int32Array.from(PRIMES, prime => fraction(Math.cbrt(prime))), w = new Int32Array(64)
+  for (let block = 0; block < message.length; block += 64) {
+    let [a, b, c, d, e, f, g, h] = digest
+    for (let i = 0; i < 64; i++) {
+      const x = w[i - 15], y = w[i - 2]
+      w[i] = i < 16 ? words.getInt32(block + 4 * i)
+        : w[i - 16] + (turned(x, 7) ^ turned(x, 18) ^ x >>> 3) + w[i - 7] + (turned(y, 17) ^ turned(y, 19) ^ y >>> 10)
+      const one = h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + (e & f ^ ~e & g) + constants[i] + w[i]
+      const two = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + (a & b ^ a & c ^ b & c);
+      [a, b, c, d, e, f, g, h] = [one + two | 0, a, b, c, d + one | 0, e, f, g]
+    }
+    [a, b, c, d, e, f, g, h].forEach((x, i) => { digest[i] += x })
+  }
+  return [...digest].map(x => (x >>> 0).toString(16).padStart(8, "0")).join("")
 }
 const weights = which => (wasm.give(which), view("flat", run.count).slice())
 

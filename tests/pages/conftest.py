@@ -1,0 +1,15 @@
+"""The results of the small run, as the stage `plot` reads them."""
+
+from contextlib import chdir
+
+import pytest
+
+from charloom.pages.experiment.experiment_files import read_results
+from charloom.settings.params import read_params
+from charloom.settings.pipeline import files
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    with chdir(finished.folder):
+        return read_results(read_params(), {name: path.resolve() for name, path in files("plot").items()})
