@@ -68,11 +68,6 @@ class Program(NamedTuple):
     worker: Markup
     data: Markup
 
-    @property
-    def hash(self) -> str:
-        """Return the hash of `script` in the format of a Content-Security-Policy: `sha256-…`."""
-        return _script_hash(self.script)
-
 
 def rendered(
     title: str,
@@ -115,11 +110,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = breakable
-    save = script("save.js")
-    environment.globals.update(script=save, script_hash=_script_hash(save))
+    environment.filters.update(breakable=breakable, csp_hash=_csp_hash)
+    environment.globals["script"] = script("save.js")
     return environment
 
 
-def _script_hash(text: str) -> str:
+def _csp_hash(text: str) -> str:
+    """Return the script's hash in the format of a Content-Security-Policy: `sha256-…`."""
     return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
