@@ -6,13 +6,11 @@ from paired.data_types import (
     ALPHA,
     AT_LEVEL,
     AVERAGE,
-    BETTER,
     CANNOT_TELL,
     INTERACTION,
     LEVEL,
     NO_DIFFERENCE,
     VERDICTS,
-    WORSE,
     Answer,
     Contrast,
     Summary,
@@ -47,13 +45,10 @@ def title(answer: Answer) -> str:
     return f"{answer.measure}: {answer.better} is better. Baseline: {answer.baseline}"
 
 
-def name(contrast: Contrast, word: str = "against") -> str:
-    """Return a setting's name, or an effect's name such as `eta=0.05 against 0.1` or `eta=0.05 against 0.1 at m=100`.
-
-    word  the word between an effect's two levels
-    """
+def name(contrast: Contrast) -> str:
+    """Return a setting's name, or an effect's name: `eta=0.05 against 0.1` or `eta=0.05 against 0.1 at m=100`."""
     at = f" at {contrast.other}={contrast.at[0]}" if contrast.kind == AT_LEVEL else ""
-    return contrast.setting or f"{contrast.factor}={contrast.level} {word} {contrast.reference}{at}"
+    return contrast.setting or f"{contrast.factor}={contrast.level} against {contrast.reference}{at}"
 
 
 def amount(contrast: Contrast, answer: Answer) -> str:
@@ -110,9 +105,7 @@ def by_verdict(answer: Answer, contrasts: Iterable[Contrast]) -> dict[str, list[
     """Return the names of the contrasts by verdict. A verdict that does not occur is left out."""
     names: dict[str, list[str]] = {word: [] for word in VERDICTS}
     for contrast in contrasts:
-        names[contrast.verdict].append(
-            name(contrast, "than" if contrast.verdict in {BETTER, WORSE} else "against") + amount(contrast, answer)
-        )
+        names[contrast.verdict].append(name(contrast) + amount(contrast, answer))
     return {word: own for word, own in names.items() if own}
 
 

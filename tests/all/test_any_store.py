@@ -35,7 +35,7 @@ def test_autologging_is_answered_factor_by_factor_and_as_the_table_of_it_is(proj
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'theirs.db'}")
     before = (folder / "theirs.db").read_bytes()
     printed, _ = said(project, "compare", *ASKED)
-    assert "Better: max_depth=8 than 4; n_estimators=20 than 5." in " ".join(printed.split())
+    assert "Better: max_depth=8 against 4; n_estimators=20 against 5." in " ".join(printed.split())
     runs = reversed(project.runs(os.environ["MLFLOW_TRACKING_URI"]))
     names = ["max_depth", "n_estimators", "random_state"]
     with (folder / "forests.csv").open("w", newline="") as file:

@@ -182,7 +182,7 @@ SAID = {
         "None of the 6 trainings reached the target, smooth loss below 1, within 100,000 updates."
     ],
     "more than are drawn": ["Shown are 40 of 50"],
-    "factors": ["What do eta and m do?", "Better: eta=0.05 than 0.1 at m=100; ", "depends on m"],
+    "factors": ["What do eta and m do?", "Better: eta=0.05 against 0.1 at m=100; ", "depends on m"],
 }  # fmt: skip
 
 
@@ -305,7 +305,7 @@ def test_the_committed_study_of_four_params_answers_which_eta():
         content = Case(study, trials, answered(trials)).page
     assert len(content) < 1_000_000
     said = Page(content).text
-    assert "Better: eta=0.05 than 0.1 at m=100; seq_length=50 than 25 (with 2 times as much text read)." in said
+    assert "Better: eta=0.05 against 0.1 at m=100; seq_length=50 against 25 (with 2 times as much text read)." in said
     assert "It is sure that the effect of one param depends on the value of the other: m and eta." in said
     assert "m=100 eta=0.05 seq_length=50 sigma=0.01 (lowest mean)" in drawn(content, "settings-picture")
 

@@ -58,7 +58,7 @@ def test_an_average_that_nothing_turns_is_told():
     assert effect(answer, AVERAGE, "b", 2, 1).verdict == BETTER
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
     assert told_in_a_line(answer).startswith(
-        "Better: b=2 than 1. Worse: a=2 than 1. Single settings against the baseline: "
+        "Better: b=2 against 1. Worse: a=2 against 1. Single settings against the baseline: "
     )
     assert [x for x in answer.effects if x.kind == AT_LEVEL] == []  # levels are shown only where an interaction is
     turned = designed(TWO, lambda seed, a, b: a + noise(seed, a, b), better="higher")
@@ -74,8 +74,8 @@ def test_a_factor_that_turns_anothers_sign_leaves_no_average_but_the_levels():
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == DEPENDS
     assert effect(answer, AT_LEVEL, "a", 2, 1, 1).verdict == WORSE
     assert effect(answer, AT_LEVEL, "a", 2, 1, 2).verdict == BETTER
-    assert effects_by_verdict(answer)[BETTER][:1] == ["a=2 than 1 at b=2"]
-    assert "a=2 than 1 at b=1" in effects_by_verdict(answer)[WORSE]
+    assert effects_by_verdict(answer)[BETTER][:1] == ["a=2 against 1 at b=2"]
+    assert "a=2 against 1 at b=1" in effects_by_verdict(answer)[WORSE]
     assert [row[0] for row in rows(answer)][:3] == ["a=2 against 1", "a=2 against 1 at b=1", "a=2 against 1 at b=2"]
     assert next(rows(answer))[-1] == "depends on b"
 
@@ -87,8 +87,8 @@ def test_a_factor_that_changes_the_size_alone_leaves_the_average():
     assert effect(answer, AVERAGE, "a", 2, 1).turned_by == ()
     assert {effect(answer, AT_LEVEL, "a", 2, 1, b).verdict for b in (1, 2)} == {WORSE}
     once = designed(TWO, lambda s, a, b: -1.0 * (a == 2) * (b == 1) + noise(s, a, b), seeds=8)
-    assert "a=2 than 1 at b=1" in effects_by_verdict(once)[BETTER]  # it does not hold at each level: level by level
-    assert "a=2 than 1" not in effects_by_verdict(once)[BETTER]
+    assert "a=2 against 1 at b=1" in effects_by_verdict(once)[BETTER]  # it does not hold at each level: level by level
+    assert "a=2 against 1" not in effects_by_verdict(once)[BETTER]
 
 
 def test_an_effect_without_a_verdict_says_how_many_more_seeds_would_tell():
@@ -230,7 +230,7 @@ def test_amounts_are_said_where_they_differ():
     given = {name: 50.0 if name.startswith("a=2") else 25.0 for name in names}
     answer = designed(TWO, lambda seed, a, b: -a + noise(seed, a, b), amounts=given, amount="text read")
     assert effect(answer, AVERAGE, "a", 2, 1).amount == 2.0
-    assert effects_by_verdict(answer)[BETTER] == ["a=2 than 1 (with 2 times as much text read)"]
+    assert effects_by_verdict(answer)[BETTER] == ["a=2 against 1 (with 2 times as much text read)"]
     assert "(with 2 times as much text read)" in next(rows(answer))[0]
     assert told_in_a_line(answer).count("(with 2 times as much text read)") == 3
 

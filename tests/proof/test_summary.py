@@ -106,6 +106,8 @@ def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_
         "<code>eta=0.05 against 0.1 at m=100</code>: <b>better</b>."
     )
     assert "<b>cannot tell yet" in told(f"m=50 eta=0.1 {rest}", f"m=50 eta=0.05 {rest}")
+    committed(tmp_path, "learning_rates")  # has both settings too, with fewer seeds
+    assert "by the study <code>studies/recipe</code>" in told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}")
     twice = told(f"m=50 eta=0.1 {rest}", "m=50 eta=0.1 seq_length=50 sigma=0.01")
     assert twice.count("(with 2 times as much text read)") == 1
     assert "<b>cannot tell yet" in told(f"m=100 eta=0.1 {rest}", "m=100 eta=0.05 seq_length=50 sigma=0.01")

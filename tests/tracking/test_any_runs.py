@@ -66,7 +66,7 @@ def test_runs_are_answered_as_the_table_of_them_is(project, store):
         printed.replace("failed, by its status in MLflow, or has no finite value", "failed, and has no value") == table
     )
     assert f'"kind": "{AVERAGE}"' in table
-    assert "lr=0.5 than 0.1" in compared(project)
+    assert "lr=0.5 against 0.1" in compared(project)
 
 
 @pytest.mark.parametrize(("at", "mean"), [("last", 0.0), ("lowest", -0.5), ("highest", 9.0), ("1", -0.5)])

@@ -178,7 +178,8 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     """Return sentence and blocks for two runs whose bits per character differ.
 
     If params differ and a study was contradicted, the sentence says so. If a study has trials of both settings, its
-    verdict counts. Otherwise the sentence is *cannot tell*, and the blocks say how to find out.
+    verdict counts; of several such studies, that of the study with the most seeds. Otherwise the sentence is *cannot
+    tell*, and the blocks say how to find out.
 
     bits  the bits per character of the two runs
     """
@@ -187,8 +188,9 @@ def _by_studies(studies: Studies, runs: list[Run], bits: list[float]) -> tuple[s
     contradicted = [study for study in studies.values() if isinstance(study, CheckFailed | Damaged)]
     if wrong := [code(str(study), 400) for study in contradicted if varied]:
         return f"<b>not known</b>: {wrong[0]}", [paragraph(wrong[0])]
-    for study in studies.values() if varied else ():
-        if isinstance(study, Study) and (verdict := _of_both(study, runs)):
+    readable = [study for study in studies.values() if isinstance(study, Study) and varied]
+    for study in sorted(readable, key=lambda study: -len(study.question.seeds)):
+        if verdict := _of_both(study, runs):
             return verdict
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
