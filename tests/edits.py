@@ -52,13 +52,7 @@ WRONG_TARGETS = {
     "the first step": (UPDATE, "    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
 }
 WRONG_SOURCES = {  # places in update.py, what is wrong there, and the gradient in which it has to be found
-    "b": (
-        "before.b, z.d, sizes, crew)\n",
-        "before.b, z.d, sizes, crew)\n    for k in range(m):\n        w.b[0, k] *= 1.0001\n",
-    ),
-    "U": ("load(dU, x, k) + load(d, t, k))", "load(dU, x, k) + load(d, t, k) * 1.0001)"),
     "W": ("    learn(w.W,", "    z.dT[2, 4] = z.dT[2, 4] * 1.0001\n    learn(w.W,"),
-    "V": ("    learn(w.V,", "    z.oT[1, 3] = z.oT[1, 3] * 1.0001\n    learn(w.V,"),
     "c": (
         "before.c, z.o, sizes, crew)\n",
         "before.c, z.o, sizes, crew)\n    for k in range(K):\n        w.c[0, k] *= 1.0001\n",

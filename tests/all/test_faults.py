@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -53,7 +52,7 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
     whole = undisturbed()
     points = 0
     for call, count in counts.items():
-        for fault in ("error=ENOSPC", "error=EIO", "signal=KILL"):
+        for fault in ("error=ENOSPC", "signal=KILL"):
             for when in range(1, count + 1):
                 folder = tmp_path / f"{call}-{fault}-{when}"
                 done = traced(folder, "-e", f"inject={call}:{fault}:when={when}")
@@ -73,8 +72,7 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
 
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
-@pytest.mark.parametrize("fault", ["error=ENOSPC", "error=EIO"])
-def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, call, fault):
+def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, call):
     project.edit("params.yaml", "updates: 400", "updates: 60")
     project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 25")
     project.edit("params.yaml", "save_every: 100", "save_every: 20")
@@ -86,18 +84,17 @@ def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_by
     names = [*folders, *(str(temporary(Path(file))) for file in files)]
     filters = [argument for name in names for path in (name, project.folder / name) for argument in ("-P", str(path))]
     trace, variables = project.folder.with_name("trace"), not_random(project.folder.with_name("not_random"))
-    for when in range(1, 9):
+    for when in range(1, 6):
         project.clear()
         printed = project.run(
             "strace", "-qq", "-f", "--seccomp-bpf", "-o", str(trace), "-e", f"trace={call}",
-            "-e", f"inject={call}:{fault}:when={when}", *filters, "python", "src/train.py", expect=None, **variables,
+            "-e", f"inject={call}:error=EIO:when={when}", *filters, "python", "src/train.py", expect=None, **variables,
         )  # fmt: skip
         assert "Traceback" not in printed
         struck = "(INJECTED)" in trace.read_text()
         assert struck or when > len(files)  # each is renamed once
-        said = bool(re.search(r"(No space left on device|Input/output error)", printed))
         # A folder that cannot be listed may keep temporary files of killed processes.
-        assert said == struck or (call == "openat" and project.contents() == before)
+        assert ("Input/output error" in printed) == struck or (call == "openat" and project.contents() == before)
         project.run("python", "src/train.py")
         assert project.contents() == before
 
@@ -127,18 +124,4 @@ def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_gone_after_a_trainin
         os.utime(file, (0, 0))  # there it is, and now old
     project.run("dvc", "repro", "--force", "train")
     assert not any(file.exists() for file in left)
-    assert project.contents() == before
-
-
-def test_a_file_that_may_not_grow_further_is_named_and_the_old_one_unharmed(project):
-    """RLIMIT_FSIZE: the kernel refuses the write in the middle of a file, as a full disk does."""
-    before = project.contents()
-    limit = (200, 200)
-    done = subprocess.run(
-        [sys.executable, "src/plot.py"], cwd=project.folder, env=project.environment(), text=True, check=False,
-        capture_output=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
-    )  # fmt: skip
-    assert done.returncode == 5
-    line = "reports/figures/ladder.svg: File too large: not written, so the file has its old content\n"
-    assert done.stderr == line
     assert project.contents() == before

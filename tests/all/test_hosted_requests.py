@@ -3,6 +3,7 @@
 `make setup` finds .venv made; `make check` and `make test` are the project's own and not those of a small one.
 """
 
+import json
 import os
 import re
 import shutil
@@ -59,7 +60,9 @@ def committed(project: Project, message: str) -> None:
     project.run("git", "commit", "-q", "-m", message)
 
 
-def another_eta(project: Project) -> None:
+def another_eta_and_a_study(project: Project) -> None:
+    (project.folder / "studies/sigma.yaml").write_text(QUESTION.replace("eta", "sigma"))
+    conducted(project, "sigma")
     project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
     project.run("dvc", "repro", "-q")
 
@@ -67,14 +70,6 @@ def another_eta(project: Project) -> None:
 def a_metric_by_hand(project: Project) -> None:
     file = project.folder / "metrics/train.json"
     file.write_text(re.sub(r'("smooth_loss": )[\d.]+', r"\g<1>1.5", file.read_text()))
-
-
-def another_study(project: Project) -> None:
-    (project.folder / "studies/seq.yaml").write_text(QUESTION.replace("eta", "sigma"))
-    conducted(project, "seq")
-
-
-CHANGES = {"eta": another_eta, "metric": a_metric_by_hand, "study": another_study, "fork": another_eta}
 
 
 @pytest.fixture(scope="module")
@@ -117,27 +112,11 @@ def cache() -> dict[str, str]:
     return {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
 
 
-def on_github(project: Project, folder: Path, *, fork: bool) -> tuple[Ran, str, str]:
-    """Return what ran for the pull request, its summary, and its comment."""
-    tools(folder)
+def merged(project: Project) -> Project:
+    """Merge the branch, as GitHub tries it, and return the project."""
     project.run("git", "checkout", "-q", "main")
     project.run("git", "merge", "-q", "--no-ff", "-m", "the merge that GitHub tries", "change")
-    event = pull_request(fork=fork)
-    ran = act(project, folder, "reproduce.yml", "pull_request", event, *ONE, stand_ins=REAL, **cache())
-    comments = folder / "comments.json"
-    return ran, summary_of(ran), comments.read_text() if comments.exists() else ""
-
-
-def on_gitlab(project: Project, folder: Path, *, fork: bool) -> tuple[Ran, str, str]:
-    """Return what ran for the merge request, its summary, and its note."""
-    tools(folder)
-    base = project.run("git", "rev-parse", "main").strip()
-    notes: list[dict] = []
-    with notes_of(notes) as address:
-        token = {} if fork else {"SUMMARY_TOKEN": TOKEN, "CI_API_V4_URL": address}
-        variables = REQUEST | token | cache() | {"CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
-        ran = gitlab(project, folder, "merge_request_event", stand_ins=REAL, **variables)
-    return ran, summary_of(ran), "".join(note["body"] for note in notes)
+    return project
 
 
 def summary_of(ran: Ran) -> str:
@@ -146,29 +125,37 @@ def summary_of(ran: Ran) -> str:
     return file.read_text()
 
 
-@pytest.mark.parametrize(
-    ("name", "host"),
-    [("eta", on_github), ("eta", on_gitlab), ("metric", on_gitlab), ("study", on_github), ("fork", on_github)],
-    ids=lambda each: getattr(each, "__name__", each),
-)
-def test_a_request_is_told_in_markdown(main, tmp_path, name, host):
-    project = changed(main, tmp_path / "project", CHANGES[name])
-    ran, summary, comment = host(project, tmp_path / "run", fork=name == "fork")
-    failed = {job for job, result in ran.jobs.items() if result.lower().startswith("fail")}
-    assert bool(failed) == (name == "metric"), ran.printed
-    assert bool(comment) == (name != "fork")
-    if name == "metric":
-        assert failed <= {"reproduce ubuntu-24.04 3.11", "verify"}
-        assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in summary
-        assert "first difference: train: metrics/<wbr>train.json" in summary
-    else:
-        assert "<b>Made again:</b> bit for bit, on 1 machine." in summary
-    if name in {"eta", "fork"}:
-        assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in summary
-        assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in summary
-        assert summary.count("<td>best model, after ") == 2  # samples of both sides, which are in no commit
-    if name == "study":
-        assert "<b>Better:</b> <code>seq.yaml</code> says: <code>" in summary
+def test_another_eta_and_a_study_are_told_in_a_comment_on_github(main, tmp_path):
+    project = merged(changed(main, tmp_path / "project", another_eta_and_a_study))
+    tools(tmp_path / "run")
+    ran = act(
+        project, tmp_path / "run", "reproduce.yml", "pull_request", pull_request(), *ONE, stand_ins=REAL, **cache()
+    )
+    assert set(ran.jobs.values()) == {"success"}, ran.printed
+    summary = summary_of(ran)
+    assert "<b>Made again:</b> bit for bit, on 1 machine." in summary
+    assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in summary
+    assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in summary
+    assert "<td><code>sigma.yaml</code></td><td>–</td><td><code>cannot tell yet: sigma=0.05</code></td>" in summary
+    assert summary.count("<td>best model, after ") == 2  # samples of both sides, which are in no commit
+    (comment,) = json.loads((tmp_path / "run/comments.json").read_text())
+    assert summary in comment["body"]
+
+
+def test_a_metric_that_was_edited_by_hand_is_told_in_a_note_on_gitlab(main, tmp_path):
+    project = changed(main, tmp_path / "project", a_metric_by_hand)
+    tools(tmp_path / "run")
+    notes: list[dict] = []
+    with notes_of(notes) as address:
+        base = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": project.run("git", "rev-parse", "main").strip()}
+        token = {"SUMMARY_TOKEN": TOKEN, "CI_API_V4_URL": address}
+        variables = REQUEST | token | cache() | base
+        ran = gitlab(project, tmp_path / "run", "merge_request_event", stand_ins=REAL, **variables)
+    assert [job for job, result in ran.jobs.items() if result == "FAIL"] == ["verify"], ran.printed
+    summary = summary_of(ran)
+    assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in summary
+    assert "first difference: train: metrics/<wbr>train.json" in summary
+    assert [summary in note["body"] for note in notes] == [True]
 
 
 def test_another_projects_pull_request_is_run_again_and_told(tmp_path):
@@ -197,9 +184,7 @@ def test_another_projects_pull_request_is_run_again_and_told(tmp_path):
     project.edit("params.yaml", "rate: 1", "rate: 2")
     project.run("dvc", "repro", "-q")
     committed(project, "another rate")
-    project.run("git", "checkout", "-q", "main")
-    project.run("git", "merge", "-q", "--no-ff", "-m", "the merge that GitHub tries", "change")
-    ran = act(project, tmp_path / "run", "pull-request.yml", "pull_request", pull_request(), stand_ins=("gh",))
+    ran = act(merged(project), tmp_path / "run", "pull-request.yml", "pull_request", pull_request(), stand_ins=("gh",))
     assert set(ran.jobs.values()) == {"success"}, ran.printed
     summary = summary_of(ran)
     assert "<code>curve</code> is the first with other outputs, because of <code>rate</code>" in summary

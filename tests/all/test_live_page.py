@@ -57,7 +57,7 @@ def settings(rng):
 
 
 @needs_node
-@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize("part", range(4))
 def test_weights_after_300_updates_with_any_setting_are_the_kernel_s(part):
     rng = random.Random(part)  # noqa: S311  a test's
     for _ in range(10):
@@ -126,18 +126,16 @@ def test_the_committed_wasm_is_what_the_compiler_makes_of_its_source(compiled):
     ("old", "new"),
     [
         ("int first = step & 1 ? n - 1 : 0, stride = step & 1 ? -1 : 1;", "int first = 0, stride = 1;"),
-        ("2.2e-16", "2.3e-16"),
         ("total += *(block *)row * *factor,", FUSED),
-        ("0.999 * smooth", "0.9990000000000001 * smooth"),
     ],
-    ids=["order of additions", "epsilon", "fused multiply-add", "smooth loss"],
-)  # fmt: skip
+    ids=["order of additions", "fused multiply-add"],
+)
 def test_a_planted_fault_is_named_with_its_update(compiled, old, new):
     params = params_with()
     state, rows = in_page(params, NOVEL, 200, compiled(old, new)), in_kernel(params, NOVEL, 200)
     said = first_difference(state, rows)
     print(said)
-    assert re.match(r"(smooth )?loss at update \d+: ", said)
+    assert re.match(r"loss at update \d+: ", said)
 
 
 @pytest.fixture(scope="module")
@@ -234,8 +232,7 @@ def test_in_chromium_a_written_text_is_that_of_the_command_beside_it(opened, res
     )
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")], ids=["desktop", "phone"])
 def test_axe_finds_nothing_before_and_after_a_run_and_nothing_is_scrolled_sideways(opened, viewport, scheme):
     window, _ = opened(viewport=viewport, color_scheme=scheme)
     for _ in range(2):

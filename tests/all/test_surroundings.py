@@ -3,13 +3,11 @@
 import json
 import os
 import pty
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from temporary import not_random, temporary
 
 from charloom.base.terminal import visible
 
@@ -36,36 +34,25 @@ def results(project) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
-        {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii", "TZ": "XXX-26YYY,0/0,J365/23", "PYTHONHASHSEED": "99"},
-        {"LANG": "tr_TR.UTF-8", "COLUMNS": "1", "TERM": "dumb", "HOME": "/nonexistent"},
-    ],
-)
-def test_locale_time_zone_hash_seed_and_terminal_change_nothing(project, variables):
-    before = results(project)
-    again(project, *STAGES, **variables)
-    assert results(project) == before
-
-
-def test_umask_and_folder_change_nothing(project, tmp_path):
+def test_locale_time_zone_hash_seed_terminal_umask_and_folder_change_nothing(project, tmp_path):
     before = results(project)
     folder = tmp_path / "ein größerer Ordner — mit 'Zeichen'"
     project.folder.rename(folder)
     project.folder = folder
     again(project)
+    variables = {
+        "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "TZ": "XXX-26YYY,0/0,J365/23",
+        "PYTHONHASHSEED": "99", "COLUMNS": "1", "TERM": "dumb", "HOME": "/nonexistent",
+    }  # fmt: skip
     for stage in STAGES:
-        project.run("sh", "-c", f"umask 077 && python src/{stage}.py")
+        project.run("sh", "-c", f"umask 077 && python src/{stage}.py", **variables)
     assert results(project) == before
 
 
-@pytest.mark.parametrize("closing", [">&-", ">&- 2>&- <&-", "> /dev/null 2>&1"])
-def test_nobody_has_to_listen(project, closing):
+def test_nobody_has_to_listen(project):
     before = results(project)
     again(project)
-    project.run("bash", "-c", " && ".join(f"python src/{stage}.py {closing}" for stage in STAGES))
+    project.run("bash", "-c", " && ".join(f"python src/{stage}.py >&- 2>&- <&-" for stage in STAGES))
     assert results(project) == before
 
 
@@ -109,21 +96,6 @@ def test_a_clock_that_jumps_ten_days_to_and_fro_changes_nothing(project):
     assert results(project) == before
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-@pytest.mark.parametrize("file", ["models/checkpoints/000.npz", "plots/smooth_loss.csv", "metrics/train.json"])
-def test_a_read_only_results_folder_is_named_and_the_next_start_goes_on(project, file):
-    before = project.contents()
-    project.clear()
-    written, variables = str(temporary(Path(file))), not_random(project.folder.with_name("not_random"))
-    printed = project.run(
-        "strace", "-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-P", written, "-e", "trace=openat",
-        "-e", "inject=openat:error=EROFS", "python", "src/train.py", expect=5, **variables,
-    )  # fmt: skip
-    assert printed.splitlines()[-1].startswith(f"{file}: Read-only file system: not written")
-    project.run("python", "src/train.py")
-    assert project.contents() == before
-
-
 ODD = "a\0b\x1b[31mc\x07\x7f\x85d\r"
 TURNED = "\u202eabc\u202c שלום \u2067x\u2069"
 
@@ -148,12 +120,10 @@ def test_a_terminal_gets_no_control_characters_and_a_pipe_gets_them_raw(project)
     assert printed.startswith("no\\x1b[31m.npz: No such file")
 
 
-@pytest.mark.parametrize("K", [300, 65_600])
-def test_ids_of_two_and_of_four_bytes_go_through_training(project, K):
-    characters = "".join(chr(i) for i in range(0x20000, 0x20000 + K))
-    (project.folder / "data/fox.txt").write_text(characters * 2)
+def test_ids_of_four_bytes_go_through_training(project):
+    (project.folder / "data/fox.txt").write_text("".join(chr(i) for i in range(0x20000, 0x20000 + 65_600)) * 2)
     for old, new in [("m: 8", "m: 2"), ("seq_length: 10", "seq_length: 2"), ("entries: 10000", "entries: 3")]:
         project.edit("params.yaml", old, new)
     project.edit("params.yaml", "updates: 400", "updates: 4")
     again(project, *STAGES)
-    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == K
+    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == 65_600

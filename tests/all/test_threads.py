@@ -39,8 +39,7 @@ def made(project: Project) -> dict[str, bytes]:
     return {name: (project.folder / name).read_bytes() for name in RESULTS}
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("then", ["1", "3"])
+@pytest.mark.parametrize(("number", "code", "then"), [(signal.SIGTERM, 143, "1"), (signal.SIGINT, 130, "3")])
 def test_a_signal_on_two_threads_saves_and_any_number_goes_on_to_the_same_bytes(project, large, number, code, then):
     stage = started(project, "python", "src/train.py", **TWO)
     until(project.states)
@@ -63,7 +62,8 @@ def test_killed_on_two_threads_it_goes_on_to_the_same_bytes(project, large):
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
 @pytest.mark.parametrize("most", [1, 2, 4])
 def test_where_no_thread_may_start_it_is_trained_on_fewer(project, large, most):
-    user = ["setpriv", "--reuid", str(64321 + most), "--clear-groups", "--inh-caps", "+dac_override"]
+    uid = str(500_000_000 + 10 * os.getpid() + most)  # nobody's: the limit counts all processes of a user
+    user = ["setpriv", "--reuid", uid, "--clear-groups", "--inh-caps", "+dac_override"]
     command = f"ulimit -u {most}; exec python src/train.py"
     done = subprocess.run(
         [*user, "--ambient-caps", "+dac_override", "bash", "-c", command], cwd=project.folder,

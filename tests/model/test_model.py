@@ -53,6 +53,7 @@ def changed(folder, name, value):
         ("W", np.zeros((5, 5), np.float32)),
         ("first", np.int64(-1)),
         ("update", np.int64(-1)),
+        ("smooth_loss", np.float64(np.inf)),
     ],
 )
 def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value):
