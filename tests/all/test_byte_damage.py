@@ -18,7 +18,7 @@ from charloom.settings.dvc_lock import ensure_recorded, note_used
 from charloom.settings.params import read_params
 from charloom.tracking import completion, entries, rounds
 from charloom.tracking.entries import Entry
-from charloom.tracking.store import RESULTS
+from charloom.tracking.tag import RESULTS
 from charloom.training import resume
 
 DAMAGES = 44  # of each file; 500 find no other kind of answer

@@ -13,7 +13,8 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from projects import copied
 from recorded import a_training, holds_what_the_files_hold, model_names, sent, waiting
 
-from charloom.tracking import collect, entry_files, rounds
+from charloom.results import spool
+from charloom.tracking import entry_files, rounds
 from charloom.tracking.collect import put, this_run
 
 REQUESTS = (
@@ -25,7 +26,8 @@ REQUESTS = (
 STEPS = [
     *((MlflowClient, name) for name in REQUESTS),
     (LocalArtifactRepository, "log_artifact"),
-    (collect, "append"),
+    (spool, "append"),
+    (rounds, "append"),
     (entry_files, "write"),
     (Path, "rename"),
     (Path, "write_text"),
@@ -55,7 +57,7 @@ def killed_after(step: int, folder: Path, shown: bool) -> int:
             for where, name in STEPS:
                 setattr(where, name, counted(getattr(where, name)))
             if shown:
-                rounds.run_round("", {})
+                rounds.run_round(spool.identity(), {})
             put(this_run())
             sent()
             os.write(writer, str(taken[0]).encode())

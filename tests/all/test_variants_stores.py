@@ -22,7 +22,6 @@ sys.path.insert(0, str(ROOT / "tests/tracking"))
 from recorded import sent as sent_spool
 from test_studies import a_study, in_studies, sent, sent_only
 
-from charloom.results.spool import append
 from charloom.tracking import studies
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entry_files import CHECKSUMS, checksums
@@ -79,22 +78,6 @@ def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project, w
     (waits / CHECKSUMS).write_text(checksums(waits))
     printed = project.run("charloom", "track", expect=None)
     assert not (project.folder / "executed").exists(), printed
-
-
-def test_a_run_in_a_spool_that_came_with_the_clone_is_not_recorded_as_ours(project):
-    """Somebody committed .charloom/spool by force: it says that 0.001 bits were measured."""
-    with chdir(project.folder):
-        waits = put(this_run())
-    append(
-        waits / "run.jsonl",
-        [["held_out_bits_per_character", update, 0.001, 1.0] for update in range(1000)],
-    )
-    waits.rename(waits.with_name("another"))
-    project.run("git", "add", "-f", ".charloom/spool")
-    project.run("git", "commit", "-q", "-m", "what nobody looks at")
-    printed = project.run("charloom", "track", expect=None)
-    recorded = [each.data.metrics.get("held_out_bits_per_character") for each in project.runs()]
-    assert 0.001 not in recorded, printed
 
 
 # Claim 9: studies in MLflow.

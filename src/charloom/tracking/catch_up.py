@@ -6,13 +6,13 @@ from functools import partial
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.git import ensure_repository
-from charloom.results.spool import RECORD, append, identity
+from charloom.results.spool import append, identity
 from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.pipeline import OWN, root
 from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver, request_delivery
-from charloom.tracking.entries import entries, folders, is_study
+from charloom.tracking.entries import entries
 from charloom.tracking.reasons import first_line
 
 SENDING_TIMEOUT = 300  # seconds without progress; long, because the user requested the delivery
@@ -44,22 +44,18 @@ def catch_up(_: object = None) -> None:
     for name in ("outbox", "trainings"):
         if any((root() / OWN / name).glob("[!.]*/*")):
             print(f"{OWN / name}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
-    own_identity = identity()
-    for folder in folders():
-        if is_study(folder):
-            folder.rename(folder.with_name(f"{folder.name.rpartition('-')[0]}-{own_identity}"))
-    pending = []
+    own_identity, pending = identity(), []
     for entry in entries():
-        if entry.tracked or entry.trainings or (entry.has_ended and entry.sender != own_identity):
-            append(entry.folder / RECORD, [{"sender": own_identity}])
-        if entry.tracked or entry.trainings:
+        if entry.can_complete or (entry.has_ended and entry.sender != own_identity):
+            append(entry.path, [{"sender": own_identity}])
+        if entry.can_complete:
             pending.append(entry.folder)
     try:
-        deliver([*pending, *filter(is_study, folders())], SENDING_TIMEOUT, since)
+        deliver(pending, SENDING_TIMEOUT, since)
     except Unavailable as error:
         raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
 
 
 def anything_waits() -> bool:
     """Return whether the spool contains a study, or a training with results or files."""
-    return any(map(is_study, folders())) or any(entry.tracked or entry.trainings for entry in entries())
+    return any(entry.can_complete for entry in entries())

@@ -11,17 +11,18 @@ from pydantic import ValidationError
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.terminal import in_line
 from charloom.settings.dvc_lock import LOCK, stages_in
+from charloom.tracking import tag
 from charloom.tracking.address import database
 from charloom.tracking.artifacts import download, ensure_allowed
 from charloom.tracking.origin import PATCH, Origin
-from charloom.tracking.store import KEY, RESULTS, TEXT, USER, Store, connected
+from charloom.tracking.store import Store, connected
 
 TAGS = {
-    "experiment": KEY,
-    "results": RESULTS,
-    "text_sha256": TEXT,
-    "commit": "mlflow.source.git.commit",
-    "uncommitted": "charloom.uncommitted_changes",
+    "experiment": tag.KEY,
+    "results": tag.RESULTS,
+    "text_sha256": tag.TEXT,
+    "commit": tag.COMMIT,
+    "uncommitted": tag.UNCOMMITTED,
 }
 
 
@@ -49,11 +50,11 @@ def describe(run_id: str, folder: str) -> None:
 
 
 def _origin(run: Run, name: str) -> Origin:
-    tags = {field: run.data.tags.get(tag, "") for field, tag in TAGS.items()}
+    tags = {field: run.data.tags.get(key, "") for field, key in TAGS.items()}
     tags["experiment"] = tags["experiment"].partition(":")[0]  # a suffix :1, :2, … numbers runs with other results
     fields = {
         "name": run.info.run_name,
-        "user": run.data.tags.get(USER, ""),
+        "user": run.data.tags.get(tag.USER, ""),
         "params": run.data.params,
         "metrics": {metric: value for metric, value in run.data.metrics.items() if isfinite(value)},
         "hashes": {},

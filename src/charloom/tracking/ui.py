@@ -7,19 +7,21 @@ import socket
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Thread
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import artifacts
 from charloom.tracking.asking import asked
-from charloom.tracking.browser import HOST, listening, show
 from charloom.tracking.catch_up import anything_waits, catch_up
 from charloom.tracking.store import Store
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
+HOST = "127.0.0.1"
 END_TIMEOUT = 3  # seconds
 QUERY_TIMEOUT = 45  # seconds, to query the experiments
 
@@ -33,8 +35,8 @@ def serve(arguments: argparse.Namespace) -> None:
     """
     store, port = Store(), arguments.port
     server = store.page_address or f"http://{HOST}:{port}"
-    if not store.remote and not _is_free(port):
-        other = next(filter(_is_free, range(5001, 2**16)))
+    if not store.remote and listening(port):
+        other = next(port for port in range(5001, 2**16) if not listening(port))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` uses another")
     if anything_waits():
         print("sending queued entries to MLflow", flush=True)
@@ -62,10 +64,19 @@ def serve(arguments: argparse.Namespace) -> None:
         _serve(store.uri, port, announce)
 
 
-def _is_free(port: int) -> bool:
-    with suppress(OSError), socket.create_server((HOST, port)):
-        return True
-    return False
+def show(page: str) -> None:
+    """Open the page at this address in a browser, and do not wait. Do nothing without a display or a terminal."""
+    has_display = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    has_display = has_display or (sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ)
+    if has_display and sys.stdout.isatty():
+        os.environ.pop("TERM", None)  # excludes browsers that run in the terminal
+        Thread(target=webbrowser.open, args=(page,)).start()
+
+
+def listening(port: int) -> bool:
+    """Return whether a server on this machine listens on the port of 127.0.0.1."""
+    with socket.socket() as client:
+        return client.connect_ex((HOST, port)) == 0
 
 
 def _serve(store: str, port: int, announce: Callable[[], None]) -> None:
