@@ -21,7 +21,9 @@ COMMIT, UNCOMMITTED = "mlflow.source.git.commit", "charloom.uncommitted_changes"
 def recorded(finished, tmp_path_factory):
     """The project with one run in MLflow, of its commit, for all tests that restore its store."""
     project = copied(finished, tmp_path_factory.mktemp("again") / "project")
-    tracked(project)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # of the tests before
+        tracked(project)
     return project
 
 
@@ -163,6 +165,7 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
         ("tags", UNCOMMITTED, "true", 2, f"{PATCH}: the run had uncommitted changes, but"),
         ("tags", "charloom.results", None, 2, "charloom.results is missing or invalid: ''"),
     ],
+    ids=["param", "no param", "text", "option", "escapes", "unknown changes", "lost patch", "not complete"],
 )
 def test_edited_params_and_tags_contradict_the_commit(recorded, tmp_path, table, key, value, code, line):
     shutil.copy(recorded.folder / "mlflow.db", tmp_path)

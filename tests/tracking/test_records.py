@@ -149,9 +149,7 @@ def test_what_is_no_record_is_left_out_and_named(capsys):
     the_entry()
     said = capsys.readouterr().err
     assert f"{folder.parent}/folder/run.jsonl: skipped: Is a directory\n" in said
-    assert (
-        f"{folder.parent}/headless/run.jsonl: skipped: the record of a training does not begin with its start\n" in said
-    )
+    assert f"{folder.parent}/headless/run.jsonl: skipped: the record of a training does not begin" in said
     assert f"{folder.parent}/lacking/run.jsonl: damaged lines were skipped\n" in said
 
 

@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import time
-from contextlib import chdir
+from contextlib import chdir, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from ruamel.yaml import YAML
 from stores import free_port
 
 import track
+from charloom.base.signals import Stopped
 from charloom.model.recorded import hashed
 from charloom.results.spool import identity, recorded
 from charloom.settings.dvc_lock import md5
@@ -208,6 +210,23 @@ def test_a_training_that_was_shown_is_completed_as_the_same_run_and_a_complete_r
     holds_what_the_files_hold(project, project.client(), run)
 
 
+def test_a_killed_training_is_shown_once_and_again_where_another_sender_takes_over(project):
+    with chdir(project.folder):
+        run = this_run()
+        with suppress(Stopped), recorded("key", run.params, run.text_sha256, "none") as record:
+            record.points([("smooth_loss", 0, 1.5)])
+            raise Stopped(signal.SIGTERM)
+        sent()
+        (shown,) = project.runs()
+        assert shown.info.status == "KILLED"
+        project.client().delete_run(shown.info.run_id)
+        sent()
+        assert not project.runs()
+    caught_up(project)
+    (shown,) = project.runs()
+    assert history(project.client(), shown, "smooth_loss") == {0: 1.5}
+
+
 def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_again(project):
     curve = list(column(project, "smooth_loss").items())
     with chdir(project.folder):
@@ -326,10 +345,8 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
         assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
     for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
         lock.write_text(wrong)
-        assert (
-            project.stage("track", code=3)
-            == "dvc.lock: content is not in DVC's format; `git checkout dvc.lock` brings it back\n"
-        )
+        line = "dvc.lock: content is not in DVC's format; `git checkout dvc.lock` brings it back\n"
+        assert project.stage("track", code=3) == line
     assert not waiting(project)
 
 

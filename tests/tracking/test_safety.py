@@ -127,10 +127,8 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
     with pytest.raises(Unavailable) as raised, connected():
         pass
     request = f"API request to {address}/api/2.0/mlflow/experiments/search"
-    assert (
-        str(raised.value)
-        == f"{request}: Connection refused; no server listens there: is the address right, and is the server running?"
-    )
+    hint = "no server listens there: is the address right, and is the server running?"
+    assert str(raised.value) == f"{request}: Connection refused; {hint}"
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,17 @@ def test_a_study_is_its_question_and_its_text_whatever_its_name_and_no_other_los
     assert there > {first.info.run_id, *(run.info.run_id for run in trials.values())}
 
 
+def test_two_versions_of_a_study_that_wait_are_one_and_the_later_is_sent(project, monkeypatch):
+    contents = a_study(project)
+    with chdir(project.folder):
+        first = put_study(contents)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # another sender has to send it
+        assert put_study(contents.model_copy(update={"description": "**worse**"})) == first
+        recorded.sent()
+    study, _ = in_store(project)
+    assert study.data.tags["mlflow.note.content"].startswith("**worse**")
+
+
 @pytest.mark.parametrize(
     "question", ["create_experiment", "set_experiment_tag", "create_run", "log_batch", "set_terminated"]
 )

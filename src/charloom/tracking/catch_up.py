@@ -30,17 +30,15 @@ def catch_up(_: object = None) -> None:
     since = request_delivery()
     status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
     process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
-    if process.returncode:
-        # `dvc status` exits with 1 if results are out of date, and with other codes if it fails.
-        outdated = "its results do not match its settings and sources; `dvc repro` updates them"
-        reason = outdated if process.returncode == 1 else f"`dvc status`: {first_line(process.stderr)}"
-        print(f"this folder's run was not sent: {reason}", flush=True)
-    else:
+    try:
+        if process.returncode == 1:
+            raise CheckFailed("its results do not match its settings and sources; `dvc repro` updates them")
+        if process.returncode:
+            raise CheckFailed(f"`dvc status`: {first_line(process.stderr)}")
         run = this_run()
-        try:
-            put(run, partial(ensure_recorded, run.params))
-        except CheckFailed as error:
-            print(f"this folder's run was not sent: {error}", flush=True)
+        put(run, partial(ensure_recorded, run.params))
+    except CheckFailed as error:
+        print(f"this folder's run was not sent: {error}", flush=True)
     for name in ("outbox", "trainings"):
         if any((root() / OWN / name).glob("[!.]*/*")):
             print(f"{OWN / name}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")

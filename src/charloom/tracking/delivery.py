@@ -56,7 +56,8 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     with log:
         log.seek(since)
         while pending and time.monotonic() < end and time.time() - heartbeat < seconds:
-            heartbeat = max(heartbeat, _heartbeat(lock))  # a sender that has ended removes its lock
+            with suppress(OSError):  # a sender that has ended removes its lock
+                heartbeat = max(heartbeat, lock.stat().st_mtime)
             alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
             for row in log:
                 name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
@@ -79,9 +80,3 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
         reasons[f"the sender made no progress for {seconds:g} s; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
-
-
-def _heartbeat(lock: Path) -> float:
-    with suppress(OSError):
-        return lock.stat().st_mtime
-    return 0.0

@@ -12,7 +12,7 @@ from charloom.base.errors import Damaged, WrongInput
 from charloom.base.terminal import in_line
 from charloom.settings.dvc_lock import LOCK, stages_in
 from charloom.tracking import tag
-from charloom.tracking.address import database
+from charloom.tracking.address import database, page_address
 from charloom.tracking.artifacts import download, ensure_allowed
 from charloom.tracking.origin import PATCH, Origin
 from charloom.tracking.store import Store, connected
@@ -43,7 +43,7 @@ def describe(run_id: str, folder: str) -> None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise WrongInput(
-                f"{name}: no such run in {store.page_address or file or 'the store'}; is MLFLOW_TRACKING_URI right?"
+                f"{name}: no such run in {page_address() or file or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
         origin = _origin(run, name)
         print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())

@@ -26,7 +26,7 @@ class Entry:
                repeated trainings
     trainings  the start and end of each training that ended with results
     end        the end of the last training; None while it runs, and if it was killed
-    is_closed  whether the sender has ended the live run of the last training
+    is_closed  whether the present sender has ended the live run of the last training
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
     requested  whether a process has requested the delivery, and waits for the outcome
@@ -103,7 +103,7 @@ class Entry:
             case {"description": _}:
                 self.tracked = Tracked.model_validate(line)
             case {"sender": str() as sender}:
-                self.sender, self.requested = sender, True
+                self.sender, self.requested, self.is_closed = sender, True, False
             case "closed":
                 self.is_closed = True
             case _:

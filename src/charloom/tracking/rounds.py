@@ -142,8 +142,9 @@ def _show(work: Work, entry: Entry, ended: bool) -> None:
         if work.run:
             work.store.end_run(work.run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
         work.store = None
-        if entry.path.exists():
-            append(entry.path, ["closed"])
+        with suppress(OSError):
+            if entry.path.exists():
+                append(entry.path, ["closed"])
 
 
 def _complete(work: Work, entry: Entry) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, ExperimentTag, InputTag, Metric, Param, Run, RunTag
@@ -29,10 +29,10 @@ from charloom.results.git import author, known
 from charloom.results.spool import Start, Tracked
 from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking import tag
-from charloom.tracking.address import address, artifacts, store_lock
+from charloom.tracking.address import address, artifacts, page_address, store_lock
 from charloom.tracking.artifacts import ensure_allowed
 from charloom.tracking.limits import note_progress
-from charloom.tracking.reasons import QUERY_VALUES, first_line
+from charloom.tracking.reasons import first_line
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 from dvc_summary.locks import leaves
 
@@ -64,7 +64,7 @@ class Store:
     def __init__(self) -> None:
         """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
-        self.remote = urlsplit(self.uri).scheme in {"http", "https"}
+        self.remote = bool(page_address())
         self.about = ""
 
     @cached_property
@@ -73,16 +73,9 @@ class Store:
         name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
         return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
-    @cached_property
-    def page_address(self) -> str:
-        """Return the address of a server's pages, without the login; "" for a database, which has no such pages."""
-        parts = urlsplit(self.uri)
-        page = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-        return in_line(QUERY_VALUES.sub(r"\1***", page.geturl())).rstrip("/") if self.remote else ""
-
     def where_shown(self, run: Run) -> str:
         """Return the address of the run's page on a server; for a database, the command that shows the run."""
-        return f"{self.page_address}/{run_page(run)}" if self.remote else "`make ui` shows it"
+        return f"{page_address()}/{run_page(run)}" if self.remote else "`make ui` shows it"
 
     def connect(self) -> None:
         """Connect, and read the texts' experiments.

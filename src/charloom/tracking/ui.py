@@ -15,10 +15,9 @@ from threading import Thread
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
-from charloom.tracking.address import artifacts
+from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
 from charloom.tracking.catch_up import anything_waits, catch_up
-from charloom.tracking.store import Store
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
 HOST = "127.0.0.1"
@@ -33,9 +32,9 @@ def serve(arguments: argparse.Namespace) -> None:
     and open a browser. Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or
     MLflow's server ends by itself.
     """
-    store, port = Store(), arguments.port
-    server = store.page_address or f"http://{HOST}:{port}"
-    if not store.remote and listening(port):
+    port, remote = arguments.port, page_address()
+    server = remote or f"http://{HOST}:{port}"
+    if not remote and listening(port):
         other = next(port for port in range(5001, 2**16) if not listening(port))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` uses another")
     if anything_waits():
@@ -58,10 +57,10 @@ def serve(arguments: argparse.Namespace) -> None:
         print("\n".join(lines), flush=True)
         show(page)
 
-    if store.remote:
+    if remote:
         announce()
     else:
-        _serve(store.uri, port, announce)
+        _serve(port, announce)
 
 
 def show(page: str) -> None:
@@ -79,17 +78,15 @@ def listening(port: int) -> bool:
         return client.connect_ex((HOST, port)) == 0
 
 
-def _serve(store: str, port: int, announce: Callable[[], None]) -> None:
+def _serve(port: int, announce: Callable[[], None]) -> None:
     """Run MLflow's server on 127.0.0.1 until a signal; call `announce` when the server is ready.
-
-    store  the store's address
 
     Raises Unavailable if the server ends by itself.
     """
     log = OWN / "ui.log"
     # An environment variable passes the store's address, because other users can read a command line. Without the last
     # settings, Python and Uvicorn would import modules from this folder first.
-    variables = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = {"MLFLOW_BACKEND_STORE_URI": address(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     variables |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull, "MLFLOW_LOGGING_LEVEL": "INFO"}
     options = ["--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()]
     print(f"starting MLflow's server; its log is {log}", flush=True)
