@@ -11,8 +11,7 @@ from projects import Project
 
 from charloom.base.errors import Unavailable
 from charloom.results.run import Run
-from charloom.results.spool import RECORD, append, recorded
-from charloom.settings.params import read_params
+from charloom.results.spool import RECORD, append, identity, recorded
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import Entry, entries
 from charloom.tracking.rounds import run_round
@@ -27,8 +26,9 @@ ARTIFACTS = {"report.html", "sample_table.json", "samples.txt", "params.yaml", "
 
 def sent() -> None:
     """Send what is in the spool of this folder from this process. Raises Unavailable with what failed."""
-    works = run_round("", {})
-    if reasons := [work.reason for work in works.values() if work.reason]:
+    senders = {entry.sender for entry in entries()}
+    works = [work for sender in senders for work in run_round(sender, {}).values()]
+    if reasons := sorted(work.reason for work in works if work.reason):
         raise Unavailable("; ".join(reasons))
 
 
@@ -43,18 +43,17 @@ def caught_up(project: Project) -> None:
     """Count the trainings of the project whose `track` was skipped."""
     with chdir(project.folder):
         for entry in entries():
-            append(entry.folder / RECORD, [{"sender": ""}])
+            append(entry.folder / RECORD, [{"sender": identity()}])
         sent()
 
 
-def a_training(project: Project, results: str, points: Iterable[tuple[str, int, float]] = ()) -> None:
-    """Leave the record of a training of this project's experiment that came to these results."""
-    with (
-        chdir(project.folder),
-        recorded(results, read_params(), this_run().text_sha256, "none") as record,
-    ):
-        record.points(points)
-        record.results = results
+def a_training(project: Project, results: str = "", points: Iterable[tuple[str, int, float]] = ()) -> None:
+    """Leave the record of a training of this project's experiment that came to these results, or to the files' own."""
+    with chdir(project.folder):
+        run = this_run()
+        with recorded(results or run.results, run.params, run.text_sha256, "none") as record:
+            record.points(points)
+            record.results = results or run.results
 
 
 def curve(run: Run) -> list[tuple[str, int, float]]:

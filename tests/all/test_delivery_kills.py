@@ -17,8 +17,8 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from projects import Project, copied, seed_of_the_week
 from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, waiting
 
-from charloom.results.spool import recorded
-from charloom.tracking import collect, entry_files, rounds
+from charloom.results import spool
+from charloom.tracking import entry_files, rounds
 from charloom.tracking.collect import put, this_run
 
 REQUESTS = (
@@ -30,7 +30,8 @@ REQUESTS = (
 STEPS = [
     *((MlflowClient, name) for name in REQUESTS),
     (LocalArtifactRepository, "log_artifact"),
-    (collect, "append"),
+    (spool, "append"),
+    (rounds, "append"),
     (entry_files, "write"),
     (Path, "rename"),
     (Path, "write_text"),
@@ -43,12 +44,12 @@ EVERY = 5  # step counts in pairs
 def training() -> None:
     """Begin the record of this folder's training, which this process never ends."""
     run = this_run()
-    record = recorded(run.results, run.params, run.text_sha256, "none").__enter__()
+    record = spool.recorded(run.results, run.params, run.text_sha256, "none").__enter__()
     record.points(curve(run)[:2])
 
 
 def show() -> None:
-    rounds.run_round("", {})
+    rounds.run_round(spool.identity(), {})
 
 
 def deliver() -> None:

@@ -81,7 +81,7 @@ def test_an_answer_of_any_kind_is_a_line(name, sending, tmp_path, monkeypatch, c
     with hostile((REFUSED | TAKEN)[name], Mlflow()) as address, chdir(sending.folder):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         entry = put(this_run())
-        reasons = [work.reason for work in run_round("", {}).values()]
+        reasons = [work.reason for work in run_round(spool.identity(), {}).values()]
         with pytest.raises(CharloomError) as refused:
             fetch("models:/charloom-fox@best", str(tmp_path / "model.npz"))
     assert time.monotonic() - began < SECONDS

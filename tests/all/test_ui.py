@@ -13,7 +13,7 @@ import urllib.request
 from projects import alive, copied, until
 from stores import free_port
 
-from charloom.tracking.browser import listening
+from charloom.tracking.ui import listening
 
 
 def test_the_runs_are_opened_once_the_server_answers_and_ctrl_c_ends_it_all(finished, tmp_path):

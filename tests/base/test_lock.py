@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from charloom.base.errors import Unavailable
-from charloom.base.lock import exclusive, in_turn
+from charloom.base.lock import exclusive, in_turn, is_held
 
 HOLD = """
 import sys
@@ -46,8 +46,11 @@ def test_a_killed_holder_frees_it(tmp_path):
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(Unavailable, match=f"process {holder.pid} runs it"), exclusive(lock, "it"):
             pass
+        assert is_held(lock)
         holder.kill()
         holder.wait()
+        assert not is_held(lock)
+        assert not lock.exists()
         with exclusive(lock, "it"):
             assert lock.read_text() == str(os.getpid())
 

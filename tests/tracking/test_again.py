@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from projects import Project, said
+from projects import Project, copied, said
 from recorded import tracked
 
 from charloom.base.yaml_text import as_yaml_text, parsed
@@ -14,20 +14,16 @@ from charloom.tracking.origin import PATCH
 
 EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
 SMOOTH = "src/charloom/kernel/update.py", "0.999 * smooth + 0.001 * loss", "WEIGHT * smooth + (1 - WEIGHT) * loss"
+COMMIT, UNCOMMITTED = "mlflow.source.git.commit", "charloom.uncommitted_changes"
 
 
-@pytest.fixture(autouse=True)
-def temporary(tmp_path, monkeypatch):
-    """The folder in which clones appear."""
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    return tmp_path / "temporary"
-
-
-@pytest.fixture
-def recorded(project):
-    """The project with one run in MLflow, of its commit."""
-    tracked(project)
+@pytest.fixture(scope="module")
+def recorded(finished, tmp_path_factory):
+    """The project with one run in MLflow, of its commit, for all tests that restore its store."""
+    project = copied(finished, tmp_path_factory.mktemp("again") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # of the tests before
+        tracked(project)
     return project
 
 
@@ -36,14 +32,12 @@ def run_of(project: Project, store: str = ""):
     return max(project.runs(store), key=lambda run: run.info.start_time)
 
 
-def edited(project: Project, statement: str, *values: str) -> None:
-    """Edit the store itself: MLflow changes no param."""
+def edited(project: Project, table: str, key: str, value: str | float | None) -> None:
+    """Edit the store itself, because MLflow changes no param: set the value, or remove the row for None."""
+    change = "DELETE FROM {}" if value is None else "UPDATE {} SET value = :value"
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as connection, connection:
-        assert connection.execute(statement, values).rowcount == 1
-
-
-def retagged(project: Project, key: str, value: str) -> None:
-    edited(project, "UPDATE tags SET value = ? WHERE key = ?", value, key)
+        statement = f"{change} WHERE key = :key".format(table)
+        assert connection.execute(statement, {"key": key, "value": value}).rowcount == 1
 
 
 def refused(project: Project, *, code: int = 2, run: str = "") -> str:
@@ -60,7 +54,7 @@ def test_an_argument_that_names_no_run_is_refused(finished, run):
 
 
 @pytest.mark.slow
-def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of_its_page(project, temporary):
+def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of_its_page(project):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
     project.run("dvc", "add", "-q", "data/fox.txt")
     project.run("git", "add", "-A")
@@ -76,11 +70,12 @@ def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of
     page = f"http://127.0.0.1:5000/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts?x=1"
     printed = said(project, "again", page)[0].splitlines()
     assert printed[0] == f"run as committed · seed 1, sent by a test: commit {commit}"
-    assert printed[1].startswith(f"executing this code in {temporary}/charloom-again-")
+    place = Path(printed[1].removeprefix("executing this code in "))
     assert {line.partition(": ")[2] for line in printed if line.startswith("same  ")} >= {*EVERY, "results"}
     assert not [line for line in printed if line.startswith("DIFFERENT")]
     assert printed[-1] == "same"
-    assert not list(temporary.iterdir())
+    assert "charloom-again-" in str(place)
+    assert not place.parent.exists()
     assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""
 
 
@@ -119,10 +114,11 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
     project.run("git", "commit", "-q", "-a", "-m", "not fetched")
     commit = project.run("git", "rev-parse", "HEAD").strip()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
-    first = retagged_commit(project, commit)
+    first = run_of(project).data.tags[COMMIT]
+    edited(project, "tags", COMMIT, commit)
     line = f"commit {commit[:12]} is not in this repository: `git fetch` brings it"
     assert refused(clone, run=run_id).startswith(line)
-    retagged(project, "mlflow.source.git.commit", first)
+    edited(project, "tags", COMMIT, first)
 
     for content in (None, b"another text"):
         if content:
@@ -138,8 +134,8 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
             entry["md5"] = "0" * 32
     (tmp_path / "dvc.lock").write_text(as_yaml_text(lock))
     project.client().log_artifact(run_id, tmp_path / "dvc.lock")
-    retagged(project, "charloom.results", "f" * 64)
-    edited(project, "UPDATE latest_metrics SET value = 1.5 WHERE key = 'smooth_loss'")
+    edited(project, "tags", "charloom.results", "f" * 64)
+    edited(project, "latest_metrics", "smooth_loss", 1.5)
     printed, complaint = said(clone, "again", run_id, code=1)
     differ = [line for line in printed.splitlines() if line.startswith("DIFFERENT")]
     assert differ[:2] == [
@@ -153,50 +149,42 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
     assert complaint == "first difference: plot: data/dd2424_report.yaml\n"
     kept = Path(printed.splitlines()[-1].removeprefix("the rebuilt files are in "))
     assert (kept / "metrics/train.json").read_bytes() == (project.folder / "metrics/train.json").read_bytes()
-
-
-def retagged_commit(project: Project, commit: str) -> str:
-    """Give the run another commit; return its own."""
-    first = run_of(project).data.tags["mlflow.source.git.commit"]
-    retagged(project, "mlflow.source.git.commit", commit)
-    return first
+    shutil.rmtree(kept.parent)
 
 
 @pytest.mark.slow
-def test_edited_params_and_tags_contradict_the_commit(recorded):
-    edited(recorded, "UPDATE params SET value = '0.2' WHERE key = 'eta'")
-    assert refused(recorded, code=1) == "first difference: params: eta: the run says 0.2, its commit and patch 0.1\n"
-    edited(recorded, "UPDATE params SET value = '0.1' WHERE key = 'eta'")
-    edited(recorded, "DELETE FROM params WHERE key = 'm'")
-    assert refused(recorded, code=1) == "first difference: params: m: the run says nothing, its commit and patch 8\n"
-    edited(recorded, "INSERT INTO params (key, value, run_uuid) VALUES ('m', '8', ?)", run_of(recorded).info.run_id)
-    retagged(recorded, "charloom.text_sha256", "0" * 64)
-    assert refused(recorded, code=1).startswith("first difference: text: ")
-    for commit in ("--output=x", "\x1b[31m" + "0" * 40):
-        retagged(recorded, "mlflow.source.git.commit", commit)
-        line = refused(recorded)
-        assert "mlflow.source.git.commit is " in line
-        assert "\x1b" not in line
+@pytest.mark.parametrize(
+    ("table", "key", "value", "code", "line"),
+    [
+        ("params", "eta", "0.2", 1, "first difference: params: eta: the run says 0.2, its commit and patch 0.1"),
+        ("params", "m", None, 1, "first difference: params: m: the run says nothing, its commit and patch 8"),
+        ("tags", "charloom.text_sha256", "0" * 64, 1, "first difference: text: "),
+        ("tags", COMMIT, "--output=x", 2, f"{COMMIT} is "),
+        ("tags", COMMIT, "\x1b[31m" + "0" * 40, 2, f"{COMMIT} is "),
+        ("tags", UNCOMMITTED, "unknown: git", 2, f"{UNCOMMITTED} is missing or invalid: 'unknown: git'"),
+        ("tags", UNCOMMITTED, "true", 2, f"{PATCH}: the run had uncommitted changes, but"),
+        ("tags", "charloom.results", None, 2, "charloom.results is missing or invalid: ''"),
+    ],
+    ids=["param", "no param", "text", "option", "escapes", "unknown changes", "lost patch", "not complete"],
+)
+def test_edited_params_and_tags_contradict_the_commit(recorded, tmp_path, table, key, value, code, line):
+    shutil.copy(recorded.folder / "mlflow.db", tmp_path)
+    edited(recorded, table, key, value)
+    complaint = refused(recorded, code=code)
+    shutil.copy(tmp_path / "mlflow.db", recorded.folder)
+    assert line in complaint
+    assert "\x1b" not in complaint
 
 
 @pytest.mark.slow
-def test_a_run_that_is_none_of_the_pipelines_or_has_lost_its_patch_is_refused(recorded):
-    run_id, client = run_of(recorded).info.run_id, recorded.client()
+def test_a_run_that_is_none_of_the_pipelines_and_a_store_that_is_away_are_refused(recorded, monkeypatch, tmp_path):
     assert "mlflow.db; is MLFLOW_TRACKING_URI right?" in refused(recorded, run="0" * 32)
-    foreign = client.create_run("0").info.run_id
+    run_id, foreign = run_of(recorded).info.run_id, recorded.client().create_run("0").info.run_id
     assert "charloom.experiment is missing or invalid: ''" in refused(recorded, run=foreign)
-    retagged(recorded, "charloom.uncommitted_changes", "unknown: git: too old")
-    assert "charloom.uncommitted_changes is missing or invalid: 'unknown: git: too old'" in refused(
-        recorded, run=run_id
-    )
-    retagged(recorded, "charloom.uncommitted_changes", "true")
-    assert refused(recorded, run=run_id).startswith(f"{PATCH}: the run had uncommitted changes, but")
-    edited(recorded, "DELETE FROM tags WHERE key = 'charloom.results'")
-    assert "charloom.results is missing or invalid: ''" in refused(recorded, run=run_id)
-    shutil.rmtree(recorded.folder / "mlartifacts")
-    (recorded.folder / "mlflow.db").unlink()
+    recorded.client().delete_run(foreign)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     assert "does not exist; set MLFLOW_TRACKING_URI to another" in refused(recorded, run=run_id)
-    assert not (recorded.folder / "mlflow.db").exists()
+    assert not (tmp_path / "none.db").exists()
 
 
 LINK = """diff --git a/data/prepared b/data/prepared
@@ -217,8 +205,9 @@ new file mode 100644
 
 
 @pytest.mark.slow
-def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(recorded, tmp_path):
-    run_id, client = run_of(recorded).info.run_id, recorded.client()
+def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(project, tmp_path):
+    tracked(project)
+    run_id, client = run_of(project).info.run_id, project.client()
     for patch, code, line in (
         (LINK.format(tmp_path), 1, "first difference: data/prepared: a link that leads out"),
         (ABOVE, 3, f"{PATCH}: not a patch for commit "),
@@ -226,23 +215,24 @@ def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(reco
     ):
         (tmp_path / PATCH).write_text(patch)
         client.log_artifact(run_id, tmp_path / PATCH)
-        assert refused(recorded, code=code).startswith(line)
+        assert refused(project, code=code).startswith(line)
     (tmp_path / "dvc.lock").write_text("stages: [")
     client.log_artifact(run_id, tmp_path / "dvc.lock")
-    assert "its dvc.lock is not a lock file of DVC" in refused(recorded, code=3)
+    assert "its dvc.lock is not a lock file of DVC" in refused(project, code=3)
     assert not list(tmp_path.rglob("above"))
 
 
 @pytest.mark.slow
-def test_code_that_fails_is_a_difference_and_its_output_is_shown(recorded, temporary):
-    script = recorded.folder / "src/prepare.py"
+def test_code_that_fails_is_a_difference_and_its_output_is_shown(project, tmp_path):
+    tracked(project)
+    script = project.folder / "src/prepare.py"
     source = script.read_text()
     script.write_text(f"raise SystemExit('broken \\x1b[31m')\n{source}")
-    (temporary / PATCH).write_text(recorded.run("git", "diff"))
+    (tmp_path / PATCH).write_text(project.run("git", "diff"))
     script.write_text(source)
-    for file in (temporary / PATCH, recorded.folder / "dvc.lock"):
-        recorded.client().log_artifact(run_of(recorded).info.run_id, file)
-    printed, complaint = said(recorded, "again", run_of(recorded).info.run_id, code=1)
+    for file in (tmp_path / PATCH, project.folder / "dvc.lock"):
+        project.client().log_artifact(run_of(project).info.run_id, file)
+    printed, complaint = said(project, "again", run_of(project).info.run_id, code=1)
     lines = printed.splitlines()
     assert lines[1] == f"{PATCH} changes src/prepare.py"
     assert lines[3] == "DIFFERENT  prepare: src/prepare.py: the run's dvc.lock has another hash of this input"
@@ -251,3 +241,4 @@ def test_code_that_fails_is_a_difference_and_its_output_is_shown(recorded, tempo
     assert complaint.endswith("\nfirst difference: prepare: src/prepare.py\n")
     kept = Path(lines[-1].removeprefix("the rebuilt files are in "))
     assert (kept / "src/prepare.py").read_text() != source
+    shutil.rmtree(kept.parent)

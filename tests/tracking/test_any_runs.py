@@ -3,7 +3,6 @@
 import csv
 
 import pytest
-from mlflow import MlflowClient
 from projects import said
 
 from paired.data_types import AVERAGE
@@ -13,18 +12,14 @@ GRID = [(lr, depth, seed) for lr in ("0.1", "0.5") for depth in ("2", "4") for s
 
 
 def cost(lr, depth, seed):
-    return (
-        float(lr)
-        + (0.3 if (lr, depth) == ("0.5", "4") else 0.0)
-        + 0.01 * (seed * 7 % 5)
-        + 0.002 * int(depth) * (seed % 3)
-    )
+    interaction = 0.3 if (lr, depth) == ("0.5", "4") else 0.0
+    return float(lr) + interaction + 0.01 * (seed * 7 % 5) + 0.002 * int(depth) * (seed % 3)
 
 
 @pytest.fixture
 def store(project):
-    """Give a client of the project's store, an experiment in it, and a function that logs a run there."""
-    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    """Return a function that logs a run to an experiment in the project's store."""
+    client = project.client()
     experiment = client.create_experiment("theirs")
 
     def log(params, values=(), status="FINISHED", name=None):
@@ -42,10 +37,8 @@ def store(project):
 
 def grid(store):
     for lr, depth, seed in GRID:
-        store(
-            {"lr": lr, "depth": depth, "seed": seed, "model": "tree"},
-            [9.0, cost(lr, depth, seed) - 0.5, cost(lr, depth, seed)],
-        )
+        value = cost(lr, depth, seed)
+        store({"lr": lr, "depth": depth, "seed": seed, "model": "tree"}, [9.0, value - 0.5, value])
 
 
 def compared(project, *arguments, code=0):
@@ -62,9 +55,7 @@ def test_runs_are_answered_as_the_table_of_them_is(project, store):
     columns = ("--setting", "depth,lr", "--seed", "seed", "--measure", "val_loss", "--better", "lower")
     table, _ = said(project, "compare", "--table", "runs.csv", *columns, "--format", "json")
     printed = compared(project, "--format", "json")
-    assert (
-        printed.replace("failed, by its status in MLflow, or has no finite value", "failed, and has no value") == table
-    )
+    assert printed.replace("failed, by its status in MLflow, or has no finite", "failed, and has no") == table
     assert f'"kind": "{AVERAGE}"' in table
     assert "lr=0.5 against 0.1" in compared(project)
 
@@ -86,51 +77,49 @@ def test_a_failed_run_is_an_outcome_and_what_does_not_count_is_named(project, st
     store(own, [0.3], status="RUNNING", name="busy-bee")
     store(own, [0.3], status="KILLED", name="dead-parrot")
     store({"lr": "0.1"}, [0.3], name="no-seed")
+    store({"seed": 1}, [], status="FAILED", name="early-bird")
     store(own | {"seed": 3}, [cost("0.1", "4", 3)])
     printed = " ".join(compared(project).split())
     for line in (
         "warning: failed runs: 1; a failed run counts, without a value",
         "runs left out (finished without val_loss): silent-bird", "runs left out (running, not finished): busy-bee",
         "runs left out (killed, not finished): dead-parrot", "runs left out (no param seed): no-seed",
+        "runs left out (failed before it had logged its params): early-bird",
         "1 run has the setting and seed of a newer run: the newest counts",
     ):  # fmt: skip
         assert line in printed, line
+    assert "model" not in printed.split("warning")[0]  # the run without params makes no setting
 
 
 def test_where_each_run_is_a_setting_of_its_own_the_param_that_says_so_is_named(project, store):
     for seed in range(3):
         store({"lr": 1 + seed % 2, "seed": seed, "folder": f"out/{seed}"}, [1.0])
     assert "Baseline: lr=1" in compared(project, "--setting", "lr")
-    line = compared(project, code=2)
-    assert (
-        "runs have the same setting: folder differs between all runs; --setting selects the params that count" in line
-    )
+    words = "runs have the same setting: folder differs between all runs; --setting selects the params that count"
+    assert words in compared(project, code=2)
+
+
+NO_RUN = "MLflow experiment theirs: no run has"
 
 
 @pytest.mark.parametrize(
-    ("changed", "line"),
+    ("option", "value", "line"),
     [
-        ({"--mlflow": "their"}, "--mlflow: no experiment their; allowed are theirs, Default; did you mean theirs?"),
-        (
-            {"--seed": "params.sed"},
-            "--seed: MLflow experiment theirs: no run has sed; allowed are depth, lr, model, seed; did you mean seed?",
-        ),
-        ({"--measure": "loss"}, "--measure: MLflow experiment theirs: no run has loss; allowed are val_loss"),
-        ({"--better": None}, "--mlflow: also needs --better lower or higher"),
-        ({"--seed": None}, "--mlflow: also needs --seed PARAM"),
-        ({"--at": "best"}, "--at: best is not allowed; allowed is last, lowest, highest, or a step"),
-        (
-            {"--setting": "lr,depht"},
-            "--setting: MLflow experiment theirs: no run has depht; allowed are depth, lr, model, seed; ",
-        ),
-        ({"--setting": "lr,seed"}, "--setting, --seed: seed is named twice; allowed is once"),
-        ({"--setting": "lr,params.lr"}, "--setting, --seed: lr is named twice; allowed is once"),
-        ({"--table": "x.csv"}, "--mlflow: cannot be combined with x.csv: give only one"),
+        ("--mlflow", "their", "--mlflow: no experiment their; allowed are theirs, Default; did you mean theirs?"),
+        ("--seed", "sed", f"--seed: {NO_RUN} sed; allowed are depth, lr, model, seed; did you mean seed?"),
+        ("--measure", "loss", f"--measure: {NO_RUN} loss; allowed are val_loss"),
+        ("--better", None, "--mlflow: also needs --better lower or higher"),
+        ("--seed", None, "--mlflow: also needs --seed PARAM"),
+        ("--at", "best", "--at: best is not allowed; allowed is last, lowest, highest, or a step"),
+        ("--setting", "lr,depht", f"--setting: {NO_RUN} depht; allowed are depth, lr, model, seed; "),
+        ("--setting", "lr,seed", "--setting, --seed: seed is named twice; allowed is once"),
+        ("--setting", "lr,params.lr", "--setting, --seed: lr is named twice; allowed is once"),
+        ("--table", "x.csv", "--mlflow: cannot be combined with x.csv: give only one"),
     ],
 )
-def test_a_wrong_request_is_a_line(project, store, changed, line):
-    grid(store)
-    asked = {"--mlflow": "theirs", **dict(zip(COUNTED[::2], COUNTED[1::2], strict=True))} | changed
+def test_a_wrong_request_is_a_line(project, store, option, value, line):
+    store({"lr": 1, "depth": 2, "seed": 3, "model": "tree"}, [1.0])
+    asked = {"--mlflow": "theirs", **dict(zip(COUNTED[::2], COUNTED[1::2], strict=True)), option: value}
     _, complaint = said(project, "compare", *(x for pair in asked.items() if pair[1] for x in pair), code=2)
     assert complaint.startswith(line)
     assert complaint.count("\n") == 1
@@ -138,15 +127,16 @@ def test_a_wrong_request_is_a_line(project, store, changed, line):
 
 def test_a_deleted_experiment_is_named_with_what_brings_it_back(project, store):
     grid(store)
-    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    client = project.client()
     number = client.get_experiment_by_name("theirs").experiment_id
     client.delete_experiment(number)
     back = f"`mlflow experiments restore --experiment-id {number}` restores it"
-    assert compared(project, code=2) == f"--mlflow: experiment theirs is deleted; {back}\n"
-    _, complaint = said(project, "compare", "--mlflow", number, *COUNTED, code=2)
-    assert complaint == f"--mlflow: experiment theirs is deleted; {back}\n"
-    _, complaint = said(project, "compare", "--mlflow", "others", *COUNTED, code=2)
-    assert complaint == "--mlflow: no experiment others; allowed are Default\n"
+    for name, line in (
+        ("theirs", f"experiment theirs is deleted; {back}"),
+        (number, f"experiment theirs is deleted; {back}"),
+        ("others", "no experiment others; allowed are Default"),
+    ):
+        assert said(project, "compare", "--mlflow", name, *COUNTED, code=2)[1] == f"--mlflow: {line}\n"
     client.restore_experiment(number)
     assert "Baseline: depth=2 lr=0.1" in compared(project)
 
@@ -155,10 +145,7 @@ def test_where_no_run_counts_it_says_why(project, store):
     store({"lr": 1, "seed": 1}, [1.0], status="RUNNING", name="busy-bee")
     for asked in ((), ("--setting", "lr")):
         line = compared(project, *asked, code=2)
-        assert (
-            line
-            == "MLflow experiment theirs: no run can be compared; runs left out (running, not finished): busy-bee\n"
-        )
+        assert line.endswith(": no run can be compared; runs left out (running, not finished): busy-bee\n")
     for seed in range(2):
         store({"lr": 1, "seed": seed}, [1.0], name=f"run-{seed}")
     assert "3 left out" not in (line := compared(project, "--at", "7", code=2))
@@ -173,21 +160,11 @@ def test_a_run_that_was_no_number_once_has_no_lowest_value(project, store):
     assert "warning: failed runs: 2; a failed run counts, without a value" in printed
 
 
-def test_a_run_that_failed_before_it_logged_its_params_makes_no_setting(project, store):
-    grid(store)
-    store({"seed": 1}, [], status="FAILED", name="early-bird")
-    printed = compared(project)
-    assert "runs left out (failed before it had logged its params): early-bird" in " ".join(printed.split())
-    assert "model" not in printed.split("warning")[0]
-
-
-def test_a_file_that_is_no_store_is_a_line(project):
-    (project.folder / "mlflow.db").write_bytes(b"no database" * 1000)
+def test_a_file_that_is_no_store_is_a_line_and_a_missing_one_is_not_made(project):
+    file = project.folder / "mlflow.db"
+    file.write_bytes(b"no database" * 1000)
     line = compared(project, code=5)
     assert line == "MLflow experiment theirs: (sqlite3.DatabaseError) file is not a database\n"
-
-
-def test_a_store_that_is_not_there_is_named_and_not_made(project):
-    (project.folder / "mlflow.db").unlink()
+    file.unlink()
     assert "mlflow.db does not exist; MLFLOW_TRACKING_URI selects the store" in compared(project, code=2)
-    assert not (project.folder / "mlflow.db").exists()
+    assert not file.exists()

@@ -1,7 +1,6 @@
 """Two machines send the same experiment to one store at once: nothing is lost, and nothing is there twice."""
 
 import json
-import math
 import shutil
 import time
 from contextlib import chdir
@@ -32,8 +31,8 @@ class Trained(Machine):
 
     def __init__(self, project, folder: Path):
         super().__init__(self.complete)
+        a_training(project)
         with chdir(project.folder):
-            a_training(project, this_run().results)
             self.folder = Path(shutil.move(put(this_run()), folder))
         time.sleep(0.01)  # two trainings end at two times
 
@@ -60,6 +59,10 @@ def tells_the_results(*_, tags=(), **__) -> bool:
     return any(each.key == RESULTS for each in tags)
 
 
+def denied(*_) -> None:
+    raise MlflowException("no")
+
+
 def one_run_of(project, trainings: int):
     """Return the only run that the store has, complete, with so many trainings and one version of a model."""
     (run,) = project.runs()
@@ -79,13 +82,9 @@ def one_run_of(project, trainings: int):
 @pytest.mark.parametrize(
     ("where", "question", "condition"),
     [
-        (MlflowClient, "create_experiment", None),
-        (MlflowClient, "create_run", None),
-        (MlflowClient, "log_batch", None),
+        *((MlflowClient, name, None) for name in ("create_experiment", "create_run", "log_batch", "set_terminated")),
+        *((MlflowClient, name, None) for name in ("create_logged_model", "create_model_version")),
         (LocalArtifactRepository, "log_artifact", None),
-        (MlflowClient, "create_logged_model", None),
-        (MlflowClient, "create_model_version", None),
-        (MlflowClient, "set_terminated", None),
         (MlflowClient, "log_batch", tells_the_results),
     ],
 )
@@ -103,11 +102,7 @@ def test_two_whose_trainings_were_at_work_at_once_have_one_too(project, monkeypa
     for each in machines:
         each.work = each.show_and_complete
     if refused:
-
-        def no(*_):
-            raise MlflowException("no")
-
-        monkeypatch.setattr(MlflowClient, "delete_run", no)
+        monkeypatch.setattr(MlflowClient, "delete_run", denied)
     at_once(project, monkeypatch, machines, MlflowClient, question, always=False)
     statuses = sorted(run.info.status for run in project.runs())
     assert statuses in ([["FINISHED"]] if not refused else [["FINISHED"], ["FINISHED", "KILLED"]])
@@ -133,16 +128,17 @@ def test_a_sender_that_is_killed_as_it_has_made_its_run_leaves_none_but_the_one_
     one_run_of(project, 1)
 
 
-def left(project, name: str, until: float) -> tuple[MlflowClient, str, str]:
-    """Leave the tag of a sender of this name, who may live until then, where nothing has been sent."""
+def left(project, name: str, seconds: float, number: str = "0") -> tuple[MlflowClient, str, str]:
+    """Leave the tag of a sender of this name, whose time ends in so many seconds, where nothing has been sent."""
     client = project.client()
+    a_training(project)
     with chdir(project.folder):
         run, store = this_run(), Store()
-        a_training(project, run.results)
+        put(run)
         store.connect()
         store.use_text(run.text_sha256, run.params.prepare.text)
-    tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.0"
-    client.set_experiment_tag(store.experiment_id, tag, f"{name} {until:.0f}")
+    tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.{number}"
+    client.set_experiment_tag(store.experiment_id, tag, f"{name} {time.time() + seconds:.0f}")
     return client, store.experiment_id, tag
 
 
@@ -153,38 +149,31 @@ def dead() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("who", "until"), [("dead, here", 600), ("elsewhere numbers 1 1.0", -1), ("nonsense", math.inf)]
-)
-def test_a_sender_who_is_gone_is_not_waited_for(project, who, until, capsys):
-    left(project, dead() if who == "dead, here" else who, time.time() + until)
+@pytest.mark.parametrize(("who", "seconds"), [(dead(), 600), ("elsewhere numbers 1 1.0", -1)], ids=["dead", "expired"])
+def test_a_sender_who_is_gone_is_not_waited_for(project, who, seconds):
+    left(project, who, seconds)
     with chdir(project.folder):
-        put(this_run())
         sent()
-    if who == "nonsense":  # it is somebody's, and stays
-        (run,) = project.runs()
-        tag = f"{SENDING}.{run.data.tags['charloom.experiment']}.0"
-        assert (
-            f"tag {tag} of experiment 'charloom fox' is ignored, because charloom did not write it"
-            in capsys.readouterr().err
-        )
-        project.client()._tracking_client.store.delete_experiment_tag(run.info.experiment_id, tag)
+    one_run_of(project, 1)
+
+
+def test_a_tag_that_charloom_did_not_write_is_named_and_stays(project, capsys):
+    client, experiment, tag = left(project, "nonsense", 600)
+    client.set_experiment_tag(experiment, tag, "nonsense")
+    with chdir(project.folder):
+        sent()
+    line = f"tag {tag} of experiment 'charloom fox' is ignored, because charloom did not write it"
+    assert line in capsys.readouterr().err
+    client.delete_experiment_tag(experiment, tag)
     one_run_of(project, 1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("comes", ["before ours", "after ours"])
-def test_a_run_that_another_host_sends_for_too_long_waits_in_the_spool(project, monkeypatch, comes):
-    client, experiment, tag = left(project, "elsewhere\x1b numbers 1 1.0", time.time() + 600)
-    if comes == "after ours":
-        client.delete_experiment_tag(experiment, tag)
-        client.set_experiment_tag(
-            experiment, tag := f"{tag[:-1]}z", f"elsewhere\x1b numbers 1 1.0 {time.time() + 600:.0f}"
-        )
+@pytest.mark.parametrize("number", ["0", "z"], ids=["before ours", "after ours"])
+def test_a_run_that_another_host_sends_for_too_long_waits_in_the_spool(project, monkeypatch, number):
+    client, experiment, tag = left(project, "elsewhere\x1b numbers 1 1.0", 600, number)
     monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
-    monkeypatch.setattr(lock, "POLL_INTERVAL", 0.01)
     with chdir(project.folder):
-        put(this_run())
         with pytest.raises(Unavailable, match=r"^waited 0 s for a sender on elsewhere\\x1b.* to finish"):
             sent()
         assert len(waiting(project)) == 1

@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 import shutil
-from contextlib import chdir
-from dataclasses import replace
+import signal
+import time
+from contextlib import chdir, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
@@ -30,16 +31,14 @@ from ruamel.yaml import YAML
 from stores import free_port
 
 import track
-from charloom.base.terminal import visible
+from charloom.base.signals import Stopped
 from charloom.model.recorded import hashed
-from charloom.results.machine import machine
-from charloom.results.spool import recorded, spool
+from charloom.results.spool import identity, recorded
 from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import _training_tags
 from charloom.tracking.rounds import run_round
-from charloom.tracking.store import RESULTS, connected
+from charloom.tracking.store import connected
 
 
 def trainings(run) -> list[bool]:
@@ -66,7 +65,7 @@ def test_the_run_holds_what_the_files_hold(finished):
     assert not list((finished.folder / ".charloom/spool").iterdir())
 
 
-def test_a_training_tells_the_hash_of_what_the_files_hold_and_when_it_was(project):
+def test_a_training_tells_the_hash_of_what_the_files_hold_and_when_it_came_to_each_point(project):
     project.stage("train")
     (entry,) = waiting(project)
     with chdir(project.folder):
@@ -75,6 +74,9 @@ def test_a_training_tells_the_hash_of_what_the_files_hold_and_when_it_was(projec
     (run,) = project.runs()
     assert run.info.start_time == round(entry.first.started * 1000)
     assert run.info.end_time == round(entry.end.ended * 1000)
+    times = {update: round(when * 1000) for (name, update), (_, when) in entry.points.items() if name == "smooth_loss"}
+    points = project.client().get_metric_history(run.info.run_id, "smooth_loss")
+    assert {point.step: point.timestamp for point in points if point.step in times} == times
 
 
 @pytest.mark.slow
@@ -94,17 +96,20 @@ def test_training_again_counts_a_reproduction_and_doubles_nothing(project):
     assert not waiting(project)
 
 
-def test_a_list_of_trainings_stays_whole_in_a_tag_of_mlflow_whatever_names_are_in_it():
-    store = SimpleNamespace(user="Ю" * 30)
-    run, start = SimpleNamespace(data=SimpleNamespace(tags={})), 1.7e9
-    for number in range(25):
-        begun = SimpleNamespace(dvc_experiment="я" * 20 + "\x85", machine=machine(), commit="c" * 40)
-        entry = SimpleNamespace(trainings=[(begun, SimpleNamespace(ended=start + number))])
-        run.data.tags |= _training_tags(store, run, entry, "about", same=True) | {RESULTS: "there"}
-    listed = json.loads(visible(run.data.tags["charloom.trainings"]))  # as the store sets it
+def test_a_list_of_trainings_stays_whole_in_a_tag_of_mlflow_whatever_names_are_in_it(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "Ю" * 30)
+    monkeypatch.setenv("DVC_EXP_NAME", "я" * 20 + "\x85")
+    for _ in range(25):
+        a_training(project)
+        time.sleep(0.002)  # two trainings end at two times
+    (entry,) = waiting(project)
+    tracked(project)
+    (run,) = project.runs()
     assert len(run.data.tags["charloom.trainings"]) <= 5000  # what MLflow 2.10 takes
+    listed = [row["when"] for row in json.loads(run.data.tags["charloom.trainings"])]
     assert 8 < len(listed) < 20
-    assert [row["when"][17:19] for row in (listed[0], listed[-1])] == ["20", "44"]
+    ended = [datetime.fromtimestamp(end.ended, UTC).isoformat(" ", "milliseconds")[:23] for _, end in entry.trainings]
+    assert listed == [ended[0], *ended[1 - len(listed) :]]
     assert run.data.tags["charloom.reproductions"] == "24"
 
 
@@ -135,29 +140,13 @@ def test_a_run_names_who_sent_it_and_a_reproduction_its_own(project, monkeypatch
 
 
 @pytest.mark.slow
-def test_neither_the_texts_name_nor_what_leaves_no_trace_makes_another_run(project):
-    tracked(project)
-    (project.folder / "data/fox.txt").rename(project.folder / "data/hound.txt")
-    project.edit("params.yaml", "data/fox.txt", "data/hound.txt")
-    project.edit("params.yaml", "save_every: 100", "save_every: 200")
-    project.edit("params.yaml", "entries: 10000", "entries: 10")
-    tracked(project)
-    assert len(project.runs()) == 1
-    project.edit("params.yaml", "length: 200", "length: 201")
-    tracked(project)
-    assert len(project.runs()) == 2
-
-
-@pytest.mark.slow
 def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the_first(project):
     tracked(project)
     rows, before = column(project, "smooth_loss"), smooth_losses(project)
     project.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))
     (project.folder / "metrics/results.json").write_text('{"results": "other"}')
-    with chdir(project.folder):
-        other = this_run().results
     for _ in range(2):
-        a_training(project, other)
+        a_training(project)
         tracked(project)
     first, second = in_order(project)
     holds_what_the_files_hold(project, project.client(), second)
@@ -171,9 +160,7 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
 @pytest.mark.slow
 def test_a_training_whose_track_was_skipped_is_counted_by_the_next_one(project):
     tracked(project)
-    with chdir(project.folder):
-        results = this_run().results
-    a_training(project, results)
+    a_training(project)
     a_training(project, "f" * 64, [("smooth_loss", 0, 1.5), ("smooth_loss", 100, 1.25)])
     caught_up(project)
     first, second = in_order(project)
@@ -187,7 +174,7 @@ def test_a_training_whose_track_was_skipped_is_counted_by_the_next_one(project):
     assert not waiting(project)
 
 
-def test_a_training_without_files_is_a_run_of_points_and_waits_for_its_track(project):
+def test_a_training_without_files_is_a_run_of_points_and_waits_for_its_track_and_other_results_are_another(project):
     a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
     for work in (caught_up, caught_up):
         work(project)
@@ -195,6 +182,11 @@ def test_a_training_without_files_is_a_run_of_points_and_waits_for_its_track(pro
         assert (run.info.status, history(project.client(), run, "smooth_loss")) == ("FINISHED", {0: 1.5})
         assert "charloom.results" not in run.data.tags
         assert len(waiting(project)) == 1
+    tracked(project)  # other results
+    first, second = sorted(project.runs(), key=lambda run: "charloom.results" in run.data.tags)
+    assert history(project.client(), first, "smooth_loss") == {0: 1.5}
+    assert "charloom.differs_from" not in second.data.tags  # the first run has no results
+    holds_what_the_files_hold(project, project.client(), second)
 
 
 @pytest.mark.slow
@@ -218,67 +210,49 @@ def test_a_training_that_was_shown_is_completed_as_the_same_run_and_a_complete_r
     holds_what_the_files_hold(project, project.client(), run)
 
 
-@pytest.mark.slow
-def test_points_that_were_shown_and_are_not_those_of_the_results_stay_a_run_of_their_own(project):
-    a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
+def test_a_killed_training_is_shown_once_and_again_where_another_sender_takes_over(project):
     with chdir(project.folder):
+        run = this_run()
+        with suppress(Stopped), recorded("key", run.params, run.text_sha256, "none") as record:
+            record.points([("smooth_loss", 0, 1.5)])
+            raise Stopped(signal.SIGTERM)
         sent()
-    tracked(project)
-    first, second = sorted(project.runs(), key=lambda run: "charloom.results" in run.data.tags)
-    assert history(project.client(), first, "smooth_loss") == {0: 1.5}
-    assert "charloom.differs_from" not in second.data.tags  # the first run has no results
-    holds_what_the_files_hold(project, project.client(), second)
+        (shown,) = project.runs()
+        assert shown.info.status == "KILLED"
+        project.client().delete_run(shown.info.run_id)
+        sent()
+        assert not project.runs()
+    caught_up(project)
+    (shown,) = project.runs()
+    assert history(project.client(), shown, "smooth_loss") == {0: 1.5}
 
 
 def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_again(project):
-    results = json.loads((project.folder / "metrics/results.json").read_text())["results"]
     curve = list(column(project, "smooth_loss").items())
     with chdir(project.folder):
         run = this_run()
-        with recorded(results, run.params, run.text_sha256, "none") as record:
+        with recorded(run.results, run.params, run.text_sha256, "none") as record:
             record.points(("smooth_loss", *point) for point in curve[:2])
-            works = run_round("", {})
+            works = run_round(identity(), {})
             (shown,) = project.runs()
             project.client().delete_run(shown.info.run_id)
             record.points(("smooth_loss", *point) for point in curve[2:])
-            works = run_round("", works | {folder: replace(work, next_time=0.0) for folder, work in works.items()})
-            record.results = results
+            works = run_round(identity(), works)
+            record.results = run.results
         put(run)
-        run_round("", {folder: replace(work, next_time=0.0) for folder, work in works.items()})
+        run_round(identity(), works)
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)
 
 
 @pytest.mark.slow
-def test_a_run_that_two_trainings_showed_and_one_completed_counts_the_other_and_its_own_is_deleted(project):
-    """As on two machines: each has a record of its own."""
-    with chdir(project.folder):
-        results = this_run().results
-    a_training(project, results, [("smooth_loss", 0, 1.5)])
-    with chdir(project.folder):
-        sent()
-        (spool() / waiting(project)[0].folder.name).rename("elsewhere")
-    tracked(project)
-    assert len(project.runs()) == 2
-    (project.folder / "elsewhere").rename(project.folder / ".charloom/spool/elsewhere")
-    caught_up(project)
-    (run,) = project.runs()
-    holds_what_the_files_hold(project, project.client(), run)
-    assert trainings(run) == [True]
-    assert not waiting(project)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "tags", [{"charloom.trainings": "[1"}, {"charloom.reproductions": "many"}, {"charloom.trainings": "[{}]"}]
-)
-def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(project, capsys, tags):
+@pytest.mark.parametrize(("tag", "value"), [("trainings", "[1"), ("reproductions", "many"), ("trainings", "[{}]")])
+def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(project, capsys, tag, value):
     tracked(project)
     (run,) = project.runs()
-    for tag, value in tags.items():
-        project.client().set_tag(run.info.run_id, tag, value)
+    project.client().set_tag(run.info.run_id, f"charloom.{tag}", value)
     project.client().set_tag(run.info.run_id, "charloom.experiment", f"{run.data.tags['charloom.experiment']}:x")
-    project.stage("train")
+    a_training(project)
     tracked(project)
     (run,) = project.runs()
     assert trainings(run) == [True]
@@ -338,12 +312,19 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     assert "warning: MLflow was not updated (" in project.stage("track")
 
 
-@pytest.mark.parametrize("name", ["src/train.py", "data/fox.txt", "src/charloom/training/loop.py"])
-def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name):
+@pytest.mark.parametrize(
+    ("name", "old", "new", "line"),
+    [
+        ("src/train.py", '"""train', '"""Train', "run not recorded; try `dvc repro`"),
+        ("data/fox.txt", "fox", "dog", "not recorded; try `dvc repro`"),
+        ("src/charloom/training/loop.py", '"""', '"""Edited. ', "run not recorded; try `dvc repro`"),
+        ("params.yaml", "temperature: 1.0", "temperature: 0.5", "sample.temperature was 1.0, is 0.5; run not recorded"),
+    ],
+)
+def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name, old, new, line):
     """MLflow would show it as the code and the text of results that it did not make."""
-    path = project.folder / name
-    path.write_text(path.read_text() + "# edited")
-    assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
+    project.edit(name, old, new)
+    assert line in project.stage("track", code=1)
     assert not waiting(project)
 
 
@@ -364,10 +345,8 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
         assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
     for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
         lock.write_text(wrong)
-        assert (
-            project.stage("track", code=3)
-            == "dvc.lock: content is not in DVC's format; `git checkout dvc.lock` brings it back\n"
-        )
+        line = "dvc.lock: content is not in DVC's format; `git checkout dvc.lock` brings it back\n"
+        assert project.stage("track", code=3) == line
     assert not waiting(project)
 
 
@@ -393,23 +372,6 @@ def test_a_source_of_that_moment_is_not_recorded_either(project):
 
 
 @pytest.mark.slow
-def test_a_damaged_record_of_a_training_is_named_where_track_is_called(project):
-    record = project.folder / ".charloom/spool/another/run.jsonl"
-    record.parent.mkdir(parents=True)
-    record.write_text("{")
-    assert f"warning: {record}: skipped: the line that names the training is missing or damaged\n" in project.stage(
-        "track"
-    )
-
-
-def test_params_that_were_edited_since_a_stage_ran_are_not_recorded(project):
-    project.edit("params.yaml", "temperature: 1.0", "temperature: 0.5")
-    printed = project.stage("track", code=1)
-    assert "sample.temperature was 1.0, is 0.5; run not recorded; try `dvc repro`" in printed
-    assert not waiting(project)
-
-
-@pytest.mark.slow
 def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     tracked(project)
     (project.folder / "data/other").mkdir()
@@ -428,21 +390,6 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     assert set(named) == {"charloom fox", f"charloom fox {digest[:8]}"}
     assert named[f"charloom fox {digest[:8]}"].tags["charloom.text_sha256"] == digest
     assert len(project.runs()) == 2
-
-
-@pytest.mark.slow
-def test_a_point_has_the_time_at_which_training_came_to_it(project):
-    a_training(project, "f" * 64)  # not of these results: its times are not these
-    project.stage("train")
-    with chdir(project.folder):
-        results = this_run().results
-    (entry,) = (each for each in waiting(project) if each.results == results)
-    tracked(project)
-    run = next(each for each in project.runs() if "charloom.results" in each.data.tags)
-    times = {update: round(when * 1000) for (name, update), (_, when) in entry.points.items() if name == "smooth_loss"}
-    points = project.client().get_metric_history(run.info.run_id, "smooth_loss")
-    assert {point.step: point.timestamp for point in points if point.step in times} == times
-    assert max(times.values()) <= run.info.end_time
 
 
 def test_a_run_is_its_git_authors_and_a_changed_parameter_is_no_change_of_the_sources(project):

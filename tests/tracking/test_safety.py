@@ -1,8 +1,6 @@
 """What a hostile server or a strange name could do, and may not."""
 
 from contextlib import chdir
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +8,7 @@ from hostile import Mlflow, endless, hostile, slowly, without_end
 from mlflow.exceptions import MlflowException
 from projects import said
 from recorded import tracked
-from stores import answering, certified, free_port
+from stores import answering, free_port
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
@@ -20,6 +18,8 @@ from charloom.tracking.asking import asked
 from charloom.tracking.fetching import fetch
 from charloom.tracking.reasons import MAX_LENGTH, first_line
 from charloom.tracking.store import Store, connected
+
+LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
 
 
 @pytest.mark.slow
@@ -49,14 +49,13 @@ def test_credentials_are_not_told(project, monkeypatch):
     assert not any(b"sesame" in content or b"ses/ame" in content for content in kept)
 
 
+FOREIGN = ["file:///data/x", "/data/x", "s3://x", "mlflow-artifacts://other:9/x"]
+
+
 @pytest.mark.parametrize(
     ("address", "refused", "allowed"),
     [
-        (
-            "http://127.0.0.1:9",
-            ["file:///data/x", "/data/x", "s3://x", "mlflow-artifacts://other:9/x"],
-            "mlflow-artifacts:/x",
-        ),
+        ("http://127.0.0.1:9", FOREIGN, "mlflow-artifacts:/x"),
         ("sqlite:////data/x.db", ["s3://x", "mlflow-artifacts:/x", "http://127.0.0.1:9/x"], "file:///data/x"),
     ],
 )
@@ -89,12 +88,6 @@ def test_a_run_is_shown_at_the_servers_address_without_credentials_and_escapes(m
     assert Store().where_shown(run) == f"{shown}/#/experiments/1/runs/a%1B%2Fb?workflowType=machine_learning"
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a/b", "", "a b", "ä"])
-def test_a_name_that_mlflow_could_not_show_is_refused(name):
-    with pytest.raises(ValueError, match="not allowed for a metric"):
-        Store().send(SimpleNamespace(info=SimpleNamespace(run_id="r")), [(name, 0, 1.0, 1.0)])
-
-
 def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///team.db")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
@@ -105,10 +98,7 @@ def test_a_relative_database_is_one_of_the_main_repository(project, monkeypatch,
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        (
-            "postgresql://h/db?sslmode=no&password=sesame",
-            "no connection to postgresql://h/db?sslmode=no&password=sesame",
-        ),
+        ("postgresql://h/db?ssl=no&password=sesame", "no connection to postgresql://h/db?ssl=no&password=sesame"),
         ("http://h/?api_key=sesame", "(Max retries exceeded with url: /?api_key=sesame&page=2)"),
         ("http://h/", "301: elsewhere://h/?token=sesame;other=sesame#sesame?x=sesame"),
         ("http://anna:s%40sam%2Fe@h/", "anna:s@sam/e and s%40sam%2Fe"),
@@ -137,77 +127,62 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
     with pytest.raises(Unavailable) as raised, connected():
         pass
     request = f"API request to {address}/api/2.0/mlflow/experiments/search"
-    assert (
-        str(raised.value)
-        == f"{request}: Connection refused; no server listens there: is the address right, and is the server running?"
-    )
+    hint = "no server listens there: is the address right, and is the server running?"
+    assert str(raised.value) == f"{request}: Connection refused; {hint}"
 
 
-def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monkeypatch):
-    asked = "API request to endpoint /api/2.0/mlflow/x/create failed with error code {} != 200. Response body: 'no'"
-    of_files = "{} Client Error: no for url: http://h/api/2.0/mlflow-artifacts/artifacts/x"
-    for words in (asked, of_files):
-        monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
-        assert first_line(words.format(403), "model a") == (
-            "model a: no permission without a user name: ask its owner for the permission EDIT"
-        )
-        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ben")
-        assert first_line(words.format(403), "model a") == (
-            "model a: user ben has no permission: ask its owner for the permission EDIT"
-        )
-        assert first_line(words.format(413)) == (
-            "a request is too large for the server, or a proxy before it: raise its limit"
-        )
-        monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
-        assert first_line(words.format(401), "model a") == ("the server requires a login: set MLFLOW_TRACKING_PASSWORD")
-        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
-        assert first_line(words.format(401), "model a") == (
-            "the server refuses the name or the password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: "
-            "ask its owner for a new password"
-        )
+@pytest.mark.parametrize(
+    ("code", "user", "password", "told"),
+    [
+        (403, "", "", "model a: no permission without a user name: ask its owner for the permission EDIT"),
+        (403, "ben", "", "model a: user ben has no permission: ask its owner for the permission EDIT"),
+        (413, "", "", "a request is too large for the server, or a proxy before it: raise its limit"),
+        (401, "ben", "", "the server requires a login: set MLFLOW_TRACKING_PASSWORD"),
+        (
+            401,
+            "ben",
+            "secret",
+            f"the server refuses the name or the password in {LOGIN}: ask its owner for a new password",
+        ),
+    ],
+)
+def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monkeypatch, code, user, password, told):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+    asked = f"API request to endpoint /x/create failed with error code {code} != 200. Response body: 'no'"
+    of_files = f"{code} Client Error: no for url: http://h/api/2.0/mlflow-artifacts/artifacts/x"
+    assert first_line(asked, "model a") == first_line(of_files, "model a")
+    assert first_line(asked, "model a").startswith(told)
 
 
-class Quiet(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.mark.slow
-def test_what_stands_in_the_way_of_a_connection_is_said_with_its_cure(monkeypatch, tmp_path):
-    """The certificate is one of its own, as a small group makes it."""
-    context, said = certified(tmp_path / "certificate.pem"), {}
-    with HTTPServer(("127.0.0.1", 0), Quiet) as plain, HTTPServer(("127.0.0.1", 0), Quiet) as secure:
-        secure.socket = context.wrap_socket(secure.socket, server_side=True)
-        for server in (plain, secure):
-            Thread(target=server.serve_forever, daemon=True).start()
-            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"https://127.0.0.1:{server.server_port}")
-            with pytest.raises(Unavailable) as raised, connected():
-                pass
-            said[server] = str(raised.value)
-            server.shutdown()
-    assert said[plain].endswith("; the server speaks http: MLFLOW_TRACKING_URI must begin with http://")
-    assert said[secure].endswith("; set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate")
-    asked = "API request to endpoint /x failed with error code 403 != 200. Response body: 'Invalid Host header - …'"
-    assert "--allowed-hosts" in first_line(asked, "experiment a")
-
-
-def test_a_reason_that_says_nothing_is_named():
-    assert first_line("") == "no reason given"
-    assert first_line(KeyError()) == "KeyError"
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("failed with error code 403 != 200. Response body: 'Invalid Host header - …'", "--allowed-hosts"),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED]",
+            "; set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate",
+        ),
+        ("[SSL: WRONG_VERSION_NUMBER]", "; the server speaks http: MLFLOW_TRACKING_URI must begin with http://"),
+        (MemoryError(), "the store's answer exceeds the memory limit"),
+        (KeyError(), "KeyError"),
+        ("", "no reason given"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_connection_is_said_with_its_cure(reason, words):
+    assert words in first_line(reason)
 
 
 def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():
     told = first_line("\x1b[31m\u202e\u200f\t" + "x" * 10**7 + "\nsecond")
     assert told.startswith("\\x1b[31m\\u202e\\u200f\\tx")
     assert len(told) == MAX_LENGTH + 1
-    assert "memory" in first_line(MemoryError())
 
 
 @pytest.mark.slow
 def test_the_printed_address_of_a_server_has_no_credentials_and_no_escapes(finished, monkeypatch):
-    with hostile(
-        lambda _: None, Mlflow(experiment="7\x1b[31m", text=sha256(finished.folder / "data/fox.txt"))
-    ) as address:
+    store = Mlflow(experiment="7\x1b[31m", text=sha256(finished.folder / "data/fox.txt"))
+    with hostile(lambda _: None, store) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{address.replace('//', '//anna:sesame@')}/?token=sesame")
         printed, complaint = said(finished, "ui")
     assert printed.startswith(f"open {address}/#/experiments/7%1B%5B31m/runs?")
@@ -249,12 +224,6 @@ def test_a_name_with_escapes_and_direction_marks_is_shown_as_it_is_written(proje
     (run,) = project.runs()
     (text,) = run.inputs.dataset_inputs
     (model,) = project.client().search_registered_models()
-    shown = [
-        run.info.run_name,
-        *run.data.params.values(),
-        *run.data.tags.values(),
-        str(text.to_dictionary()),
-        str(dict(model)),
-    ]
+    shown = [run.info.run_name, *run.data.params.values(), *run.data.tags.values(), text.to_dictionary(), dict(model)]
     assert run.data.params["prepare.text"] == printed.partition(":")[0]
-    assert not {"\x1b", "\u202e", "\u200f"} & set("".join(shown))
+    assert not {"\x1b", "\u202e", "\u200f"} & set("".join(map(str, shown)))

@@ -1,32 +1,30 @@
 """A study in a real MLflow store: one run, its trials below it, nothing twice, and beside the pipeline's runs."""
 
 import shutil
-import time
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+import recorded
 from answers import answer
 from machines import Machine, at_once
 from mlflow import MlflowClient
 from projects import Project
-from recorded import caught_up, history, tracked
+from recorded import history, tracked
 from stores import free_port
 
 from charloom.base.errors import Unavailable
 from charloom.pages.study.study_page import INDEX
-from charloom.results.identity import experiment_key
 from charloom.results.study_table import read_runs, write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial, trials_of
 from charloom.text.corpus import read_prepared
-from charloom.tracking import studies
 from charloom.tracking.address import relocate_store
-from charloom.tracking.entry_files import remove
-from charloom.tracking.our_experiments import print_experiments
+from charloom.tracking.answering import print_experiments
+from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
-from charloom.tracking.studies import MAX_NESTED, send
+from charloom.tracking.studies import MAX_NESTED, complete_study
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
 from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
 
@@ -60,28 +58,25 @@ def sent(project: Project, contents):
     return in_store(project)
 
 
-def sent_only(project: Project, contents) -> None:
+def sent_only(project: Project, contents) -> list:
+    """Send the study from this process; return the runs of all studies, without their trials."""
     with chdir(project.folder):
-        folder = put_study(contents)
-        try:
-            print(send(folder))
-        finally:
-            remove(folder)
+        put_study(contents)
+        recorded.sent()
+    return [run for run in in_studies(project) if "charloom.study" in run.data.tags]
 
 
 def in_studies(project: Project) -> list:
     """Return all runs in the experiment of studies."""
     client = project.client()
     (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
+    assert experiment.name == "charloom: studies"
     return client.search_runs([experiment.experiment_id])
 
 
 def in_store(project: Project):
     """Return the study's run and its trials by their names, the only runs in the experiment of studies."""
-    client = project.client()
-    (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
-    assert experiment.name == "charloom: studies"
-    runs = client.search_runs([experiment.experiment_id])
+    runs = in_studies(project)
     (study,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     below = [run for run in runs if run is not study]
     assert {run.data.tags["mlflow.parentRunId"] for run in below} <= {study.info.run_id}
@@ -153,47 +148,55 @@ def test_a_trial_that_diverged_is_a_failed_run_that_says_at_which_update(project
 
 
 def test_sent_again_nothing_is_doubled_and_what_the_study_is_by_now_is_there(project):
-    first, trials = sent(project, a_study(project))
-    ids = {run.info.run_id: run.info.end_time for run in trials.values()}
-    again, trials = sent(project, a_study(project))
-    assert {run.info.run_id: run.info.end_time for run in trials.values()} == ids  # what is there is left alone
+    contents = a_study(project)
+    first, trials = sent(project, contents)
+    ended = {run.info.run_id: run.info.end_time for run in trials.values()}
+    again, trials = sent(project, contents)
+    assert {run.info.run_id: run.info.end_time for run in trials.values()} == ended  # what is there is left alone
+    for run in (first, trials["eta=0.05 · seed 1"]):  # as if the process had ended on them
+        project.client().update_run(run.info.run_id, "RUNNING")
     grown, trials = sent(project, a_study(project, seeds=2).model_copy(update={"description": "**worse**"}))
     assert first.info.run_id == again.info.run_id == grown.info.run_id
+    assert grown.info.status == "FINISHED"
     assert grown.data.tags["mlflow.note.content"].startswith("**worse**\n\n[The study’s page](")
-    assert {run.info.run_id for run in trials.values()} > ids.keys()
+    assert {run.info.run_id for run in trials.values()} > ended.keys()
     holds_what_the_tables_hold(project, trials)
 
 
 def test_a_study_names_all_who_have_sent_it(project, monkeypatch):
+    contents = a_study(project)
     for user in ("ann", "ben", "ann"):
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
-        study, _ = sent(project, a_study(project))
+        study, _ = sent(project, contents)
     assert study.data.tags["mlflow.user"] == "ann, ben"
 
 
-def test_two_questions_in_files_of_one_name_are_two_studies_and_neither_loses_a_trial(project):
-    first, trials = sent(project, a_study(project))
-    sent_only(project, a_study(project, eta=0.2))
-    studies = [run for run in in_studies(project) if "charloom.study" in run.data.tags]
-    assert len({run.data.tags["charloom.study_question"] for run in studies}) == 2
+def test_a_study_is_its_question_and_its_text_whatever_its_name_and_no_other_loses_a_trial(project):
+    contents = a_study(project)
+    first, trials = sent(project, contents)
+    again, others = sent(project, contents.model_copy(update={"name": "studies/mine.yaml"}))
+    assert again.info.run_id == first.info.run_id
+    assert {run.info.run_id for run in others.values()} == {run.info.run_id for run in trials.values()}
+    assert len(sent_only(project, a_study(project, eta=0.2))) == 2
+    assert len(sent_only(project, contents.model_copy(update={"text_sha256": "f" * 64}))) == 3
+    keys = [
+        (run.data.tags["charloom.study_question"], run.data.tags["charloom.text_sha256"])
+        for run in sent_only(project, contents)
+    ]
+    assert len(keys) == len(set(keys)) == 3
     there = {run.info.run_id for run in in_studies(project)}
     assert there > {first.info.run_id, *(run.info.run_id for run in trials.values())}
 
 
-def test_the_same_question_under_another_name_is_the_same_study(project):
+def test_two_versions_of_a_study_that_wait_are_one_and_the_later_is_sent(project, monkeypatch):
     contents = a_study(project)
-    first, trials = sent(project, contents)
-    again, others = sent(project, contents.model_copy(update={"name": "studies/mine.yaml"}))
-    assert first.info.run_id == again.info.run_id
-    assert {run.info.run_id for run in trials.values()} == {run.info.run_id for run in others.values()}
-
-
-@contextmanager
-def connected_without_lock():
-    """On two machines there is no lock between them."""
-    store = Store()
-    store.connect()
-    yield store
+    with chdir(project.folder):
+        first = put_study(contents)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # another sender has to send it
+        assert put_study(contents.model_copy(update={"description": "**worse**"})) == first
+        recorded.sent()
+    study, _ = in_store(project)
+    assert study.data.tags["mlflow.note.content"].startswith("**worse**")
 
 
 @pytest.mark.parametrize(
@@ -201,34 +204,19 @@ def connected_without_lock():
 )
 def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
-    contents = a_study(project)
-
-    monkeypatch.setattr(studies, "connected", connected_without_lock)
     with chdir(project.folder):
-        folder = put_study(contents)
+        entry = Entry(put_study(a_study(project)))
 
     def work() -> None:
-        send(folder)
+        """Connect without the lock that two machines do not have in common."""
+        store = Store()
+        store.connect()
+        complete_study(store, entry, entry.study)
 
     at_once(project, monkeypatch, [Machine(work), Machine(work)], MlflowClient, question)
     study, trials = in_store(project)
     assert study.info.status == "FINISHED"
     holds_what_the_tables_hold(project, trials)
-
-
-def test_a_study_that_another_host_sends_for_too_long_is_sent_later(project, monkeypatch):
-    contents, client = a_study(project), project.client()
-    sent(project, contents)
-    (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
-    tag = f"charloom.sending.{contents.question}.0"
-    client.set_experiment_tag(experiment.experiment_id, tag, f"elsewhere 1 1.0 {time.time() + 600:.0f}")
-    monkeypatch.setattr("charloom.tracking.experiment_lock.LOCK_TIMEOUT", 0)
-    changed = contents.model_copy(update={"description": "**worse**"})
-    with pytest.raises(Unavailable, match="waited 0 s for a sender on elsewhere to finish"):
-        sent(project, changed)
-    assert "worse" not in in_store(project)[0].data.tags["mlflow.note.content"]
-    client.delete_experiment_tag(experiment.experiment_id, tag)
-    assert "worse" in sent(project, changed)[0].data.tags["mlflow.note.content"]
 
 
 def test_of_two_equal_trials_the_older_one_counts(project):
@@ -242,55 +230,23 @@ def test_of_two_equal_trials_the_older_one_counts(project):
     assert (again["later"].info.status, again["later"].data.metrics) == ("RUNNING", {})
 
 
-def test_a_trial_on_which_the_process_ended_is_sent_again_and_no_point_is_doubled(project):
-    contents = a_study(project)
-    study, trials = sent(project, contents)
-    for run in (study, trials["eta=0.05 · seed 1"]):
-        project.client().update_run(run.info.run_id, "RUNNING")
-    again, after = sent(project, contents)
-    assert again.info.status == "FINISHED"
-    assert {run.info.run_id for run in after.values()} == {run.info.run_id for run in trials.values()}
-    holds_what_the_tables_hold(project, after)
-
-
 @pytest.mark.slow
 def test_a_trial_links_to_the_pipelines_run_with_the_same_results_also_when_that_comes_later(project):
     contents = a_study(project)
     _, trials = sent(project, contents)
     assert not any("charloom.pipeline_run" in run.data.tags for run in trials.values())
     tracked(project)
-    _, trials = sent(project, contents)
     (run,) = (run for run in project.runs() if "charloom.experiment" in run.data.tags)
-    same, other = trials["eta=0.1 · seed 1"], trials["eta=0.05 · seed 1"]
-    assert same.data.tags["charloom.results"] == run.data.tags["charloom.results"]
-    assert same.data.tags["charloom.pipeline_run"] == run.info.run_id
+    others = [trial.model_copy(update={"results": "f" * 64}) for trial in contents.trials]
+    sent_only(project, contents.model_copy(update={"question": "another", "trials": others}))
+    assert not any("charloom.pipeline_run" in run.data.tags for run in in_studies(project))
+    sent_only(project, contents)
+    (linked,) = (run for run in in_studies(project) if "charloom.pipeline_run" in run.data.tags)
+    assert linked.info.run_name == "eta=0.1 · seed 1"
+    assert linked.data.tags["charloom.results"] == run.data.tags["charloom.results"]
+    assert linked.data.tags["charloom.pipeline_run"] == run.info.run_id
     link = f"(#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning)"
-    assert link in same.data.tags["mlflow.note.content"]
-    assert "charloom.pipeline_run" not in other.data.tags
-    holds_what_the_tables_hold(project, trials)
-
-
-@pytest.mark.slow
-def test_the_pipelines_run_of_the_same_params_with_other_results_is_no_link(project):
-    tracked(project)
-    contents = a_study(project)
-    trials = [each.model_copy(update={"results": "f" * 64}) for each in contents.trials]
-    _, trials = sent(project, contents.model_copy(update={"trials": trials}))
-    assert not any("charloom.pipeline_run" in run.data.tags for run in trials.values())
-
-
-@pytest.mark.slow
-def test_tracking_the_pipeline_meets_no_trial_and_closes_none(project):
-    contents = a_study(project)
-    study, _ = sent(project, contents)
-    project.client().update_run(study.info.run_id, "RUNNING")  # as if another machine sent it at this moment
-    tracked(project)
-    caught_up(project)
-    (run,) = (run for run in project.runs() if "charloom.experiment" in run.data.tags)
-    assert run.data.tags["charloom.experiment"] == experiment_key(contents.trials[0].params, contents.text_sha256)
-    study, trials = in_store(project)
-    assert study.info.status == "RUNNING"
-    assert len(trials) == 2
+    assert link in linked.data.tags["mlflow.note.content"]
 
 
 def test_of_a_study_with_more_trials_than_a_page_shows_the_table_alone_is_there(project):
@@ -300,15 +256,6 @@ def test_of_a_study_with_more_trials_than_a_page_shows_the_table_alone_is_there(
     study, trials = sent(project, contents.model_copy(update={"trials": many}))
     assert trials == {}
     assert "trials.csv" in {file.path for file in project.client().list_artifacts(study.info.run_id)}
-
-
-def test_the_same_question_on_another_text_is_another_run(project):
-    contents = a_study(project)
-    for text in (contents.text_sha256, "f" * 64, contents.text_sha256):
-        sent_only(project, contents.model_copy(update={"text_sha256": text}))
-    runs = [run for run in project.runs() if "charloom.study" in run.data.tags]
-    assert {run.data.tags["charloom.text_sha256"] for run in runs} == {contents.text_sha256, "f" * 64}
-    assert len(runs) == 2
 
 
 @pytest.mark.slow
@@ -347,49 +294,36 @@ def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):
 
 
 @pytest.mark.slow
-def test_a_store_that_is_away_is_one_line_and_fails_nothing(project, monkeypatch, capfd):
-    contents = a_study(project)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+def test_a_study_that_was_not_sent_is_a_warning_and_one_that_a_store_has_is_not_sent_again(project, monkeypatch, capfd):
+    contents, sent_note = a_study(project), Path(".charloom/studies/eta.sent")
     with chdir(project.folder):
-        send_study(contents)
-        said = capfd.readouterr().err
-        monkeypatch.delenv("MLFLOW_TRACKING_URI")
-        send_study(contents)
-    assert said.startswith("warning: the study was not sent to MLflow (")
-    assert said.endswith("); `charloom study studies/eta.yaml` retries\n")
-    assert said.count("\n") == 1
-    assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
+        with monkeypatch.context() as patch:
+            patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+            send_study(contents)
+        complaint = capfd.readouterr().err
+        assert complaint.startswith("warning: the study was not sent to MLflow (")
+        assert complaint.endswith("); `charloom study studies/eta.yaml` retries\n")
+        assert complaint.count("\n") == 1
+        for change in (
+            lambda: None,
+            lambda: sent_note.write_bytes(b"\xff"),
+            lambda: Path("mlflow.db").rename("old.db"),  # another store under the same name
+            lambda: Path("studies/eta/report.html").write_text("<!doctype html><p>\n"),
+        ):
+            change()
+            send_study(contents)
+            assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
+            send_study(contents)
+            again = f"to send it again, `rm {sent_note}` and repeat the command"
+            assert capfd.readouterr().out == f"MLflow already has this study; {again}\n"
     assert len(in_store(project)[1]) == 2
-
-
-@pytest.mark.slow
-def test_what_a_store_has_got_is_not_sent_to_it_again_and_another_store_gets_it(project, capfd):
-    contents = a_study(project)
-    with chdir(project.folder):
-        send_study(contents)
-        assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
-        send_study(contents)
-        said = (
-            "MLflow already has this study; to send it again, `rm .charloom/studies/eta.sent` and repeat the command\n"
-        )
-        assert capfd.readouterr() == (said, "")
-        Path(".charloom/studies/eta.sent").write_bytes(b"\xff")
-        send_study(contents)
-        assert "shows it" in capfd.readouterr().out
-        Path("mlflow.db").rename("old.db")  # another store under the same name
-        send_study(contents)
-        assert "shows it" in capfd.readouterr().out
-        Path("studies/eta/report.html").write_text("<!doctype html><p>\n")
-        send_study(contents)
-        assert "shows it" in capfd.readouterr().out
 
 
 def test_the_page_follows_a_change_of_arithmetic_which_names_every_trial_anew(project):
     contents = a_study(project)
     sent(project, contents)
     anew = [each.model_copy(update={"key": each.key[::-1], "results": each.results[::-1]}) for each in contents.trials]
-    sent_only(project, contents.model_copy(update={"trials": anew, "description": "anew"}))
-    (study,) = (run for run in in_studies(project) if "charloom.study" in run.data.tags)
+    (study,) = sent_only(project, contents.model_copy(update={"trials": anew, "description": "anew"}))
     assert "anew" in study.data.tags["mlflow.note.content"]
 
 

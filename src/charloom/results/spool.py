@@ -1,8 +1,11 @@
-"""The spool: a folder, called an entry, for each training that is not yet sent to MLflow, in the main repository.
+"""The spool: a folder, called an entry, for each training or study not yet sent to MLflow, in the main repository.
 
     .charloom/spool/<start of the experiment key>-<training key, or the results' hash if no training was recorded>/
         run.jsonl    the record of the training: lines of JSON, each sealed (see base/sealed.py), only ever appended
         files/       artifacts, models and code that the stage `track` adds, with their SHA-256 in SHA256SUMS
+    .charloom/spool/study-<digest of the study's question>/
+        run.jsonl    the study: a StudyContents (see tracking/study_contents.py)
+        files/       its tables and pages
 
 A record begins with a Start. A line for each point follows: [name, update, value, time in seconds since 1970]. An End
 says how the training ended. A resumed training appends another Start to the same record. `track` appends the points
@@ -10,7 +13,8 @@ that only the result files contain, and a Tracked. The first line with a name an
 value and one time, and may be sent to MLflow any number of times.
 
 The sender (tracking/sender.py) is a process of its own: it sends the entries and removes those that MLflow has.
-`track` and `charloom track` read the spool to find the entry of a run.
+`track` and `charloom track` read the spool to find the entry of a run. A line {"sender": identity} requests the
+delivery by the sender with this identity. The sender appends "closed" when it has ended a training's run in MLflow.
 """
 
 import os

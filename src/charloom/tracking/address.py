@@ -18,8 +18,9 @@ from sqlalchemy.engine import URL, make_url
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import in_turn
-from charloom.base.terminal import visible
+from charloom.base.terminal import in_line, visible
 from charloom.settings.pipeline import OWN, root
+from charloom.tracking.reasons import QUERY_VALUES
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
 SQLITE = "sqlite+pysqlite"  # if an address names no driver, MLflow creates its folder without decoding the address
@@ -39,6 +40,14 @@ def address() -> str:
     """
     url = _sqlite_url()
     return _url_text(url.set(database=str(database()))) if url else os.environ["MLFLOW_TRACKING_URI"]
+
+
+def page_address() -> str:
+    """Return the address of a server's pages, without the login; "" for a database, which has no such pages."""
+    parts = urlsplit(address())
+    page = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    is_server = parts.scheme in {"http", "https"}
+    return in_line(QUERY_VALUES.sub(r"\1***", page)).rstrip("/") if is_server else ""
 
 
 def database() -> Path | None:

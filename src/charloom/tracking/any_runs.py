@@ -4,11 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, LifecycleStage, Run, ViewType
-from mlflow.utils import get_results_from_paginated_fn as all_pages
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput, allowed_are
 from charloom.base.terminal import in_line
@@ -16,7 +15,7 @@ from charloom.study.baseline import chosen, quoted, setting_name
 from charloom.study.from_table import seed_of
 from charloom.tracking.address import address, database
 from charloom.tracking.reasons import first_line
-from charloom.tracking.store import PAGE
+from charloom.tracking.store import all_results
 from paired.data_types import Measured, Measurement, Seed
 
 MAX_NAMED = 3  # runs that a warning names
@@ -55,13 +54,17 @@ def runs_measured(
         raise WrongInput(f"--mlflow: the store {file} does not exist; MLFLOW_TRACKING_URI selects the store")
     try:
         client = MlflowClient(address())
-        runs = sorted(_runs(client, _experiment(client, experiment)), key=attrgetter("info.start_time"))
+        experiments = [_experiment(client, experiment).experiment_id]
+        runs = sorted(all_results(client.search_runs, experiments), key=attrgetter("info.start_time"))
         if not runs:
             raise WrongInput(f"{where}: the experiment has no run")
-        _ensure_name("--seed", seed, {name for run in runs for name in run.data.params}, where)
-        for name in setting_names:
-            _ensure_name("--setting", name, {name for run in runs for name in run.data.params}, where)
-        _ensure_name("--measure", measure, {name for run in runs for name in run.data.metrics}, where)
+        params = {name for run in runs for name in run.data.params}
+        metrics = {name for run in runs for name in run.data.metrics}
+        options = [("--seed", seed, params), *(("--setting", name, params) for name in setting_names)]
+        for option, name, names in (*options, ("--measure", measure, metrics)):
+            if name not in names:
+                allowed = allowed_are(sorted(map(in_line, names)), name)
+                raise WrongInput(f"{option}: {where}: no run has {in_line(name)}; {allowed}")
         trials, warnings = _trials(client, runs, seed, measure, at)
     except CharloomError:
         raise
@@ -69,20 +72,18 @@ def runs_measured(
         raise Unavailable(f"{where}: {first_line(error)}") from None
     if not trials:
         raise WrongInput(f"{where}: no run can be compared{''.join(f'; {warning}' for warning in warnings)}")
-    names = setting_names or _differing([run for run, _ in trials], seed)
-    if not names:
+    varied = setting_names or _differing([run for run, _ in trials], seed)
+    if not varied:
         raise WrongInput(f"{where}: its {len(trials)} runs differ in {in_line(seed)} alone; two settings are needed")
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
-    newer = 0
     for run, value in trials:  # oldest first
-        level = {name: run.data.params.get(name, MISSING) for name in names}
-        label, key = setting_name(names, level.values()), seed_of(run.data.params[seed])
-        newer += key in settings[label]
-        settings[label][key] = value
+        level = {name: run.data.params.get(name, MISSING) for name in varied}
+        label = setting_name(varied, level.values())
+        settings[label][seed_of(run.data.params[seed])] = value
         levels[label] = {quoted(param): quoted(text) for param, text in level.items()}
     if not setting_names and max(map(len, settings.values())) == 1:
-        _refuse_single(settings, [run for run, _ in trials], names, where)
-    if newer:
+        _refuse_single(settings, [run for run, _ in trials], varied, where)
+    if newer := len(trials) - sum(map(len, settings.values())):
         count = "1 run has" if newer == 1 else f"{newer} runs have"
         warnings.append(f"{count} the setting and seed of a newer run: the newest counts")
     return Measured(
@@ -94,7 +95,7 @@ def runs_measured(
 
 def _experiment(client: MlflowClient, experiment: str) -> Experiment:
     """Return the experiment with this name or id. Raises WrongInput if it does not exist or is deleted."""
-    rows = all_pages(lambda most, token: client.search_experiments(ViewType.ALL, most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+    rows: list[Experiment] = all_results(client.search_experiments, ViewType.ALL)
     matches = [x for x in rows if x.name == experiment] or [x for x in rows if x.experiment_id == experiment]
     if not matches:
         names = [in_line(row.name) for row in rows if row.lifecycle_stage == LifecycleStage.ACTIVE]
@@ -102,19 +103,7 @@ def _experiment(client: MlflowClient, experiment: str) -> Experiment:
     if matches[0].lifecycle_stage != LifecycleStage.ACTIVE:
         restore = f"`mlflow experiments restore --experiment-id {in_line(matches[0].experiment_id)}` restores it"
         raise WrongInput(f"--mlflow: experiment {in_line(matches[0].name)} is deleted; {restore}")
-    return cast(Experiment, matches[0])
-
-
-def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
-    ids = [experiment.experiment_id]
-    return all_pages(lambda most, token: client.search_runs(ids, max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
-
-
-def _ensure_name(option: str, name: str, names: set[str], where: str) -> None:
-    if name not in names:
-        raise WrongInput(
-            f"{option}: {where}: no run has {in_line(name)}; {allowed_are(sorted(map(in_line, names)), name)}"
-        )
+    return matches[0]
 
 
 def _trials(

@@ -3,7 +3,6 @@
 import errno
 import os
 import resource
-from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,15 +30,15 @@ def ensure_allowed(uri: str, store: str) -> None:
         )
 
 
-def upload(folder: Path, uri: str, store: str, excluded: Collection[str] = ()) -> None:
-    """Copy all files in the folder and below, except files with the names in `excluded`, to the artifact address `uri`.
+def upload(folder: Path, uri: str, store: str) -> None:
+    """Copy all files in the folder and below to the artifact address `uri`.
 
     store  the store's address, which has to contain `uri`
     """
     ensure_allowed(uri, store)
     # MLflow's client would request the address from the server again.
     repository = get_artifact_repository(uri, tracking_uri=store)
-    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in excluded):
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         below = file.parent.relative_to(folder)
         repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
         note_progress()

@@ -6,13 +6,13 @@ from functools import partial
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.git import ensure_repository
-from charloom.results.spool import RECORD, append, identity
+from charloom.results.spool import append, identity
 from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.pipeline import OWN, root
 from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver, request_delivery
-from charloom.tracking.entries import entries, folders, is_study
+from charloom.tracking.entries import entries
 from charloom.tracking.reasons import first_line
 
 SENDING_TIMEOUT = 300  # seconds without progress; long, because the user requested the delivery
@@ -30,36 +30,30 @@ def catch_up(_: object = None) -> None:
     since = request_delivery()
     status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
     process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
-    if process.returncode:
-        # `dvc status` exits with 1 if results are out of date, and with other codes if it fails.
-        outdated = "its results do not match its settings and sources; `dvc repro` updates them"
-        reason = outdated if process.returncode == 1 else f"`dvc status`: {first_line(process.stderr)}"
-        print(f"this folder's run was not sent: {reason}", flush=True)
-    else:
+    try:
+        if process.returncode == 1:
+            raise CheckFailed("its results do not match its settings and sources; `dvc repro` updates them")
+        if process.returncode:
+            raise CheckFailed(f"`dvc status`: {first_line(process.stderr)}")
         run = this_run()
-        try:
-            put(run, partial(ensure_recorded, run.params))
-        except CheckFailed as error:
-            print(f"this folder's run was not sent: {error}", flush=True)
+        put(run, partial(ensure_recorded, run.params))
+    except CheckFailed as error:
+        print(f"this folder's run was not sent: {error}", flush=True)
     for name in ("outbox", "trainings"):
         if any((root() / OWN / name).glob("[!.]*/*")):
             print(f"{OWN / name}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
-    own_identity = identity()
-    for folder in folders():
-        if is_study(folder):
-            folder.rename(folder.with_name(f"{folder.name.rpartition('-')[0]}-{own_identity}"))
-    pending = []
+    own_identity, pending = identity(), []
     for entry in entries():
-        if entry.tracked or entry.trainings or (entry.has_ended and entry.sender != own_identity):
-            append(entry.folder / RECORD, [{"sender": own_identity}])
-        if entry.tracked or entry.trainings:
+        if entry.can_complete or (entry.has_ended and entry.sender != own_identity):
+            append(entry.path, [{"sender": own_identity}])
+        if entry.can_complete:
             pending.append(entry.folder)
     try:
-        deliver([*pending, *filter(is_study, folders())], SENDING_TIMEOUT, since)
+        deliver(pending, SENDING_TIMEOUT, since)
     except Unavailable as error:
         raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
 
 
 def anything_waits() -> bool:
     """Return whether the spool contains a study, or a training with results or files."""
-    return any(map(is_study, folders())) or any(entry.tracked or entry.trainings for entry in entries())
+    return any(entry.can_complete for entry in entries())

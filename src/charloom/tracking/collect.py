@@ -18,31 +18,18 @@ from charloom.base.errors import Unavailable
 from charloom.base.opened import SOURCES
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
+from charloom.results import spool
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
 from charloom.results.identity import experiment_key, setting
-from charloom.results.records import BEST_MODEL, SampleMetrics, SampleTable, TrainMetrics
-from charloom.results.run import Run, from_folder, thinned
-from charloom.results.spool import (
-    BEST,
-    LAST,
-    MODEL_CODE,
-    RATE,
-    RECORD,
-    SHOWN_FILES,
-    ModelFile,
-    Tracked,
-    append,
-    entry_folder,
-    identity,
-    start_of,
-)
+from charloom.results.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable, TrainMetrics
+from charloom.results.run import Curve, Run, from_folder, thinned
+from charloom.results.study_table import FIRST_METRICS
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
+from charloom.tracking import tag
 from charloom.tracking.entries import Entry, entries
-from charloom.tracking.entry_files import is_intact, new_files
-from charloom.tracking.model_points import with_model_points
-from charloom.tracking.view import SETTING
+from charloom.tracking.entry_files import new_files
 
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
@@ -76,16 +63,32 @@ def this_run() -> Run:
     return run._replace(curves=with_model_points(run.curves, run.facts[1]) | samples)
 
 
+def with_model_points(curves: dict[str, Curve], train: TrainMetrics) -> dict[str, Curve]:
+    """Return the curves with the smooth loss and the held-out bits per character of the best and the last model added.
+
+    Measures that a later version of charloom added are points of the last model. A missing measure has no point. A
+    measure without a curve gets a curve of these points, because MLflow draws a chart for each curve.
+    """
+    best, last = train.best_update, train.updates
+    bits = {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character}
+    points: dict[str, Curve] = {
+        "smooth_loss": {best: train.best_smooth_loss, last: train.smooth_loss},
+        MEASURE: {update: value for update, value in bits.items() if value is not None},
+    }
+    points |= {name: {last: value} for name, value in train if value is not None and name not in FIRST_METRICS}
+    return curves | {name: curves.get(name, {}) | curve for name, curve in points.items()}
+
+
 def entry_of(run: Run) -> Entry | None:
     """Return the spool's entry with the run's experiment key and results, or None.
 
-    An entry with a point that differs from the run's value at the same update is not returned. Points that only one of
-    them has are ignored.
+    An entry of other sources may have other values. So an entry with a point that differs from the run's value at the
+    same update is not returned. Points that only one of them has are ignored.
     """
     experiment = experiment_key(run.params, run.text_sha256)
     for entry in entries():
         same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
-        if entry.first.experiment == experiment and entry.results == run.results and all(same):
+        if not entry.study and entry.first.experiment == experiment and entry.results == run.results and all(same):
             return entry
     return None
 
@@ -101,15 +104,15 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     Raises Unavailable if the spool cannot be written.
     """
     entry = entry_of(run)
-    if entry and entry.tracked and entry.has_all_points and is_intact(entry.folder):
+    if entry and entry.tracked and entry.is_intact:
         check()
-        _append(entry.folder, [{"sender": identity()}])
+        add_lines(entry.folder, [{"sender": spool.identity()}])
         return entry.folder
     path = files("track")
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
-    first = entry.first if entry else start_of(run.params, run.text_sha256, "")
-    folder = entry.folder if entry else entry_folder(first.experiment, run.results)
+    first = entry.first if entry else spool.start_of(run.params, run.text_sha256, "")
+    folder = entry.folder if entry else spool.entry_folder(first.experiment, run.results)
     lines: list[Any] = [] if entry else [first.model_dump()]
     recorded = dict(entry.points) if entry else {}
     times = {update: when for (_, update), (_, when) in reversed(recorded.items())}
@@ -122,14 +125,14 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
                 lines.append([name, update, *recorded[name, update]])
     text, train = run.facts
     models = _models(path, train)
-    tracked = Tracked(
+    tracked = spool.Tracked(
         results=run.results, text=text, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
-        models={name: ModelFile(file=f"models/{name}.npz", update=update) for name, (_, update) in models.items()},
+        models={name: spool.ModelFile(file=f"models/{name}.npz", update=at) for name, (_, at) in models.items()},
         prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
-        description=_description(run, samples), points=sum(name != RATE for name, _ in recorded),
+        description=_description(run, samples), points=sum(name != spool.RATE for name, _ in recorded),
     )  # fmt: skip
     with new_files(folder) as new:
-        top, target = [path[name] for name in SHOWN], new / SHOWN_FILES
+        top, target = [path[name] for name in SHOWN], new / spool.SHOWN_FILES
         outputs = [file for output in run_outputs(path) if output.parts[0] != "models" for file in files_in(output)]
         for file in [PARAMS, PIPELINE, LOCK, *outputs]:
             _copy(file, target / (file.name if file in top else file))
@@ -137,15 +140,23 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         for name, (file, _) in models.items():
             _copy(file, new / tracked.models[name].file)
         if patch and not patch.startswith(UNKNOWN):
-            write(new / SHOWN_FILES / "uncommitted.diff", patch)
-        (new / MODEL_CODE).mkdir()
-        copy(SERVED, new / MODEL_CODE)
-        with ZipFile(new / MODEL_CODE / "charloom.zip", "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
+            write(new / spool.SHOWN_FILES / "uncommitted.diff", patch)
+        (new / spool.MODEL_CODE).mkdir()
+        copy(SERVED, new / spool.MODEL_CODE)
+        with ZipFile(new / spool.MODEL_CODE / "charloom.zip", "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
             for file in _imported_by(SERVED):
                 packed.write(file, file.relative_to(SOURCES))
         check()
-    _append(folder, [*lines, tracked.model_dump(), {"sender": identity()}])
+    add_lines(folder, [*lines, tracked.model_dump(), {"sender": spool.identity()}])
     return folder
+
+
+def add_lines(folder: Path, lines: list[Any]) -> None:
+    """Append the lines to the record of the entry in this folder. Raises Unavailable if it cannot be written."""
+    try:
+        spool.append(folder / spool.RECORD, lines)
+    except OSError as error:
+        raise Unavailable(f"{error.filename or folder}: {error.strerror}") from None
 
 
 def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path, int]]:
@@ -157,8 +168,8 @@ def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path,
     checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
     checkpoints.pop(train.updates, None)
     return {
-        BEST: (path["models/best"], train.best_update),
-        LAST: (path["models/last"], train.updates),
+        spool.BEST: (path["models/best"], train.best_update),
+        spool.LAST: (path["models/last"], train.updates),
         **{f"checkpoint_{file.stem}": (file, at) for at, file in thinned(checkpoints, CHECKPOINTS).items()},
     }
 
@@ -175,13 +186,6 @@ def _copy(file: Path, to: Path) -> None:
     copy(file, to)
 
 
-def _append(folder: Path, lines: list[Any]) -> None:
-    try:
-        append(folder / RECORD, lines)
-    except OSError as error:
-        raise Unavailable(f"{error.filename or folder}: {error.strerror}") from None
-
-
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     """Return the run's tags: commit and branch, uncommitted changes, setting, text, DVC experiment, and sample table.
 
@@ -192,16 +196,16 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # `dvc exp run -S` changes no source
     tags = {
         "mlflow.source.name": "dvc repro",
-        "mlflow.source.git.commit": known(commit),
+        tag.COMMIT: known(commit),
         "mlflow.source.git.branch": known(branch),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
-        "charloom.uncommitted_changes": patch if patch.startswith(UNKNOWN) else str(changed).lower(),
-        SETTING: setting(run.params),
+        tag.UNCOMMITTED: patch if patch.startswith(UNKNOWN) else str(changed).lower(),
+        tag.SETTING: setting(run.params),
         "charloom.first_update_below_target": str(run.facts[1].first_update_below_target),
-        "charloom.text_sha256": run.text_sha256,
+        tag.TEXT: run.text_sha256,
     }
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
-    return tags | {tag: os.environ[name] for tag, name in names.items() if os.environ.get(name)}
+    return tags | {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
 
 
 def _description(run: Run, samples: SampleTable) -> str:

@@ -19,33 +19,18 @@ from mlflow.exceptions import MlflowException
 
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
+from charloom.tracking import tag
 from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.limits import note_progress
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.registry import register
-from charloom.tracking.store import (
-    DIFFERS,
-    KEY,
-    OLD_TAG_LENGTH,
-    RECORD_TAG,
-    RESULTS,
-    USER,
-    Point,
-    Store,
-    run_number,
-    with_author,
-)
+from charloom.tracking.store import OLD_TAG_LENGTH, Point, Store, run_number, with_author
 
-TRAININGS = "charloom.trainings"  # tag: the list of trainings in JSON
-REPRODUCTIONS = "charloom.reproductions"  # tag: the number of trainings after the first with the same results
-CHECKPOINTS = "charloom.checkpoints"  # tag: the number of models besides the best and the last, once all are sent
-NOTE = "mlflow.note.content"
 LIST_HEADING = "\n\n| trained | from | on | with | these results |"  # as written by versions without "sent by"
 TABLE_HEADING = f"{LIST_HEADING} sent by |\n|---|---|---|---|---|---|\n"
 ROW_KEYS = {"when", "commit", "processor", "system", "python", "numpy", "numba", "same"}
-MAX_LISTED = 20  # trainings in the list; the first always stays
 POINTS_ONLY = "Only the points of this training are available."
 
 
@@ -55,10 +40,11 @@ def live_run(store: Store, entry: Entry) -> Run | None:
     A run that has ended gets the status RUNNING again if the training has resumed. The result is None if the training's
     experiment key has a complete run, or a live run of another training.
     """
-    runs = _runs_of(store, entry)
-    if any(RESULTS in run.data.tags for run in runs):
-        return None
-    if not (own_run := _own_run(runs, entry)) and any(run.info.status == "RUNNING" for run in runs):
+    store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
+    runs = store.runs_of(entry.first.experiment)
+    own_run = _own_run(runs, entry)
+    other_is_live = not own_run and any(run.info.status == "RUNNING" for run in runs)
+    if other_is_live or any(tag.RESULTS in run.data.tags for run in runs):
         return None
     if own_run and not entry.has_ended:  # the training was stopped and has resumed
         store.client.update_run(own_run.info.run_id, "RUNNING")
@@ -79,11 +65,11 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
     store.use_text(start.text_sha256, start.params.prepare.text)
     with experiment_lock(store, start.experiment):
         runs = store.runs_of(start.experiment)
-        other_runs = [run for run in runs if RESULTS in run.data.tags]
+        other_runs = [run for run in runs if tag.RESULTS in run.data.tags]
         if not (tracked or other_runs):
             return None
         own_run, tags = _own_run(runs, entry), dict[str, str]()
-        run = next((other for other in other_runs if other.data.tags[RESULTS] == entry.results), None)
+        run = next((other for other in other_runs if other.data.tags[tag.RESULTS] == entry.results), None)
         if run:
             other_runs.remove(run)
             if own_run and own_run is not run:
@@ -101,18 +87,18 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
             tags |= tracked.tags if tracked else {}
             if other_runs:
                 number = max(map(run_number, other_runs)) + 1
-                tags |= {DIFFERS: other_runs[0].info.run_id, KEY: f"{start.experiment}:{number}"}
+                tags |= {tag.DIFFERS: other_runs[0].info.run_id, tag.KEY: f"{start.experiment}:{number}"}
             if run.info.status != "FINISHED":  # a finished run keeps its end time
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
-            tags |= {RESULTS: tracked.results} if tracked else {}
+            tags |= {tag.RESULTS: tracked.results} if tracked else {}
         if other_runs and entry.trainings:
             store.set_tags(other_runs[0], _training_tags(store, other_runs[0], entry, None, same=False))
         store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
         note_progress()
-        if tracked and run is own_run and CHECKPOINTS not in run.data.tags:
+        if tracked and run is own_run and tag.CHECKPOINTS not in run.data.tags:
             checkpoints = tracked.models.keys() - {BEST, LAST}
             send_models(store, run, entry, tracked, sorted(checkpoints))
-            store.set_tags(run, {CHECKPOINTS: str(len(checkpoints))})
+            store.set_tags(run, {tag.CHECKPOINTS: str(len(checkpoints))})
         return run
 
 
@@ -122,18 +108,13 @@ def points(entry: Entry, sent: int = 0) -> Iterator[Point]:
         yield name, update, value, when
 
 
-def _runs_of(store: Store, entry: Entry) -> list[Run]:
-    store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
-    return store.runs_of(entry.first.experiment)
-
-
 def _own_run(runs: list[Run], entry: Entry) -> Run | None:
-    return next((run for run in runs if run.data.tags.get(RECORD_TAG) == entry.first.record), None)
+    return next((run for run in runs if run.data.tags.get(tag.RECORD) == entry.first.record), None)
 
 
 def _new_run(store: Store, entry: Entry) -> Run:
     start = entry.first
-    return store.create_run(start.name, {KEY: start.experiment, RECORD_TAG: start.record}, start.started)
+    return store.create_run(start.name, {tag.KEY: start.experiment, tag.RECORD: start.record}, start.started)
 
 
 def _delete(store: Store, run: Run) -> None:
@@ -148,23 +129,22 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
     """Merge the entry's trainings into the run's list, and return the tags: list, count, description and senders.
 
     A training that the list already has is skipped. The training that created the run is not a reproduction. The list
-    keeps the first training and the newest ones: at most MAX_LISTED, and as many as fit into a tag.
+    keeps the first training, and as many of the newest ones as fit into a tag.
 
     description  the new description, which the list follows; None keeps the run's own
     same         whether the trainings have the run's results
     """
     tags = run.data.tags
     trainings, counted = _read_trainings(run)
-    created = int(RESULTS not in tags and not trainings and same)
+    created = int(tag.RESULTS not in tags and not trainings and same)
     existing = [{name: x for name, x in row.items() if name != "by"} for row in trainings]
     rows = [_training_row(*training) | {"same": same} for training in entry.trainings]
     new = [row | {"by": store.user} for row in rows if row not in existing]
     counted += max(len(new) * same - created, 0)
     trainings += new
-    trainings[1:] = trainings[1:][1 - MAX_LISTED :]
     while len(trainings) > 1 and len(json.dumps(trainings)) > OLD_TAG_LENGTH:
         del trainings[1]
-    head = tags.get(NOTE, "").partition(LIST_HEADING)[0] if description is None else description
+    head = tags.get(tag.NOTE, "").partition(LIST_HEADING)[0] if description is None else description
     lines = (
         f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
         f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} | "
@@ -172,17 +152,19 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
         for row in trainings
     )
     note = head + (TABLE_HEADING + "".join(lines) if trainings else "")
-    by = {USER: with_author(run, store.user)} if same and new else {}
-    return {TRAININGS: json.dumps(trainings), REPRODUCTIONS: str(counted), NOTE: note} | by
+    by = {tag.USER: with_author(run, store.user)} if same and new else {}
+    return {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: note} | by
 
 
 def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
     """Return the run's list of trainings and the number of reproductions; [] and 0, after a warning, if malformed."""
     with suppress(ValueError, TypeError):
-        rows, counted = json.loads(run.data.tags.get(TRAININGS, "[]")), int(run.data.tags.get(REPRODUCTIONS, "0"))
+        tags = run.data.tags
+        rows, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))
         if all(isinstance(row, dict) and row.keys() >= ROW_KEYS for row in rows):
             return rows, counted
-    warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: tag {TRAININGS} is malformed; it is replaced")
+    name = f"MLflow run {in_line(run.info.run_name)}"
+    warn_once(run.info.run_id, f"{name}: tag {tag.TRAININGS} is malformed; it is replaced")
     return [], 0
 
 

@@ -10,7 +10,6 @@ from charloom.base.errors import Unavailable
 from charloom.base.lock import is_held
 from charloom.results.spool import ASKED, STARTING_MAY_TAKE, identity, sender_lock, start_sender
 from charloom.tracking.address import relocate_store
-from charloom.tracking.entry_files import ensure_not_in_git
 from charloom.tracking.limits import TOTAL_FACTOR
 
 SENDER = "charloom.tracking.sender"
@@ -23,13 +22,13 @@ def request_delivery() -> int:
     Return the size of the sender's log in bytes: later lines of the log are about this request. Return 0 if the spool
     cannot be written.
     """
-    sender = identity()
+    lock = sender_lock(identity())
     with suppress(OSError):
-        sender_lock(sender).parent.mkdir(parents=True, exist_ok=True)
-        sender_lock(sender).with_suffix(ASKED).touch()
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.with_suffix(ASKED).touch()
         with suppress(OSError):  # `deliver` tries again, and says why it fails
-            start_sender(SENDER, sender)
-        return sender_lock(sender).with_suffix(".log").stat().st_size
+            start_sender(SENDER, lock.stem)
+        return lock.with_suffix(".log").stat().st_size
     return 0
 
 
@@ -43,12 +42,10 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     since    offset in bytes from which the log is read, as `request_delivery` returns it
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
-    if the sender's log cannot be read, or if Git tracks the spool.
+    or if the sender's log cannot be read.
     """
-    ensure_not_in_git()
     relocate_store()  # in this process, because the sender's output goes to its log
-    own_identity = identity()
-    lock, pending, reasons = sender_lock(own_identity), {entry.name for entry in entries}, dict[str, None]()
+    lock, pending, reasons = sender_lock(identity()), {entry.name for entry in entries}, dict[str, None]()
     try:
         log = lock.with_suffix(".log").open("rb")
         lock.with_suffix(ASKED).touch()
@@ -59,7 +56,8 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     with log:
         log.seek(since)
         while pending and time.monotonic() < end and time.time() - heartbeat < seconds:
-            heartbeat = max(heartbeat, _heartbeat(lock))  # a sender that has ended removes its lock
+            with suppress(OSError):  # a sender that has ended removes its lock
+                heartbeat = max(heartbeat, lock.stat().st_mtime)
             alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
             for row in log:
                 name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
@@ -73,7 +71,7 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
                         reasons[reason] = None
             if pending and not alive and time.time() - began >= starts * STARTING_MAY_TAKE:
                 try:
-                    start_sender(SENDER, own_identity)
+                    start_sender(SENDER, lock.stem)
                 except OSError as error:
                     raise Unavailable(
                         f"the process that sends runs to MLflow does not start: {error.strerror}"
@@ -84,9 +82,3 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
         reasons[f"the process that sends runs to MLflow made no progress for {seconds:g} s; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
-
-
-def _heartbeat(lock: Path) -> float:
-    with suppress(OSError):
-        return lock.stat().st_mtime
-    return 0.0

@@ -11,17 +11,18 @@ from pydantic import ValidationError
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.terminal import in_line
 from charloom.settings.dvc_lock import LOCK, stages_in
-from charloom.tracking.address import database
+from charloom.tracking import tag
+from charloom.tracking.address import database, page_address
 from charloom.tracking.artifacts import download, ensure_allowed
 from charloom.tracking.origin import PATCH, Origin
-from charloom.tracking.store import KEY, RESULTS, TEXT, USER, Store, connected
+from charloom.tracking.store import Store, connected
 
 TAGS = {
-    "experiment": KEY,
-    "results": RESULTS,
-    "text_sha256": TEXT,
-    "commit": "mlflow.source.git.commit",
-    "uncommitted": "charloom.uncommitted_changes",
+    "experiment": tag.KEY,
+    "results": tag.RESULTS,
+    "text_sha256": tag.TEXT,
+    "commit": tag.COMMIT,
+    "uncommitted": tag.UNCOMMITTED,
 }
 
 
@@ -42,18 +43,18 @@ def describe(run_id: str, folder: str) -> None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise WrongInput(
-                f"{name}: no such run in {store.page_address or file or 'the store'}; is MLFLOW_TRACKING_URI right?"
+                f"{name}: no such run in {page_address() or file or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
         origin = _origin(run, name)
         print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())
 
 
 def _origin(run: Run, name: str) -> Origin:
-    tags = {field: run.data.tags.get(tag, "") for field, tag in TAGS.items()}
+    tags = {field: run.data.tags.get(key, "") for field, key in TAGS.items()}
     tags["experiment"] = tags["experiment"].partition(":")[0]  # a suffix :1, :2, … numbers runs with other results
     fields = {
         "name": run.info.run_name,
-        "user": run.data.tags.get(USER, ""),
+        "user": run.data.tags.get(tag.USER, ""),
         "params": run.data.params,
         "metrics": {metric: value for metric, value in run.data.metrics.items() if isfinite(value)},
         "hashes": {},

@@ -1,32 +1,35 @@
-"""Read the spool: a training's entry is parsed from its record. See results/spool.py for the format."""
+"""Read the spool: an entry is parsed from its record. See results/spool.py for the format."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from charloom.base.sealed import unsealed
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import process_ended
-from charloom.results.spool import RATE, RECORD, End, Start, Tracked, spool
-
-STUDY = "study-"  # a study's folder is named study-QUESTION-IDENTITY, with the sender's identity
+from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, spool
+from charloom.tracking.entry_files import CHECKSUMS, checksums
+from charloom.tracking.study_contents import StudyContents
 
 
 class Entry:
-    """A training's entry in the spool, as far as its record was read.
+    """The entry of a training or a study in the spool, as far as its record was read.
 
     Several trainings with the same results, one after the other, share an entry.
 
     folder, path  the entry's folder, and the file of its record
     size       bytes of the record that were read
+    study      the study; None in a training's entry. A study has only the folder, the path, the size, and the sender
     first, start  the start of the first and of the last training
     points     (value, time in seconds since 1970) by (name, update), in the order of the record, without the points of
                repeated trainings
     trainings  the start and end of each training that ended with results
     end        the end of the last training; None while it runs, and if it was killed
+    is_closed  whether the present sender has ended the live run of the last training
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
-    requested  whether `charloom track` has requested the delivery
+    requested  whether a process has requested the delivery, and waits for the outcome
     """
 
     first: Start
@@ -35,13 +38,14 @@ class Entry:
     def __init__(self, folder: Path):
         """Read the record in the folder. Raises OSError if that fails, ValueError if the record has no start."""
         self.folder, self.path, self.size = folder, folder / RECORD, 0
+        self.study: StudyContents | None = None
         self.points: dict[tuple[str, int], tuple[float, float]] = {}
         self.trainings: list[tuple[Start, End]] = []
         self.end: End | None = None
         self.tracked: Tracked | None = None
-        self.sender, self.requested = "", False
+        self.sender, self.requested, self.is_closed = "", False, False
         self.read()
-        if not hasattr(self, "first"):
+        if not (self.study or hasattr(self, "first")):
             raise ValueError("the line that names the training is missing or damaged")
 
     @property
@@ -50,14 +54,22 @@ class Entry:
         return self.tracked.results if self.tracked else self.trainings[-1][1].results if self.trainings else None
 
     @property
-    def has_ended(self) -> bool:
-        """Return whether the last training of the record has ended or was killed."""
-        return bool(self.end) or not self.start.process or process_ended(self.start.process)
+    def can_complete(self) -> bool:
+        """Return whether the entry is a study, or a training with results or files."""
+        return bool(self.study or self.tracked or self.trainings)
 
     @property
-    def has_all_points(self) -> bool:
-        """Return whether the record has as many points as `track` counted; True before `track`."""
-        return not self.tracked or self.tracked.points == sum(name != RATE for name, _ in self.points)
+    def has_ended(self) -> bool:
+        """Return whether the last training of the record has ended or was killed; True for a study."""
+        return bool(self.study or self.end) or not self.start.process or process_ended(self.start.process)
+
+    @property
+    def is_intact(self) -> bool:
+        """Return whether the record has as many points as `track` counted, and the files match their checksums."""
+        with suppress(OSError):
+            same = (self.folder / FILES / CHECKSUMS).read_bytes() == checksums(self.folder / FILES).encode()
+            return same and (not self.tracked or self.tracked.points == sum(name != RATE for name, _ in self.points))
+        return False
 
     def read(self) -> None:
         """Read the lines that were appended to the record since the last call.
@@ -80,39 +92,38 @@ class Entry:
                 if not self.trainings or when <= self.trainings[0][1].ended:
                     self.points.setdefault((name, update), (float(value), float(when)))
             case {"experiment": _}:
-                self.start, self.end = Start.model_validate(line), None
+                self.start, self.end, self.is_closed = Start.model_validate(line), None, False
                 self.first, self.sender = getattr(self, "first", self.start), self.start.sender
             case {"status": _}:
                 self.end = End.model_validate(line)
                 if self.end.results:
                     self.trainings.append((self.start, self.end))
+            case {"verdict": _}:
+                self.study = StudyContents.model_validate(line)
             case {"description": _}:
                 self.tracked = Tracked.model_validate(line)
             case {"sender": str() as sender}:
-                self.sender, self.requested = sender, True
+                self.sender, self.requested, self.is_closed = sender, True, False
+            case "closed":
+                self.is_closed = True
             case _:
                 raise ValueError("not a line of a record")
 
 
 def folders() -> list[Path]:
-    """Return the folders of all entries, of trainings and of studies, in the spool."""
+    """Return the folders of all entries in the spool."""
     return sorted(spool().glob("[!.]*/"))
 
 
-def is_study(folder: Path) -> bool:
-    """Return whether the entry in this folder of the spool is a study's."""
-    return folder.name.startswith(STUDY)
-
-
 def read_entry(folder: Path) -> Entry | None:
-    """Return the training's entry in the folder.
+    """Return the entry in the folder.
 
-    Return None if the entry has just been delivered and removed; return None, after a warning, if its record is
-    unreadable or has no start.
+    Return None if the entry has no record yet, or has just been delivered and removed. Return None, after a warning, if
+    its record is unreadable or has no start.
     """
     try:
         return Entry(folder)
-    except FileNotFoundError:  # delivered at this moment
+    except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -121,5 +132,5 @@ def read_entry(folder: Path) -> Entry | None:
 
 
 def entries() -> Iterator[Entry]:
-    """Yield the entries of the trainings in the spool, without unreadable ones."""
-    return filter(None, map(read_entry, (folder for folder in folders() if not is_study(folder))))
+    """Yield the entries in the spool, without unreadable ones."""
+    return filter(None, map(read_entry, folders()))

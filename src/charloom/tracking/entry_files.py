@@ -3,15 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
-from charloom.base.errors import Damaged, Unavailable
+from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256, write
-from charloom.base.terminal import in_line
-from charloom.results.git import UNKNOWN, git, known
 from charloom.results.spool import FILES
-from charloom.settings.pipeline import OWN, root
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -48,28 +44,6 @@ def remove(folder: Path) -> None:
     with suppress(FileNotFoundError):
         folder.rename(old)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def is_intact(entry: Path) -> bool:
-    """Return whether the files of the entry in this folder match their checksums; False if files are missing."""
-    with suppress(OSError):
-        return (entry / FILES / CHECKSUMS).read_bytes() == checksums(entry / FILES).encode()
-    return False
-
-
-def ensure_not_in_git() -> None:
-    """Raise Unavailable if Git tracks files in .charloom/: they came with a clone, not from a training here."""
-    listed = known(partial(git, "ls-files", "--", f":(icase){OWN}", folder=root()))  # some file systems ignore case
-    if listed and not listed.startswith(UNKNOWN):
-        first = in_line(listed.splitlines()[0])
-        raise Unavailable(f"{first}: not sent, because Git tracks this file; remove it with `git rm -r {OWN}`")
-
-
-def ensure_intact(entry: Path, record_is_complete: bool = True) -> None:
-    """Raise Damaged if the entry's files do not match their checksums, or `record_is_complete` is False."""
-    if not (record_is_complete and is_intact(entry)):
-        hint = "remove this entry; `make track` in the folder with its results adds it again"
-        raise Damaged(f"{entry}: not sent, because it was damaged or changed; {hint}")
 
 
 def checksums(folder: Path) -> str:

@@ -14,6 +14,7 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from uuid import uuid4
 
 from mlflow.exceptions import MlflowException
@@ -21,11 +22,11 @@ from mlflow.exceptions import MlflowException
 from charloom.base.errors import Unavailable
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import process, process_ended
+from charloom.tracking import tag
 from charloom.tracking.limits import LIMIT, note_progress
 from charloom.tracking.reasons import UNKNOWN_ENDPOINT
 from charloom.tracking.store import Store
 
-LOCK_TAG = "charloom.sending"  # begins the tag; the experiment's or study's key and a random number follow
 LOCK_TIMEOUT = 30  # seconds
 POLL_INTERVAL = 1.0  # seconds
 CLOCK_TOLERANCE = 60  # seconds
@@ -41,60 +42,62 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
     A sender needs the lock to create or change the runs of this key. Raises Unavailable if other senders hold the lock
     for LOCK_TIMEOUT seconds.
     """
-    own_tag, remaining = f"{LOCK_TAG}.{experiment}.{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
-    set_tag = store.client.set_experiment_tag
-    value = f"{platform.node()} {process()} {time.time() + remaining + CLOCK_TOLERANCE:.0f}"
+    prefix = f"{tag.SENDING}.{experiment}."
+    own_key, remaining = f"{prefix}{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
+    set_tag = partial(store.client.set_experiment_tag, store.experiment_id, own_key)
+    sender = f"{platform.node()} {process()}"
+    value = f"{sender} {time.time() + remaining + CLOCK_TOLERANCE:.0f}"
     deadline = time.monotonic() + LOCK_TIMEOUT
+
+    def remove() -> None:
+        """Remove our tag. If the server cannot remove tags (MLflow before 3), mark the tag as expired."""
+        try:
+            store.client.delete_experiment_tag(store.experiment_id, own_key)
+        except MlflowException as error:
+            if error.error_code != UNKNOWN_ENDPOINT:
+                raise
+            set_tag(f"{sender} {EXPIRED}")
+
     try:
-        set_tag(store.experiment_id, own_tag, value)
-        while others := lock_holders(store, experiment, own_tag):
-            if min(others) < own_tag:
-                _remove_tag(store, own_tag)
+        set_tag(value)
+        while others := _other_senders(store, prefix, own_key):
+            if min(others) < own_key:
+                remove()
                 while others:
-                    _wait_for_others(others, deadline)
-                    others = lock_holders(store, experiment, own_tag)
-                set_tag(store.experiment_id, own_tag, value)
+                    _wait_for(others, deadline)
+                    others = _other_senders(store, prefix, own_key)
+                set_tag(value)
             else:
-                _wait_for_others(others, deadline)
+                _wait_for(others, deadline)
         yield
     finally:
         with suppress(MlflowException):  # already removed, or the server is down; then the tag holds until it expires
-            _remove_tag(store, own_tag)
+            remove()
 
 
-def _remove_tag(store: Store, tag: str) -> None:
-    """Remove the tag. If the server cannot remove tags (MLflow before 3), mark the tag as expired."""
-    try:
-        store.client.delete_experiment_tag(store.experiment_id, tag)
-    except MlflowException as error:
-        if error.error_code != UNKNOWN_ENDPOINT:
-            raise
-        store.client.set_experiment_tag(store.experiment_id, tag, f"{platform.node()} {process()} {EXPIRED}")
-
-
-def lock_holders(store: Store, experiment: str, own_tag: str = "") -> dict[str, str]:
-    """Return the hosts of the senders that hold or request the lock of this key, by their tags, without `own_tag`.
+def _other_senders(store: Store, prefix: str, own_key: str) -> dict[str, str]:
+    """Return the hosts of the other senders that hold or request the lock, by their tags, which begin with `prefix`.
 
     The tags of senders that have ended, and expired tags, are removed and left out.
     """
     hosts = {}
-    for tag, value in store.client.get_experiment(store.experiment_id).tags.items():
-        if tag.startswith(f"{LOCK_TAG}.{experiment}.") and tag != own_tag:
+    for key, value in store.client.get_experiment(store.experiment_id).tags.items():
+        if key.startswith(prefix) and key != own_key:
             host, _, rest = value.partition(" ")
             name, _, until = rest.rpartition(" ")
             if not until.isdecimal():
-                warn_once(tag, f"tag {in_line(tag)} of {store.about} is ignored, because charloom did not write it")
+                warn_once(key, f"tag {in_line(key)} of {store.about} is ignored, because charloom did not write it")
             elif until == EXPIRED:
                 continue
             elif process_ended(name) or float(until) < time.time():
                 with suppress(MlflowException):  # another sender has removed the tag
-                    store.client.delete_experiment_tag(store.experiment_id, tag)
+                    store.client.delete_experiment_tag(store.experiment_id, key)
             else:
-                hosts[tag] = host
+                hosts[key] = host
     return hosts
 
 
-def _wait_for_others(others: dict[str, str], deadline: float) -> None:
+def _wait_for(others: dict[str, str], deadline: float) -> None:
     """Wait for one poll interval. Raises Unavailable after the deadline (as time.monotonic() gives it).
 
     others  the hosts of the other senders, by their tags

@@ -8,7 +8,6 @@ from collections.abc import Collection
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
 from mlflow.exceptions import MlflowException
-from mlflow.utils import get_results_from_paginated_fn as all_pages
 
 from charloom.base.terminal import warn_once
 from charloom.results.records import MEASURE, MEASURE_OF_PART
@@ -17,7 +16,7 @@ from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.model_folder import model_folder
 from charloom.tracking.reasons import NOT_FOUND
-from charloom.tracking.store import PAGE, Store, dataset_key, params_as_text
+from charloom.tracking.store import Store, all_results, dataset_key, params_as_text
 
 MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
@@ -45,11 +44,9 @@ def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: C
 
 def _logged_models(store: Store, run: Run) -> dict[str, LoggedModel] | None:
     """Return the run's LoggedModels by name, or None if the server has no LoggedModels."""
-    search, which = store.client.search_logged_models, f"source_run_id = '{run.info.run_id}'"
+    condition = f"source_run_id = '{run.info.run_id}'"
     try:
-        models = all_pages(
-            lambda most, token: search([run.info.experiment_id], which, max_results=most, page_token=token), PAGE
-        )  # type: ignore[no-untyped-call]  # MLflow's own
+        models = all_results(store.client.search_logged_models, [run.info.experiment_id], condition)
     except MlflowException as error:
         if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
             raise

@@ -11,24 +11,22 @@ from mlflow import set_tracking_uri
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.utils import get_results_from_paginated_fn as all_pages
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.base.terminal import in_line, warn_once
 from charloom.network.order import READING
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.results.spool import BEST, LAST, Start
+from charloom.tracking import tag
 from charloom.tracking.logged_models import MODELS
 from charloom.tracking.reasons import DENIED, first_line
-from charloom.tracking.store import PAGE, Store
+from charloom.tracking.store import Store, all_results
 
 ABOUT = (
     "The better model of each run on `{}`, by held-out text: the model with the lowest smooth loss, or the last model. "
     "`@best` is the best of all versions that were measured in the same way as the newest version."
 )
 ALIAS = "best"
-MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # tags of a version
-SENT_BY = "charloom.sent_by"  # tag of a version
 
 
 def model_name(source: str) -> str:
@@ -80,7 +78,7 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
     model, measure, metric, comparable = better_model(start, train)
     address, update = addresses[model], train.updates if model == LAST else train.best_update
     model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
-    versions = all_pages(lambda most, token: client.search_model_versions(f"name = '{name}'", most, None, token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+    versions = all_results(client.search_model_versions, f"name = '{name}'")
     if not versions:
         try:
             client.create_registered_model(name, description=ABOUT.format(source))
@@ -91,7 +89,7 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
         set_tracking_uri(store.uri)  # otherwise MLflow searches its default store for the LoggedModel
         version = client.create_model_version(
             name, address, run.info.run_id,
-            {MEASURED: repr(measure), COMPARABLE: comparable, SENT_BY: store.user},
+            {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable, tag.SENT_BY: store.user},
             description=f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}", await_creation_for=0,
             model_id=model_id,  # required by a server with LoggedModels
         )  # fmt: skip
@@ -102,11 +100,11 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
         client.set_logged_model_tags(own_version.model_id or model_id, {MLFLOW_MODEL_VERSIONS: link})
     candidates = list[tuple[float, int, ModelVersion]]()
     for version in versions:
-        if version.tags.get(COMPARABLE) == comparable:
+        if version.tags.get(tag.COMPARABLE) == comparable:
             try:
-                candidates.append((float(version.tags[MEASURED]), int(version.version), version))
+                candidates.append((float(version.tags[tag.MEASURED]), int(version.version), version))
             except (KeyError, ValueError):
                 label = f"{name} {version.version}"
-                warn_once(label, f"model {name}, version {version.version} is skipped: {MEASURED} is not a number")
+                warn_once(label, f"model {name}, version {version.version} is skipped: {tag.MEASURED} is not a number")
     if candidates and ALIAS not in (best := min(candidates)[-1]).aliases:
         client.set_registered_model_alias(name, ALIAS, best.version)

@@ -25,50 +25,32 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import exclusive
-from charloom.base.terminal import in_line
 from charloom.results.spool import ASKED, sender_lock
 from charloom.settings.entry import run_command
 from charloom.tracking.address import database
-from charloom.tracking.entry_files import ensure_not_in_git
 from charloom.tracking.limits import LIMIT, limit_memory
 
 POLL_INTERVAL = 0.1  # seconds between checks for a new request
+REQUEST_TIMEOUT = 10  # seconds after a request in which the requested entry must be in the spool
 
 
-def send_all(identity: str) -> bool:
-    """Run rounds until no work is left, and return False.
-
-    Return True as soon as another file has replaced the store's database. A new process has to continue then, because
-    MLflow keeps its connections to the old file. If Git tracks the spool, send nothing, and print the reason.
-    """
-    try:
-        ensure_not_in_git()
-    except Unavailable as error:
-        sys.stderr.write(f"{in_line(str(error))}\n")
-        return False
-    from charloom.tracking.rounds import FILLING_TIMEOUT, ROUND_SECONDS, Work, run_round  # noqa: PLC0415  they import MLflow
+def send_all(identity: str) -> None:
+    """Run rounds until no work is left."""
+    from charloom.tracking.rounds import ROUND_SECONDS, Work, run_round  # noqa: PLC0415  MLflow's import takes seconds
 
     limit_memory()
-    works, last_request, inode = dict[Path, Work](), _request_time(identity), _database_inode()
-    while inode in {0, _database_inode()}:
+    if database():  # MLflow must not keep connections to a file that another file may replace
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    works, last_request = dict[Path, Work](), _request_time(identity)
+    while True:
         works = run_round(identity, works)
-        inode = inode or _database_inode()
-        if not any(work.left for work in works.values()) and time.time() - last_request > FILLING_TIMEOUT:
-            return False
+        if not any(work.left for work in works.values()) and time.time() - last_request > REQUEST_TIMEOUT:
+            return
         until = time.monotonic() + ROUND_SECONDS
         while time.monotonic() < until and _request_time(identity) == last_request:
             time.sleep(POLL_INTERVAL)
         if _request_time(identity) != last_request:
             works, last_request = {}, _request_time(identity)
-    return True
-
-
-def _database_inode() -> int:
-    """Return the inode of an SQLite store's file; 0 if the store is no file, or the file is missing."""
-    with suppress(OSError):
-        if file := database():
-            return file.stat().st_ino
-    return 0
 
 
 def _request_time(identity: str) -> float:
@@ -79,19 +61,11 @@ def _request_time(identity: str) -> float:
 
 
 def main() -> None:
-    """Run the sender, unless another process holds its lock.
-
-    A request may arrive just before the lock is released. So repeat this until there is no new request.
-    """
+    """Run the sender, unless another process holds its lock."""
     identity = sys.argv[1]
     LIMIT.heartbeat = sender_lock(identity)
-    last_request = -1.0
-    while last_request != (last_request := _request_time(identity)):
-        replaced = False
-        with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
-            replaced = send_all(identity)
-        if replaced:
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606  this program again
+    with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
+        send_all(identity)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, ExperimentTag, InputTag, Metric, Param, Run, RunTag
@@ -27,23 +28,17 @@ from charloom.base.terminal import in_line, visible
 from charloom.results.git import author, known
 from charloom.results.spool import Start, Tracked
 from charloom.settings.params import Params, as_yaml, flat_of
-from charloom.tracking.address import address, artifacts, store_lock
+from charloom.tracking import tag
+from charloom.tracking.address import address, artifacts, page_address, store_lock
 from charloom.tracking.artifacts import ensure_allowed
 from charloom.tracking.limits import note_progress
-from charloom.tracking.reasons import QUERY_VALUES, first_line
+from charloom.tracking.reasons import first_line
 from charloom.tracking.view import STUDIES_TAGS, TAGS
 from dvc_summary.locks import leaves
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
-TEXT = "charloom.text_sha256"  # tag of an experiment and of its runs
-KEY = "charloom.experiment"  # tag: the experiment key; a suffix :1, :2, … numbers runs with other results
-RESULTS = "charloom.results"  # tag: the hash of the results; only a complete run has it
-DIFFERS = "charloom.differs_from"  # tag: the earlier run of the same experiment or trial, which has other results
-STUDIES = "charloom.studies"  # tag of the experiment for studies, whose runs are not runs of the pipeline
 ALL_STUDIES = "charloom: studies"  # name of that experiment; no text's experiment has a colon in its name
-USER = "mlflow.user"  # tag: the senders, as MLflow's pages show them
-RECORD_TAG = "charloom.record"  # tag: the record (see results/spool.py) with the run's points
 ENDED = {"FINISHED", "FAILED"}  # final states of runs
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # set in __init__.py
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
@@ -53,7 +48,6 @@ DIGEST = 36  # characters of a dataset's digest that MLflow stores
 SERVER_ERROR = re.compile(r"error code 5\d\d|too many 5\d\d")  # a server that answers without its database
 RESTART_PAUSE = 1.5  # seconds to wait for a database that restarts
 Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
-NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 
 class Store:
@@ -70,8 +64,8 @@ class Store:
     def __init__(self) -> None:
         """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
-        self.remote = urlsplit(self.uri).scheme in {"http", "https"}
-        self.about = ""  # the object of the current request, for error messages
+        self.remote = bool(page_address())
+        self.about = ""
 
     @cached_property
     def user(self) -> str:
@@ -79,16 +73,9 @@ class Store:
         name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
         return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
-    @cached_property
-    def page_address(self) -> str:
-        """Return the address of a server's pages, without the login; "" for a database, which has no such pages."""
-        parts = urlsplit(self.uri)
-        page = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-        return in_line(QUERY_VALUES.sub(r"\1***", page.geturl())).rstrip("/") if self.remote else ""
-
     def where_shown(self, run: Run) -> str:
         """Return the address of the run's page on a server; for a database, the command that shows the run."""
-        return f"{self.page_address}/{run_page(run)}" if self.remote else "`make ui` shows it"
+        return f"{page_address()}/{run_page(run)}" if self.remote else "`make ui` shows it"
 
     def connect(self) -> None:
         """Connect, and read the texts' experiments.
@@ -100,15 +87,15 @@ class Store:
         retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
         try:
             try:
-                texts = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+                texts = self._experiments(f"tags.`{tag.TEXT}` LIKE '%'")
             except MlflowException as error:
                 if not SERVER_ERROR.search(str(error)):
                     raise
                 time.sleep(RESTART_PAUSE)
-                texts = self._experiments(f"tags.`{TEXT}` LIKE '%'")
+                texts = self._experiments(f"tags.`{tag.TEXT}` LIKE '%'")
         finally:
             os.environ[RETRIES] = retries
-        self.experiments = {experiment.tags.get(TEXT, ""): experiment for experiment in texts}
+        self.experiments = {experiment.tags.get(tag.TEXT, ""): experiment for experiment in texts}
 
     def use_text(self, text_sha256: str, source: str) -> None:
         """Use the experiment of this text. Create the experiment if it is missing.
@@ -119,19 +106,18 @@ class Store:
         An experiment that the server hides from this user can be recognized by these names only. If the experiment was
         renamed, a second experiment is created.
         """
-        if text_sha256 not in self.experiments:
-            name = f"charloom {in_line(Path(source).stem)[:200]}"
-            self.experiments[text_sha256] = self._create(TEXT, text_sha256, TAGS, name, f"{name} {text_sha256[:8]}")
-        self.use_experiment(self.experiments[text_sha256], TAGS)
+        name, experiment = f"charloom {in_line(Path(source).stem)[:200]}", self.experiments.get(text_sha256)
+        names = name, f"{name} {text_sha256[:8]}"
+        self.use_experiment(experiment or self._create(tag.TEXT, text_sha256, TAGS, *names), TAGS)
 
     def use_studies(self) -> None:
         """Use the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        experiment = self.studies_experiment() or self._create(STUDIES, "true", STUDIES_TAGS, ALL_STUDIES)
+        experiment = self.studies_experiment() or self._create(tag.STUDIES, "true", STUDIES_TAGS, ALL_STUDIES)
         self.use_experiment(experiment, STUDIES_TAGS)
 
     def studies_experiment(self) -> Experiment | None:
         """Return the experiment for studies, or None."""
-        return next(iter(self._experiments(f"tags.`{STUDIES}` = 'true'")), None)
+        return next(iter(self._experiments(f"tags.`{tag.STUDIES}` = 'true'")), None)
 
     def use_experiment(self, experiment: Experiment, tags: dict[str, str]) -> None:
         """Use this experiment for the following operations, and set those of the tags that it lacks or has otherwise.
@@ -140,21 +126,21 @@ class Store:
         """
         self.about = f"experiment {in_line(experiment.name)!r}"
         self.experiment_id = experiment.experiment_id
-        for tag, value in tags.items():
-            if experiment.tags.get(tag) != value:
-                self.client.set_experiment_tag(self.experiment_id, tag, value)
+        for key, value in tags.items():
+            if experiment.tags.get(key) != value:
+                self.client.set_experiment_tag(self.experiment_id, key, value)
 
-    def _create(self, tag: str, value: str, tags: dict[str, str], *names: str) -> Experiment:
+    def _create(self, key: str, value: str, tags: dict[str, str], *names: str) -> Experiment:
         """Create an experiment with these tags under the first of the names that is not in use, and return it.
 
-        tag, value  the tag that identifies the experiment
+        key, value  the tag that identifies the experiment
         tags        further tags
 
         If another machine creates the experiment at the same time, return that experiment. Two experiments result only
         if two machines send a text for the first time, in the same second, from files with different names. Raises
         MlflowException if all names are in use.
         """
-        where, all_tags = None if self.remote else artifacts(), {tag: value} | tags
+        where, all_tags = None if self.remote else artifacts(), {key: value} | tags
         for name in names:
             self.about = f"experiment {name!r}"
             try:
@@ -163,7 +149,7 @@ class Store:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
                 other = self.client.get_experiment_by_name(name)  # raises if it is hidden: it may well be this text's
-                if ours := self._experiments(f"tags.`{tag}` = '{value}'"):  # another machine has created it
+                if ours := self._experiments(f"tags.`{key}` = '{value}'"):  # another machine has created it
                     return ours[0]
             else:
                 entities = [ExperimentTag(*item) for item in all_tags.items()]
@@ -179,8 +165,7 @@ class Store:
         condition  in MLflow's filter syntax
         """
         order = ["creation_time DESC", "experiment_id DESC"]
-        search = partial(self.client.search_experiments, filter_string=condition, order_by=order)
-        return all_pages(lambda most, token: search(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
+        return all_results(self.client.search_experiments, filter_string=condition, order_by=order)
 
     def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
         """Return the active runs that fulfil the condition: first ended runs, then other runs, each oldest first.
@@ -189,13 +174,12 @@ class Store:
         experiments  ids of experiments; None: the experiment in use
         """
         order, ids = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
-        search = partial(self.client.search_runs, ids, condition, order_by=order)
-        runs = all_pages(lambda most, token: search(max_results=most, page_token=token), PAGE)  # type: ignore[no-untyped-call]  # MLflow's own
+        runs = all_results(self.client.search_runs, ids, condition, order_by=order)
         return sorted(runs, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:
         """Return the runs with this experiment key in the order of their numbers (see `run_number`)."""
-        return sorted(self.search(f"tags.`{KEY}` LIKE '{experiment}%'"), key=run_number)
+        return sorted(self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'"), key=run_number)
 
     def create_run(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
         """Create a run in the experiment in use, and return the run.
@@ -205,7 +189,8 @@ class Store:
         Raises MlflowException if the store gives the run an artifact address outside the store.
         """
         start = milliseconds(started)
-        run = self.client.create_run(self.experiment_id, start_time=start, tags=tags | {USER: self.user}, run_name=name)
+        all_tags = tags | {tag.USER: self.user}
+        run = self.client.create_run(self.experiment_id, start_time=start, tags=all_tags, run_name=name)
         ensure_allowed(run.info.artifact_uri, self.uri)
         return run
 
@@ -214,12 +199,9 @@ class Store:
         self.client.set_terminated(run.info.run_id, status, milliseconds(ended))
 
     def send(self, run: Run, points: Iterable[Point], params: Params | None = None) -> None:
-        """Send the points to the run in batches of at most BATCH. The first batch also sends the params, unless None.
-
-        Raises ValueError if a point's name cannot be a metric's name.
-        """
+        """Send the points to the run in batches of at most BATCH. The first one also has the params, unless None."""
         metrics = [
-            Metric(_valid_name(name), value, round(1000 * when), update, run_id=run.info.run_id)
+            Metric(name, value, round(1000 * when), update, run_id=run.info.run_id)
             for name, update, value, when in points
         ]
         param_entities = [Param(*item) for item in params_as_text(params).items()] if params else []
@@ -234,16 +216,15 @@ class Store:
 
         The limit is TAG_LENGTH characters; if the server refuses such a tag, OLD_TAG_LENGTH.
         """
-        try:
-            self._set_tags(run, tags, TAG_LENGTH)
-        except MlflowException as error:
-            if "length limit" not in str(error):
-                raise
-            self._set_tags(run, tags, OLD_TAG_LENGTH)
-
-    def _set_tags(self, run: Run, tags: dict[str, str], length: int) -> None:
-        values = [RunTag(_valid_name(key), _truncated(visible(value), length)) for key, value in tags.items()]
-        self.client.log_batch(run.info.run_id, tags=values)
+        for length in (TAG_LENGTH, OLD_TAG_LENGTH):
+            values = [RunTag(key, _truncated(visible(value), length)) for key, value in tags.items()]
+            try:
+                self.client.log_batch(run.info.run_id, tags=values)
+            except MlflowException as error:
+                if "length limit" not in str(error) or length == OLD_TAG_LENGTH:
+                    raise
+            else:
+                return
 
     def log_dataset(self, run: Run, start: Start, tracked: Tracked) -> None:
         """Record the text on which the run was trained as a dataset of the run in MLflow."""
@@ -255,6 +236,13 @@ class Store:
             self.client.log_inputs(run.info.run_id, inputs)
         except MlflowException:  # another machine has created the dataset at the same time; the second attempt finds it
             self.client.log_inputs(run.info.run_id, inputs)
+
+
+def all_results(search: Callable[..., Any], *arguments: Any, **options: Any) -> list[Any]:
+    """Return all results of a search by MLflow's client, which returns PAGE results at a time."""
+    return all_pages(  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
+        lambda most, token: search(*arguments, max_results=most, page_token=token, **options), PAGE
+    )
 
 
 def run_page(run: Run, part: str = "") -> str:
@@ -271,7 +259,7 @@ def run_page(run: Run, part: str = "") -> str:
 
 def with_author(run: Run, user: str) -> str:
     """Return the names of all users who have sent the run, in this order and finally `user`, separated by commas."""
-    return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(USER, "").split(", ")), user]))
+    return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(tag.USER, "").split(", ")), user]))
 
 
 def dataset_key(start: Start) -> tuple[str, str]:
@@ -294,22 +282,12 @@ def run_number(run: Run) -> int:
 
     The number is a suffix of the tag KEY; a run without such a suffix has the number 0.
     """
-    number = run.data.tags[KEY].partition(":")[2]
+    number = run.data.tags[tag.KEY].partition(":")[2]
     return int(number) if number.isdecimal() else 0
 
 
 def _truncated(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length].rpartition("\n")[0] or text[:length]
-
-
-def _valid_name(name: str) -> str:
-    """Return the name unchanged. Raises ValueError if it does not match NAME.
-
-    MLflow accepts names that its pages cannot show, for example with line ends.
-    """
-    if not NAME.fullmatch(name):
-        raise ValueError(f"the name {name!r} is not allowed for a metric or a tag")
-    return name
 
 
 @contextmanager

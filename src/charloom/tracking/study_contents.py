@@ -1,10 +1,9 @@
 """The record of a study in the spool. The sender imports this module, so it imports no statistics."""
 
 from charloom.results.records import Record
+from charloom.results.run import Curve
 from charloom.settings.params import Params
-from charloom.tracking.model_points import Series
 
-CONTENTS = "study.json"  # file in the spool with a StudyContents
 PICTURE = "comparison.svg"  # the picture in the run's description
 PAGE = "report.html"  # the page in the study's folder
 
@@ -27,7 +26,7 @@ class StudyTrial(Record):
     params: Params
     outcome: str
     results: str
-    series: Series
+    series: dict[str, Curve]
 
 
 class StudyContents(Record):

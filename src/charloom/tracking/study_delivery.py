@@ -9,22 +9,22 @@ from pathlib import Path
 from shutil import copy
 
 from charloom.base.errors import CharloomError
-from charloom.base.storage import sha256, write, write_json
+from charloom.base.storage import sha256, write
 from charloom.base.terminal import in_line
 from charloom.results.identity import experiment_key, naming_params, run_name
 from charloom.results.records import TrainMetrics
-from charloom.results.spool import identity, spool
+from charloom.results.run import Curve
+from charloom.results.spool import SHOWN_FILES, identity, spool
 from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
 from charloom.tracking.address import address, database
+from charloom.tracking.collect import add_lines, with_model_points
 from charloom.tracking.delivery import deliver, request_delivery
-from charloom.tracking.entries import STUDY
 from charloom.tracking.entry_files import new_files
-from charloom.tracking.model_points import Series, with_model_points
-from charloom.tracking.study_contents import CONTENTS, PAGE, PICTURE, StudyContents, StudyTrial
+from charloom.tracking.study_contents import PAGE, PICTURE, StudyContents, StudyTrial
 from paired.data_types import Answer
 from paired.sentences import told
 
@@ -58,7 +58,7 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
     )  # fmt: skip
 
 
-def _single(train: TrainMetrics) -> Series:
+def _single(train: TrainMetrics) -> dict[str, Curve]:
     """Return the metrics in SINGLE_VALUES as curves of one point, at the last update, without unknown values."""
     return {name: {train.updates: float(x)} for name in SINGLE_VALUES if (x := getattr(train, name)) is not None}
 
@@ -69,14 +69,16 @@ def put_study(contents: StudyContents) -> Path:
     Links to other pages of this folder are removed from the study's page. Raises Unavailable if the spool cannot be
     written.
     """
-    entry = spool() / f"{STUDY}{contents.question}-{identity()}"
-    with new_files(entry) as folder:
+    entry = spool() / f"study-{contents.question}"
+    with new_files(entry) as new:
+        shown = new / SHOWN_FILES
+        shown.mkdir()
         for name in contents.files:
-            copy(name, folder)
-        page = (folder / PAGE).read_text(encoding="utf-8")
-        write(folder / PAGE, PARENT_LINK.sub("", page))
-        write(folder / PICTURE, contents.picture)
-        write_json(folder / CONTENTS, contents.model_dump(mode="json"))
+            copy(name, shown)
+        page = (shown / PAGE).read_text(encoding="utf-8")
+        write(shown / PAGE, PARENT_LINK.sub("", page))
+        write(shown / PICTURE, contents.picture)
+    add_lines(entry, [contents.model_dump(mode="json"), {"sender": identity()}])
     return entry
 
 

@@ -7,19 +7,20 @@ import socket
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Thread
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
-from charloom.tracking.address import artifacts
+from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
-from charloom.tracking.browser import HOST, listening, show
 from charloom.tracking.catch_up import anything_waits, catch_up
-from charloom.tracking.store import Store
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
+HOST = "127.0.0.1"
 END_TIMEOUT = 3  # seconds
 QUERY_TIMEOUT = 45  # seconds, to query the experiments
 
@@ -31,10 +32,10 @@ def serve(arguments: argparse.Namespace) -> None:
     and open a browser. Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or
     MLflow's server ends by itself.
     """
-    store, port = Store(), arguments.port
-    server = store.page_address or f"http://{HOST}:{port}"
-    if not store.remote and not _is_free(port):
-        other = next(filter(_is_free, range(5001, 2**16)))
+    port, remote = arguments.port, page_address()
+    server = remote or f"http://{HOST}:{port}"
+    if not remote and listening(port):
+        other = next(port for port in range(5001, 2**16) if not listening(port))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` uses another")
     if anything_waits():
         print("sending queued entries to MLflow", flush=True)
@@ -56,29 +57,36 @@ def serve(arguments: argparse.Namespace) -> None:
         print("\n".join(lines), flush=True)
         show(page)
 
-    if store.remote:
+    if remote:
         announce()
     else:
-        _serve(store.uri, port, announce)
+        _serve(port, announce)
 
 
-def _is_free(port: int) -> bool:
-    with suppress(OSError), socket.create_server((HOST, port)):
-        return True
-    return False
+def show(page: str) -> None:
+    """Open the page at this address in a browser, and do not wait. Do nothing without a display or a terminal."""
+    has_display = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    has_display = has_display or (sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ)
+    if has_display and sys.stdout.isatty():
+        os.environ.pop("TERM", None)  # excludes browsers that run in the terminal
+        Thread(target=webbrowser.open, args=(page,)).start()
 
 
-def _serve(store: str, port: int, announce: Callable[[], None]) -> None:
+def listening(port: int) -> bool:
+    """Return whether a server on this machine listens on the port of 127.0.0.1."""
+    with socket.socket() as client:
+        return client.connect_ex((HOST, port)) == 0
+
+
+def _serve(port: int, announce: Callable[[], None]) -> None:
     """Run MLflow's server on 127.0.0.1 until a signal; call `announce` when the server is ready.
-
-    store  the store's address
 
     Raises Unavailable if the server ends by itself.
     """
     log = OWN / "ui.log"
     # An environment variable passes the store's address, because other users can read a command line. Without the last
     # settings, Python and Uvicorn would import modules from this folder first.
-    variables = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables = {"MLFLOW_BACKEND_STORE_URI": address(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     variables |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull, "MLFLOW_LOGGING_LEVEL": "INFO"}
     options = ["--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()]
     print(f"starting MLflow's server; its log is {log}", flush=True)

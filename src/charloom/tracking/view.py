@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from charloom.results.records import MEASURE, MEASURE_OF_PART
+from charloom.tracking import tag
 
 VIEW, GROUPED_VIEW = "charloom", "charloom-settings"
-SETTING = "charloom.setting"  # tag of a run: its setting, which is its name without the seed
 
 
 def _note(name: str) -> str:
@@ -63,16 +63,16 @@ def _view(columns: tuple[str, ...], charts: tuple[str, ...], **more: Any) -> str
 COLUMNS = ("attributes.`User`", *(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value")))
 CHARTS = ("epoch_mean", "gradient_norm", "saturated_fraction")
 # One row with the means for the runs of one setting, which differ only in their seed.
-BY_SETTING = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": SETTING}]}
+BY_SETTING = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": tag.SETTING}]}
 TAGS = {  # of a text's experiment
-    "mlflow.note.content": _note("about_runs"),
+    tag.NOTE: _note("about_runs"),
     f"mlflow.sharedViewState.{VIEW}": _view(COLUMNS, CHARTS),
     f"mlflow.sharedViewState.{GROUPED_VIEW}": _view(COLUMNS, CHARTS, groupBy=BY_SETTING),
 }
 # A study has no metric. A trial's name contains the varied params, and its status tells whether it diverged.
-IN_STUDIES = ["attributes.`User`", "tags.`charloom.verdict`"]
+IN_STUDIES = ["attributes.`User`", f"tags.`{tag.VERDICT}`"]
 NEWEST_FIRST = {"orderByKey": "attributes.start_time", "orderByAsc": False}
 STUDIES_TAGS = {  # of the experiment for studies, newest run first
     f"mlflow.sharedViewState.{VIEW}": _view((), (), selectedColumns=IN_STUDIES, **NEWEST_FIRST),
-    "mlflow.note.content": _note("about_studies"),
+    tag.NOTE: _note("about_studies"),
 }
