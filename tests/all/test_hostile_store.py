@@ -10,6 +10,7 @@ from hostile import Asked, Mlflow, answered, hostile
 from projects import Project, copied
 
 from charloom.base.errors import CharloomError
+from charloom.results import spool
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.fetching import fetch
 from charloom.tracking.rounds import run_round
