@@ -84,16 +84,8 @@ class Dask:
 
     def worker(self, sources: Path = ROOT / "src") -> subprocess.Popen:
         """Start a worker that has these sources."""
-        options = (
-            "--nthreads",
-            "1",
-            "--no-nanny",
-            "--no-dashboard",
-            "--host",
-            "127.0.0.1",
-            "--local-directory",
-            str(self.folder),
-        )
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
+        options += ["--local-directory", str(self.folder)]
         return self.begin("worker", self.address, *options, PYTHONPATH=str(sources))
 
 

@@ -1,0 +1,168 @@
+"""What a rebuild takes: sources, params and text of the commit, and nothing else that lies there."""
+
+import json
+import py_compile
+import shutil
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+from claims import commit, edit_digit, refused, relock
+from projects import Project
+
+from charloom.settings.dvc_lock import ensure_recorded
+from charloom.settings.params import read_params
+from charloom.settings.pipeline import Inputs, files
+from charloom.text.corpus import read_prepared
+from charloom.training import protocol, resume
+
+HOSTILE = {
+    "OPENBLAS_CORETYPE": "Prescott",
+    "TZ": "Pacific/Chatham",
+    "LC_ALL": "C",
+    "PYTHONHASHSEED": "12345",
+    "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+}
+
+
+def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(project, tmp_path):
+    """A project below another folder, in a strange environment, whose text DVC keeps, with code that no stage imports.
+
+    One of its stages reads params of another file, too.
+    """
+    (project.folder / "more.yaml").write_text("x: 1\n")
+    project.edit("dvc.yaml", "params: [seed, sample]", "params: [seed, sample, {more.yaml: [x]}]")
+    project.run("git", "rm", "-q", "--cached", "data/fox.txt")
+    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("dvc", "repro", "-q", "plot")
+    with chdir(project.folder):
+        ensure_recorded(read_params())
+    for name in ("sitecustomize.py", "usercustomize.py", "conftest.py", "dvc.py", "json.py"):
+        (project.folder / name).write_text("import os\nos._exit(7)\n")
+    below = Project(tmp_path / "whole/below")
+    project.run("git", "init", "-q", str(tmp_path / "whole"))
+    shutil.copytree(project.folder, below.folder, ignore=shutil.ignore_patterns(".git"))
+    head = commit(below)
+    assert "data/fox.txt\n" not in below.run("git", "ls-files")
+    below.edit("README.md", "a test", "an uncommitted change")
+    printed = below.run("charloom", "verify", "--statement", "statement.json", **HOSTILE, TMPDIR=str(tmp_path))
+    lines = printed.splitlines()
+    assert lines[-1] == "same"
+    assert "grade  the same bits: every result is equal to the last bit" in lines
+    assert "uncommitted changes are not checked: only HEAD is" in lines
+    for row in ("train: models/best.npz", "sample: reports/sample_table.json", "plot: reports/report.html"):
+        assert f"same  {row}" in lines
+    assert not list(tmp_path.glob("charloom-verify-*"))
+    assert "an uncommitted change" in (below.folder / "README.md").read_text()
+
+    statement = json.loads((below.folder / "statement.json").read_text())
+    digests = {each["name"]: each["digest"] for each in statement["predicate"]["configuration"]}
+    assert digests["commit"] == {"gitCommit": head}
+    listed = [f"{each['digest']['sha256']}  {each['name']}\n" for each in statement["subject"]]
+    (below.folder / "SHA256SUMS").write_text("".join(listed))
+    assert below.run("sha256sum", "--check", "SHA256SUMS").count(": OK\n") == len(listed)
+    model = below.folder / "models/best.npz"
+    content = bytearray(model.read_bytes())
+    content[1000] ^= 1
+    model.unlink()  # the cache's own file may be behind it
+    model.write_bytes(content)
+    assert below.run("sha256sum", "--check", "--quiet", "SHA256SUMS", expect=1).startswith("models/best.npz: FAILED\n")
+
+
+def forge_bytecode(project: Project) -> Path:
+    """Compile other code than the source's in its place, make the metric again by it, and return the file."""
+    source = project.folder / "src/charloom/text/ngrams.py"
+    other = project.folder.parent / "other.py"
+    other.write_text(source.read_text().replace("characters_that_occur_once=", "characters_that_occur_once=7 + "))
+    compiled = source.parent / "__pycache__" / f"ngrams.{sys.implementation.cache_tag}.pyc"
+    py_compile.compile(str(other), str(compiled), dfile=str(source), doraise=True,
+                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)  # fmt: skip
+    project.run("dvc", "repro", "-q", "--force", "--single-item", "prepare")
+    assert '"characters_that_occur_once": 7,' in (project.folder / "metrics/prepare.json").read_text()
+    return compiled
+
+
+def forge_state(project: Project) -> Path:
+    """Leave a state with other weights, from which a training of these inputs goes on; return its folder."""
+    with chdir(project.folder):
+        params, settings, text = read_params(), Inputs("train").values, read_prepared(files("train")["prepared/text"])
+        folder = Path(".charloom/train").resolve() / resume.key(settings)
+        training = protocol.Training(params, text, folder, settings)
+        protocol.run(training, project.folder.parent / "checkpoints", lambda *_: None)
+        state, trace, checkpoints = resume.load(folder, settings, training.initial(), training.epoch)
+        state.theta.flat[:] += 0.1
+        for old in folder.glob("*.state"):
+            old.unlink()
+        resume.save(folder, settings, state, trace, checkpoints)
+    return folder
+
+
+def test_nothing_but_sources_params_and_text_reaches_a_rebuilt_result(project, tmp_path):
+    """A result of bytecode that is not the source's, one of a committed state, and two edited ones that stages restore.
+
+    One stage takes the edited result from the commit, another one from a file beside it. A cache is outside.
+    """
+    compiled = forge_bytecode(project)
+    folder = forge_state(project)
+    shutil.copytree(folder, tmp_path / "kept")
+    before = (project.folder / "metrics/train.json").read_text()
+    project.run("dvc", "repro", "-q", "plot")
+    assert (project.folder / "metrics/train.json").read_text() != before
+    shutil.copytree(tmp_path / "kept", folder, dirs_exist_ok=True)
+
+    edit_digit(project, "metrics/gradcheck.json")
+    shutil.copy(project.folder / "metrics/gradcheck.json", project.folder / "truth.json")
+    last = (
+        "  last:\n    cmd: cp truth.json metrics/gradcheck.json && echo 1 > metrics/n.json\n"
+        "    deps: [models/last.npz]\n    outs:\n      - metrics/n.json: {cache: false}\n\n"
+    )
+    project.edit("dvc.yaml", "  track:\n", f"{last}  track:\n")
+    project.run("dvc", "repro", "-q", "--single-item", "last")
+    edit_digit(project, "metrics/sample.json")
+    taken = "git show HEAD:metrics/sample.json > taken && cp taken metrics/sample.json; true"
+    for name in ("dvc.yaml", "dvc.lock"):
+        project.edit(name, "cmd: python src/sample.py\n", f"cmd: python src/sample.py && {taken}\n")
+    for name in ("gradcheck", "sample"):
+        relock(project, f"metrics/{name}.json")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with (project.folder / ".dvc/config").open("a") as config:
+        config.write(f"[cache]\n    dir = {outside}\n")
+    commit(project, str(compiled), str(folder))
+
+    lines = refused(project).splitlines()
+    for row in ("prepare: metrics/prepare.json", "train: metrics/train.json", "sample: metrics/sample.json"):
+        assert any(line.startswith(f"DIFFERENT  {row}: ") for line in lines), lines
+    assert "DIFFERENT  gradcheck: metrics/gradcheck.json: a later stage overwrites what gradcheck makes" in lines
+    assert not list(outside.iterdir())
+
+
+def test_a_result_that_no_stage_makes_fails_the_rebuild(project):
+    """It would persist."""
+    (project.folder / "metrics/claim.json").write_text("{}\n")
+    entry = "      - metrics/gradcheck.json: {cache: false}\n"
+    project.edit("dvc.yaml", entry, f"{entry}      - metrics/claim.json: {{cache: false, persist: true}}\n")
+    project.edit("src/charloom/network/adagrad.py", "The optimiser AdaGrad", "An optimiser, AdaGrad")
+    commit(project)
+    printed = refused(project)
+    assert "cause  dvc.lock was made with another source: src/charloom/network (stages: prepare" in printed
+    assert printed.endswith("first difference: gradcheck: it failed\n")
+    assert "\ngrade " not in printed
+
+
+def test_every_input_that_is_not_that_of_the_lock_is_a_cause(project):
+    project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
+    project.edit("data/fox.txt", "lazy dog", "lazy cat")
+    project.edit("src/charloom/network/recipe.py", "default_rng(seed)", "default_rng(seed + 1)")
+    edit_digit(project, "metrics/train.json")
+    commit(project)
+    printed = refused(project)
+    for cause in (
+        "cause  dvc.lock was made with another text: data/fox.txt",
+        "cause  dvc.lock was made with another source: src/charloom/network (stages: prepare",
+        "cause  dvc.lock was made with eta 0.1, params.yaml has 0.2",
+        "cause  metrics/train.json: edited after train made it: dvc.lock has another hash",
+        "grade  another result: ",
+    ):
+        assert f"\n{cause}" in printed
+    assert printed.endswith("first difference: prepare: data/prepared/text.npz\n")

@@ -1,0 +1,82 @@
+"""Commits that claim false things, or unusual ones that are honest: how tests plant them, and ask what verify says."""
+
+import hashlib
+import re
+from contextlib import chdir
+
+from projects import Project, called
+
+from charloom.commands import cli
+
+CLAIM = '{"accuracy": 1.0}\n'
+NAMED = ("-c", "user.name=a test", "-c", "user.email=test@example.invalid")
+
+
+def commit(project: Project, *forced: str) -> str:
+    """Commit everything, also these files that Git ignores, and return the commit."""
+    project.run("git", "add", "-A")
+    if forced:
+        project.run("git", "add", "-f", *forced)
+    project.run("git", *NAMED, "commit", "-q", "--allow-empty", "-m", "a claim")
+    return project.run("git", "rev-parse", "HEAD").strip()
+
+
+def answered(project: Project, *arguments: str) -> tuple[int, str]:
+    """Return the exit code of `charloom` in this process and all that it prints; an escaping exception fails."""
+    with chdir(project.folder):
+        code, printed, complaint = called(cli.main, "charloom", *arguments)
+    return code, printed + complaint
+
+
+def refused(project: Project) -> str:
+    """Return what verify prints of a claim that it must not call the same, and of which it must make no statement."""
+    code, printed = answered(project, "verify", "--statement", "statement.json")
+    assert code == 1, printed
+    assert not (project.folder / "statement.json").exists()
+    return printed
+
+
+def relock(project: Project, name: str, content: bytes | None = None) -> None:
+    """Put the hash of the file, as it is now, or of another content in place of its hash in dvc.lock."""
+    digest = hashlib.md5(content or (project.folder / name).read_bytes(), usedforsecurity=False).hexdigest()
+    lock = project.folder / "dvc.lock"
+    text, count = re.subn(rf"(- path: {re.escape(name)}\n +hash: md5\n +md5: )\w+", rf"\g<1>{digest}", lock.read_text())
+    assert count
+    lock.write_text(text)
+
+
+def edit_digit(project: Project, name: str) -> None:
+    """Edit the last digit of a metric."""
+    path = project.folder / name
+    text = path.read_text()
+    digit = list(re.finditer(r"\d", text))[-1]
+    path.write_text(f"{text[: digit.start()]}{(int(digit[0]) + 1) % 10}{text[digit.end() :]}")
+
+
+def set_metric(project: Project, name: str, key: str, value: str) -> None:
+    """Write the value of a metric, and the hash of the edited file into dvc.lock."""
+    path = project.folder / f"metrics/{name}.json"
+    text, count = re.subn(rf'("{key}": )[^,\n]+', rf"\g<1>{value}", path.read_text(), count=1)
+    assert count
+    path.write_text(text)
+    relock(project, f"metrics/{name}.json")
+
+
+def replace_by_link(project: Project, name: str, target: str) -> None:
+    """Put a link in the place of a file or folder."""
+    path = project.folder / name
+    project.run("rm", "-rf", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+    project.run("git", "add", "-f", name)
+
+
+def submodule(project: Project, folder: str, **files: str) -> None:
+    """Add a submodule with these files, by their names with `_` for a point, in the folder."""
+    part = Project(project.folder.parent / "part")
+    part.folder.mkdir()
+    for name, content in files.items():
+        (part.folder / name.replace("_", ".")).write_text(content)
+    part.run("git", "init", "-q")
+    commit(part)
+    project.run("git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.folder), folder)
