@@ -11,7 +11,7 @@ from all.test_report_page import ARGUMENTS, CHROMIUM, DESKTOP, PHONE
 from axe_playwright_python.sync_playwright import Axe
 from live import asked, first_difference, in_kernel, in_page, needs_node, params_with, start_request, write_request
 from pages.conftest import results  # noqa: F401  a fixture
-from pages.test_live_page import NOVEL, written  # noqa: F401  a fixture
+from pages.test_live_script import NOVEL, written  # noqa: F401  a fixture
 from playwright.sync_api import sync_playwright
 from projects import ROOT, copied
 
