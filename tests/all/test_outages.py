@@ -118,8 +118,8 @@ class Ended:
                 self.printed, self.complaint = process.communicate(timeout=0.3)
                 break
             with suppress(psutil.Error, FileNotFoundError):
-                parts = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-                parts += project.senders() if command[0] == "python" else []
+                parts = {psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)}
+                parts |= set(project.senders() if command[0] == "python" else ())
                 self.memory = max(self.memory, sum(part.memory_info().rss for part in parts))
                 files = Path(variables["TMPDIR"]).rglob("*")
                 self.disk = max(self.disk, sum(file.stat().st_blocks * 512 for file in files))
