@@ -135,7 +135,7 @@ def test_twenty_at_once_get_what_each_would_get_alone(ask):
         ({"inputs": ["fox"], "params": {"length": 10**30}}, "length"),
         ({"inputs": ["fox"], "params": {"length": None}}, "length: None is not allowed; allowed is a whole number"),
         ({"inputs": ["fox"], "params": {"length": -5}}, "length: -5 is not allowed; allowed is a whole number from 0"),
-        ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "up to 1,000,000 characters"),
+        ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "are 1,000,000 characters per request"),
         ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "at least 256 written for each prime"),
         ({"inputs": ["fox"], "params": {"temperature": "hot"}}, "'temperature': double"),
         (b'{"inputs": ["fox"], "params": {"temperature": NaN}}', "temperature: nan is not allowed"),
