@@ -335,14 +335,14 @@ def notes(answer: Answer) -> list[str]:
     """Return lines that explain how the answer was decided, for first-time readers (`--explain`)."""
     looks, many, smallest = len(answer.looks), len(answer.comparisons), answer.smallest_difference
     lines = [
-        f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is how "
-        "likely chance alone is to make a mean difference as large as this one.",
+        f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is the "
+        "probability that chance alone makes a mean difference at least as large.",
         f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
         f"Looks: at {_looks(answer)} seeds, as declared; a p counts {looks} times."
         if looks > 1
         else f"Looks: none declared, so the first answer{''.join(f', at {n} seeds,' for n in answer.looks)} is the "
-        "only one. Tests repeated after more seeds, until a verdict falls, claim differences that do not exist; "
-        "declared looks do not.",
+        "only one. If you test again after more seeds until a verdict falls, more than 5 of 100 answers claim a "
+        "difference that does not exist; with declared looks at most 5 do.",
     ]
     if answer.effects:
         lines.append(SHARED)
@@ -359,12 +359,12 @@ def notes(answer: Answer) -> list[str]:
             else "A test after more seeds here would be a look that nobody declared. So they"
         )
         lines.append(
-            f"More seeds: how many would tell, with probability {POWER:g}. {here} are for a new study, with seeds that "
-            "are not used here; if it may stop early, it declares its looks before it starts."
+            f"More seeds: the number that gives a verdict with probability {POWER:g}. {here} are for a new study, "
+            "with seeds that are not used here; if it may stop early, it declares its looks before it starts."
         )
     matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
     if smallest is not None:
-        matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} has none."
+        matters = f"{smallest:g}: `{NO_DIFFERENCE}` means an interval inside -{smallest:g} to {smallest:g}."
     lines.append(f"Smallest difference that matters: {matters}")
     if any(contrast.reached and contrast.mean_time is not None for contrast in answer.summaries):
         lines.append("Updates to the target: means; a trial that did not reach the target counts with all its updates.")

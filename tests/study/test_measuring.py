@@ -76,6 +76,9 @@ def test_the_printed_command_asks_the_same_with_new_seeds_however_the_seeds_are_
     with_new = read_study(Path(name))
     assert with_new.question.seeds == list(range(11, 21))
     assert with_new.settings == study.settings
+    assert with_new.named != study.named  # another study in MLflow
+    more = study.question.model_copy(update={"seeds": [*study.question.seeds, 11]})
+    assert study._replace(question=more).named == study.named
 
 
 def test_a_complete_table_of_an_earlier_version_was_answered(accumulator):

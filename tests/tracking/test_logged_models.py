@@ -97,6 +97,7 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
 
 
 def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(tmp_path)  # at the end, sys.path is as before: MLflow adds the code of a model
     store = f"sqlite:///{finished.folder}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     mlflow.set_tracking_uri(store)

@@ -43,9 +43,10 @@ def run_study(arguments: argparse.Namespace) -> None:
         ensure_address(arguments.dask)
     study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
-    if not study.question.looks and (needs := [row.more_seeds[0] for row in answer.comparisons if row.more_seeds]):
-        command = with_new_seeds(study, max(needs))
-        print(f"\nMore seeds need a new study, because this study declares no looks: {command}")
+    needs = [most or least for least, most in (row.more_seeds for row in answer.comparisons if row.more_seeds)]
+    if needs and not study.question.looks:
+        why = f"This study declares no looks, so a verdict needs a new study, with {len(study.question.seeds)} + "
+        print(f"\n{why}{max(needs)} seeds that are not used here: {with_new_seeds(study, max(needs))}")
     sys.stdout.flush()
     page, picture = study_page(study, Compared(measured, answer))
     write(study.folder / PAGE, page)

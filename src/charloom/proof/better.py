@@ -4,7 +4,7 @@ Without such a study each side has one seed, which cannot tell a difference from
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,12 +84,14 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     read = [_studies(side.project) for side in (before, after)]
     studies = [_believed(studies, (before, after), read) for studies in read]
     sentence, blocks = _compared(runs, studies[1])
-    changed = list(_changed_answers((before.project.root, after.project.root), studies))
+    changed = _changed_tables((before.project.root, after.project.root), studies)
     if changed:
-        blocks.append(table(("study whose table has changed", "before", "after"), changed))
-        answers = [f"{name} says: {now}." for name, _, now in changed if now.startswith("<code>")]
+        cells = [[_shown(file, studies[1]), *(_answer(side.get(file)) for side in studies)] for file in changed]
+        blocks.append(table(("study whose table has changed", "before", "after"), cells))
+        answers = {file: now for file, (_, _, now) in zip(changed, cells, strict=True) if now.startswith("<code>")}
         if answers and (not sentence or sentence.startswith(NO_DIFFERENCE)):  # the branch only adds or changes studies
-            sentence = " ".join(answers)
+            sentence = " ".join(f"{_shown(file, studies[1])} says: {now}." for file, now in answers.items())
+            blocks += [_whole(study) for file in answers if isinstance(study := studies[1][file], Study)]
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
@@ -233,18 +235,30 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     )
 
 
-def _changed_answers(folders: Sequence[Path], studies: list[Studies]) -> Iterator[list[str]]:
-    """Yield table cells, as HTML, for each study whose trials.csv has changed: its file, its answers before and after.
+def _changed_tables(folders: Sequence[Path], studies: list[Studies]) -> list[Path]:
+    """Return the files of the studies whose trials.csv has changed.
 
     folders, studies  of the side before and of the side after
     """
-    for file in sorted({file for side in studies for file in side}):
+
+    def contents(file: Path) -> set[bytes]:
         tables = [folder / file.with_suffix("") / "trials.csv" for folder in folders]
-        contents = [table.read_bytes() if table.is_file() else b"" for table in tables]
-        if contents[0] != contents[1]:
-            after = studies[-1].get(file)
-            text = f" on {code(after.asked.text)}" if isinstance(after, Study) and after.question.text else ""
-            yield [f"{code(file.name)}{text}", *(_answer(side.get(file)) for side in studies)]
+        return {table.read_bytes() if table.is_file() else b"" for table in tables}
+
+    return [file for file in sorted({file for side in studies for file in side}) if len(contents(file)) > 1]
+
+
+def _shown(file: Path, studies: Studies) -> str:
+    """Return the study's file as HTML, with the text if the study has a text of its own."""
+    study = studies.get(file)
+    text = f" on {code(study.asked.text)}" if isinstance(study, Study) and study.question.text else ""
+    return f"{code(file.name)}{text}"
+
+
+def _whole(study: Study) -> str:
+    """Return the study's whole answer in Markdown, folded."""
+    title = f"What {code(f'studies/{study.path.stem}')} says"
+    return folded(title, as_markdown(answered(measured(study, curves=False))).strip())
 
 
 def _answer(study: Study | CharloomError | None) -> str:

@@ -58,7 +58,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
 
 
 def with_new_seeds(study: Study, more: int = 0) -> str:
-    """Return a shell command that writes and runs a copy of the study with `more` seeds than this one, all new.
+    """Return a shell command that writes and runs a copy of the study, with its number of seeds + `more`, all new.
 
     If the file lists its seeds on lines of their own, the command also removes these lines.
     """

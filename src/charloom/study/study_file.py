@@ -152,11 +152,12 @@ class Study(NamedTuple):
 
     @property
     def named(self) -> str:
-        """Return the question's key: a digest of text, settings, baseline, measure and smallest difference.
+        """Return the question's key: a digest of text, settings, baseline, measure, smallest difference and first seed.
 
-        It does not depend on the file's name or the seeds.
+        It does not depend on the file's name, or on seeds that are added later. A first seed of 1 is left out.
         """
-        declared = [self.question.measure, self.question.smallest_difference]
+        first = [seed for seed in self.question.seeds[:1] if seed != 1]
+        declared = [self.question.measure, self.question.smallest_difference, *first]
         return question_key(self.asked.sha256, self.settings.values(), self.settings[self.baseline], declared)
 
     @property
