@@ -50,8 +50,11 @@ def _checks(dask: str | None) -> Iterator[Check]:
         text = Path(params.prepare.text)
         content = sha256(text)
         yield "params.yaml", f"valid; its text {in_line(str(text))} has {text.stat().st_size:,} bytes", False
-    except (CharloomError, OSError) as error:
+    except CharloomError as error:
         yield "params.yaml", str(error), True
+        return
+    except OSError as error:
+        yield "params.yaml", f"prepare.text: {in_line(str(error.filename))}: {error.strerror}", True
         return
     sizes = [file.stat().st_size for name in LARGEST_FILES if (file := files("track")[name]).exists()]
     yield from _asked("MLflow", "ask_store", content, str(text), str(max(sizes, default=1_000_000)))
