@@ -92,6 +92,7 @@ def test_what_is_wrong_here_is_named_each_in_its_line(here, old, new, cache, why
     )
     assert params.startswith("NO  params.yaml")
     assert new.split(":")[0] in params
+    assert "Errno" not in params
 
 
 def test_no_repository(here):
