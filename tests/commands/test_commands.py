@@ -210,7 +210,7 @@ WRONG = [
     ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
     ("sample --model models", 2, "models: not a file"),
     ("sample --model /dev/zero", 2, "/dev/zero: not a file"),
-    ("sample --prime Привет", 2, "of this model has none of its characters: 'П', 'в', 'е', 'и', 'р', 'т'"),
+    ("sample --prime Привет", 2, "none of these characters is in the model's vocabulary: 'П', 'в', 'е', 'и', 'р', 'т'"),
     ("sample --modal x", 2, "--modal: unknown option; allowed are --model, --prime, --strict, --length, --until"),
     ("sample --tempertaure=1", 2, "--show-probabilities, --help; did you mean --temperature?"),
     ("sample fox", 2, "charloom sample: unrecognized arguments: fox; `charloom sample --help` shows what is allowed"),

@@ -26,7 +26,7 @@ class Order(NamedTuple):
     """A reading order.
 
     name          READING, CHUNKS or POSITIONS
-    chunk_length  characters of a chunk, at least seq_length; used only by CHUNKS
+    chunk_length  characters of a chunk, at least seq_length, rounded down to whole sequences; used only by CHUNKS
     """
 
     name: str

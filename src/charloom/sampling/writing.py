@@ -81,6 +81,6 @@ def blocks(
 
 
 def characters(theta: Parameters, h: Array, first: int, choice: Choice, random: np.random.Generator) -> Iterator[int]:
-    """Yield the ids of one text without end. The model first reads the id `first`, unyielded, from the state h (m,)."""
+    """Yield the ids of one text without end, after the id `first`, which the model reads from the state h (m,)."""
     for ids, _ in blocks(theta, h[None], np.array([first]), [random], choice):
         yield from ids[0].tolist()

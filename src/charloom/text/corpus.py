@@ -47,6 +47,7 @@ class Text:
 class Survey(NamedTuple):
     """The result of counting a text file's characters.
 
+    path        the text file
     vocabulary  the distinct characters
     characters  the length of the text in characters
     once        the characters that occur once
