@@ -39,7 +39,7 @@ def split_prime(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str
 def primed(model: Model, prime: str) -> tuple[Array, int]:
     """Return the state (m,) after reading all of the prime but its last character, and the id of that character.
 
-    The model reads from its own state h. The prime must contain only characters of the vocabulary.
+    The model reads from its own state h. The prime must have at least one character, all from the vocabulary.
     """
     ids = model.vocabulary.encode(prime)
     return score(model.theta, ids, model.h).h, int(ids[-1])

@@ -22,8 +22,8 @@ class Choice:
 
     temperature  0 takes the likeliest character, and the first of several equally likely ones
     top_k        number of the likeliest characters that may be drawn; 0 allows all characters
-    top_p        only the fewest likeliest of these whose probabilities make up the share top_p may be drawn (the
-                 nucleus); 1 allows all of them
+    top_p        share of the probability of these characters: only the fewest likeliest ones that together have this
+                 share may be drawn (the nucleus); 1 allows all of them
 
     Source: A. Holtzman et al., "The Curious Case of Neural Text Degeneration" (2020).
     """

@@ -167,7 +167,8 @@ def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
 
     lengths  number of characters for training, and number held out
 
-    Raises CheckFailed, and writes nothing, if the text file has changed since it was counted.
+    Raises CheckFailed, and writes nothing, if the text file has changed since it was counted. Raises WrongInput as
+    `read_text` does.
     """
 
     def ensure_same() -> None:

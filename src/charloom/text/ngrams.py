@@ -1,4 +1,7 @@
-"""Statistics of a text: its size, and the entropy of its n-grams. The entropy is a baseline: the loss of counting."""
+"""Statistics of a text: its size, and the entropy of its n-grams.
+
+The entropy is the loss of a model that only counts n-grams: a baseline for trained models.
+"""
 
 import math
 from collections.abc import Iterable

@@ -122,7 +122,7 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return None
-        return f"not resumed from {newest}: {difference(_head(newest).settings, settings)}"
+        return f"starting at update 0; not resumed from {newest}: {difference(_head(newest).settings, settings)}"
     except (OSError, ValueError):  # another process removes the state, or the state is damaged
         return None
 
