@@ -20,7 +20,7 @@ def main() -> None:
     """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state.
 
     Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table. Raises CheckFailed if an error is
-    above gradcheck.tolerance, and before anything is written if a gradient is not finite.
+    above gradcheck.tolerance. Raises CheckFailed, and writes nothing, if a gradient is not finite.
     """
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])

@@ -166,7 +166,7 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe)
 
     theta and the results are float64. The kernel never stores its gradients, so they are computed from the weights
     before and after one update, run by the compiled code of the recipe's optimiser: see AdaGrad.revealing and
-    Adam.revealing. That update minimises a mean, so its gradients are divided by Recipe.scale.
+    Adam.revealing. The update's gradients are multiplied by Recipe.scale, so the result is divided by it.
     """
     m, K, (T, n) = theta.m, theta.K, (len(ids) - 1, ids.shape[1])
     optimizer = recipe.optimizer.revealing()

@@ -2,7 +2,7 @@
 
 The hash covers all Python files of this package and the file of the compiled function: an edit of one of them compiles
 again. It does not cover two things from elsewhere that compiled code contains: LN2 (base/logarithm.py), and the order
-of the rates in the classes AdaGrad and Adam. After an edit of these, remove the folder `cache_home`.
+of the rates in the classes AdaGrad and Adam. After an edit of these, remove the cached code: see `cache_home`.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And

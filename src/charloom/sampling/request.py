@@ -64,7 +64,7 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     if read + len(primes) * max(length, BLOCK) > REQUEST_LIMIT:  # checked before any prime is read
         raise WrongInput(
             f"length: {length} for {len(primes):,} primes: a request may read and write up to {REQUEST_LIMIT:,} "
-            f"characters, and a length below {BLOCK} counts as {BLOCK}; set a smaller length or send fewer primes"
+            f"characters, and a length below {BLOCK} counts as {BLOCK}; set a smaller length or send less text"
         )
     texts = [split_prime(model.vocabulary, prime, "prime")[0] for prime in primes]
     h, first = zip(*(primed(model, text) for text in texts), strict=True)
