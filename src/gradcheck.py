@@ -11,8 +11,8 @@ from charloom.settings.pipeline import files
 from charloom.text.corpus import read_prepared
 
 HELP = (
-    "An error above 1e-6 is a mistake in src/charloom/kernel, or in network/rnn.py if the line names it; a smaller one "
-    "may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
+    "An error above 1e-6 means a mistake in src/charloom/kernel, or in network/rnn.py if the error names this file; a "
+    "smaller one may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
 )
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state.
 
     Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table. Raises CheckFailed if an error is
-    above gradcheck.tolerance.
+    above gradcheck.tolerance. Raises CheckFailed, and writes nothing, if a gradient is not finite.
     """
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
@@ -32,7 +32,7 @@ def main() -> None:
     write_json(path["metrics/gradcheck"], check.verdict(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
     print(f"gradient {'wrong' if lines else 'right'}; errors by complex step, and by the report's central differences:")
-    print(f"{'':10}{'entries':>9}{'zero':>9}{'complex step':>14}{'report':>11}")
+    print(f"{'':10}{'entries':>9}{'are zero':>9}{'complex step':>14}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:
             row = getattr(matrices, name)

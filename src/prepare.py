@@ -40,7 +40,7 @@ def main() -> None:
     write_json(output["metrics/prepare"], metrics.model_dump())
     rare = f"\ncharacters that occur only once: {named(once)}" if once else ""
     if "\ufffd" in source.vocabulary.characters:
-        rare += "\nwarning: contains U+FFFD, which replaces characters that an earlier program could not decode"
+        rare += "\nwarning: the text contains U+FFFD, which replaces characters that another program could not decode"
     print(f"{in_line(str(path))}: {source.characters:,} characters, K = {K}, {lengths[1]:,} held out{rare}")
 
 

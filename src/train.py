@@ -20,7 +20,8 @@ SENDER = "charloom.tracking.sender"  # a separate process, which changes no resu
 def main() -> None:
     """Check the inputs and the memory, lock the training, train, write the results, and remove the resume state.
 
-    Raises CheckFailed if the gradient check has not passed.
+    Raises CheckFailed if the gradient check has not passed, or if an input was edited during the training. Raises
+    Unavailable if the memory is too small, or if another process runs this training.
     """
     inputs = Inputs("train")  # before params and text are read
     params, path = read_params(), files("train")

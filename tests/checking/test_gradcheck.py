@@ -137,7 +137,7 @@ def test_a_gradient_that_is_not_finite_fails_the_check():
 def test_the_stage_says_how_far_off_each_gradient_is(project):
     title, head, *rows = project.stage("gradcheck").splitlines()
     assert len(title) <= 80
-    assert head.split() == ["entries", "zero", "complex", "step", "report"]
+    assert head.split() == ["entries", "are", "zero", "complex", "step", "report"]
     assert [row.split()[:2] for row in rows] == [[name, state] for state in ("zero", "carried") for name in NAMES]
     assert all(len(row.split()) == 6 and len(row) <= 80 for row in rows)
     assert '"passed": true' in (project.folder / "metrics/gradcheck.json").read_text()

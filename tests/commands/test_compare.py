@@ -94,12 +94,13 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     assert "--measure: not allowed with studies/eta" in complaint
 
 
+LOOKS = "allowed is a list of increasing numbers of seeds from 2 to 1,000,000, such as 3,5,10"
 WRONG = {
     ("--figure", "a.gif"): "--figure: a.gif is not allowed; allowed is a name that ends in .svg",
     ("--figure", ""): "--figure:  is not allowed; allowed is a name that ends in .svg",
-    ("--looks", "3,3"): "--looks: 3,3 is not allowed; allowed is a list of increasing numbers of seeds, such as 3,5,10",
-    ("--looks", "1,5"): "--looks: 1,5 is not allowed; allowed is a list of increasing numbers of seeds, such as 3,5,10",
-    ("--looks", "all"): "--looks: all is not allowed; allowed is a list of increasing numbers of seeds, such as 3,5,10",
+    ("--looks", "3,3"): f"--looks: 3,3 is not allowed; {LOOKS}",
+    ("--looks", "1,5"): f"--looks: 1,5 is not allowed; {LOOKS}",
+    ("--looks", "all"): f"--looks: all is not allowed; {LOOKS}",
     ("--smallest-difference", "-1"): "--smallest-difference: -1 is not allowed; allowed is a number above 0",
     ("--smallest-difference", "0"): "--smallest-difference: 0 is not allowed; allowed is a number above 0",
     ("--smallest-difference", "nan"): "--smallest-difference: nan is not allowed; allowed is a number above 0",

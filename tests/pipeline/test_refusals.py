@@ -43,7 +43,7 @@ def test_a_text_that_was_decoded_wrongly_before_gets_a_warning(project):
     text = project.folder / "data/fox.txt"
     assert "U+FFFD" not in project.stage("prepare")
     text.write_bytes(text.read_bytes().decode("ascii", "replace").encode())
-    assert "warning: contains U+FFFD" in project.stage("prepare")
+    assert "warning: the text contains U+FFFD" in project.stage("prepare")
 
 
 @pytest.mark.slow

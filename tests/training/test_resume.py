@@ -225,7 +225,7 @@ def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, al
     other = Case(stopped.folder, 7, eta=0.2)
     newest = stopped.states()[-1]
     outcome = other.end()
-    assert outcome.printed.startswith(f"not resumed from {newest}: eta was None, is 0.2\n")
+    assert outcome.printed.startswith(f"starting at update 0; not resumed from {newest}: eta was None, is 0.2\n")
     assert outcome.digest != alone.digest
     assert len(stopped.states()) == 2
     same(stopped.end(), alone)
@@ -234,7 +234,7 @@ def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, al
 def test_what_differs_is_said_of_params_with_both_values_and_of_files_by_name(stopped):
     settings = {"eta": 0.2, "data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
     assert resume.why_not_resumed(stopped.training.save_to.with_name("other"), settings) == (
-        f"not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
+        f"starting at update 0; not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
         "changed files: data/prepared/text.npz, src/train.py"
     )
 

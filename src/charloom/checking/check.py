@@ -26,10 +26,11 @@ REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the check in the 
 
 
 def weights_and_batch(params: Params, text: Text) -> tuple[Parameters, Array]:
-    """Return random initial weights, and the first batch of the training text: ids (seq_length + 1, batch).
+    """Return random initial weights, and a batch from the start of the training text: ids (seq_length + 1, batch).
 
     The weights have the distribution of training's initial weights, but are drawn with gradcheck.seed. A column is a
-    sequence. The sequences are consecutive: the last character of a column is the first character of the next.
+    sequence. The sequences are consecutive, unlike those of a batch in training: the last character of a column is the
+    first character of the next.
     """
     theta = init(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.gradcheck.seed))
     T = params.seq_length
@@ -40,7 +41,7 @@ def initial_errors(params: Params, theta: Parameters, ids: Array) -> GradcheckEr
     """Return the errors of the kernel's gradient for these params, in float64 and without clipping.
 
     theta and ids are the results of `weights_and_batch`. At most gradcheck.entries / batch entries (rounded up) of a
-    matrix are compared. See gradient_errors.
+    matrix are compared. Raises CheckFailed as gradient_errors does.
     """
     rates = OPTIMIZERS[params.optimizer].revealing()  # the gradient does not depend on the rates
     recipe = Recipe(params.m, params.seq_length, params.sigma, math.inf, "float64", rates, params.train.loss)
@@ -64,7 +65,7 @@ def ensure_digits(params: Params, theta: Parameters, ids: Array) -> None:
 def gradient_errors(
     theta: Parameters, ids: Array, recipe: Recipe, limit: int, rng: np.random.Generator
 ) -> GradcheckErrors:
-    """Return the errors of the kernel's gradient compared with numerical gradients, for the two states of `_states`.
+    """Return the errors of the kernel's gradient, compared with numerical gradients, for the initial states `_states`.
 
     ids     (T + 1, n) integers below K, a column per sequence; the loss is the sum over the sequences
     recipe  selects the compiled code to check
@@ -99,7 +100,7 @@ def _sequences(ids: Array) -> list[tuple[Array, Array]]:
 
 
 def _states(theta: Parameters, ids: Array) -> dict[str, Array]:
-    """Return two arrays of initial states (n, m): `zero`, and `carried`, the states after reading `ids` from zero."""
+    """Return two initial states (n, m): `zero`, and `carried`, the states after reading ids[:-1] from zero."""
     zero = np.zeros((ids.shape[1], theta.m))
     carried = [forward(theta, x, h_0)[0][-1] for (x, _), h_0 in zip(_sequences(ids), zero, strict=True)]
     return {"zero": zero, "carried": np.stack(carried)}
@@ -153,8 +154,9 @@ def _errors(
 def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Iterator[str]:
     """Yield a line for each matrix and initial state whose gradient by network/rnn.py has an error above `tolerance`.
 
-    The error is relative to the complex step. At most REFERENCE_ENTRIES entries of a matrix are compared. NumPy's
-    matrix products round differently between processors, so these errors are not written to a file.
+    The error is that of relative_error, compared with the complex step; NaN counts as above. At most
+    REFERENCE_ENTRIES entries of a matrix are compared. NumPy's matrix products round differently between processors, so
+    these errors are not written to a file.
     """
     sequences = _sequences(ids)
     for state, h_0 in _states(theta, ids).items():
@@ -195,7 +197,7 @@ def _steps(
 def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
     """Return a line for each matrix and initial state whose gradient by the kernel has an error above `tolerance`.
 
-    If the kernel's hidden states have an error above `tolerance`, the first line says so.
+    If the kernel's hidden states have an error above `tolerance`, the first line says so. NaN counts as above.
     """
     lines = []
     if not errors.state_error <= tolerance:

@@ -128,8 +128,8 @@ def central_differences(
     entries  (B,) indices into theta's raveled matrix `name`
     x, y     inputs and targets (T,), read from the state h_0 (m,)
 
-    Warning: at sigma = 0.01 and step = 1e-4 the subtraction causes a rounding error of about 1e-6. Such an error is one
-    of the method, not of the gradient.
+    Warning: at sigma = 0.01 and step = 1e-4 rounding in the subtraction causes a relative error of about 1e-6. Such
+    an error is one of the method, not of the gradient.
     """
     both = np.tile(entries, 2), np.repeat([step, -step], len(entries))
     above, below = np.split(losses(theta, name, *both, x, y, h_0), 2)

@@ -40,7 +40,7 @@ class Best:
 
 @dataclass(frozen=True, eq=False)
 class TrainState:
-    """Everything that the next update depends on.
+    """The state of a training: all that the next update depends on, except the text and the recipe.
 
     update        number of updates done
     theta         weights after these updates
@@ -101,7 +101,7 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
     ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1. Only the ids that these
                        updates read are loaded into memory; for a batch, all ids are loaded
     count              at least 1
-    threads            number of threads; None chooses a number by the sizes. The result does not depend on `threads`
+    threads            number of threads; None chooses it by the sizes and the processors. It does not change the result
 
     Raises Diverged if a loss, a gradient or a number of the state is not finite.
     """
@@ -165,8 +165,8 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe)
     h_0 (n, m)      states before the sequences
 
     theta and the results are float64. The kernel never stores its gradients, so they are computed from the weights
-    before and after one update, run by the compiled code of the recipe's optimiser: see `revealing`. For a recipe
-    with mean loss they are scaled to the gradients of the sum.
+    before and after one update, run by the compiled code of the recipe's optimiser: see AdaGrad.revealing and
+    Adam.revealing. The update's gradients are multiplied by Recipe.scale, so the result is divided by it.
     """
     m, K, (T, n) = theta.m, theta.K, (len(ids) - 1, ids.shape[1])
     optimizer = recipe.optimizer.revealing()

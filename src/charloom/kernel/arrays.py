@@ -23,7 +23,7 @@ def exp(x: Array) -> Array:
 
 
 def log(x: Array) -> Array:
-    """Return log x elementwise, float64; −∞ for 0, NaN for negative x."""
+    """Return the natural logarithm elementwise, float64; −∞ for 0, NaN for negative x."""
     return elementary.log(x.ravel()).reshape(x.shape)  # type: ignore[no-any-return]
 
 
@@ -51,7 +51,7 @@ def product(left: Array, right: Array) -> Array:
 def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
     """Return the states h (T + 1, m) and outputs o (T, K) for the characters x (T,), from the state h_0 (m,).
 
-    Computes `rnn.forward` with the same bits as in training, in the dtype of theta.
+    The equations are those of `rnn.forward`, the bits are the same as in training. The dtype is that of theta.
     """
     T, m, K = len(x), theta.m, theta.K
     w = weights(theta)

@@ -1,6 +1,8 @@
 """Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
 
-The hash covers all files of this package and the file of the compiled function, so the cache is never stale.
+The hash covers all Python files of this package and the file of the compiled function: an edit of one of them compiles
+again. It does not cover two things from elsewhere that compiled code contains: LN2 (base/logarithm.py), and the order
+of the rates in the classes AdaGrad and Adam. After an edit of these, remove the cached code: see `cache_home`.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
@@ -39,10 +41,10 @@ MAX_AGE = 90 * 86_400  # seconds without use, after which compiled code is remov
 def compiled(function: Callable[..., Any]) -> Any:
     """Return the function, compiled on the first call with each combination of argument types, and cached on disk.
 
-    If the user has no home folder, the code is not cached.
+    The code is not cached if `cache_home` raises RuntimeError.
     """
     dispatcher = njit(**COMPILED)(function)
-    with suppress(RuntimeError):  # the user has no home folder: no cache
+    with suppress(RuntimeError):  # no folder for the cache
         dispatcher._cache = FolderCache(function)
     return dispatcher
 
@@ -50,7 +52,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 def cache_home() -> Path:
     """Return the folder of all caches: NUMBA_CACHE_DIR, or `charloom` in XDG_CACHE_HOME or in ~/.cache.
 
-    Raises RuntimeError if the user has no home folder.
+    Raises RuntimeError if neither variable is set and the user has no home folder.
     """
     return Path(config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom")
 

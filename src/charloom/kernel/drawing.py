@@ -22,17 +22,17 @@ VECTORS = (0,) * WIDTHS[0]  # the compiler reads the number of vectors at a time
 
 
 class Streams(NamedTuple):
-    """The state of S streams, and scratch arrays. p and q are m and K rounded up to whole vectors of 64 bytes.
+    """The state of S streams, and scratch arrays. p and q are m and K rounded up: see Weights in layout.py.
 
     h (S + 5, p)    hidden states; rows from S on are zero
     x (S,)          ids of the characters to read next
     a (5, p)        U x + b of five streams, to which W h is added
     o (5, q)        outputs of five streams
     outputs (1, q)  outputs of one stream
-    warm (5, q)     outputs divided by the temperature
-    lane (1, lanes) a sum for each lane
-    sums (K,)       cumulative weights (probabilities times a constant) of the characters, in the order of `order`
-    order (2, K)    ids by rank, and a buffer to sort them
+    warm (5, q)     weights at a temperature other than 0 and 1: see `sums`
+    lane (1, lanes) a vector whose lanes are read one by one
+    sums (K,)       cumulative weights e^((o − max o) / temperature) of the candidates, in the order of `order`
+    order (2, K)    ids of the characters; _sort sorts them by decreasing output, between the two rows
     """
 
     h: Array
@@ -113,10 +113,11 @@ def _sort(order: Array, outputs: Array) -> int:
 def _draw(z: Streams, s: int, u: float, temperature: Any, top_k: int, top_p: float) -> tuple[int, float]:
     """Return the id of a character drawn from softmax(o[s] / temperature), and its probability in softmax(o[s]).
 
-    The candidates are the `top_k` likeliest characters; 0 stands for all. If `top_p` is below 1, they are reduced to
-    the fewest likeliest ones whose weights make up `top_p` of the sum (nucleus sampling). The result is the first
-    candidate whose cumulative weight exceeds u times the sum of the candidates' weights, with 0 ≤ u < 1. Temperature 0
-    returns the likeliest character. The probability is NaN if an output is NaN. o[s] is overwritten.
+    The candidates are the `top_k` likeliest characters, or all characters if `top_k` is 0. If `top_p` is below 1, only
+    the fewest likeliest candidates remain that have the share `top_p` of all candidates' weights (nucleus sampling).
+    The result is the first candidate whose cumulative weight exceeds u times the sum of the candidates' weights, with
+    0 ≤ u < 1. At temperature 0 it is the likeliest character, whatever u, `top_k` and `top_p` are. The probability is
+    NaN if an output is NaN. o[s] is overwritten. See Streams.sums for the weights.
     """
     o, outputs, warm, sums, order = z.o, z.outputs, z.warm, z.sums, z.order
     q, lanes, K = o.shape[1], 64 // o.itemsize, len(sums)

@@ -1,12 +1,14 @@
 """The kernel's arguments, and the memory layout of its arrays.
 
 Rows are padded with zeros to whole vectors, and c with −∞: padded characters have probability 0, so they never learn.
-U is stored transposed, with a row for each character. W and V are stored twice, plain and transposed: vectors sum over
-rows, the forward pass sums over one index of W and V, and the backward pass over the other.
+U is stored transposed, with a row for each character. A vector holds columns of a row, so a sum of vectors runs over
+the rows of a matrix. The forward pass sums over one index of W and V, the backward pass over the other: both matrices
+are stored twice, plain and transposed.
 
 W and V are stored in panels. A panel has a few vectors of columns and all rows, and the panels follow each other in an
 array (panels · rows, width). So a product reads memory sequentially, however large the matrix is. In row-major order
-the rows of a panel would be a matrix row apart; if that is a power of two, they all map to the same few cache sets.
+the rows of a panel would be one matrix row apart. If the size of a row is a power of two, they all map to the same few
+cache sets.
 """
 
 from typing import Any, NamedTuple
@@ -52,8 +54,9 @@ class Weights(NamedTuple):
     in panels      W, WT (m, p)   V (K, p)   VT (m, q)
     not in panels  UT (K, p)   b (1, p)   c (1, q)
 
-    WT, UT and VT are the transposed matrices. Further rows and columns are zero. If the p of W is a multiple of APART
-    vectors, then UT, b and the states have one vector more, so that their rows do not all map to the same cache sets.
+    WT, UT and VT are the transposed matrices. Padding is zero, except in c: see `weights`. If the p of W is a multiple
+    of APART vectors, then UT, b and the states have one vector more, so that their rows do not all map to the same
+    cache sets.
     For the optimiser's accumulators each field is a tuple of such arrays, one for each accumulator.
     """
 
@@ -79,7 +82,7 @@ class Scratch(NamedTuple):
     dT (m, T), oT (K, T)   d and o transposed
     dU (K, p)           gradients of the rows of UT whose characters occur
     seen (size, K)      whether a character occurs in the sequences, for each of `size` threads
-    stale (size, K)     whether a row of UT in the best copy differs from the best weights so far, for each thread
+    stale (size, K)     whether a row of UT may differ from its copy in the best weights, for each thread
     lane (size, lanes)  a vector whose lanes are read one by one, for each thread
     finite (size,)      whether all gradients that a thread has computed are finite
     tile (size · ROWS, panel width)  gradients of five rows of a panel of W or V, for each thread

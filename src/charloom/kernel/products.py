@@ -36,7 +36,7 @@ def add_product(out: Array, left: Array, rows: int, right: Array, n: int, begin:
     """Compute out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for the rows t < `rows`, five rows at a time.
 
     right       matrix in panels
-    begin, end  range of columns of `out`: multiples of the numbers in a vector
+    begin, end  range of columns of `out`: multiples of the number of lanes of a vector
     """
     lanes, wide = 64 // out.itemsize, right.shape[1]
     panels = out.shape[1] // wide

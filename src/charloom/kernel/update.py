@@ -3,7 +3,7 @@
 signature/plain.py computes the same update, bit for bit, in plain loops: read it first. passes.py has the forward and
 backward pass.
 
-Speed: the gradients of W and V are never stored as whole matrices; the optimiser's step follows the sum. A row of U
+Speed: the gradients of W and V are never stored as whole matrices; the optimiser's step follows the sum. A row of UT
 whose character does not occur has gradient zero; it is skipped if the optimiser would not change it.
 """
 
@@ -102,7 +102,7 @@ def _at(sizes: Sizes, update: int) -> Sizes:
 def _keep(w: Weights, best: Weights, best_h: Array, z: Scratch, n: int, crew: Crew) -> None:
     """Copy the stale rows of UT to `best` and the carried state of the last of the n sequences to best_h.
 
-    Stale rows are those that differ from the copy. The next step stores the other weights in `best`.
+    Stale rows are those that may differ from their copy. The next step stores W, V, b and c in `best`.
     """
     begin, end = share(z.h.shape[1], 64 // z.h.itemsize, crew)
     for x in range(len(w.UT)):

@@ -36,8 +36,8 @@ class AdaGrad(NamedTuple):
 
         g is overwritten. AdaGrad does not use the number of the update.
 
-        If s starts at 0, the first step changes every weight by eta, however small its gradient, and a hidden unit
-        sums m such changes: benchmarks/first_updates.md. A larger initial value of s prevents that.
+        If s starts at 0, the first step changes a weight by about eta, whether its gradient is 1 or 1e-6, and a hidden
+        unit sums m such changes: benchmarks/first_updates.md. A larger initial value of s prevents that.
         """
         (s,) = accumulators
         s += g * g

@@ -1,12 +1,14 @@
 """The order in which a training reads its text: the start of each sequence, and which ones start from a zero state.
 
-    reading    from front to back. A sequence continues from the state of the one before; an epoch starts from zero
+    reading    from front to back. A sequence continues from the state of the one before it. The first sequence of an
+               epoch starts from a zero state
     chunks     the text is cut into chunks, read in a random order drawn for each epoch, each chunk from a zero state
     positions  each sequence starts at a random position, from a zero state
 
 With batch n an update reads n sequences. The sequences of an epoch, in their order, are divided into n equal parts.
-The parts are read in parallel, each with its own state, which starts from zero in each epoch; so an epoch has 1/n as
-many updates. A remainder of fewer than n sequences is not read in that epoch. `positions` draws n starts for an update.
+The parts are read in parallel, each with its own state, which is zero at the start of each epoch. So an epoch has
+1/n as many updates. A remainder of fewer than n sequences is not read in that epoch. `positions` draws n starts for an
+update.
 
 The random stream depends on the seed and the epoch or update only, so a resumed training draws the same numbers.
 """
@@ -26,7 +28,7 @@ class Order(NamedTuple):
     """A reading order.
 
     name          READING, CHUNKS or POSITIONS
-    chunk_length  characters of a chunk, at least seq_length; used only by CHUNKS
+    chunk_length  characters of a chunk, at least seq_length, rounded down to whole sequences; used only by CHUNKS
     """
 
     name: str

@@ -26,13 +26,13 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "looks": (
         lambda text: tuple(map(int, text.split(","))),
         lambda looks: list(looks) == sorted(set(looks)) and 2 <= looks[0] <= looks[-1] <= 10**6,
-        "a list of increasing numbers of seeds, such as 3,5,10",
+        "a list of increasing numbers of seeds from 2 to 1,000,000, such as 3,5,10",
     ),
 }
 
 
 def allowed(name: str, given: str | float, shown: str = "") -> Any:
-    """Return the value `given` for the option `name`, converted and checked by ALLOWED. Raises WrongInput.
+    """Return the value `given` for the option `name`, converted and checked by ALLOWED, or raise WrongInput.
 
     shown  the option's name for the message, for instance --top-k; empty means `name`
     """

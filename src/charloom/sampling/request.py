@@ -32,14 +32,14 @@ def split_prime(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str
         raise WrongInput(f"{name}: an empty text is not allowed: there is no text to continue")
     _, inside, outside = vocabulary.part(prime)
     if not inside:
-        raise WrongInput(f"{name}: the vocabulary of this model has none of its characters: {named(outside)}")
+        raise WrongInput(f"{name}: none of these characters is in the model's vocabulary: {named(outside)}")
     return inside, outside
 
 
 def primed(model: Model, prime: str) -> tuple[Array, int]:
     """Return the state (m,) after reading all of the prime but its last character, and the id of that character.
 
-    The model reads from its own state h. The prime must contain only characters of the vocabulary.
+    The model reads from its own state h. The prime must have at least one character, all from the vocabulary.
     """
     ids = model.vocabulary.encode(prime)
     return score(model.theta, ids, model.h).h, int(ids[-1])
@@ -50,11 +50,11 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
 
     Characters outside the vocabulary are removed from the primes.
 
-    given  the options length, temperature, top_k, top_p and seed
+    given  the values of all five options: length, temperature, top_k, top_p and seed
 
-    A prime's random stream depends on the seed and its index, so equal primes get the texts that `charloom sample
-    --samples` prints. Raises WrongInput if an option or a prime is not allowed, or the request exceeds REQUEST_LIMIT
-    characters.
+    The random stream of a prime depends on the seed and on the prime's index. So n equal primes get the n texts that
+    `charloom sample --samples n` prints. Raises WrongInput if an option or a prime is not allowed, or the request
+    exceeds REQUEST_LIMIT characters.
     """
     number = {name: allowed(name, value) for name, value in given.items()}
     length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
@@ -63,8 +63,8 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     read = sum(len(prime) for prime in primes if isinstance(prime, str))
     if read + len(primes) * max(length, BLOCK) > REQUEST_LIMIT:  # checked before any prime is read
         raise WrongInput(
-            f"length: {length} for {len(primes):,} primes is not allowed; allowed are {REQUEST_LIMIT:,} characters per "
-            f"request, read and written, with at least {BLOCK} written for each prime; set a smaller length"
+            f"length: {length} for {len(primes):,} primes: a request may read and write up to {REQUEST_LIMIT:,} "
+            f"characters, and a length below {BLOCK} counts as {BLOCK}; set a smaller length or send less text"
         )
     texts = [split_prime(model.vocabulary, prime, "prime")[0] for prime in primes]
     h, first = zip(*(primed(model, text) for text in texts), strict=True)

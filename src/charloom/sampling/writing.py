@@ -22,8 +22,8 @@ class Choice:
 
     temperature  0 takes the likeliest character, and the first of several equally likely ones
     top_k        number of the likeliest characters that may be drawn; 0 allows all characters
-    top_p        only the fewest likeliest of these whose probabilities make up the share top_p may be drawn (the
-                 nucleus); 1 allows all of them
+    top_p        share of the probability of these characters: only the fewest likeliest ones that together have this
+                 share may be drawn (the nucleus); 1 allows all of them
 
     Source: A. Holtzman et al., "The Curious Case of Neural Text Degeneration" (2020).
     """
@@ -81,6 +81,6 @@ def blocks(
 
 
 def characters(theta: Parameters, h: Array, first: int, choice: Choice, random: np.random.Generator) -> Iterator[int]:
-    """Yield the ids of one text without end. The model first reads the id `first`, unyielded, from the state h (m,)."""
+    """Yield the ids of one text without end, after the id `first`, which the model reads from the state h (m,)."""
     for ids, _ in blocks(theta, h[None], np.array([first]), [random], choice):
         yield from ids[0].tolist()

@@ -47,6 +47,7 @@ class Text:
 class Survey(NamedTuple):
     """The result of counting a text file's characters.
 
+    path        the text file
     vocabulary  the distinct characters
     characters  the length of the text in characters
     once        the characters that occur once
@@ -166,7 +167,8 @@ def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
 
     lengths  number of characters for training, and number held out
 
-    Raises CheckFailed, and writes nothing, if the text file has changed since it was counted.
+    Raises CheckFailed, and writes nothing, if the text file has changed since it was counted. Raises WrongInput as
+    `read_text` does.
     """
 
     def ensure_same() -> None:

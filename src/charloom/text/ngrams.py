@@ -1,4 +1,7 @@
-"""Statistics of a text: its size, and the entropy of its n-grams, a baseline for models: the loss of counting alone."""
+"""Statistics of a text: its size, and the entropy of its n-grams.
+
+The entropy is the loss of a model that only counts n-grams: a baseline for trained models.
+"""
 
 import math
 from collections.abc import Iterable
@@ -19,7 +22,7 @@ def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMet
     """Return the statistics of the text. N-grams are counted in the training part only.
 
     sha256      SHA-256 of the text file
-    once        the characters that occur once
+    once        the characters that occur once in the whole text
     seq_length  characters of a sequence, for the losses in nats per sequence
 
     If K³ is above DENSE, at most SPARSE_LIMIT characters are counted.

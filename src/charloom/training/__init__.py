@@ -1,6 +1,9 @@
-"""Training: the loop over a text, the trace (the losses and statistics in the results), the result files, and the state
-from which a stopped training resumes (resume.py; it is in .charloom/train, outside DVC's outputs).
+"""Training: the loop over a text, the trace (the losses and statistics in the results), the result files, and the
+resume state, from which a stopped training continues (resume.py). This state is in .charloom/train, not in
+DVC's outputs.
 
-A row is the loss, the smooth loss and the statistics at one update: row u belongs to the weights after u updates. See
-kernel/advance.py. This package does not use MLflow: the sender reads the training's record, which `results` writes.
+A row is the loss and the smooth loss of one update, and every thousandth row has statistics too. Row u belongs to the
+weights after u updates: see kernel/advance.py.
+
+This package does not use MLflow: the sender reads the training's record, which `results` writes.
 """

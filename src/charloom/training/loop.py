@@ -13,11 +13,11 @@ from charloom.network.recipe import Recipe
 
 
 def block(recipe: Recipe, K: int) -> int:
-    """Return the number of updates in a block, which takes about a fifth of a second, for K characters.
+    """Return the number of updates in a block, for K characters. A block takes at most about a fifth of a second.
 
-    A signal ends training between two blocks. The weights change their memory layout before and after each block, which
-    for a large network takes as long as several updates. The number of updates is limited, because all rows of a block
-    are in memory.
+    It has at least one update, which may take longer. A signal ends training between two blocks. The weights change
+    their memory layout before and after each block, which for a large network takes as long as several updates. The
+    number of updates is limited, because all rows of a block are in memory.
     """
     characters = recipe.batch * recipe.seq_length
     limit = min(100_000, max(1, 1_000_000 // characters))

@@ -33,7 +33,8 @@ class Trained(NamedTuple):
 
     rows      its last block, which is the row of the final weights
     trace     the trace of all rows
-    held_out  the checkpoints' costs of held-out text, in bits per character, by update
+    held_out  the checkpoints' costs of held-out text, in bits per character, by update; none for a checkpoint
+              whose cost is None: see Training.held_out_along
     """
 
     rows: Rows
@@ -128,8 +129,8 @@ class Training(NamedTuple):
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
         """Return the model with the weights `theta` after `update` updates.
 
-        The model also has the hidden state h (m,) and the first character of the sequence that the training reads next;
-        of a batch, of the last sequence.
+        The model also has the hidden state h (m,) and the first character of the sequence that the training reads next.
+        With batch > 1 this is the last sequence of the next batch.
         """
         ids, params = self.text.training, self.params
         place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]
@@ -143,7 +144,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
     log             called with the points (name, update, value) of each block
 
     Raises Stopped after a signal, Diverged at the first number that is not finite. In both cases a resume state is
-    saved before. Raises Damaged if all resume states are damaged.
+    saved before, if at least one update is done. Raises Damaged if all resume states are damaged.
     """
     params, text, folder, settings = training
     section = params.train

@@ -2,7 +2,7 @@
 
 The main repository has a folder for each training key, that is for each set of inputs of `train`:
 
-    .charloom/train/<key>/<update>.state    two generations: SHA-256 of the rest, a line of JSON, the arrays
+    .charloom/train/<key>/<update>.state    the newest two. A file has the SHA-256 of its rest, a line of JSON, arrays
     .charloom/train/<key>/<update>.npz      copies of the checkpoints so far, because DVC removes a stage's outputs
 """
 
@@ -113,7 +113,7 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
 
 
 def why_not_resumed(folder: Path, settings: Settings) -> str | None:
-    """Return a line that says why the newest state of any other training is not resumed; None if there is none.
+    """Return a line that says why the newest state of any other training is not resumed; None if no other has a state.
 
     The reason is the difference between the settings of both trainings. Returns None also if that state is damaged.
     """
@@ -122,7 +122,7 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
         newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return None
-        return f"not resumed from {newest}: {difference(_head(newest).settings, settings)}"
+        return f"starting at update 0; not resumed from {newest}: {difference(_head(newest).settings, settings)}"
     except (OSError, ValueError):  # another process removes the state, or the state is damaged
         return None
 
@@ -135,7 +135,7 @@ def forget(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, or a folder that has its name."""
+    """Remove the file or the folder at `path`."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -147,7 +147,7 @@ def _generations(folder: Path) -> list[Path]:
 
 
 def _head(path: Path) -> Head:
-    """Return the Head of a state's file. Raises ValueError if the file cannot be read, its SHA-256 or Head is wrong."""
+    """Return the Head of a state's file. Raises ValueError if it cannot be read, or its SHA-256 or Head is wrong."""
     try:
         with path.open("rb") as file:
             digest = file.read(DIGEST)
@@ -164,7 +164,8 @@ def _head(path: Path) -> Head:
 def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
     """Return the state in the file, with its trace and checkpoints. The arguments are those of `load`.
 
-    Raises ValueError if the file or a checkpoint is damaged, or if the file belongs to another training.
+    Raises ValueError if the file or a checkpoint is damaged, or if the file belongs to another training. Raises
+    OSError if a file cannot be read.
     """
     head = _head(path)
     if head.settings != settings:

@@ -68,7 +68,8 @@ def columns(trace: Trace) -> tuple[Array, ...]:
 def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
     """Yield (name, update, value) for the points of these rows that are sent to MLflow.
 
-    They are the smooth loss of every hundredth row, and the statistics of every thousandth row.
+    They are the smooth loss of every hundredth row, and the statistics of every thousandth row. `protocol.run` adds the
+    held-out cost of a checkpoint.
     """
     first = rows.state.update
     for row in range(-first % EVERY, len(rows.losses), EVERY):
