@@ -110,10 +110,10 @@ def by_verdict(answer: Answer, contrasts: Iterable[Contrast]) -> dict[str, list[
 
 
 def effects_by_verdict(answer: Answer) -> dict[str, list[str]]:
-    """Return the names of the effects by verdict. A verdict that does not occur is left out.
+    """Return the names of the averages by verdict. A verdict that does not occur is left out.
 
-    An average is named once. If its effects at the levels of another factor have other verdicts, they are named
-    instead of the average.
+    If the effects of an average at the levels of other factors have another verdict, these effects are named instead of
+    the average. Interactions are not named.
     """
     reported = list[Contrast]()
     for average in averages(answer):
@@ -338,11 +338,11 @@ def notes(answer: Answer) -> list[str]:
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is how "
         "likely chance alone is to make a mean difference as large as this one.",
         f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
-        f"Looks: at {_looks(answer)} seeds, as declared; a p counts {looks} times."
+        f"Looks: at {_looks(answer)} seeds, as declared; each p is multiplied by {looks}."
         if looks > 1
         else f"Looks: none declared, so the first answer{''.join(f', at {n} seeds,' for n in answer.looks)} is the "
-        "only one. Tests repeated after more seeds, until a verdict falls, claim differences that do not exist; "
-        "declared looks do not.",
+        "only one. Tests repeated after more seeds, until there is a verdict, claim differences that do not exist too "
+        "often; declared looks do not.",
     ]
     if answer.effects:
         lines.append(SHARED)
@@ -359,12 +359,12 @@ def notes(answer: Answer) -> list[str]:
             else "A test after more seeds here would be a look that nobody declared. So they"
         )
         lines.append(
-            f"More seeds: how many would tell, with probability {POWER:g}. {here} are for a new study, with seeds that "
-            "are not used here; if it may stop early, it declares its looks before it starts."
+            f"More seeds: how many would give a verdict, with probability {POWER:g}. {here} are for a new "
+            "study, with seeds that are not used here; if it may stop early, it declares its looks before it starts."
         )
     matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
     if smallest is not None:
-        matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} has none."
+        matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} gives `{NO_DIFFERENCE}`."
     lines.append(f"Smallest difference that matters: {matters}")
     if any(contrast.reached and contrast.mean_time is not None for contrast in answer.summaries):
         lines.append("Updates to the target: means; a trial that did not reach the target counts with all its updates.")
