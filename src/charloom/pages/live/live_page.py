@@ -71,7 +71,7 @@ def training_text(results: Results) -> str:
 
 
 def hashes_and_texts(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
-    """Return, for each checkpoint by its update, the SHA-256 of its weights and its sample."""
+    """Return, for each checkpoint by its update, the SHA-256 of its weights, and the text of its sample."""
     texts = {update: text for _, text, update, _ in samples.data[:-1]}
     return {model.update: (sha256_of(model), texts[model.update]) for model in models}
 
