@@ -23,7 +23,7 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, contrast: Contrast) -> Iterat
         yield f"{number_of(alone, 'seed')} on one side only, left out"
     ours, theirs = pairs.without_value
     if ours or theirs:
-        barred = f": neither {' nor '.join(sorted(pairs.barred))} can be said" if pairs.barred else ""
+        barred = f"; the verdict cannot be {' or '.join(sorted(pairs.barred))}" if pairs.barred else ""
         counts = f"{ours} of {shared} trials have no value, and {theirs} of {shared} in the baseline"
         yield f"{counts}; their pairs are missing{barred}"
     if any(own.trials[seed].exploded for own in sides for seed in own.values):

@@ -185,7 +185,7 @@ def _warnings(lost: int, excluded: set[str]) -> tuple[str, ...]:
         return ()
     of_them = "its seed is" if lost == 1 else "their seeds are"
     names = [verdict for verdict in (BETTER, WORSE, NO_DIFFERENCE) if verdict in excluded]
-    cannot = f": neither {' nor '.join(names)} can be said" if names else ""
+    cannot = f"; the verdict cannot be {' or '.join(names)}" if names else ""
     return (f"{number_of(lost, 'trial')} without a value; {of_them} missing here{cannot}",)
 
 

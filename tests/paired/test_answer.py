@@ -126,9 +126,9 @@ def test_diverged_trials_bar_what_they_would_have_spoken_against():
 def test_diverged_trials_are_named():
     one = compared({"base": [0.0] * 4, "ours": [1.0, None, 2.0, None]})["ours"]
     assert one.n == 2
-    barred = "neither better nor no difference that matters can be said"
+    barred = "the verdict cannot be better or no difference that matters"
     missing = "2 of 4 trials have no value, and 0 of 4 in the baseline; their pairs are missing"
-    assert one.warnings == (f"{missing}: {barred}",)
+    assert one.warnings == (f"{missing}; {barred}",)
     even = compared({"base": [0.0, None, 0.0, 0.0], "ours": [None, 1.0, 2.0, 3.0]})["ours"]
     assert even.warnings == ("1 of 4 trials have no value, and 1 of 4 in the baseline; their pairs are missing",)
     odd = compared({"base": [0.0] * 3, "ours": [math.nan, math.inf, -1e301]})["ours"]  # numbers that are no result
