@@ -364,7 +364,7 @@ def notes(answer: Answer) -> list[str]:
         )
     matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
     if smallest is not None:
-        matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} gives `{NO_DIFFERENCE}`."
+        matters = f"{smallest:g}: an interval inside -{smallest:g} to {smallest:g} shows no difference that matters."
     lines.append(f"Smallest difference that matters: {matters}")
     if any(contrast.reached and contrast.mean_time is not None for contrast in answer.summaries):
         lines.append("Updates to the target: means; a trial that did not reach the target counts with all its updates.")

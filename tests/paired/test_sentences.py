@@ -58,7 +58,7 @@ NOTES = [  # an answer, what its notes say, and what they do not say
     (MANY, "claim one, all settings and looks together", "first answer"),
     (MANY, "at 3 and 10 seeds, as declared; each p is multiplied by 2", "none declared"),
     (MANY, "so the smallest of their p is multiplied by 3, the next by 2", "More seeds"),
-    (MANY, f"an interval inside -0.02 to 0.02 gives `{NO_DIFFERENCE}`", "not declared"),
+    (MANY, "an interval inside -0.02 to 0.02 shows no difference that matters", "not declared"),
     (answer(OPEN), "with probability 0.8. A test after more seeds here would be a look that nobody", "Up to"),
     (answer(OPEN), "for a new study, with seeds that are not used here", "they belong to this study"),
     (answer(OPEN, looks=(3, 10)), "Up to 10 seeds, the last look, they belong to this study. Beyond it", "nobody"),
