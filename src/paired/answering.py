@@ -100,7 +100,7 @@ def _summary(name: str, own: Side) -> Summary:
 
 
 def _whole(measured: Measured, contrast: Contrast, pairs: Pairs) -> Contrast:
-    """Return the setting's contrast with seeds needed, times, explosions, warnings and parts of the test data added."""
+    """Return the setting's contrast with more_seeds, time_interval, exploded_p, warnings and parts set."""
     sides = pairs.ours, pairs.baseline
     return _with_need(measured, contrast)._replace(
         time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
@@ -113,7 +113,9 @@ def _whole(measured: Measured, contrast: Contrast, pairs: Pairs) -> Contrast:
 def _parts(pairs: Pairs, mean: float) -> tuple[int, int] | None:
     """Return in how many parts of the test data the mean difference has the sign of `mean`, and the number of parts.
 
-    None if `mean` is 0, if there are no pairs, or if the parts of a trial are unknown.
+    mean  mean difference of the pairs that count; a part's mean is over all pairs
+
+    None if `mean` is 0, if there are no pairs, or if the parts are unknown or not equally many for all trials.
     """
     both = [(pairs.ours.trials[seed].parts, pairs.baseline.trials[seed].parts) for seed in pairs.differences]
     count = len(both[0][0]) if both else 0
@@ -137,7 +139,9 @@ def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
 
 
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:
-    """Return the band of each setting with two pairs of curves or more, at the updates that all its curves have.
+    """Return, by setting, the band of the paired differences: the setting's curve minus the baseline's.
+
+    A setting needs two pairs of curves. Its band has the updates that all these curves have.
 
     curves  setting, then seed, to the curve
     """
@@ -157,7 +161,7 @@ def _beside(x: Curve, y: Curve) -> Curve:
 def band(curves: list[Curve]) -> Band:
     """Return the band of the curves at the updates that all curves have. A single curve has a mean but no interval.
 
-    An update is left out if no interval is defined there, as for two equal values.
+    If there are two curves, an update where their values are equal is left out: no interval is defined there.
     """
     result = Band([], [], [])
     for update in sorted(set.intersection(*map(set, curves))):

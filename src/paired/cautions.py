@@ -20,11 +20,11 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, contrast: Contrast) -> Iterat
         yield f"{number_of(len(pairs.differences), 'pair')} of the same seed: a comparison needs two"
     # with looks the baseline has more seeds than a setting that is decided already
     if alone := sum(len(own.trials) - shared for own in (sides[:1] if looks else sides)):
-        yield f"{number_of(alone, 'seed')} not on both sides, left out"
+        yield f"{number_of(alone, 'seed')} on one side only, left out"
     ours, theirs = pairs.without_value
     if ours or theirs:
-        barred = f": neither {' nor '.join(sorted(pairs.barred))} can be said" if pairs.barred else ""
-        counts = f"{ours} of {shared} have no value, and {theirs} of {shared} in the baseline"
+        barred = f"; the verdict cannot be {' or '.join(sorted(pairs.barred))}" if pairs.barred else ""
+        counts = f"{ours} of {shared} trials have no value, and {theirs} of {shared} in the baseline"
         yield f"{counts}; their pairs are missing{barred}"
     if any(own.trials[seed].exploded for own in sides for seed in own.values):
         yield "trials that exploded dominate mean and spread: compare the numbers of explosions"
@@ -34,7 +34,7 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, contrast: Contrast) -> Iterat
     counting = {seed: difference for seed, difference in pairs.differences.items() if seed in counted}
     yield from _about_pairs(counting, 1.0 - contrast.tested_level)
     if looks and at is None:
-        yield f"the first look is at {looks[0]} seeds"
+        yield f"nothing is tested yet: the first look is at {looks[0]} seeds"
     elif at is not None and contrast.verdict == CANNOT_TELL and shared > at:
         yield f"tested on the first {number_of(at, 'seed')}; the {shared - at} after them decide nothing here"
 

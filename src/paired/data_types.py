@@ -81,11 +81,11 @@ class Summary(NamedTuple):
     trials        number of trials
     n             number of trials with a value
     mean, sd      mean and standard deviation of these values; None if there are too few
-    interval      Student's interval of the mean, at LEVEL; None for fewer than two values
+    interval      Student's interval of the mean, at LEVEL; None for fewer than two values, or two equal ones
     exploded      number of the `trials` that exploded
     reached       number of the `trials` that reached the target
     mean_time     mean of the updates to the target; a trial that did not reach it counts with the whole budget (the
-                  restricted mean); None if the budget is unknown
+                  restricted mean); None if there is no target, or the budget is unknown
     """
 
     setting: str
@@ -115,7 +115,7 @@ class Later(NamedTuple):
 
     n                number of all pairs
     mean_difference  mean over all pairs
-    interval         Student's interval of that mean at LEVEL
+    interval         Student's interval of that mean at LEVEL; None if it is undefined, as for two equal differences
     """
 
     n: int
@@ -136,7 +136,8 @@ class Contrast(NamedTuple):
     differences       seed to difference, for the seeds with a value on both sides
     n                 number of pairs that count: the pairs of the look that decided; all pairs if no look decided
     mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
-    tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval there
+    tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval
+                      there; level 1: not tested, as the contrast has no share; interval None: undefined
     tested_n, tested_sd   number and sd of the pairs of the look that decided, or of the last look reached
     barred            verdicts that are excluded because trials without a value could have reversed them
     p                 Student's two-sided p of the pairs that count
@@ -147,13 +148,15 @@ class Contrast(NamedTuple):
     warnings          sentences about the contrast
     turned_by         for an average without a verdict: the factors that reverse its sign
     more_seeds        at least and at most so many more seeds would give a verdict; `at most` is None if there is no
-                      bound. None if there is a verdict, and for an effect that `turned_by` or `untested` explains
+                      bound. None if there is a verdict, for an interaction, and for an effect that `turned_by` or
+                      `untested` explains
     time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
     exploded_p        for a setting: Boschloo's exact p of the numbers of explosions; None if no trial exploded
     parts             for a setting: in how many parts of the test data the mean difference has the sign of the whole,
                       and the number of parts; None if unknown. No verdict depends on it
     at_looks          the moments of the differences at each look that is reached
-    look              index of the look that decided, or of the last look reached; None if no look is reached
+    look              index of the look that decided, or of the last look reached; None if there is none, or if the
+                      contrast is not tested
     """
 
     kind: str
@@ -202,7 +205,10 @@ class Contrast(NamedTuple):
 
 
 class Band(NamedTuple):
-    """The paired difference during training: its mean and Student's interval at LEVEL, at each of the updates."""
+    """The mean of several curves and Student's interval at LEVEL, at each of the updates; of one curve, no intervals.
+
+    The curves are those of a setting's seeds, or their paired differences from the baseline's.
+    """
 
     updates: list[int]
     means: list[float]

@@ -8,9 +8,9 @@ from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, I
 def told(effects: Sequence[Contrast]) -> list[Contrast]:
     """Return the effects that an answer reports: the averages, the interactions, and the effects at some levels.
 
-    Effects at a level of another factor are reported if the two factors interact significantly. A significant
-    interaction has the verdict DEPENDS. An average whose sign other factors reverse has no verdict but their names,
-    also if an earlier look gave it a verdict.
+    Effects at a level of another factor are reported if the two factors interact significantly, and no third factor
+    reverses the average's sign. A significant interaction has the verdict DEPENDS. An average whose sign other factors
+    reverse has their names in `turned_by`; its verdict is CANNOT_TELL, also if an earlier look gave it another one.
     """
     of_kind = {kind: [effect for effect in effects if effect.kind == kind] for kind in (AVERAGE, INTERACTION, AT_LEVEL)}
     interactions = [x._replace(verdict=DEPENDS) if x.verdict in {BETTER, WORSE} else x for x in of_kind[INTERACTION]]

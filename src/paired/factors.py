@@ -39,7 +39,10 @@ class Design(NamedTuple):
 
 
 def inseparable(levels: Levels) -> list[list[str]]:
-    """Return the factors that all settings have and that vary, grouped: factors in a group always change together."""
+    """Return groups of factors that always change together, of those that vary and that all settings have.
+
+    A factor that also changes without others is a group of its own.
+    """
     names = [name for name in next(iter(levels.values()), {}) if all(name in own for own in levels.values())]
     groups: dict[tuple[int, ...], list[str]] = {}
     for name in names:
@@ -89,7 +92,8 @@ class Tested(NamedTuple):
 
     effects  the average effects, then the interactions, then the effects at one level of another factor; all of them
              at the looks that all settings have reached
-    family   the hypotheses and their shares of the level: these effects, then all settings except the baseline
+    family   the hypotheses and their shares of the level: these effects, then all settings except the baseline;
+             None: there are no effects, and the settings share the level equally
     same     maps the index of an effect to an index in the family: that of the setting whose contrast with the baseline
              is this effect
     """
@@ -102,7 +106,7 @@ class Tested(NamedTuple):
 def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts: Mapping[str, float]) -> Tested:
     """Return the effects of the design's factors at each look, without verdicts; settings' contrasts are not included.
 
-    An effect is computed for each seed that has a trial in all settings.
+    An effect is computed for each seed that has a trial in all settings, and a value in those that the effect averages.
 
     sides    the trials of each setting
     looks    declared numbers of seeds, ascending
@@ -181,7 +185,7 @@ def _warnings(lost: int, excluded: set[str]) -> tuple[str, ...]:
         return ()
     of_them = "its seed is" if lost == 1 else "their seeds are"
     names = [verdict for verdict in (BETTER, WORSE, NO_DIFFERENCE) if verdict in excluded]
-    cannot = f": neither {' nor '.join(names)} can be said" if names else ""
+    cannot = f"; the verdict cannot be {' or '.join(names)}" if names else ""
     return (f"{number_of(lost, 'trial')} without a value; {of_them} missing here{cannot}",)
 
 

@@ -25,7 +25,7 @@ from paired.statistics import moments, student_interval, student_p
 
 
 def looked(contrast: Contrast, firsts: Iterable[Iterable[Seed]], barred: Collection[str]) -> Contrast:
-    """Return the contrast with the moments of its differences at each look.
+    """Return the contrast with the moments of its differences at each look, and with its excluded verdicts.
 
     firsts  the seeds of each look that is reached
     barred  the verdicts that are excluded because trials have no value

@@ -60,8 +60,8 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
 
     pairs  moments of the differences so far, which give no verdict
 
-    The upper bound is None if it is infinite or above MOST_TIMES the present number of seeds. If no sd is known, the
-    bounds are 1 and None. In at least four of five cases the true need is between the bounds
+    The upper bound is None if it is infinite or above MOST_TIMES the present number of seeds. If the sd is unknown or
+    0, the bounds are 1 and None. In at least four of five cases the true need is between the bounds
     (benchmarks/calibration.md).
     """
     error = standard_error(pairs)

@@ -110,10 +110,10 @@ def by_verdict(answer: Answer, contrasts: Iterable[Contrast]) -> dict[str, list[
 
 
 def effects_by_verdict(answer: Answer) -> dict[str, list[str]]:
-    """Return the names of the effects by verdict. A verdict that does not occur is left out.
+    """Return the names of the averages by verdict. A verdict that does not occur is left out.
 
-    An average is named once. If its effects at the levels of another factor have other verdicts, they are named
-    instead of the average.
+    If the effects of an average at the levels of other factors have another verdict, these effects are named instead of
+    the average. Interactions are not named.
     """
     reported = list[Contrast]()
     for average in averages(answer):
@@ -338,7 +338,7 @@ def notes(answer: Answer) -> list[str]:
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is the "
         "probability that chance alone makes a mean difference at least as large.",
         f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
-        f"Looks: at {_looks(answer)} seeds, as declared; a p counts {looks} times."
+        f"Looks: at {_looks(answer)} seeds, as declared; each p is multiplied by {looks}."
         if looks > 1
         else f"Looks: none declared, so the first answer{''.join(f', at {n} seeds,' for n in answer.looks)} is the "
         "only one. If you test again after more seeds until a verdict falls, more than 5 of 100 answers claim a "

@@ -58,9 +58,9 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
             (verdicts[name],) = Compared(found, answered(found)).told
     about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…); 4 trainings"
     assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {about}; studies/b.yaml"
-    missing = "charloom study studies/c.yaml writes its page."
+    missing = "No page yet: charloom study studies/c.yaml writes it."
     assert of_c == f"Is eta=0.2 better than eta=0.1? {verdicts['c']} {missing} {about}; studies/c.yaml"
-    assert of_d == "studies/d.yaml No answer yet: charloom study studies/d.yaml answers it. studies/d.yaml"
+    assert of_d == "studies/d.yaml No answer yet: charloom study studies/d.yaml trains and answers. studies/d.yaml"
 
 
 def test_a_title_is_a_studys_heading_also_before_it_is_answered(studied):

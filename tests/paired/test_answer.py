@@ -126,14 +126,14 @@ def test_diverged_trials_bar_what_they_would_have_spoken_against():
 def test_diverged_trials_are_named():
     one = compared({"base": [0.0] * 4, "ours": [1.0, None, 2.0, None]})["ours"]
     assert one.n == 2
-    barred = "neither better nor no difference that matters can be said"
-    missing = "2 of 4 have no value, and 0 of 4 in the baseline; their pairs are missing"
-    assert one.warnings == (f"{missing}: {barred}",)
+    barred = "the verdict cannot be better or no difference that matters"
+    missing = "2 of 4 trials have no value, and 0 of 4 in the baseline; their pairs are missing"
+    assert one.warnings == (f"{missing}; {barred}",)
     even = compared({"base": [0.0, None, 0.0, 0.0], "ours": [None, 1.0, 2.0, 3.0]})["ours"]
-    assert even.warnings == ("1 of 4 have no value, and 1 of 4 in the baseline; their pairs are missing",)
+    assert even.warnings == ("1 of 4 trials have no value, and 1 of 4 in the baseline; their pairs are missing",)
     odd = compared({"base": [0.0] * 3, "ours": [math.nan, math.inf, -1e301]})["ours"]  # numbers that are no result
     assert odd.n == 0
-    assert any(line.startswith("3 of 3 have no value") for line in odd.warnings)
+    assert any(line.startswith("3 of 3 trials have no value") for line in odd.warnings)
 
 
 def test_explosions_with_a_value_stay_in_and_are_counted():
@@ -182,7 +182,7 @@ def test_bands_are_paired_at_updates_that_all_pairs_have():
 def test_seeds_without_a_partner_are_left_out_and_counted():
     one = compared({"base": [0.0] * 4, "ours": {2: 1.0, 3: 2.0, 4: 9.0}})["ours"]
     assert one.differences == {2: 1.0, 3: 2.0}
-    assert "3 seeds not on both sides, left out" in one.warnings
+    assert "3 seeds on one side only, left out" in one.warnings
     going_on = compared({"base": [0.0] * 9, "ours": [1.0, 1.02, 0.98]}, looks=(3, 9))["ours"]
     assert going_on.warnings == ()
 

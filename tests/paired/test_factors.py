@@ -141,7 +141,7 @@ def test_a_lost_trial_bars_what_rests_on_it():
     assert average.p < 0.001
     assert (average.verdict, average.mean_difference < 0) == (CANNOT_TELL, True)
     assert average.warnings == (
-        "1 trial without a value; its seed is missing here: neither better nor no difference that matters can be said",
+        "1 trial without a value; its seed is missing here; the verdict cannot be better or no difference that matters",
     )
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
     assert [each for each in answer.effects if each.kind == AT_LEVEL] == []

@@ -41,7 +41,7 @@ def test_before_the_first_look_nothing_is_told_and_between_looks_nothing_new():
     one = beside(CLEAR, looks=(4, 8))
     assert (one.verdict, one.adjusted_p, one.tested_interval) == (CANNOT_TELL, None, None)
     assert one.p < 0.001
-    assert "the first look is at 4 seeds" in one.warnings
+    assert "nothing is tested yet: the first look is at 4 seeds" in one.warnings
     between = beside([*NEAR, 1.0, 1.0, 1.0, 1.0], looks=(3, 8, 12, 20))
     assert (between.verdict, between.n) == (CANNOT_TELL, 7)
     assert between.tested_interval == beside(NEAR, looks=(3, 8, 12, 20)).tested_interval

@@ -56,7 +56,7 @@ NOTES = [  # an answer, what its notes say, and what they do not say
     (answer(), "so the first answer is the only", "More seeds"),
     (answer(), f"`{NO_DIFFERENCE}` is the answer only", "xploded"),
     (MANY, "claim one, all settings and looks together", "first answer"),
-    (MANY, "at 3 and 10 seeds, as declared; a p counts 2 times", "none declared"),
+    (MANY, "at 3 and 10 seeds, as declared; each p is multiplied by 2", "none declared"),
     (MANY, "so the smallest of their p is multiplied by 3, the next by 2", "More seeds"),
     (MANY, "means an interval inside -0.02 to 0.02", "not declared"),
     (answer(OPEN), "with probability 0.8. A test after more seeds here would be a look that nobody", "Up to"),

@@ -61,7 +61,7 @@ def test_seeds_after_an_answer_that_declared_no_looks_claim_nothing(accumulator)
     assert (one.verdict, one.n, one.p < 1e-4) == (CANNOT_TELL, 10, True)
     assert "tested on the first 1 seed; the 9 after them decide nothing here" in one.warnings
     (line,) = answer.warnings
-    assert line.startswith("an answer was given at 1 seed, and no looks were declared: so 9 more are shown here and ")
+    assert line.startswith("an answer was given at 1 seed, and no looks were declared: so 9 more are shown, but not ")
     assert "sed 's/^seeds:.*/seeds: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]/' " in line
 
 

@@ -1,8 +1,7 @@
 """Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
 
-The hash covers all Python files of this package and the file of the compiled function: an edit of one of them compiles
-again. It does not cover two things from elsewhere that compiled code contains: LN2 (base/logarithm.py), and the order
-of the rates in the classes AdaGrad and Adam. After an edit of these, remove the cached code: see `cache_home`.
+The hash covers all Python files of this package and of `network`, base/logarithm.py, and the file of the compiled
+function: compiled code contains the kernel's functions, the order of an optimiser's rates, and LN2.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
@@ -29,7 +28,8 @@ from numba.core.serialize import dumps
 from charloom import STAGE
 from charloom.base.terminal import warn_once
 
-ROOM = Path(__file__).parent  # all its files are hashed, because compiled functions include code of several files
+ROOM = Path(__file__).parent
+SOURCES = ("kernel/*.py", "network/*.py", "base/logarithm.py")  # compiled functions include code of several files
 # error_model "numpy": a division by zero gives ∞ or NaN, not an exception.
 COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
 INNER = COMPILED | {"no_cpython_wrapper": True}  # called only from compiled code
@@ -62,7 +62,8 @@ class FolderCache(NullCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Compute the folder's name from the sources now, at import, when they equal the imported code."""
-        files = sorted({*ROOM.glob("*.py"), Path(function.__code__.co_filename)})
+        sources = {file for pattern in SOURCES for file in ROOM.parent.glob(pattern)}
+        files = sorted({*sources, Path(function.__code__.co_filename)})
         contents = [file.read_bytes() for file in files]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
         self.folder, self.name = cache_home() / self.key[:16], f"{function.__module__}.{function.__qualname__}"

@@ -1,8 +1,8 @@
 """Freeze a study's question: the first start writes params, the text's hash and the question to asked.json. Later
 starts read this file.
 
-A study with more seeds has the same question, and so has a study whose looks change before the first look is reached.
-Every other edit of the study's file needs `--anew`.
+These edits of the study's file need no `--anew`: another title, more seeds after the present ones, and other looks
+before the first look is reached. Every other change of the question needs it.
 """
 
 import errno
@@ -34,9 +34,9 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
 
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
-    Raises WrongInput if the study's file is invalid, if its question has changed since the first start, or if the table
-    has rows that are no trials of this question. The message names the file, the key and what is allowed. Raises
-    Damaged if a table is invalid.
+    Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
+    start, if the table has rows that are no trials of this question, or if the study's folder has other files. The
+    message names the file, the key and what is allowed. Raises Damaged if a table is invalid.
     """
     file = project.root / path
     given, folder = read_question(file), file.with_suffix("")
@@ -163,7 +163,7 @@ def ensure_text(study: Study) -> None:
     try:
         now = _digest(text)
     except OSError as error:
-        raise WrongInput(f"{why}, but cannot read it: {error.strerror}; restore the text, or {ANEW}") from None
+        raise WrongInput(f"{why}, but charloom cannot read it: {error.strerror}; restore the text, or {ANEW}") from None
     if now != asked.sha256:
         raise WrongInput(f"{why}, but the file has {now[:16]}… now; restore the text, or {ANEW}")
 

@@ -30,7 +30,7 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
     """Return the name of the setting that `baseline` refers to; for None, the first setting.
 
     settings  names of all settings, as `setting_name` writes them
-    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if settings have one column, also the value alone
+    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if names have one param, also the value alone
     where     the file or source of the settings, for the message
 
     Raises WrongInput if no setting or more than one fits, or if there is only one setting.

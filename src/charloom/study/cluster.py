@@ -52,10 +52,10 @@ class Cluster:
         self.heard: dict[str, tuple[Any, float]] = {}  # by worker: its last heartbeat, and when we first saw it
 
     def there(self) -> dict[str, Executor]:
-        """Return the live workers by name. A worker without a recent heartbeat is left out.
+        """Return the executor of each live worker, by the worker's address. A worker needs a recent heartbeat.
 
         The scheduler is asked at most once every SECONDS_BETWEEN_LOOKS. Between two answers, and while the scheduler
-        does not answer, the last list is returned (an empty one if the connection is lost). Raises Unavailable if the
+        does not answer, the last result is returned (an empty one if the connection is lost). Raises Unavailable if the
         scheduler has not answered for SCHEDULER_MAY_TAKE seconds.
         """
         if time.monotonic() - self.asked > SECONDS_BETWEEN_LOOKS:
@@ -90,8 +90,8 @@ class Cluster:
     def _lives(self, name: str, seen: Any) -> bool:
         """Return whether the worker's last heartbeat arrived within WORKER_MAY_TAKE seconds, and warn once if not.
 
-        A suspended process stays connected, but sends no heartbeat. `seen` is the scheduler's time of the heartbeat; it
-        is only compared with the time before, because the scheduler's clock may differ from ours.
+        A suspended process stays connected, but sends no heartbeat. `seen` is the scheduler's time of the last
+        heartbeat. It is only compared with its previous value, because the scheduler's clock may differ from ours.
         """
         now = time.monotonic()
         before, since = self.heard.get(name, (None, now))

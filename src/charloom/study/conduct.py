@@ -38,11 +38,11 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
 
     jobs     number of processes on this machine that train
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
-    anew     start the question anew; rows of the table that do not belong to it are moved to .charloom
+    anew     start the study again, as `--anew` does; rows of the table that no trial uses are moved to .charloom
 
-    Raises WrongInput if the text, or the sources that made the rows, do not fit the study. Raises Unavailable if
-    another process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the
-    check. Raises Stopped after a signal. Finished trials are kept in every case.
+    Raises WrongInput if the text, or the sources that made the rows, do not fit the study, or if Dask is not installed.
+    Raises Unavailable if another process runs the study, memory is too small, or workers are lost, and CheckFailed if
+    no worker passes the check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     ensure_text(study)
     text, lengths = surveyed(study, 1 if address else jobs)
@@ -89,7 +89,7 @@ def _tables(study: Study) -> list[Path]:
 def _stored_runs(study: Study, wanted: set[str], *, anew: bool) -> Runs:
     """Return the stored runs with the wanted keys, from the study's tables and from the copies in .charloom.
 
-    anew  read the study's tables again; if they have other rows, copy the tables to .charloom first
+    anew  read the study's tables again; if the result lacks some of their rows, copy the tables to .charloom
     """
     runs = _before(study.folder) if anew else study.runs
     if anew:
@@ -136,7 +136,8 @@ def undecided(answer: Answer) -> list[str]:
     """Return the settings that need more seeds: those without a verdict, and the baseline; [] if all have a verdict.
 
     If effects of factors are tested, return all settings while a setting, an average effect, or an effect at one level
-    of another factor has no verdict, because an average needs the seeds of all settings.
+    of another factor has no verdict, because an average needs the seeds of all settings. Averages whose sign other
+    factors reverse do not count.
     """
     open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
     if answer.effects:
@@ -164,7 +165,8 @@ def _train(
 ) -> None:
     """Train the missing trials, add their runs to the study, and write the tables with the runs of all `wanted` trials.
 
-    The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal.
+    The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal. Raises
+    CheckFailed or Unavailable as `outcomes` does.
 
     wanted    all trials of the question
     expected  seconds that the missing trials take together; None if unknown

@@ -45,7 +45,7 @@ class Workers(Protocol):
     threads: int | None
 
     def there(self) -> Mapping[str, Executor]:
-        """Return the live workers by name. Only a live worker may be given a task."""
+        """Return the executor of each live worker, by the worker's name. Only a live worker may be given a task."""
         ...
 
     def text(self) -> Any:
@@ -112,7 +112,8 @@ class Work:
         """Put trials of lost workers back into the queue, and give each idle worker a task: the check, or a trial.
 
         Raises CheckFailed if no worker is left that may pass the check and no worker may join. Raises Unavailable if
-        IDLE_LOSSES workers in a row end before they get a task, or a trial has lost too many workers.
+        IDLE_LOSSES workers in a row end before they get a task, if more than LOSSES are lost with one trial or in the
+        check, or if the source of workers is gone.
         """
         for _ in range(IDLE_LOSSES):
             if self._handed_out():
@@ -155,8 +156,8 @@ class Work:
     def take_back(self, task: Task, why: str = "is there too little memory, or was the connection lost?") -> None:
         """Put the trial of a failed task back at the head of the queue; a check has no trial to put back.
 
-        Raises Unavailable if more than LOSSES workers have failed at this trial, or at the check. `why` is the reason
-        in the message.
+        Raises Unavailable if more than LOSSES workers have failed at this trial, or at the check: all workers together
+        until one has passed it, later this worker alone. `why` is the reason in the message.
         """
         if task.trial:
             self.waiting.appendleft(task.trial)
@@ -171,7 +172,8 @@ class Work:
         """Process the result of a finished task: return the trial and its run, or None.
 
         The result is None if the task was a check, or if it failed. A failed trial goes back into the queue. A worker
-        gets no further task if it fails the check, raises an error, or returns no run of its trial.
+        gets no further task if it fails the check, raises an error, or returns no run of its trial. But the only worker
+        that has passed the check may raise errors in trials. Raises Unavailable as `take_back` does.
         """
         task = self.tasks.pop(future)
         worker, trial = task

@@ -21,7 +21,7 @@ GAP = 2  # between two columns
 
 
 def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate | None = None) -> str:
-    """Return the answer for a terminal of `width` columns: the verdicts, the tables, and a paragraph for each verdict.
+    """Return the answer for a terminal of `width` columns: the verdicts, the tables, and a paragraph for each setting.
 
     explain   also say how each verdict was reached, and show the settings without a verdict, which are otherwise left
               out if effects were tested
@@ -105,7 +105,7 @@ def _wrapped(line: str, width: int, indent: str = "") -> str:
 def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
     """Return the answer as Markdown: the title, the verdicts, tables, a list of comparisons, and the method.
 
-    The arguments are those of `as_text`.
+    explain, required  as `as_text` takes them
     """
     decided = words.notes(answer) if explain else [words.method(answer)]
     rows = [(_code(name), *cells) for name, *cells in words.table(answer)]

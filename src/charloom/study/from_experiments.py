@@ -47,16 +47,16 @@ def experiments_measured(
 ) -> Measured:
     """Return the measurements of DVC's experiments and of HEAD's own run, with the baseline first.
 
-    Only runs with the same text and the same held-out part as HEAD's run count; if HEAD has no run, as most runs. A
-    warning says how many runs are left out.
+    Only runs with the same text and the same held-out part as HEAD's run count. If HEAD has no run, those of the text
+    and the held-out part that most runs have count. A warning says how many runs are left out.
 
     measure   a name of MEASURES
     baseline  as `chosen` takes it; None: HEAD's own setting
     curves    whether the curves are read, too; they are most of the data
     declared  `better`, `looks` and `smallest_difference` of Measured
 
-    Raises WrongInput if the measure or the baseline is unknown, if runs lack the measure or it cannot compare the
-    settings, if there are fewer than two settings, or if this folder has no repository or pipeline.
+    Raises WrongInput if the measure or the baseline is unknown, if runs lack the measure, if the measure cannot compare
+    the settings, if there are fewer than two settings, or if this folder has no repository or pipeline.
     """
     if measure not in MEASURES:
         raise WrongInput(f"--measure: {in_line(measure)} is unknown; {allowed_are(MEASURES, measure)}")

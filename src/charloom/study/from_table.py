@@ -109,7 +109,7 @@ def _rows(file: Path, used: Sequence[str]) -> Rows:
 def _read(file: Path) -> list[tuple[int, list[str]]]:
     """Return the cells of each non-empty line, with the line's number; for an empty file, line 1 without cells.
 
-    Raises WrongInput if the file is missing, no regular file or FIFO, not UTF-8, or not CSV.
+    Raises WrongInput if the file is missing, neither a regular file nor a FIFO, not UTF-8, or not CSV.
     """
     try:
         if file.exists() and not (file.is_file() or file.is_fifo()):

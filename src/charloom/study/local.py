@@ -26,7 +26,7 @@ class Processes:
         self.executors: dict[str, Executor] = {}
 
     def there(self) -> dict[str, Executor]:
-        """Return the processes by name; start those that are missing."""
+        """Return the executor of each process, by the process's name; start missing processes."""
         while len(self.executors) < self.jobs:
             # spawn: a fork of a process with threads may deadlock
             context = multiprocessing.get_context("spawn")

@@ -58,7 +58,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
 
 
 def with_new_seeds(study: Study, more: int = 0) -> str:
-    """Return a shell command that writes and runs a copy of the study, with its number of seeds + `more`, all new.
+    """Return a shell command that writes and runs a copy of the study, with new seeds: as many as now, plus `more`.
 
     If the file lists its seeds on lines of their own, the command also removes these lines.
     """
@@ -80,7 +80,7 @@ def before_it_starts(study: Study) -> list[str]:
 
 
 def _parting(study: Study, levels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Yield, for each group of params that change together in all settings, the `vary` line that separates them.
+    """Yield a warning for each group of params that change together in all settings: which `vary` separates them.
 
     levels  the settings' levels: see Measured
     """
@@ -102,7 +102,7 @@ def _spent(study: Study) -> Iterator[str]:
         more = len(study.question.seeds) - first
         yield (
             f"an answer was given at {number_of(first, 'seed')}, and no looks were declared: so {more} more "
-            f"{'is' if more == 1 else 'are'} shown here and can claim nothing; new seeds in a new study can: "
+            f"{'is' if more == 1 else 'are'} shown, but not tested; a new study with new seeds tests again: "
             f"{with_new_seeds(study)}"
         )
 

@@ -47,7 +47,10 @@ Overrides = dict[str, Any]  # dotted name of a param to its value
 
 
 class StudyFile(Section):
-    """The content of a study's file. The module's docstring describes the keys. A missing key is None or []."""
+    """The content of a study's file. The module's docstring describes the keys.
+
+    An optional key that is missing is None; without looks, `looks` is [].
+    """
 
     text: Annotated[str, Field(min_length=1)] | None = None
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
@@ -85,7 +88,7 @@ class StudyFile(Section):
                 f"the last one must be {len(self.seeds)}, the number of all seeds"
             )
         if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > TRIALS_LIMIT:
-            raise ValueError(f"vary: settings and seeds make more than {TRIALS_LIMIT:,} trials; allowed are fewer")
+            raise ValueError(f"vary: settings and seeds make more than {TRIALS_LIMIT:,} trials, the maximum")
         return self
 
     @property
@@ -212,7 +215,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
 
 
 def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> None:
-    """Raise WrongInput, with the place `where`, if the measure is a smooth loss of sequences that differ."""
+    """Raise WrongInput, with the place `where`, if the measure is a smooth loss and the settings' `loss_of` differs."""
     if "smooth_loss" in measure and len({params.loss_of for params in settings}) > 1:
         cannot = f"{measure} cannot compare settings that differ in seq_length, batch or train.order"
         raise WrongInput(f"{where}: {cannot}; {MEASURE} can")

@@ -62,7 +62,7 @@ def section(results: Results) -> Section:
     pictures = [
         _first(replays, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
         _first(
-            replays, "sums", "W h: what a unit gets from the others", ".3g",
+            replays, "sums", "W h: a unit’s input from all units", ".3g",
             f"Root mean square. A unit whose total input is above {LIMIT:.2f} (dashed) is saturated. Dotted: with "
             "random signs in W, so that only the size of the weights counts.",
         ),

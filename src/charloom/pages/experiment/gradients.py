@@ -5,7 +5,7 @@ from charloom.pages.sections import Section, Table
 
 HEADS = (
     "weights", "complex step, zero state", "complex step, carried state", "entries",
-    "entries that are zero on both sides", "central differences, as in the report", "the report’s own",
+    "entries that are zero on both sides", "central differences, as in the report", "the report’s figures",
 )  # fmt: skip
 
 

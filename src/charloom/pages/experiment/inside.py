@@ -88,7 +88,7 @@ def _sign(character: str) -> str:
 def _memory(passage: Passage, seq_length: int) -> list[Picture]:
     """Return two pictures: of gradients with respect to earlier characters, and to earlier hidden states.
 
-    A picture whose medians are 0 is left out. `seq_length` is marked in the pictures: training stops there.
+    A picture is left out if `_norms` yields none. `seq_length` is marked: training follows a gradient back so far.
     """
     T = len(passage.x)
     back = min(BACK, T)
@@ -106,7 +106,7 @@ def _memory(passage: Passage, seq_length: int) -> list[Picture]:
 
 
 def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) -> Iterator[Picture]:
-    """Yield the picture of the median and the quartiles of norms; nothing if the first median is 0, or the only one.
+    """Yield the picture of the median and the quartiles of norms; nothing if there is one median, or the first is 0.
 
     norms  (losses, back): for each loss, the norm of its gradient by the number of characters back
     name, what, caption  the picture's name on the page, its title, and its caption

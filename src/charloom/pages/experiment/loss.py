@@ -123,7 +123,7 @@ def _held_out(results: Results) -> Picture:
     return pictured(
         figure, "held-out", "held-out loss of the checkpoints, bits per character",
         "The loss on held-out text, which training never saw, measured on a part of it at each checkpoint. The diamond "
-        f"is the measure of record: the last model on {train.held_out_characters_read:,} characters."
+        f"is the loss of the last model on {train.held_out_characters_read:,} characters."
         + lowest_point(train, curve)
         + " Checkpoints in the first twentieth of the updates are left out." * (len(later) < len(curve)),
         table_of({"bits per character": curve}, ".4f"),

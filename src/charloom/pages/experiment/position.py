@@ -91,10 +91,12 @@ def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
 
 
 def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, float] | None:
-    """Return the smooth loss at a position in an epoch, and the epoch's mean; None if the epoch is incomplete.
+    """Return the smooth loss at a position in an epoch, and the epoch's mean.
+
+    None if the epoch is missing or incomplete, or if its curve begins after the position.
 
     epochs  the curves of `folded`
-    epoch   number of the epoch
+    epoch   number of the epoch, from 1
     place   position in characters
     """
     curve = epochs.get(epoch, {})

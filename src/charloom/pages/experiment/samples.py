@@ -14,7 +14,7 @@ from charloom.results.records import SampleMarks, SampleQuality
 LONGEST = 600  # most characters of a sample that are shown
 BEST = 5000  # most characters of the best model's passage that are shown
 SAMPLES = 11  # most samples that are shown, as many as in the report
-HEADS = ("updates", "smooth loss", "published", "words that the text has", "longest copy, characters")
+HEADS = ("updates", "smooth loss", "published", "words that the training text has", "longest copy, characters")
 
 
 class Piece(NamedTuple):

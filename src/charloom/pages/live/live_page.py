@@ -36,9 +36,9 @@ def live_page(results: Results, checkpoints: Path) -> str:
     if reason:
         return rendered(title, reason, [], link=REPORT)
     intro = (
-        f"This file holds the settings, the text and the results of {results.train.updates:,} updates. Your browser "
-        "trains the network again from its initial weights, in WebAssembly, and compares every checkpoint with the "
-        "published one, bit for bit.\nThe page works offline: it makes no request, and no data leaves this machine."
+        f"This file holds the settings, the text and the published results of {results.train.updates:,} updates. Your "
+        "browser trains the network again from its initial weights, in WebAssembly, and compares every checkpoint with "
+        "the published one, bit for bit.\nThe page works offline: it makes no request, and no data leaves this machine."
     )
     sections = [
         Section("train-again", "Run it again", results),
@@ -71,7 +71,7 @@ def training_text(results: Results) -> str:
 
 
 def hashes_and_texts(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
-    """Return, for each checkpoint by its update, the SHA-256 of its weights and its sample."""
+    """Return, for each checkpoint by its update, the SHA-256 of its weights, and the text of its sample."""
     texts = {update: text for _, text, update, _ in samples.data[:-1]}
     return {model.update: (sha256_of(model), texts[model.update]) for model in models}
 

@@ -10,13 +10,13 @@ from paired import sentences as words
 from paired.data_types import CANNOT_TELL, VERDICTS
 from paired.numbers import shown, span
 
-DECIDING = 3  # the first lines of a comparison: difference, tested interval, p
+DECIDING = 3  # the first lines of a comparison: see words.difference
 
 
 def section(compared: Compared) -> Section:
     """Return the section with the answer.
 
-    If there are more than FEW comparisons, only those with a verdict are shown, each with DECIDING lines.
+    If there are more than FEW comparisons, only those with a verdict are shown, each with at most DECIDING lines.
     """
     answer = compared.answer
     texts = list(words.comparisons(answer))

@@ -29,7 +29,7 @@ def section(compared: Compared) -> Section | None:
     pairs = list(dict.fromkeys((effect.factor, effect.other) for effect in interactions))[:CROSSED]
     design = design_of(compared.measured)
     crossed = [_crossed(compared, design, *pair) for pair in pairs] if design else []
-    text = "For no two params is it sure that the effect of one depends on the other."
+    text = "It is not sure for any two params that the effect of one depends on the value of the other."
     if pairs:
         listed = "; ".join(f"{a} and {b}" for a, b in pairs)
         text = f"It is sure that the effect of one param depends on the value of the other: {listed}."
@@ -39,7 +39,7 @@ def section(compared: Compared) -> Section | None:
 def _in_rows(compared: Compared) -> Picture:
     """Return the picture of the effects with their seeds and intervals.
 
-    If there are more than ROWS effects, only those with a verdict are drawn, if any; at most ROWS.
+    If there are more than ROWS effects, the first ROWS with a verdict are drawn; if no effect has one, the first ROWS.
     """
     answer, every = compared.answer, words.shown_effects(compared.answer)
     sure = [effect for effect in every if effect.verdict != CANNOT_TELL]

@@ -29,9 +29,9 @@ class Line(NamedTuple):
     """A row of a picture.
 
     name      the text above the row
-    dots      values of the seeds
-    mean      drawn as a stroke
-    interval  the mean's interval, drawn as a bar
+    dots      a number for each seed, in units of the x axis: a value, a difference, or an update
+    mean      drawn as a stroke; None: none is drawn
+    interval  the mean's interval, drawn as a bar; None: none is drawn
     tested    the interval that decides about the verdict, drawn as a line; None: none is drawn
     bold      whether the name is bold
     """

@@ -47,7 +47,7 @@ def studies_index() -> str:
 
 
 def _listed(file: Path) -> Listed:
-    page, again = file.with_suffix("") / "report.html", f"No answer yet: `charloom study {file}` answers it."
+    page, again = file.with_suffix("") / "report.html", f"No answer yet: `charloom study {file}` trains and answers."
     try:
         if not is_started(page.parent):
             return Listed(file, again, read_question(file).title or "")
@@ -62,4 +62,4 @@ def _listed(file: Path) -> Listed:
         return Listed(file, again, compared.heading, about)
     if page.exists():
         return Listed(file, "", compared.heading, about, compared.told, page.relative_to(STUDIES).as_posix())
-    return Listed(file, f"`charloom study {file}` writes its page.", compared.heading, about, compared.told)
+    return Listed(file, f"No page yet: `charloom study {file}` writes it.", compared.heading, about, compared.told)
