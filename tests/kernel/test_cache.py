@@ -24,21 +24,21 @@ DAMAGED = {
 }
 
 
-def key(monkeypatch, room):
-    monkeypatch.setattr(cache, "ROOM", room)
+def key(monkeypatch, package):
+    monkeypatch.setattr(cache, "PACKAGE", package)
     return cache.FolderCache(key).key
 
 
-def test_an_edit_of_any_file_of_the_room_and_a_new_file_give_another_key(monkeypatch, tmp_path):
-    room = shutil.copytree(cache.ROOM, tmp_path / "kernel", ignore=shutil.ignore_patterns("__pycache__"))
-    sources = sorted(room.glob("*.py"))
-    assert {source.name for source in sources} >= {"passes.py", "update.py", "products.py", "vector.py"}
-    keys = [key(monkeypatch, room)]
-    assert keys[0] == key(monkeypatch, cache.ROOM)
-    for source in [*sources, room / "new.py"]:
+def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(monkeypatch, tmp_path):
+    package = shutil.copytree(cache.PACKAGE, tmp_path / "charloom", ignore=shutil.ignore_patterns("__pycache__"))
+    sources = [*package.glob("kernel/*.py"), *package.glob("network/*.py"), package / "base/logarithm.py"]
+    assert {source.name for source in sources} >= {"passes.py", "update.py", "products.py", "vector.py", "adam.py"}
+    keys = [key(monkeypatch, package)]
+    assert keys[0] == key(monkeypatch, cache.PACKAGE)
+    for source in [*sources, package / "kernel/new.py"]:
         with source.open("a") as file:
             file.write("# edited\n")
-        keys.append(key(monkeypatch, room))
+        keys.append(key(monkeypatch, package))
     assert len(set(keys)) == len(sources) + 2
 
 
@@ -149,7 +149,7 @@ def test_a_user_without_a_home_compiles_each_time(monkeypatch):
     assert [called(), called()] == [(42, True), (42, True)]
 
 
-STAGE = f"import sys; sys.argv = [{str(cache.ROOM.parents[1] / 'train.py')!r}]\n"
+STAGE = f"import sys; sys.argv = [{str(cache.PACKAGE.parent / 'train.py')!r}]\n"
 STARTED = """
 import sys
 from charloom.kernel.cache import compiled

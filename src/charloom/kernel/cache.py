@@ -28,7 +28,7 @@ from numba.core.serialize import dumps
 from charloom import STAGE
 from charloom.base.terminal import warn_once
 
-ROOM = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 SOURCES = ("kernel/*.py", "network/*.py", "base/logarithm.py")  # compiled functions include code of several files
 # error_model "numpy": a division by zero gives ∞ or NaN, not an exception.
 COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
@@ -62,7 +62,7 @@ class FolderCache(NullCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Compute the folder's name from the sources now, at import, when they equal the imported code."""
-        sources = {file for pattern in SOURCES for file in ROOM.parent.glob(pattern)}
+        sources = {file for pattern in SOURCES for file in PACKAGE.glob(pattern)}
         files = sorted({*sources, Path(function.__code__.co_filename)})
         contents = [file.read_bytes() for file in files]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
