@@ -51,7 +51,8 @@ def run_outputs(path: dict[str, Path]) -> list[Path]:
 def this_run() -> Run:
     """Read the run in this folder. Its curves also contain the measures of the best and last model, and of the samples.
 
-    Raises Damaged, with the file's name, if a file's content is not what a stage writes.
+    Raises Damaged, with the file's name, if a file's content is not what a stage writes, and WrongInput if params.yaml
+    is invalid.
     """
     path = files("track")
     run = from_folder(read_params(), path)
@@ -101,7 +102,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
 
     check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
 
-    Raises Unavailable if the spool cannot be written.
+    Raises Unavailable if the spool cannot be written, and Damaged if the sample table is invalid.
     """
     entry = entry_of(run)
     if entry and entry.tracked and entry.is_intact:
@@ -187,7 +188,10 @@ def _copy(file: Path, to: Path) -> None:
 
 
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
-    """Return the run's tags: commit and branch, uncommitted changes, setting, text, DVC experiment, and sample table.
+    """Return tags of the run: code, setting, text, DVC experiment, sample table and first update below the target.
+
+    Code has the tags of the source, the commit, the branch and uncommitted changes. A change of params.yaml is not
+    counted as uncommitted.
 
     patch  the uncommitted changes as Git prints them, or a text that begins with UNKNOWN
     table  the file name of the sample table
@@ -225,7 +229,7 @@ def _description(run: Run, samples: SampleTable) -> str:
 
 
 def _imported_by(script: Path) -> list[Path]:
-    """Return the sources of this project that the script imports, directly or indirectly, and tables beside them."""
+    """Return the sources of this project that the script imports, directly or not, and the *.csv files beside them."""
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.run_script(str(script))
     imported = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script has no file
