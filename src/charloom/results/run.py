@@ -65,7 +65,7 @@ class Run(NamedTuple):
 
     @property
     def measured_on(self) -> tuple[str, float, int]:
-        """Return the text's SHA-256, the held-out share, and the most characters of it that are measured."""
+        """Return what determines the measured text: its SHA-256, the share held out, and the limit of characters."""
         return self.text_sha256, self.params.prepare.held_out, self.params.train.held_out_characters
 
 

@@ -73,7 +73,7 @@ class Asked(Record):
 
     @model_validator(mode="after")
     def _kinds(self) -> "Asked":
-        """Raise ValueError if a kind of recipe is unknown, or if a kind in use has no entry in `arithmetic`."""
+        """Return this record. Raise ValueError if a kind in `arithmetic` is unknown, or a kind in use is not there."""
         if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= KINDS:
             raise ValueError("arithmetic, small_trials: the keys are not the kinds of recipe of this study")
         return self

@@ -165,7 +165,7 @@ def _differing(runs: list[Run], seed: str) -> list[str]:
 
 
 def _refuse_single(settings: dict[str, Any], runs: list[Run], names: list[str], where: str) -> None:
-    """Raise WrongInput, because no two runs have the same setting. A param that identifies the run may be the cause.
+    """Raise WrongInput, because no two runs have the same setting. The cause may be a param that identifies a run.
 
     names  the params that make the setting; the message lists those with another value in each run
     """

@@ -18,8 +18,8 @@ MAX_DOWNLOAD = 2**28  # bytes of a model's file: m = 5,700 in float64
 def ensure_allowed(uri: str, store: str) -> None:
     """Raise MlflowException if the artifact address `uri` is not allowed: a server could name a local file.
 
-    A server's address has to be of the scheme mlflow-artifacts and name no other host; a database's, of the scheme
-    file. The environment variable CHARLOOM_ARTIFACT_SCHEME allows another scheme instead.
+    If the store is a server, the scheme has to be mlflow-artifacts, with no other host. Otherwise the scheme has to be
+    file. The environment variable CHARLOOM_ARTIFACT_SCHEME replaces the required scheme.
 
     store  the store's address
     """

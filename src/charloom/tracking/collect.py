@@ -190,8 +190,8 @@ def _copy(file: Path, to: Path) -> None:
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     """Return tags of the run: code, setting, text, DVC experiment, sample table and first update below the target.
 
-    Code has the tags of the source, the commit, the branch and uncommitted changes. A change of params.yaml is not
-    counted as uncommitted.
+    The tags of the code are its source, the commit, the branch, and whether a file other than params.yaml had
+    uncommitted changes.
 
     patch  the uncommitted changes as Git prints them, or a text that begins with UNKNOWN
     table  the file name of the sample table

@@ -158,7 +158,7 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
 
 
 def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """Return the run's list of trainings and the number of reproductions; [] and 0, after a warning, if malformed."""
+    """Return the run's list of trainings and the number of reproductions; [] and 0, with a warning, if malformed."""
     with suppress(ValueError, TypeError):
         tags = run.data.tags
         rows, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))

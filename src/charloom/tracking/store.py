@@ -188,7 +188,7 @@ class Store:
 
         started  the run's start in seconds since 1970; None: now
 
-        Raises MlflowException if the store gives the run an artifact address outside the store.
+        Raises MlflowException if the store gives the run an artifact address that `ensure_allowed` refuses.
         """
         start = milliseconds(started)
         all_tags = tags | {tag.USER: self.user}

@@ -31,8 +31,8 @@ def serve(arguments: argparse.Namespace) -> None:
     First, deliver the entries that wait in the spool; if that fails, print the reason. If the store is a server, its
     own pages are printed and opened, and nothing is served. The port is `arguments.port`.
 
-    Raises WrongInput if the port is in use, or if entries wait and this folder is in no Git repository. Raises
-    Unavailable if the store cannot be reached, or MLflow's server ends by itself.
+    Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or MLflow's server ends by
+    itself. If entries wait, raises WrongInput and Damaged as `catch_up` does.
     """
     port, remote = arguments.port, page_address()
     server = remote or f"http://{HOST}:{port}"
