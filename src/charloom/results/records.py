@@ -64,7 +64,7 @@ class MatrixErrors(Record):
 
     The fields up to `numeric` describe the entry with the largest relative error, where the kernel's gradient
     (analytic) is compared with the complex step (numeric). The next two are numbers of entries: compared, and with both
-    gradients 0. report_relative_error is the largest error by central differences, the method of the course report.
+    gradients 0. report_relative_error is the largest relative error by central differences, the report's method.
     """
 
     max_relative_error: float

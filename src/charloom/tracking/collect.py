@@ -83,8 +83,8 @@ def with_model_points(curves: dict[str, Curve], train: TrainMetrics) -> dict[str
 def entry_of(run: Run) -> Entry | None:
     """Return the spool's entry with the run's experiment key and results, or None.
 
-    An entry of other sources may have other values. So an entry with a point that differs from the run's value at the
-    same update is not returned. Points that only one of them has are ignored.
+    An entry that other sources wrote may have other values. So an entry is not returned if one of its points differs
+    from the run's value at the same update. A point that only the entry or only the run has is ignored.
     """
     experiment = experiment_key(run.params, run.text_sha256)
     for entry in entries():
@@ -97,8 +97,8 @@ def entry_of(run: Run) -> Entry | None:
 def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     """Add the run's files, and the points that its training did not record, to the spool; return the entry's folder.
 
-    The entry is the training's own, or a new one if the training left none. If the entry already has the files, only a
-    request for delivery is added.
+    The entry is the training's own, or a new one if the training left none. If the entry already has the files, intact,
+    only a request for delivery is added.
 
     check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
 
