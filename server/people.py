@@ -35,16 +35,19 @@ class Refused(Exception):
 
 
 class Server:
-    """The running server, asked as its owner."""
+    """A client of the running server, logged in as the server's owner."""
 
     def __init__(self, settings: configparser.SectionProxy) -> None:
-        """Take address and password from auth.ini."""
+        """Take the address and the owner's login from `settings`, the section of auth.ini."""
         self.local = settings["charloom_local"]
         secret = f"{settings['admin_username']}:{settings['admin_password']}"
         self._headers = {"Authorization": f"Basic {b64encode(secret.encode()).decode()}"}
 
     def ask(self, method: str, path: str, **values: object) -> dict[str, Any]:
-        """Return the server's answer to a request. Raises Refused."""
+        """Send a request, and return the server's answer. Raises Refused if the server refuses or does not answer.
+
+        values  the query of a GET request; the JSON body of any other request
+        """
         url, body = f"{self.local}{path}", None
         headers = self._headers | {"Content-Type": "application/json"}
         if method == "GET":
@@ -61,13 +64,13 @@ class Server:
             raise Refused(f"{self.local}: the server does not answer; `make server` starts it", 1) from None
 
     def roles(self) -> dict[str, dict[str, int]]:
-        """Return each user's roles, their ids by name."""
+        """Return, by the user's name, the ids of the user's roles by the role's name."""
         users = self.ask("GET", f"{V2}/users/list")["users"]
         return {user["username"]: {role["name"]: role["id"] for role in user["roles"]} for user in users}
 
     @cached_property
     def team_role(self) -> int:
-        """The id of the role `team`, which is created if it is missing."""
+        """Return the id of the role `team`. Create the role if it is missing."""
         for role in self.ask("GET", f"{V3}/roles/list", workspace="default")["roles"]:
             if role["name"] == TEAM:
                 return int(role["id"])
@@ -78,9 +81,10 @@ class Server:
         return number
 
     def let_in(self, name: str, permission: str, roles: dict[str, int] | None, *, keep_password: bool = False) -> str:
-        """Create the user or change their permission; return the new password.
+        """Create the user, or change the user's password and permission; return the new password.
 
-        roles          the user's roles, as `roles` returns them; None if there is no such user
+        permission     READ or EDIT
+        roles          the ids of the user's roles by name; None if there is no such user
         keep_password  leave the password of a user who exists, and return an empty text
         """
         password = secrets.token_urlsafe(12)
@@ -102,7 +106,10 @@ class Server:
 
 
 def names_in(file: Path) -> list[str]:
-    """Return the names in a file, one per line. Raises Refused, naming the file and the name, if one is not allowed."""
+    """Return the names in a file, one per line, without duplicates.
+
+    Raises Refused, with the file's name, if the file cannot be read, has no name, or a name is not allowed.
+    """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeError) as error:
@@ -116,7 +123,7 @@ def names_in(file: Path) -> list[str]:
 
 
 def ensure_name(name: str, where: str = "NAME=") -> None:
-    """Raise Refused if this is not a name that a user may have."""
+    """Raise Refused if this is not a name that a user may have. The message begins with `where`."""
     if not NAME.fullmatch(name) or name == ADMIN:
-        allowed = f"up to 64 letters, digits, _, . and -, such as ann; {ADMIN} is reserved"
+        allowed = f"up to 64 of A-Z, a-z, 0-9, _, . and -, first a letter or digit, such as ann; {ADMIN} is reserved"
         raise Refused(f"{where}{ascii(name[:80])[1:-1]} is not allowed; allowed are {allowed}")

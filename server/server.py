@@ -40,7 +40,7 @@ NAMES = GIVEN.get("NAMES", "").replace(",", " ").split()
 ARTIFACTS = GIVEN.get("ARTIFACTS") or str(DATA / "artifacts")
 SETTINGS, LOG, POSTGRES, LOCK = (DATA / name for name in ("auth.ini", "mlflow.log", "postgres", "server.lock"))
 LARGEST_PORT = 2**16 - 1
-LONGEST = 75  # characters of DATA: with a longer name PostgreSQL's socket would lie where everybody can reach it
+LONGEST = 75  # bytes of DATA's path: with a longer name PostgreSQL's socket would lie where everybody can reach it
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_MAY_TAKE = 120  # seconds
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -57,13 +57,18 @@ QUIET = {
 
 
 def refuse(line: str, code: int = 2) -> NoReturn:
-    """Print the line and exit: 2 for wrong input, 5 for a folder in use."""
+    """Print the line to standard error, and exit with the code.
+
+    The code is 2 for wrong input, 5 if DATA is in use or its PostgreSQL does not run, and 1 if a request failed.
+    """
     sys.stderr.write(f"{line}\n")
     sys.exit(code)
 
 
 def write_settings(uri: str) -> configparser.SectionProxy:
-    """Complete auth.ini, write the file atomically and return its section.
+    """Complete auth.ini, write the file atomically and return its section. An existing password stays.
+
+    uri  the address of the database
 
     Only the server's user may read the file, because it contains the owner's password.
     """
@@ -84,7 +89,7 @@ def write_settings(uri: str) -> configparser.SectionProxy:
 
 
 def read_settings() -> configparser.SectionProxy:
-    """Return the section of auth.ini, empty if the file is missing."""
+    """Return the section `mlflow` of auth.ini. It is empty if the file is missing."""
     parser = configparser.RawConfigParser()
     parser.read_dict({"mlflow": {}})
     parser.read(SETTINGS)
@@ -92,7 +97,12 @@ def read_settings() -> configparser.SectionProxy:
 
 
 def upgrade(uri: str) -> None:
-    """Dump the database to a file, then migrate its tables to this version of MLflow."""
+    """Dump the database to a file in DATA, then migrate its tables to this version of MLflow.
+
+    uri  the address of the database
+
+    Raises subprocess.SubprocessError if the dump or the migration fails.
+    """
     dump = DATA / f"before-{datetime.now(UTC):%Y-%m-%d-%H%M%S}.sql"
     database.dump(POSTGRES, dump)
     print(f"saved the database to {dump}", flush=True)
@@ -130,12 +140,15 @@ def start_mlflow(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
 
 
 def start() -> None:
-    """Check the settings, then run the server until a signal."""
+    """Check the settings, then run the server until a signal. Exit with 2 if a setting is not allowed.
+
+    Exit with 5 if DATA is in use. Raises as `run` does.
+    """
     began = time.monotonic()
     if HOST == "0.0.0.0" and not NAMES:  # noqa: S104  requested by the user
         refuse(f"HOST={HOST}: NAMES must name this server: `make server HOST={HOST} NAMES=mlflow.example.org`")
     if not re.fullmatch(r"[\w./-]+", str(DATA)) or len(os.fsencode(DATA)) > LONGEST:
-        refuse(f"DATA={DATA}: PostgreSQL permits letters, digits, _, -, . and /, at most {LONGEST} characters")
+        refuse(f"DATA={DATA}: allowed are letters, digits, _, -, . and /, at most {LONGEST} bytes")
     if not PORT.isdecimal() or int(PORT) > LARGEST_PORT:
         refuse(f"PORT={PORT} is not allowed; allowed is a whole number up to {LARGEST_PORT}")
     os.umask(0o077)  # only the server's user may read passwords, runs and logs
@@ -160,19 +173,21 @@ def start() -> None:
 
 
 def ensure_free_port() -> None:
-    """Exit with 2 if another program listens on the port."""
+    """Exit with 2 if the server cannot listen on HOST and PORT, for example because another program does."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, int(PORT)))
         except OSError as error:
             reason = f"{error.strerror};"
-            refuse(f"HOST={HOST} PORT={PORT}: {reason} `make server PORT=5001` uses another port")
+            refuse(f"HOST={HOST} PORT={PORT}: {reason} check HOST, or `make server PORT=5001` uses another port")
 
 
 @contextmanager
 def data_lock() -> Iterator[int]:
-    """Hold the lock of DATA, and yield its file descriptor. Exit with 5, and name the process, if it is held.
+    """Hold the lock of DATA, and yield the lock's file descriptor.
+
+    Exit with 5, with the number of the other process, if another server holds the lock.
 
     The guard inherits the lock, so it stays locked until all processes of the server have ended: see database.Guard.
     """
@@ -193,7 +208,13 @@ def data_lock() -> Iterator[int]:
 
 
 def run(began: float, guard: database.Guard, source: Path | None) -> None:
-    """Start PostgreSQL and MLflow, and watch both. Raises RuntimeError when MLflow has ended."""
+    """Start PostgreSQL and MLflow. Restart PostgreSQL if it ends; raise RuntimeError if MLflow ends.
+
+    began   the start of this program, in seconds of time.monotonic()
+    source  the folder of the backup to restore first, or None
+
+    Raises subprocess.SubprocessError, OSError or AssertionError if PostgreSQL, a restore or an upgrade fails.
+    """
     print(f"starting PostgreSQL, its files in {POSTGRES}", flush=True)
     if source:  # a killed restore may have left these folders; the settings are written last
         for folder in (POSTGRES, DATA / "artifacts"):
@@ -231,7 +252,7 @@ ready after {seconds:.0f} s: {address}
 
 add a user, in another terminal:   make server-user NAME=ann{data}
 back up the running server:        make server-backup TO=FOLDER{data}
-all data is in:                    {folder}
+all data is in:                    {folder} (the artifacts in ARTIFACTS, if you set it)
 
 Ctrl-C ends it, or `kill {pid}`.
 """
@@ -257,9 +278,10 @@ A password is shown once; `make server-user NAME=…` sets a new password.
 
 
 def settings_of_started_server() -> configparser.SectionProxy:
-    """Return the settings of a server that was started once. Exit with 2 if DATA contains no such settings."""
+    """Return the section of auth.ini. Exit with 2 if no server was started with this DATA before."""
     if "charloom_local" not in (settings := read_settings()):
-        refuse(f"{SETTINGS}: does not exist; `make server` creates it; give the DATA= of the server here, too")
+        refuse(f"{SETTINGS}: missing or incomplete; `make server` creates it; if you gave DATA= to `make server`, "
+               "give the same DATA= here")  # fmt: skip
     return settings
 
 
@@ -275,7 +297,7 @@ def user() -> None:
     server, address = Server(settings), settings["charloom_address"]
     if permission == READ and settings["default_permission"] in {EDIT, "MANAGE"}:
         refuse(f"{SETTINGS}: default_permission = {settings['default_permission']} applies to all users: set it to "
-               "READ, and run `make server-user` for each user who needs EDIT")  # fmt: skip
+               "READ, restart the server, and run `make server-user` for each user who needs EDIT")  # fmt: skip
     users = server.roles()
     if GIVEN.get("LIST") == "1":
         for name, roles in sorted(users.items()):
@@ -303,7 +325,10 @@ def user() -> None:
 
 
 def backup() -> None:
-    """Copy the database, the artifacts and the settings into a new folder, while the server runs.
+    """Copy the database, the artifacts and the settings into the new folder TO, while the server runs.
+
+    The default of TO is a folder beside DATA, with the time in its name. Artifacts that are not in a local folder, as
+    in S3, are not copied. Exit with 5 if PostgreSQL does not run, and with 2 if TO is not allowed.
 
     The dump comes first: the artifacts that it names exist already, so the copy contains them.
     """

@@ -19,8 +19,8 @@ SENDING_MAY_TAKE = 45  # seconds
 def main() -> None:
     """Print the run's outputs, and wait until the sender has sent the run to MLflow.
 
-    If sending fails or makes no progress for SENDING_MAY_TAKE, a warning says so. Raises CheckFailed if dvc.lock does
-    not record the inputs that the stages used.
+    If sending fails or makes no progress for SENDING_MAY_TAKE seconds, a warning says so. Raises CheckFailed if
+    dvc.lock does not record the inputs that the stages used, and Damaged if a result file is invalid.
     """
     params = read_params()
     ensure_recorded(params)

@@ -15,7 +15,7 @@ SERVERS = [
     ("https", "the server speaks http: MLFLOW_TRACKING_URI must begin with http://"),
     ("no login", "requires a login: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
     ("no scheme", "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///"),
-    ("no permission", "no permission without a user name: ask its owner for the permission EDIT"),
+    ("no permission", "no permission without a user name: ask the server's owner for the permission EDIT"),
     ("host", "start it with the name in --allowed-hosts"),
     ("upload", "raise its limit (nginx: client_max_body_size)"),
     ("clock", "behind the server's clock: correct the wrong clock"),

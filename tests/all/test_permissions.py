@@ -9,7 +9,7 @@ from study_projects import ask
 from team import Team
 
 QUESTION = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n"
-DENIED = "user bob has no permission: ask its owner for the permission EDIT"
+DENIED = "user bob has no permission: ask the server's owner for the permission EDIT"
 RUN_DENIED = f"(experiment 'charloom fox': {DENIED})"
 STUDY_WAITS = f"warning: the study was not sent to MLflow (experiment 'charloom: studies': {DENIED})"
 REPRODUCTIONS = "charloom.reproductions"

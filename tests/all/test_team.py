@@ -228,14 +228,14 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
         (
             "user",
             "NAME=b b",
-            "NAME=b b is not allowed; allowed are up to 64 letters, digits, _, . and -, such as ann; ",
+            "NAME=b b is not allowed; allowed are up to 64 of A-Z, a-z, 0-9, _, . and -, first a letter or digit, ",
         ),
         ("user", "NAME=admin", "NAME=admin is not allowed; "),
-        ("user", "NAME=ann", "auth.ini: does not exist; `make server` creates it; give the DATA= of the server here, "),
+        ("user", "NAME=ann", "auth.ini: missing or incomplete; `make server` creates it; if you gave DATA= "),
         ("start", "HOST=0.0.0.0", "HOST=0.0.0.0: NAMES must name this server"),
         ("start", "PORT=many", "PORT=many is not allowed; allowed is a whole number up to 65535\n"),
         ("start", "PORT={taken}", "`make server PORT=5001` uses another port"),
-        ("start", "DATA=/a&b", "DATA=/a&b: PostgreSQL permits letters, digits, _, -, . and /, at most 75 characters\n"),
+        ("start", "DATA=/a&b", "DATA=/a&b: allowed are letters, digits, _, -, . and /, at most 75 bytes\n"),
     ],
 )
 def test_a_wrong_setting_is_one_line(team, tmp_path_factory, command, setting, said):

@@ -218,7 +218,7 @@ def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(proj
         assert refused(project, code=code).startswith(line)
     (tmp_path / "dvc.lock").write_text("stages: [")
     client.log_artifact(run_id, tmp_path / "dvc.lock")
-    assert "its dvc.lock is not a lock file of DVC" in refused(project, code=3)
+    assert "charloom cannot read its dvc.lock" in refused(project, code=3)
     assert not list(tmp_path.rglob("above"))
 
 

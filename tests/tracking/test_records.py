@@ -132,7 +132,7 @@ def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
     record.path.write_text(record.path.read_text().replace('"status": "FINISHED"', '"status": "FAILED"'))
     assert in_order(the_entry()) == POINTS[1:]
     assert not the_entry().end  # a changed line is a damaged one
-    assert capsys.readouterr().err == f"warning: {record.path}: damaged lines were skipped\n"
+    assert capsys.readouterr().err == f"warning: {record.path}: skipped damaged lines; MLflow may lack points\n"
 
 
 def test_what_is_no_record_is_left_out_and_named(capsys):
@@ -148,9 +148,9 @@ def test_what_is_no_record_is_left_out_and_named(capsys):
     (folder.with_name("folder") / "run.jsonl").mkdir(parents=True)
     the_entry()
     said = capsys.readouterr().err
-    assert f"{folder.parent}/folder/run.jsonl: skipped: Is a directory\n" in said
-    assert f"{folder.parent}/headless/run.jsonl: skipped: the line that names the training is missing" in said
-    assert f"{folder.parent}/lacking/run.jsonl: damaged lines were skipped\n" in said
+    assert f"{folder.parent}/folder/run.jsonl: not sent to MLflow: Is a directory\n" in said
+    assert f"{folder.parent}/headless/run.jsonl: not sent to MLflow: the line that names the training is" in said
+    assert f"{folder.parent}/lacking/run.jsonl: skipped damaged lines; MLflow may lack points\n" in said
 
 
 def test_a_record_that_cannot_be_written_stops_no_training(tmp_path):

@@ -256,7 +256,7 @@ def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(projec
     tracked(project)
     (run,) = project.runs()
     assert trainings(run) == [True]
-    assert "tag charloom.trainings is malformed; it is replaced" in capsys.readouterr().err
+    assert "tag charloom.trainings or charloom.reproductions is malformed; both start again" in capsys.readouterr().err
 
 
 def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):

@@ -134,8 +134,8 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
 @pytest.mark.parametrize(
     ("code", "user", "password", "told"),
     [
-        (403, "", "", "model a: no permission without a user name: ask its owner for the permission EDIT"),
-        (403, "ben", "", "model a: user ben has no permission: ask its owner for the permission EDIT"),
+        (403, "", "", "model a: no permission without a user name: ask the server's owner for the permission EDIT"),
+        (403, "ben", "", "model a: user ben has no permission: ask the server's owner for the permission EDIT"),
         (413, "", "", "a request is too large for the server, or a proxy before it: raise its limit"),
         (401, "ben", "", "the server requires a login: set MLFLOW_TRACKING_PASSWORD"),
         (

@@ -31,7 +31,10 @@ class Committed(NamedTuple):
 
 
 def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
-    """Yield the content of each commit, in the given order. Raises WrongInput if this folder has no pipeline."""
+    """Yield the content of each commit, in the given order.
+
+    Raises WrongInput if this folder has no pipeline, and Unavailable if Git fails.
+    """
     paths = files("track")
     names = (PARAMS, *(paths[f"metrics/{name}"] for name in ("train", "prepare", "results")), "src")
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
@@ -66,11 +69,12 @@ def _params(params_yaml: bytes) -> Params | None:
 
 
 def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
-    """Yield the curves of each commit by name, thinned to at most POINTS points.
+    """Yield the curves of each commit by name, each thinned to at most POINTS[name] points. A missing file gives {}.
 
     commits  pairs (name for messages, commit)
 
-    Raises Damaged, with the name and the file, if a curve's file is not a table by update.
+    Raises Damaged, with the name and the file, if a curve's file is not a table by update, and Unavailable if Git
+    fails.
     """
     paths, commits = files("track"), list(commits)
     contents = objects(f"{commit}:./{paths[key]}" for _, commit in commits for key in CURVES.values())

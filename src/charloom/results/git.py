@@ -97,7 +97,7 @@ def author() -> str:
 
 
 def branch() -> str:
-    """Return the name of the main repository's branch, or "" if `commit` is not an ancestor of its HEAD."""
+    """Return the name of the main repository's branch; "" if its HEAD is detached, or does not contain `commit`."""
     here, now = git("branch", "--show-current", folder=root()), commit()
     return here if now and now == git("merge-base", now, "HEAD", folder=root(), empty=1) else ""
 

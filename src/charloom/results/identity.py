@@ -129,7 +129,7 @@ def _short(content: list[Any]) -> str:
 
 
 def arithmetic_of(kind: str, project: Project = HERE) -> str:
-    """Return the digest, 16 hexadecimal digits, of two entries of signature.json: training and scoring.
+    """Return the digest, 16 hexadecimal digits, of two entries of signature.json: a training's, and a text's costs.
 
     kind  the kind of recipe whose entries are taken: see Recipe.kind
 
@@ -205,7 +205,8 @@ def results_hash(last: Array, best: Array, trace: Iterable[Array]) -> str:
     """Return the SHA-256 of a training's results, as 64 hexadecimal digits: its weights and its trace.
 
     last, best  (n,) all parameters of the last model and of the best model, each as one vector
-    trace       the columns of plots/*.csv, an array each: smooth losses, first losses, statistics of the gradient
+    trace       an array for each column, except `update`, of smooth_loss.csv, first_losses.csv and measures.csv in
+                plots, in this order
     """
     digest = hashlib.sha256()
     for array in (last, best, *trace):

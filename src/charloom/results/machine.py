@@ -49,9 +49,9 @@ def _started(pid: int) -> float:
 
 
 def process_ended(name: str) -> bool:
-    """Return whether the process with this name, from `process`, has ended. False if that is unknown.
+    """Return whether the process with this name, from `process`, has ended. A zombie has ended.
 
-    It is unknown for processes of other hosts and containers. A zombie has ended.
+    Return False if this is unknown: for processes of other hosts and containers, on macOS, and for an invalid name.
     """
     try:
         numbers, pid, started = name.split(" ")

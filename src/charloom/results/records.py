@@ -14,9 +14,9 @@ class Record(BaseModel):
 
 
 class Levels(Record):
-    """The losses of models that only count n-grams, on the text in which they counted. TextMetrics names the units.
+    """The losses of models that only count n-grams, on the text in which they counted.
 
-    `uniform` is the loss of a uniform guess among K characters.
+    The unit is in the name of the field of TextMetrics. `uniform` is the loss of a uniform guess among K characters.
     """
 
     uniform: float
@@ -50,8 +50,8 @@ class MatrixAgreement(Record):
     """The gradient check of one matrix from one initial state.
 
     entries          number of entries compared
-    entries_zero     number of these whose analytic and numeric gradient are both 0
-    agreeing_digits  number of decimal digits that agree in all of them
+    entries_zero     number of compared entries whose analytic and numeric gradient are both 0
+    agreeing_digits  number of decimal digits that agree in all compared entries
     """
 
     entries: int
@@ -64,7 +64,7 @@ class MatrixErrors(Record):
 
     The fields up to `numeric` describe the entry with the largest relative error, where the kernel's gradient
     (analytic) is compared with the complex step (numeric). The next two are numbers of entries: compared, and with both
-    gradients 0. report_relative_error is the largest error by central differences, the method of the course report.
+    gradients 0. report_relative_error is the largest relative error by central differences, the report's method.
     """
 
     max_relative_error: float
@@ -77,7 +77,7 @@ class MatrixErrors(Record):
 
 
 class Matrices(Record, Generic[MatrixRow], extra="ignore"):
-    """A record of the type MatrixRow for each matrix of the network: see network/rnn.py."""
+    """A record of the type MatrixRow for each matrix of the network: see network/rnn.py. Other keys are ignored."""
 
     W: MatrixRow
     U: MatrixRow
@@ -91,7 +91,7 @@ class GradcheckErrors(Record):
 
     state_error    largest error of the kernel's hidden states: a state is compared with the state that the equation
                    gives for its predecessor
-    zero, carried  errors from a zero initial state, and from the state after reading the batch
+    zero, carried  errors from a zero initial state, and from the state after reading the batch from zero
     """
 
     state_error: float
@@ -102,7 +102,7 @@ class GradcheckErrors(Record):
 class GradcheckMetrics(Record):
     """metrics/gradcheck.json: whether the check passed, its tolerance, and the agreement for each initial state.
 
-    The initial states are zero and the one that training has carried.
+    The initial states are those of GradcheckErrors: zero, and the state after reading the batch from zero.
     """
 
     passed: bool

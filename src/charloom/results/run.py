@@ -37,7 +37,8 @@ class Run(NamedTuple):
     text_sha256  SHA-256 of the text
     outcome      TRAINED, WORSE (than a uniform guess), or DIVERGED followed by ` at update N`
     metrics      None if the training diverged
-    curves       curves by name, in nats per sequence or bits per character; in a study's row at most POINTS points each
+    curves       curves by name: losses in nats per sequence or bits per character, and statistics; in a study's row,
+                 only those in POINTS, with at most so many points; empty from a commit
     results      the hash of weights and trace; empty if the training diverged or no hash was recorded
     text         figures about the text; None if only its hash is recorded
     passages     the last model's cost of each passage of the held-out text, in bits per character; () if not measured
@@ -54,7 +55,7 @@ class Run(NamedTuple):
 
     @property
     def seed(self) -> int:
-        """Return the seed of the initial weights."""
+        """Return the seed, which determines everything random in the run."""
         return self.params.seed
 
     @property
@@ -64,7 +65,7 @@ class Run(NamedTuple):
 
     @property
     def measured_on(self) -> tuple[str, float, int]:
-        """Return the text on which the run was measured: its SHA-256, the held-out share, and the characters read."""
+        """Return what determines the measured text: its SHA-256, the share held out, and the limit of characters."""
         return self.text_sha256, self.params.prepare.held_out, self.params.train.held_out_characters
 
 

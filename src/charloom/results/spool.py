@@ -67,7 +67,8 @@ class Start(Record):
     started         seconds since 1970
     process         the training's process: see machine.process; empty if `track` writes the record, after the training
     machine         processor, system and versions: see machine.machine
-    commit          the Git commit, or a DVC experiment's baseline commit, or `unknown: ` and the reason
+    commit          the Git commit, or a DVC experiment's baseline commit; empty in a repository without a commit;
+                    `unknown: ` and the reason if Git fails
     dvc_experiment  the name of the DVC experiment; empty outside an experiment
     """
 
@@ -255,8 +256,8 @@ def start_sender(module: str, sender: str) -> None:
     module  the name of the sender's module
     sender  the `identity` of its environment
 
-    The sender works in the main repository, because an experiment's folder may be removed. Raises OSError if no
-    process can start.
+    The sender works in the main repository, because an experiment's folder may be removed. Raises OSError if
+    the log cannot be written or no process can start.
     """
     lock = sender_lock(sender)
     if not is_held(lock):

@@ -73,7 +73,7 @@ class Asked(Record):
 
     @model_validator(mode="after")
     def _kinds(self) -> "Asked":
-        """Raise ValueError if a kind of recipe is unknown, or if a kind in use has no entry in `arithmetic`."""
+        """Return this record. Raise ValueError if a kind in `arithmetic` is unknown, or a kind in use is not there."""
         if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= KINDS:
             raise ValueError("arithmetic, small_trials: the keys are not the kinds of recipe of this study")
         return self
@@ -83,7 +83,7 @@ class Asked(Record):
         return trial_key(params, self.sha256, self._arithmetic(params))
 
     def key_0_1(self, params: Params) -> str:
-        """Return the key that charloom 0.1 gave the trial with these params."""
+        """Return the key that charloom 0.1 gave the trial with these params. Raises Damaged as `key` does."""
         return trial_key_0_1(params, self.sha256, self._arithmetic(params))
 
     def _arithmetic(self, params: Params) -> str:
@@ -143,8 +143,8 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
 def _joins(row: dict[str, str], run: Run) -> bool:
     """Add the points in a row of curves.csv to the run's curves in place; return whether the row is valid.
 
-    The row is invalid if a value is not finite, the update is none of the run's, or a curve already has a point at this
-    update.
+    The row is invalid if a value is not a finite number, the update is not a number from 0 to the run's last update, or
+    a curve already has a point at this update.
     """
     update = int(row["update"]) if WHOLE.fullmatch(row["update"]) else run.params.train.updates + 1
     for name in filter(row.get, POINTS):
@@ -180,8 +180,8 @@ def from_row(row: dict[str, str], asked: Asked) -> Run:
 
     row  cells by column; the columns before `seed` are params
 
-    Raises ValidationError if a metric is not a number, CharloomError if a param is not allowed, and ValueError if the
-    row contradicts itself.
+    Raises ValidationError if a metric is not a number, CharloomError if a param's value is not allowed, and an
+    exception in NO_YAML (such as ValueError) if another cell is not allowed or the row contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
     if others := varied.keys() - IN_ROWS:  # the trial's key would not contain the param
@@ -229,6 +229,8 @@ def write_runs(
     varied    dotted names of the params in a row
     runs      pairs (key, run), in the order of the rows
     measures  names of the metrics in a row
+
+    Raises Unavailable if a file cannot be written.
     """
     rows: list[list[Any]] = [[*varied, "seed", "outcome", *measures, "results", "trial"]]
     points, passages = [list[Any](CURVES)], [list[Any](PASSAGES_OF)]
@@ -252,7 +254,8 @@ def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, s
 
     names  the columns that the table must have; it may have more
 
-    Raises Damaged, with the path, if the file is not a CSV table in UTF-8 with these columns and short printable cells.
+    Raises Damaged, with the path, if the file cannot be read, or is not a CSV table in UTF-8 with these columns, each
+    once, and short printable ASCII cells.
     """
     if not path.exists():
         return

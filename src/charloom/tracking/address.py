@@ -43,7 +43,10 @@ def address() -> str:
 
 
 def page_address() -> str:
-    """Return the address of a server's pages, without the login; "" for a database, which has no such pages."""
+    """Return the address of a server's pages, without the login; "" for any other store, which has no such pages.
+
+    Raises Unavailable as `address` does.
+    """
     parts = urlsplit(address())
     page = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     is_server = parts.scheme in {"http", "https"}

@@ -29,8 +29,9 @@ from charloom.tracking.view import STUDIES_TAGS, TAGS
 def print_experiments() -> None:
     """Print the ids of two MLflow experiments: of the runs on this folder's text, and of the studies.
 
-    Each id is a line, quoted for a URL; the line is empty if the experiment is missing. In a store on this machine,
-    views from an earlier version are updated. Raises WrongInput if params.yaml is invalid.
+    Each id is a line, quoted for a URL; the line is empty if the experiment is missing. In a store that is no server,
+    views from an earlier version are updated. Raises WrongInput if params.yaml is invalid, and Unavailable if the store
+    cannot be used.
     """
     with connected() as store:
         text = Path(read_params().prepare.text)

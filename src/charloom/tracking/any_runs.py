@@ -30,8 +30,9 @@ def runs_measured(
 ) -> Measured:  # fmt: skip
     """Return the measurements of the experiment's runs by setting and seed.
 
-    A failed run counts as a trial without a value. A run that has not finished, or finished without the seed or the
-    measure, is left out, and a warning names it. If several runs have the same setting and seed, the newest counts.
+    A failed run, or one whose value is not finite, counts as a trial without a value. A run is left out, with a
+    warning, if it still runs or was killed, has no seed, failed before it had logged its params, or finished without
+    the measure (at the step `at`). If several runs have the same setting and seed, the newest counts.
 
     experiment  name or id of the MLflow experiment
     seed        name of the seed's param, with or without the prefix `params.`
@@ -41,8 +42,8 @@ def runs_measured(
     baseline    see `chosen`
     declared    `better`, `looks` and `smallest_difference` of Measured
 
-    Raises WrongInput if the experiment, a param or the metric does not exist, or there is nothing to compare. Raises
-    Unavailable if the store cannot be reached.
+    Raises WrongInput if the experiment, a param or the metric does not exist, a param is named twice, or there is
+    nothing to compare. Raises Unavailable if the store cannot be reached.
     """
     seed, measure = seed.removeprefix("params."), measure.removeprefix("metrics.")
     setting_names = [name.removeprefix("params.") for name in setting]
@@ -146,7 +147,7 @@ def _trials(
 def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float | None:
     """Return the run's value of the measure; None if the run has no such metric, or no value at the step `at`.
 
-    LOWEST and HIGHEST of values that contain NaN are NaN.
+    If the step has several values, the last one counts. LOWEST and HIGHEST of values that contain NaN are NaN.
     """
     if at == LAST or measure not in run.data.metrics:
         return run.data.metrics.get(measure)
@@ -164,7 +165,7 @@ def _differing(runs: list[Run], seed: str) -> list[str]:
 
 
 def _refuse_single(settings: dict[str, Any], runs: list[Run], names: list[str], where: str) -> None:
-    """Raise WrongInput, because no two runs have the same setting. A param that identifies the run may be the cause.
+    """Raise WrongInput, because no two runs have the same setting. The cause may be a param that identifies a run.
 
     names  the params that make the setting; the message lists those with another value in each run
     """

@@ -16,9 +16,12 @@ MAX_DOWNLOAD = 2**28  # bytes of a model's file: m = 5,700 in float64
 
 
 def ensure_allowed(uri: str, store: str) -> None:
-    """Raise MlflowException if the artifact address `uri` is outside the store: a server could name a local file.
+    """Raise MlflowException if the artifact address `uri` is not allowed: a server could name a local file.
 
-    store  the store's address; the environment variable CHARLOOM_ARTIFACT_SCHEME can allow another scheme
+    If the store is a server, the scheme has to be mlflow-artifacts, with no other host. Otherwise the scheme has to be
+    file. The environment variable CHARLOOM_ARTIFACT_SCHEME replaces the required scheme.
+
+    store  the store's address
     """
     scheme, host, *_ = urlsplit(uri)
     is_server = urlsplit(store).scheme in {"http", "https"}
@@ -31,9 +34,9 @@ def ensure_allowed(uri: str, store: str) -> None:
 
 
 def upload(folder: Path, uri: str, store: str) -> None:
-    """Copy all files in the folder and below to the artifact address `uri`.
+    """Upload all files in the folder and below to the artifact address `uri`.
 
-    store  the store's address, which has to contain `uri`
+    store  the store's address: see ensure_allowed
     """
     ensure_allowed(uri, store)
     # MLflow's client would request the address from the server again.
@@ -47,7 +50,8 @@ def upload(folder: Path, uri: str, store: str) -> None:
 def download(uri: str, name: str, file: Path, store: str) -> None:
     """Download the artifact `name` below the artifact address `uri` to `file`.
 
-    store  the store's address, which has to contain `uri`
+    store  the store's address: see ensure_allowed
+
     Raises Unavailable if the artifact is larger than MAX_DOWNLOAD bytes.
     """
     ensure_allowed(uri, store)

@@ -20,10 +20,14 @@ STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages befor
 
 
 def catch_up(_: object = None) -> None:
-    """Deliver this folder's run and all entries in the spool to the current store, and print a line for each.
+    """Deliver this folder's run, and the spool's studies and trainings with results, to the current store.
 
-    The folder's run is skipped, with a line that says why, if its results are not up to date. Raises Unavailable if
-    something was not delivered, and WrongInput if this folder is in no Git repository.
+    Print a line for each run and study that was delivered. The folder's run is skipped, with a line that says why, if
+    its results are not up to date. A training without results that has ended is given to the current sender, which
+    sends its points; this function does not wait for that.
+
+    Raises Unavailable if something was not delivered, WrongInput if this folder is in no Git repository, and Damaged if
+    a file of DVC or of the run is invalid.
     """
     ensure_repository()
     ensure_whole()

@@ -51,7 +51,8 @@ def run_outputs(path: dict[str, Path]) -> list[Path]:
 def this_run() -> Run:
     """Read the run in this folder. Its curves also contain the measures of the best and last model, and of the samples.
 
-    Raises Damaged, with the file's name, if a file's content is not what a stage writes.
+    Raises Damaged, with the file's name, if a file's content is not what a stage writes, and WrongInput if params.yaml
+    is invalid.
     """
     path = files("track")
     run = from_folder(read_params(), path)
@@ -82,8 +83,8 @@ def with_model_points(curves: dict[str, Curve], train: TrainMetrics) -> dict[str
 def entry_of(run: Run) -> Entry | None:
     """Return the spool's entry with the run's experiment key and results, or None.
 
-    An entry of other sources may have other values. So an entry with a point that differs from the run's value at the
-    same update is not returned. Points that only one of them has are ignored.
+    An entry that other sources wrote may have other values. So an entry is not returned if one of its points differs
+    from the run's value at the same update. A point that only the entry or only the run has is ignored.
     """
     experiment = experiment_key(run.params, run.text_sha256)
     for entry in entries():
@@ -96,12 +97,12 @@ def entry_of(run: Run) -> Entry | None:
 def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     """Add the run's files, and the points that its training did not record, to the spool; return the entry's folder.
 
-    The entry is the training's own, or a new one if the training left none. If the entry already has the files, only a
-    request for delivery is added.
+    The entry is the training's own, or a new one if the training left none. If the entry already has the files, intact,
+    only a request for delivery is added.
 
     check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
 
-    Raises Unavailable if the spool cannot be written.
+    Raises Unavailable if the spool cannot be written, and Damaged if the sample table is invalid.
     """
     entry = entry_of(run)
     if entry and entry.tracked and entry.is_intact:
@@ -187,7 +188,10 @@ def _copy(file: Path, to: Path) -> None:
 
 
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
-    """Return the run's tags: commit and branch, uncommitted changes, setting, text, DVC experiment, and sample table.
+    """Return tags of the run: code, setting, text, DVC experiment, sample table and first update below the target.
+
+    The tags of the code are its source, the commit, the branch, and whether a file other than params.yaml had
+    uncommitted changes.
 
     patch  the uncommitted changes as Git prints them, or a text that begins with UNKNOWN
     table  the file name of the sample table
@@ -225,7 +229,7 @@ def _description(run: Run, samples: SampleTable) -> str:
 
 
 def _imported_by(script: Path) -> list[Path]:
-    """Return the sources of this project that the script imports, directly or indirectly, and tables beside them."""
+    """Return the sources of this project that the script imports, directly or not, and the *.csv files beside them."""
     finder = ModuleFinder(path=[str(SOURCES)])
     finder.run_script(str(script))
     imported = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script has no file

@@ -38,7 +38,7 @@ def live_run(store: Store, entry: Entry) -> Run | None:
     """Return the live run of the entry's training, and create the run if it is missing.
 
     A run that has ended gets the status RUNNING again if the training has resumed. The result is None if the training's
-    experiment key has a complete run, or a live run of another training.
+    experiment key has a complete run. It is also None if this training has no run yet, and another one has a live run.
     """
     store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
     runs = store.runs_of(entry.first.experiment)
@@ -54,10 +54,11 @@ def live_run(store: Store, entry: Entry) -> Run | None:
 def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
     """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
 
-    The run is the complete run with the same results if there is one; then the training's live run is deleted.
-    Otherwise it is the training's own run, which gets points, files, models and the status FINISHED.
+    If there is a complete run with the same results, this is the run, and the training's live run is deleted. Otherwise
+    the run is the training's own, which gets the points, the entry's files and models, and the status FINISHED.
 
     The result is None if the entry has no files and its experiment key has no complete run: nothing is sent then.
+    Raises Unavailable if another sender holds the lock of the experiment key.
 
     sent  the number of the entry's points that its own run already has; sending a point again does no harm
     """
@@ -118,7 +119,7 @@ def _new_run(store: Store, entry: Entry) -> Run:
 
 
 def _delete(store: Store, run: Run) -> None:
-    """Delete a run that has only points. If the server does not permit that, set its status to KILLED."""
+    """Delete a run that has only points. If the store refuses, set the run's status to KILLED."""
     try:
         store.client.delete_run(run.info.run_id)
     except MlflowException:
@@ -157,14 +158,14 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
 
 
 def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """Return the run's list of trainings and the number of reproductions; [] and 0, after a warning, if malformed."""
+    """Return the run's list of trainings and the number of reproductions; [] and 0, with a warning, if malformed."""
     with suppress(ValueError, TypeError):
         tags = run.data.tags
         rows, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))
         if all(isinstance(row, dict) and row.keys() >= ROW_KEYS for row in rows):
             return rows, counted
     name = f"MLflow run {in_line(run.info.run_name)}"
-    warn_once(run.info.run_id, f"{name}: tag {tag.TRAININGS} is malformed; it is replaced")
+    warn_once(run.info.run_id, f"{name}: tag {tag.TRAININGS} or {tag.REPRODUCTIONS} is malformed; both start again")
     return [], 0
 
 

@@ -19,8 +19,8 @@ POLL_INTERVAL = 0.05  # seconds
 def request_delivery() -> int:
     """Request a delivery, and start the sender already now, because its imports take seconds.
 
-    Return the size of the sender's log in bytes: later lines of the log are about this request. Return 0 if the spool
-    cannot be written.
+    Return the size of the sender's log in bytes, after which the lines about this request follow. Return 0 if the log
+    does not exist, or the sender's folder in .charloom cannot be written.
     """
     lock = sender_lock(identity())
     with suppress(OSError):
@@ -42,7 +42,7 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     since    offset in bytes from which the log is read, as `request_delivery` returns it
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
-    or if the sender's log cannot be read.
+    or if the sender's log or our own database cannot be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
     lock, pending, reasons = sender_lock(identity()), {entry.name for entry in entries}, dict[str, None]()
@@ -79,6 +79,6 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
                 starts += 1
             time.sleep(POLL_INTERVAL)
     if pending:
-        reasons[f"the process that sends runs to MLflow made no progress for {seconds:g} s; see {log.name}"] = None
+        reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))

@@ -30,7 +30,7 @@ def describe(run_id: str, folder: str) -> None:
     """Print the Origin of the run as JSON. Download the run's patch and its dvc.lock, if it has them, into the folder.
 
     Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
-    Damaged if the run's dvc.lock is invalid.
+    Damaged if the run's dvc.lock is invalid, and Unavailable if a request fails.
     """
     file, name = database(), f"MLflow run {run_id}"
     if file and not file.exists():
@@ -71,7 +71,8 @@ def _origin(run: Run, name: str) -> Origin:
 def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
     """Download the run's patch and dvc.lock into the folder; return the hashes in dvc.lock by path.
 
-    The hashes are those of inputs and outputs. A run may lack both files; without dvc.lock the result is {}.
+    The hashes are those of the inputs and outputs of every stage except `track`. A run may lack either file or both;
+    without dvc.lock the result is {}. Raises Damaged if dvc.lock is invalid.
     """
     uri = run.info.artifact_uri
     ensure_allowed(uri, store.uri)
@@ -83,7 +84,7 @@ def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
     try:  # parsed in this process, which has limits of time and memory
         stages = stages_in((folder / LOCK).read_bytes())
     except Damaged:
-        raise Damaged(f"MLflow run {run.info.run_id}: its {LOCK} is not a lock file of DVC") from None
+        raise Damaged(f"MLflow run {run.info.run_id}: charloom cannot read its {LOCK}") from None
     ran = [stage for stage in stages.values() if stage.outs]  # the entry of `track` is older than the run
     groups = [*(stage.deps for stage in ran), *(stage.outs for stage in ran)]
     return {path: digest for group in groups for path, digest in group.items()}  # outputs override deps

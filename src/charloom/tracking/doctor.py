@@ -113,7 +113,7 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
 
 
 def ask_remote() -> None:
-    """Check DVC's default remote by writing, reading and removing a file; print the row as JSON.
+    """Check DVC's default remote by writing, reading and removing a file; print a list of one row as JSON.
 
     A repository without a default remote is no problem.
     """
@@ -132,7 +132,8 @@ def ask_remote() -> None:
 def _remote(repo: Any, name: str) -> Row:
     """Write a file to the remote `name`, read it, remove it, and return the row.
 
-    A missing folder is a problem. So is a umask that keeps the group from writing to new folders of a shared folder.
+    A missing folder is a problem, except in S3. So is a umask that keeps the group from writing to new folders of a
+    shared folder.
     """
     remote = repo.cloud.get_remote(name)
     file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")

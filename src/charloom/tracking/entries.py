@@ -20,12 +20,12 @@ class Entry:
 
     folder, path  the entry's folder, and the file of its record
     size       bytes of the record that were read
-    study      the study; None in a training's entry. A study has only the folder, the path, the size, and the sender
+    study      the study; None in a training's entry. A study's entry has no first, start, points, trainings and tracked
     first, start  the start of the first and of the last training
-    points     (value, time in seconds since 1970) by (name, update), in the order of the record, without the points of
-               repeated trainings
+    points     (value, time in seconds since 1970) by (name, update), in the order of the record, without points later
+               than the end of the first training with results
     trainings  the start and end of each training that ended with results
-    end        the end of the last training; None while it runs, and if it was killed
+    end        the end of the last training; None while it runs, and if it was killed before it recorded its end
     is_closed  whether the present sender has ended the live run of the last training
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
@@ -60,12 +60,18 @@ class Entry:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the last training of the record has ended or was killed; True for a study."""
+        """Return whether the last training of the record has ended or was killed; True for a study.
+
+        False if no end is recorded and the state of the training's process is unknown: see process_ended.
+        """
         return bool(self.study or self.end) or not self.start.process or process_ended(self.start.process)
 
     @property
     def is_intact(self) -> bool:
-        """Return whether the record has as many points as `track` counted, and the files match their checksums."""
+        """Return whether the record has as many points, without rates, as `track` counted, and the files are unchanged.
+
+        The files are compared with their list of checksums. False if the list or a file cannot be read.
+        """
         with suppress(OSError):
             same = (self.folder / FILES / CHECKSUMS).read_bytes() == checksums(self.folder / FILES).encode()
             return same and (not self.tracked or self.tracked.points == sum(name != RATE for name, _ in self.points))
@@ -74,7 +80,8 @@ class Entry:
     def read(self) -> None:
         """Read the lines that were appended to the record since the last call.
 
-        An incomplete last line is left for the next call. Damaged lines are skipped, with a warning.
+        An incomplete last line is left for the next call. Damaged lines are skipped, with a warning. Raises OSError if
+        the record cannot be read.
         """
         with self.path.open("rb") as file:
             file.seek(self.size)
@@ -84,7 +91,7 @@ class Entry:
             try:
                 self._add(unsealed(line))
             except (ValueError, AttributeError):  # a full disk truncates lines, too
-                warn_once(str(self.path), f"{in_line(str(self.path))}: damaged lines were skipped")
+                warn_once(str(self.path), f"{in_line(str(self.path))}: skipped damaged lines; MLflow may lack points")
 
     def _add(self, line: Any) -> None:
         match line:
@@ -127,7 +134,7 @@ def read_entry(folder: Path) -> Entry | None:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        warn_once(str(folder), f"{in_line(str(folder / RECORD))}: skipped: {reason}")
+        warn_once(str(folder), f"{in_line(str(folder / RECORD))}: not sent to MLflow: {reason}")
         return None
 
 

@@ -18,7 +18,7 @@ def new_files(entry: Path) -> Iterator[Path]:
 
     entry  the entry's folder
 
-    After an exception, the entry keeps its old files. An OSError becomes Unavailable.
+    After an exception in the `with` block, the entry keeps its old files. An OSError becomes Unavailable.
     """
     new, files = entry / f".{FILES}.new", entry / FILES
     try:

@@ -39,8 +39,8 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
 
     experiment  the experiment key, or the key of the study's question
 
-    A sender needs the lock to create or change the runs of this key. Raises Unavailable if other senders hold the lock
-    for LOCK_TIMEOUT seconds.
+    A sender needs the lock to complete a run of this key, but not to create a live run or to send its points. Raises
+    Unavailable if other senders hold the lock for LOCK_TIMEOUT seconds.
     """
     prefix = f"{tag.SENDING}.{experiment}."
     own_key, remaining = f"{prefix}{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
@@ -76,9 +76,12 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
 
 
 def _other_senders(store: Store, prefix: str, own_key: str) -> dict[str, str]:
-    """Return the hosts of the other senders that hold or request the lock, by their tags, which begin with `prefix`.
+    """Return the hosts of the other senders that hold or request the lock, by the names of their tags.
 
-    The tags of senders that have ended, and expired tags, are removed and left out.
+    prefix  begins the names of the tags
+
+    Expired tags, and tags of senders on this machine that have ended, are removed and left out. Malformed tags and tags
+    with the time EXPIRED are left out.
     """
     hosts = {}
     for key, value in store.client.get_experiment(store.experiment_id).tags.items():
@@ -98,9 +101,10 @@ def _other_senders(store: Store, prefix: str, own_key: str) -> dict[str, str]:
 
 
 def _wait_for(others: dict[str, str], deadline: float) -> None:
-    """Wait for one poll interval. Raises Unavailable after the deadline (as time.monotonic() gives it).
+    """Wait for POLL_INTERVAL. Raises Unavailable after the deadline.
 
-    others  the hosts of the other senders, by their tags
+    others    the hosts of the other senders, by the names of their tags
+    deadline  a time of time.monotonic()
     """
     if time.monotonic() > deadline:
         hosts = in_line(", ".join(sorted(set(others.values()))))

@@ -26,7 +26,7 @@ NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent a
 def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Collection[str]) -> dict[str, str]:
     """Send those of the named models that the store lacks; return the address of each named model, by name.
 
-    A server without LoggedModels gets all named models.
+    A server without LoggedModels gets all named models, as artifacts of the run.
 
     run      the run to which the models belong
     tracked  what `track` has recorded about the entry's files

@@ -74,7 +74,7 @@ def not_permitted(what: str) -> str:
     """Return a message for a denied permission on the object `what`, with the user's name if one is set."""
     name = os.environ.get("MLFLOW_TRACKING_USERNAME")
     denied = f"user {in_line(name)[:80]} has no permission" if name else "no permission without a user name"
-    return f"{what}: {denied}: ask its owner for the permission EDIT"
+    return f"{what}: {denied}: ask the server's owner for the permission EDIT"
 
 
 def _secrets() -> Iterator[str]:

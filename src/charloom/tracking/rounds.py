@@ -81,9 +81,10 @@ def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
 def _try(work: Work) -> None:
     """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
 
-    The three parts are separated by tabs; the second, the third or both are empty. An entry that has failed for some
-    time waits as long again before the next attempt, at most MAX_PAUSE seconds. A damaged entry, and one that has
-    failed for RETRY_PERIOD seconds, is not tried again.
+    The three parts are separated by tabs; the second, the third or both are empty. If both are empty, the line is
+    printed only for an entry whose delivery was requested. An entry that has failed for some time waits as long again
+    before the next attempt, at most MAX_PAUSE seconds. A damaged entry, and one that has failed for RETRY_PERIOD
+    seconds, is tried again only if its record grows.
     """
     now, line, work.reason = time.monotonic(), "", ""
     try:
@@ -106,8 +107,9 @@ def _try(work: Work) -> None:
 def _send(work: Work, entry: Entry) -> tuple[str, bool]:
     """Send what can be sent now; return the line about a completed run or study, or "", and whether work may remain.
 
-    A study, or a run with files from `track`, is completed. Otherwise new points go to the live run; a training that
-    ended TRACK_TIMEOUT seconds ago without `track` is counted in the experiment's complete run, if there is one.
+    A study, or a run with files from `track`, is completed. Otherwise new points go to the live run. A training that
+    ended TRACK_TIMEOUT seconds ago without `track`, or whose delivery was requested, is counted if its experiment key
+    has a complete run: see `complete`. Raises Damaged if the files or the record of `track` were changed.
     """
     ended = entry.has_ended  # checked before the record is read, so that no late line is missed
     entry.read()
@@ -122,7 +124,7 @@ def _send(work: Work, entry: Entry) -> tuple[str, bool]:
         if not entry.requested and time.time() - entry.end.ended < TRACK_TIMEOUT:
             return "", True
         counted = _complete(work, entry)
-        return f"{counted}; its `track` was skipped" if counted else "", False
+        return f"{counted}; sent without files, because `track` did not run" if counted else "", False
     return "", not ended and time.time() - entry.path.stat().st_mtime < IDLE_LIMIT
 
 

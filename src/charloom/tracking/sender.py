@@ -35,7 +35,7 @@ REQUEST_TIMEOUT = 10  # seconds after a request in which the requested entry mus
 
 
 def send_all(identity: str) -> None:
-    """Run rounds until no work is left."""
+    """Run rounds until no work is left for the sender with this identity, and no request has come for some seconds."""
     from charloom.tracking.rounds import ROUND_SECONDS, Work, run_round  # noqa: PLC0415  MLflow's import takes seconds
 
     limit_memory()

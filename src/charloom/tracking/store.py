@@ -120,9 +120,9 @@ class Store:
         return next(iter(self._experiments(f"tags.`{tag.STUDIES}` = 'true'")), None)
 
     def use_experiment(self, experiment: Experiment, tags: dict[str, str]) -> None:
-        """Use this experiment for the following operations, and set those of the tags that it lacks or has otherwise.
+        """Use this experiment for the following operations. Set each of the tags that has another value or is missing.
 
-        tags  include the description and the views of MLflow's page
+        tags  values by name, such as the description and the views of MLflow's page
         """
         self.about = f"experiment {in_line(experiment.name)!r}"
         self.experiment_id = experiment.experiment_id
@@ -168,7 +168,9 @@ class Store:
         return all_results(self.client.search_experiments, filter_string=condition, order_by=order)
 
     def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
-        """Return the active runs that fulfil the condition: first ended runs, then other runs, each oldest first.
+        """Return the active runs that fulfil the condition: first those with a status in ENDED, then the others.
+
+        Each group begins with its oldest run.
 
         condition    in MLflow's filter syntax
         experiments  ids of experiments; None: the experiment in use
@@ -186,7 +188,7 @@ class Store:
 
         started  the run's start in seconds since 1970; None: now
 
-        Raises MlflowException if the store gives the run an artifact address outside the store.
+        Raises MlflowException if the store gives the run an artifact address that `ensure_allowed` refuses.
         """
         start = milliseconds(started)
         all_tags = tags | {tag.USER: self.user}
@@ -199,7 +201,7 @@ class Store:
         self.client.set_terminated(run.info.run_id, status, milliseconds(ended))
 
     def send(self, run: Run, points: Iterable[Point], params: Params | None = None) -> None:
-        """Send the points to the run in batches of at most BATCH. The first one also has the params, unless None."""
+        """Send the points and params to the run in batches of at most BATCH. The params are in the first batch."""
         metrics = [
             Metric(name, value, round(1000 * when), update, run_id=run.info.run_id)
             for name, update, value, when in points
@@ -258,7 +260,7 @@ def run_page(run: Run, part: str = "") -> str:
 
 
 def with_author(run: Run, user: str) -> str:
-    """Return the names of all users who have sent the run, in this order and finally `user`, separated by commas."""
+    """Return the names of the users who have sent the run, separated by commas. A new `user` is the last one."""
     return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(tag.USER, "").split(", ")), user]))
 
 
@@ -294,7 +296,8 @@ def _truncated(text: str, length: int) -> str:
 def connected() -> Iterator[Store]:
     """Yield the connected store while holding the store's lock.
 
-    Raises Unavailable, with the reason, if the lock, the connection or a request in the block fails.
+    Raises Unavailable, with the reason, if the lock or the connection fails, or the block raises an exception that is
+    no CharloomError.
     """
     store = None
     try:

@@ -33,8 +33,8 @@ def complete_study(store: Store, entry: Entry, contents: StudyContents) -> Run:
 def _complete(store: Store, run: Run, contents: StudyContents, files: Path) -> None:
     """Send the missing trials, the files and the verdict to the study's run. The caller holds the study's lock.
 
-    A study with more than MAX_NESTED trials gets no nested runs. If MLflow has trials that this study lacks, its files
-    and verdict are not updated, and a warning says so.
+    A study with more than MAX_NESTED trials gets no nested runs. If MLflow has trials that are not in `contents`, the
+    files and the verdict in MLflow are not updated, and a warning says so.
 
     run    the study's run
     files  folder with the files to send
@@ -48,11 +48,11 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path) -> N
     conflicts = [trial.name for trial in nested if _other_results(stored, trial)]
     if conflicts:
         names = ", ".join(conflicts)
-        warn_once(contents.name, f"MLflow study {contents.name}: MLflow also has other results of {names}")
+        warn_once(contents.name, f"MLflow study {contents.name}: MLflow also has runs with other results of {names}")
     # A trial from another version of the arithmetic has another key, but the same name: this table does not lack it.
     ours = {trial.key for trial in contents.trials} | {in_line(trial.name) for trial in contents.trials}
     if more := sum(not {key, run.info.run_name} & ours for (key, _), run in stored.items()):
-        reason = f"MLflow has {more} trials that this table lacks, so its page in MLflow was not updated"
+        reason = f"MLflow has {more} trials that your trials.csv lacks, so the study's page in MLflow was not updated"
         warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
         return
     upload(files, run.info.artifact_uri, store.uri)

@@ -15,7 +15,7 @@ class StudyTrial(Record):
     name        the trial's varied params and seed, as the name of its run in MLflow
     experiment  the experiment key that a run of the pipeline with these params and this text has
     params      all params
-    outcome     the outcome in the table: trained, worse than uniform, or diverged
+    outcome     the outcome in the table: `trained`, `worse than uniform`, or `diverged at update N`
     results     the hash of results; empty if the training diverged
     series      curves, and single metrics as curves of one point
     """

@@ -26,11 +26,13 @@ QUERY_TIMEOUT = 45  # seconds, to query the experiments
 
 
 def serve(arguments: argparse.Namespace) -> None:
-    """Serve MLflow's pages until Ctrl-C. When they are ready, print their addresses, and open a browser.
+    """Serve MLflow's pages until Ctrl-C. When the pages are ready, print their addresses, and open a browser.
 
-    Before that, entries that wait in the spool are sent. For a server as store, only print the addresses of its pages,
-    and open a browser. Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or
-    MLflow's server ends by itself.
+    First, deliver the entries that wait in the spool; if that fails, print the reason. If the store is a server, its
+    own pages are printed and opened, and nothing is served. The port is `arguments.port`.
+
+    Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or MLflow's server ends by
+    itself. If entries wait, raises WrongInput and Damaged as `catch_up` does.
     """
     port, remote = arguments.port, page_address()
     server = remote or f"http://{HOST}:{port}"
