@@ -56,7 +56,7 @@ def ensure_running(server: Any) -> None:
                 (server.pgdata / "postmaster.pid").unlink(missing_ok=True)
             server.ensure_pgdata_inited()  # for root, this permits PostgreSQL's user to enter the folder
             server.ensure_postgres_running()
-        except (subprocess.SubprocessError, AssertionError):  # PostgreSQL recovers, or does not start
+        except (OSError, subprocess.SubprocessError, AssertionError):  # PostgreSQL recovers, or does not start
             if time.monotonic() - began > (RECOVERY_MAY_TAKE if running(server.pgdata) else START_MAY_TAKE):
                 raise
             time.sleep(1)

@@ -44,6 +44,9 @@ LONGEST = 75  # bytes of DATA's path: with a longer name PostgreSQL's socket wou
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_MAY_TAKE = 120  # seconds
 SECONDS_BETWEEN_LOOKS = 1.0
+FAILURES = (  # pgserver raises AssertionError if PostgreSQL does not start
+    OSError, RuntimeError, ValueError, AssertionError, configparser.Error, subprocess.SubprocessError, psutil.Error,
+)  # fmt: skip
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
 LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  requested by the user
 MLFLOW = [sys.executable, "-m", "mlflow"]
@@ -362,6 +365,6 @@ if __name__ == "__main__":
         {"start": start, "user": user, "backup": backup}[sys.argv[1]]()
     except Refused as refused:
         refuse(str(refused), refused.code)
-    except (OSError, RuntimeError, ValueError, configparser.Error, subprocess.SubprocessError, psutil.Error) as failed:
+    except FAILURES as failed:
         sys.stderr.write(" ".join(f"{failed}".split()) + "\n")
         sys.exit(1)
