@@ -236,7 +236,7 @@ def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) ->
 
 
 def open_effects(answer: Answer) -> Iterator[str]:
-    """Yield a line for each average and each effect at a level that was not tested or needs more seeds to be told.
+    """Yield a line for each effect of shown_effects that was not tested, or that needs more seeds for a verdict.
 
     The line has the reason or the number of seeds. Interactions, and averages that other factors reverse, have no line.
     After MANY lines a line counts the rest.

@@ -105,7 +105,7 @@ REFUSED = {
     frozen: "DIFFERENT  gradcheck: dvc.yaml: gradcheck: frozen: DVC does not run it\n",
     unnamed: "DIFFERENT  track: metrics/claim.json: no stage makes it\n",
     of_a_submodule: "DIFFERENT  track: part/dvc.yaml: its stages were not run\n",
-    second_key: "first difference: prepare: dvc.yaml: gradcheck: an entry has metrics/gradcheck.json and metrics/claim",
+    second_key: "first difference: prepare: dvc.yaml: gradcheck: an output has metrics/gradcheck.json and ",
     top_level: "DIFFERENT  track: dvc.yaml: metrics: what it names was not rebuilt\n",
     foreach: ": an unknown key of a stage: its results were not rebuilt\n",
     subfolder: "DIFFERENT  track: metrics/dvc.yaml: its stages were not run\n",

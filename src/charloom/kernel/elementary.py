@@ -105,7 +105,7 @@ def vector_log(x: Any) -> Any:
 
 @njit(**PASTED)  # inlined: a function passed as an argument is an address of this process, which prevents caching
 def _map(function: Any, x: Array) -> Array:
-    """Return the results of the vector function for all numbers of x (n,)."""
+    """Apply `function`, which takes and returns one vector of 64 bytes (`vector_exp`), to all numbers of x (n,)."""
     y = np.ones((1, -(-len(x) // 16) * 16), x.dtype)  # whole vectors
     for k in range(len(x)):  # `y[0, :n] = x` takes twice as long to compile
         y[0, k] = x[k]

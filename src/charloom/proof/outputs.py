@@ -78,7 +78,7 @@ def outputs(project: Project) -> Iterator[Output]:
             for entry in (entry for kind in OUTS for entry in declared.get(kind, [])):
                 (path, options), *more = ({entry: {}} if isinstance(entry, str) else entry).items()
                 if more:
-                    raise WrongInput(f"{PIPELINE}: {stage}: an entry has {path} and {more[0][0]}; allowed is one path")
+                    raise WrongInput(f"{PIPELINE}: {stage}: an output has {path} and {more[0][0]}; allowed is one path")
                 if Path(path).is_absolute() or path != os.path.normpath(path) or path.startswith(".."):
                     allowed = "allowed is a path in this folder, such as metrics/x.json"
                     raise WrongInput(f"{PIPELINE}: {stage}: output {path} is not allowed; {allowed}")

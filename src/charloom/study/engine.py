@@ -119,7 +119,8 @@ class Work:
             if self._handed_out():
                 break
         else:
-            raise Unavailable(f"{IDLE_LOSSES} workers in a row ended before they got a task; their logs may say why")
+            why = "is there too little memory? The log of a Dask worker may say why"
+            raise Unavailable(f"{IDLE_LOSSES} workers in a row ended before they got a task; {why}")
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker is left: the lines above say why each is left out")
 

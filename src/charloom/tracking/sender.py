@@ -54,7 +54,7 @@ def send_all(identity: str) -> None:
 
 
 def _request_time(identity: str) -> float:
-    """Return the time of the last request for a delivery, in seconds since 1970; 0 if there was none."""
+    """Return when the sender of this identity was last asked to send, in seconds since 1970; 0 if never."""
     with suppress(OSError):
         return sender_lock(identity).with_suffix(ASKED).stat().st_mtime
     return 0.0

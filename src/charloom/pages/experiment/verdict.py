@@ -53,8 +53,8 @@ def concluded(results: Results) -> dict[str, Any]:
     first, peak    the first loss and the highest loss of the first FIRST_LOSSES updates, in nats per sequence
     peak_update    the update of the highest loss
     saturated      the share of saturated hidden units at the end, in [0, 1]
-    means          the study's mean held-out loss, in bits per character, by the initial accumulator; empty if this run
-                   has another recipe than the published one
+    means          the mean held-out loss in the study initial_accumulator, in bits per character, by the initial
+                   accumulator; empty if this run has another recipe than the published one, or the study another text
     cheaper        two numbers about other seeds with this run's settings and text in studies: how many have a lower
                    held-out loss, and how many there are; None if there is no other seed, or no text was held out
     mended         the initial accumulator with the lowest mean; None if this run has it, or there are no means

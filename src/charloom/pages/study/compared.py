@@ -126,7 +126,7 @@ class Compared:
 
     @property
     def rows(self) -> list[Row]:
-        """Return the settings for pictures: those with curves and the best, at most ROWS."""
+        """Return at most ROWS settings for pictures: those with curves, then the others in the page's order."""
         comparisons = self.comparisons
         colors = dict.fromkeys(self.decided, INK) | dict(zip(self.drawn, COLORS, strict=False))
         names = list(dict.fromkeys([*self.drawn, *comparisons]))[:ROWS]
