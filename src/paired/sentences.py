@@ -264,8 +264,8 @@ def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
 def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     """Yield the lines about a contrast's test, or one line if no seed has a value on both sides.
 
-    Lines: the difference with its interval at LEVEL; its sign in parts of the test data; the interval at the tested
-    level, if it is another; p and the adjusted p; the difference of all seeds, if some came after the verdict.
+    Lines: the difference with its interval at LEVEL; the interval at the tested level, if it is another; p and the
+    adjusted p; the sign in parts of the test data; the difference of all seeds, if some came after the verdict.
     """
     if contrast.mean_difference is None:
         yield "no seed has a value on both sides"
@@ -276,15 +276,15 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     interval = f", {PERCENT} interval {span(contrast.interval, places)}" if contrast.interval else ""
     size = f"{number}{side * bool(number.strip('0.'))}{amount(contrast, answer)}"
     yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
-    if contrast.parts:
-        part, count = contrast.parts
-        sign = "lower" if contrast.mean_difference < 0 else "higher"
-        yield f"{sign} in {part} of {count} {answer.part}, which decides nothing"
     if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
         yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"
     if contrast.p is not None:
         adjusted = contrast.adjusted_p not in {None, contrast.p}
         yield f"p {p_shown(contrast.p)}" + f"; corrected for all tests, {p_shown(contrast.adjusted_p)}" * adjusted
+    if contrast.parts:
+        part, count = contrast.parts
+        sign = "lower" if contrast.mean_difference < 0 else "higher"
+        yield f"{sign} in {part} of {count} {answer.part}, which decides nothing"
     if contrast.later:
         n, mean, whole = contrast.later
         yield f"all {n} seeds, not tested: difference {shown(mean, places)}, {PERCENT} interval {span(whole, places)}"

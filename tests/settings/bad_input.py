@@ -88,7 +88,7 @@ TEXTS: list[tuple[str, Content]] = [
     ("a byte-order mark alone", b"\xef\xbb\xbf"),
     ("one character", b"a"),
     ("ten characters", b"0123456789"),
-    ("eleven characters, as CRLF counts once", b"012345678\r\n"),
+    ("eleven characters with a CRLF, which counts as one", b"012345678\r\n"),
     ("UTF-16", TEXT.encode("utf-16")),
     ("UTF-16, no mark", TEXT.encode("utf-16-be")[1:] + b"\xe9\x00"),
     ("UTF-32", TEXT.encode("utf-32")),
@@ -121,7 +121,7 @@ TABLES: list[tuple[str, Content]] = [
     ("too large a number: 1e999", TABLE.replace("2.6", "1e999").encode()),
     ("an underscore in a number: 2_6", TABLE.replace("2.6", "2_6").encode()),
     ("digits of another script", TABLE.replace("2.6", "٢.٦").encode()),
-    ("a colour of terminals", TABLE.replace("2.6", "\x1b[31m").encode()),
+    ("an escape sequence of a terminal", TABLE.replace("2.6", "\x1b[31m").encode()),
     ("a seed twice", TABLE.replace("sgd,2", "sgd,1").encode()),
     ("a row without a seed", TABLE.replace("sgd,2", "sgd,").encode()),
     ("a row without a setting", TABLE.replace("sgd,2", ",2").encode()),
@@ -215,7 +215,8 @@ def page(of_the_pipeline: list[Got], of_tables: list[Got]) -> str:
     return (
         "# What wrong input gets\n\n"
         "*Written* is a line of `params.yaml` (`\\n` begins a further line, `\\t` is a tab), or the content of the "
-        "text. *Line* is what `make run` and `dvc repro` print, before they write anything.\n\n"
+        "text. The project here has a text of 450 characters and `seq_length: 10`. *Line* is what `make run` and `dvc "
+        "repro` print, before they write anything. A missing text gets DVC's own line from `dvc repro`.\n\n"
         f"{_table(of_the_pipeline)}\n"
         f"## Tables\n\nWhat `charloom compare --table results.csv {' '.join(COLUMNS)}` prints.\n\n"
         f"{_table(of_tables)}"

@@ -253,7 +253,7 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
         case "float_type" | "int_type" if isinstance(value, str):
             return f"{key}: {_shown(value)} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes{word}"
         case _:
-            what = "nothing" if value is None else _shown(value)
+            what = "an empty value" if value is None else _shown(value)
             allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
             return f"{key}: {what} is not allowed; it has to be {allowed}{word}"
 

@@ -203,6 +203,9 @@ training("changed", async () => form.reportValidity() && {
 
 // Write: show the characters, and the command that prints the same characters.
 const writing = byId("write-form"), field = name => writing.elements.namedItem(name)
+if ([...field("prime").value].some(letter => !data.vocabulary.includes(letter))) { // the template has English words
+  field("prime").value = data.text.slice(0, 8)
+}
 const NUMBERS = ["temperature", "top_k", "top_p", "length", "seed"]
 const choice = () => Object.fromEntries(NUMBERS.map(name => [name, Number(field(name).value)]))
 writing.oninput = () => command("write-command", "charloom sample", [
