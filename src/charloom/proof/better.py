@@ -25,7 +25,7 @@ from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL
+from paired.data_types import CANNOT_TELL, Answer
 
 KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
@@ -84,14 +84,14 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     read = [_studies(side.project) for side in (before, after)]
     studies = [_believed(studies, (before, after), read) for studies in read]
     sentence, blocks = _compared(runs, studies[1])
-    changed = _changed_tables((before.project.root, after.project.root), studies)
-    if changed:
-        cells = [[_shown(file, studies[1]), *(_answer(side.get(file)) for side in studies)] for file in changed]
+    folders = before.project.root, after.project.root
+    if answers := {file: [_answer(side.get(file)) for side in studies] for file in _changed_tables(folders, studies)}:
+        cells = [[_shown(file, studies[1]), *map(_line, pair)] for file, pair in answers.items()]
         blocks.append(table(("study whose table has changed", "before", "after"), cells))
-        answers = {file: now for file, (_, _, now) in zip(changed, cells, strict=True) if now.startswith("<code>")}
-        if answers and (not sentence or sentence.startswith(NO_DIFFERENCE)):  # the branch only adds or changes studies
-            sentence = " ".join(f"{_shown(file, studies[1])} says: {now}." for file, now in answers.items())
-            blocks += [_whole(study) for file in answers if isinstance(study := studies[1][file], Study)]
+        now = {file: answer for file, (_, answer) in answers.items() if isinstance(answer, Answer)}
+        if now and (not sentence or sentence.startswith(NO_DIFFERENCE)):  # the branch only adds or changes studies
+            sentence = " ".join(f"{_shown(file, studies[1])} says: {_line(answer)}." for file, answer in now.items())
+            blocks += [_whole(file, answer) for file, answer in now.items()]
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
@@ -224,14 +224,14 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     where, many = code(f"studies/{study.path.stem}"), len(answer.comparisons)
     if effect and effect.verdict != CANNOT_TELL and alone.verdict == CANNOT_TELL:
         claim, chosen = f"{code(words.name(effect))}: <b>{effect.verdict}</b>", effect
-        counted = f", over all its other params. The setting by itself: {alone.verdict}"
+        counted = f", averaged over its other params. The setting alone: {alone.verdict}"
     else:
         claim, chosen = f"{code(alone.setting)} against {code(answer.baseline)}: <b>{words.verdict(alone)}</b>", alone
         counted = f", one of its {many} comparisons" if many > 1 else ""
     size = next(words.difference(chosen, answer))
     return (
         f"{claim}. {code(answer.measure)} ({answer.better} is better): {size}, by the study {where}{counted}.",
-        [folded(f"What {where} says", as_markdown(answer).strip(), opened=True)],
+        [_whole(study.path, answer, opened=True)],
     )
 
 
@@ -255,19 +255,23 @@ def _shown(file: Path, studies: Studies) -> str:
     return f"{code(file.name)}{text}"
 
 
-def _whole(study: Study) -> str:
-    """Return the study's whole answer in Markdown, folded."""
-    title = f"What {code(f'studies/{study.path.stem}')} says"
-    return folded(title, as_markdown(answered(measured(study, curves=False))).strip())
+def _whole(file: Path, answer: Answer, *, opened: bool = False) -> str:
+    """Return the whole answer of the study in this file as Markdown, folded unless `opened`."""
+    return folded(f"What {code(f'studies/{file.stem}')} says", as_markdown(answer).strip(), opened=opened)
 
 
-def _answer(study: Study | CharloomError | None) -> str:
-    """Return a study's answer in one line of HTML, or the reason why it has none; "–" if the side lacks the study."""
+def _answer(study: Study | CharloomError | None) -> Answer | str:
+    """Return a study's answer, or the reason why it has none, as HTML; "–" if the side lacks the study."""
     if study is None:
         return "–"
     if isinstance(study, CharloomError):
         return f"not used: {code(str(study), 400)}"
-    answer = answered(results := measured(study, curves=False))
-    if not any(results.settings.values()):
-        return "no trials yet"
+    results = measured(study, curves=False)
+    return answered(results) if any(results.settings.values()) else "no trials yet"
+
+
+def _line(answer: Answer | str) -> str:
+    """Return the answer and its warnings in one line of HTML. A reason is returned as it is."""
+    if isinstance(answer, str):
+        return answer
     return code("; ".join([words.told(answer), *(f"warning: {warning}" for warning in answer.warnings)]), 400)

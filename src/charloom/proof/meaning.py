@@ -63,7 +63,7 @@ def committed_files() -> Iterator[None]:
     except Damaged:
         raise CheckFailed(f"first difference: prepare: {LOCK}: not what DVC writes") from None
     except (OSError, AttributeError, LookupError, TypeError, ValueError):
-        raise CheckFailed(f"first difference: prepare: {PIPELINE}: not as DVC writes it") from None
+        raise CheckFailed(f"first difference: prepare: {PIPELINE}: not in the format that DVC reads") from None
 
 
 def contradictions(clone: Project, *, results: bool) -> Contradictions:
