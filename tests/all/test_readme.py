@@ -80,9 +80,8 @@ def test_readme_typed_in_order_prints_what_it_shows(printed, tmp_path):
     answer = asked.partition("Baseline: eta=0.1\n\n  ")[2].partition("\n")[0]
     answer = answer[0].lower() + answer[1:]
     assert answer.partition(":")[0] in VERDICTS
-    assert f"<b>Better:</b> <code>mine.yaml</code> says: <code>{answer}</code>." in (
-        tmp_path / "charloom/summary.md"
-    ).read_text(encoding="utf-8")
+    told = f"<code>mine.yaml</code> on <code>data/my.txt</code> says: <code>{answer}</code>."
+    assert f"<b>Better:</b> {told}" in (tmp_path / "charloom/summary.md").read_text(encoding="utf-8")
 
 
 def test_a_picture_or_page_that_readme_names_is_there():
