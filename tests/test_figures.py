@@ -129,7 +129,7 @@ def recipe():
 def batch():
     eight, many = contrast("batch", "batch=8"), contrast("batch", "batch=32")
     yield f"{number(eight.mean_difference)} bits more (95 % interval {interval(eight)})"
-    yield f"costs {number(many.mean_difference)} more ({interval(many)})"
+    yield f"with a batch of 32, it costs {number(many.mean_difference)} more ({interval(many)})"
     yield "read the same 2,500,000 characters. So a batch of 8 makes 12,500 updates instead of 100,000"
     yield "a batch of 32 makes 3,125"
     for size, updates, eta in ((1, "100,000", 0.1), (8, "12,500", 0.1), (32, "3,125", 0.2)):
@@ -223,9 +223,9 @@ def course():
     better, chunks = contrast("optimizer", f"{ACCUMULATOR}=10"), contrast("order", "train.order=chunks")
     positions, batches = contrast("order", "train.order=positions"), answer("batch").comparisons
     yield f"beats Adam by {difference(better, -1)} bits"
-    yield f"chunks cost {difference(chunks, -1)} bits per character less than front to back"
-    yield f"and positions {difference(positions, -1)} less"
-    yield f"cost {difference(batches[0])} bits per character (8) and {difference(batches[1])} (32)"
+    yield f"costs {difference(chunks, -1)} bits per character less with chunks than front to back"
+    yield f"and {difference(positions, -1)} less with positions"
+    yield f"costs {difference(batches[0])} bits per character more with a batch of 8, and {difference(batches[1])} more"
     curve = dict(line.split(",") for line in (ROOT / "plots/smooth_loss.csv").read_text().splitlines()[1:])
     report = parsed((ROOT / "data/dd2424_report.yaml").read_text())
     lecturer = {year: edition["lecturer"] for year, edition in report["editions"].items()}
