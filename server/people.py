@@ -18,20 +18,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from errors import Refused
+
 ADMIN, TEAM = "admin", "team"
 READ, EDIT = "READ", "EDIT"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 SECONDS = 30  # for one request
 V2, V3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
-
-
-class Refused(Exception):
-    """Wrong input (code 2), or the server refused a request or did not answer (code 1); the message is one line."""
-
-    def __init__(self, line: str, code: int = 2) -> None:
-        """Take the line and the exit code."""
-        super().__init__(line)
-        self.code = code
 
 
 class Server:

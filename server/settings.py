@@ -1,0 +1,59 @@
+"""The server's settings: SETTING=VALUE words of the command line, and auth.ini in the data folder."""
+
+import configparser
+import secrets
+import sys
+from pathlib import Path
+
+from errors import Refused
+from people import READ
+
+GIVEN = {name: value for name, _, value in (word.partition("=") for word in sys.argv[2:])}
+DATA = Path(GIVEN.get("DATA") or Path(__file__).with_name("data")).resolve()
+HOST, PORT = GIVEN.get("HOST") or "127.0.0.1", GIVEN.get("PORT") or "5000"
+NAMES = GIVEN.get("NAMES", "").replace(",", " ").split()
+ARTIFACTS = GIVEN.get("ARTIFACTS") or str(DATA / "artifacts")
+AUTH, POSTGRES = DATA / "auth.ini", DATA / "postgres"
+ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
+LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  requested by the user
+
+
+def read_auth() -> configparser.SectionProxy:
+    """Return the section `mlflow` of auth.ini. It is empty if the file is missing."""
+    parser = configparser.RawConfigParser()
+    parser.read_dict({"mlflow": {}})
+    parser.read(AUTH)
+    return parser["mlflow"]
+
+
+def write_auth(uri: str) -> configparser.SectionProxy:
+    """Complete auth.ini, write the file atomically and return its section. An existing password stays.
+
+    uri  the address of the database
+
+    Only the server's user may read the file, because it contains the owner's password.
+    """
+    section = read_auth()
+    section.setdefault("admin_username", "admin")
+    section.setdefault("admin_password", secrets.token_urlsafe(18))
+    section.setdefault("secret_key", secrets.token_urlsafe(32))  # signs the forms of the pages
+    section.setdefault("default_permission", READ)  # users with EDIT have a role: see people.py
+    section.setdefault("auth_cache_ttl_seconds", "60")  # without it, each password check costs a second
+    section["database_uri"] = uri  # changes if the folder was moved
+    section["charloom_address"], section["charloom_local"] = ADDRESS, LOCAL  # for `user`
+    section["charloom_artifacts"] = ARTIFACTS  # for `backup`
+    new = AUTH.with_suffix(".new")
+    with new.open("w") as file:
+        section.parser.write(file)
+    new.replace(AUTH)
+    return section
+
+
+def auth_of_started_server() -> configparser.SectionProxy:
+    """Return the section of auth.ini. Raises Refused if no server was started with this DATA before."""
+    if "charloom_local" not in (section := read_auth()):
+        raise Refused(
+            f"{AUTH}: missing or incomplete; `make server` creates it; if you gave DATA= to `make server`, "
+            "give the same DATA= here"
+        )
+    return section
