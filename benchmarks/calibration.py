@@ -21,10 +21,8 @@ from paired.seeds_needed import POWER, more_seeds, silence
 from paired.seeds_needed import smallest as fewest
 from paired.statistics import moments
 
-SPREADS = {
-    "equal, correlated": (1.0, 1.0, 0.5),
-    "1.98 and 0.14": (1.98, 0.14, 0.0),
-}  # both standard deviations, correlation
+# Two standard deviations and the correlation of a pair.
+SPREADS = {"equal, correlated": (1.0, 1.0, 0.5), "1.98 and 0.14": (1.98, 0.14, 0.0)}
 PLANS = ((3,), (5,), (10,), (3, 5, 10))
 EFFECTS = (0.0, 1.0, 1.5, 2.0)
 GATED = (-1.5, -0.5, 0.0, 0.5, 1.0, 1.5)
@@ -162,10 +160,10 @@ def page(count: int) -> Iterator[str]:
     yield "# Error rates and power of verdicts\n"
     yield (
         f"Written by `python benchmarks/calibration.py{'' if count == 20_000 else f' {count}'}`: {count:,} simulated "
-        "comparisons per number. The code that `charloom compare` runs decides each comparison. A share of 0.05 has a "
-        f"sampling error of ±{error:.4f}, any share one of at most ±{0.98 / math.sqrt(count):.4f} (95 % interval). "
-        "Effects are in standard deviations of the paired difference. *Looks*: the numbers of seeds at which the code "
-        "decides. *Spread*: the standard deviations of setting and baseline."
+        "comparisons per number. The code that `charloom compare` runs decides each comparison. The sampling error of "
+        f"a share is ±{error:.4f} at 0.05, and at most ±{0.98 / math.sqrt(count):.4f} (95 % interval). Effects are in "
+        "standard deviations of the paired difference. *Looks*: the numbers of seeds at which the code decides. "
+        "*Spread*: the standard deviations of setting and baseline. [Glossary](../docs/glossary.md)."
     )
     yield "\n## Share of comparisons that claim a difference: false claims at effect 0, power at the others"
     yield from _table("looks", "spread", *(f"effect {x:g}" for x in EFFECTS), "mean of seeds used, by effect")
@@ -190,8 +188,9 @@ def page(count: int) -> Iterator[str]:
         "\nIf a comparison cannot tell, its answer has a range of further seeds, *at least* to *at most*. The *true "
         "need* is the smallest number of further seeds, at least one, with which a test at the tested level has a "
         "power of 0.8. *Covered* is the share of ranges that contain the true need. The promised share is 0.8, and its "
-        f"sampling error is ±{1.96 * math.sqrt(0.16 / wanted):.3f} (95 % interval). A row has at most {wanted:,} "
-        "ranges. A row is left out if nearly all its comparisons have a verdict."
+        f"sampling error is ±{1.96 * math.sqrt(0.16 / wanted):.3f} (95 % interval). *Cannot tell* is a share of "
+        f"comparisons, *no upper bound* a share of ranges. A row has at most {wanted:,} ranges. A row is left out if "
+        "nearly all its comparisons have a verdict."
     )
     yield from _table("looks", "effect", "smallest difference", "cannot tell", "true need", "covered",
                       "at least (median)", "at most (median)", "no upper bound")  # fmt: skip

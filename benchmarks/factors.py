@@ -51,13 +51,13 @@ def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ..
         rng.normal(size=(len(cells), looks[-1])) * sds[:, None] + np.array([truth(*cell) for cell in cells])[:, None]
     )
     values += rng.normal(size=looks[-1])  # a seed's effect on all settings
-    asked = Measured(
+    measured = Measured(
         "loss", "lower", names[0],
         {name: dict(enumerate(map(Measurement, map(float, row)))) for name, row in zip(names, values, strict=True)},
         looks=looks if len(looks) > 1 else (),
     )  # fmt: skip
     levels = levels_of(names)
-    return Study(verdicts(asked._replace(levels=levels)), verdicts(asked))
+    return Study(verdicts(measured._replace(levels=levels)), verdicts(measured))
 
 
 def claims(answer: Verdicts) -> list[str]:
@@ -184,7 +184,7 @@ def page(count: int) -> Iterator[str]:
         "study. 3 × 2 × 2 settings are all combinations of three factors with 3, 2 and 2 levels. Effects are in "
         "standard deviations of the paired difference of two settings. *Spread*: the settings have equal standard "
         f"deviations, or unequal ones, from a range of {UNEQUAL[0]} to {UNEQUAL[1]}. *3, 5, 10 seeds* are three looks. "
-        f"A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval)."
+        f"A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval). [Glossary](../docs/glossary.md)."
     )
     yield "\n## No effect: share of studies that claim an effect of a factor, an interaction or a setting"
     yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))

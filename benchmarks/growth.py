@@ -95,9 +95,8 @@ def memory(process: psutil.Process) -> list[int]:
     for member in (process, *process.children(recursive=True)):
         with suppress(OSError, psutil.Error):
             status = Path(f"/proc/{member.pid}/status").read_text(encoding="ascii", errors="replace")
-            sizes.append(
-                1024 * sum(map(int, re.findall(r"RssAnon:\s+(\d+)", status)))
-            )  # no line after the process has ended
+            # After the process has ended, its status has no such line.
+            sizes.append(1024 * sum(map(int, re.findall(r"RssAnon:\s+(\d+)", status))))
     return sizes
 
 

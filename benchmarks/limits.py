@@ -18,9 +18,8 @@ from charloom.kernel.cache import COMPILED
 from charloom.kernel.layout import zeros
 from charloom.kernel.vector import add_outer, load_tile, store_tile
 
-BLOCKS = tuple(
-    (0,) * vectors for vectors in (3, 4, 12)
-)  # vectors in registers: 3 or 4 suit a processor with few registers, 12 the others
+# Vectors in registers: 3 or 4 suit a processor with few registers, 12 the others.
+BLOCKS = tuple((0,) * vectors for vectors in (3, 4, 12))
 ONE = (0,)
 SECONDS, TURNS = 0.1, 3  # least duration of a measurement; number of measurements
 

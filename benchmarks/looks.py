@@ -57,7 +57,8 @@ def page(count: int) -> Iterator[str]:
     yield (
         f"Written by `python benchmarks/looks.py{argument}`: {count:,} simulated studies per number. No setting "
         "differs from another, so each claim is false. A number is the share of studies in which an answer claims a "
-        f"difference or an effect. A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval)."
+        f"difference or an effect. A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval). "
+        "[Glossary](../docs/glossary.md)."
     )
     seeds = f"{', '.join(map(str, ANSWERS[:-1]))} and {ANSWERS[-1]}"
     yield f"\n## Answers at {seeds} seeds, without declared looks\n"
