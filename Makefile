@@ -87,7 +87,7 @@ server-backup: .venv-server/.ready  ## copy database, artifacts and passwords wh
 	@uv pip install --python .venv-server --quiet --require-hashes -r server/requirements.txt
 	@touch $@
 
-bench: $(READY) .venv-bench/.ready  ## time an update, a character and a score beside others', and the stages; writes benchmarks/*.md
+bench: $(READY) .venv-bench/.ready  ## time updates, sampling, scoring and stages, compared with others; writes benchmarks/*.md
 	@python benchmarks/run.py
 	@python benchmarks/writing.py
 	@python benchmarks/stages.py

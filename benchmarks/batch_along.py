@@ -1,8 +1,9 @@
-"""Held-out bits against characters read and against seconds, for each batch; draw benchmarks/batch_along.png.
+"""Measure the held-out bits of batches of 1, 8 and 32 along training; draw benchmarks/batch_along.png.
 
-python benchmarks/batch_along.py    ten minutes on one thread; prints seconds of CPU time
+`python benchmarks/batch_along.py` takes ten minutes on one thread, and prints CPU seconds.
 
-The settings of studies/batch.yaml, three seeds each, trained on to 10,000,000 characters, four times as many.
+The picture shows held-out bits against characters read and against CPU seconds. The script trains the settings of
+studies/batch.yaml with three seeds each, for 10,000,000 characters, four times as many as in the study.
 """
 
 import math
@@ -23,12 +24,12 @@ from charloom.training.protocol import Training
 
 SEEDS = (1, 2, 3)
 MEASURED = (0, 50, 100, 200, 400, 600, 1000, 1500, 2000, 2500, 3500, 5000, 7000, 10000)  # thousands of characters
-EQUAL = 2500  # which of them the study reads
-COLORS = {1: BLUE, 8: "#009E73", 32: VERMILION}  # of a batch
+STUDY = 2500  # thousands of characters that the study reads
+COLORS = {1: BLUE, 8: "#009E73", 32: VERMILION}  # by batch
 
 
 class Point(NamedTuple):
-    """Characters read, the seconds of CPU time that it took, and what a held-out character costs then, in bits."""
+    """Characters read, CPU seconds so far, and held-out bits per character."""
 
     characters: int
     seconds: float
@@ -36,32 +37,34 @@ class Point(NamedTuple):
 
 
 def course(params: Params) -> list[Point]:
-    """Return the points of a training; its seconds are those of its updates alone, on one thread."""
-    training, each = Training(params, TEXT, Path(), {}), params.characters
-    list(train(training.initial(), TEXT.training, 1, training.every, params.recipe, 1))  # compiles
+    """Train on one thread and return the points; the seconds contain only the updates."""
+    training = Training(params, TEXT, Path(), {})
+    list(train(training.initial(), TEXT.training, 1, training.every, params.recipe, 1))  # compiles the kernel
     state, seconds, points = training.initial(), 0.0, list[Point]()
     for thousands in MEASURED:
         began = time.process_time()
-        for rows in train(state, TEXT.training, thousands * 1000 // each, training.every, params.recipe, 1):
+        for rows in train(
+            state, TEXT.training, thousands * 1000 // params.characters, training.every, params.recipe, 1
+        ):
             state = rows.state
         seconds += time.process_time() - began
         bits = training.held_out(state.theta, state.carried) or math.nan
-        points.append(Point(state.update * each, seconds, bits))
+        points.append(Point(state.update * params.characters, seconds, bits))
     return points
 
 
-def draw(found: dict[int, list[list[Point]]]) -> None:
-    """Draw a line for each training, by batch."""
+def draw(courses_by_batch: dict[int, list[list[Point]]]) -> None:
+    """Write batch_along.png, with a line for each training in the colour of its batch."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7, 3), dpi=200, layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
-        for batch, courses in found.items():
+        for batch, courses in courses_by_batch.items():
             for seed, points in zip(SEEDS, courses, strict=True):
-                bits, look = [each.bits for each in points[1:]], {"color": COLORS[batch], "linewidth": 1.0}
+                bits, style = [point.bits for point in points[1:]], {"color": COLORS[batch], "linewidth": 1.0}
                 label = f"batch {batch}" if seed == SEEDS[0] else None
-                left.plot([each.characters / 1e6 for each in points[1:]], bits, label=label, **look)
-                right.plot([each.seconds for each in points[1:]], bits, **look)
-        left.axvline(EQUAL / 1000, color="#595959", linewidth=0.6, linestyle=":")
+                left.plot([point.characters / 1e6 for point in points[1:]], bits, label=label, **style)
+                right.plot([point.seconds for point in points[1:]], bits, **style)
+        left.axvline(STUDY / 1000, color="#595959", linewidth=0.6, linestyle=":")
         left.set(ylabel="Held-out text (bits per character)", xlabel="Characters read (millions)")
         right.set(xlabel="Seconds of one core")
         left.legend()
@@ -74,16 +77,16 @@ def draw(found: dict[int, list[list[Point]]]) -> None:
 
 def main() -> None:
     """Train, print and draw."""
-    found: dict[int, list[list[Point]]] = {}
+    courses: dict[int, list[list[Point]]] = {}
     for params in read_study(ROOT / "studies/batch.yaml").settings.values():
-        found[params.batch] = [course(params.model_copy(update={"seed": seed})) for seed in SEEDS]
+        courses[params.batch] = [course(params.model_copy(update={"seed": seed})) for seed in SEEDS]
         for n, thousands in enumerate(MEASURED):
-            each = [points[n] for points in found[params.batch]]
-            seconds, bits = median(point.seconds for point in each), median(point.bits for point in each)
+            points = [training[n] for training in courses[params.batch]]
+            seconds, bits = median(point.seconds for point in points), median(point.bits for point in points)
             print(
                 f"batch {params.batch}: {thousands * 1000:,} characters, {seconds:.1f} s, {bits:.3f} bits", flush=True
             )
-    draw(found)
+    draw(courses)
 
 
 if __name__ == "__main__":

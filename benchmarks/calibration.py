@@ -1,7 +1,7 @@
-"""What the verdicts of `charloom compare` are worth: simulated comparisons whose truth is known.
+"""Measure error rates and power of the verdicts of `charloom compare`, in simulated comparisons with known effects.
 
 `python benchmarks/calibration.py` writes benchmarks/calibration.md; `python benchmarks/calibration.py 2000` simulates
-fewer. Effects are in sds of the paired difference.
+fewer comparisons. Effects are in standard deviations of the paired difference.
 """
 
 import math
@@ -21,7 +21,8 @@ from paired.seeds_needed import POWER, more_seeds, silence
 from paired.seeds_needed import smallest as fewest
 from paired.statistics import moments
 
-SPREADS = {"equal, correlated": (1.0, 1.0, 0.5), "1.98 and 0.14": (1.98, 0.14, 0.0)}  # sd, sd, correlation of the pairs
+# Two standard deviations and the correlation of a pair.
+SPREADS = {"equal, correlated": (1.0, 1.0, 0.5), "1.98 and 0.14": (1.98, 0.14, 0.0)}
 PLANS = ((3,), (5,), (10,), (3, 5, 10))
 EFFECTS = (0.0, 1.0, 1.5, 2.0)
 GATED = (-1.5, -0.5, 0.0, 0.5, 1.0, 1.5)
@@ -30,7 +31,7 @@ NEEDS = ((0.0, None), (0.2, None), (0.66, None), (1.0, None), (1.5, None), (2.0,
 
 
 def pairs(rng: np.random.Generator, count: int, n: int, effect: float, spread: str = "equal, correlated") -> np.ndarray:
-    """Return the differences (count, n) of pairs of normal values, in units of their sd."""
+    """Return differences (count, n) of pairs of normal values, in units of the difference's standard deviation."""
     a, b, r = SPREADS[spread]
     sd = math.sqrt(a * a + b * b - 2 * r * a * b)
     first, second = rng.normal(size=(2, count, n))
@@ -38,72 +39,72 @@ def pairs(rng: np.random.Generator, count: int, n: int, effect: float, spread: s
 
 
 def decisions(differences: np.ndarray, looks: tuple[int, ...], smallest: float | None = None) -> Iterator[Contrast]:
-    """Give what is decided on each row of differences."""
+    """Yield the decision on each row of differences."""
     for row in differences:
-        looked = Contrast(ALONE, at_looks=tuple(moments(row[:n]) for n in looks))
-        yield decide([looked], len(looks), "lower", smallest)[0]
+        contrast = Contrast(ALONE, at_looks=tuple(moments(row[:n]) for n in looks))
+        yield decide([contrast], len(looks), "lower", smallest)[0]
 
 
 def need(theta: float, rho: float, alpha: float, most: int = 10**6) -> int | None:
-    """Return the true need, for a true size θ; None where `most` do not tell."""
+    """Return the number of seeds that gives a power of POWER if the true size is θ, or None if it exceeds `most`."""
     return fewest(lambda n: float(silence(n, np.array([theta]), rho, alpha)[0]) <= 1.0 - POWER, most)
 
 
-class Found(NamedTuple):
-    """How many of the comparisons were told, and after how many seeds on average."""
+class Claims(NamedTuple):
+    """The share of comparisons with a verdict, and the mean number of seeds used."""
 
-    told: float
+    share: float
     seeds: float
 
 
-def found(decided: Iterable[Contrast], looks: tuple[int, ...]) -> Found:
-    """Return both."""
-    used = [(each.verdict != CANNOT_TELL, looks[each.look or 0]) for each in decided]
-    return Found(*(float(x) for x in np.mean(used, axis=0)))
+def claims(contrasts: Iterable[Contrast], looks: tuple[int, ...]) -> Claims:
+    """Return the share of verdicts other than `cannot tell`, and the mean number of seeds at the deciding look."""
+    rows = [(contrast.verdict != CANNOT_TELL, looks[contrast.look or 0]) for contrast in contrasts]
+    return Claims(*(float(x) for x in np.mean(rows, axis=0)))
 
 
 def sign_flip_p(x: np.ndarray) -> float:
-    """Return the exact two-sided p of the mean, over all 2ⁿ signs that the differences could have had."""
+    """Return the exact two-sided p of the mean, over all 2ⁿ choices of the n differences' signs."""
     sums = np.abs(np.array(list(product((-1.0, 1.0), repeat=len(x)))) @ x)
     return float(np.mean(sums >= abs(x.sum()) - 1e-12 * len(x)))
 
 
-def any_told(rng: np.random.Generator, count: int, settings: int, looks: tuple[int, ...]) -> float:
-    """Return how often one at least of several settings is told from a baseline of the same distribution."""
-    told = 0
+def any_claim(rng: np.random.Generator, count: int, settings: int, looks: tuple[int, ...]) -> float:
+    """Return the share of studies that claim a difference, if all settings have the baseline's distribution."""
+    claimed = 0
     for values in rng.normal(size=(count, settings + 1, looks[-1])):
-        looked = [
+        contrasts = [
             Contrast(ALONE, at_looks=tuple(moments(row[:n] - values[-1, :n]) for n in looks)) for row in values[:-1]
         ]
-        told += any(each.verdict != CANNOT_TELL for each in decide(looked, len(looks), "lower", None))
-    return told / count
+        claimed += any(decision.verdict != CANNOT_TELL for decision in decide(contrasts, len(looks), "lower", None))
+    return claimed / count
 
 
-class Covered(NamedTuple):
-    """What a range of more seeds is worth, where one is given.
+class Coverage(NamedTuple):
+    """How often the range of further seeds contains the true need.
 
-    share   of comparisons in which it is
-    covered of the ranges that hold the true need
-    need    the true one: how many more, and at least one; None where a million do not tell
-    ranges  at least (count,) and at most (count,); infinite where there is no bound
+    share     share of comparisons that cannot tell, which have a range
+    coverage  share of the ranges that contain the true need
+    need      true need of further seeds, at least 1; None if a million seeds do not suffice
+    ranges    lower ends (count,) and upper ends (count,), infinite without an upper end
     """
 
     share: float
-    covered: float
+    coverage: float
     need: int | None
     ranges: np.ndarray
 
 
-def covered(
+def coverage(
     rng: np.random.Generator, count: int, looks: tuple[int, ...], effect: float, smallest: float | None
-) -> Covered | None:
-    """Return it from at most `count` ranges of at most 20 times as many comparisons; None where there are under 50."""
+) -> Coverage | None:
+    """Return the coverage of at most `count` ranges, from at most 20 · count comparisons; None with under 50 ranges."""
     total = need(effect, smallest or 0.0, ALPHA / len(looks))
     true = math.inf if total is None else max(1, total - looks[-1])
-    ranges, asked = [], 0
+    ranges, comparisons = [], 0
     rows = pairs(rng, 20 * count, looks[-1], effect)
     for row, decision in zip(rows, decisions(rows, looks, smallest), strict=True):
-        asked += 1
+        comparisons += 1
         if decision.verdict == CANNOT_TELL:
             low, high = more_seeds(moments(row), 1.0 - decision.tested_level, smallest)
             ranges.append((low, math.inf if high is None else high))
@@ -113,20 +114,20 @@ def covered(
         return None
     low, high = np.array(ranges).T
     share = float(np.mean((low <= true) & (true <= high)))
-    return Covered(len(ranges) / asked, share, None if total is None else int(true), np.array([low, high]))
+    return Coverage(len(ranges) / comparisons, share, None if total is None else int(true), np.array([low, high]))
 
 
 class Shares(NamedTuple):
-    """Of all gates those that passed, and those that stopped; the rest cannot tell after the last look."""
+    """The shares of gates that passed and that failed. The other gates cannot tell after the last look."""
 
     passed: float
-    stopped: float
+    failed: float
 
 
-def gated(
+def gate_shares(
     rng: np.random.Generator, count: int, looks: tuple[int, ...], effect: float, requirement: str, smallest: float
 ) -> Shares:
-    """Return what a gate says that is asked at each look until it says something; lower is better."""
+    """Run gates at each look until a verdict; return the shares of results. Lower values are better."""
     results = []
     for row in pairs(rng, count, looks[-1], effect):
         for n in looks:
@@ -153,69 +154,75 @@ def _plan(looks: tuple[int, ...]) -> str:
 
 
 def page(count: int) -> Iterator[str]:
-    """Give the lines of the page."""
+    """Yield the lines of the page."""
     rng = np.random.default_rng(16)
     error = 1.96 * math.sqrt(ALPHA * (1 - ALPHA) / count)
-    yield "# What a verdict is worth\n"
+    yield "# Error rates and power of verdicts\n"
     yield (
         f"Written by `python benchmarks/calibration.py{'' if count == 20_000 else f' {count}'}`: {count:,} simulated "
-        f"comparisons a number, decided by the code that `charloom compare` runs. Sampling error of a share, at 95 %: "
-        f"±{error:.4f} at 0.05, at most ±{0.98 / math.sqrt(count):.4f}. An effect is in sds of the paired difference."
+        "comparisons per number. The code that `charloom compare` runs decides each comparison. The sampling error of "
+        f"a share is ±{error:.4f} at 0.05, and at most ±{0.98 / math.sqrt(count):.4f} (95 % interval). Effects are in "
+        "standard deviations of the paired difference. *Looks*: the numbers of seeds at which the code decides. "
+        "*Spread*: the standard deviations of setting and baseline. [Glossary](../docs/glossary.md)."
     )
-    yield "\n## Told: false alarms at no effect, power at the others"
-    yield from _table("seeds looked at", "spread", *(f"effect {x:g}" for x in EFFECTS), "seeds used, on average")
+    yield "\n## Share of comparisons that claim a difference: false claims at effect 0, power at the others"
+    yield from _table("looks", "spread", *(f"effect {x:g}" for x in EFFECTS), "mean of seeds used, by effect")
     for looks in PLANS:
         for spread in SPREADS:
-            cells = [found(decisions(pairs(rng, count, looks[-1], x, spread), looks), looks) for x in EFFECTS]
-            used = " / ".join(f"{each.seeds:.1f}" for each in cells) if len(looks) > 1 else looks[0]
-            yield _row(_plan(looks), spread, *(f"{each.told:.3f}" for each in cells), used)
-    yield "\nThe exact sign flip, for what it would find alone (it cannot reach 0.05 below 6 seeds):"
+            cells = [claims(decisions(pairs(rng, count, looks[-1], x, spread), looks), looks) for x in EFFECTS]
+            used = " / ".join(f"{cell.seeds:.1f}" for cell in cells) if len(looks) > 1 else looks[0]
+            yield _row(_plan(looks), spread, *(f"{cell.share:.3f}" for cell in cells), used)
+    yield "\nFor comparison, the exact sign-flip test alone. With fewer than 6 seeds its p cannot reach 0.05."
     yield from _table("seeds", *(f"effect {x:g}" for x in EFFECTS))
     for n in (6, 10):
         shares = [np.mean([sign_flip_p(row) <= ALPHA for row in pairs(rng, count, n, x)]) for x in EFFECTS]
         yield _row(n, *(f"{share:.3f}" for share in shares))
-    yield f"\n## Several settings beside one baseline, none of them different ({count // 4:,} studies a number)"
-    yield from _table("settings", "seeds looked at", "studies in which one at least was told")
+    yield f"\n## Several settings that equal the baseline ({count // 4:,} studies per number)"
+    yield from _table("settings", "looks", "share of studies that claim a difference")
     for settings in (2, 5, 23):
         for looks in ((5,), (3, 5, 10)):
-            yield _row(settings, _plan(looks), f"{any_told(rng, count // 4, settings, looks):.3f}")
+            yield _row(settings, _plan(looks), f"{any_claim(rng, count // 4, settings, looks):.3f}")
     wanted = count // 20
-    yield "\n## How many more seeds"
+    yield "\n## The range of further seeds"
     yield (
-        f"\nOf at most {wanted:,} ranges a row, given where a comparison could not tell: the share in which the true "
-        "need lies. That is the smallest number of further seeds, one at least, with which a test at the tested level "
-        f"tells with power 0.8. Promised: 0.8; sampling error at 95 %: ±{1.96 * math.sqrt(0.16 / wanted):.3f}. A row "
-        "is left out where nearly all comparisons tell."
+        "\nIf a comparison cannot tell, its answer has a range of further seeds, *at least* to *at most*. The *true "
+        "need* is the smallest number of further seeds, at least one, with which a test at the tested level has a "
+        "power of 0.8. *Covered* is the share of ranges that contain the true need. The promised share is 0.8, and its "
+        f"sampling error is ±{1.96 * math.sqrt(0.16 / wanted):.3f} (95 % interval). *Cannot tell* is a share of "
+        f"comparisons, *no upper bound* a share of ranges. A row has at most {wanted:,} ranges. A row is left out if "
+        "nearly all its comparisons have a verdict."
     )
-    yield from _table("seeds looked at", "effect", "smallest difference", "cannot tell", "true need", "covered",
+    yield from _table("looks", "effect", "smallest difference", "cannot tell", "true need", "covered",
                       "at least (median)", "at most (median)", "no upper bound")  # fmt: skip
     for looks in PLANS:
         for effect, smallest in NEEDS:
-            each = covered(rng, wanted, looks, effect, smallest)
-            if each is not None:
-                low, high = np.quantile(each.ranges, 0.5, axis=1, method="lower")
+            row = coverage(rng, wanted, looks, effect, smallest)
+            if row is not None:
+                low, high = np.quantile(row.ranges, 0.5, axis=1, method="lower")
                 yield _row(
-                    _plan(looks), f"{effect:g}", "–" if smallest is None else f"{smallest:g}", f"{each.share:.2f}",
-                    "–" if each.need is None else f"{each.need:,}", f"{each.covered:.3f}",
+                    _plan(looks), f"{effect:g}", "–" if smallest is None else f"{smallest:g}", f"{row.share:.2f}",
+                    "–" if row.need is None else f"{row.need:,}", f"{row.coverage:.3f}",
                     f"{low:.0f}", "none" if math.isinf(high) else f"{high:.0f}",
-                    f"{np.isinf(each.ranges[1]).mean():.2f}",
+                    f"{np.isinf(row.ranges[1]).mean():.2f}",
                 )  # fmt: skip
     yield from gates(count // 10)
 
 
 def gates(count: int) -> Iterator[str]:
-    """Give the lines about the gate, from random numbers of their own."""
+    """Yield the lines about the gate, simulated with a generator of its own."""
     rng = np.random.default_rng(52)
-    yield f"\n## A gate: `charloom compare --require` ({count:,} gates a number)"
+    yield "\n## A gate: `charloom compare --require`"
     yield (
-        "\nExit 0 / exit 1, at the first look that tells; the rest is exit 6. Lower is better, and less than 1 sd does "
-        "not matter. Wrong are those that pass `better` at 0 or above, and `not-worse` at 1: promised is 0.025 at most."
+        f"\n{count:,} gates per number. A cell has the shares of gates that exit with 0 and with 1, at the first look "
+        "with a verdict. The other gates exit with 6. Lower values are better, and the smallest difference that "
+        "matters is 1 standard deviation. A gate passes wrongly if `better` passes at a true difference of 0 or more, "
+        "or `not-worse` at 1 or more. The promised share of wrong passes is at most 0.025."
     )
-    yield from _table("required", "seeds looked at", *(f"true difference {x:g}" for x in GATED))
+    yield from _table("required", "looks", *(f"true difference {x:g}" for x in GATED))
     for requirement in (BETTER, NOT_WORSE):
         for looks in PLANS:
-            cells = [gated(rng, count, looks, x, requirement, 1.0) for x in GATED]
-            yield _row(f"`{requirement}`", _plan(looks), *(f"{x.passed:.3f} / {x.stopped:.3f}" for x in cells))
+            cells = [gate_shares(rng, count, looks, x, requirement, 1.0) for x in GATED]
+            yield _row(f"`{requirement}`", _plan(looks), *(f"{x.passed:.3f} / {x.failed:.3f}" for x in cells))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Trainings beside twins in which one weight starts larger by 1e-12; write benchmarks/chaos.md and its picture.
+"""Compare trainings with twins whose first weight starts larger by 1e-12; write benchmarks/chaos.md and chaos.png.
 
-Two recipes, five seeds each, on the novel, at the settings of params.yaml: twenty trainings, four minutes of a core.
+The script trains two recipes with five seeds each, and their twins, on the novel, with the params of params.yaml:
+twenty trainings, four minutes on one core.
 """
 
 from dataclasses import replace
@@ -21,41 +22,42 @@ from charloom.network.rnn import Parameters
 
 MOVED = 1e-12
 SEEDS = (1, 2, 3, 4, 5)
-RECIPES = ((0.0, VERMILION), (10.0, BLUE))
+RECIPES = ((0.0, VERMILION), (10.0, BLUE))  # initial value of the accumulator, color of its lines
 UPDATES = (*(digit * 10**power for power in range(5) for digit in (1, 2, 5)), 100_000)
-SHOWN = (1, 10, 20, 100, 1000, 10_000, 100_000)  # in the table
+TABLE_UPDATES = (1, 10, 20, 100, 1000, 10_000, 100_000)
 
 HEAD = """\
-# One weight moved by 1e-12
+# One weight changed by 1e-12
 
-Each training is followed beside its twin, in which the first weight of W is larger by 1e-12 at the start. All else is \
+Each training is compared with its twin, a training whose first weight of W starts larger by 1e-12. Everything else is \
 the same to the bit.
 
-**As published, with AdaGrad's accumulator at 0, most twins are strangers after 20 updates, and all after 1,000.** The \
-first update moves every weight by about eta, ten times the standard deviation that they start with; ten updates make \
-{ten:.0e} of the difference, and soon it is as large as the weights. After {updates:,} updates the held-out bits per \
-character of twins differ by {twin_0:.3f} (the median; {twin_0_least:.3f} to {twin_0_most:.3f}), those of two seeds by \
-{seeds_0:.3f}.
+**With the published recipe (AdaGrad's accumulator starts at 0), most twins are far apart after 20 updates, and all \
+after 1,000.** The first update moves every weight by about eta, ten times the standard deviation of the initial \
+weights. After ten updates the distance between twins is {ten:.0e}, and soon it is as large as the weights. After \
+{updates:,} updates, twins differ by {twin_0:.3f} held-out bits per character (median; {twin_0_least:.3f} to \
+{twin_0_most:.3f}), and trainings with two seeds differ by {seeds_0:.3f}.
 
-**With the accumulator at 10 they stay together.** After {updates:,} updates the weights differ by at most \
-{weights_10:.0e}, and the held-out bits are the same to {digits} digits after the point. Those of two seeds differ by \
-{seeds_10:.4f}.
+**If the accumulator starts at 10, twins stay together.** After {updates:,} updates their weights differ by at most \
+{weights_10:.0e}, and their held-out bits are equal to {digits} decimal places. Trainings with two seeds differ by \
+{seeds_10:.4f} bits.
 
-What follows for single runs:
+Consequences for single runs:
 
-- As published a run is one draw. Its seed names the draw and explains nothing: any change, one that cannot matter \
-included, draws again. The difference of two single runs says something about their settings only where it is far more \
-than {sd_0:.2f} bits, the standard deviation over seeds. Else it takes several seeds, and their mean.
-- To pair such runs by seed takes no noise away: with equal seeds they soon have nothing in common.
-- A processor, a library or an order of additions that changes a last bit draws again, too. Only where every bit is \
-the same can such a run be made again at all.
-- With the accumulator at 10 a run is what its setting and its seed make of it: what happens to a last digit stays \
-there. The standard deviation over seeds is {sd_10:.4f} bits, so that a difference of {several:.2f} shows in single \
-runs."""
+- With the published recipe, a run is one random draw. Its seed identifies the draw, but explains nothing: any change, \
+even one that cannot matter, gives another draw. The difference between two single runs says something about their \
+settings only if it is much larger than {sd_0:.2f} bits, the standard deviation over seeds. A smaller difference needs \
+means over several seeds.
+- Pairing such runs by seed does not reduce the noise: runs with equal seeds soon have nothing in common.
+- A processor, a library or an order of additions that changes a last bit also gives another draw. Such a run can be \
+reproduced only if every bit of its arithmetic is the same.
+- If the accumulator starts at 10, the setting and the seed determine a run: a change in the last digit stays in the \
+last digits. The standard deviation over seeds is {sd_10:.4f} bits, so single runs can show a difference of \
+{several:.2f} bits."""
 
 
 class Point(NamedTuple):
-    """A training at one of UPDATES: its weights, and loss and smooth loss of the sequence that comes next, in nats."""
+    """A training at one of UPDATES: its weights, and the loss and smooth loss of the next sequence, in nats."""
 
     weights: Array
     loss: float
@@ -63,7 +65,7 @@ class Point(NamedTuple):
 
 
 class Course(NamedTuple):
-    """A training: its points by update, and what the held-out text costs its last model, in bits per character."""
+    """A training: its points by update, and the held-out bits per character of its last model."""
 
     points: dict[int, Point]
     bits: float
@@ -73,35 +75,35 @@ Distance = tuple[float, float, float]  # in weights (Euclidean), loss and smooth
 
 
 def course(initial_accumulator_value: float, seed: int, moved: float) -> Course:
-    """Return the course of the training whose first weight starts larger by `moved`."""
-    each = training(PARAMS.eta, seed, initial_accumulator_value)
-    state = each.initial()
+    """Train with the first weight of W increased by `moved` at the start; return the course."""
+    run = training(PARAMS.eta, seed, initial_accumulator_value)
+    state = run.initial()
     flat = state.theta.flat.copy()
     flat[0] += moved
     state, points = replace(state, theta=Parameters(flat, state.theta.m, state.theta.K)), {}
-    for first, end in pairwise((0, *UPDATES, UPDATES[-1] + 1)):  # the last block is the row of the last model alone
-        rows = advance(state, TEXT.training, end - first, each.params.recipe)
+    for first, end in pairwise((0, *UPDATES, UPDATES[-1] + 1)):  # the last block is one row, of the last model
+        rows = advance(state, TEXT.training, end - first, run.params.recipe)
         points[first] = Point(rows.state.theta.flat, float(rows.losses[0]), float(rows.smooth_losses[0]))
         state = rows.after
     return Course(points, bits_per_character(rows.state.theta, TEXT.held_out, rows.state.h))
 
 
 def distance(one: Course, other: Course, update: int) -> Distance:
-    """Return how far apart two trainings are."""
+    """Return the distances between two trainings after an update."""
     a, b = one.points[update], other.points[update]
     weights = float(np.linalg.norm(a.weights - b.weights))
     return weights, abs(a.loss - b.loss), abs(a.smooth_loss - b.smooth_loss)
 
 
 def cell(values: list[float]) -> str:
-    """Return the median, and in parentheses the least and the most."""
+    """Return the median, with the minimum and the maximum in parentheses."""
     least, middle, most = (f"{x:.2g}" if x < 1 else f"{x:.1f}" for x in (min(values), median(values), max(values)))
     return f"{middle} ({least} to {most})"
 
 
-def row(what: str, distances: list[Distance]) -> str:
-    """Return a row of the table."""
-    return f"| {what} | {' | '.join(cell(list(each)) for each in zip(*distances, strict=True))} |"
+def row(name: str, distances: list[Distance]) -> str:
+    """Return a table row with the distances of all pairs."""
+    return f"| {name} | {' | '.join(cell(list(column)) for column in zip(*distances, strict=True))} |"
 
 
 def table(initial_accumulator_value: float, pairs: list[tuple[Course, Course]]) -> list[str]:
@@ -114,50 +116,50 @@ def table(initial_accumulator_value: float, pairs: list[tuple[Course, Course]]) 
         "",
         "| updates | weights | loss | smooth loss |",
         "|---|---|---|---|",
-        *(row(f"{update:,}", [distance(*pair, update) for pair in pairs]) for update in SHOWN),
-        row(f"{last:,}, two seeds", [distance(*each, last) for each in neighbours]),
+        *(row(f"{update:,}", [distance(*pair, update) for pair in pairs]) for update in TABLE_UPDATES),
+        row(f"{last:,}, two seeds", [distance(*two, last) for two in neighbours]),
     ]
 
 
-def draw(found: dict[float, list[tuple[Course, Course]]]) -> None:
-    """Draw the distances along training: a line for each seed, and a dotted one for two seeds."""
+def draw(pairs: dict[float, list[tuple[Course, Course]]]) -> None:
+    """Write chaos.png: distances along training, with a line for each pair of twins and a dotted line for two seeds."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7, 3.2), dpi=200, layout="constrained")
         panels = figure.subplots(1, 2)
-        for axes, (n, what) in zip(panels, ((0, "in the weights"), (2, "in smooth loss (nats)")), strict=True):
+        for axes, (n, name) in zip(panels, ((0, "in the weights"), (2, "in smooth loss (nats)")), strict=True):
             for value, color in RECIPES:
-                for pair in found[value]:
-                    far = [distance(*pair, update)[n] or np.nan for update in UPDATES]  # no zero on such an axis
-                    label = f"accumulator from {value:g}: twins" if pair is found[value][0] else None
-                    axes.plot(UPDATES, far, color=color, linewidth=0.9, label=label)
-                seeds = [each for each, _ in found[value]]
-                apart = [median(distance(*two, update)[n] for two in pairwise(seeds)) for update in UPDATES]
+                for pair in pairs[value]:
+                    distances = [distance(*pair, update)[n] or np.nan for update in UPDATES]  # a log axis has no zero
+                    label = f"accumulator from {value:g}: twins" if pair is pairs[value][0] else None
+                    axes.plot(UPDATES, distances, color=color, linewidth=0.9, label=label)
+                originals = [one for one, _ in pairs[value]]
+                medians = [median(distance(*two, update)[n] for two in pairwise(originals)) for update in UPDATES]
                 label = f"accumulator from {value:g}: two seeds"
-                axes.plot(UPDATES, apart, color=color, linewidth=1.1, linestyle=":", label=label)
+                axes.plot(UPDATES, medians, color=color, linewidth=1.1, linestyle=":", label=label)
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xlim(UPDATES[0], UPDATES[-1])
             axes.set_xlabel("updates")
-            axes.set_title(f"Distance {what}", loc="left", fontsize=9)
+            axes.set_title(f"Distance {name}", loc="left", fontsize=9)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
     (ROOT / "benchmarks/chaos.png").write_bytes(png(figure))
 
 
 def main() -> None:
-    """Train, measure, draw and write."""
-    found = {value: [(course(value, seed, 0.0), course(value, seed, MOVED)) for seed in SEEDS] for value, _ in RECIPES}
+    """Train, measure, write the page and draw the picture."""
+    pairs = {value: [(course(value, seed, 0.0), course(value, seed, MOVED)) for seed in SEEDS] for value, _ in RECIPES}
     last = UPDATES[-1]
-    twins = {value: [abs(one.bits - other.bits) for one, other in pairs] for value, pairs in found.items()}
-    bits = {value: [one.bits for one, _ in pairs] for value, pairs in found.items()}
-    seeds = {value: median(abs(a - b) for a, b in pairwise(each)) for value, each in bits.items()}
-    spread = {value: stdev(each) for value, each in bits.items()}
-    for value in found:
+    twins = {value: [abs(one.bits - other.bits) for one, other in two] for value, two in pairs.items()}
+    bits = {value: [one.bits for one, _ in two] for value, two in pairs.items()}
+    seeds = {value: median(abs(a - b) for a, b in pairwise(values)) for value, values in bits.items()}
+    spread = {value: stdev(values) for value, values in bits.items()}
+    for value in pairs:
         print(value, twins[value], bits[value])
     head = HEAD.format(
         updates=last, twin_0=median(twins[0.0]), twin_0_least=min(twins[0.0]), twin_0_most=max(twins[0.0]),
         seeds_0=seeds[0.0], seeds_10=seeds[10.0], sd_0=spread[0.0], sd_10=spread[10.0], several=8 * spread[10.0],
-        weights_10=max(distance(*pair, last)[0] for pair in found[10.0]),
-        ten=median(distance(*pair, 10)[0] for pair in found[0.0]),
+        weights_10=max(distance(*pair, last)[0] for pair in pairs[10.0]),
+        ten=median(distance(*pair, 10)[0] for pair in pairs[0.0]),
         digits=int(-np.log10(max(twins[10.0]))),
     )  # fmt: skip
     text = [
@@ -166,14 +168,14 @@ def main() -> None:
         "![Distances along training](chaos.png)",
         "",
         f"Written by `python benchmarks/chaos.py`, on *Moby Dick*: m = {PARAMS.m}, eta = {PARAMS.eta}, float64, seeds "
-        f"{SEEDS[0]} to {SEEDS[-1]}. Distances are the median over the seeds, and in parentheses the least and the "
-        "most: in the weights the Euclidean one, in loss and smooth loss in nats per sequence. *Two seeds* are each "
-        "seed and the next. The numbers are the same on every processor.",
-        *(line for value, pairs in found.items() for line in table(value, pairs)),
+        f"{SEEDS[0]} to {SEEDS[-1]}. Distances are medians over the seeds, with the minimum and the maximum in "
+        "parentheses. The distance in the weights is Euclidean. Distances in loss and smooth loss are in nats per "
+        "sequence. *Two seeds*: each seed is compared with the next. The numbers are the same on every processor.",
+        *(line for value, twin_pairs in pairs.items() for line in table(value, twin_pairs)),
         "",
     ]
     (ROOT / "benchmarks/chaos.md").write_text("\n".join(text), encoding="utf-8")
-    draw(found)
+    draw(pairs)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What an answer of several factors is worth: simulated studies whose truth is known, decided by what `compare` runs.
+"""Measure error rates and power of answers with several factors, in simulated studies with known effects.
 
-`python benchmarks/factors.py` writes benchmarks/factors.md; `python benchmarks/factors.py 200` simulates fewer. Effects
-are in sds of the paired difference of two settings.
+`python benchmarks/factors.py` writes benchmarks/factors.md; `python benchmarks/factors.py 200` simulates fewer studies.
+The code that `charloom compare` runs decides each study. Effects are in standard deviations of the paired difference
+of two settings.
 """
 
 import sys
@@ -22,49 +23,53 @@ DESIGNS = ((2, 2), (3, 2, 2), (4, 3))
 PLANS = ((3,), (5,), (10,), (3, 5, 10))
 SPREADS = ("equal", "unequal")
 EFFECTS = (1.0, 1.5, 2.0)
-UNEQUAL = (0.14, 1.98)  # sds of the settings, drawn anew in each study between these, on a logarithmic scale
+UNEQUAL = (0.14, 1.98)  # range of the settings' standard deviations, which are log-uniform in each study
 
-Truth = Callable[..., float]  # of a setting, by the places of its levels
+Truth = Callable[..., float]  # the true mean of a setting, from the indices of its levels
 
 
 class Study(NamedTuple):
-    """Its verdicts, by factors and cell by cell."""
+    """The verdicts of one simulated study.
+
+    factors   with the settings' levels: effects of factors, and settings
+    cells     without levels: settings alone
+    """
 
     factors: Verdicts
     cells: Verdicts
 
 
 def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, truth: Truth) -> Study:
-    """Return a simulated study; of several looks each setting has all seeds."""
+    """Simulate a study and return its verdicts. Each setting has the seeds of the last look."""
     cells = list(product(*map(range, shape)))
     names = [name_of(cell) for cell in cells]
     low, high = np.log(UNEQUAL)
     sds = np.full(len(cells), 0.5**0.5) if spread == "equal" else np.exp(rng.uniform(low, high, len(cells)))
     if spread != "equal":
-        sds /= np.sqrt(2 * np.mean(sds**2))  # so that the paired differences have an sd of 1 on average
+        sds /= np.sqrt(2 * np.mean(sds**2))  # the mean variance of paired differences is 1
     values = (
         rng.normal(size=(len(cells), looks[-1])) * sds[:, None] + np.array([truth(*cell) for cell in cells])[:, None]
     )
-    values += rng.normal(size=looks[-1])  # what a seed does to all settings alike
-    asked = Measured(
+    values += rng.normal(size=looks[-1])  # a seed's effect on all settings
+    measured = Measured(
         "loss", "lower", names[0],
         {name: dict(enumerate(map(Measurement, map(float, row)))) for name, row in zip(names, values, strict=True)},
         looks=looks if len(looks) > 1 else (),
     )  # fmt: skip
     levels = levels_of(names)
-    return Study(verdicts(asked._replace(levels=levels)), verdicts(asked))
+    return Study(verdicts(measured._replace(levels=levels)), verdicts(measured))
 
 
 def claims(answer: Verdicts) -> list[str]:
-    """Return all that it says is so: of factors and of settings."""
-    said = [each.verdict for each in answer.effects] + [each.verdict for each in answer.settings.values()]
-    return [each for each in said if each != CANNOT_TELL]
+    """Return all verdicts on effects and settings except `cannot tell`."""
+    contrasts = [*answer.effects, *answer.settings.values()]
+    return [contrast.verdict for contrast in contrasts if contrast.verdict != CANNOT_TELL]
 
 
 def false_claims(
     rng: np.random.Generator, count: int, shape: tuple[int, ...], looks: tuple[int, ...], spread: str
 ) -> float:
-    """Return the share of studies without any effect that claim one."""
+    """Return the share of studies that claim an effect, if no effect exists."""
     return float(
         np.mean([bool(claims(study(rng, shape, looks, spread, lambda *_: 0.0).factors)) for _ in range(count)])
     )
@@ -73,55 +78,55 @@ def false_claims(
 def false_beside_true(
     rng: np.random.Generator, count: int, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, effect: float
 ) -> float:
-    """Return the share of studies that claim an effect which is none, where the last setting alone differs.
+    """Return the share of studies that make a false claim, if only the last setting differs from the others.
 
-    So there are averages, interactions and effects at levels that are true, beside others that are zero.
+    Some averages, interactions and effects at single levels are then nonzero, and others are zero.
     """
 
     def last(*cell: int) -> float:
         return effect * all(place == size - 1 for place, size in zip(cell, shape, strict=True))
 
-    exact = {_key(each): each.differences[0] for each in _all_contrasts(shape, last)}
-    found = []
+    exact = {_key(contrast): contrast.differences[0] for contrast in _all_contrasts(shape, last)}
+    errors = []
     for _ in range(count):
         answer = study(rng, shape, looks, spread, last).factors
-        told = [_key(each) for each in answer.effects if each.verdict != CANNOT_TELL]
-        alone = [name for name, each in answer.settings.items() if each.verdict != CANNOT_TELL]
-        found.append(
-            any(abs(exact[key]) < 1e-9 for key in told) or any(name != [*answer.settings][-1] for name in alone)
+        effects = [_key(contrast) for contrast in answer.effects if contrast.verdict != CANNOT_TELL]
+        settings = [name for name, contrast in answer.settings.items() if contrast.verdict != CANNOT_TELL]
+        errors.append(
+            any(abs(exact[key]) < 1e-9 for key in effects) or any(name != [*answer.settings][-1] for name in settings)
         )
-    return float(np.mean(found))
+    return float(np.mean(errors))
 
 
-def _key(each: Contrast) -> tuple[object, ...]:
-    return each.kind, each.factor, each.level, each.reference, each.other, each.at
+def _key(effect: Contrast) -> tuple[object, ...]:
+    return effect.kind, effect.factor, effect.level, effect.reference, effect.other, effect.at
 
 
 def _all_contrasts(shape: tuple[int, ...], truth: Truth) -> list[Contrast]:
-    """Return all effects of a study without noise."""
+    """Return the effects of a study without noise: one seed, with the true means as values."""
     cells = list(product(*map(range, shape)))
     names = [name_of(cell) for cell in cells]
     levels = levels_of(names)
     sides = {name: side({0: Measurement(truth(*cell))}, None) for name, cell in zip(names, cells, strict=True)}
-    of = design(levels, names[0])
-    return tested(of, sides, (), {}).effects if of else []
+    plan = design(levels, names[0])
+    return tested(plan, sides, (), {}).effects if plan else []
 
 
 def levels_of(names: list[str]) -> dict[str, dict[str, str]]:
-    """Return the levels of the settings' factors, by setting and factor."""
+    """Return each setting's level of each factor: {setting: {factor: level}}."""
     return {name: dict(pair.split("=") for pair in name.split()) for name in names}
 
 
 def name_of(cell: tuple[int, ...]) -> str:
-    """Return the setting's name, from the indices of its levels."""
+    """Return the name of the setting with these indices of levels, such as `a=0 b=1`."""
     return " ".join(f"{letter}={level}" for letter, level in zip("abc", cell, strict=False))
 
 
 class Power(NamedTuple):
-    """The share of studies that say of the first factor's two levels that they differ.
+    """Shares of studies that detect the effect of the first factor.
 
-    average     by the average over the other factors
-    cells       cell by cell: of the settings that differ from the baseline in that factor alone
+    average     the average over the other factors has a verdict
+    cells       the setting that differs from the baseline in this factor alone has a verdict, without factors
     """
 
     average: float
@@ -131,32 +136,32 @@ class Power(NamedTuple):
 def power(
     rng: np.random.Generator, count: int, shape: tuple[int, ...], looks: tuple[int, ...], spread: str, effect: float
 ) -> Power:
-    """Return it where the first factor's second level adds `effect`, and no other does anything."""
-    told = []
-    alone = " ".join(["a=1", *(f"{letter}=0" for letter, _ in zip("bc", shape[1:], strict=False))])
+    """Return the power if the first factor's second level adds `effect`, and no other level has an effect."""
+    detected = []
+    setting = " ".join(["a=1", *(f"{letter}=0" for letter, _ in zip("bc", shape[1:], strict=False))])
     for _ in range(count):
         both = study(rng, shape, looks, spread, lambda a, *_: effect * (a == 1))
-        asked = (AVERAGE, "a", "1", "0")
-        (average,) = (x for x in both.factors.effects if (x.kind, x.factor, x.level, x.reference) == asked)
-        told.append([each.verdict != CANNOT_TELL for each in (average, both.cells.settings[alone])])
-    return Power(*(float(x) for x in np.mean(told, axis=0)))
+        key = (AVERAGE, "a", "1", "0")
+        (average,) = (x for x in both.factors.effects if (x.kind, x.factor, x.level, x.reference) == key)
+        detected.append([x.verdict != CANNOT_TELL for x in (average, both.cells.settings[setting])])
+    return Power(*(float(x) for x in np.mean(detected, axis=0)))
 
 
 class Crossing(NamedTuple):
-    """Studies of two factors that turn each other, and have no average: the shares with each claim."""
+    """Shares of studies that claim an interaction and an average, if each factor reverses the other's effect."""
 
     interaction: float
     average: float
 
 
 def crossing(rng: np.random.Generator, count: int, looks: tuple[int, ...], spread: str, effect: float) -> Crossing:
-    """Return it where each factor's second level adds `effect` at one level of the other, and takes it at the other."""
-    told = []
+    """Return the shares if settings with equal level indices of both factors have `effect`, and the others 0."""
+    claimed = []
     for _ in range(count):
         answer = study(rng, (2, 2), looks, spread, lambda a, b: effect * (a == b)).factors
-        of_averages = [x for x in answer.effects if x.kind == AVERAGE and x.verdict != CANNOT_TELL]
-        told.append(["depends" in claims(answer), bool(of_averages)])
-    return Crossing(*(float(x) for x in np.mean(told, axis=0)))
+        averages = [x for x in answer.effects if x.kind == AVERAGE and x.verdict != CANNOT_TELL]
+        claimed.append(["depends" in claims(answer), bool(averages)])
+    return Crossing(*(float(x) for x in np.mean(claimed, axis=0)))
 
 
 def _row(*cells: object) -> str:
@@ -168,39 +173,46 @@ def _table(*columns: str) -> Iterator[str]:
 
 
 def page(count: int) -> Iterator[str]:
-    """Give the lines of the page."""
+    """Yield the lines of the page."""
     rng = np.random.default_rng(30)
     error = 1.96 * (0.05 * 0.95 / count) ** 0.5
-    yield "# What an answer of several factors is worth\n"
-    given = "" if count == 2000 else f" {count}"
+    yield "# Answers with several factors: error rates and power\n"
+    argument = "" if count == 2000 else f" {count}"
     yield (
-        f"Written by `python benchmarks/factors.py{given}`: {count:,} simulated studies a number (a quarter of them of "
-        "power, half in the last table), decided by the code that `charloom compare` runs. Effects are in sds of the "
-        f"paired difference of two settings. Spreads are equal, or between {UNEQUAL[0]} and {UNEQUAL[1]} by setting. "
-        f"Sampling error of 0.05, at 95 %: ±{error:.3f}."
+        f"Written by `python benchmarks/factors.py{argument}`: {count:,} simulated studies per number, a quarter of "
+        "them in the second table, and half in the last table. The code that `charloom compare` runs decides each "
+        "study. 3 × 2 × 2 settings are all combinations of three factors with 3, 2 and 2 levels. Effects are in "
+        "standard deviations of the paired difference of two settings. *Spread*: the settings have equal standard "
+        f"deviations, or unequal ones, from a range of {UNEQUAL[0]} to {UNEQUAL[1]}. *3, 5, 10 seeds* are three looks. "
+        f"A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval). [Glossary](../docs/glossary.md)."
     )
-    yield "\n## Without any effect: studies that claim one, of a factor, an interaction or a setting"
+    yield "\n## No effect: share of studies that claim an effect of a factor, an interaction or a setting"
     yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))
     for shape in DESIGNS:
         for spread in SPREADS:
             shares = [f"{false_claims(rng, count, shape, looks, spread):.3f}" for looks in PLANS]
             yield _row(" × ".join(map(str, shape)), spread, *shares)
-    yield "\n## One level of one factor differs: told by the average, and cell by cell"
-    yield from _table("settings", "spread", "seeds", *(f"effect {x:g}: average / cells" for x in EFFECTS))
+    yield "\n## One factor has an effect: share of studies that detect it"
+    yield (
+        "\n*Average*: the average over the other factors has a verdict. *Setting*: the setting that differs from the "
+        "baseline in this factor alone has a verdict, if the study compares settings only."
+    )
+    yield from _table("settings", "spread", "seeds", *(f"effect {x:g}: average / setting" for x in EFFECTS))
     for shape in DESIGNS:
         for spread in SPREADS:
             for n in (5, 10):
-                found = [power(rng, count // 4, shape, (n,), spread, x) for x in EFFECTS]
-                cells = [f"{each.average:.2f} / {each.cells:.2f}" for each in found]
+                powers = [power(rng, count // 4, shape, (n,), spread, x) for x in EFFECTS]
+                cells = [f"{shares.average:.2f} / {shares.cells:.2f}" for shares in powers]
                 yield _row(" × ".join(map(str, shape)), spread, n, *cells)
-    yield "\n## Two factors that turn each other, with no average: the interaction is told, and the false average is"
+    yield "\n## Two factors reverse each other's effect: share of studies that claim an interaction, or an average"
+    yield "\nThe true averages are zero, so a claimed average is false."
     yield from _table("spread", "seeds", *(f"effect {x:g}: interaction / average" for x in EFFECTS))
     for spread in SPREADS:
         for looks in PLANS:
-            turned = [crossing(rng, count, looks, spread, x) for x in EFFECTS]
-            cells = [f"{each.interaction:.2f} / {each.average:.3f}" for each in turned]
+            crossings = [crossing(rng, count, looks, spread, x) for x in EFFECTS]
+            cells = [f"{shares.interaction:.2f} / {shares.average:.3f}" for shares in crossings]
             yield _row(spread, ", ".join(map(str, looks)), *cells)
-    yield "\n## The last setting alone differs, by 3: studies that claim something else, too"
+    yield "\n## Only the last setting differs, by 3: share of studies that also make a false claim"
     yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))
     for shape in ((2, 2), (3, 3), (2, 2, 2)):
         for spread in SPREADS:

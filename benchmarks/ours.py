@@ -1,4 +1,4 @@
-"""One update with charloom's kernel, as the train stage calls it."""
+"""Time one update with charloom's kernel, called as in the stage `train`."""
 
 import sys
 from dataclasses import replace
@@ -17,9 +17,9 @@ from charloom.training.loop import train
 def main(
     optimizer: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 1
 ) -> None:
-    """Compile, train and print what an update takes."""
+    """Compile, train and print the time per update."""
     ids, W, U, V, b, c = problem(m, K, dtype, (updates + 1) * batch, seq_length)
-    theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
+    theta = Parameters(np.concatenate([weight.ravel() for weight in (W, U, V, b, c)]), m, K)
     recipe = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA), batch=batch)
     if optimizer == "adam":
         recipe = Recipe(m, seq_length, 0.01, np.inf, dtype, Adam(0.001), "mean", batch=batch)

@@ -1,6 +1,7 @@
-"""One update in plain loops and by the fast kernel, which gives the same bits: `python benchmarks/plain.py`.
+"""Time one update with plain loops and with the kernel, and check that both give the same bits.
 
-m = 100, K = 83, seq_length = 25; CPU time on one core, the median of turns taken one after the other.
+`python benchmarks/plain.py` uses m = 100, K = 83 and seq_length = 25. It prints CPU time on one core, as the median of
+turns in which both implementations alternate.
 """
 
 import statistics
@@ -18,7 +19,7 @@ M, K, UPDATES, TURNS = 100, 83, 300, 9
 
 
 def main(dtype: str) -> None:
-    """Print microseconds an update."""
+    """Print the microseconds per update of both implementations."""
     ids = np.random.default_rng(1).integers(0, K, UPDATES * SEQ_LENGTH + 1).astype(np.uint8)
     recipe = Recipe(M, SEQ_LENGTH, 0.01, CLIP, dtype, AdaGrad(ETA, 1.0))
 
@@ -44,9 +45,9 @@ def main(dtype: str) -> None:
             began = time.process_time()
             way()
             times[name].append((time.process_time() - began) / UPDATES * 1e6)
-    print(dtype, {name: f"{statistics.median(each):.1f} µs" for name, each in times.items()})
+    print(dtype, {name: f"{statistics.median(values):.1f} µs" for name, values in times.items()})
 
 
 if __name__ == "__main__":
-    for each in ("float64", "float32"):
-        main(each)
+    for dtype in ("float64", "float32"):
+        main(dtype)

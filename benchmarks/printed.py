@@ -1,4 +1,4 @@
-"""How a benchmark's picture looks, and its bytes."""
+"""The style of the benchmarks' pictures, and the PNG file of a picture."""
 
 import io
 
@@ -19,11 +19,11 @@ STYLE = {
     "legend.fontsize": 8,
     "legend.handlelength": 1.4,
 }
-BLUE, VERMILION = "#0072B2", "#D55E00"  # told apart by the colour-blind, too
+BLUE, VERMILION = "#0072B2", "#D55E00"  # distinguishable for colour-blind readers
 
 
 def png(figure: Figure) -> bytes:
-    """Return the figure as a PNG: equal figures give equal bytes."""
+    """Return the figure as a PNG file. Equal figures give equal bytes."""
     content = io.BytesIO()
     with mpl.rc_context(STYLE):
         figure.savefig(content, format="png", metadata={"Software": None})

@@ -1,7 +1,7 @@
-"""Time one update, ours and others', on the same text with the same work; write benchmarks/results.md.
+"""Time one update of charloom and of other implementations, with the same text and work; write benchmarks/results.md.
 
-Every figure is the CPU time of a process of its own on one core; the implementations take turns, and the median of
-the turns counts. Ratios are between figures of the same run.
+A figure is the median CPU time of processes on one core. Each process runs one implementation, and the implementations
+run in turns. A ratio compares figures of the same run of this script.
 """
 
 import json
@@ -22,7 +22,7 @@ WAYS = {
     "NumPy, a column at a time (textbook)": (OURS, ["textbook.py"]),
     "NumPy, vectorised (`rnn.py` + `adagrad.py`)": (OURS, ["vectorised.py"]),
     "PyTorch, nn.RNN + Adagrad": (OTHERS, ["with_torch.py"]),
-    "JAX, one jitted update a call": (OTHERS, ["with_jax.py", "call"]),
+    "JAX, one jitted update per call": (OTHERS, ["with_jax.py", "call"]),
     "JAX, all updates fused in one scan": (OTHERS, ["with_jax.py", "scan"]),
     "JAX, fused, with W transposed": (OTHERS, ["with_jax.py", "transposed"]),
     "charloom": (OURS, ["ours.py", "adagrad"]),
@@ -38,35 +38,38 @@ ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", 
 
 
 def timed(way: tuple[str | Path, list[str]], dtype: str, updates: int, *sizes: int, cores: int = 1) -> dict[str, float]:
-    """Return what an update takes in a new process on so many cores: microseconds of CPU time, and by the wall."""
+    """Run an implementation in a new process on `cores` cores; return its report: see `text.report`."""
     python, (script, *arguments) = way
-    # Set for other programs on some machines, they would slow NumPy down.
+    # Some machines set OPENBLAS_* for other programs. These variables would slow NumPy down.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
     environment |= ONE_THREAD if cores == 1 else {"ALL_CORES": "1", "CHARLOOM_THREADS": str(cores)}
     command = [str(python), str(HERE / script), *arguments, dtype, str(updates), *map(str, sizes)]
-    if sys.platform == "linux":  # JAX keeps a second thread busy whatever its flags say, and pays for it
-        use = sorted(os.sched_getaffinity(0))[-cores:]
-        command = ["taskset", "--cpu-list", ",".join(map(str, use)), *command]
+    if sys.platform == "linux":  # JAX keeps a second thread busy in spite of its flags, which costs CPU time
+        cpus = sorted(os.sched_getaffinity(0))[-cores:]
+        command = ["taskset", "--cpu-list", ",".join(map(str, cpus)), *command]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
 def medians(ways: dict, dtype: str, updates: int, *sizes: int) -> dict[str, float]:
-    """Return the median of each way by its name, turn by turn."""
+    """Run the implementations in turns; return the median microseconds of each by its name."""
     times: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(TURNS):
         for way, how in ways.items():
-            # The slow ones get fewer updates: a turn should not wait for them.
+            # Slow implementations make fewer updates, so that a turn does not take too long.
             fewer = updates // 10 if "textbook" in way or "PyTorch" in way or "call" in way else updates
             times[way].append(timed(how, dtype, max(fewer, 3), *sizes)["microseconds"])
-    print(dtype, sizes, {way: round(statistics.median(each), 1) for way, each in times.items()}, flush=True)
-    return {way: statistics.median(each) for way, each in times.items()}
+    print(dtype, sizes, {way: round(statistics.median(values), 1) for way, values in times.items()}, flush=True)
+    return {way: statistics.median(values) for way, values in times.items()}
 
 
 def headline(ways: dict) -> list[str]:
     """Return the table of one update at m = 100, K = 80, seq_length = 25."""
     measured = {dtype: medians(ways, dtype, 4000, 100, 80) for dtype in ("float64", "float32")}
-    lines = ["| one update, µs | float64 | charloom takes | float32 | charloom takes |", "|---|---|---|---|---|"]
+    lines = [
+        "| one update, µs | float64 | charloom / this row | float32 | charloom / this row |",
+        "|---|---|---|---|---|",
+    ]
     for way in ways:
         cells = []
         for figures in measured.values():
@@ -76,10 +79,10 @@ def headline(ways: dict) -> list[str]:
 
 
 def scaling(name: str, values: list[int], axis: int) -> list[str]:
-    """Return a table of one update against m, K or seq_length, the others as in the headline."""
+    """Return a table of one update for values of m, K or seq_length; the other two are those of the headline."""
     lines = [
         f"| {name} | dtype | NumPy, vectorised | PyTorch | JAX, fused | JAX, W transposed | charloom "
-        "| of the best other | limit | of the limit |",
+        "| charloom / fastest other | limit | charloom / limit |",
         f"|{'---|' * 10}",
     ]
     for value in values:
@@ -90,26 +93,26 @@ def scaling(name: str, values: list[int], axis: int) -> list[str]:
             others = [VECTORISED, TORCH, FUSED, TRANSPOSED]
             ways = {way: WAYS[way] for way in [*others, CHARLOOM]} | {LIMIT: (OURS, ["limits.py"])}
             figures = medians(ways, dtype, min(updates, 4000), *sizes)
-            ours, limit, best = figures[CHARLOOM], figures[LIMIT], min(figures[each] for each in others)
-            cells = [f"{value:,}", dtype, *(f"{figures[each]:,.0f}" for each in [*others, CHARLOOM])]
+            ours, limit, best = figures[CHARLOOM], figures[LIMIT], min(figures[way] for way in others)
+            cells = [f"{value:,}", dtype, *(f"{figures[way]:,.0f}" for way in [*others, CHARLOOM])]
             lines.append(f"| {' | '.join(cells)} | {ours / best:.2f} | {limit:,.0f} | {ours / limit:.2f} |")
     return lines
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure and write the page."""
     others = subprocess.run(
         [str(OTHERS), "-c", "import jax, torch; print('JAX', jax.__version__ + ', PyTorch', torch.__version__)"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
     text = [
-        "# One update, ours and others'",
+        "# Time of one update, compared with other implementations",
         "",
-        "Written by `make bench`. Microseconds of CPU time, one core, one process each, taking turns; medians of "
-        f"{TURNS} turns. The same text, initial weights and work. *charloom takes*: its time as a share of that row's. "
-        "*limit*: what the arithmetic and the reading of W take at least on this core (`limits.py`). Where a row takes "
-        "less than that, something else had the memory while the limit was measured. "
-        "[Of a processor without AVX-512](results_avx2.md).",
+        "Written by `make bench`. Microseconds of CPU time on one core. Each process runs one implementation, the "
+        f"implementations run in turns, and a number is the median of {TURNS} turns. All have the same text, initial "
+        "weights and work. *charloom / this row*: charloom's time divided by the row's time. *Limit*: the least time "
+        "of the arithmetic and of reading W on this core (`limits.py`). If a time is below the limit, other programs "
+        "used the memory while the limit was measured. [Results of a processor without AVX-512](results_avx2.md).",
         "",
         f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {platform.system()}, "
         f"Python {platform.python_version()}, NumPy {version('numpy')}, Numba {version('numba')}, {others}.",
@@ -118,9 +121,9 @@ def main() -> None:
         "",
         *headline(WAYS),
         "",
-        "## The same by Adam",
+        "## One update with Adam",
         "",
-        "Its rates, the mean loss and no clipping, as the assignment has them since 2025.",
+        "The rates of Adam, the mean loss and training without clipping are those of the assignment since 2025.",
         "",
         *headline(BY_ADAM),
     ]
@@ -129,7 +132,7 @@ def main() -> None:
         ("seq_length", [10, 200], 2),
         ("K", [30, 5000], 1),
     ):
-        text += ["", f"## Against {name}", "", *scaling(name, values, axis)]
+        text += ["", f"## Other values of {name}", "", *scaling(name, values, axis)]
     (HERE / "results.md").write_text("\n".join([*text, ""]), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""One update as a course would write it: the equations a column at a time, in NumPy."""
+"""Time one update written as in a course: the equations in NumPy, one column at a time."""
 
 import sys
 
@@ -10,7 +10,7 @@ def main(dtype: str, updates: int, m: int, K: int) -> None:
     """Train and print microseconds of CPU time per update."""
     ids, W, U, V, b, c = problem(m, K, dtype, updates)
     parameters = [W, U, V, b, c]
-    sums = [np.zeros_like(each) for each in parameters]
+    sums = [np.zeros_like(parameter) for parameter in parameters]
     h = np.zeros((m, 1), dtype)
     eye = np.eye(K, dtype=dtype)
     eta, epsilon = np.dtype(dtype).type(ETA), np.dtype(dtype).type(2.2e-16)

@@ -1,4 +1,4 @@
-"""Trainings on the novel without the pipeline: the same bits, and nothing written."""
+"""Train on the novel without the pipeline: the results have the same bits, and no file is written."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +20,13 @@ TEXT = Text(VOCABULARY, IDS[:END], IDS[END:])
 
 
 def training(eta: float, seed: int, initial_accumulator_value: float) -> Training:
-    """Return a training on the novel; what is not given is as in params.yaml."""
-    each = PARAMS.train.model_copy(update={"initial_accumulator_value": initial_accumulator_value})
-    params = PARAMS.model_copy(update={"eta": eta, "seed": seed, "train": each})
+    """Return a training on the novel with these params; the other params are those of params.yaml."""
+    section = PARAMS.train.model_copy(update={"initial_accumulator_value": initial_accumulator_value})
+    params = PARAMS.model_copy(update={"eta": eta, "seed": seed, "train": section})
     return Training(params, TEXT, Path(), {})
 
 
-def trained(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:
-    """Yield the rows from each multiple of `every` updates on, and at last the one of the last model."""
-    each = training(eta, seed, initial_accumulator_value)
-    yield from train(each.initial(), TEXT.training, each.params.train.updates, (every,), each.params.recipe)
+def train_rows(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:
+    """Train; yield the rows of each block of `every` updates, and at last the row of the last model."""
+    run = training(eta, seed, initial_accumulator_value)
+    yield from train(run.initial(), TEXT.training, run.params.train.updates, (every,), run.params.recipe)

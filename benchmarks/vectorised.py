@@ -1,4 +1,4 @@
-"""One update with charloom's own reference in NumPy: all that can be is done for the whole sequence at once."""
+"""Time one update with charloom's reference in NumPy, which vectorises all but the recurrences over the sequence."""
 
 import sys
 
@@ -13,14 +13,14 @@ from charloom.network.rnn import Parameters, loss_and_gradients
 def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
     """Train and print microseconds of CPU time per update."""
     ids, W, U, V, b, c = problem(m, K, dtype, updates, seq_length)
-    theta = Parameters(np.concatenate([each.ravel() for each in (W, U, V, b, c)]), m, K)
+    theta = Parameters(np.concatenate([weight.ravel() for weight in (W, U, V, b, c)]), m, K)
     recipe, h = Recipe(m, seq_length, 0.01, CLIP, dtype, AdaGrad(ETA)), np.zeros(m, dtype)
-    kept = recipe.accumulators(K)
+    accumulators = recipe.accumulators(K)
     started = now()
     for update in range(updates):
         e = update * seq_length
         loss, gradients, h = loss_and_gradients(theta, ids[e : e + seq_length], ids[e + 1 : e + seq_length + 1], h)
-        recipe.step(theta, kept, gradients, update)
+        recipe.step(theta, accumulators, gradients, update)
     report(started, updates, loss)
 
 

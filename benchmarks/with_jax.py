@@ -1,6 +1,6 @@
-"""One update with JAX: one jitted update a call, or all fused in one scan, by W h or by h Wᵀ with W transposed.
+"""Time one update with JAX: one jitted update per call, or all updates fused in one scan, with W h or with h Wᵀ.
 
-By AdaGrad; or by Adam on the mean loss, without clipping, in the ways whose names begin with adam.
+The optimiser is AdaGrad. With a first argument that begins with `adam` it is Adam on the mean loss, without clipping.
 """
 
 import os
@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 from text import CLIP, EPSILON, ETA, SEQ_LENGTH, now, problem, report
 
-TRANSPOSED = sys.argv[1].endswith("transposed")  # W is kept transposed, and h multiplied from the left
+TRANSPOSED = sys.argv[1].endswith("transposed")  # W is stored transposed and multiplied by h from the left
 ADAM = sys.argv[1].startswith("adam")
 RATE, B1, B2, EPS = 0.001, 0.9, 0.999, 1e-8
 
 
 def loss_of(parameters, h, x, y):
-    """Return the summed loss and the last states; of a batch h (n, m), x and y (T, n), else without the n."""
+    """Return the summed loss and the last states. Shapes: h (n, m), x and y (T, n); without n if the batch is 1."""
     W = parameters["W"]
     inputs = parameters["U"][x] + parameters["b"]
 
@@ -32,9 +32,9 @@ def loss_of(parameters, h, x, y):
     return -jnp.take_along_axis(log_p, y[..., None], -1).sum(), h
 
 
-def update(carried, sequence):
+def update(state, sequence):
     """Return the state after one clipped AdaGrad step, and the loss."""
-    parameters, sums, h = carried
+    parameters, sums, h = state
     (loss, h), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters, h, *sequence)
     gradients = jax.tree.map(lambda g: jnp.clip(g, -CLIP, CLIP), gradients)
     sums = jax.tree.map(lambda s, g: s + g * g, sums, gradients)
@@ -42,9 +42,9 @@ def update(carried, sequence):
     return (parameters, sums, h), loss
 
 
-def update_by_adam(carried, sequence):
+def update_by_adam(state, sequence):
     """Return the state after one step of Adam on the mean loss, and the loss."""
-    parameters, (first, second, t), h = carried
+    parameters, (first, second, t), h = state
     (loss, h), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters, h, *sequence)
     gradients = jax.tree.map(lambda g: g / sequence[0].size, gradients)
     first = jax.tree.map(lambda m, g: B1 * m + (1 - B1) * g, first, gradients)
@@ -56,30 +56,30 @@ def update_by_adam(carried, sequence):
 
 
 def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 1) -> None:
-    """Compile, train and print what an update takes. A batch of one is vectors, no matrices."""
+    """Compile, train and print the time per update. A batch of one uses vectors instead of matrices."""
     jax.config.update("jax_enable_x64", dtype == "float64")
     ids, W, U, V, _, _ = problem(m, K, dtype, updates * batch, seq_length)
     parameters = {"W": W.T if TRANSPOSED else W, "U": U.T, "V": V, "b": jnp.zeros(m, dtype), "c": jnp.zeros(K, dtype)}
     parameters = jax.tree.map(jnp.asarray, parameters)
     zeros = jax.tree.map(jnp.zeros_like, parameters)
-    kept = (zeros, zeros, jnp.ones((), dtype)) if ADAM else zeros
-    first = parameters, kept, jnp.zeros((batch, m) if batch > 1 else m, dtype)
-    x, y = (jnp.asarray(each.reshape(updates, -1, seq_length)) for each in (ids[:-1], ids[1:]))
-    x, y = (jnp.swapaxes(each, 1, 2) if batch > 1 else each[:, 0] for each in (x, y))
-    by = update_by_adam if ADAM else update
+    accumulators = (zeros, zeros, jnp.ones((), dtype)) if ADAM else zeros
+    first = parameters, accumulators, jnp.zeros((batch, m) if batch > 1 else m, dtype)
+    x, y = (jnp.asarray(part.reshape(updates, -1, seq_length)) for part in (ids[:-1], ids[1:]))
+    x, y = (jnp.swapaxes(part, 1, 2) if batch > 1 else part[:, 0] for part in (x, y))
+    step = update_by_adam if ADAM else update
     if way != "call":
-        train = jax.jit(lambda state, x, y: jax.lax.scan(by, state, (x, y))).lower(first, x, y).compile()
+        train = jax.jit(lambda state, x, y: jax.lax.scan(step, state, (x, y))).lower(first, x, y).compile()
         started = now()
         _, losses = jax.block_until_ready(train(first, x, y))
         report(started, updates, losses[-1])
     else:
-        step = jax.jit(update, donate_argnums=0)
+        jitted = jax.jit(update, donate_argnums=0)
         sequences = list(zip(x, y, strict=True))
-        jax.block_until_ready(step(jax.tree.map(jnp.copy, first), sequences[0]))
+        jax.block_until_ready(jitted(jax.tree.map(jnp.copy, first), sequences[0]))
         started = now()
         state = first
         for sequence in sequences:
-            state, loss = step(state, sequence)
+            state, loss = jitted(state, sequence)
         jax.block_until_ready(state)
         report(started, updates, loss)
 

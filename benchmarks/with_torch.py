@@ -1,4 +1,4 @@
-"""One update with PyTorch: nn.RNN, nn.Linear, cross entropy and its own Adagrad."""
+"""Time one update with PyTorch: nn.RNN, nn.Linear, cross entropy and torch.optim.Adagrad."""
 
 import sys
 
@@ -7,14 +7,14 @@ from text import CLIP, EPSILON, ETA, SEQ_LENGTH, now, problem, report
 
 
 def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:
-    """Train and print microseconds of CPU time per update. torch adds epsilon outside the root, unlike us."""
+    """Train and print microseconds of CPU time per update. Unlike charloom, torch adds epsilon outside the root."""
     torch.set_num_threads(1)
     torch.set_default_dtype(getattr(torch, dtype))
     ids, W, U, V, _, _ = problem(m, K, dtype, updates, seq_length)
     text = torch.from_numpy(ids)
     rnn, output, embed = torch.nn.RNN(m, m), torch.nn.Linear(m, K), torch.nn.Embedding(K, m)
     with torch.no_grad():
-        # A gather of U's columns, then the recurrence: nn.RNN's own input product would be with one-hot vectors.
+        # U's columns are gathered by index. nn.RNN's own input product would multiply U by one-hot vectors.
         for target, source in ((rnn.weight_hh_l0, W), (output.weight, V), (embed.weight, U.T.copy())):
             target.copy_(torch.from_numpy(source))
         rnn.weight_ih_l0.copy_(torch.eye(m))

@@ -17,7 +17,7 @@ from paired.statistics import moments
 
 @pytest.mark.parametrize(("settings", "looks"), [(4, (5,)), (4, (3, 5, 10))])
 def test_of_several_settings_without_a_difference_one_in_twenty_studies_tells_something(settings, looks):
-    assert 0.02 < calibration.any_told(rng(), 500, settings, looks) < 0.05 + error(0.05, 500)
+    assert 0.02 < calibration.any_claim(rng(), 500, settings, looks) < 0.05 + error(0.05, 500)
 
 
 @pytest.mark.parametrize("looks", [(5,), (3, 5, 10)])

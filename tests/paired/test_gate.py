@@ -120,4 +120,4 @@ def test_a_spread_next_to_nothing_lets_all_pass_that_is_not_worse():
 @pytest.mark.parametrize(("requirement", "effect"), [(BETTER, 0.0), (NOT_WORSE, 1.5)])
 def test_it_passes_wrongly_in_one_of_forty_cases_at_most(requirement, effect, looks):
     """At no difference at all, and at one on the worse side that just matters; looked at after each look."""
-    assert 0.0 < calibration.gated(rng(), COUNT, looks, effect, requirement, 1.5).passed < 0.025 + error(0.025)
+    assert 0.0 < calibration.gate_shares(rng(), COUNT, looks, effect, requirement, 1.5).passed < 0.025 + error(0.025)
