@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs"
 const { worker, wasm, ziggurat, requests } = JSON.parse(readFileSync(0, "utf8"))
 const program = { wasm: readFileSync(wasm), ziggurat }
-const inner = "; return { answers, update, position, state: () => ({ ...arrays, ...run }) }"
+const inner = "; return { answers, update, position, state: () => run }"
 const inside = new Function("onmessage", readFileSync(worker, "utf8") + inner)()
 const numbers = array => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64")
 let best_h // the state before the update with the lowest smooth loss

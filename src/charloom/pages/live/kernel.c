@@ -93,19 +93,17 @@ static void sum(double *out, const double *start, const double *factors, int apa
   }
 }
 
-/* next = tanh(W h + U x + b) for a character x. */
-static void recur(double *next, const double *h, int x, int step) {
+/* Read a character: next = tanh(W h + U x + b), output = V next + c. */
+static void forward(double *next, double *output, const double *h, int x, int step) {
   Weights w = parts(theta);
   EACH(i, m) a[i] = w.U[i * K + x] + w.b[i];
   sum(a, a, h, 1, WT, m, m, step);
   EACH(i, m) next[i] = tanh(a[i]);
+  sum(output, w.c, next, 1, VT, K, m, 0);
 }
 
-/* Read a character x: state = tanh(W state + U x + b), o[0] = V state + c. */
-void look(int x, int step) {
-  recur(state, state, x, step);
-  sum(o, parts(theta).c, state, 1, VT, K, m, 0);
-}
+/* Read a character outside training: `state` becomes the next one, o[0] its output. */
+void look(int x, int step) { forward(state, o, state, x, step); }
 
 /* o (K,) becomes e^(o − top). Return the sum: of every eighth number, then of these eight sums. */
 double exponentials(double *o, double top) {
@@ -140,10 +138,7 @@ static double softmax(double scale) {
 double gradients(double scale) {
   Weights w = parts(theta), sums = parts(gradient);
   transpose();
-  EACH(t, T) {
-    recur(h + (t + 1) * m, h + t * m, x[t], t);
-    sum(o + t * K, w.c, h + (t + 1) * m, 1, VT, K, m, 0);
-  }
+  EACH(t, T) forward(h + (t + 1) * m, o + t * K, h + t * m, x[t], t);
   double loss = softmax(scale);
   for (int t = T - 1; t >= 0; t--) {
     double *next = h + (t + 1) * m;

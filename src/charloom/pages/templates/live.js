@@ -21,7 +21,8 @@ const ask = (worker, request) => new Promise((resolve, reject) => {
   worker.postMessage(request)
 })
 
-// Draw the published curve and a run's in a frame that begins at `low` and has four steps. A curve: [[update, value], …].
+// Draw two curves [[update, value], …], the published one and a run's, in a frame of four steps from `low` on. Return
+// the values at its marks, from the top.
 const draw = (chart, curves, low, step) => {
   chart.querySelector("svg").setAttribute("viewBox", `0 ${-low - 4 * step} ${updates || 1} ${4 * step}`)
   chart.querySelectorAll("polyline").forEach((line, n) => {
@@ -43,32 +44,26 @@ const drawRun = (form, { curve, statistics }) => {
   draw(saturated, [pointsOf(data.saturated), pointsOf(statistics.map(row => row[3]), 1000)], 0, 0.25)
 }
 
-// Add an answer of the Worker to the run; record the first difference to the published run. Return its checkpoint, shown.
-const take = (run, answer) => {
-  const { update, curve, checkpoint, results } = answer, [hash, text] = data.checkpoints[update] ?? []
-  const after = `after ${shown(update)} updates`
-  const differences = [
+// Return the first published value that an answer of the Worker differs from, or "".
+const firstDifference = ({ update, curve, checkpoint, results }) => {
+  const after = `after ${shown(update)} updates`, [hash, text] = data.checkpoints[update] ?? []
+  const difference = [
     [`smooth loss ${after}`, curve[update / 100], data.curve[update]],
     [`SHA-256 of the weights ${after}`, checkpoint?.hash, hash],
     [`text ${after}`, checkpoint?.text, text],
     ["SHA-256 of weights and trace", results, results && data.results],
-  ].filter(([, here, published]) => published !== undefined && here !== published)
-  Object.assign(run, answer)
-  if (run.compared && differences.length) {
-    const [what, here, published] = differences[0]
-    run.differs ||= `${what}: ${here} here, ${published} published`
-  }
-  if (!checkpoint) return []
-  run.checkpoints[update] = checkpoint.hash
+  ].find(([, here, published]) => published !== undefined && here !== published)
+  return difference ? `${difference[0]}: ${difference[1]} here, ${difference[2]} published` : ""
+}
+const articleOf = ({ compared, update, checkpoint }) => {
+  const article = byId("checkpoint").content.cloneNode(true), [hash, text] = data.checkpoints[update] ?? []
   const equal = checkpoint.hash === hash && checkpoint.text === text
   const verdict = `Weights ${equal ? "and text equal" : "or text differ from"} the published ones. `
-  return [element("article", [
-    element("h3", [after.replace("a", "A")]),
-    element("pre", [checkpoint.text], { dir: "auto" }),
-    element("p", [
-      run.compared && hash ? verdict : "", "Weights: SHA-256 ", element("code", [`${checkpoint.hash.slice(0, 16)}…`]),
-    ], { className: "note" }),
-  ])]
+  article.querySelector("h3").textContent = `After ${shown(update)} updates`
+  article.querySelector("pre").textContent = checkpoint.text
+  article.querySelector("span").textContent = compared && hash ? verdict : ""
+  article.querySelector("code").textContent = `${checkpoint.hash.slice(0, 16)}…`
+  return article
 }
 
 const speed = run => `${shown(run.completed / run.seconds)} updates per second`
@@ -98,7 +93,7 @@ const statement = run => ({
   checkpoints: run.checkpoints, seconds: run.seconds, user_agent: navigator.userAgent,
 })
 
-// The form of a training. `requestOf()` returns its settings, its text, and whether to compare it with the published run.
+// The form of a training. `requestOf()` returns its params, its text, and whether to compare it with the published run.
 const training = (name, requestOf) => {
   const form = byId(name), { start, pause, stop, save, outcome: result } = form.elements
   const [line, after, checkpoints] = [".progress span", ".after", ".checkpoints"].map(part => form.querySelector(part))
@@ -141,8 +136,13 @@ const training = (name, requestOf) => {
       await ask(worker, { kind: "start", program, ...run })
       for (let drawn = 0; !run.end && !run.stopped;) {
         const began = performance.now()
-        checkpoints.prepend(...take(run, await ask(worker, { kind: "advance" })))
+        Object.assign(run, await ask(worker, { kind: "advance" }))
         run.seconds += (performance.now() - began) / 1000
+        if (run.compared) run.differs ||= firstDifference(run)
+        if (run.checkpoint) {
+          run.checkpoints[run.update] = run.checkpoint.hash
+          checkpoints.prepend(articleOf(run))
+        }
         if (began - drawn > 200) {
           refresh()
           drawn = began
@@ -161,16 +161,18 @@ const training = (name, requestOf) => {
   }
   drawRun(form, run)
 }
-training("again", () => ({ params, text: ownText, heldOut: 0, compared: true }))
+training("again", () => ({ params, text: ownText, compared: true }))
 
-// Show a command. Its arguments are not broken across lines, except a long text.
+// Show a command.
 const quoted = text => /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-const command = (id, start, options) => byId(id).replaceChildren(start, ...options.flatMap(([name, value]) =>
-  [" ", element("span", [`${name}=${quoted(value)}`], { className: value.length > 30 ? "long" : "" })]))
+const command = (id, start, options) => {
+  const spans = options.map(([name, value]) => element("span", [`${name}=${quoted(value)}`]))
+  byId(id).replaceChildren(start, ...spans.flatMap(span => [" ", span]))
+}
 
-// Change one thing: the form starts with the published settings.
+// Change one thing: the form starts with the published settings. `dvc exp run -S` reads a value in Hydra's syntax.
 const change = byId("changed")
-const hydraValue = text => /^[\w./-]+( [\w./-]+)*$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'` // as dvc exp run -S reads it
+const hydraValue = text => /^[\w./-]+( [\w./-]+)*$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'`
 const valueOf = (name, value) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
 const changes = () => [...new FormData(change)].flatMap(([name, value]) => {
   if (value instanceof File) return value.name ? [[name, `data/${value.name}`]] : []
@@ -185,11 +187,8 @@ change.oninput = () => {
 }
 training("changed", async () => {
   const [file] = change.elements["prepare.text"].files
-  return {
-    params: { ...params, ...Object.fromEntries(changes()) },
-    text: file ? { bytes: await file.arrayBuffer() } : ownText,
-    heldOut: file ? params["prepare.held_out"] : 0,
-  }
+  const text = file ? { bytes: await file.arrayBuffer() } : ownText
+  return { params: { ...params, ...Object.fromEntries(changes()) }, text }
 })
 
 // Write: show the characters, and the command that prints the same characters.
@@ -224,5 +223,6 @@ const able = typeof WebAssembly === "object" && WebAssembly.validate(program.was
 if (!able || !crypto.subtle) {
   document.querySelectorAll("main button").forEach(button => { button.disabled = true })
   byId("unable").hidden = false
-  if (able) byId("unable").textContent = "Browsers compute a SHA-256 only for https and for files: save this page, then open the file."
+  const insecure = "Browsers compute a SHA-256 only for https and for files: save this page, then open the file."
+  if (able) byId("unable").textContent = insecure
 }

@@ -3,29 +3,28 @@
 const LARGEST = 10_000_000 // bytes of a text
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
-let wasm, arrays, ziggurat, run
+let wasm, ziggurat, run
 
-// Start the kernel for m hidden units, K characters and sequences of T. Its arrays are views of its memory.
+// Start the kernel for m hidden units, K characters and sequences of T. Return its arrays, as views of its memory.
 const open = (program, m, K, T) => {
   wasm = new WebAssembly.Instance(new WebAssembly.Module(program.wasm)).exports
   ziggurat = program.ziggurat
-  const count = m * m + 2 * m * K + m + K, states = (T + 1) * m
+  const count = m * m + 2 * m * K + m + K
   const lengths = {
     theta: count, gradient: count, first: count, second: count, WT: m * m, VT: m * K,
-    h: states, d: states, o: T * K, totals: T, a: m, state: m, x: T + 1,
+    h: (T + 1) * m, d: (T + 1) * m, o: T * K, totals: T, a: m, state: m, x: T + 1,
   }
-  const sizes = Object.values(lengths).map(length => Math.ceil(length / 16 + 1) * 128)
-  const used = wasm.memory.buffer.byteLength, grown = sizes.reduce((sum, size) => sum + size)
-  wasm.memory.grow(Math.ceil(grown / 65536))
-  const { buffer } = wasm.memory
+  const end = wasm.memory.buffer.byteLength, bytes = length => Math.ceil(length / 16 + 1) * 128
+  wasm.memory.grow(Math.ceil(Object.values(lengths).reduce((sum, length) => sum + bytes(length), 0) / 65536))
+  const { buffer } = wasm.memory, arrays = {}
   const set = (name, value) => new Int32Array(buffer, wasm[name].value, 1).fill(value)
-  Object.entries({ m, K, T, count }).forEach(entry => set(...entry))
-  arrays = {}
-  Object.entries(lengths).reduce((address, [name, length], n) => {
+  Object.entries({ m, K, T, count }).forEach(([name, value]) => set(name, value))
+  Object.entries(lengths).reduce((address, [name, length]) => {
     set(name, address)
-    arrays[name] = new (name === "x" ? Int32Array : Float64Array)(buffer, address, length)
-    return address + sizes[n]
-  }, used)
+    arrays[name] = new Float64Array(buffer, address, length)
+    return address + bytes(length)
+  }, end)
+  return { ...arrays, x: new Int32Array(buffer, arrays.x.byteOffset, T + 1) }
 }
 
 // Random numbers: NumPy's default_rng (SeedSequence, then PCG64 XSL-RR 128/64).
@@ -90,13 +89,13 @@ const series = (f, n, correction, near) => {
 const R = 3.6541528853610088, INVERSE_R = 0.27366123732975828 // where the tail begins
 const normal = () => {
   for (;;) {
-    const r = next(), i = 3 * Number(r & 255n), k = Number(r >> 9n & (1n << 52n) - 1n) // i: of a row of k, w, f
-    const x = (r & 256n ? -k : k) * ziggurat[i + 1], height = ziggurat[i + 2]
+    const r = next(), low = Number(r & 0x3ffffn), k = Number(r >> 9n & (1n << 52n) - 1n)
+    const i = 3 * (low & 255), x = (low & 256 ? -k : k) * ziggurat[i + 1], height = ziggurat[i + 2] // rows of k, w, f
     if (k < ziggurat[i]) return x
     if (i > 0 && log((ziggurat[i - 1] - height) * uniform() + height) < -0.5 * x * x) return x
     while (i === 0) {
       const a = INVERSE_R * -log1p(-uniform()), b = -log1p(-uniform())
-      if (2 * b > a * a) return r & 0x20000n ? -(R + a) : R + a
+      if (2 * b > a * a) return low & 0x20000 ? -(R + a) : R + a
     }
   }
 }
@@ -107,15 +106,17 @@ const sha256 = async (...parts) => {
   return [...new Uint8Array(digest)].map(byte => byte.toString(16).padStart(2, "0")).join("")
 }
 
-// The training part of the text, as in text/corpus.py. A given vocabulary may have more characters than the text.
-const prepared = ({ bytes, text, vocabulary }, heldOut) => {
+// The training part of the text, as in text/corpus.py. The page's own text has no other part; its vocabulary may have
+// more characters.
+const prepared = ({ bytes, text, vocabulary }, p) => {
   if (bytes?.byteLength > LARGEST) throw new Error(`the text has more than ${LARGEST.toLocaleString("en")} bytes`)
   text ??= new TextDecoder("utf-8", { fatal: true }).decode(bytes).replaceAll("\r\n", "\n")
   const characters = [...text]
   vocabulary = [...vocabulary ?? [...new Set(characters)].sort((a, b) => a.codePointAt() - b.codePointAt())]
   const id = new Map(vocabulary.map((character, n) => [character, n]))
-  const training = characters.slice(0, characters.length - Math.trunc(heldOut * characters.length))
-  return { vocabulary, ids: Int32Array.from(training, character => id.get(character)) }
+  const heldOut = bytes ? Math.trunc(p["prepare.held_out"] * characters.length) : 0
+  const ids = Int32Array.from(characters, character => id.get(character))
+  return { vocabulary, ids: ids.subarray(0, ids.length - heldOut) }
 }
 
 // The first character of the update, as an index of the text.
@@ -141,7 +142,7 @@ const step = () => {
 
 // Do one update; after the last step, only its loss. Return "complete" or "diverged" if training ends with it.
 const update = () => {
-  const { params: p, m, T } = run, { theta, h, x } = arrays, start = position()
+  const { params: p, m, T, theta, h, x } = run, start = position()
   if (start === 0) h.fill(0, 0, m)
   x.set(run.ids.subarray(start, start + T + 1))
   const loss = run.loss = wasm.gradients(p["train.loss"] === "mean" ? 1 / T : 1)
@@ -162,28 +163,22 @@ const update = () => {
 
 // The loss, and what kernel/gradient_statistics.py computes of the update, in its order.
 const statistics = loss => {
-  const { m, T, K, params: p } = run, { gradient, h, x } = arrays
-  const U = m * m, V = U + m * K, b = V + K * m, c = b + m, seen = new Set(x.subarray(0, T))
-  let squares = 0
-  const add = n => { squares += gradient[n] * gradient[n] }
+  const { m, K, T, params: p, gradient, h, x } = run, U = m * m, V = U + m * K, b = V + K * m, c = b + m
+  const row = start => gradient.subarray(start, start + m), seen = [...new Set(x.subarray(0, T))], ordered = []
   for (let i = 0; i < m; i++) {
-    add(b + i)
-    for (let j = 0; j < m; j++) add(i * m + j)
-    seen.forEach(id => add(U + i * K + id))
+    ordered.push(gradient[b + i], ...row(i * m), ...seen.map(id => gradient[U + i * K + id]))
   }
-  for (let k = 0; k < K; k++) {
-    add(c + k)
-    for (let j = 0; j < m; j++) add(V + k * m + j)
-  }
+  for (let k = 0; k < K; k++) ordered.push(gradient[c + k], ...row(V + k * m))
+  const norm = Math.sqrt(ordered.reduce((squares, g) => squares + g * g, 0))
   const share = (numbers, limit) => numbers.filter(number => Math.abs(number) > limit).length / numbers.length
-  const norm = Math.min(Math.sqrt(squares), Number.MAX_VALUE)
-  return [loss, norm, share(gradient, p["train.clip"] ?? Infinity), share(h.subarray(m), 0.99)]
+  const clipped = share(gradient, p["train.clip"] ?? Infinity)
+  return [loss, Math.min(norm, Number.MAX_VALUE), clipped, share(h.subarray(m), 0.99)]
 }
 
-// Write characters one after the other from arrays.state, as kernel/drawing.py does; return the text and the probability
+// Write characters one after the other from run.state, as kernel/drawing.py does; return the text and the probability
 // of each character.
 const written = (first, length, { temperature, top_k = 0, top_p = 1 }) => {
-  const { o } = arrays, text = [], p = []
+  const o = run.o.subarray(0, run.vocabulary.length), text = [], p = []
   for (let x = first; text.length < length;) {
     wasm.look(x, 0)
     const outputs = o.slice(), top = Math.max(...outputs), u = uniform()
@@ -205,7 +200,7 @@ const written = (first, length, { temperature, top_k = 0, top_p = 1 }) => {
 }
 
 const checkpoint = async () => {
-  const { params: p, ids } = run, { state, h, theta } = arrays
+  const { params: p, ids, state, h, theta } = run
   stream([p.seed, CHECKPOINT, run.update, 0])
   state.set(h.subarray(0, run.m))
   wasm.transpose()
@@ -216,25 +211,23 @@ const checkpoint = async () => {
 // The SHA-256 of last and best weights and of the trace, as `results_hash` in results/identity.py.
 const results = () => {
   const columns = [run.curve, run.first_losses, ...[0, 1, 2, 3].map(n => run.statistics.map(row => row[n]))]
-  const numbers = [arrays.theta, run.best, ...columns.map(column => new Float64Array(column))]
+  const numbers = [run.theta, run.best, ...columns.map(column => new Float64Array(column))]
   return sha256(...numbers.flatMap(array => [`<f8(${array.length},)`, array]))
 }
 
 const answers = {
   // Prepare a training before its first update. p: the params by their dotted names.
-  start({ program, params: p, text, heldOut }) {
-    const { ids, vocabulary } = prepared(text, heldOut), K = vocabulary.length, m = p.m, T = p.seq_length
+  start({ program, params: p, text }) {
+    const { ids, vocabulary } = prepared(text, p), K = vocabulary.length, m = p.m, T = p.seq_length
     if (ids.length <= T) throw new Error(`${ids.length} characters for training; seq_length ${T} needs ${T + 1}`)
-    open(program, m, K, T)
-    const { theta, first } = arrays, best = new Float64Array(theta.length)
-    run = { params: p, m, K, T, ids, vocabulary, best, lowest: Infinity, update: 0 }
-    Object.assign(run, { first_losses: [], curve: [], statistics: [] })
-    first.fill(p.optimizer === "adam" ? 0 : p["train.initial_accumulator_value"])
+    run = { ...open(program, m, K, T), params: p, m, K, T, ids, vocabulary, update: 0, lowest: Infinity }
+    Object.assign(run, { best: run.theta.slice(), first_losses: [], curve: [], statistics: [] })
+    run.first.fill(p.optimizer === "adam" ? 0 : p["train.initial_accumulator_value"])
     stream([p.seed])
     let n = 0
     for (const [size, fan] of [[m * m, 2 * m], [m * K, 2 * K], [K * m, m]]) {
       const deviation = p.sigma === "fan_in" ? 1 / Math.sqrt(fan) : Number(p.sigma)
-      for (const end = n + size; n < end; n++) theta[n] = normal() * deviation + 0 // no −0
+      for (const end = n + size; n < end; n++) run.theta[n] = normal() * deviation + 0 // no −0
     }
   },
 
@@ -251,10 +244,9 @@ const answers = {
   // Write text with a model: its weights, in the order of network/rnn.py, and its hidden state.
   write({ program, model, prime, length, seed, ...choice }) {
     const { vocabulary } = model
-    open(program, model.m, vocabulary.length, 1)
-    run = { vocabulary }
-    arrays.theta.set(model.theta)
-    arrays.state.set(model.h)
+    run = { ...open(program, model.m, vocabulary.length, 1), vocabulary }
+    run.theta.set(model.theta)
+    run.state.set(model.h)
     wasm.transpose()
     const known = [...prime].filter(character => vocabulary.includes(character))
     const unknown = [...new Set(prime)].filter(character => !vocabulary.includes(character))
