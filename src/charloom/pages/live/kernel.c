@@ -93,23 +93,23 @@ static void sum(double *out, const double *start, const double *factors, int apa
   }
 }
 
-/* Read a character: next = tanh(W h + U x + b), output = V next + c. */
-static void forward(double *next, double *output, const double *h, int x, int step) {
+/* Read a character: next = tanh(W before + U x + b), output = V next + c. */
+static void forward(double *next, double *output, const double *before, int character, int step) {
   Weights w = parts(theta);
-  EACH(i, m) a[i] = w.U[i * K + x] + w.b[i];
-  sum(a, a, h, 1, WT, m, m, step);
+  EACH(i, m) a[i] = w.U[i * K + character] + w.b[i];
+  sum(a, a, before, 1, WT, m, m, step);
   EACH(i, m) next[i] = tanh(a[i]);
   sum(output, w.c, next, 1, VT, K, m, 0);
 }
 
 /* Read a character outside training: `state` becomes the next one, o[0] its output. */
-void look(int x, int step) { forward(state, o, state, x, step); }
+void look(int character, int step) { forward(state, o, state, character, step); }
 
-/* o (K,) becomes e^(o − top). Return the sum: of every eighth number, then of these eight sums. */
-double exponentials(double *o, double top) {
+/* row (K,) becomes e^(row − top). Return the sum: of every eighth number, then of these eight sums. */
+double exponentials(double *row, double top) {
   double lanes[8] = {}, total = 0;
-  EACH(k, K) o[k] = exp(o[k] - top);
-  EACH(k, K) lanes[k % 8] += o[k];
+  EACH(k, K) row[k] = exp(row[k] - top);
+  EACH(k, K) lanes[k % 8] += row[k];
   EACH(i, 8) total += lanes[i];
   return total;
 }
@@ -154,7 +154,7 @@ double gradients(double scale) {
     EACH(i, m) sums.b[i] += d[t * m + i];
     EACH(k, K) sums.c[k] += o[t * K + k];
   }
-  EACH(i, m) loss += sums.b[i] * 0;
+  EACH(n, T * m) loss += d[n] * 0;
   return loss;
 }
 

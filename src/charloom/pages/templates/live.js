@@ -21,14 +21,12 @@ const ask = (worker, request) => new Promise((resolve, reject) => {
   worker.postMessage(request)
 })
 
-// Draw two curves [[update, value], …], the published one and a run's, in a frame of four steps from `low` on. Return
-// the values at its marks, from the top.
+// Draw two curves [[update, value], …], the published one and a run's, in a frame of four steps from `low` on.
 const draw = (chart, curves, low, step) => {
   chart.querySelector("svg").setAttribute("viewBox", `0 ${-low - 4 * step} ${updates || 1} ${4 * step}`)
   chart.querySelectorAll("polyline").forEach((line, n) => {
     line.setAttribute("points", curves[n].map(([update, value]) => `${update},${-value}`).join(" "))
   })
-  return [4, 3, 2, 1, 0].map(n => low + n * step)
 }
 const pointsOf = (values, every = 1) => Object.entries(values).map(([n, value]) => [n * every, value])
 const drawRun = (form, { curve, statistics }) => {
@@ -39,8 +37,9 @@ const drawRun = (form, { curve, statistics }) => {
   const low = values.reduce((a, b) => Math.min(a, b)), range = values.reduce((a, b) => Math.max(a, b)) - low || 1
   const least = 0.35 * range, power = 10 ** Math.floor(Math.log10(least)) // the beginning may be above the frame
   const step = [1, 2, 5, 10].find(n => n * power >= least) * power
-  const marks = draw(loss, curves, Math.floor(low / step) * step, step)
-  loss.querySelectorAll(".marks li").forEach((mark, n) => { mark.textContent = marks[n].toLocaleString("en") })
+  const bottom = Math.floor(low / step) * step, mark = n => (bottom + (4 - n) * step).toLocaleString("en")
+  draw(loss, curves, bottom, step)
+  loss.querySelectorAll(".marks li").forEach((item, n) => { item.textContent = mark(n) })
   draw(saturated, [pointsOf(data.saturated), pointsOf(statistics.map(row => row[3]), 1000)], 0, 0.25)
 }
 
@@ -96,7 +95,7 @@ const statement = run => ({
 // The form of a training. `requestOf()` returns its params, its text, and whether to compare it with the published run.
 const training = (name, requestOf) => {
   const form = byId(name), { start, pause, stop, save, outcome: result } = form.elements
-  const [line, after, checkpoints] = [".progress span", ".after", ".checkpoints"].map(part => form.querySelector(part))
+  const line = form.querySelector(".progress span"), checkpoints = form.querySelector(".checkpoints")
   const blank = () => ({ curve: [], statistics: [], checkpoints: {}, completed: 0, seconds: 0, differs: "" })
   let run = blank()
   const refresh = () => {
@@ -126,8 +125,7 @@ const training = (name, requestOf) => {
     const worker = new Worker(source)
     run = blank()
     running(true)
-    form.classList.add("begun")
-    after.hidden = true
+    form.dataset.state = "begun"
     checkpoints.replaceChildren()
     line.textContent = "Reading the text …"
     show("", "")
@@ -152,7 +150,7 @@ const training = (name, requestOf) => {
       refresh()
       const fault = run.differs || run.end === "diverged"
       show(outcome(run), fault ? "differs" : run.results && run.compared ? "equal" : "")
-      after.hidden = false
+      form.dataset.state = "ended"
     } catch (error) {
       show(`Cannot train: ${error.message}.`, "differs")
     }
