@@ -100,7 +100,7 @@ bench: $(READY) .venv-bench/.ready  ## time updates, sampling, scoring and stage
 FROM ?= src/charloom/pages/live
 live: .venv-live/.ready  ## compile the arithmetic of reports/live.html to WebAssembly: the same bytes on every machine
 	@.venv-live/bin/python -m ziglang cc --target=wasm32-freestanding -O3 -msimd128 -mbulk-memory -ffp-contract=off \
-	    -fno-sanitize=undefined -fno-builtin -Wl,--no-entry -Wl,--strip-all -Wall -Werror -o '$(FROM)/kernel.wasm' '$(FROM)/kernel.c'
+	    -fno-sanitize=undefined -fno-builtin -fvisibility=default -Wl,--export-dynamic -Wl,--no-entry -Wl,--strip-all -Wall -Werror -o '$(FROM)/kernel.wasm' '$(FROM)/kernel.c'
 	@chmod 644 '$(FROM)/kernel.wasm'
 
 .venv-live/.ready: src/charloom/pages/live/requirements.txt

@@ -42,10 +42,7 @@ def params_with(**changes) -> Params:
 def start_request(params: Params, text: str | bytes) -> dict:
     """Return the request that starts a training on the text."""
     content = text if isinstance(text, bytes) else text.encode()
-    return {
-        "kind": "start", "params": page_params(params), "text": {"base64": b64encode(content).decode()},
-        "heldOut": params.prepare.held_out,
-    }  # fmt: skip
+    return {"kind": "start", "params": page_params(params), "text": {"base64": b64encode(content).decode()}}
 
 
 def write_request(model: Model, prime: str, choice: dict) -> dict:

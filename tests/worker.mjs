@@ -3,22 +3,27 @@
 import { readFileSync } from "node:fs"
 const { worker, wasm, ziggurat, requests } = JSON.parse(readFileSync(0, "utf8"))
 const program = { wasm: readFileSync(wasm), ziggurat }
-const inner = "; return { answers, weights, view, run: () => run, train: n => wasm.train(n) }"
+const inner = "; return { answers, update, position, state: () => run }"
 const inside = new Function("onmessage", readFileSync(worker, "utf8") + inner)()
 const numbers = array => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64")
+let best_h // the state before the update with the lowest smooth loss
 const train = ({ updates }) => {
   const losses = [], smooth = []
-  for (let left = updates, rows = 1; left && rows; left -= rows) {
-    rows = inside.train(Math.min(left, 1000))
-    losses.push(...inside.view("losses", rows))
-    smooth.push(...inside.view("smooth", rows))
+  for (let n = 0; n < updates; n++) {
+    const { h, m, lowest } = inside.state(), before = inside.position() ? h.slice(0, m) : new Float64Array(m)
+    if (inside.update() === "diverged") break
+    const after = inside.state()
+    if (after.lowest !== lowest) best_h = numbers(before)
+    losses.push(after.loss)
+    smooth.push(after.smooth)
   }
-  const m = inside.run().params.m, [theta, first, second, best] = [0, 1, 2, 3].map(which => numbers(inside.weights(which)))
-  return { losses, smooth, theta, first, second, best, h: numbers(inside.view("h", m)), best_h: numbers(inside.view("best_h", m)) }
+  const { theta, first, second, best, h, m } = inside.state()
+  const [weights, sums, means, lowest, carried] = [theta, first, second, best, h.subarray(0, m)].map(numbers)
+  return { losses, smooth, theta: weights, first: sums, second: means, best: lowest, h: carried, best_h }
 }
 for (const { kind, ...request } of requests) {
   const given = { program, ...request }
   if (given.text?.base64) given.text = { bytes: Buffer.from(given.text.base64, "base64") }
   if (given.model?.base64) given.model.theta = new Float64Array(new Uint8Array(Buffer.from(given.model.base64, "base64")).buffer)
-  console.log(JSON.stringify(kind === "train" ? train(given) : inside.answers[kind](given)))
+  console.log(JSON.stringify(kind === "train" ? train(given) : await inside.answers[kind](given) ?? null))
 }

@@ -22,7 +22,7 @@ from charloom.pages.live.live_page import KERNEL
 from charloom.sampling.request import answer
 from charloom.text.vocabulary import Vocabulary
 
-FUSED = "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total),"
+FUSED = "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total);"
 EMOJI = "👩‍🚀 ist da — déjà vu; ñandú, 漢字 😀\r\n"
 TEXTS = {
     "novel": NOVEL[:200_000],
@@ -125,8 +125,8 @@ def test_the_committed_wasm_is_what_the_compiler_makes_of_its_source(compiled):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("int first = step & 1 ? n - 1 : 0, stride = step & 1 ? -1 : 1;", "int first = 0, stride = 1;"),
-        ("total += *(block *)row * *factor,", FUSED),
+        ("int begin = step % 2 ? n - 1 : 0, direction = step % 2 ? -1 : 1;", "int begin = 0, direction = 1;"),
+        ("total += *(block *)row * *factor;", FUSED),
     ],
     ids=["order of additions", "fused multiply-add"],
 )
@@ -170,8 +170,8 @@ def opened(browser, written, tmp_path):  # noqa: F811  a fixture
 
 def ended(window, name):
     """Start this training, and return what the page says at its end."""
-    window.locator(f"#{name} [data-do=start]").click()
-    window.locator(f"#{name} [data-show=after]:visible").wait_for()
+    window.locator(f"#{name} [name=start]").click()
+    window.locator(f"#{name} .after:visible").wait_for()
     return window.locator(f"#{name} .outcome").inner_text()
 
 
@@ -180,7 +180,7 @@ def test_in_chromium_it_ends_with_the_published_hash_and_asks_for_nothing(opened
     assert ended(window, "again").startswith("EQUAL")
     assert results.results in window.locator("#again .outcome").inner_text()
     with window.expect_download() as download:
-        window.locator("#again [data-do=save]").click()
+        window.locator("#again [name=save]").click()
     with open(download.value.path(), encoding="utf-8") as file:  # noqa: PTH123  Playwright's
         statement = json.load(file)
     assert statement["results"] == statement["published"] == results.results
@@ -213,7 +213,7 @@ def test_in_chromium_a_text_of_one_s_own_is_trained_on(opened, tmp_path):
     assert "SHA-256" in ended(window, "changed")
     (tmp_path / "no text.txt").write_bytes(b"\xff\xfe\x00" * 100)
     window.locator("[type=file]").set_input_files(tmp_path / "no text.txt")
-    window.locator("#changed [data-do=start]").click()
+    window.locator("#changed [name=start]").click()
     window.locator("#changed .outcome.differs").wait_for()
     assert "Cannot train" in window.locator("#changed .outcome").inner_text()
     assert {each.partition(":")[0] for each in said} <= {"file", "data", "blob"}

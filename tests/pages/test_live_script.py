@@ -27,6 +27,7 @@ from rendered import Page, ensure_only_our_script
 
 from charloom.pages.live import live_page as live
 from charloom.sampling.request import answer
+from charloom.sampling.writing import CHECKPOINT, Choice, blocks, random_stream
 from charloom.settings.pipeline import files
 from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
 from charloom.text.vocabulary import Vocabulary
@@ -83,13 +84,27 @@ def test_the_first_updates_on_the_novel_are_the_kernel_s(changes):
 def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_its_texts(written, results):
     held = data_of(written())
     text = {name: held[name] for name in ("text", "vocabulary")}
-    request = {"kind": "start", "params": live.page_params(results.params), "text": text, "heldOut": 0}
+    request = {"kind": "start", "params": live.page_params(results.params), "text": text}
     _, *answers = asked([request, *[{"kind": "advance"}] * 5])
-    seen = {each["update"]: each["smooth"][0] for each in answers}
-    assert {str(update): loss for update, loss in seen.items()} == held["curve"]
-    reached = [each["checkpoint"] for each in answers if "checkpoint" in each]
-    assert {str(each["update"]): [each["hash"], each["text"]] for each in reached} == held["checkpoints"]
+    assert {str(100 * n): loss for n, loss in enumerate(answers[-1]["curve"])} == held["curve"]
+    reached = {str(each["update"]): each["checkpoint"] for each in answers if each["checkpoint"]}
+    assert {update: [each["hash"], each["text"]] for update, each in reached.items()} == held["checkpoints"]
     assert answers[-1]["results"] == held["results"] == results.results
+
+
+@needs_node
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
+def test_the_text_of_a_checkpoint_in_the_page_is_the_kernel_s(temperature):
+    text = FOX * 10
+    params = params_with(
+        m=9, train__checkpoint_every=100, sample__length=250, sample__temperature=temperature, prepare__held_out=0.0
+    )
+    *_, answer = asked([start_request(params, text), *[{"kind": "advance"}] * 2])
+    after, vocabulary = in_kernel(params, text, 100).after, Vocabulary("".join(sorted(set(text))))
+    ids = vocabulary.encode(text[100 * params.seq_length :][:1])
+    random = [random_stream(params.seed, CHECKPOINT, 100)]
+    written, _ = next(blocks(after.theta, after.carried[None], ids, random, Choice(temperature)))
+    assert answer["checkpoint"]["text"] == vocabulary.decode(written[0, :250].tolist())
 
 
 @needs_node

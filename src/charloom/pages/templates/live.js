@@ -8,98 +8,76 @@ const ownText = { text: data.text, vocabulary: data.vocabulary }
 const source = URL.createObjectURL(new Blob([byId("worker").textContent], { type: "text/javascript" }))
 const shown = (number, digits = 0) =>
   number.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits })
-const quoted = text => /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 const element = (tag, content, attributes = {}) => {
   const node = Object.assign(document.createElement(tag), attributes)
-  node.append(...[content].flat())
+  node.append(...content)
   return node
 }
-const span = (text, className = "") => element("span", text, { className })
 
-// A Worker that answers one request after the other.
-const workerOf = () => {
-  const worker = new Worker(source)
-  const ask = request => new Promise((resolve, reject) => {
-    worker.onmessage = ({ data: answer }) => answer.error ? reject(new Error(answer.error)) : resolve(answer)
-    worker.onerror = ({ message }) => reject(new Error(message))
-    worker.postMessage(request)
+// Send a request to a Worker; return its answer.
+const ask = (worker, request) => new Promise((resolve, reject) => {
+  worker.onmessage = ({ data: answer }) => answer.error ? reject(new Error(answer.error)) : resolve(answer)
+  worker.onerror = ({ message }) => reject(new Error(message))
+  worker.postMessage(request)
+})
+
+// Draw two curves [[update, value], …], the published one and a run's, in a frame of four steps from `low` on.
+const draw = (chart, curves, low, step) => {
+  chart.querySelector("svg").setAttribute("viewBox", `0 ${-low - 4 * step} ${updates || 1} ${4 * step}`)
+  chart.querySelectorAll("polyline").forEach((line, n) => {
+    line.setAttribute("points", curves[n].map(([update, value]) => `${update},${-value}`).join(" "))
   })
-  return { ask, end: () => worker.terminate() }
 }
-
-// Draw curves over updates, { name: [[update, value], …] }. Points above the frame are left out.
-const draw = (svg, curves, low, high, label) => {
-  const x = update => (36 + 296 * update / (updates || 1)).toFixed(1)
-  const y = value => (166 - 156 * (value - low) / (high - low)).toFixed(1)
-  const power = 10 ** Math.floor(Math.log10((high - low) / 3))
-  const step = [1, 2, 5, 10].find(n => n * power * 5 >= high - low) * power
-  const marks = Array.from({ length: 12 }, (_, n) => (Math.ceil(low / step) + n) * step).filter(value => value <= high)
-  const text = (x, y, anchor, words) => `<text x="${x}" y="${y}" text-anchor="${anchor}">${words}</text>`
-  const path = points => points.map(([update, value], n) =>
-    value > high ? "" : `${n && points[n - 1][1] <= high ? "L" : "M"}${x(update)} ${y(value)}`).join("")
-  svg.innerHTML = [
-    ...marks.map(value => `<path class="axis" d="M36 ${y(value)}H332"/>`
-      + text(32, Number(y(value)) + 3.5, "end", label(value))),
-    ...["start", "middle", "middle", "middle", "end"].map((anchor, n) =>
-      text(x(n * updates / 4), 182, anchor, shown(n * updates / 4))),
-    ...Object.entries(curves).map(([name, points]) => `<path class="${name}" d="${path(points)}"/>`),
-  ].join("")
-}
-const points = curve => Object.entries(curve).map(([update, value]) => [Number(update), value])
-const published = { curve: points(data.curve), saturated: points(data.saturated) }
-const drawBoth = (box, name, { curve, saturated }) => {
-  const all = [...published.curve, ...curve], settled = all.filter(([update]) => update >= updates / 20)
+const pointsOf = (values, every = 1) => Object.entries(values).map(([n, value]) => [n * every, value])
+const drawRun = (form, { curve, statistics }) => {
+  const [loss, saturated] = form.querySelectorAll(".chart")
+  const curves = [pointsOf(data.curve), pointsOf(curve, 100)], all = curves.flat()
+  const settled = all.filter(([update]) => update >= updates / 20)
   const values = (settled.length > 2 ? settled : all).map(([, value]) => value)
   const low = values.reduce((a, b) => Math.min(a, b)), range = values.reduce((a, b) => Math.max(a, b)) - low || 1
-  draw(box.querySelector("[data-show=loss]"), { published: published.curve, [name]: curve },
-    low - range * 0.05, low + range * 1.4, value => shown(value, range < 5 ? 1 : 0))
-  draw(box.querySelector("[data-show=saturated]"), { published: published.saturated, [name]: saturated },
-    0, 1, value => `${shown(value * 100)} %`)
+  const least = 0.35 * range, power = 10 ** Math.floor(Math.log10(least)) // the beginning may be above the frame
+  const step = [1, 2, 5, 10].find(n => n * power >= least) * power
+  const bottom = Math.floor(low / step) * step, mark = n => (bottom + (4 - n) * step).toLocaleString("en")
+  draw(loss, curves, bottom, step)
+  loss.querySelectorAll(".marks li").forEach((item, n) => { item.textContent = mark(n) })
+  draw(saturated, [pointsOf(data.saturated), pointsOf(statistics.map(row => row[3]), 1000)], 0, 0.25)
 }
 
-// Add an answer of the Worker to the run, and record the first difference to the published run.
-const take = (run, { update, smooth, statistics, checkpoint, results, diverged }) => {
-  const compare = (what, value, expected) => {
-    if (run.compared && expected !== undefined && value !== expected)
-      run.differs ||= `${what}: ${value} here, ${expected} published`
-    return value === expected
-  }
-  const after = `after ${shown(update)} updates`
-  if (smooth.length && update % 100 === 0) {
-    run.curve.push([update, smooth[0]])
-    compare(`smooth loss ${after}`, smooth[0], data.curve[update])
-  }
-  if (statistics && update % 1000 === 0) run.saturated.push([update, statistics[3]])
-  if (checkpoint) {
-    const [hash, text] = data.checkpoints[update] ?? []
-    run.checkpoints[update] = checkpoint.hash
-    const weights = compare(`SHA-256 of the weights ${after}`, checkpoint.hash, hash)
-    const equal = compare(`text ${after}`, checkpoint.text, text) && weights
-    const verdict = !run.compared || !hash ? "" : equal ? "Weights and text equal the published ones. "
-      : "Weights or text differ from the published ones. "
-    run.box.querySelector("[data-show=checkpoints]").prepend(element("article", [
-      element("h3", after.replace("a", "A")), element("pre", checkpoint.text, { dir: "auto" }),
-      element("p", [`${verdict}Weights: SHA-256 `, element("code", `${checkpoint.hash.slice(0, 16)}…`)], { className: "note" }),
-    ]))
-  }
-  if (results) compare("SHA-256 of weights and trace", results, data.results)
-  const completed = update + smooth.length - (results ? 1 : 0)
-  Object.assign(run, { results, diverged, smooth: smooth.at(-1) ?? run.smooth, update: completed })
+// Return the first published value that an answer of the Worker differs from, or "".
+const firstDifference = ({ update, curve, checkpoint, results }) => {
+  const after = `after ${shown(update)} updates`, [hash, text] = data.checkpoints[update] ?? []
+  const difference = [
+    [`smooth loss ${after}`, curve[update / 100], data.curve[update]],
+    [`SHA-256 of the weights ${after}`, checkpoint?.hash, hash],
+    [`text ${after}`, checkpoint?.text, text],
+    ["SHA-256 of weights and trace", results, results && data.results],
+  ].find(([, here, published]) => published !== undefined && here !== published)
+  return difference ? `${difference[0]}: ${difference[1]} here, ${difference[2]} published` : ""
+}
+const articleOf = ({ compared, update, checkpoint }) => {
+  const article = byId("checkpoint").content.cloneNode(true), [hash, text] = data.checkpoints[update] ?? []
+  const equal = checkpoint.hash === hash && checkpoint.text === text
+  const verdict = `Weights ${equal ? "and text equal" : "or text differ from"} the published ones. `
+  article.querySelector("h3").textContent = `After ${shown(update)} updates`
+  article.querySelector("pre").textContent = checkpoint.text
+  article.querySelector("span").textContent = compared && hash ? verdict : ""
+  article.querySelector("code").textContent = `${checkpoint.hash.slice(0, 16)}…`
+  return article
 }
 
-const speed = run => `${shown(run.update / run.seconds)} updates per second`
+const speed = run => `${shown(run.completed / run.seconds)} updates per second`
 const progress = run => {
-  const saturated = run.saturated.at(-1)?.[1], parts = [`${shown(run.update)} of ${shown(updates)} updates`, speed(run)]
-  if (run.update < updates) parts.push(`${shown((updates - run.update) * run.seconds / run.update)} s left`)
-  parts.push(`smooth loss ${shown(run.smooth, 2)}`)
-  return [...parts, ...saturated === undefined ? [] : [`${shown(saturated * 100)} % of the units saturated`]].join(" · ")
+  const parts = [`${shown(run.completed)} of ${shown(updates)} updates`, speed(run)]
+  if (!run.end) parts.push(`${shown((updates - run.completed) * run.seconds / run.completed)} s left`)
+  parts.push(`smooth loss ${shown(run.smooth, 2)}`, `${shown(run.statistics.at(-1)[3] * 100)} % of the units saturated`)
+  return parts.join(" · ")
 }
 const outcome = run => {
   const difference = run.differs && `First difference: ${run.differs}.`
-  if (run.diverged !== undefined) return `Training diverged at update ${shown(run.diverged)}; a smaller eta may help.`
-  if (!run.results) {
+  if (run.end === "diverged") return `Training diverged at update ${shown(run.completed)}; a smaller eta may help.`
+  if (!run.end) {
     const comparison = run.compared ? difference || "All results so far equal the published run." : ""
-    return `Stopped after ${shown(run.update)} updates. ${comparison}`
+    return `Stopped after ${shown(run.completed)} updates. ${comparison}`
   }
   const same = "The command above writes the same SHA-256 to metrics/results.json."
   if (!run.compared) return `Weights and trace have the SHA-256 ${run.results}. ${same}`
@@ -109,23 +87,23 @@ const outcome = run => {
   return `${run.differs ? "DIFFERENT" : "EQUAL"}: ${about}. ${verdict} ${how}`
 }
 const statement = run => ({
-  outcome: outcome(run), params: run.params, text_sha256: run.compared ? data.sha256 : null, updates: run.update,
+  outcome: outcome(run), params: run.params, text_sha256: run.compared ? data.sha256 : null, updates: run.completed,
   results: run.results ?? null, published: data.results, first_difference: run.differs || null,
   checkpoints: run.checkpoints, seconds: run.seconds, user_agent: navigator.userAgent,
 })
 
-// The buttons of a training. `requestOf()` returns its settings, its text, and whether to compare it with the published run.
+// The form of a training. `requestOf()` returns its params, its text, and whether to compare it with the published run.
 const training = (name, requestOf) => {
-  const box = byId(name), show = key => box.querySelector(`[data-show=${key}]`)
-  const [start, pause, stop, save] = ["start", "pause", "stop", "save"].map(key => box.querySelector(`[data-do=${key}]`))
-  let run
+  const form = byId(name), { start, pause, stop, save, outcome: result } = form.elements
+  const line = form.querySelector(".progress span"), checkpoints = form.querySelector(".checkpoints")
+  const blank = () => ({ curve: [], statistics: [], checkpoints: {}, completed: 0, seconds: 0, differs: "" })
+  let run = blank()
   const refresh = () => {
-    drawBoth(box, name, run)
-    if (run.update) show("progress").textContent = progress(run)
-    box.querySelector("progress").value = run.update / (updates || 1)
+    drawRun(form, run)
+    if (run.completed) line.textContent = progress(run)
+    form.querySelector("progress").value = run.completed / (updates || 1)
   }
-  const showOutcome = (textContent, className) =>
-    Object.assign(show("outcome"), { textContent, className: `outcome ${className}` })
+  const show = (text, className) => Object.assign(result, { textContent: text, className: `outcome ${className}` })
   const running = on => {
     const focused = [start, pause, stop].includes(document.activeElement)
     start.disabled = on
@@ -142,96 +120,101 @@ const training = (name, requestOf) => {
     const href = URL.createObjectURL(new Blob([JSON.stringify(statement(run), null, 2)], { type: "application/json" }))
     element("a", [], { download: "charloom-statement.json", href }).click()
   }
-  start.onclick = async () => {
-    const request = await requestOf()
-    if (!request) return
-    const { ask, end } = workerOf()
-    run = { ...request, box, curve: [], saturated: [], checkpoints: {}, seconds: 0, update: 0, differs: "" }
+  form.onsubmit = async event => {
+    event.preventDefault()
+    const worker = new Worker(source)
+    run = blank()
     running(true)
-    box.classList.add("begun")
-    show("after").hidden = true
-    show("checkpoints").replaceChildren()
-    show("progress").textContent = "Reading the text …"
-    showOutcome("", "")
+    form.dataset.state = "begun"
+    checkpoints.replaceChildren()
+    line.textContent = "Reading the text …"
+    show("", "")
     try {
-      await ask({ kind: "start", program, ...request })
-      for (let drawn = 0; !run.results && run.diverged === undefined && !run.stopped;) {
-        const startTime = performance.now()
-        take(run, await ask({ kind: "advance" }))
-        run.seconds += (performance.now() - startTime) / 1000
-        if (startTime - drawn > 200) refresh(drawn = startTime)
+      Object.assign(run, await requestOf())
+      await ask(worker, { kind: "start", program, ...run })
+      for (let drawn = 0; !run.end && !run.stopped;) {
+        const began = performance.now()
+        Object.assign(run, await ask(worker, { kind: "advance" }))
+        run.seconds += (performance.now() - began) / 1000
+        if (run.compared) run.differs ||= firstDifference(run)
+        if (run.checkpoint) {
+          run.checkpoints[run.update] = run.checkpoint.hash
+          checkpoints.prepend(articleOf(run))
+        }
+        if (began - drawn > 200) {
+          refresh()
+          drawn = began
+        }
         while (run.paused && !run.stopped) await new Promise(resolve => setTimeout(resolve, 100))
       }
       refresh()
-      const fault = run.differs || run.diverged !== undefined
-      showOutcome(outcome(run), fault ? "differs" : run.results && run.compared ? "equal" : "")
-      show("after").hidden = false
+      const fault = run.differs || run.end === "diverged"
+      show(outcome(run), fault ? "differs" : run.results && run.compared ? "equal" : "")
+      form.dataset.state = "ended"
     } catch (error) {
-      showOutcome(`Cannot train: ${error.message}.`, "differs")
+      show(`Cannot train: ${error.message}.`, "differs")
     }
-    end()
+    worker.terminate()
     running(false)
   }
-  drawBoth(box, name, { curve: [], saturated: [] })
+  drawRun(form, run)
 }
-training("again", () => ({ params, text: ownText, heldOut: 0, compared: true }))
+training("again", () => ({ params, text: ownText, compared: true }))
 
-// Show a command. Its arguments are not broken across lines, except a long text.
-const command = (id, start, parts) => byId(id).replaceChildren(start, ...parts.flatMap(part => [" ", span(...part)]))
-
-// Change one thing: the form starts with the published settings.
-const form = byId("change-form"), file = form.elements["prepare.text"]
-const settings = [...form.elements].filter(field => field !== file)
-const valueOf = ({ name, value }) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
-const hydraValue = text => /^[\w./-]+( [\w./-]+)*$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'` // as dvc exp run -S reads it
-const overrides = () => [
-  ...settings.map(field => [field.name, valueOf(field)]).filter(([name, value]) => value !== params[name]),
-  ...[...file.files].map(({ name }) => ["prepare.text", `data/${name}`]),
-]
-settings.forEach(field => { field.value = params[field.name] })
-form.oninput = () => {
-  const changes = overrides()
-  byId("change-same").hidden = !changes.length
-  command("change-command", "dvc exp run", changes.map(([name, value]) => [`-S ${name}=${quoted(hydraValue(String(value)))}`]))
+// Show a command.
+const quoted = text => /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+const command = (id, start, options) => {
+  const spans = options.map(([name, value]) => element("span", [`${name}=${quoted(value)}`]))
+  byId(id).replaceChildren(start, ...spans.flatMap(span => [" ", span]))
 }
-form.onsubmit = event => event.preventDefault()
-training("changed", async () => form.reportValidity() && {
-  params: { ...params, ...Object.fromEntries(overrides()) },
-  text: file.files.length ? { bytes: await file.files[0].arrayBuffer() } : ownText,
-  heldOut: file.files.length ? params["prepare.held_out"] : 0,
+
+// Change one thing: the form starts with the published settings. `dvc exp run -S` reads a value in Hydra's syntax.
+const change = byId("changed")
+const hydraValue = text => /^[\w./-]+( [\w./-]+)*$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'`
+const valueOf = (name, value) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
+const changes = () => [...new FormData(change)].flatMap(([name, value]) => {
+  if (value instanceof File) return value.name ? [[name, `data/${value.name}`]] : []
+  return valueOf(name, value) === params[name] ? [] : [[name, valueOf(name, value)]]
+})
+for (const field of change.elements) {
+  if (field.name in params && field.type !== "file") field.value = params[field.name]
+}
+change.oninput = () => {
+  byId("change-same").hidden = !changes().length
+  command("change-command", "dvc exp run", changes().map(([name, value]) => [`-S ${name}`, hydraValue(String(value))]))
+}
+training("changed", async () => {
+  const [file] = change.elements["prepare.text"].files
+  const text = file ? { bytes: await file.arrayBuffer() } : ownText
+  return { params: { ...params, ...Object.fromEntries(changes()) }, text }
 })
 
 // Write: show the characters, and the command that prints the same characters.
-const writing = byId("write-form"), field = name => writing.elements.namedItem(name)
-if ([...field("prime").value].some(letter => !data.vocabulary.includes(letter))) { // the template has English words
-  field("prime").value = data.text.slice(0, 8)
+const writing = byId("write-form"), { prime: primeField } = writing.elements
+if ([...primeField.value].some(letter => !data.vocabulary.includes(letter))) { // the template has English words
+  primeField.value = data.text.slice(0, 8)
 }
-const NUMBERS = ["temperature", "top_k", "top_p", "length", "seed"]
-const choice = () => Object.fromEntries(NUMBERS.map(name => [name, Number(field(name).value)]))
+const numbers = () => [...new FormData(writing)].slice(1).map(([name, value]) => [name, Number(value)])
 writing.oninput = () => command("write-command", "charloom sample", [
-  ...field("prime").value ? [[`--prime=${quoted(field("prime").value)}`, "long"]] : [],
-  ...Object.entries(choice()).map(([name, value]) => [`--${name.replace("_", "-")}=${value}`]),
+  ...primeField.value ? [["--prime", primeField.value]] : [],
+  ...numbers().map(([name, value]) => [`--${name.replace("_", "-")}`, String(value)]),
 ])
+writing.oninput()
 writing.onsubmit = async event => {
   event.preventDefault()
-  const { ask, end } = workerOf(), theta = new Float64Array(bytesOf(data.model.theta).buffer)
+  const worker = new Worker(source), theta = new Float64Array(bytesOf(data.model.theta).buffer)
   const model = { ...data.model, m: params.m, vocabulary: [...data.vocabulary], theta }
+  const request = { kind: "write", program, model, prime: primeField.value, ...Object.fromEntries(numbers()) }
   const shade = p => `s${[1 / 2, 1 / 4, 1 / 16, 1 / 64, 0].findIndex(least => p >= least)}`
   try {
-    const request = { kind: "write", program, model, prime: field("prime").value, ...choice() }
-    const { prime, skipped, text, p } = await ask(request)
+    const { prime, skipped, text, p } = await ask(worker, request)
     byId("skipped").textContent = skipped && `Not in the vocabulary of this model, skipped: ${skipped}`
-    const characters = [...text].map((character, n) => span(character, shade(p[n])))
-    byId("written").replaceChildren(element("b", prime), ...characters)
+    const characters = [...text].map((character, n) => element("span", [character], { className: shade(p[n]) }))
+    byId("written").replaceChildren(element("b", [prime]), ...characters)
   } catch (error) {
     byId("skipped").textContent = `Cannot write: ${error.message}.`
   }
-  end()
-}
-writing.oninput()
-byId("shade").onchange = ({ target }) => {
-  byId("written").classList.toggle("shades", target.checked)
-  byId("legend").hidden = !target.checked
+  worker.terminate()
 }
 
 if (typeof WebAssembly !== "object" || !WebAssembly.validate(program.wasm)) {
