@@ -52,13 +52,14 @@ def test_what_a_stage_keeps_is_what_it_says(project, dtype):
     assert len((project.folder / "plots/first_losses.csv").read_text().splitlines()) == 1 + 100
 
 
-@pytest.mark.slow
 def test_a_gradient_that_does_not_pass_stops_the_pipeline_before_training(project):
     """Here no gradient would: it is right, and rounded. A kernel that is wrong is compiled in tests/all."""
     project.edit("params.yaml", "tolerance: 1e-10", "tolerance: 1e-30")
     printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(r"[WUb]\[.*\] at the .*analytic .*, complex step .*, relative error", printed)
+    assert "W at the carried state: the gradient of network/rnn.py" in printed
+    assert (project.folder / "reports/gradcheck.json").exists()
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
 
 
