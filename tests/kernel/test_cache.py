@@ -10,11 +10,10 @@ import time
 
 import pytest
 from limits import files_of_at_most
-from numba import config
 
-from charloom.base import terminal
 from charloom.kernel import cache
 
+IGNORED = shutil.ignore_patterns("__pycache__")
 # How a file may have been damaged: what becomes of its bytes.
 DAMAGED = {
     "empty": lambda whole: whole[:0],
@@ -24,21 +23,16 @@ DAMAGED = {
 }
 
 
-def key(monkeypatch, package):
-    monkeypatch.setattr(cache, "PACKAGE", package)
-    return cache.FolderCache(key).key
-
-
-def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(monkeypatch, tmp_path):
-    package = shutil.copytree(cache.PACKAGE, tmp_path / "charloom", ignore=shutil.ignore_patterns("__pycache__"))
+def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(tmp_path):
+    clone, package = (shutil.copytree(cache.PACKAGE, tmp_path / name, ignore=IGNORED) for name in ("one", "two"))
     sources = [*package.glob("kernel/*.py"), *package.glob("network/*.py"), package / "base/logarithm.py"]
     assert {source.name for source in sources} >= {"passes.py", "update.py", "products.py", "vector.py", "adam.py"}
-    keys = [key(monkeypatch, package)]
-    assert keys[0] == key(monkeypatch, cache.PACKAGE)
+    keys = [cache.FolderCache(twice, package).key]
+    assert keys[0] == cache.FolderCache(twice, clone).key
     for source in [*sources, package / "kernel/new.py"]:
         with source.open("a") as file:
             file.write("# edited\n")
-        keys.append(key(monkeypatch, package))
+        keys.append(cache.FolderCache(twice, package).key)
     assert len(set(keys)) == len(sources) + 2
 
 
@@ -65,9 +59,8 @@ def called(x=21):
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
-    """A cache folder of its own, with nobody warned yet."""
-    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(terminal, "_warned", set())
+    """A cache folder of its own."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -76,7 +69,7 @@ def test_what_is_compiled_is_kept_for_each_kind_of_arguments(folder):
     assert len(list(folder.glob("*/*"))) == 2
 
 
-def test_code_that_nobody_has_used_for_long_is_removed_and_nothing_else(folder, monkeypatch):
+def test_code_that_nobody_has_used_for_long_is_removed_and_nothing_else(folder):
     for name in ("0123456789abcdef", "fedcba9876543210", "somebody's"):
         (folder / name).mkdir(parents=True)
         (folder / name / "f-0.compiled").write_bytes(b"")
@@ -142,10 +135,9 @@ def test_a_place_that_is_no_folder_is_no_reason_to_fail(folder, capsys):
 
 
 def test_a_user_without_a_home_compiles_each_time(monkeypatch):
-    monkeypatch.setattr(config, "CACHE_DIR", "")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.delenv("HOME", raising=False)
-    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "~")  # that names none
     assert [called(), called()] == [(42, True), (42, True)]
 
 
