@@ -1,13 +1,14 @@
 """dvc.yaml tells the truth: a stage depends on exactly what can change what it makes."""
 
+import ast
 import importlib
 import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
 
+import grimp
 import pytest
-from closure import SOURCES, closure, imported
 from dvc.repo import Repo
 from edits import EDITS, apply
 from projects import ROOT, copied
@@ -19,28 +20,39 @@ from charloom.settings.params import Params, Train, flat_of, read_params
 from charloom.settings.pipeline import Inputs
 from charloom.training import resume
 
+SOURCES = ROOT / "src"
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
 NAMES = list(STAGES)
 WHOLE = ("prepare", "plot", "track")  # they depend on all of params.yaml
 PACKAGE = SOURCES / "charloom"
 ROOMS = sorted(path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
+GRAPH = grimp.build_graph("charloom", "paired", "dvc_summary", cache_dir=None)  # also imports inside functions
 
 
-def sources_of(stage: str) -> set[Path]:
-    """Return the files and rooms of src that dvc.yaml lists for the stage."""
-    return {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")}
+def imported(path: Path) -> set[str]:
+    """Return the dotted names that the file imports, anywhere in it; of `from a import b` both a and a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 @pytest.mark.parametrize("stage", NAMES)
 def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage):
-    script, package = SOURCES / f"{stage}.py", PACKAGE / "__init__.py"
-    packed = (
-        closure(PACKAGE / "tracking/served.py") if stage == "track" else set()
-    )  # the code of the models, in the run
-    modules = (closure(script) | packed) - {script, package}
-    beside = {path for path in modules if not path.is_relative_to(PACKAGE)}  # of another package each module
-    rooms = {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in modules - beside}
-    assert sources_of(stage) == {script, package} | rooms | beside
+    script = SOURCES / f"{stage}.py"
+    packed = {"charloom.tracking.served"} if stage == "track" else set()  # the code of the models, in the run
+    direct = imported(script) & GRAPH.modules | packed
+    modules = direct.union(*map(GRAPH.find_upstream_modules, direct)) - {"charloom"}
+    entries = {script, PACKAGE / "__init__.py"}
+    for package, *names in (module.split(".") for module in modules):
+        if package == "charloom":
+            entries.add(PACKAGE / names[0])
+        else:  # of another package each module
+            entries |= {SOURCES / package / "__init__.py", (SOURCES / package).joinpath(*names).with_suffix(".py")}
+    assert {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")} == entries
 
 
 @pytest.mark.parametrize("stage", NAMES)
