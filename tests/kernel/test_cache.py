@@ -1,8 +1,6 @@
 """Compiled code is kept under the hash of all its sources, and only what was written is taken back."""
 
-import hashlib
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -94,22 +92,6 @@ def test_a_damaged_file_is_compiled_again_and_whole_then(folder, capsys, how):
     assert list(folder.glob("*/*")) == [path]
 
 
-class Code:
-    """What a pickle may do."""
-
-    def __reduce__(self):
-        return os.mkdir, ("executed",)
-
-
-def test_no_code_in_a_file_that_was_not_written_here_is_executed(folder, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    called()
-    (path,) = folder.glob("*/*")
-    path.write_bytes(hashlib.sha256(b"else").digest() + pickle.dumps(Code()))
-    assert called() == (42, True)
-    assert not (tmp_path / "executed").exists()
-
-
 def test_a_full_disk_keeps_nothing_and_says_so_once(folder, capsys):
     with files_of_at_most(100):
         assert [called(), called(0.5)] == [(42, True), (1.0, True)]
@@ -141,18 +123,19 @@ def test_a_user_without_a_home_compiles_each_time(monkeypatch):
     assert [called(), called()] == [(42, True), (42, True)]
 
 
-STAGE = f"import sys; sys.argv = [{str(cache.PACKAGE.parent / 'train.py')!r}]\n"
-STARTED = """
-import sys
+STAGE = f"""
+import sys; sys.argv = [{str(cache.PACKAGE.parent / "train.py")!r}]
 from charloom.kernel.cache import compiled
-before = sys.modules.keys() & {"cffi", "scipy.linalg"}
 assert compiled(lambda x: 2 * x)(21) == 42
+assert not sys.modules.keys() & {{"cffi", "scipy.linalg"}}
+import cffi, scipy.linalg; scipy.linalg.norm([3])
+assert compiled(lambda x: 2 * x)(0.5) == 1
+assert sys.modules.keys() >= {{"cffi", "scipy.linalg"}}
 """
-UNSEEN = (
-    "assert sys.modules.keys() & {'cffi', 'scipy.linalg'} == before; import cffi, scipy.linalg; scipy.linalg.norm([3])"
-)
 OWN = """
 import cffi, numba
+from charloom.kernel.cache import compiled
+assert compiled(lambda x: 2 * x)(21) == 42
 own = cffi.FFI()
 own.cdef("int abs(int);")
 absolute = own.dlopen(None).abs
@@ -161,16 +144,8 @@ assert numba.njit(lambda x: absolute(x))(-21) == 21
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "program",
-    [STAGE + STARTED + UNSEEN, STAGE + "import cffi, scipy.linalg" + STARTED + UNSEEN, STARTED + OWN],
-    ids=[
-        "a stage imports no package that it does not call",
-        "nor takes one away",
-        "another's program has all of Numba",
-    ],
-)
-def test_what_numba_imports_for_compiled_code(tmp_path, program):
+@pytest.mark.parametrize("program", [STAGE, OWN], ids=["a stage", "another's program"])
+def test_a_stage_imports_no_package_of_numbas_that_it_does_not_call_and_another_program_has_all(tmp_path, program):
     (tmp_path / "own.py").write_text(program)
     # DVC sets the variable for any stage of anybody's project.
     subprocess.run([sys.executable, tmp_path / "own.py"], check=True, env=os.environ | {"DVC_STAGE": "train"})

@@ -109,26 +109,6 @@ def test_an_undisturbed_training_leaves_its_files_and_no_state(tmp_path, alone):
     assert "resumed" not in case.end().printed  # a forced run really trains
 
 
-def test_no_more_of_a_text_than_a_block_is_ever_in_memory(tmp_path):
-    class Noted:
-        def __len__(self):
-            return len(ids)
-
-        def __getitem__(self, part):
-            longest.append(len(found := ids[part]))
-            return found
-
-    longest: list[int] = []
-    training = Case(tmp_path, 4).training  # saved every 4 updates: no block is longer
-    text = training.text
-    ids = text.training[: 6 * 10 + 5]
-    short = training._replace(text=Text(text.vocabulary, Noted(), text.held_out), save_to=tmp_path / "short")
-    whole = training._replace(text=Text(text.vocabulary, ids, text.held_out))
-    got, expected = (run(each, tmp_path / "checkpoints", lambda _: None) for each in (short, whole))
-    assert got.rows.state.theta.flat.tobytes() == expected.rows.state.theta.flat.tobytes()
-    assert max(longest) == 4 * 10 + 1
-
-
 def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, alone):
     case = Case(tmp_path, 1)
     for update in range(UPDATES):
@@ -221,21 +201,18 @@ def test_a_lost_checkpoint_makes_its_states_useless_and_an_older_one_serves(tmp_
 
 
 def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, alone):
+    """Of params with both values, of files by name."""
     other = Case(stopped.folder, 7, eta=0.2)
-    newest = stopped.states()[-1]
+    files = {"data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
+    other.training = other.training._replace(settings=other.training.settings | files)
     outcome = other.end()
-    assert outcome.printed.startswith(f"starting at update 0; not resumed from {newest}: eta was None, is 0.2\n")
+    assert outcome.printed.startswith(
+        f"starting at update 0; not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
+        "changed files: data/prepared/text.npz, src/train.py\n"
+    )
     assert outcome.digest != alone.digest
     assert len(stopped.states()) == 2
     same(stopped.end(), alone)
-
-
-def test_what_differs_is_said_of_params_with_both_values_and_of_files_by_name(stopped):
-    settings = {"eta": 0.2, "data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
-    assert resume.why_not_resumed(stopped.training.save_to.with_name("other"), settings) == (
-        f"starting at update 0; not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
-        "changed files: data/prepared/text.npz, src/train.py"
-    )
 
 
 def killed_while_it_forgets(folder: Path, removals: int) -> None:
