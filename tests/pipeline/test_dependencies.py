@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from temporary import temporary
 
 from charloom.settings.dvc_lock import locked, md5
-from charloom.settings.params import Params, Train, flat_of, read_params
+from charloom.settings.params import flat_of, read_params
 from charloom.settings.pipeline import Inputs
 from charloom.training import resume
 
@@ -63,46 +63,37 @@ def test_a_stage_is_short_and_imports_the_standard_library_and_charloom_alone(st
     assert foreign == {"charloom"}
 
 
-def test_a_module_is_in_a_room_and_a_room_says_what_lives_there():
+def test_a_module_is_in_a_room_and_a_room_alone_imports_nothing_of_the_project():
     assert [path.name for path in PACKAGE.glob("*.py")] == ["__init__.py"]
     for room in ROOMS:
-        assert (room / "__init__.py").read_text().startswith('"""'), room
         assert imported(room / "__init__.py") <= sys.stdlib_module_names, room
 
 
-class Recorded(Params):
-    """Params that note which of their names are read."""
+def recorded(section, read: set[str], prefix: str = ""):
+    """Return the params of this section; each that is read is added to `read`."""
+    names = type(section).model_fields.keys() - {"train"}
 
-    def __getattribute__(self, name: str):
-        if name in Params.model_fields and name != "train":
-            READ.add(name)
-        return super().__getattribute__(name)
+    class Recorded(type(section)):
+        def __getattribute__(self, name: str):
+            if name in names:
+                read.add(prefix + name)
+            return super().__getattribute__(name)
 
-
-class RecordedTrain(Train):
-    """A section of which one stage reads a single param."""
-
-    def __getattribute__(self, name: str):
-        if name in Train.model_fields:
-            READ.add(f"train.{name}")
-        return super().__getattribute__(name)
-
-
-READ: set[str] = set()
+    return Recorded.model_validate(section.model_dump())
 
 
 @pytest.mark.parametrize("stage", [name for name in NAMES if name not in WHOLE])
 def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypatch):
-    main = importlib.import_module(stage)
-    params = read_params(project.folder / "params.yaml").model_dump()
-    train = RecordedTrain.model_validate(params["train"])
-    recorded = Recorded.model_validate(params).model_copy(update={"train": train})
-    monkeypatch.setattr(main, "read_params", lambda: recorded)
-    READ.clear()
+    main, read = importlib.import_module(stage), set()
+    params = read_params(project.folder / "params.yaml")
+    train = recorded(params.train, read, "train.")
+    params = recorded(params, read).model_copy(update={"train": train})
+    monkeypatch.setattr(main, "read_params", lambda: params)
+    read.clear()
     with chdir(project.folder):
         main.main()
     declared = set(STAGES[stage].get("params", []))
-    assert {name if name in declared else name.partition(".")[0] for name in READ} == declared
+    assert {name if name in declared else name.partition(".")[0] for name in read} == declared
 
 
 def test_prepare_depends_on_every_param_because_it_is_the_door_and_plot_and_track_because_they_show_them():

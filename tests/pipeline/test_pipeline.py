@@ -14,17 +14,6 @@ def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, f
     assert project.run("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.slow
-def test_a_sweep_over_seed_and_eta_needs_one_gradient_check(project):
-    project.edit("params.yaml", "seed: 1 ", "seed: 2 ")
-    project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
-    changed = project.run("dvc", "status")
-    assert "train:" in changed
-    assert "gradcheck:\n" not in changed
-    project.edit("params.yaml", "  seed: 1\n", "  seed: 2\n")
-    assert "gradcheck:\n" in project.run("dvc", "status")
-
-
 def test_every_stage_makes_the_same_bytes_again(project):
     before = project.contents()
     assert len(before) == 1 + 5 + 5 + 3 + 2 + 5 + 11
