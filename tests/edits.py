@@ -47,8 +47,5 @@ WRONG_SOURCES = {  # places in update.py, what is wrong there, and the gradient 
 
 def apply(project: Project, what: str) -> None:
     """Make the edit, once, in the project."""
-    edit = EDITS[what]
-    path = project.folder / edit.file
-    content = path.read_text()
-    assert edit.old in content
-    path.write_text(content.replace(edit.old, edit.new, 1))
+    file, old, new, _ = EDITS[what]
+    project.edit(file, old, new, 1)

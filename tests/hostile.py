@@ -4,34 +4,15 @@ import itertools
 import json
 import re
 import socket
-import socketserver
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from serving import Asked, Behaviour, answered, serving
 
 ARTIFACTS = "mlflow-artifacts:/0/a/artifacts"
 MODEL = f"m-{'0' * 32}"
-
-
-class Asked(NamedTuple):
-    """A request, and the server's own address."""
-
-    method: str
-    path: str
-    body: bytes
-    address: str
-
-
-Behaviour = Callable[[Asked], Iterable[bytes] | None]  # None: an answer of MLflow's
-
-
-def answered(body: bytes | dict[str, Any], code: int = 200, headers: Iterable[str] = ()) -> list[bytes]:
-    """Return a whole answer."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = [f"HTTP/1.1 {code} answered", f"Content-Length: {len(content)}", "Connection: close", *headers]
-    return ["\r\n".join([*head, "", ""]).encode(), content]
 
 
 def endless(first: bytes, more: bytes) -> Iterator[bytes]:
@@ -99,40 +80,14 @@ class Mlflow:
         return {"info": info, "data": {"tags": self.tags}}
 
 
-@contextmanager
-def hostile(behaviour: Behaviour, otherwise: Behaviour):
-    """Serve what the behaviour yields, piece by piece, until whoever asked has gone; yield the address."""
-    over = threading.Event()
+def hostile(misbehaviour: Callable[[Asked], Iterable[bytes] | None], otherwise: Behaviour) -> AbstractContextManager:
+    """Serve what misbehaviour yields, and where that is None, an answer of MLflow's; yield the address."""
 
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            with suppress(OSError, ValueError):
-                method, path, _ = self.rfile.readline().decode("latin-1").split(" ", 2)
-                length = 0
-                while (line := self.rfile.readline().strip()) and b":" in line:
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.partition(b":")[2])
-                asked = Asked(method, path, self.rfile.read(length), address)
-                pieces = behaviour(asked)
-                for piece in otherwise(asked) if pieces is None else pieces:
-                    if over.is_set():
-                        return
-                    self.connection.sendall(piece)
+    def behave(asked: Asked) -> Iterable[bytes]:
+        pieces = misbehaviour(asked)
+        return otherwise(asked) if pieces is None else pieces
 
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads, block_on_close, request_queue_size = True, False, 64
-
-        def handle_error(self, *_):
-            pass
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield address
-        finally:
-            over.set()
-            server.shutdown()
+    return serving(behave)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def rclone(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(port: int, *command: str | Path) -> Iterator[None]:
+def listening(port: int, *command: str | Path) -> Iterator[None]:
     """Run the command, which listens at the port."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -58,7 +58,7 @@ def s3(binary: Path, folder: Path) -> Iterator[str]:
     """Serve the folder, whose folders are buckets; yield the endpoint. KEYS open it."""
     port = free_port()
     key = f"{KEYS['AWS_ACCESS_KEY_ID']},{KEYS['AWS_SECRET_ACCESS_KEY']}"
-    with serving(port, binary, "serve", "s3", folder, "--addr", f"127.0.0.1:{port}", "--auth-key", key):
+    with listening(port, binary, "serve", "s3", folder, "--addr", f"127.0.0.1:{port}", "--auth-key", key):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -68,7 +68,7 @@ def webdav(binary: Path, folder: Path) -> Iterator[str]:
     port = free_port()
     # A folder made beside it is seen soon; with 0s rclone forgets without end, and answers nobody.
     whose = ("--user", "ann", "--pass", PASSWORD, "--dir-cache-time", "100ms")
-    with serving(port, binary, "serve", "webdav", folder, "--addr", f"127.0.0.1:{port}", *whose):
+    with listening(port, binary, "serve", "webdav", folder, "--addr", f"127.0.0.1:{port}", *whose):
         yield f"webdav://127.0.0.1:{port}"
 
 
@@ -84,5 +84,5 @@ def ssh(folder: Path) -> Iterator[str]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     settings, port = folder / "sshd_config", free_port()
     settings.write_text(SSHD.format(port=port, folder=folder))
-    with serving(port, server, "-D", "-e", "-f", settings):
+    with listening(port, server, "-D", "-e", "-f", settings):
         yield f"ssh://127.0.0.1:{port}"

@@ -2,15 +2,14 @@
 
 import importlib
 import io
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import psutil
@@ -86,12 +85,12 @@ class Project:
         assert ended == code, printed
         return printed
 
-    def edit(self, name: str, old: str, new: str) -> None:
-        """Replace text that has to be there in a file."""
+    def edit(self, name: str, old: str, new: str, count: int = -1) -> None:
+        """Replace text that has to be there in a file: everywhere, or so many times."""
         path = self.folder / name
         content = path.read_text()
         assert old in content
-        path.write_text(content.replace(old, new))
+        path.write_text(content.replace(old, new, count))
 
     def stages(self, printed: str) -> list[str]:
         """Return the stages that a `dvc repro` ran."""
@@ -173,23 +172,15 @@ def copied(project: Project, folder: Path) -> Project:
     return Project(folder)
 
 
-@contextmanager
-def signals_restored() -> Iterator[None]:
-    """Put the handlers of signals back: a stage and a command leave the system's own action behind."""
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
 def called(main: Callable[[], object], *argv: str, given: bytes = b"") -> tuple[int, str, str]:
-    """Return the exit code of a program run in this process, and what it prints to standard output and error."""
+    """Return the exit code of a program run in this process, and what it prints to standard output and error.
+
+    The handlers of signals are put back: a stage and a command leave the system's own action behind.
+    """
     given_text, *streams = (io.TextIOWrapper(io.BytesIO(each), encoding="utf-8") for each in (given, b"", b""))
-    before = sys.argv, sys.stdin
+    before, handlers = (sys.argv, sys.stdin), {number: signal.getsignal(number) for number in SIGNALS}
     code: object = "no exit"
-    with signals_restored(), redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+    with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
         sys.argv, sys.stdin = list(argv), given_text
         try:
             main()
@@ -197,6 +188,8 @@ def called(main: Callable[[], object], *argv: str, given: bytes = b"") -> tuple[
             code = ended.code
         finally:
             sys.argv, sys.stdin = before
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     for stream in streams:
         stream.flush()
     printed, complaint = (stream.buffer.getvalue().decode() for stream in streams)
@@ -210,22 +203,6 @@ def said(project: Project, *arguments: str, given: bytes = b"", code: int = 0) -
         ended, printed, complaint = called(cli.main, "charloom", *arguments, given=given)
     assert ended == code, complaint
     return printed, complaint
-
-
-def goes_through_the_stages(project: Project, text: str) -> None:
-    """Make the project anew from the text, again and again, and look for its characters at the end."""
-    (project.folder / "data/fox.txt").write_text(text * (1 + 400 // len(text)), newline="")
-    project.edit("params.yaml", "updates: 400", "updates: 40")
-    project.edit("params.yaml", "entries: 10000", "entries: 10")
-    project.clear()
-    for stage in STAGES:
-        project.stage(stage)
-    characters = set(text)
-    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == len(characters)
-    table = json.loads((project.folder / "reports/sample_table.json").read_text())
-    assert set("".join(row[1] for row in table["data"])) <= characters
-    printed, _ = said(project, "sample", "--length", "300")
-    assert set(printed) <= characters | {"\n"}
 
 
 def started(project: Project, *command: str, **variables: str) -> subprocess.Popen:

@@ -146,13 +146,10 @@ def act(
         for line in lines
         if "jobResult" in line
     }
-    printed = "".join(f"{line.get('jobID', '')}: {line['msg'].rstrip()}\n" for line in lines) + _plain(done.stdout)
+    plain = [f"{line}\n" for line in done.stdout.splitlines() if not line.startswith("{")]
+    printed = "".join([*(f"{line.get('jobID', '')}: {line['msg'].rstrip()}\n" for line in lines), *plain])
     assert (done.returncode == 0) == ("failure" not in jobs.values() and bool(jobs)), printed
     return Ran(jobs, _calls(folder), artifacts, printed)
-
-
-def _plain(printed: str) -> str:
-    return "".join(f"{line}\n" for line in printed.splitlines() if not line.startswith("{"))
 
 
 def _actions(folder: Path) -> list[str]:

@@ -8,14 +8,13 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from email.utils import formatdate
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -24,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from projects import until
+from serving import Asked, answered, serving
 
 
 def free_port() -> int:
@@ -61,14 +62,12 @@ class Server:
             env=environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        end = time.monotonic() + 90
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=1):  # noqa: S310  our own server
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise TimeoutError(self.uri)
+        until(self._answers, 90, 0.1)
+
+    def _answers(self) -> bool:
+        with suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=1):  # noqa: S310  our own server
+            return True
+        return False
 
     def kill(self) -> None:
         if self.process.returncode is None:  # once is enough
@@ -79,35 +78,15 @@ class Server:
 @contextmanager
 def answering(code: int, body: bytes = b"{}", seconds: float = 0):
     """Serve one answer to everything, after that many seconds; yield its address and the paths that were asked for."""
-    asked: list[str] = []
+    paths: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            asked.append(self.path)
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            time.sleep(seconds)
-            try:
-                self.send_response(code)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                pass
+    def answer(asked: Asked) -> list[bytes]:
+        paths.append(asked.path)
+        time.sleep(seconds)
+        return answered(body, code)
 
-        do_GET = do_POST = do_PATCH = do_PUT = answer
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close() if not seconds else server.socket.close()
+    with serving(answer) as address:
+        yield address, paths
 
 
 def certified(file: Path) -> ssl.SSLContext:
@@ -143,47 +122,25 @@ def before(
     secure   of a server that speaks https
     unknown  part of a path: requests of such paths are answered with 404 and a page, as a server of long ago does
     """
-    asked: list[str] = []
+    requests: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string((timestamp or time.time()) + ahead)
+    def pass_on(asked: Asked) -> list[bytes]:
+        requests.append(f"{asked.method} {asked.path.partition('?')[0]}")
+        failed = 413 if len(asked.body) > largest else 503 if fails(len(requests)) else 0
+        failed = 404 if unknown and unknown in asked.path else failed
+        date = f"Date: {formatdate(time.time() + ahead, usegmt=True)}"
+        time.sleep(seconds)
+        if failed:
+            return answered(b"<!doctype html>\n<title>404 Not Found</title>\n", failed, [date])
+        with closing(HTTPConnection(server.partition("//")[2], timeout=60)) as there:
+            there.request(asked.method, asked.path, asked.body, asked.headers)
+            answer = there.getresponse()
+            own = {"transfer-encoding", "content-length", "connection", "date", "server"}
+            headers = [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in own]
+            return answered(answer.read(), answer.status, [date, *headers])
 
-        def pass_on(self) -> None:
-            asked.append(f"{self.command} {self.path.partition('?')[0]}")
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            failed = 413 if len(body) > largest else 503 if fails(len(asked)) else 0
-            failed = 404 if unknown and unknown in self.path else failed
-            time.sleep(seconds)
-            with closing(HTTPConnection(server.partition("//")[2], timeout=60)) as there:
-                if not failed:
-                    there.request(self.command, self.path, body, dict(self.headers))
-                answer = None if failed else there.getresponse()
-                content = answer.read() if answer else b"<!doctype html>\n<title>404 Not Found</title>\n"
-            with suppress(BrokenPipeError, ConnectionResetError):  # who asked has not waited so long, and asks again
-                self.send_response(answer.status if answer else failed)
-                for name, value in answer.getheaders() if answer else ():
-                    if name.lower() not in {"transfer-encoding", "content-length", "connection", "date", "server"}:
-                        self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = pass_on
-
-        def log_message(self, *_):
-            pass
-
-    front = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    front.daemon_threads = True
-    if secure:
-        front.socket = secure.wrap_socket(front.socket, server_side=True)
-    threading.Thread(target=front.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http{'s' if secure else ''}://127.0.0.1:{front.server_address[1]}", asked
-    finally:
-        front.shutdown()
-        front.server_close()
+    with serving(pass_on, secure) as address:
+        yield address, requests
 
 
 @contextmanager

@@ -39,11 +39,7 @@ class Team:
                 [PYTHON, "-W", "ignore", SCRIPT, "start", *self.settings], stdout=printed, stderr=printed,
                 stdin=subprocess.DEVNULL, env=self._clean() | self.variables, start_new_session=True,
             )  # fmt: skip
-        end = time.monotonic() + MAY_TAKE
-        while "Ctrl-C ends it" not in self.printed.read_text():
-            assert self.process.poll() is None, self.printed.read_text()
-            assert time.monotonic() < end, self.printed.read_text()
-            time.sleep(0.2)
+        self.wait_for("Ctrl-C ends it")
 
     def end(self) -> str:
         self.process.send_signal(signal.SIGINT)
@@ -69,6 +65,7 @@ class Team:
         end = time.monotonic() + MAY_TAKE
         while line not in self.printed.read_text():
             assert time.monotonic() < end, self.printed.read_text()
+            assert self.process.poll() is None, self.printed.read_text()
             time.sleep(0.1)
 
     def kill(self) -> bool:

@@ -24,13 +24,6 @@ def test_a_model_reads_back_to_the_bit(tmp_path):
     assert (back.first, back.vocabulary, back.update, back.smooth_loss) == (3, model().vocabulary, 12_000, 44.25)
 
 
-def test_equal_models_are_equal_files_and_nothing_else_is_left(tmp_path):
-    for name in ("one.npz", "two.npz"):
-        write(tmp_path / name, model_bytes(model()))
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]
-
-
 def changed(folder, name, value):
     """Return a model's file in which one array is another one."""
     path = folder / "model.npz"

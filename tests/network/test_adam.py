@@ -7,58 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracle import sequence
 
 from charloom.kernel.advance import advance, start
 from charloom.network import rnn
 from charloom.network.adam import Adam
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import filled
-from charloom.signature import plain
 
 M, K, T = 7, 6, 5
 ELSEWHERE = json.loads(Path(__file__).with_name("adam_elsewhere.json").read_text(encoding="utf-8"))
 RECIPE = Recipe(M, T, 0.3, math.inf, "float64", Adam(0.01), "mean")
 
 
-def at_the_start():
-    """Return weights, what Adam keeps, and a text of nine sequences, as benchmarks/adam_elsewhere.py draws them."""
-    ids = np.random.default_rng(2).integers(0, K, 9 * T + 1)
-    return rnn.init(M, K, 0.3, np.random.default_rng(1)), RECIPE.accumulators(K), ids
-
-
-def by_equations(updates):
-    (theta, kept, ids), h = at_the_start(), np.zeros(M)
-    for update in range(updates):
-        position, x, y = sequence(ids, update, T)
-        h = np.zeros(M) if position == 0 else h
-        _, gradients, h = rnn.loss_and_gradients(theta, x, y, h)
-        gradients.flat[:] *= RECIPE.scale
-        RECIPE.step(theta, kept, gradients, update)
-    return theta.flat
-
-
-def by_plain_loops(updates):
-    (theta, kept, ids), h = at_the_start(), np.zeros((1, M))
-    for update in range(updates):
-        position, x, y = sequence(ids, update, T)
-        h = np.zeros((1, M)) if position == 0 else h
-        _, h = plain.update(theta, kept, x[:, None], y[:, None], h, RECIPE, update)
-    return theta.flat
-
-
-def by_the_kernel(updates):
-    theta, _, ids = at_the_start()
-    state = replace(start(RECIPE, K, seed=1), theta=theta)
-    return advance(state, ids, updates, RECIPE).after.theta.flat
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("way", [by_equations, by_plain_loops, by_the_kernel])
 @pytest.mark.parametrize("library", ELSEWHERE)
 @pytest.mark.parametrize("updates", ["1", "10", "200"])
-def test_the_weights_are_those_of_other_libraries(way, library, updates):
-    np.testing.assert_allclose(way(int(updates)), ELSEWHERE[library][updates], rtol=0, atol=1e-12)
+def test_the_weights_are_those_of_other_libraries(library, updates):
+    """Weights and text of nine sequences are drawn as benchmarks/adam_elsewhere.py draws them."""
+    ids = np.random.default_rng(2).integers(0, K, 9 * T + 1)
+    state = replace(start(RECIPE, K, seed=1), theta=rnn.init(M, K, 0.3, np.random.default_rng(1)))
+    theta = advance(state, ids, int(updates), RECIPE).after.theta
+    np.testing.assert_allclose(theta.flat, ELSEWHERE[library][updates], rtol=0, atol=1e-12)
 
 
 def moved(gradients, eta=0.5, b1=0.5, b2=0.75, eps=0.25):

@@ -1,13 +1,14 @@
 """dvc.yaml tells the truth: a stage depends on exactly what can change what it makes."""
 
+import ast
 import importlib
 import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
 
+import grimp
 import pytest
-from closure import SOURCES, closure, imported
 from dvc.repo import Repo
 from edits import EDITS, apply
 from projects import ROOT, copied
@@ -15,32 +16,43 @@ from ruamel.yaml import YAML
 from temporary import temporary
 
 from charloom.settings.dvc_lock import locked, md5
-from charloom.settings.params import Params, Train, flat_of, read_params
+from charloom.settings.params import flat_of, read_params
 from charloom.settings.pipeline import Inputs
 from charloom.training import resume
 
+SOURCES = ROOT / "src"
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
 NAMES = list(STAGES)
 WHOLE = ("prepare", "plot", "track")  # they depend on all of params.yaml
 PACKAGE = SOURCES / "charloom"
 ROOMS = sorted(path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
+GRAPH = grimp.build_graph("charloom", "paired", "dvc_summary", cache_dir=None)  # also imports inside functions
 
 
-def sources_of(stage: str) -> set[Path]:
-    """Return the files and rooms of src that dvc.yaml lists for the stage."""
-    return {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")}
+def imported(path: Path) -> set[str]:
+    """Return the dotted names that the file imports, anywhere in it; of `from a import b` both a and a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 @pytest.mark.parametrize("stage", NAMES)
 def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage):
-    script, package = SOURCES / f"{stage}.py", PACKAGE / "__init__.py"
-    packed = (
-        closure(PACKAGE / "tracking/served.py") if stage == "track" else set()
-    )  # the code of the models, in the run
-    modules = (closure(script) | packed) - {script, package}
-    beside = {path for path in modules if not path.is_relative_to(PACKAGE)}  # of another package each module
-    rooms = {PACKAGE / path.relative_to(PACKAGE).parts[0] for path in modules - beside}
-    assert sources_of(stage) == {script, package} | rooms | beside
+    script = SOURCES / f"{stage}.py"
+    packed = {"charloom.tracking.served"} if stage == "track" else set()  # the code of the models, in the run
+    direct = imported(script) & GRAPH.modules | packed
+    modules = direct.union(*map(GRAPH.find_upstream_modules, direct)) - {"charloom"}
+    entries = {script, PACKAGE / "__init__.py"}
+    for package, *names in (module.split(".") for module in modules):
+        if package == "charloom":
+            entries.add(PACKAGE / names[0])
+        else:  # of another package each module
+            entries |= {SOURCES / package / "__init__.py", (SOURCES / package).joinpath(*names).with_suffix(".py")}
+    assert {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")} == entries
 
 
 @pytest.mark.parametrize("stage", NAMES)
@@ -51,46 +63,37 @@ def test_a_stage_is_short_and_imports_the_standard_library_and_charloom_alone(st
     assert foreign == {"charloom"}
 
 
-def test_a_module_is_in_a_room_and_a_room_says_what_lives_there():
+def test_a_module_is_in_a_room_and_a_room_alone_imports_nothing_of_the_project():
     assert [path.name for path in PACKAGE.glob("*.py")] == ["__init__.py"]
     for room in ROOMS:
-        assert (room / "__init__.py").read_text().startswith('"""'), room
         assert imported(room / "__init__.py") <= sys.stdlib_module_names, room
 
 
-class Recorded(Params):
-    """Params that note which of their names are read."""
+def recorded(section, read: set[str], prefix: str = ""):
+    """Return the params of this section; each that is read is added to `read`."""
+    names = type(section).model_fields.keys() - {"train"}
 
-    def __getattribute__(self, name: str):
-        if name in Params.model_fields and name != "train":
-            READ.add(name)
-        return super().__getattribute__(name)
+    class Recorded(type(section)):
+        def __getattribute__(self, name: str):
+            if name in names:
+                read.add(prefix + name)
+            return super().__getattribute__(name)
 
-
-class RecordedTrain(Train):
-    """A section of which one stage reads a single param."""
-
-    def __getattribute__(self, name: str):
-        if name in Train.model_fields:
-            READ.add(f"train.{name}")
-        return super().__getattribute__(name)
-
-
-READ: set[str] = set()
+    return Recorded.model_validate(section.model_dump())
 
 
 @pytest.mark.parametrize("stage", [name for name in NAMES if name not in WHOLE])
 def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypatch):
-    main = importlib.import_module(stage)
-    params = read_params(project.folder / "params.yaml").model_dump()
-    train = RecordedTrain.model_validate(params["train"])
-    recorded = Recorded.model_validate(params).model_copy(update={"train": train})
-    monkeypatch.setattr(main, "read_params", lambda: recorded)
-    READ.clear()
+    main, read = importlib.import_module(stage), set()
+    params = read_params(project.folder / "params.yaml")
+    train = recorded(params.train, read, "train.")
+    params = recorded(params, read).model_copy(update={"train": train})
+    monkeypatch.setattr(main, "read_params", lambda: params)
+    read.clear()
     with chdir(project.folder):
         main.main()
     declared = set(STAGES[stage].get("params", []))
-    assert {name if name in declared else name.partition(".")[0] for name in READ} == declared
+    assert {name if name in declared else name.partition(".")[0] for name in read} == declared
 
 
 def test_prepare_depends_on_every_param_because_it_is_the_door_and_plot_and_track_because_they_show_them():

@@ -9,7 +9,6 @@ import pytest
 from projects import copied
 
 from charloom.base.lock import exclusive
-from charloom.results import spool
 
 WORDS = {
     "it is missing": (None, ["params.yaml: prepare.text", "No such file"]),
@@ -74,13 +73,6 @@ def test_training_refuses_a_gradient_check_that_has_not_passed(project):
     one_line(project.stage("train", code=1), "the gradient check has failed")
 
 
-@pytest.fixture
-def untold(monkeypatch):
-    """Let MLflow not be told of a training that failed: whoever tells it works for seconds, and nobody waits for it."""
-    monkeypatch.setattr(spool, "start_sender", lambda *_: None)
-
-
-@pytest.mark.usefixtures("untold")
 def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state(project):
     project.edit("params.yaml", "eta: 0.1", "eta: 1e308")
     for resumed in ("", "resumed at update 1\n"):
@@ -133,7 +125,6 @@ def test_a_second_stage_in_the_folder_is_refused_with_the_process_number_of_the_
             )
 
 
-@pytest.mark.usefixtures("untold")
 def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp_path, monkeypatch):
     """As a temporary experiment has a folder of its own, and the training key of the main repository."""
     elsewhere = copied(project, tmp_path / "elsewhere")

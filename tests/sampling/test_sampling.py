@@ -172,15 +172,6 @@ def test_a_probability_is_the_networks_own_whatever_the_choice():
         assert p == pytest.approx(np.array([0.5, 0.3, 0.2])[drawn], rel=1e-14)
 
 
-def test_each_character_is_fed_back_and_the_state_carried():
-    # From a the network must write b, from b c, from c a: only feeding back what was drawn gives the cycle.
-    theta = rnn.filled(0.0, 3, 3)
-    theta.U[...] = 50 * np.eye(3)
-    theta.V[...] = 50 * np.roll(np.eye(3), 1, axis=0)
-    drawn = sampling.characters(theta, np.zeros(3), 0, Choice(1.0), np.random.default_rng(0))
-    assert list(islice(drawn, 7)) == [1, 2, 0, 1, 2, 0, 1]
-
-
 def test_the_probabilities_along_a_text_are_those_of_the_reference_with_its_state():
     theta = rnn.init(33, 30, 0.15, np.random.default_rng(5))
     h = np.random.default_rng(6).normal(size=33)

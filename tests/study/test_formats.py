@@ -7,7 +7,7 @@ import pytest
 from answers import BASE, OTHER, answer, comparison, summary
 from compared import designed, measured
 from markdown_it import MarkdownIt
-from rendered import OURS, Tags
+from rendered import OURS, Page
 
 from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_markdown, as_text
 from paired import answered, sentences
@@ -113,8 +113,8 @@ def test_names_of_factors_do_nothing_in_markdown_and_on_a_terminal():
     odd = "d|<img src=x onerror=alert(1)>\n\x1b[31m"
     answer = designed({"a": [1, 2], odd: [1, odd]}, lambda s, a, b: float((a == 1) == (b == 1)) + 0.01 * s * s, seeds=4)
     assert any(each.turned_by for each in answer.effects)
-    tags = Tags(MarkdownIt("commonmark").enable("table").render(as_markdown(answer, explain=True)))
-    assert tags.found <= OURS
+    page = Page(MarkdownIt("commonmark").enable("table").render(as_markdown(answer, explain=True)))
+    assert page.found <= OURS
     assert "\x1b" not in as_text(answer, 80) + as_markdown(answer)
 
 

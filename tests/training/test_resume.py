@@ -3,8 +3,9 @@
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from charloom.model.scoring import bits_per_character
 from charloom.settings.params import Params, read_params
 from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
-from charloom.training import protocol, resume
+from charloom.training import resume
 from charloom.training.protocol import Training, run, write_results
 
 UPDATES = 40
@@ -106,28 +107,6 @@ def test_an_undisturbed_training_leaves_its_files_and_no_state(tmp_path, alone):
     assert len(alone.files) == 3 + len(NAMES)
     assert list(case.training.save_to.parent.iterdir()) == []
     assert "resumed" not in case.end().printed  # a forced run really trains
-
-
-def test_no_more_of_a_text_than_a_block_is_ever_in_memory(tmp_path, monkeypatch):
-    class Noted:
-        def __len__(self):
-            return len(ids)
-
-        def __getitem__(self, part):
-            longest.append(len(found := ids[part]))
-            return found
-
-    longest: list[int] = []
-    case = Case(tmp_path, 7)
-    text = case.training.text
-    ids = text.training[: 6 * 10 + 5]
-    monkeypatch.setattr(protocol, "block", lambda *_: 4)
-    noted = Text(text.vocabulary, Noted(), text.held_out)
-    short = case.training._replace(text=noted, save_to=tmp_path / "short")
-    whole = case.training._replace(text=Text(text.vocabulary, ids, text.held_out))
-    got, expected = (run(each, tmp_path / "checkpoints", lambda _: None) for each in (short, whole))
-    assert got.rows.state.theta.flat.tobytes() == expected.rows.state.theta.flat.tobytes()
-    assert max(longest) == 4 * 10 + 1
 
 
 def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, alone):
@@ -222,53 +201,44 @@ def test_a_lost_checkpoint_makes_its_states_useless_and_an_older_one_serves(tmp_
 
 
 def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, alone):
+    """Of params with both values, of files by name."""
     other = Case(stopped.folder, 7, eta=0.2)
-    newest = stopped.states()[-1]
+    files = {"data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
+    other.training = other.training._replace(settings=other.training.settings | files)
     outcome = other.end()
-    assert outcome.printed.startswith(f"starting at update 0; not resumed from {newest}: eta was None, is 0.2\n")
+    assert outcome.printed.startswith(
+        f"starting at update 0; not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
+        "changed files: data/prepared/text.npz, src/train.py\n"
+    )
     assert outcome.digest != alone.digest
     assert len(stopped.states()) == 2
     same(stopped.end(), alone)
 
 
-def test_what_differs_is_said_of_params_with_both_values_and_of_files_by_name(stopped):
-    settings = {"eta": 0.2, "data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
-    assert resume.why_not_resumed(stopped.training.save_to.with_name("other"), settings) == (
-        f"starting at update 0; not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
-        "changed files: data/prepared/text.npz, src/train.py"
-    )
+def killed_while_it_forgets(folder: Path, removals: int) -> None:
+    """Let a process forget the training, and die after it has removed so many files."""
+
+    def count(event: str, _: object) -> None:
+        nonlocal removals
+        if event == "os.remove":
+            if not removals:
+                os._exit(0)
+            removals -= 1
+
+    if not (child := os.fork()):
+        sys.addaudithook(count)
+        resume.forget(folder)
+        os._exit(0)
+    os.waitpid(child, 0)
 
 
-@contextmanager
-def dying_after(removals: int):
-    """Let the process die, so to speak, after so many files under `train` have been removed."""
-    unlink, scandir, done = os.unlink, os.scandir, []
-
-    def dying(*arguments, **options):
-        if "/train/" in str(arguments[0]) or options.get("dir_fd"):
-            if len(done) == removals:
-                raise Killed
-            done.append(1)
-        return unlink(*arguments, **options)
-
-    @contextmanager
-    def checkpoints_first(path):  # a folder's order is the file system's
-        with scandir(path) as entries:
-            yield iter(sorted(entries, key=lambda entry: entry.name.endswith(".state")))
-
-    with pytest.MonkeyPatch.context() as patch, suppress(Killed):
-        patch.setattr(os, "unlink", dying)
-        patch.setattr(os, "scandir", checkpoints_first)
-        yield
-
-
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 @pytest.mark.parametrize("removals", [0, 1, 2, 3, 4])
 def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, alone, removals, capsys):
     """Were a checkpoint removed before its states, they would be damaged ones."""
     case = Case(tmp_path, 7)
     case.killed(9)
-    with dying_after(removals):
-        resume.forget(case.training.save_to)
+    killed_while_it_forgets(case.training.save_to, removals)
     assert len(contents(case.training.save_to)) == 2 + 3 - removals
     same(case.end(), alone)
     assert capsys.readouterr().err == ""

@@ -25,68 +25,49 @@ def fresh(recipe=RECIPE, seed=1):
     return start(recipe, len(TEXT), seed)
 
 
-def by_the_book(updates):
-    """Return losses, smooth losses and weights before each update, written out with one window after another."""
-    windows = [("abc", "bcd"), ("def", "efg"), ("ghi", "hij")]
-    vocabulary = Vocabulary(TEXT)
-    theta, kept, h = fresh().theta, RECIPE.accumulators(len(TEXT)), np.zeros(4)
+def by_the_book(recipe, ids, updates, seed=1):
+    """Return losses (updates,), and smooth losses, weights and states before each update, one sequence at a time."""
+    starts, zero = recipe.places(0, updates + 1, len(ids), seed)
+    (theta, kept), h = recipe.initial(len(TEXT), seed), np.zeros((recipe.batch, 4))
     losses, smooth, weights, states = [], [], [], []
     for update in range(updates + 1):
-        read, following = windows[update % 3]
-        if update % 3 == 0:
-            h = np.zeros(4)
+        h[zero[update]], mean, batch = 0, rnn.filled(0.0, 4, len(TEXT)), []
         weights.append(theta.flat.copy())
-        states.append(h)
-        loss, gradients, h = rnn.loss_and_gradients(theta, vocabulary.encode(read), vocabulary.encode(following), h)
-        losses.append(loss)
-        smooth.append(loss if not smooth else 0.999 * smooth[-1] + 0.001 * loss)
-        RECIPE.step(theta, kept, gradients, update)
+        states.append(h.copy())
+        for k, place in enumerate(starts[update]):
+            loss, gradients, h[k] = rnn.loss_and_gradients(theta, ids[place:][:3], ids[place + 1 :][:3], h[k])
+            mean.flat[:] += gradients.flat / recipe.batch / (3 if recipe.loss == "mean" else 1)
+            batch.append(loss)
+        losses.append(np.mean(batch))
+        smooth.append(losses[-1] if not smooth else 0.999 * smooth[-1] + 0.001 * losses[-1])
+        recipe.step(theta, kept, mean, update)
     return losses, smooth, weights, states
 
 
-def test_the_loop_reads_windows_in_order_carries_the_state_and_starts_again_at_the_end():
-    losses, smooth, weights, states = by_the_book(8)
-    rows = list(train(fresh(), IDS, 8, (1,), RECIPE))
-    assert [r.state.update for r in rows] == list(range(9))
-    assert [r.losses[0] for r in rows] == pytest.approx(losses, rel=1e-12)
-    assert [r.smooth_losses[0] for r in rows] == pytest.approx(smooth, rel=1e-12)
-    for r, w, h in zip(rows, weights, states, strict=True):
-        np.testing.assert_allclose(r.state.theta.flat, w, rtol=1e-11, atol=1e-13)
-        np.testing.assert_allclose(r.state.h[0], h, rtol=1e-11, atol=1e-13)
-
-
-@pytest.mark.parametrize("order", [AS_IT_STANDS, Order(CHUNKS, 7), Order(POSITIONS)])
+@pytest.mark.parametrize("order", [AS_IT_STANDS, Order(CHUNKS, 7), Order(POSITIONS)], ids=str)
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("loss_of", ["sum", "mean"])
-def test_the_loop_reads_in_the_order_of_the_recipe_and_follows_the_mean_of_a_batch(order, n, loss_of):
-    ids = np.random.default_rng(1).integers(0, 10, 40)
-    ordered = replace(RECIPE, order=order, batch=n, loss=loss_of)
-    starts, zero = ordered.places(0, 41, len(ids), 2)
-    theta, kept = RECIPE.initial(10, 2)
-    losses, h = [], np.zeros((n, 4))
-    for update in range(41):
-        h[zero[update]], each, mean = 0, [], rnn.filled(0.0, 4, 10)
-        for k, place in enumerate(starts[update]):
-            loss, gradients, h[k] = rnn.loss_and_gradients(theta, ids[place:][:3], ids[place + 1 :][:3], h[k])
-            each.append(loss)
-            mean.flat[:] += gradients.flat / n / (3 if loss_of == "mean" else 1)
-        losses.append(np.mean(each))
-        ordered.step(theta, kept, mean, update)
-    state = start(ordered, 10, 2)
-    rows = list(train(state, ids, 40, (9,), ordered))
-    assert np.concatenate([each.losses for each in rows]) == pytest.approx(losses, rel=1e-9)
-    for each in rows:
-        assert zero[each.state.update].tolist() == (~each.state.h.any(axis=1)).tolist()
+def test_the_loop_reads_in_the_order_of_the_recipe_carries_the_state_and_starts_again_at_the_end(order, n, loss_of):
+    """network/test_order.py has what the orders are."""
+    recipe, ids = replace(RECIPE, order=order, batch=n, loss=loss_of), np.random.default_rng(1).integers(0, 10, 40)
+    losses, smooth, weights, states = by_the_book(recipe, ids, 20)
+    rows = list(train(fresh(recipe), ids, 20, (1,), recipe))
+    assert [r.state.update for r in rows] == list(range(21))
+    assert [r.losses[0] for r in rows] == pytest.approx(losses, rel=1e-11)
+    assert [r.smooth_losses[0] for r in rows] == pytest.approx(smooth, rel=1e-11)
+    for r, w, h in zip(rows, weights, states, strict=True):
+        np.testing.assert_allclose(r.state.theta.flat, w, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(r.state.h, h, rtol=1e-10, atol=1e-12)
 
 
 def test_the_best_weights_are_those_of_the_lowest_smooth_loss():
-    _, smooth, weights, states = by_the_book(40)
+    _, smooth, weights, states = by_the_book(RECIPE, IDS, 40)
     best = list(train(fresh(), IDS, 40, (7, 10), RECIPE))[-1].best
     lowest = int(np.argmin(smooth))
     assert lowest > 0
     assert (best.update, best.smooth_loss) == (lowest, pytest.approx(smooth[lowest], rel=1e-12))
     np.testing.assert_allclose(best.theta.flat, weights[lowest], rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(best.h, states[lowest], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(best.h, states[lowest][0], rtol=1e-11, atol=1e-13)
 
 
 def test_the_last_row_is_a_loss_without_a_step_and_may_be_the_best():

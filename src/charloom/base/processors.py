@@ -10,10 +10,13 @@ from charloom.base.errors import WrongInput
 
 NAME = "CHARLOOM_THREADS"
 QUOTED = 100  # characters, at most, of an invalid value in a message
+MEMBERSHIPS, TOP = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
-def processors() -> int:
+def processors(memberships: Path = MEMBERSHIPS, top: Path = TOP) -> int:
     """Return CHARLOOM_THREADS if it is set, otherwise the number of processors available to this process.
+
+    memberships, top  those of `group_values`
 
     The affinity mask and the CPU quotas of Linux control groups (version 2) limit the number of available processors. A
     fraction of a processor is rounded up. Quotas of version 1 are ignored.
@@ -26,16 +29,14 @@ def processors() -> int:
         return int(setting)
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = []
-    for line in group_values("cpu.max"):
+    for line in group_values("cpu.max", "", memberships, top):
         quota, _, period = line.partition(" ")
         with suppress(ValueError):  # "max": no quota
             quotas.append(max(1, ceil(int(quota) / int(period))))
     return min([own, *quotas])
 
 
-def group_values(
-    name: str, controller: str = "", memberships: Path = Path("/proc/self/cgroup"), top: Path = Path("/sys/fs/cgroup")
-) -> Iterator[str]:
+def group_values(name: str, controller: str = "", memberships: Path = MEMBERSHIPS, top: Path = TOP) -> Iterator[str]:
     """Yield the content of the file `name` in every Linux control group of this process, from the innermost outwards.
 
     controller   a controller of version 1, or "" for version 2

@@ -13,7 +13,7 @@ from charloom.kernel.advance import learned_gradients
 from charloom.kernel.arrays import forward
 from charloom.network import rnn
 from charloom.network.recipe import OPTIMIZERS, Recipe
-from charloom.network.rnn import NAMES, Parameters, filled, init
+from charloom.network.rnn import NAMES, Gradients, Parameters, filled, init
 from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.settings.params import Params
 from charloom.text.corpus import Text
@@ -63,13 +63,19 @@ def ensure_digits(params: Params, theta: Parameters, ids: Array) -> None:
 
 
 def gradient_errors(
-    theta: Parameters, ids: Array, recipe: Recipe, limit: int, rng: np.random.Generator
+    theta: Parameters,
+    ids: Array,
+    recipe: Recipe,
+    limit: int,
+    rng: np.random.Generator,
+    of_kernel: Callable[..., tuple[Gradients, Array]] = learned_gradients,
 ) -> GradcheckErrors:
     """Return the errors of the kernel's gradient, compared with numerical gradients, for the initial states `_states`.
 
-    ids     (T + 1, n) integers below K, a column per sequence; the loss is the sum over the sequences
-    recipe  selects the compiled code to check
-    limit   number of entries of a matrix to compare; `rng` draws them if the matrix has more
+    ids        (T + 1, n) integers below K, a column per sequence; the loss is the sum over the sequences
+    recipe     selects the compiled code to check
+    limit      number of entries of a matrix to compare; `rng` draws them if the matrix has more
+    of_kernel  returns the kernel's gradient and states, as `learned_gradients` does
 
     Shows a progress bar. Raises CheckFailed if a gradient is not finite.
     """
@@ -78,7 +84,7 @@ def gradient_errors(
 
     gradients = {}
     for state, h_0 in states.items():  # before the progress bar: compilation would distort its estimate of the time
-        learned, h = learned_gradients(theta, ids, h_0, recipe)
+        learned, h = of_kernel(theta, ids, h_0, recipe)
         gradients[state] = learned, [real_parts(theta, x, y, h[:, n]) for n, (x, y) in enumerate(sequences)]
     measured = {}
     with progress("gradcheck", len(sequences) * len(states) * sum(map(len, entries.values()))) as report:
@@ -151,8 +157,15 @@ def _errors(
     )
 
 
-def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Iterator[str]:
+def reference_failures(
+    theta: Parameters,
+    ids: Array,
+    tolerance: float,
+    of_reference: Callable[..., tuple[float, Gradients, Array]] = rnn.loss_and_gradients,
+) -> Iterator[str]:
     """Yield a line for each matrix and initial state whose gradient by network/rnn.py has an error above `tolerance`.
+
+    of_reference  returns loss, gradient and last state, as `rnn.loss_and_gradients` does
 
     The error is that of relative_error, compared with the complex step; NaN counts as above. At most
     REFERENCE_ENTRIES entries of a matrix are compared. NumPy's matrix products round differently between processors, so
@@ -162,7 +175,7 @@ def reference_failures(theta: Parameters, ids: Array, tolerance: float) -> Itera
     for state, h_0 in _states(theta, ids).items():
         gradients, real = filled(0.0, theta.m, theta.K), list[RealParts]()
         for (x, y), h in zip(sequences, h_0, strict=True):
-            gradients.flat[:] += rnn.loss_and_gradients(theta, x, y, h)[1].flat
+            gradients.flat[:] += of_reference(theta, x, y, h)[1].flat
             real.append(real_parts(theta, x, y, rnn.forward(theta, x, h)[0]))
         for name in NAMES:
             analytic = getattr(gradients, name).ravel()

@@ -54,15 +54,17 @@ def cache_home() -> Path:
 
     Raises RuntimeError if neither variable is set and the user has no home folder.
     """
-    return Path(config.CACHE_DIR or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom")
+    if own := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom"
 
 
 class FolderCache(NullCache):
     """A cache with a file for each function and signature (the types of its arguments), in a folder of `cache_home`."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        """Compute the folder's name from the sources now, at import, when they equal the imported code."""
-        sources = {file for pattern in SOURCES for file in PACKAGE.glob(pattern)}
+    def __init__(self, function: Callable[..., Any], package: Path = PACKAGE) -> None:
+        """Compute the folder's name from the package's sources now, at import, when they equal the imported code."""
+        sources = {file for pattern in SOURCES for file in package.glob(pattern)}
         files = sorted({*sources, Path(function.__code__.co_filename)})
         contents = [file.read_bytes() for file in files]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
@@ -106,9 +108,8 @@ class FolderCache(NullCache):
         except OSError as error:
             with suppress(OSError):
                 new.unlink()
-            warn_once(
-                "cache", f"{self.folder}: {error.strerror}: compiled code is not cached; the next start compiles again"
-            )
+            reason = f"{self.folder}: {error.strerror}"
+            warn_once(str(self.folder), f"{reason}: compiled code is not cached; the next start compiles again")
         self._remove_unused()
 
     def _remove_unused(self) -> None:
