@@ -155,6 +155,12 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
     assert trainings(first) == [False, False]
     assert trainings(second) == [True, True]
     assert (first.data.tags["charloom.reproductions"], second.data.tags["charloom.reproductions"]) == ("0", "1")
+    (project.folder / "metrics/results.json").write_text('{"results": "third"}')
+    a_training(project)
+    tracked(project)
+    first, second, third = in_order(project)
+    assert (trainings(first), trainings(second), trainings(third)) == ([False] * 3, [True, True, False], [True])
+    assert third.data.tags["charloom.differs_from"] == first.info.run_id
 
 
 @pytest.mark.slow

@@ -43,7 +43,6 @@ from charloom.settings.pipeline import OWN, root
 
 RECORD, FILES = "run.jsonl", "files"
 SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; what a served model imports
-ASKED = ".asked"  # ends the name of a file, beside a sender's lock, whose time says when it was asked last
 RATE = "characters_per_second"
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer

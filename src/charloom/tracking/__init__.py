@@ -7,7 +7,7 @@ database on this machine, or a server. A training writes its *record* (its start
 The modules, from the spool to the store:
 
     collect, study_delivery          add a run's files and missing points, or a study, to an entry
-    entries, entry_files             read an entry's record; an entry's files and their checksums
+    entries                          read an entry's record; an entry's files and their checksums
     delivery, catch_up               request a delivery and wait for its outcome; `charloom track`
     sender, rounds                   the sender's process; what it delivers in one round, and its retries
     completion, studies              create and complete a run, or the runs of a study, in the store

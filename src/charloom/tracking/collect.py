@@ -28,8 +28,7 @@ from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
 from charloom.tracking import tag
-from charloom.tracking.entries import Entry, entries
-from charloom.tracking.entry_files import new_files
+from charloom.tracking.entries import Entry, entries, new_files
 
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model

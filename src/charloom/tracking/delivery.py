@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import is_held
-from charloom.results.spool import ASKED, STARTING_MAY_TAKE, identity, sender_lock, start_sender
+from charloom.results.spool import STARTING_MAY_TAKE, identity, sender_lock, start_sender
 from charloom.tracking.address import relocate_store
 from charloom.tracking.limits import TOTAL_FACTOR
 
@@ -17,17 +17,14 @@ POLL_INTERVAL = 0.05  # seconds
 
 
 def request_delivery() -> int:
-    """Request a delivery, and start the sender already now, because its imports take seconds.
+    """Start the sender already now, because its imports take seconds.
 
-    Return the size of the sender's log in bytes, after which the lines about this request follow. Return 0 if the log
-    does not exist, or the sender's folder in .charloom cannot be written.
+    Return the size of the sender's log in bytes, after which the lines about a later request follow. Return 0 if the
+    sender cannot be started.
     """
     lock = sender_lock(identity())
-    with suppress(OSError):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.with_suffix(ASKED).touch()
-        with suppress(OSError):  # `deliver` tries again, and says why it fails
-            start_sender(SENDER, lock.stem)
+    with suppress(OSError):  # `deliver` tries again, and says why it fails
+        start_sender(SENDER, lock.stem)
         return lock.with_suffix(".log").stat().st_size
     return 0
 
@@ -37,8 +34,8 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
 
     Warnings in the sender's log are printed to standard error. A sender that has ended is started again.
 
-    entries  folders of the spool
-    seconds  longest time without progress; the whole wait takes at most TOTAL_FACTOR times as long
+    entries  folders of the spool, whose records end with a request
+    seconds  longest time without a line in the log; the whole wait takes at most TOTAL_FACTOR times as long
     since    offset in bytes from which the log is read, as `request_delivery` returns it
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
@@ -46,38 +43,31 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     """
     relocate_store()  # in this process, because the sender's output goes to its log
     lock, pending, reasons = sender_lock(identity()), {entry.name for entry in entries}, dict[str, None]()
+    progress = time.monotonic()
+    end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
     try:
-        log = lock.with_suffix(".log").open("rb")
-        lock.with_suffix(ASKED).touch()
-    except OSError as error:
-        raise Unavailable(f"{error.filename}: {error.strerror}") from None
-    starts, began, end = 1, time.time(), time.monotonic() + TOTAL_FACTOR * seconds
-    heartbeat = began
-    with log:
-        log.seek(since)
-        while pending and time.monotonic() < end and time.time() - heartbeat < seconds:
-            with suppress(OSError):  # a sender that has ended removes its lock
-                heartbeat = max(heartbeat, lock.stat().st_mtime)
-            alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
-            for row in log:
-                name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
-                if name.startswith("warning: "):
-                    sys.stderr.write(f"{name}\n")
-                elif name in pending:
-                    pending.remove(name)
-                    if line:
-                        print(line, flush=True)
-                    elif reason:
-                        reasons[reason] = None
-            if pending and not alive and time.time() - began >= starts * STARTING_MAY_TAKE:
-                try:
+        start_sender(SENDER, lock.stem)
+        with lock.with_suffix(".log").open("rb") as log:
+            log.seek(since)
+            while pending and time.monotonic() < min(end, progress + seconds):
+                alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
+                for row in log:
+                    progress = time.monotonic()
+                    name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
+                    if name.startswith("warning: "):
+                        sys.stderr.write(f"{name}\n")
+                    elif name in pending:
+                        pending.remove(name)
+                        if line:
+                            print(line, flush=True)
+                        elif reason:
+                            reasons[reason] = None
+                if pending and not alive and time.monotonic() > next_start:
                     start_sender(SENDER, lock.stem)
-                except OSError as error:
-                    raise Unavailable(
-                        f"the process that sends runs to MLflow does not start: {error.strerror}"
-                    ) from None
-                starts += 1
-            time.sleep(POLL_INTERVAL)
+                    next_start = time.monotonic() + STARTING_MAY_TAKE
+                time.sleep(POLL_INTERVAL)
+    except OSError as error:
+        raise Unavailable(f"{error.filename or 'the sender does not start'}: {error.strerror}") from None
     if pending:
         reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
     if reasons:

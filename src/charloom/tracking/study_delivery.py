@@ -23,7 +23,7 @@ from charloom.study.trial import trials_there
 from charloom.tracking.address import address, database
 from charloom.tracking.collect import add_lines, with_model_points
 from charloom.tracking.delivery import deliver, request_delivery
-from charloom.tracking.entry_files import new_files
+from charloom.tracking.entries import new_files
 from charloom.tracking.study_contents import PAGE, PICTURE, StudyContents, StudyTrial
 from paired.data_types import Answer
 from paired.sentences import told
