@@ -11,9 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from projects import said
 from recorded import (
     a_training,
@@ -38,7 +35,6 @@ from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
-from charloom.tracking.store import connected
 
 
 def trainings(run) -> list[bool]:
@@ -405,23 +401,3 @@ def test_a_run_is_its_git_authors_and_a_changed_parameter_is_no_change_of_the_so
     assert run.data.tags["mlflow.user"] == "a test"
     assert run.info.run_name == "temperature=0.9 · seed 1"
     assert run.data.tags["charloom.uncommitted_changes"] == "false"
-
-
-def test_tags_that_an_older_server_refuses_are_cut_at_whole_lines(project, monkeypatch):
-    tracked(project)
-    (run,) = project.runs()
-    log_batch = MlflowClient.log_batch
-
-    def older(client, run_id, *arguments, tags=(), **values):
-        if long := [tag for tag in tags if len(tag.value) > 5000]:
-            message = f"Tag value had length {len(long[0].value)}, which exceeded length limit of 5000"
-            raise MlflowException(message, INVALID_PARAMETER_VALUE)  # as MLflow 2.10 does
-        return log_batch(client, run_id, *arguments, tags=tags, **values)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", older)
-    lines = [f"line {n}" for n in range(700)]
-    with chdir(project.folder), connected() as store:
-        store.set_tags(run, {"charloom.verdict": "\n".join(lines)})
-    stored = project.runs()[0].data.tags["charloom.verdict"].split("\n")
-    assert 500 < len(stored) < len(lines)
-    assert stored == lines[: len(stored)]

@@ -332,7 +332,7 @@ def test_of_a_long_answer_whole_lines_and_the_picture_are_on_the_page(project):
     contents = a_study(project)
     study, _ = sent(project, contents.model_copy(update={"description": "First\n\n" + "| a row | ö |\n" * 900}))
     note = study.data.tags["mlflow.note.content"]
-    assert 7900 < len(note) <= 8000
+    assert 4900 < len(note) <= 5000  # what MLflow 2.10 takes
     assert note.startswith("First\n\n[The study’s page]")
     assert "![The comparison](get-artifact?" in note
     assert note.endswith("\n| a row | ö |")

@@ -13,7 +13,7 @@ The modules, from the spool to the store:
     completion, studies              create and complete a run, or the runs of a study, in the store
     logged_models, registry          send a run's models; register the better one
     model_folder, served             a model's files; the code of a served model
-    store, artifacts, view, tag      operations on experiments and runs; files; pages' views; names of tags
+    store, view, tag                 operations on experiments and runs; pages' views; names of tags
     experiment_lock                  a lock between machines
 
 The commands' questions to a store run in a subprocess (asking, answering): describing, fetching, doctor. `charloom ui`

@@ -19,13 +19,12 @@ from mlflow.exceptions import MlflowException
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
 from charloom.tracking import tag
-from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.limits import note_progress
 from charloom.tracking.logged_models import send_models
 from charloom.tracking.registry import register
-from charloom.tracking.store import OLD_TAG_LENGTH, Point, Store, run_number, with_author
+from charloom.tracking.store import TAG_LENGTH, Point, Store, run_number, with_author
 
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
 COLUMNS = " from | on | with | these results | sent by |\n|---|---|---|---|---|---|\n"
@@ -78,7 +77,7 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
             store.send(run, points(entry, sent), None if run.data.params else start.params)
             tags = _training_tags(store, run, entry, tracked.description if tracked else POINTS_ONLY, same=True)
             if tracked:
-                upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri, store.uri)
+                store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
                 store.log_dataset(run, start, tracked)
                 register(store, run, send_models(store, run, entry, tracked, (BEST, LAST)), start, tracked.train)
                 tags |= tracked.tags | {tag.RESULTS: tracked.results}
@@ -146,7 +145,7 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
     new = [row | {"by": store.user} for row in rows if row not in existing]
     counted += max(len(new) * same - created, 0)
     trainings += new
-    while len(trainings) > 1 and len(json.dumps(trainings)) > OLD_TAG_LENGTH:
+    while len(trainings) > 1 and len(json.dumps(trainings)) > TAG_LENGTH:
         del trainings[1]
     head = tags.get(tag.NOTE, "").partition(HEADING)[0] if description is None else description
     by = {tag.USER: with_author(run, store.user)} if same and new else {}

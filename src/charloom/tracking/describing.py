@@ -5,7 +5,6 @@ from pathlib import Path
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from pydantic import ValidationError
 
 from charloom.base.errors import Damaged, WrongInput
@@ -13,7 +12,6 @@ from charloom.base.terminal import in_line
 from charloom.settings.dvc_lock import LOCK, stages_in
 from charloom.tracking import tag
 from charloom.tracking.address import database, page_address
-from charloom.tracking.artifacts import download, ensure_allowed
 from charloom.tracking.origin import PATCH, Origin
 from charloom.tracking.store import Store, connected
 
@@ -74,11 +72,9 @@ def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
     The hashes are those of the inputs and outputs of every stage except `track`. A run may lack either file or both;
     without dvc.lock the result is {}. Raises Damaged if dvc.lock is invalid.
     """
-    uri = run.info.artifact_uri
-    ensure_allowed(uri, store.uri)
-    paths = {file.path for file in get_artifact_repository(uri, tracking_uri=store.uri).list_artifacts()}
+    paths = {file.path for file in store.client.list_artifacts(run.info.run_id)}
     for path in {PATCH, str(LOCK)} & paths:
-        download(uri, path, folder / path, store.uri)
+        store.client.download_artifacts(run.info.run_id, path, str(folder))
     if str(LOCK) not in paths:
         return {}
     try:  # parsed in this process, which has limits of time and memory

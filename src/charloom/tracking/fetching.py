@@ -4,15 +4,12 @@ from pathlib import Path
 
 from mlflow import set_tracking_uri
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
-from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.terminal import in_line
 from charloom.model.model_file import read_model
 from charloom.tracking.address import database
-from charloom.tracking.artifacts import download
-from charloom.tracking.logged_models import MODELS
 from charloom.tracking.model_folder import FILE
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import connected
@@ -27,24 +24,19 @@ def fetch(address: str, file: str) -> None:
     address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
 
     Raises WrongInput if the model does not exist or charloom did not log it, Damaged if the file is not a valid model,
-    and Unavailable if MLflow does not answer or the file is too large.
+    and Unavailable if MLflow does not answer.
     """
     base = database()
     if base is not None and not base.exists():
         raise WrongInput(f"--model: {address}: the MLflow store {base} does not exist yet; `dvc repro` creates it")
-
     with connected() as store:
         reason, store.about = "", in_line(address)
         set_tracking_uri(store.uri)
         try:
-            if address.startswith("runs:/"):
-                uri = RunsArtifactRepository.get_underlying_uri(address)
-            else:
-                uri = ModelsArtifactRepository.get_underlying_uri(address)  # type: ignore[no-untyped-call]  # MLflow's own
-            if uri.startswith(MODELS):  # a registered version leads to its LoggedModel
-                uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]  # MLflow's own
+            repository = get_artifact_repository(address)
             reason = f"the model has no artifacts/{FILE}, so charloom did not log it"
-            download(uri, f"artifacts/{FILE}", Path(file), store.uri)
+            # download_artifacts would first list subfolders
+            repository._download_file(f"artifacts/{FILE}", file)  # type: ignore[no-untyped-call]  # MLflow's own
         except MlflowException as error:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None

@@ -12,7 +12,6 @@ from mlflow.exceptions import MlflowException
 from charloom.base.terminal import warn_once
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.spool import FILES, Tracked
-from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.model_folder import model_folder
 from charloom.tracking.reasons import NOT_FOUND
@@ -69,7 +68,7 @@ def _as_logged_models(
             model = unfinished.get(name) or client.create_logged_model(
                 run.info.experiment_id, name, run_id, params=params_as_text(start.params)
             )
-            upload(fill(name, model.model_id), model.artifact_location, store.uri)
+            store.upload(fill(name, model.model_id), model.artifact_location)
             update = tracked.models[name].update
             for key in METRICS:
                 if value := entry.points.get((key, update)):  # the same time: MLflow deduplicates the point
@@ -92,5 +91,5 @@ def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked, names:
     addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in names}
     with model_folder(entry.folder / FILES, tracked, run.info.run_id) as fill:
         for name, address in addresses.items():
-            upload(fill(name, None), address, store.uri)
+            store.upload(fill(name, None), address)
     return addresses

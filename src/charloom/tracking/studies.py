@@ -11,7 +11,6 @@ from mlflow.entities import Run
 from charloom.base.terminal import in_line, visible, warn_once
 from charloom.results.spool import FILES, SHOWN_FILES
 from charloom.tracking import tag
-from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.store import ENDED, Store, run_page, with_author
@@ -55,7 +54,7 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path) -> N
         reason = f"MLflow has {more} trials that your trials.csv lacks, so the study's page in MLflow was not updated"
         warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
         return
-    upload(files, run.info.artifact_uri, store.uri)
+    store.upload(files, run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")

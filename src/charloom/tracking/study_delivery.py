@@ -29,7 +29,6 @@ from paired.data_types import Answer
 from paired.sentences import told
 
 SENDING_TIMEOUT = 120  # seconds
-VERDICT_LENGTH = 5000  # characters; the limit of a tag in MLflow 2.10
 PARENT_LINK = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # the page in MLflow has no parent folder
 SINGLE_VALUES = ("best_smooth_loss", "first_update_below_target")  # metrics without a curve
 
@@ -53,7 +52,7 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
     paths = [study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", PAGE))]
     return StudyContents(
         name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
-        verdict=in_line(told(answer))[:VERDICT_LENGTH], description=as_markdown(answer), picture=picture,
+        verdict=in_line(told(answer)), description=as_markdown(answer), picture=picture,
         files=[str(path.absolute()) for path in paths if path.exists()], trials=trials,
     )  # fmt: skip
 
