@@ -44,7 +44,7 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
         files, models = sum("/artifacts/" in path for path in asked), len(model_names(first))
         assert files == FILES + MODEL_FILES * models
         # The first of a text makes an experiment, and a name for its models.
-        assert len(asked) - files <= 23 + 2 * models
+        assert len(asked) - files <= 24 + 2 * models
         asked.clear()
         track(second, address)
         assert len(asked) - files <= 22 + 2 * models

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from mlflow import set_tracking_uri
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -31,7 +30,6 @@ def fetch(address: str, file: str) -> None:
         raise WrongInput(f"--model: {address}: the MLflow store {base} does not exist yet; `dvc repro` creates it")
     with connected() as store:
         reason, store.about = "", in_line(address)
-        set_tracking_uri(store.uri)
         try:
             repository = get_artifact_repository(address)
             reason = f"the model has no artifacts/{FILE}, so charloom did not log it"

@@ -12,14 +12,10 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
-from mlflow.utils import environment
 
 from charloom.results.spool import MODEL_CODE, Tracked
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
-
-# The check takes a third of a second and is redundant: the requirements are this environment's own versions.
-environment.warn_dependency_requirement_mismatches = lambda _: None  # type: ignore[attr-defined,assignment]
 
 FILE = "model.npz"
 SERVED = Path(str(served.__file__))

@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 
-from mlflow import set_tracking_uri
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -86,7 +85,6 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
     if not any(version.run_id == run.info.run_id for version in versions):
-        set_tracking_uri(store.uri)  # otherwise MLflow searches its default store for the LoggedModel
         version = client.create_model_version(
             name, address, run.info.run_id,
             {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable, tag.SENT_BY: store.user},

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from mlflow import MlflowClient
+from mlflow import MlflowClient, set_tracking_uri
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -75,6 +75,7 @@ class Store:
 
     def connect(self) -> None:
         """Connect, and read the texts' experiments. If a text has several experiments, the oldest is used."""
+        set_tracking_uri(self.uri)  # otherwise MLflow searches its default store for models
         self.client = MlflowClient(self.uri)
         texts = self._experiments(f"tags.`{tag.TEXT}` LIKE '%'")
         self.experiments = {experiment.tags.get(tag.TEXT, ""): experiment for experiment in texts}

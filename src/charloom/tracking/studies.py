@@ -42,8 +42,8 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path) -> N
     stored = _trials(store, run)
     nested = contents.trials if len(contents.trials) <= MAX_NESTED else []
     for trial in reversed(nested):  # MLflow's page shows the newest run first
-        _send_trial(store, run, trial, stored, pipeline_runs.get((trial.experiment, trial.results)))
-    stored = _trials(store, run)
+        same = pipeline_runs.get((trial.experiment, trial.results))
+        stored[trial.key, trial.results] = _send_trial(store, run, trial, stored, same)
     conflicts = [trial.name for trial in nested if _other_results(stored, trial)]
     if conflicts:
         names = ", ".join(conflicts)
@@ -96,8 +96,8 @@ def _other_results(stored: Trials, trial: StudyTrial) -> list[Run]:
     return [run for (key, results), run in stored.items() if key == trial.key and results != trial.results]
 
 
-def _send_trial(store: Store, study: Run, trial: StudyTrial, stored: Trials, same: Run | None) -> None:
-    """Create the trial's run and send the trial's curves and params; complete a run that is not finished.
+def _send_trial(store: Store, study: Run, trial: StudyTrial, stored: Trials, same: Run | None) -> Run:
+    """Create the trial's run, send the trial's curves and params, and return the run. Complete an unfinished run.
 
     A run that has ended is changed only to link it to the pipeline's run.
 
@@ -118,9 +118,9 @@ def _send_trial(store: Store, study: Run, trial: StudyTrial, stored: Trials, sam
         run = store.create_run(in_line(trial.name), tags)
     elif same and run.data.tags.get(tag.PIPELINE_RUN) != same.info.run_id:
         store.set_tags(run, link)
-    if run.info.status in ENDED:
-        return
-    start = run.info.start_time / 1000  # a fixed time, because MLflow deduplicates points by their time
-    points = [(name, update, x, start) for name, curve in trial.series.items() for update, x in curve.items()]
-    store.send(run, points, trial.params)
-    store.end_run(run, "FINISHED" if trial.results else "FAILED", None)
+    if run.info.status not in ENDED:
+        start = run.info.start_time / 1000  # a fixed time, because MLflow deduplicates points by their time
+        points = [(name, update, x, start) for name, curve in trial.series.items() for update, x in curve.items()]
+        store.send(run, points, trial.params)
+        store.end_run(run, "FINISHED" if trial.results else "FAILED", None)
+    return run
