@@ -10,7 +10,7 @@ from projects import Project, copied, said
 from recorded import tracked
 
 from charloom.base.yaml_text import as_yaml_text, parsed
-from charloom.tracking.origin import PATCH
+from charloom.tracking.asking import PATCH
 
 EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
 SMOOTH = "src/charloom/kernel/update.py", "0.999 * smooth + 0.001 * loss", "WEIGHT * smooth + (1 - WEIGHT) * loss"

@@ -14,7 +14,7 @@ from recorded import tracked
 from sqlalchemy.engine import make_url
 
 from charloom.tracking.address import address, database, relocate_store
-from charloom.tracking.fetching import fetch
+from charloom.tracking.answering import fetch
 
 ODD = 'it\'s 100 %41? #1, "ü" a@b:c'
 BEST = ("--model", "models:/charloom-fox@best", "--length", "20")

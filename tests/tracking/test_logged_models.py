@@ -14,10 +14,10 @@ from charloom import NEEDED
 from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
 from charloom.results.records import TrainMetrics
+from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
 from charloom.tracking.entries import Entry
-from charloom.tracking.fetching import fetch
 from charloom.tracking.registry import better_model
 from charloom.tracking.store import connected
 from charloom.tracking.tag import RESULTS

@@ -22,9 +22,9 @@ from charloom.tracking import tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.limits import note_progress
-from charloom.tracking.logged_models import send_models
+from charloom.tracking.models import send_models
 from charloom.tracking.registry import register
-from charloom.tracking.store import TAG_LENGTH, Point, Store, run_number, with_author
+from charloom.tracking.store import TAG_LENGTH, Point, Store, with_author
 
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
 COLUMNS = " from | on | with | these results | sent by |\n|---|---|---|---|---|---|\n"
@@ -82,8 +82,7 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
                 register(store, run, send_models(store, run, entry, tracked, (BEST, LAST)), start, tracked.train)
                 tags |= tracked.tags | {tag.RESULTS: tracked.results}
             if others:
-                number = max(map(run_number, others.values())) + 1
-                tags |= {tag.DIFFERS: next(iter(others.values())).info.run_id, tag.KEY: f"{start.experiment}:{number}"}
+                tags[tag.DIFFERS] = next(iter(others.values())).info.run_id
             if run.info.status != "FINISHED":  # a finished run keeps its end time
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
         for other in others.values() if entry.trainings else ():

@@ -1,19 +1,30 @@
-"""Have the sender deliver entries of the spool, wait for the delivery, and print the outcome."""
+"""Have the sender deliver entries of the spool, wait for the delivery, and print the outcome: also `charloom track`."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from charloom.base.errors import Unavailable
+from charloom.base.errors import CheckFailed, Unavailable
 from charloom.base.lock import is_held
-from charloom.results.spool import STARTING_MAY_TAKE, identity, sender_lock, start_sender
+from charloom.results.git import ensure_repository
+from charloom.results.spool import STARTING_MAY_TAKE, append, identity, sender_lock, start_sender
+from charloom.settings.dvc_lock import ensure_recorded
+from charloom.settings.pipeline import OWN, root
+from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.address import relocate_store
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
+from charloom.tracking.reasons import first_line
 
 SENDER = "charloom.tracking.sender"
 POLL_INTERVAL = 0.05  # seconds
+SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
+STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages before `track`
 
 
 def request_delivery() -> int:
@@ -29,12 +40,12 @@ def request_delivery() -> int:
     return 0
 
 
-def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
+def deliver(folders: Iterable[Path], seconds: float, since: int) -> None:
     """Wait until the sender has processed these entries, and print the result of each entry that was sent.
 
     Warnings in the sender's log are printed to standard error. A sender that has ended is started again.
 
-    entries  folders of the spool, whose records end with a request
+    folders  folders of entries, whose records end with a request
     seconds  longest time without a line in the log; the whole wait takes at most TOTAL_FACTOR times as long
     since    offset in bytes from which the log is read, as `request_delivery` returns it
 
@@ -42,7 +53,7 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
     or if the sender's log or our own database cannot be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
-    lock, pending, reasons = sender_lock(identity()), {entry.name for entry in entries}, dict[str, None]()
+    lock, pending, reasons = sender_lock(identity()), {folder.name for folder in folders}, dict[str, None]()
     progress = time.monotonic()
     end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
     try:
@@ -72,3 +83,47 @@ def deliver(entries: Iterable[Path], seconds: float, since: int) -> None:
         reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
+
+
+def catch_up(_: object = None) -> None:
+    """Deliver this folder's run, and the spool's studies and trainings with results, to the current store.
+
+    Print a line for each run and study that was delivered. The folder's run is skipped, with a line that says why, if
+    its results are not up to date. A training without results that has ended is given to the current sender, which
+    sends its points; this function does not wait for that.
+
+    Raises Unavailable if something was not delivered, WrongInput if this folder is in no Git repository, and Damaged if
+    a file of DVC or of the run is invalid.
+    """
+    ensure_repository()
+    ensure_whole()
+    since = request_delivery()
+    status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
+    process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    try:
+        if process.returncode == 1:
+            raise CheckFailed("its results do not match its settings and sources; `dvc repro` updates them")
+        if process.returncode:
+            raise CheckFailed(f"`dvc status`: {first_line(process.stderr)}")
+        run = this_run()
+        put(run, partial(ensure_recorded, run.params))
+    except CheckFailed as error:
+        print(f"this folder's run was not sent: {error}", flush=True)
+    for name in ("outbox", "trainings"):
+        if any((root() / OWN / name).glob("[!.]*/*")):
+            print(f"{OWN / name}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
+    own_identity, pending = identity(), []
+    for entry in entries():
+        if entry.can_complete or (entry.has_ended and entry.sender != own_identity):
+            append(entry.path, [{"sender": own_identity}])
+        if entry.can_complete:
+            pending.append(entry.folder)
+    try:
+        deliver(pending, SENDING_TIMEOUT, since)
+    except Unavailable as error:
+        raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
+
+
+def anything_waits() -> bool:
+    """Return whether the spool contains a study, or a training with results or files."""
+    return any(entry.can_complete for entry in entries())

@@ -17,7 +17,7 @@ from charloom.network.order import READING
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.results.spool import BEST, LAST, Start
 from charloom.tracking import tag
-from charloom.tracking.logged_models import MODELS
+from charloom.tracking.models import MODELS
 from charloom.tracking.reasons import DENIED, first_line
 from charloom.tracking.store import Store, all_results
 

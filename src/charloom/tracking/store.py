@@ -160,8 +160,8 @@ class Store:
         return sorted(runs, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:
-        """Return the runs with this experiment key in the order of their numbers (see `run_number`)."""
-        return sorted(self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'"), key=run_number)
+        """Return the runs with this experiment key, in the order of `search`."""
+        return self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'")
 
     def create_run(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
         """Create a run in the experiment in use, and return the run.
@@ -251,15 +251,6 @@ def params_as_text(params: Params) -> dict[str, str]:
 def milliseconds(seconds: float | None) -> int | None:
     """Convert a time in seconds to MLflow's milliseconds. Return None for None."""
     return None if seconds is None else round(seconds * 1000)
-
-
-def run_number(run: Run) -> int:
-    """Return the run's number, from 0, among the runs with its experiment key, in the order of their completion.
-
-    The number is a suffix of the tag KEY; a run without such a suffix has the number 0.
-    """
-    number = run.data.tags[tag.KEY].partition(":")[2]
-    return int(number) if number.isdecimal() else 0
 
 
 def _truncated(text: str) -> str:

@@ -6,7 +6,7 @@ STUDIES = "charloom.studies"  # the experiment for studies, whose runs are not r
 SENDING = "charloom.sending"  # begins the tags of experiment_lock.py
 
 # of the pipeline's runs
-KEY = "charloom.experiment"  # the experiment key; a suffix :1, :2, … numbers runs with other results
+KEY = "charloom.experiment"  # the experiment key; earlier versions added a suffix :1, :2, … for runs with other results
 RESULTS = "charloom.results"  # the hash of the results; only a complete run has it
 DIFFERS = "charloom.differs_from"  # the earlier run of the same experiment or trial, which has other results
 RECORD = "charloom.record"  # the record (see results/spool.py) with the run's points

@@ -17,7 +17,7 @@ from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
-from charloom.tracking.catch_up import anything_waits, catch_up
+from charloom.tracking.delivery import anything_waits, catch_up
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
 HOST = "127.0.0.1"
