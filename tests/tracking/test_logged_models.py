@@ -168,7 +168,7 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     expected = f"--model: {address}: the model has no artifacts/model.npz, so charloom did not log it"
     assert refused(WrongInput) == expected
     (project.folder / "mlflow.db").unlink()
-    assert "does not exist yet" in refused(WrongInput)
+    assert "mlflow.db does not exist" in refused(WrongInput)
     assert not (project.folder / "mlflow.db").exists()
 
 

@@ -1,9 +1,8 @@
 """The process that queries a store for a command: see asking.py.
 
-python -m charloom.tracking.answering SECONDS QUESTION
+python -m charloom.tracking.answering QUESTION
 
-QUESTION is a key of QUESTIONS, SECONDS the longest time without progress. Standard input has the question's arguments,
-a list in JSON.
+QUESTION is a key of QUESTIONS. Standard input has the question's arguments, a list in JSON.
 """
 
 import json
@@ -27,10 +26,10 @@ from charloom.settings.dvc_lock import LOCK, stages_in
 from charloom.settings.entry import run_command
 from charloom.settings.params import read_params
 from charloom.tracking import tag
-from charloom.tracking.address import database, page_address
+from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import PATCH, Origin
 from charloom.tracking.doctor import ask_remote, ask_store
-from charloom.tracking.limits import limit_memory, time_limit
+from charloom.tracking.limits import limit_memory
 from charloom.tracking.models import FILE
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import Store, connected
@@ -55,9 +54,7 @@ def fetch(address: str, file: str) -> None:
     Raises WrongInput if the model does not exist or charloom did not log it, Damaged if the file is not a valid model,
     and Unavailable if MLflow does not answer.
     """
-    base = database()
-    if base is not None and not base.exists():
-        raise WrongInput(f"--model: {address}: the MLflow store {base} does not exist yet; `dvc repro` creates it")
+    ensure_store(f"--model: {address}")
     with connected() as store:
         reason, store.about = "", in_line(address)
         try:
@@ -81,9 +78,8 @@ def describe(run_id: str, folder: str) -> None:
     Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
     Damaged if the run's dvc.lock is invalid, and Unavailable if a request fails.
     """
-    file, name = database(), f"MLflow run {run_id}"
-    if file and not file.exists():
-        raise WrongInput(f"{name}: the MLflow store {file} does not exist; set MLFLOW_TRACKING_URI to another")
+    name = f"MLflow run {run_id}"
+    ensure_store(name)
     with connected() as store:
         store.about = name
         try:
@@ -92,7 +88,7 @@ def describe(run_id: str, folder: str) -> None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise WrongInput(
-                f"{name}: no such run in {page_address() or file or 'the store'}; is MLFLOW_TRACKING_URI right?"
+                f"{name}: no such run in {page_address() or database() or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
         origin = _origin(run, name)
         print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())
@@ -159,11 +155,9 @@ QUESTIONS = {question.__name__: question for question in (ask_remote, ask_store,
 
 def main() -> None:
     """Print the answer to the question to standard output. Do nothing if standard input is empty."""
-    seconds, question = sys.argv[1:]
     limit_memory()
     if arguments := sys.stdin.read():  # empty if the parent has ended
-        with time_limit(int(seconds)):
-            QUESTIONS[question](*json.loads(arguments))
+        QUESTIONS[sys.argv[1]](*json.loads(arguments))
 
 
 if __name__ == "__main__":

@@ -54,17 +54,20 @@ def asked(question: str, *arguments: str, seconds: int) -> str:
 
     question   name of the function
     arguments  the function's arguments
-    seconds    longest time without progress; the whole query may take TOTAL_FACTOR (see limits.py) times as long
+    seconds    longest time for the query; then the subprocess is killed
 
     Raises the WrongInput, Damaged or Unavailable that the function raises, and Unavailable if the subprocess fails in
     another way.
     """
     relocate_store()  # in this process, because the subprocess's standard error is captured
-    command = [sys.executable, "-P", "-m", "charloom.tracking.answering", str(seconds), question]
-    process = subprocess.run(
-        command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
-        env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
-    )  # fmt: skip
+    command = [sys.executable, "-P", "-m", "charloom.tracking.answering", question]
+    try:
+        process = subprocess.run(
+            command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
+            timeout=seconds, env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"no answer within {seconds} s") from None
     if process.returncode:
         last = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
         raise RAISED.get(process.returncode, Unavailable)(first_line(last))

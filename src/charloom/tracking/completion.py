@@ -16,7 +16,6 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from charloom.base.terminal import in_line, warn_once
 from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
 from charloom.tracking import tag
 from charloom.tracking.entries import Entry
@@ -127,17 +126,9 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
 
     description  the new description, which the list follows; None keeps the run's own
     same         whether the trainings have the run's results
-
-    If the list or the count in MLflow is malformed, both start again, and a warning says so.
     """
     tags = run.data.tags
-    try:
-        trainings, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))
-        _table(trainings)
-    except (ValueError, TypeError, LookupError, AttributeError):
-        name = f"MLflow run {in_line(run.info.run_name)}"
-        warn_once(run.info.run_id, f"{name}: tag {tag.TRAININGS} or {tag.REPRODUCTIONS} is malformed; both start again")
-        trainings, counted = [], 0
+    trainings, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))
     created = int(tag.RESULTS not in tags and not trainings and same)
     existing = [{name: x for name, x in row.items() if name != "by"} for row in trainings]
     rows = [_training_row(*training) | {"same": same} for training in entry.trainings]

@@ -153,7 +153,8 @@ def new_files(entry: Path) -> Iterator[Path]:
 
     entry  the entry's folder
 
-    After an exception in the `with` block, the entry keeps its old files. An OSError becomes Unavailable.
+    After an exception in the `with` block, the entry keeps its old files. An OSError becomes Unavailable. A process
+    that is killed between the last two steps leaves an entry that is not intact.
     """
     new, files = entry / f".{FILES}.new", entry / FILES
     try:
@@ -161,7 +162,7 @@ def new_files(entry: Path) -> Iterator[Path]:
         new.mkdir(parents=True)
         yield new
         write(new / CHECKSUMS, checksums(new))
-        remove(files)
+        shutil.rmtree(files, ignore_errors=True)
         new.rename(files)
     except OSError as error:
         raise Unavailable(f"{error.filename or entry}: {error.strerror}") from None
@@ -169,16 +170,10 @@ def new_files(entry: Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def remove(folder: Path) -> None:
-    """Remove the folder atomically. The folder is renamed first, so a kill never leaves a part under the old name.
-
-    A missing folder is no error.
-    """
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    with suppress(FileNotFoundError):
-        folder.rename(old)
-    shutil.rmtree(old, ignore_errors=True)
+def remove(entry: Path) -> None:
+    """Remove the entry's folder, its record first: a folder without a record, which a kill may leave, is no entry."""
+    (entry / RECORD).unlink(missing_ok=True)
+    shutil.rmtree(entry, ignore_errors=True)
 
 
 def checksums(folder: Path) -> str:

@@ -1,8 +1,8 @@
-"""Limits of time and memory for a process that queries a store.
+"""Limits of time and memory for a process that uses a store.
 
 A store may answer with one byte per second, with endless data, or with data that fills the memory when unpacked.
-Therefore one limit holds for the seconds without progress, and a limit of TOTAL_FACTOR times as many seconds for the
-whole query, which may have many pieces. The address space is limited to what the imports need (0.6 GB, of which 0.2 GB
+Therefore the sender has a limit for the seconds without progress, and a limit of TOTAL_FACTOR times as many seconds for
+an entry, which may have many pieces. The address space is limited to what the imports need (0.6 GB, of which 0.2 GB
 are resident) plus MEMORY. macOS accepts this limit but does not enforce it.
 """
 
@@ -37,7 +37,7 @@ def time_limit(seconds: int) -> Iterator[None]:
         signal.alarm(KILL_DELAY)
         raise Unavailable(f"the request made no progress for {seconds} s, or took more than {TOTAL_FACTOR * seconds} s")
 
-    before = signal.signal(signal.SIGALRM, overdue)
+    signal.signal(signal.SIGALRM, overdue)
     LIMIT.seconds, LIMIT.end = seconds, time.monotonic() + TOTAL_FACTOR * seconds
     signal.alarm(seconds)
     try:
@@ -45,7 +45,6 @@ def time_limit(seconds: int) -> Iterator[None]:
     finally:
         LIMIT.seconds = 0
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def note_progress() -> None:
