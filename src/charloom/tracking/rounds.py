@@ -20,11 +20,10 @@ from charloom.tracking.store import Store, connected
 from charloom.tracking.studies import complete_study
 
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
-RETRY_PERIOD = 120  # seconds in which a failing entry is retried
+RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds in which a failing entry is retried; between two attempts
 TRACK_TIMEOUT = 60  # seconds after the end of a training in which its `track` is expected
 IDLE_LIMIT = 600  # seconds without a new point after which the sender stops waiting for a training
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
-MAX_PAUSE = 30.0  # seconds between two retries
 
 
 @dataclass
@@ -88,9 +87,8 @@ def _try(work: Work) -> None:
 
     The three parts are separated by tabs; the second, the third or both are empty. If both are empty, the line is
     printed only for an entry whose delivery was requested. If another sender is busy with the same experiment, no line
-    is printed, only a warning. An entry that has failed for some time waits as long again before the next attempt, at
-    most MAX_PAUSE seconds. A damaged entry, and one that has failed for RETRY_PERIOD seconds, is tried again only if
-    its record grows.
+    is printed, only a warning. A damaged entry, and one that has failed for RETRY_PERIOD seconds, is tried again only
+    if its record grows.
     """
     entry, now, line, work.reason = work.entry, time.monotonic(), "", ""
     work.next_time = now + LIVE_PERIOD
@@ -109,8 +107,7 @@ def _try(work: Work) -> None:
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
         work.reason = str(error) if isinstance(error, Unavailable) else first_line(error)
         work.failing_since, work.store = work.failing_since or now, None
-        failing = now - work.failing_since
-        work.left, work.next_time = failing < RETRY_PERIOD, now + min(failing, MAX_PAUSE)
+        work.left, work.next_time = now - work.failing_since < RETRY_PERIOD, now + RETRY_PAUSE
     if line or work.reason or entry.requested:
         print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(work.reason)}", flush=True)
     entry.requested = False

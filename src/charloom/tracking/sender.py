@@ -12,8 +12,8 @@ its identity. The sender
     counts a training without `track`, if its experiment has a complete run
     sends a study
 
-and exits when no work has been left for LINGER seconds. It retries a failing entry for two minutes, then every 30 s
-while the training runs. `make track` starts the sender again. Delivery is idempotent, so the sender may be killed at
+and exits when no work has been left for LINGER seconds. It retries a failing entry for two minutes, and longer
+while its training runs. `make track` starts the sender again. Delivery is idempotent, so the sender may be killed at
 any time. Its log, which `track` reads, has a line for each outcome, and an empty line for each piece that was sent. A
 damaged entry, or an entry that the store refuses, delays no other entry.
 """
