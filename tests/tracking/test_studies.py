@@ -281,9 +281,10 @@ def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
         assert tags.items() <= project.client().get_experiment(experiment).tags.items()
 
 
-def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):
+def test_a_checkout_that_was_moved_takes_its_studies_along(project, monkeypatch, capfd):
     contents = a_study(project)
     sent(project, contents)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has put it there
     moved = Project(project.folder.with_name("moved"))
     shutil.move(project.folder, moved.folder)
     with chdir(moved.folder):
