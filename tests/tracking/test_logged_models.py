@@ -186,7 +186,7 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
                 "held_out_characters_read": 5 if measure == 0.5 else 6,
             }
             entry.first = first.model_copy(update={"experiment": experiment, "record": experiment})
-            models = tracked_.models | {BEST: tracked_.models[BEST].model_copy(update={"update": 0})}
+            models = tracked_.models | {BEST: 0}
             changed = {"train": tracked_.train.model_copy(update=train), "models": models}
             entry.tracked = tracked_.model_copy(update=changed)
             entry.points |= {(MEASURE, 0): (measure, first.started), ("smooth_loss", 0): (1.0, first.started)}

@@ -8,7 +8,6 @@ QUESTION is a key of QUESTIONS. Standard input has the question's arguments, a l
 import json
 import os
 import sys
-from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from urllib.parse import quote
@@ -33,7 +32,6 @@ from charloom.tracking.limits import limit_memory
 from charloom.tracking.models import FILE
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import Store, connected
-from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
 MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
@@ -136,17 +134,13 @@ def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
 def print_experiments() -> None:
     """Print the ids of two MLflow experiments: of the runs on this folder's text, and of the studies.
 
-    Each id is a line, quoted for a URL; the line is empty if the experiment is missing. In a store that is no server,
-    views from an earlier version are updated. Raises WrongInput if params.yaml is invalid, and Unavailable if the store
-    cannot be used.
+    Each id is a line, quoted for a URL; the line is empty if the experiment is missing. Raises WrongInput if
+    params.yaml is invalid, and Unavailable if the store cannot be used.
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
         runs = store.experiments.get(sha256(text) if text.is_file() else "")
-        for experiment, tags in ((runs, TAGS), (store.studies_experiment(), STUDIES_TAGS)):
-            if experiment and not store.remote:
-                with suppress(MlflowException):  # a read-only store keeps its views
-                    store.use_experiment(experiment, {name: view for name, view in tags.items() if "View" in name})
+        for experiment in (runs, store.studies_experiment()):
             print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")
 
 

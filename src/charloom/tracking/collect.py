@@ -123,7 +123,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     models = _models(path, train)
     tracked = spool.Tracked(
         results=run.results, text=text, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
-        models={name: spool.ModelFile(file=f"models/{name}.npz", update=at) for name, (_, at) in models.items()},
+        models={name: update for name, (_, update) in models.items()},
         prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(run, samples), points=len(points) + sum(name != spool.RATE for name, _ in recorded),
     )  # fmt: skip
@@ -134,7 +134,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
             _copy(file, target / (file.name if file in top else file))
         write(target / SAMPLES, _as_text(samples))
         for name, (file, _) in models.items():
-            _copy(file, new / tracked.models[name].file)
+            _copy(file, new / f"models/{name}.npz")
         if patch and not patch.startswith(UNKNOWN):
             write(new / spool.SHOWN_FILES / "uncommitted.diff", patch)
         (new / spool.MODEL_CODE).mkdir()

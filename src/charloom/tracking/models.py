@@ -92,7 +92,7 @@ def _as_logged_models(
                 run.info.experiment_id, name, run_id, params=params_as_text(start.params)
             )
             store.upload(fill(name, model.model_id), model.artifact_location)
-            update = tracked.models[name].update
+            update = tracked.models[name]
             for key in METRICS:
                 if value := entry.points.get((key, update)):  # the same time: MLflow deduplicates the point
                     when = round(1000 * value[1])
@@ -101,7 +101,7 @@ def _as_logged_models(
     client.log_batch(run_id, metrics=points)
     outputs = client.get_run(run_id).outputs if unfinished else None  # a new model has no link yet
     linked = {output.model_id for output in outputs.model_outputs} if outputs else set()
-    links = [LoggedModelOutput(model.model_id, tracked.models[name].update) for name, model in models.items()]
+    links = [LoggedModelOutput(model.model_id, tracked.models[name]) for name, model in models.items()]
     if links := [link for link in links if link.model_id not in linked]:
         client.log_outputs(run_id, links)
     for model in models.values():
@@ -138,7 +138,7 @@ def model_folder(files: Path, tracked: Tracked, run_id: str) -> Iterator[Fill]:
         folder, code, array = (Path(temporary) / name for name in ("model", SERVED.name, FILE))
 
         def fill(name: str, model_id: str | None) -> Path:
-            copy(files / tracked.models[name].file, array)
+            copy(files / f"models/{name}.npz", array)
             about.model_id, about.model_uuid = model_id, uuid4().hex
             if not folder.exists():
                 code.write_bytes(OUR_CODE)

@@ -147,16 +147,13 @@ class Store:
         order = ["creation_time DESC", "experiment_id DESC"]
         return all_results(self.client.search_experiments, filter_string=condition, order_by=order)
 
-    def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
-        """Return the active runs that fulfil the condition: first those with a status in ENDED, then the others.
+    def search(self, condition: str) -> list[Run]:
+        """Return the active runs of the experiment in use that fulfil the condition, given in MLflow's filter syntax.
 
-        Each group begins with its oldest run.
-
-        condition    in MLflow's filter syntax
-        experiments  ids of experiments; None: the experiment in use
+        Runs with a status in ENDED are first. Each group begins with its oldest run.
         """
-        order, ids = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
-        runs = all_results(self.client.search_runs, ids, condition, order_by=order)
+        order = ["attributes.start_time ASC", "attributes.run_id ASC"]
+        runs = all_results(self.client.search_runs, [self.experiment_id], condition, order_by=order)
         return sorted(runs, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:

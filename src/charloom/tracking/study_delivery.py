@@ -11,7 +11,7 @@ from shutil import copy
 from charloom.base.errors import CharloomError
 from charloom.base.storage import sha256, write
 from charloom.base.terminal import in_line
-from charloom.results.identity import experiment_key, naming_params, run_name
+from charloom.results.identity import naming_params, run_name
 from charloom.results.records import TrainMetrics
 from charloom.results.run import Curve
 from charloom.results.spool import SHOWN_FILES, identity, spool
@@ -42,7 +42,6 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
             StudyTrial(
                 key=trial.key,
                 name=run_name(trial.params, {name: x for name, x in params.items() if name not in study.varied}),
-                experiment=experiment_key(trial.params, study.asked.sha256),
                 params=trial.params,
                 outcome=run.outcome,
                 results=run.results,

@@ -22,7 +22,6 @@ QUESTION = "charloom.study_question"  # the digest of the question
 VERDICT = "charloom.verdict"  # the answer in one line
 TRIAL = "charloom.trial"  # the key of the trial's row
 OUTCOME = "charloom.outcome"  # the trial's outcome in the table
-PIPELINE_RUN = "charloom.pipeline_run"  # the pipeline's run with the trial's params, text and results
 
 # of a version of a registered model
 MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # the measure, and the key of comparable versions
