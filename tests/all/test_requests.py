@@ -87,7 +87,6 @@ def test_a_server_without_logged_models_has_them_as_artifacts(here, server):
         (run,) = here.runs(server.uri)
         client = here.client(server.uri)
         assert run.info.status == "FINISHED"
-        assert run.data.tags["charloom.checkpoints"] == str(len(model_names(here)) - 2)
         assert not client.search_logged_models([run.info.experiment_id])
         folders = {file.path for file in client.list_artifacts(run.info.run_id, "models")}
         assert folders == {f"models/{name}" for name in model_names(here)}

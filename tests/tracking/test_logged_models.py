@@ -55,7 +55,6 @@ def test_a_run_has_all_checkpoints_as_models_with_steps_and_metrics_of_the_datas
         for file in (finished.folder / "models/checkpoints").iterdir()
         if int(file.stem) < train.updates
     }
-    assert run.data.tags["charloom.checkpoints"] == str(len(expected))
     best, last = train.best_held_out_bits_per_character, train.held_out_bits_per_character
     expected |= {
         BEST: (train.best_update, {MEASURE: best, "smooth_loss": train.best_smooth_loss}),
@@ -224,8 +223,7 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
         if model.model_id != theirs.model_id and model.name in {LAST, checkpoint}:
             client.delete_logged_model(model.model_id)
     unfinished = client.create_logged_model(run.info.experiment_id, LAST, run.info.run_id)
-    for tag in (RESULTS, "charloom.checkpoints"):  # the last that is written
-        client.delete_tag(run.info.run_id, tag)
+    client.delete_tag(run.info.run_id, RESULTS)  # the last that is written
     for _ in range(2):
         with chdir(project.folder):
             shutil.copytree(tmp_path / "entry", entry)

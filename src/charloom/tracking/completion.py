@@ -16,11 +16,10 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
+from charloom.results.spool import FILES, SHOWN_FILES, End, Start
 from charloom.tracking import tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
-from charloom.tracking.limits import note_progress
 from charloom.tracking.models import send_models
 from charloom.tracking.registry import register
 from charloom.tracking.store import TAG_LENGTH, Point, Store, with_author
@@ -54,7 +53,7 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
     the run is the training's own, which gets the points, the entry's files and models, and the status FINISHED.
 
     The result is None if the entry has no files and its experiment key has no complete run: nothing is sent then.
-    Raises Unavailable if another sender holds the lock of the experiment key.
+    Raises Busy if another sender holds the lock of the experiment key.
 
     sent  the number of the entry's points that its own run already has; sending a point again does no harm
     """
@@ -71,14 +70,13 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
                 _delete(store, own_run)
             tags = _training_tags(store, run, entry, None, same=True)
         else:
-            sent = sent if own_run else 0
-            run = own_run = own_run or _new_run(store, entry)
-            store.send(run, points(entry, sent), None if run.data.params else start.params)
+            run = own_run or _new_run(store, entry)
+            store.send(run, points(entry, sent if own_run else 0), None if run.data.params else start.params)
             tags = _training_tags(store, run, entry, tracked.description if tracked else POINTS_ONLY, same=True)
             if tracked:
                 store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
                 store.log_dataset(run, start, tracked)
-                register(store, run, send_models(store, run, entry, tracked, (BEST, LAST)), start, tracked.train)
+                register(store, run, send_models(store, run, entry, tracked), start, tracked.train)
                 tags |= tracked.tags | {tag.RESULTS: tracked.results}
             if others:
                 tags[tag.DIFFERS] = next(iter(others.values())).info.run_id
@@ -86,12 +84,7 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
         for other in others.values() if entry.trainings else ():
             store.set_tags(other, _training_tags(store, other, entry, None, same=False))
-        store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
-        note_progress()
-        if tracked and run is own_run and tag.CHECKPOINTS not in run.data.tags:
-            checkpoints = tracked.models.keys() - {BEST, LAST}
-            send_models(store, run, entry, tracked, sorted(checkpoints))
-            store.set_tags(run, {tag.CHECKPOINTS: str(len(checkpoints))})
+        store.set_tags(run, tags)  # the tag RESULTS marks a complete run, so it comes last
         return run
 
 

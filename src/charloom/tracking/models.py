@@ -6,7 +6,7 @@ idempotent: after a kill, the next process completes the models.
 """
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copy
@@ -45,73 +45,59 @@ DERIVED = ("conda.yaml", "serving_input_example.json")  # redundant: not sent
 Fill = Callable[[str, str | None], Path]
 
 
-def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Collection[str]) -> dict[str, str]:
-    """Send those of the named models that the store lacks; return the address of each named model, by name.
+def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, str]:
+    """Send those of the run's models that the store lacks; return the address of each model, by name.
 
-    A server without LoggedModels gets all named models, as artifacts of the run.
+    A server without LoggedModels gets all models, as artifacts of the run.
 
-    run      the run to which the models belong
     tracked  what `track` has recorded about the entry's files
-    names    keys of `tracked.models`
     """
-    logged = _logged_models(store, run)
-    if logged is None:
-        return _as_artifacts(store, run, entry, tracked, names)
-    ready = {name: model for name, model in logged.items() if model.status == "READY"}
-    if missing := [name for name in names if name not in ready]:
-        unfinished = {name: logged[name] for name in missing if name in logged}
-        ready |= _as_logged_models(store, run, entry, tracked, missing, unfinished)
-    return {name: MODELS + ready[name].model_id for name in names}
-
-
-def _logged_models(store: Store, run: Run) -> dict[str, LoggedModel] | None:
-    """Return the run's LoggedModels by name, or None if the server has no LoggedModels."""
     condition = f"source_run_id = '{run.info.run_id}'"
     try:
-        models = all_results(store.client.search_logged_models, [run.info.experiment_id], condition)
+        stored = all_results(store.client.search_logged_models, [run.info.experiment_id], condition)
     except MlflowException as error:
         if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
         warn_once(store.uri, NO_MODELS)
-        return None
-    return {model.name: model for model in models}
+        return _as_artifacts(store, run, entry, tracked)
+    models = {model.name: model for model in stored}
+    names = [name for name in tracked.models if name not in models or models[name].status != "READY"]
+    if names:
+        _as_logged_models(store, run, entry, tracked, names, models)
+    return {name: MODELS + models[name].model_id for name in tracked.models}
 
 
 def _as_logged_models(
-    store: Store, run: Run, entry: Entry, tracked: Tracked, names: list[str], unfinished: dict[str, LoggedModel]
-) -> dict[str, LoggedModel]:
-    """Send the named models as LoggedModels, linked to their run; return the LoggedModels by name.
+    store: Store, run: Run, entry: Entry, tracked: Tracked, names: list[str], models: dict[str, LoggedModel]
+) -> None:
+    """Send the named models as LoggedModels, linked to their run, and add them to `models`.
 
-    unfinished  LoggedModels by name that a killed process has created and not completed
+    models  LoggedModels by name; a killed process may have created a named model and not completed it
     """
-    client, run_id, start = store.client, run.info.run_id, entry.first
-    models, points = dict[str, LoggedModel](), list[Metric]()
+    client, run_id, start, points = store.client, run.info.run_id, entry.first, list[Metric]()
     with model_folder(entry.folder / FILES, tracked, run_id) as fill:
         for name in names:
-            model = unfinished.get(name) or client.create_logged_model(
-                run.info.experiment_id, name, run_id, params=params_as_text(start.params)
-            )
+            if name not in models:
+                params = params_as_text(start.params)
+                models[name] = client.create_logged_model(run.info.experiment_id, name, run_id, params=params)
+            model, update = models[name], tracked.models[name]
             store.upload(fill(name, model.model_id), model.artifact_location)
-            update = tracked.models[name]
             for key in METRICS:
                 if value := entry.points.get((key, update)):  # the same time: MLflow deduplicates the point
                     when = round(1000 * value[1])
                     points.append(Metric(key, value[0], when, update, model.model_id, *dataset_key(start), run_id))
-            models[name] = model
     client.log_batch(run_id, metrics=points)
-    outputs = client.get_run(run_id).outputs if unfinished else None  # a new model has no link yet
-    linked = {output.model_id for output in outputs.model_outputs} if outputs else set()
-    links = [LoggedModelOutput(model.model_id, tracked.models[name]) for name, model in models.items()]
+    linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
+    links = [LoggedModelOutput(models[name].model_id, tracked.models[name]) for name in names]
     if links := [link for link in links if link.model_id not in linked]:
         client.log_outputs(run_id, links)
-    for model in models.values():
-        client.finalize_logged_model(model.model_id, "READY")
-    return models
+    for name in names:
+        client.finalize_logged_model(models[name].model_id, "READY")
 
 
-def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Collection[str]) -> dict[str, str]:
+def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, str]:
     """Upload the models' folders as artifacts of the run; return the models' addresses by name."""
-    addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in names}
+    addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in tracked.models}
     with model_folder(entry.folder / FILES, tracked, run.info.run_id) as fill:
         for name, address in addresses.items():
             store.upload(fill(name, None), address)

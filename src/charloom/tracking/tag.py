@@ -12,7 +12,6 @@ DIFFERS = "charloom.differs_from"  # the earlier run of the same experiment or t
 RECORD = "charloom.record"  # the record (see results/spool.py) with the run's points
 TRAININGS = "charloom.trainings"  # the list of trainings in JSON
 REPRODUCTIONS = "charloom.reproductions"  # the number of trainings after the first with the same results
-CHECKPOINTS = "charloom.checkpoints"  # the number of models besides the best and the last, once all are sent
 SETTING = "charloom.setting"  # the run's setting, which is its name without the seed
 UNCOMMITTED = "charloom.uncommitted_changes"  # `true`, `false`, or why that is unknown
 
