@@ -6,8 +6,7 @@ idempotent: after a kill, the next process completes the models.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shutil import copy
 from uuid import uuid4
@@ -42,7 +41,6 @@ SIGNATURE = ModelSignature(
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
 DERIVED = ("conda.yaml", "serving_input_example.json")  # redundant: not sent
-Fill = Callable[[str, str | None], Path]
 
 
 def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, str]:
@@ -75,55 +73,53 @@ def _as_logged_models(
     models  LoggedModels by name; a killed process may have created a named model and not completed it
     """
     client, run_id, start, points = store.client, run.info.run_id, entry.first, list[Metric]()
-    with model_folder(entry.folder / FILES, tracked, run_id) as fill:
-        for name in names:
-            if name not in models:
-                params = params_as_text(start.params)
-                models[name] = client.create_logged_model(run.info.experiment_id, name, run_id, params=params)
-            model, update = models[name], tracked.models[name]
-            store.upload(fill(name, model.model_id), model.artifact_location)
-            for key in METRICS:
-                if value := entry.points.get((key, update)):  # the same time: MLflow deduplicates the point
-                    when = round(1000 * value[1])
-                    points.append(Metric(key, value[0], when, update, model.model_id, *dataset_key(start), run_id))
+    for name in names:
+        if name not in models:
+            params = params_as_text(start.params)
+            models[name] = client.create_logged_model(run.info.experiment_id, name, run_id, params=params)
+    ids = {name: models[name].model_id for name in names}
+    for name, folder in model_folders(entry.folder / FILES, tracked, run_id, ids):
+        store.upload(folder, models[name].artifact_location)
+        update = tracked.models[name]
+        for key in METRICS:
+            if value := entry.points.get((key, update)):  # the same time: MLflow deduplicates the point
+                when = round(1000 * value[1])
+                points.append(Metric(key, value[0], when, update, ids[name], *dataset_key(start), run_id))
     client.log_batch(run_id, metrics=points)
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
-    links = [LoggedModelOutput(models[name].model_id, tracked.models[name]) for name in names]
-    if links := [link for link in links if link.model_id not in linked]:
+    if links := [LoggedModelOutput(ids[name], tracked.models[name]) for name in names if ids[name] not in linked]:
         client.log_outputs(run_id, links)
-    for name in names:
-        client.finalize_logged_model(models[name].model_id, "READY")
+    for model_id in ids.values():
+        client.finalize_logged_model(model_id, "READY")
 
 
 def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, str]:
     """Upload the models' folders as artifacts of the run; return the models' addresses by name."""
     addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in tracked.models}
-    with model_folder(entry.folder / FILES, tracked, run.info.run_id) as fill:
-        for name, address in addresses.items():
-            store.upload(fill(name, None), address)
+    for name, folder in model_folders(entry.folder / FILES, tracked, run.info.run_id, dict.fromkeys(addresses)):
+        store.upload(folder, addresses[name])
     return addresses
 
 
-@contextmanager
-def model_folder(files: Path, tracked: Tracked, run_id: str) -> Iterator[Fill]:
-    """Yield `fill(name, model_id)`, which writes a model of the run to a temporary folder and returns the folder.
+def model_folders(
+    files: Path, tracked: Tracked, run_id: str, ids: Mapping[str, str | None]
+) -> Iterator[tuple[str, Path]]:
+    """Write the models of the run to a temporary folder, one after the other; yield each model's name and the folder.
 
-    The folder is the same at each call, so a caller uploads it before the next call.
+    The folder is always the same, so a caller uploads it before the next step.
 
     files    folder with the entry's files in the spool
     tracked  what `track` has recorded about these files
-    name     key of `tracked.models`
-    model_id  id of the LoggedModel; None if the model is an artifact of the run
+    ids      ids of the LoggedModels by name; None for a model that is an artifact of the run
 
     MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
     entry, which may be of another version, replaces it afterwards. The models of one run differ only in arrays and ids,
-    so MLflow saves the first model, and later calls replace arrays and ids.
+    so MLflow saves the first model; arrays and ids of the others replace those of the first.
     """
     about = Model(run_id=run_id)
     with tempfile.TemporaryDirectory() as temporary:
         folder, code, array = (Path(temporary) / name for name in ("model", SERVED.name, FILE))
-
-        def fill(name: str, model_id: str | None) -> Path:
+        for name, model_id in ids.items():
             copy(files / f"models/{name}.npz", array)
             about.model_id, about.model_uuid = model_id, uuid4().hex
             if not folder.exists():
@@ -145,6 +141,4 @@ def model_folder(files: Path, tracked: Tracked, run_id: str) -> Iterator[Fill]:
                 (about.saved_input_example_info or {}).pop("serving_input_path")
             copy(array, folder / "artifacts")
             about.save(str(folder / "MLmodel"))
-            return folder
-
-        yield fill
+            yield name, folder
